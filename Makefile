@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine with Python 3.11 and make:
+#   make demo   installs, runs the main job on made-up films, leaves demo/report.html
+#   make test   installs, passes all checks and tests (make test-all adds the slow ones)
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-all check fix docs bench clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip==26.1.2"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[models]" --group dev
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/cxraudit demo demo
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+test-all: check
+	$(BIN)/python -m pytest -n 2
+
+fix: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	$(BIN)/zensical build --clean
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/bootstrap.py
+
+clean:
+	rm -rf $(VENV) demo site

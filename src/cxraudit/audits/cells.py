@@ -1,0 +1,125 @@
+"""From tables to arrays: the films of one finding, and the groups they fall into."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cxraudit.datasets.base import Dataset, ordered_groups
+from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.schemas import UNKNOWN
+from cxraudit.stats.resampling import Counts, draw_resamples
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """How an audit is computed; recorded with its results."""
+
+    n_resamples: int = 2000
+    seed: int = 0
+    confidence_level: float = 0.95
+    margin: float = 0.05
+    """The largest AUROC gap that would not matter, declared before looking."""
+    n_threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.n_resamples < 0:
+            raise ValueError(f"n_resamples must be 0 or more, got {self.n_resamples}")
+        if not 0.5 < self.confidence_level < 1:
+            raise ValueError(f"confidence_level must lie in (0.5, 1), got {self.confidence_level}")
+        if not 0 < self.margin < 1:
+            raise ValueError(f"margin must lie between 0 and 1, got {self.margin}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The images that are audited and the resamples of their patients, shared by every audit."""
+
+    dataset: Dataset
+    images: pd.DataFrame
+    """Images with scores, sorted by image_id, indexed by image_id."""
+    units: NDArray[np.int64]
+    """Row of each image's patient in `counts`."""
+    counts: Counts
+    settings: AuditSettings
+
+
+def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings) -> Cohort:
+    """Join images and scores and draw the resamples.
+
+    Raises
+    ------
+    DataError
+        If no image has a score.
+    """
+    scored = dataset.images["image_id"].isin(scores["image_id"].unique())
+    if not scored.any():
+        raise DataError(
+            f"none of the {len(dataset.images):,} images of '{dataset.name}' has a score; the first "
+            f"scored image is {scores['image_id'].iloc[0]}, the first of the data set "
+            f"{dataset.images['image_id'].iloc[0]}. Do both tables name the same images?"
+        )
+    images = dataset.images.loc[scored].sort_values("image_id").set_index("image_id", drop=False)
+    units, patients = pd.factorize(images["patient_id"], sort=True)
+    counts = draw_resamples(len(patients), settings.n_resamples, settings.seed)
+    return Cohort(dataset, images, units.astype(np.int64), counts, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The films that have a label and a score for one finding and model."""
+
+    rows: NDArray[np.intp]
+    """Where they stand in `Cohort.images`."""
+    y_true: Mask
+    y_score: NDArray[np.float64]
+    patients: NDArray[np.int64]
+
+    def counted(self, cell: Mask) -> dict[str, int]:
+        """Count the films and patients of a cell, as every results row carries them."""
+        positive = cell & self.y_true
+        return {
+            "n": int(cell.sum()),
+            "n_positive": int(positive.sum()),
+            "n_patients": int(np.unique(self.patients[cell]).size),
+            "n_positive_patients": int(np.unique(self.patients[positive]).size),
+        }
+
+    def limiting_patients(self, *cells: Mask) -> int:
+        """Return the fewest patients with, or without, the finding in any of the cells."""
+        parts = [part for cell in cells for part in (cell & self.y_true, cell & ~self.y_true)]
+        return min(np.unique(self.patients[part]).size for part in parts)
+
+
+def labelled_films(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Labelled:
+    """Take the films with a label from `scores`, which holds one model, prompt set and finding."""
+    labels = cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
+    by_image = scores.set_index("image_id")["score"].reindex(cohort.images.index).to_numpy()
+    rows = np.flatnonzero(np.isfinite(labels) & np.isfinite(by_image))
+    return Labelled(rows, labels[rows] == 1, by_image[rows], cohort.units[rows])
+
+
+def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[str, Mask]:
+    """Return group → films, for the groups of the whole cohort in the order people expect.
+
+    Raises
+    ------
+    UnknownNameError
+        If the images have no such column.
+    """
+    if attribute not in cohort.images:
+        raise UnknownNameError("attribute", attribute, cohort.dataset.attributes)
+    values = cohort.images[attribute].fillna(UNKNOWN).astype("str")
+    groups = ordered_groups(attribute, values)
+    present = values.to_numpy()[rows]
+    return {group: present == group for group in groups}
+
+
+def rest_of(group: str, masks: Mapping[str, Mask]) -> Mask:
+    """Return the films of all other groups, leaving out those whose group is unknown."""
+    others = [mask for name, mask in masks.items() if name not in (group, UNKNOWN)]
+    return np.logical_or.reduce(others) if others else np.zeros_like(masks[group])

@@ -1,0 +1,114 @@
+"""Rows of the results table, and the judgement of a family of gaps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cxraudit.audits.cells import AuditSettings, Labelled, Mask
+from cxraudit.stats.compare import MIN_PATIENTS, estimate, gap, holm, judge
+from cxraudit.stats.estimate import Gap
+from cxraudit.stats.ranking import METRICS, RankingReplicates
+
+Row = dict[str, Any]
+
+JUDGED = ("auroc", "ap_at_prevalence")
+"""Metrics whose gaps get a verdict. Adjusted AUPRC moves with prevalence even if the score does
+not, so its gaps are shown and not judged."""
+
+
+def level_rows(
+    base: Row, films: Labelled, cell: Mask, replicates: RankingReplicates, settings: AuditSettings
+) -> list[Row]:
+    """One row per metric for the films of a cell."""
+    counted = films.counted(cell)
+    rows = []
+    for metric in METRICS:
+        found = estimate(
+            getattr(replicates, metric), n_patients=films.limiting_patients(cell),
+            confidence_level=settings.confidence_level,
+        )  # fmt: skip
+        rows.append(
+            {
+                **base, **counted, "metric": metric, "value": found.value, "low": found.low,
+                "high": found.high, "confidence_level": found.confidence_level,
+                "method": found.method, "note": _why_undefined(counted),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _why_undefined(counted: dict[str, int]) -> str:
+    if not counted["n"]:
+        return "no films"
+    if not counted["n_positive"]:
+        return "no positives"
+    if counted["n_positive"] == counted["n"]:
+        return "no negatives"
+    if counted["n_positive_patients"] < MIN_PATIENTS:
+        return f"only {counted['n_positive_patients']} patients with the finding"
+    return ""
+
+
+def gap_rows(
+    base: Row,
+    films: Labelled,
+    cell: Mask,
+    other: Mask,
+    group: RankingReplicates,
+    reference: RankingReplicates,
+    settings: AuditSettings,
+) -> list[Row]:
+    """One row per metric for the difference of two cells; judged later, with their family."""
+    counted = films.counted(cell)
+    n_patients = films.limiting_patients(cell, other)
+    enough = n_patients >= MIN_PATIENTS
+    rows = []
+    for metric in METRICS:
+        found = gap(
+            getattr(group, metric), getattr(reference, metric), n_patients=n_patients,
+            confidence_level=settings.confidence_level,
+        )  # fmt: skip
+        rows.append(
+            {
+                **base, **counted, "metric": metric, "value": found.value, "low": found.low,
+                "high": found.high, "confidence_level": found.confidence_level,
+                "method": found.method, "p_value": found.p_value,
+                "detectable_gap": found.detectable_gap, "_gap": found, "_enough": enough,
+                "note": "" if enough else
+                f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
+    """Adjust the p-values of a family of gaps together and decide each verdict.
+
+    The family is all gaps given for one model, prompt set and metric. Two mirror images (the only
+    two groups of an attribute, each against the other) are one comparison and counted once.
+    """
+    judged = [dict(row) for row in rows]
+    families: dict[tuple[str, str, str], list[Row]] = {}
+    for row in judged:
+        if row["metric"] in JUDGED:
+            families.setdefault((row["model"], row["prompt_set"], row["metric"]), []).append(row)
+    for family in families.values():
+        keys = [
+            (row["finding"], row["attribute"], round(abs(row["value"]), 12), row["p_value"])
+            for row in family
+        ]
+        first = {key: number for number, key in reversed(list(enumerate(keys)))}
+        testable = [
+            row["p_value"] if row["_enough"] and first[key] == number else np.nan
+            for number, (key, row) in enumerate(zip(keys, family, strict=True))
+        ]
+        adjusted = holm(testable)
+        for key, row in zip(keys, family, strict=True):
+            found: Gap = row["_gap"]
+            row["p_adjusted"] = adjusted[first[key]]
+            row["margin"] = settings.margin
+            row["verdict"] = judge(
+                found, p_adjusted=row["p_adjusted"], margin=settings.margin, enough=row["_enough"]
+            ).value
+    return [{key: value for key, value in row.items() if not key.startswith("_")} for row in judged]

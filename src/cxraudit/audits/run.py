@@ -1,0 +1,135 @@
+"""The whole audit: scores and images in, one results table and what it rests on out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cxraudit.audits.cells import AuditSettings, make_cohort
+from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
+from cxraudit.audits.subgroups import by_subgroup
+from cxraudit.datasets.base import Dataset
+from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.schemas import check_scores
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit leaves."""
+
+    results: pd.DataFrame
+    """See `cxraudit.schemas.RESULT_COLUMNS`."""
+    exclusions: pd.DataFrame
+    """One row per step that took films out: step, images, patients, reason."""
+    facts: dict[str, object]
+    """What the report says about the cohort: counts, notes, settings."""
+
+
+def audit(
+    dataset: Dataset,
+    scores: pd.DataFrame,
+    *,
+    attributes: Sequence[str] | None = None,
+    shortcuts: Mapping[str, str] | None = None,
+    settings: AuditSettings | None = None,
+) -> Audit:
+    """Audit scores on a data set: by subgroup and by shortcut.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Images with findings and attributes.
+    scores : pandas.DataFrame
+        A scores table; see `cxraudit.schemas.SCORE_COLUMNS`.
+    attributes : sequence of str, optional
+        Attributes to audit by; default: all of the data set.
+    shortcuts : mapping of str to str, optional
+        Shortcut column → finding; default: chest drains and pneumothorax where both are there.
+    settings : AuditSettings, optional
+        Resamples, seed, confidence level and margin.
+
+    Raises
+    ------
+    DataError
+        If the tables do not fit each other.
+    UnknownNameError
+        If an attribute, shortcut or finding does not exist.
+    """
+    settings = settings or AuditSettings()
+    scores = check_scores(scores)
+    unknown = sorted(set(scores["finding"]) - set(dataset.findings))
+    scores = scores[~scores["finding"].isin(unknown)]
+    if scores.empty:
+        raise UnknownNameError("finding", unknown[0], dataset.findings)
+    chosen = list(dataset.attributes if attributes is None else attributes)
+    for attribute in chosen:
+        if attribute not in dataset.images:
+            raise UnknownNameError("attribute", attribute, dataset.attributes)
+    cohort = make_cohort(dataset, scores, settings)
+    leans = shortcuts if shortcuts is not None else {
+        name: finding for name, finding in DEFAULT.items()
+        if name in dataset.shortcuts and finding in set(scores["finding"])
+    }  # fmt: skip
+    tables = [by_subgroup(cohort, scores, chosen)]
+    if leans:
+        tables.append(by_shortcut(cohort, scores, leans))
+    results = pd.concat(tables, ignore_index=True)
+    if not results["value"].notna().any():
+        raise DataError(
+            "no finding has both positives and negatives among the scored films, so nothing can be "
+            "said. Check the label columns."
+        )
+    return Audit(
+        results,
+        _exclusions(dataset, cohort.images, scores, unknown),
+        _facts(dataset, cohort.images, scores, chosen, leans, settings),
+    )
+
+
+def _exclusions(
+    dataset: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, unknown: list[str]
+) -> pd.DataFrame:
+    rows = dataset.exclusions.to_dict("records")
+
+    def add(step: str, images: int, patients: int, reason: str) -> None:
+        if images:
+            rows.append({"step": step, "images": images, "patients": patients, "reason": reason})
+
+    add(
+        "scored", len(dataset.images) - len(audited),
+        dataset.n_patients - audited["patient_id"].nunique(), "the film has no score",
+    )  # fmt: skip
+    strangers = int((~scores["image_id"].drop_duplicates().isin(dataset.images["image_id"])).sum())
+    add("known", strangers, 0, "scored, but not in the cohort (another split or filtered above)")
+    for finding in sorted(set(scores["finding"])):
+        missing = audited[finding].isna()
+        add(
+            f"labelled: {finding}", int(missing.sum()),
+            int(audited["patient_id"].nunique() - audited.loc[~missing, "patient_id"].nunique()),
+            f"no label for {finding}; left out of this finding only",
+        )  # fmt: skip
+    for finding in unknown:
+        rows.append({"step": f"finding {finding}", "images": 0, "patients": 0,
+                     "reason": "scored, but the data set has no such label"})  # fmt: skip
+    return pd.DataFrame(rows, columns=["step", "images", "patients", "reason"])
+
+
+def _facts(
+    dataset: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, attributes: Sequence[str],
+    shortcuts: Mapping[str, str], settings: AuditSettings,
+) -> dict[str, object]:  # fmt: skip
+    return {
+        "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
+        "images": len(audited),
+        "patients": int(audited["patient_id"].nunique()),
+        "findings": sorted(set(scores["finding"])),
+        "models": sorted(set(scores["model"])),
+        "attributes": list(attributes),
+        "shortcuts": dict(shortcuts),
+        "notes": list(dataset.notes),
+        "truth": dict(dataset.truth) if dataset.truth else None,
+        "settings": {
+            "n_resamples": settings.n_resamples, "seed": settings.seed,
+            "confidence_level": settings.confidence_level, "margin": settings.margin,
+        },
+    }  # fmt: skip

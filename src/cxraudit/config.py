@@ -1,0 +1,108 @@
+"""The configuration of a whole run: one TOML file, with the names of the options."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cxraudit.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetSection(_Section):
+    """``[dataset]``: what is audited."""
+
+    name: str
+    root: Path
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class EncodeSection(_Section):
+    """``[encode]``: films → embeddings → scores."""
+
+    models: list[str] = Field(min_length=1)
+    prompts: str = "paper"
+    findings: list[str] | None = None
+    batch_size: int = Field(default=32, ge=1)
+    shard_size: int = Field(default=1024, ge=1)
+
+
+class ScoresSection(_Section):
+    """``[scores]``: a table of scores that exists already."""
+
+    file: Path
+    model: str = "model"
+    image: str | None = None
+    prefix: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class AuditSection(_Section):
+    """``[audit]``: how it is computed."""
+
+    attributes: list[str] | None = None
+    shortcuts: dict[str, str] | None = None
+    n_resamples: int = Field(default=2000, ge=0)
+    confidence_level: float = Field(default=0.95, gt=0.5, lt=1)
+    margin: float = Field(default=0.05, gt=0, lt=1)
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    out: Path
+    seed: int = 0
+    dataset: DatasetSection
+    encode: EncodeSection | None = None
+    scores: ScoresSection | None = None
+    audit: AuditSection = AuditSection()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "RunConfig":
+        if (self.encode is None) == (self.scores is None):
+            raise ValueError("give either [encode] or [scores], and not both")
+        return self
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read and check a configuration; relative paths in it start at its folder.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake at once, each with its place.
+    """
+    if not path.is_file():
+        raise ConfigError(f"the configuration {path} is missing. Check the path.")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        config = RunConfig.model_validate(data)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'file'}: {_plain(item['msg'])}"
+            for item in error.errors()
+        )
+        raise ConfigError(f"{path}: {mistakes}. See docs/reference/configuration.md.") from None
+    return _anchored(config, path.parent)
+
+
+def _plain(message: str) -> str:
+    return {"Extra inputs are not permitted": "unknown key"}.get(
+        message, message.removeprefix("Value error, ")
+    )
+
+
+def _anchored(config: RunConfig, folder: Path) -> RunConfig:
+    dataset = config.dataset.model_copy(update={"root": folder / config.dataset.root})
+    scores = config.scores and config.scores.model_copy(
+        update={"file": folder / config.scores.file}
+    )
+    return config.model_copy(
+        update={"out": folder / config.out, "dataset": dataset, "scores": scores}
+    )

@@ -1,0 +1,197 @@
+"""What a data set is: one row per image, checked once."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.schemas import (
+    IMAGE_COLUMNS,
+    UNKNOWN,
+    check_findings,
+    require_columns,
+    require_rows,
+    require_unique,
+)
+
+FINDINGS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Pleural Effusion",
+    "Pneumonia",
+    "Pneumothorax",
+)
+"""The six findings of Sourget et al. (2025), named as in MIMIC-CXR."""
+
+AGE_EDGES = (0, 18, 25, 50, 65, 80, 121)
+AGE_GROUPS = ("under 18", "18-25", "25-50", "50-65", "65-80", "80+")
+"""Left-closed, in years, as in the paper, which has no minors; ours keeps and names them."""
+ADULT_AGE_GROUPS = AGE_GROUPS[1:]
+
+OLDEST = 120
+"""A higher age is a typing error (ChestX-ray14 holds 412 and 155) and counts as unknown."""
+
+CONFLICTING = "conflicting"
+"""The group of patients whose rows contradict each other on what cannot change."""
+
+
+def age_group(age: float) -> str:
+    """Return the name of the age group of an age in years; ``unknown`` outside 0–120 and for NaN."""
+    if not 0 <= age <= OLDEST:
+        return UNKNOWN
+    return AGE_GROUPS[int(np.searchsorted(AGE_EDGES, age, side="right")) - 1]
+
+
+_AGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)\s*", re.IGNORECASE)
+_YEARS = {"": 1.0, "Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+
+
+def parse_ages(values: pd.Series) -> pd.Series:
+    """Read ages as published: ``58``, ``"058Y"``, ``"018M"``, ``"001D"`` (DICOM age strings).
+
+    Returns
+    -------
+    pandas.Series of float
+        Years. NaN where the text is no age or the age is not between 0 and 120.
+    """
+
+    def years(value: object) -> float:
+        match = _AGE.fullmatch(str(value))
+        age = float(match[1]) * _YEARS[match[2].upper()] if match else np.nan
+        return age if age <= OLDEST else np.nan
+
+    codes, unique = pd.factorize(values, use_na_sentinel=False)
+    return pd.Series(np.array([years(value) for value in unique])[codes], index=values.index)
+
+
+def parse_sex(values: pd.Series) -> pd.Series:
+    """Map the spellings of sex in the releases to ``female``, ``male`` and ``unknown``."""
+    known = {"f": "female", "female": "female", "m": "male", "male": "male"}
+    return values.astype("str").str.strip().str.lower().map(known).fillna(UNKNOWN).astype("str")
+
+
+def resolve_per_patient(patients: pd.Series, values: pd.Series) -> pd.Series:
+    """Make an attribute that cannot change agree over each patient's rows.
+
+    A patient with two known values gets the group ``conflicting``; unknown rows take the
+    patient's known value.
+    """
+    known = values.where(values != UNKNOWN)
+    per_patient = known.groupby(patients, sort=False)
+    resolved = per_patient.transform("first").fillna(UNKNOWN)
+    return resolved.mask(per_patient.transform("nunique") > 1, CONFLICTING).astype("str")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A release, or the part of it that is audited.
+
+    Raises
+    ------
+    DataError
+        If `images` lacks columns, is empty, holds an image twice, or a finding holds anything
+        but 1, 0 and NaN (NaN = not labelled).
+    """
+
+    name: str
+    version: str
+    license: str
+    root: Path
+    images: pd.DataFrame
+    """One row per image: `IMAGE_COLUMNS`, then findings and attributes."""
+    findings: tuple[str, ...]
+    attributes: tuple[str, ...]
+    """Columns that hold a group name per image."""
+    shortcuts: tuple[str, ...] = ()
+    """Columns that hold ``yes``, ``no`` or ``unknown``: something a model might lean on."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Name a finding has in the release → its name here, where they differ."""
+    exclusions: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["step", "images", "patients", "reason"])
+    )
+    """One row per filter that was applied, with what it took out."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about this data set, in sentences."""
+    truth: Mapping[str, Any] | None = None
+    """For made-up films: what was planted. None for real ones."""
+
+    def __post_init__(self) -> None:
+        table = f"data set '{self.name}'"
+        require_columns(
+            table, self.images, (*IMAGE_COLUMNS, *self.findings, *self.attributes, *self.shortcuts)
+        )
+        require_rows(table, self.images)
+        require_unique(table, self.images, ["image_id"])
+        check_findings(table, self.images, self.findings)
+        if self.images["patient_id"].isna().any():
+            raise DataError(
+                f"{table} has images without a patient_id. Patients are the unit of every "
+                "interval: fill the column in, or repeat image_id there if each film is a patient."
+            )
+
+    @property
+    def n_patients(self) -> int:
+        """Number of different patients."""
+        return int(self.images["patient_id"].nunique())
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything but the images, as plain data; `dataset_from` takes it back."""
+        return {
+            "name": self.name, "version": self.version, "license": self.license,
+            "root": str(self.root), "findings": list(self.findings),
+            "attributes": list(self.attributes), "shortcuts": list(self.shortcuts),
+            "aliases": dict(self.aliases), "exclusions": self.exclusions.to_dict("records"),
+            "notes": list(self.notes), "truth": dict(self.truth) if self.truth else None,
+        }  # fmt: skip
+
+    def keep(self, mask: pd.Series, *, step: str, reason: str) -> "Dataset":
+        """Keep the images where `mask` is true and record what left, and why."""
+        kept = self.images.loc[mask]
+        gone = {
+            "step": step,
+            "images": int((~mask).sum()),
+            "patients": self.n_patients - int(kept["patient_id"].nunique()),
+            "reason": reason,
+        }
+        if kept.empty:
+            raise DataError(
+                f"data set '{self.name}': the step '{step}' leaves no image ({reason})."
+            )
+        if not gone["images"]:
+            return self
+        steps = pd.concat([self.exclusions, pd.DataFrame([gone])], ignore_index=True)
+        return replace(self, images=kept.reset_index(drop=True), exclusions=steps)
+
+    def choose_findings(self, names: Sequence[str]) -> "Dataset":
+        """Keep some findings, in the order given."""
+        for name in names:
+            if name not in self.findings:
+                raise UnknownNameError("finding", name, self.findings)
+        return replace(self, findings=tuple(names))
+
+
+def dataset_from(images: pd.DataFrame, facts: Mapping[str, Any]) -> Dataset:
+    """Rebuild a data set from its images table and `Dataset.facts`."""
+    return Dataset(
+        name=facts["name"], version=facts["version"], license=facts["license"],
+        root=Path(facts["root"]), images=images, findings=tuple(facts["findings"]),
+        attributes=tuple(facts["attributes"]), shortcuts=tuple(facts["shortcuts"]),
+        aliases=facts["aliases"], notes=tuple(facts["notes"]), truth=facts["truth"],
+        exclusions=pd.DataFrame(facts["exclusions"], columns=["step", "images", "patients", "reason"]),
+    )  # fmt: skip
+
+
+def ordered_groups(attribute: str, groups: "pd.Series | Sequence[str]") -> list[str]:
+    """Return the different groups in the order people expect: ages by age, unknown last."""
+    present = sorted({str(group) for group in groups})
+    rank = (
+        {name: number for number, name in enumerate(AGE_GROUPS)} if attribute == "age_group" else {}
+    )
+    last = {CONFLICTING: 1, UNKNOWN: 2}
+    return sorted(present, key=lambda name: (last.get(name, 0), rank.get(name, 0), name))

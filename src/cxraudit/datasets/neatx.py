@@ -1,0 +1,66 @@
+"""NEATX chest-drain labels on NIH ChestX-ray14 (Zenodo 14944064).
+
+Two files are in use. The published one, ``NIH-CX14_TubeAnnotations_NonExperts_aggregated.csv``,
+holds annotated films only. The filled one, ``CXR14_Drains_Labels.csv``, holds all 25,596 official
+test films: those without annotator columns carry the prediction of a detector.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.errors import DataError
+from cxraudit.schemas import UNKNOWN, require_columns, require_unique
+
+FILES = ("CXR14_Drains_Labels.csv", "NIH-CX14_TubeAnnotations_NonExperts_aggregated.csv")
+ANNOTATED, PREDICTED = "annotated", "predicted"
+
+
+def find(root: Path) -> Path | None:
+    """Return the drain file under `root`, if there is one."""
+    return next((root / name for name in FILES if (root / name).is_file()), None)
+
+
+def load_drains(path: Path) -> pd.DataFrame:
+    """Read either file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per film: ``image_id``, ``drain`` (yes, no, unknown) and ``drain_source``
+        (annotated, predicted, unknown). Empty and −1 are unknown.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, lacks its columns, names a film twice or holds other values.
+    """
+    if not path.is_file():
+        raise DataError(f"the drain file {path} is missing. Check the path.")
+    with path.open(encoding="utf-8-sig") as handle:
+        separator = ";" if ";" in handle.readline() else ","
+    raw = pd.read_csv(path, sep=separator, encoding="utf-8-sig")
+    require_columns(str(path), raw, ("Image Index", "Drain_a1", "Drain_a2", "Drain"))
+    require_unique(str(path), raw, ["Image Index"])
+    drain = pd.to_numeric(raw["Drain"], errors="coerce").where(lambda value: value >= 0)
+    if not drain.dropna().isin([0, 1]).all():
+        raise DataError(f"{path}: Drain must hold 0, 1, -1 or nothing. Check the file's version.")
+    votes = raw[["Drain_a1", "Drain_a2"]].apply(pd.to_numeric, errors="coerce")
+    annotated = (votes >= 0).any(axis=1)
+    return pd.DataFrame(
+        {
+            "image_id": raw["Image Index"].astype("str"),
+            "drain": np.select([drain == 1, drain == 0], ["yes", "no"], UNKNOWN),
+            "drain_source": np.select([drain.isna(), annotated], [UNKNOWN, ANNOTATED], PREDICTED),
+        }
+    )
+
+
+def join(images: pd.DataFrame, drains: pd.DataFrame) -> pd.DataFrame:
+    """Add the drain columns to an images table; films without a label are unknown."""
+    joined = images.merge(drains, on="image_id", how="left", validate="one_to_one")
+    columns = ["drain", "drain_source"]
+    return joined.assign(
+        **{column: joined[column].fillna(UNKNOWN).astype("str") for column in columns}
+    )

@@ -1,0 +1,138 @@
+"""Films → embeddings: each film is decoded once for all models and encoded once per model."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.errors import ConfigError, ImageError
+from cxraudit.images import read_film
+from cxraudit.models.base import ImageTextModel, Pixels
+from cxraudit.store import EmbeddingStore, Shard, plan_shards
+
+Progress = Callable[[int], None]
+"""Called with the number of films that were finished since the last call."""
+
+SHARD_SIZE = 1024
+BATCH_SIZE = 32
+
+
+def encode_images(
+    images: pd.DataFrame,
+    models: Mapping[str, ImageTextModel],
+    folder: Path,
+    *,
+    batch_size: int = BATCH_SIZE,
+    shard_size: int = SHARD_SIZE,
+    n_readers: int = 2,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Embed every film of a cohort with every model, and store the embeddings.
+
+    Finished shards are kept, so the same call goes on after an interruption and ends with the
+    same bytes. A film that cannot be read is recorded with its reason; the others go on.
+
+    Parameters
+    ----------
+    images : pandas.DataFrame
+        An images table; ``image_id`` and ``path`` are used.
+    models : mapping of str to ImageTextModel
+        Name of the store → model.
+    folder : pathlib.Path
+        One store per model is kept below it; see `cxraudit.store`.
+    batch_size, shard_size : int
+        Films per forward pass and per file. Neither changes an embedding.
+    n_readers : int
+        Threads that decode.
+    progress : callable, optional
+        Called as films are finished.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Films that could not be read: ``image_id``, ``error``. Empty if all is well.
+
+    Raises
+    ------
+    DataError
+        If the folder holds embeddings of other weights or films.
+    """
+    if batch_size < 1 or shard_size < 1:
+        raise ConfigError(
+            f"batch and shard size must be at least 1, got {batch_size} and {shard_size}."
+        )
+    shards = plan_shards(images, shard_size)
+    targets = {name: EmbeddingStore(folder / name) for name in models}
+    for name, store in targets.items():
+        store.open(models[name], shards)
+    with ThreadPoolExecutor(max(n_readers, 1)) as readers:
+        for shard in shards:
+            todo = [name for name, store in targets.items() if not store.done(shard)]
+            if todo:
+                _encode_shard(
+                    shard, {n: models[n] for n in todo}, targets, batch_size, readers, progress
+                )
+            elif progress:
+                progress(len(shard.image_ids))
+    index = next(iter(targets.values())).read()[0]
+    return index.loc[~index["ok"], ["image_id", "error"]].reset_index(drop=True)
+
+
+def _encode_shard(
+    shard: Shard,
+    models: Mapping[str, ImageTextModel],
+    targets: Mapping[str, EmbeddingStore],
+    batch_size: int,
+    readers: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> None:
+    rows = {
+        name: np.full((len(shard.paths), model.card.embedding_dim), np.nan, dtype=np.float32)
+        for name, model in models.items()
+    }
+    errors = [""] * len(shard.paths)
+    for start, batch in _batches(shard.paths, list(models.values()), batch_size, readers):
+        good = [start + k for k, (error, _) in enumerate(batch) if not error]
+        for k, (error, _) in enumerate(batch):
+            errors[start + k] = error
+        if good:
+            for m, (name, model) in enumerate(models.items()):
+                pixels = np.stack([inputs[m] for error, inputs in batch if not error])
+                rows[name][good] = model.encode_images(pixels)
+        if progress:
+            progress(len(batch))
+    for name in models:
+        targets[name].write(shard, rows[name], errors)
+
+
+def _batches(
+    paths: tuple[str, ...],
+    models: list[ImageTextModel],
+    batch_size: int,
+    readers: ThreadPoolExecutor,
+) -> Iterator[tuple[int, list[tuple[str, list[Pixels]]]]]:
+    """Yield (first row, films) batch by batch, the next one being read while this one is used."""
+
+    def read(path: str) -> tuple[str, list[Pixels]]:
+        try:
+            film = read_film(Path(path))
+        except ImageError as error:
+            return str(error), []
+        return "", [model.preprocess(film) for model in models]
+
+    starts = range(0, len(paths), batch_size)
+    ahead = [readers.submit(read, path) for path in paths[:batch_size]]
+    for start in starts:
+        waiting = ahead
+        ahead = [
+            readers.submit(read, path)
+            for path in paths[start + batch_size : start + 2 * batch_size]
+        ]
+        try:
+            yield start, [future.result() for future in waiting]
+        except BaseException:
+            for future in ahead:
+                future.cancel()
+            raise

@@ -1,0 +1,1 @@
+"""Results in, matplotlib figures out: no files, no statistics, no pyplot state."""

@@ -1,0 +1,153 @@
+"""The forest plot of one attribute: how good in each group, and how far from the rest."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cxraudit.figures.style import (
+    COLOURS,
+    HOLLOW,
+    INK,
+    LINE,
+    MARKERS,
+    MUTED,
+    house_style,
+    new_figure,
+    quiet,
+    shown_as,
+)
+from cxraudit.schemas import ALL, REST
+
+METRIC_NAMES = {
+    "auroc": "AUROC",
+    "adjusted_auprc": "adjusted AUPRC",
+    "ap_at_prevalence": "AP at common prevalence",
+}
+ATTRIBUTE_NAMES = {"age_group": "age", "view_position": "view"}
+
+
+def attribute_name(attribute: str) -> str:
+    """Return what people call an attribute."""
+    return ATTRIBUTE_NAMES.get(attribute, attribute.replace("_", " "))
+
+
+def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> Figure:
+    """Draw level and gap of every group, finding by finding, for one model on one data set.
+
+    Left: the metric in each group, over a line at the whole cohort's value. Right: the gap to all
+    other patients, with the margin shaded; colour and shape are the verdict. A group for which
+    nothing can be computed keeps its line and says why.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table of one data set, model and prompt set.
+    attribute : str
+        Which attribute's groups to draw.
+    metric : str
+        Which metric to draw.
+    """
+    chosen = results[results["metric"] == metric]
+    here = chosen[chosen["attribute"] == attribute]
+    levels, gaps = here[here["reference"] == ""], here[here["reference"] == REST]
+    overall = chosen[chosen["attribute"] == ALL].set_index("finding")["value"]
+    findings = [finding for finding in overall.index if finding in set(levels["finding"])]
+    with house_style():
+        n_lines = len(levels) + 1.1 * len(findings)
+        figure = new_figure(9.2, 1.3 + 0.215 * n_lines)
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
+        y = 0.0
+        names: list[tuple[float, str]] = []
+        for finding in findings:
+            left.text(
+                -0.31,
+                y,
+                finding,
+                transform=left.get_yaxis_transform(),
+                fontweight="bold",
+                va="center",
+            )
+            rows = levels[levels["finding"] == finding]
+            top, y = y + 0.55, y + 1
+            for row in rows.itertuples():
+                names.append((y, f"{row.group}  ({row.n_positive_patients})"))
+                gap = gaps[(gaps["finding"] == finding) & (gaps["group"] == row.group)]
+                kind = shown_as(gap["verdict"].iloc[0], gap["value"].iloc[0]) if len(gap) else ""
+                _mark(left, y, row.value, row.low, row.high, kind, why=str(row.note))
+                if len(gap):
+                    first = gap.iloc[0]
+                    _mark(right, y, first["value"], first["low"], first["high"], kind)
+                y += 1
+            if np.isfinite(overall[finding]):
+                left.plot([overall[finding]] * 2, [top, y - 0.5], color=MUTED, lw=1, zorder=1)
+            y += 0.1
+        _finish(left, right, names, y, metric, gaps)
+        title = f"{METRIC_NAMES[metric]} by {attribute_name(attribute)}"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def _mark(
+    axes: Axes, y: float, value: float, low: float, high: float, kind: str, *, why: str = ""
+) -> None:
+    colour = COLOURS[kind]
+    if not np.isfinite(value):
+        if why:
+            axes.text(
+                0.02, y, why, transform=axes.get_yaxis_transform(), color=MUTED, va="center",
+                fontsize=8, style="italic",
+            )  # fmt: skip
+        return
+    if np.isfinite(low):
+        axes.plot([low, high], [y, y], color=colour, lw=1.6, solid_capstyle="round", zorder=2)
+    axes.plot(
+        [value], [y], marker=MARKERS[kind], ms=5.2, color=colour, zorder=3,
+        markerfacecolor="white" if kind in HOLLOW else colour, markeredgewidth=1.3,
+    )  # fmt: skip
+
+
+def _finish(
+    left: Axes,
+    right: Axes,
+    names: list[tuple[float, str]],
+    bottom: float,
+    metric: str,
+    gaps: pd.DataFrame,
+) -> None:
+    left.set_ylim(bottom, -1.0)
+    left.set_yticks([y for y, _ in names], [name for _, name in names], fontsize=8)
+    for axes in (left, right):
+        quiet(axes)
+        axes.grid(axis="x", color=LINE, lw=0.6)
+        axes.set_axisbelow(True)
+    right.tick_params(labelleft=False)
+    left.set_xlabel(f"{METRIC_NAMES[metric]} (line: all patients)")
+    if metric == "auroc":
+        low = left.get_xlim()[0]
+        left.set_xlim(max(min(low, 0.6), 0.0), 1.005)
+    right.axvline(0, color=INK, lw=1)
+    margins = gaps["margin"].dropna()
+    if len(margins):
+        right.axvspan(-margins.iloc[0], margins.iloc[0], color="#0b6fa4", alpha=0.08, lw=0)
+    reach = max(0.12, *(abs(value) for value in right.get_xlim()))
+    right.set_xlim(-reach, reach)
+    right.set_xlabel("gap to all other patients\n← worse for this group      better →")
+    left.set_title("in the group (patients with the finding)", fontsize=9, color=MUTED, loc="left")
+    kinds = {
+        shown_as(verdict, value)
+        for verdict, value in zip(gaps["verdict"], gaps["value"], strict=True)
+    }
+    handles = [
+        right.plot(
+            [], [], ls="", marker=MARKERS[kind], color=COLOURS[kind], ms=5,
+            markerfacecolor="white" if kind in HOLLOW else COLOURS[kind], label=kind,
+        )[0]
+        for kind in COLOURS if kind and kind in kinds
+    ]  # fmt: skip
+    if handles:
+        legend = right.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
+            frameon=False, fontsize=8, handletextpad=0.1, columnspacing=1.0, borderaxespad=0.1,
+        )  # fmt: skip
+        legend.set_in_layout(False)  # it may reach over the left panel

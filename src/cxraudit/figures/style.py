@@ -1,0 +1,102 @@
+"""One look for all figures: colours that colour-blind readers tell apart, and quiet axes."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cxraudit.files import write_atomic
+
+INK, MUTED, LINE = "#1d2733", "#66727f", "#cdd5de"
+
+WORSE, BETTER = "disparity: worse", "disparity: better"
+
+COLOURS = {
+    WORSE: "#c8451b",
+    BETTER: "#6a4c93",
+    "within margin": "#b07a00",
+    "equivalent": "#0b6fa4",
+    "inconclusive": "#7b8794",
+    "undefined": "#b4bcc5",
+    "": "#1d2733",
+}
+MARKERS = {
+    WORSE: "D",
+    BETTER: "^",
+    "within margin": "s",
+    "equivalent": "o",
+    "inconclusive": "o",
+    "undefined": "x",
+    "": "o",
+}
+HOLLOW = ("inconclusive", "undefined")
+"""Shape as well as colour tells verdicts apart; hollow is *cannot tell*."""
+
+
+def shown_as(verdict: str, value: float) -> str:
+    """Return the kind of mark for a verdict: a disparity is drawn by its direction."""
+    if verdict == "disparity":
+        return WORSE if value < 0 else BETTER
+    return verdict
+
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "svg.hashsalt": "cxraudit",
+    "svg.fonttype": "none",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with our settings, whatever the user's are."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure in inches that belongs to no window."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def quiet(axes: Axes, *, keep: str = "bottom") -> None:
+    """Leave only the named spines ("bottom", "left", "bottom left")."""
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in keep)
+    axes.tick_params(length=0)
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as an SVG element; the same figure gives the same text."""
+    buffer = io.StringIO()
+    with house_style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as SVG and as PNG."""
+    with house_style():
+        for suffix in ("svg", "png"):
+            metadata = {"Date": None} if suffix == "svg" else {}
+            write_atomic(
+                folder / f"{name}.{suffix}",
+                lambda path, kind=suffix, facts=metadata: figure.savefig(
+                    path, format=kind, dpi=150, metadata=facts, facecolor="white"
+                ),
+            )

@@ -1,0 +1,172 @@
+"""Files we write: whole or not at all, with a manifest that says how they came about."""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.errors import ConfigError, DataError
+
+_RECORDED = ("cxraudit", "numpy", "scipy", "numba", "pandas", "pyarrow", "pillow", "torch")
+
+
+def package_version() -> str:
+    """Return the installed version of cxraudit."""
+    return _version("cxraudit") or "unknown"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def writable_folder(path: Path) -> Path:
+    """Make a folder and check that files can be written there, before any work is done.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made or written to.
+    """
+    probe = path / f".cxraudit-{os.getpid()}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write to the folder {path} ({error.strerror}). Choose another with --out."
+        ) from None
+    return path
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
+    """Call `write` with a temporary path beside `path`, then move it there in one step.
+
+    A reader sees the old file or the new one, never half of it, also after a kill.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file atomically, as UTF-8."""
+    return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table atomically as Parquet, CSV or CSV.gz; the same table gives the same bytes."""
+    if path.suffix == ".parquet":
+        return write_atomic(path, lambda temporary: frame.to_parquet(temporary, index=False))
+    packed: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    return write_atomic(
+        path, lambda temporary: frame.to_csv(temporary, index=False, compression=packed)
+    )
+
+
+def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
+    """Read Parquet, CSV or CSV.gz.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable or of another kind.
+    """
+    if not path.is_file():
+        raise DataError(f"{what} {path} is missing. Check the path.")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+            return pd.read_csv(
+                path,
+                sep="\t" if ".tsv" in path.name else ",",
+                encoding="utf-8-sig",
+                low_memory=False,
+            )
+    except (ValueError, OSError, EOFError) as error:  # pyarrow's and pandas' parsers raise these
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"{what} {path} cannot be read: {reason}.") from None
+    raise DataError(f"{what} {path} is neither Parquet nor CSV. Save it as one of them.")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def digest(data: object) -> str:
+    """Return a short hash of plain data: the same data, the same hash, whatever the key order."""
+    text = json.dumps(data, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def command_line() -> str:
+    """Return the command that is running, as a reader would type it."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(
+        ["cxraudit" if program in ("__main__.py", "cli.py") else program, *sys.argv[1:]]
+    )
+
+
+def write_manifest(
+    path: Path, *, inputs: Mapping[str, Path] | None = None, **facts: Any
+) -> dict[str, Any]:
+    """Write ``<path>.manifest.json``: versions, command, time, input hashes and `facts`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file or folder the manifest is about.
+    inputs : mapping of str to pathlib.Path, optional
+        Files that were read; their SHA-256 is recorded.
+    **facts
+        Anything else that is plain data: seed, model card, prompt hash …
+    """
+    manifest = {
+        "made_by": "cxraudit",
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command_line(),
+        "python": platform.python_version(),
+        "versions": {name: found for name in _RECORDED if (found := _version(name))},
+        "inputs": {
+            name: {"path": str(file), "sha256": sha256(file)}
+            for name, file in (inputs or {}).items()
+        },
+        **facts,
+    }
+    target = path.with_name(path.name + ".manifest.json")
+    write_text(target, json.dumps(manifest, indent=2, default=_plain) + "\n")
+    return manifest
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest beside a file; empty if there is none."""
+    target = path.with_name(path.name + ".manifest.json")
+    return json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)

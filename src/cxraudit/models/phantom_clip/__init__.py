@@ -1,0 +1,91 @@
+"""phantom-clip: a small model trained on phantom films, shipped to calibrate the audit.
+
+It was taught two faults on purpose, by its training films only: it leans on chest drains, and it
+is worse for patients of 80 and over. It knows nothing about real patients.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cxraudit.images import to_grey
+from cxraudit.models.base import Embeddings, ImageTextModel, ModelCard, Pixels
+
+if TYPE_CHECKING:
+    from cxraudit.models.phantom_clip.network import PhantomClip
+
+FOLDER = Path(__file__).parent
+
+CARD = ModelCard(
+    name="phantom-clip",
+    summary="control model trained on made-up films; leans on drains and is worse at 80+, by design",
+    weights="in the package (scripts/train_phantom_clip.py makes them again)",
+    license="Apache-2.0",
+    embedding_dim=128,
+    image_size=128,
+    trained_on=frozenset({"phantom:seed=1907"}),
+    reference="this package",
+    transform="grey; 128x128 bicubic; standardised per film; v1",
+    needs=("torch", "safetensors"),
+)
+
+
+def prepare(pixels: NDArray[np.uint8]) -> Pixels:
+    """Standardise one grey picture: (h, w) → (1, h, w) with mean 0 and variance 1."""
+    grey = pixels.astype(np.float32)
+    return ((grey - grey.mean()) / (grey.std() + 1.0))[None]
+
+
+class PhantomClipModel:
+    """The adapter; see `ImageTextModel`."""
+
+    card = CARD
+
+    def __init__(
+        self, network: "PhantomClip", vocabulary: dict[str, int], fingerprint: str
+    ) -> None:
+        self._network = network
+        self._vocabulary = vocabulary
+        self.fingerprint = fingerprint
+        self.logit_scale = float(network.log_scale.detach().exp())
+
+    def preprocess(self, film: Image.Image) -> Pixels:
+        """Grey, 128×128, standardised."""
+        size = (CARD.image_size, CARD.image_size)
+        return prepare(np.asarray(to_grey(film).resize(size, Image.Resampling.BICUBIC)))
+
+    def encode_images(self, pixels: Pixels) -> Embeddings:
+        """Embed a batch of shape (n, 1, 128, 128)."""
+        import torch
+
+        with torch.inference_mode():
+            return self._network.image(torch.from_numpy(pixels)).numpy()
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts; words outside the training vocabulary count as one unknown word."""
+        import torch
+
+        from cxraudit.models.phantom_clip.network import tokenize
+
+        with torch.inference_mode():
+            return self._network.text(tokenize(texts, self._vocabulary)).numpy()
+
+
+def load(folder: Path = FOLDER) -> ImageTextModel:
+    """Load the shipped weights, or those a training run wrote to `folder`."""
+    from safetensors.torch import load_file
+
+    from cxraudit.models.phantom_clip.network import PhantomClip
+
+    vocabulary = json.loads((folder / "vocabulary.json").read_text())
+    weights = folder / "weights.safetensors"
+    network = PhantomClip(len(vocabulary) + 2)
+    network.load_state_dict(load_file(weights), strict=True)
+    digest = hashlib.sha256(weights.read_bytes() + CARD.transform.encode()).hexdigest()
+    return PhantomClipModel(network.eval(), vocabulary, digest)

@@ -1,0 +1,297 @@
+"""The steps of a run, each from files to files: what the commands and `run` call.
+
+.. code-block:: text
+
+    <out>/images.parquet          the cohort
+    <out>/embeddings/<model>/     see cxraudit.store
+    <out>/failures.csv            films that could not be read (only if there are any)
+    <out>/scores.parquet
+    <out>/audit/                  results.parquet, results.csv, exclusions.csv, report.html, figures/
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cxraudit import datasets, models, prompts
+from cxraudit.audits.cells import AuditSettings
+from cxraudit.audits.run import audit
+from cxraudit.audits.wide import match_columns, scores_from_wide
+from cxraudit.config import RunConfig
+from cxraudit.datasets.base import Dataset, dataset_from
+from cxraudit.encode import BATCH_SIZE, SHARD_SIZE, encode_images
+from cxraudit.errors import DataError
+from cxraudit.files import (
+    command_line,
+    read_manifest,
+    read_table,
+    writable_folder,
+    write_manifest,
+    write_table,
+    write_text,
+)
+from cxraudit.report import AuditRecord, write_report
+from cxraudit.schemas import SCORE_COLUMNS, check_results, check_scores
+from cxraudit.store import stores
+from cxraudit.zeroshot import zero_shot_scores
+
+Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Opens a progress bar: (description, total) → what to call with the number of items done."""
+
+IMAGES, SCORES, EMBEDDINGS, AUDIT = "images.parquet", "scores.parquet", "embeddings", "audit"
+
+
+def save_dataset(dataset: Dataset, out: Path) -> Path:
+    """Write the cohort and its facts."""
+    path = write_table(dataset.images, out / IMAGES)
+    write_manifest(path, dataset=dataset.facts())
+    return path
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Read a cohort that `save_dataset` wrote."""
+    facts = read_manifest(path).get("dataset")
+    if facts is None:
+        raise DataError(f"{path} has no manifest beside it. Write it with cxraudit encode.")
+    return dataset_from(read_table(path, what="the images table"), facts)
+
+
+def encode_step(
+    dataset: Dataset,
+    model_names: Sequence[str],
+    out: Path,
+    track: Tracker,
+    *,
+    batch_size: int = BATCH_SIZE,
+    shard_size: int = SHARD_SIZE,
+    n_readers: int = 2,
+) -> pd.DataFrame:
+    """Encode a cohort with some models under `out`; return the films that could not be read."""
+    loaded = {name: models.load(name) for name in model_names}
+    writable_folder(out)
+    save_dataset(dataset, out)
+    with track(f"encode {dataset.name}", len(dataset.images)) as advance:
+        failures = encode_images(
+            dataset.images, loaded, out / EMBEDDINGS, batch_size=batch_size,
+            shard_size=shard_size, n_readers=n_readers, progress=advance,
+        )  # fmt: skip
+    if len(failures) == len(dataset.images):
+        raise DataError(
+            f"none of the {len(failures):,} films could be read, first: {failures['error'].iloc[0]} "
+            "Check --root and where the films are."
+        )
+    listed = out / "failures.csv"
+    if len(failures):
+        write_table(failures, listed)
+    else:
+        listed.unlink(missing_ok=True)
+    write_manifest(
+        out / EMBEDDINGS,
+        cards=_cards(model_names),
+        fingerprints={name: model.fingerprint for name, model in loaded.items()},
+        inputs={"images": out / IMAGES},
+        n_failures=len(failures),
+    )
+    return failures
+
+
+def _cards(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {name: asdict(models.card(name)) for name in names if name in models.available()}
+
+
+def score_step(
+    out: Path, *, prompt_set: str = "paper", findings: Sequence[str] | None = None
+) -> Path:
+    """Score every embedded film under `out` with a prompt set; return the scores file."""
+    encoded = stores(out / EMBEDDINGS)
+    dataset = open_dataset(out / IMAGES)
+    chosen = dataset.choose_findings(findings) if findings else dataset
+    pair = prompts.load(prompt_set)
+    tables = []
+    for name, store in encoded.items():
+        model = models.load(name)
+        if model.fingerprint != store.record()["fingerprint"]:
+            raise DataError(
+                f"{store.folder} was encoded with other weights of '{name}' than are installed now. "
+                "Encode again into another folder."
+            )
+        index, embeddings = store.read()
+        tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair))
+    path = write_table(check_scores(pd.concat(tables, ignore_index=True)), out / SCORES)
+    write_manifest(
+        path, prompts=asdict(pair), prompt_hash=pair.fingerprint,
+        cards=_cards(list(encoded)),
+        inputs={"images": out / IMAGES},
+        commands=[*_commands(out / EMBEDDINGS), command_line()],
+    )  # fmt: skip
+    return path
+
+
+def _commands(path: Path) -> list[str]:
+    manifest = read_manifest(path)
+    return manifest.get("commands", [manifest["command"]] if "command" in manifest else [])
+
+
+def read_scores(
+    path: Path,
+    dataset: Dataset,
+    *,
+    image: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    prefix: str | None = None,
+    model: str = "model",
+) -> pd.DataFrame:
+    """Read scores: our long table, or one column per finding named by `columns` or `prefix`."""
+    frame = read_table(path, what="the scores table")
+    if (
+        image is None
+        and not columns
+        and prefix is None
+        and set(SCORE_COLUMNS) <= set(frame.columns)
+    ):
+        return check_scores(frame, str(path))
+    named = dict(columns or {})
+    if prefix is not None:
+        found = match_columns(list(frame.columns), prefix, dataset.findings, dataset.aliases)
+        named = {**found, **named}
+    if not named:
+        raise DataError(
+            f"{path} has the columns {', '.join(map(str, frame.columns[:10]))}, which is no scores "
+            "table of ours. Say which columns hold scores: --score FINDING=COLUMN or --score-prefix."
+        )
+    dataset.choose_findings(list(named))
+    return scores_from_wide(
+        frame, image=image or "image_id", columns=named, model=model, table=str(path)
+    )
+
+
+def audit_step(
+    dataset: Dataset,
+    scores: pd.DataFrame,
+    folder: Path,
+    *,
+    attributes: Sequence[str] | None = None,
+    shortcuts: Mapping[str, str] | None = None,
+    settings: AuditSettings | None = None,
+    inputs: Mapping[str, Path] | None = None,
+) -> AuditRecord:
+    """Audit scores and write the results table, exclusions and manifest to `folder`."""
+    writable_folder(folder)
+    found = audit(dataset, scores, attributes=attributes, shortcuts=shortcuts, settings=settings)
+    results = write_table(found.results, folder / "results.parquet")
+    write_table(found.results, folder / "results.csv")
+    write_table(found.exclusions, folder / "exclusions.csv")
+    scores_file = (inputs or {}).get("scores")
+    upstream = read_manifest(scores_file) if scores_file else {}
+    manifest = write_manifest(
+        results, inputs=inputs, facts=found.facts,
+        cards=upstream.get("cards", {}), prompt_hash=upstream.get("prompt_hash"),
+        commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
+    )  # fmt: skip
+    return AuditRecord(
+        folder, found.results, found.exclusions, _as_json(found.facts), _as_json(manifest)
+    )
+
+
+def _as_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain data as it reads after a trip through a file, so that both ways are one."""
+    return json.loads(
+        json.dumps(data, default=lambda v: sorted(v) if isinstance(v, (set, frozenset)) else str(v))
+    )
+
+
+def open_audit(folder: Path) -> AuditRecord:
+    """Read what `audit_step` wrote."""
+    file = folder / "results.parquet"
+    results = check_results(read_table(file, what="the results table"), str(file))
+    manifest = read_manifest(file)
+    if "facts" not in manifest:
+        raise DataError(f"{file} has no manifest beside it. Make it with cxraudit audit.")
+    return AuditRecord(
+        folder, results, read_table(folder / "exclusions.csv"), manifest["facts"], manifest
+    )
+
+
+def report_step(folders: Sequence[Path], path: Path) -> Path:
+    """Write one report on some audit folders, with the figures beside it."""
+    writable_folder(path.parent)
+    return write_report(
+        [open_audit(folder) for folder in folders], path, figures=path.parent / "figures"
+    )
+
+
+def run_config(config: RunConfig, track: Tracker) -> Path:
+    """Do everything a configuration asks for; return the report."""
+    out = writable_folder(config.out)
+    dataset = datasets.load(config.dataset.name, config.dataset.root, config.dataset.options)
+    if config.encode:
+        encode_step(
+            dataset, config.encode.models, out, track,
+            batch_size=config.encode.batch_size, shard_size=config.encode.shard_size,
+        )  # fmt: skip
+        file = score_step(out, prompt_set=config.encode.prompts, findings=config.encode.findings)
+        scores = read_table(file)
+    else:
+        assert config.scores is not None
+        file = config.scores.file
+        scores = read_scores(
+            file, dataset, image=config.scores.image, columns=config.scores.columns,
+            prefix=config.scores.prefix, model=config.scores.model,
+        )  # fmt: skip
+        save_dataset(dataset, out)
+    settings = AuditSettings(
+        n_resamples=config.audit.n_resamples, seed=config.seed,
+        confidence_level=config.audit.confidence_level, margin=config.audit.margin,
+    )  # fmt: skip
+    audit_step(
+        dataset, scores, out / AUDIT, attributes=config.audit.attributes,
+        shortcuts=config.audit.shortcuts, settings=settings,
+        inputs={"scores": file, "images": out / IMAGES},
+    )  # fmt: skip
+    return report_step([out / AUDIT], out / AUDIT / "report.html")
+
+
+DEMO_SEED = 2025
+
+
+def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SEED) -> Path:
+    """Draw two made-up releases, audit the shipped model on both, and report.
+
+    The releases are written in the layouts of MIMIC-CXR-JPG and of ChestX-ray14 and read back by
+    the code that reads the real ones.
+    """
+    from cxraudit.datasets.phantom.releases import write_release
+    from cxraudit.datasets.phantom.spec import PhantomSpec
+
+    writable_folder(out)
+    folders = []
+    for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
+        spec = PhantomSpec(n_patients=n_patients, seed=seed + shift)
+        root, work = out / f"release-{layout}", out / f"phantom-{layout}"
+        with track(f"draw {layout} films", int(n_patients * spec.films_per_patient)) as advance:
+            write_release(spec, root, layout, progress=advance)
+        dataset = datasets.load(name, root)
+        six = dataset.choose_findings([*spec.prevalence])
+        encode_step(six, ["phantom-clip", "random"], work, track)
+        scores = score_step(work)
+        audit_step(
+            six, read_table(scores), work / AUDIT, settings=AuditSettings(seed=seed),
+            inputs={"scores": scores, "images": work / IMAGES},
+        )  # fmt: skip
+        folders.append(work / AUDIT)
+    report = report_step(folders, out / "report.html")
+    write_text(out / "README.txt", _DEMO_README)
+    return report
+
+
+_DEMO_README = """\
+report.html      open this one
+release-*        the made-up releases, as their publishers would ship them
+phantom-*        images, embeddings, scores and audit of each; every table is Parquet
+figures          the figures of the report as SVG and PNG
+"""

@@ -1,0 +1,191 @@
+"""Results in, one self-contained HTML file out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from cxraudit import tables
+from cxraudit.figures.forest import attribute_name, forest
+from cxraudit.figures.shortcut import shortcut_gap, shortcut_name
+from cxraudit.figures.style import save, svg
+from cxraudit.files import package_version, write_text
+from cxraudit.report.words import answer, checks
+from cxraudit.schemas import ALL, REST, records
+
+NULL_MODEL = "random"
+"""The control that knows nothing: reported in short."""
+
+TRUTH_NAMES = {"age_group": "age", "sex": "sex", "race": "race", "drain": "chest drains"}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One finished audit, as read from its folder."""
+
+    folder: Path
+    results: pd.DataFrame
+    exclusions: pd.DataFrame
+    facts: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Name of the data set."""
+        return str(self.facts["dataset"]["name"])
+
+
+def write_report(audits: Sequence[AuditRecord], path: Path, *, figures: Path | None = None) -> Path:
+    """Write the report on one or more audits.
+
+    Parameters
+    ----------
+    audits : sequence of AuditRecord
+        What to report on, one section each.
+    path : pathlib.Path
+        The HTML file; it holds everything and requests nothing.
+    figures : pathlib.Path, optional
+        Folder for the figures as SVG and PNG files, too.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cxraudit.report"), autoescape=True,
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    sections = [_section(record, figures) for record in audits]
+    shown = [
+        {"model": model, "section": section, "statement": statement}
+        for section in sections
+        for model, said in section["answers"].items()
+        if model != NULL_MODEL
+        for statement in said
+        if statement.tone == "bad"
+    ]
+    html = environment.get_template("report.html.j2").render(
+        sections=sections,
+        shown=shown,
+        not_shown=_not_shown(audits),
+        null_model=NULL_MODEL,
+        version=package_version(),
+        made_up=any(section["truth"] for section in sections),
+        made_at=max(str(record.manifest.get("made_at", "")) for record in audits),
+    )
+    return write_text(path, html)
+
+
+def _not_shown(audits: Sequence[AuditRecord]) -> list[dict[str, Any]]:
+    """Attributes for which no disparity was shown, and how much the data could not tell."""
+    rows = pd.concat([record.results for record in audits])
+    gaps = rows[
+        (rows["metric"] == "auroc") & (rows["reference"] == REST) & (rows["model"] != NULL_MODEL)
+    ]
+    found = []
+    for (model, attribute), part in gaps.groupby(["model", "attribute"], sort=False):
+        if not (part["verdict"] == "disparity").any():
+            small = int(part["verdict"].isin(["equivalent", "within margin"]).sum())
+            found.append(
+                {
+                    "model": model,
+                    "name": attribute_name(str(attribute)),
+                    "small": small,
+                    "all": len(part),
+                }
+            )
+    return found
+
+
+def _section(record: AuditRecord, figures: Path | None) -> dict[str, Any]:
+    results, facts = record.results, record.facts
+    cards: dict[str, dict[str, Any]] = record.manifest.get("cards", {})
+    models = list(dict.fromkeys(results["model"]))
+    gaps = results[results["reference"] == REST]
+    attributes = list(dict.fromkeys(gaps["attribute"]))
+    leans = results[~results["reference"].isin(["", REST])]
+    shortcuts = list(dict.fromkeys(leans["attribute"]))
+
+    def keep(figure: Any, name: str) -> str:
+        if figures is not None:
+            save(figure, figures, f"{record.title}-{name}".replace(" ", "-"))
+        return svg(figure)
+
+    return {
+        "title": record.title,
+        "id": record.title.replace(" ", "-"),
+        "facts": facts,
+        "truth": _truth(facts, results),
+        "answers": {model: answer(results, model, record.title) for model in models},
+        "shortcuts": [
+            {
+                "name": shortcut_name(shortcut),
+                "figure": keep(shortcut_gap(results, shortcut), shortcut),
+                "table": tables.to_html(
+                    pd.concat(
+                        tables.gaps_table(results[results["model"] == model], shortcut).assign(
+                            model=model
+                        )
+                        for model in models
+                    )
+                ),
+            }
+            for shortcut in shortcuts
+        ],
+        "models": [
+            {
+                "name": model,
+                "card": cards.get(model),
+                "attributes": [
+                    {
+                        "name": attribute_name(attribute),
+                        "figure": keep(forest(part, attribute), f"{model}-{attribute}"),
+                        "levels": tables.to_html(tables.levels_table(part, attribute)),
+                        "gaps": tables.to_html(tables.gaps_table(part, attribute)),
+                    }
+                    for attribute in attributes
+                ],
+            }
+            for model, part in ((model, results[results["model"] == model]) for model in models)
+        ],
+        "checks": checks(
+            results, {**facts, "exclusions": record.exclusions.to_dict("records")}, cards
+        ),
+        "exclusions": tables.to_html(record.exclusions) if len(record.exclusions) else "",
+        "manifest": record.manifest,
+        "n_rows": len(results),
+        "overall": _overall(results, models),
+    }
+
+
+def _overall(results: pd.DataFrame, models: list[str]) -> str:
+    """One row per finding, one column per model: the AUROC over all patients."""
+    rows = results[(results["attribute"] == ALL) & (results["metric"] == "auroc")]
+    shown = rows.assign(
+        shown=[tables.with_interval(r["value"], r["low"], r["high"]) for r in records(rows)]
+    ).pivot(index="finding", columns="model", values="shown")
+    return tables.to_html(shown[models].rename_axis(columns=None).reset_index())
+
+
+def _truth(facts: dict[str, Any], results: pd.DataFrame) -> list[dict[str, str]] | None:
+    """For made-up films: what was planted, beside what each model's audit found."""
+    truth = facts.get("truth")
+    if not truth:
+        return None
+    rows = []
+    gaps = results[(results["reference"] != "") & (results["metric"] == "auroc")]
+    for attribute, planted in truth["planted"].items():
+        here = gaps[gaps["attribute"] == attribute]
+        if here.empty:
+            continue
+        found = {
+            model: "disparity found" if (part["verdict"] == "disparity").any() else "none found"
+            for model, part in here.groupby("model", sort=False)
+        }
+        rows.append(
+            {
+                "attribute": TRUTH_NAMES.get(attribute, attribute),
+                "planted": "yes" if planted else "no",
+                **found,
+            }
+        )
+    return rows

@@ -1,0 +1,244 @@
+"""What the results say, in sentences; nothing is said that a row does not show."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.schemas import ALL, REST, records
+from cxraudit.stats.estimate import Verdict
+
+PLAIN = {"age_group": "age", "view_position": "view"}
+PEOPLE = {
+    "age_group": "patients aged {}",
+    "sex": "{} patients",
+    "race": "{} patients",
+    "view_position": "{} films",
+}
+SHORTCUTS = {"drain": "chest drain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One line of the answer."""
+
+    tone: str
+    """``bad`` (something was shown), ``good`` (shown to be small), ``unsure`` or ``plain``."""
+    headline: str
+    detail: str
+
+
+def people(attribute: str, group: str) -> str:
+    """Name a group in a sentence.
+
+    Examples
+    --------
+    >>> people("age_group", "80+"), people("sex", "female"), people("ward", "ICU")
+    ('patients aged 80 and over', 'female patients', "patients with ward 'ICU'")
+    """
+    if attribute == "age_group":
+        words = {"80+": "80 and over", "unknown": "unknown"}
+        if group == "under 18":
+            return "patients under 18"
+        return f"patients aged {words.get(group, group.replace('-', ' to '))}"
+    return PEOPLE.get(attribute, f"patients with {attribute.replace('_', ' ')} '{{}}'").format(
+        group
+    )
+
+
+def answer(results: pd.DataFrame, model: str, dataset: str) -> list[Statement]:
+    """Answer for one model on one data set: how good, for whom worse, what it leans on.
+
+    What was shown comes first, then what the data cannot tell, then what was shown to be small.
+    """
+    rows = results[
+        (results["model"] == model)
+        & (results["dataset"] == dataset)
+        & (results["metric"] == "auroc")
+    ]
+    said = [_overall(rows)]
+    for attribute in dict.fromkeys(rows.loc[rows["reference"] == REST, "attribute"]):
+        said += _attribute(rows[rows["attribute"] == attribute], attribute)
+    leans = rows[~rows["reference"].isin(["", REST])]
+    said += [_shortcut(rows, gap) for gap in records(leans)]
+    order = {"bad": 0, "plain": -1, "unsure": 1, "good": 2}
+    return sorted(said, key=lambda statement: order[statement.tone])
+
+
+def _interval(row: dict[str, Any], form: str = ".2f") -> str:
+    if row["low"] != row["low"]:
+        return "no interval"
+    return f"{row['low']:{form}} to {row['high']:{form}}".replace("-", "−")
+
+
+def _overall(rows: pd.DataFrame) -> Statement:
+    overall = rows[(rows["attribute"] == ALL)].dropna(subset=["value"]).sort_values("value")
+    if overall.empty:
+        return Statement("plain", "Overall: no finding could be evaluated", "")
+    low, high = overall.iloc[0], overall.iloc[-1]
+    mean = overall["value"].mean()
+    detail = (
+        f"Best for {high['finding'].lower()} ({high['value']:.2f}), worst for "
+        f"{low['finding'].lower()} ({low['value']:.2f})."
+    )
+    inverted = overall.loc[overall["high"] < 0.5, "finding"].tolist()
+    if inverted:
+        detail += (
+            f" Below chance for {', '.join(inverted).lower()}: the score may be inverted; check the "
+            "prompts or the direction of the score."
+        )
+    plural = "s" if len(overall) > 1 else ""
+    return Statement("plain", f"Mean AUROC {mean:.2f} over {len(overall)} finding{plural}", detail)
+
+
+def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
+    gaps = rows[rows["reference"] == REST]
+    name = PLAIN.get(attribute, attribute.replace("_", " "))
+    shown = gaps[gaps["verdict"] == Verdict.DISPARITY]
+    said = []
+    for group, part in shown[shown["value"] < 0].groupby("group", sort=False):
+        worst = records(part.sort_values("value"))[0]
+        level = rows[
+            (rows["reference"] == "")
+            & (rows["group"] == group)
+            & (rows["finding"] == worst["finding"])
+        ]
+        tested = int((gaps["group"] == group).sum())
+        said.append(
+            Statement(
+                "bad",
+                f"Worse for {people(attribute, str(group))}",
+                f"Shown for {len(part)} of {tested} findings. Largest for {worst['finding'].lower()}: AUROC "
+                f"{level['value'].iloc[0]:.2f}, which is {abs(worst['value']):.2f} below all other patients "
+                f"(gap {_interval(worst, '+.2f')}).",
+            )
+        )
+    better = shown[shown["value"] > 0]
+    if len(better) and not said:
+        row = records(better.sort_values("value"))[-1]
+        said.append(
+            Statement(
+                "bad", f"Better for {people(attribute, row['group'])} than for the rest",
+                f"Shown for {row['finding'].lower()}: gap {row['value']:+.2f} ({_interval(row, '+.2f')}).",
+            )
+        )  # fmt: skip
+    judged = gaps[gaps["verdict"] != ""]
+    if judged.empty:
+        return said
+    unsure = judged[judged["verdict"].isin([Verdict.INCONCLUSIVE, Verdict.UNDEFINED])]
+    margin = float(judged["margin"].iloc[0])
+    small = judged["verdict"].isin([Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN]).sum()
+    if not len(shown):
+        if unsure.empty:
+            return [
+                *said,
+                Statement(
+                    "good",
+                    f"By {name}: no gap larger than {margin:.2f}",
+                    f"All {len(judged)} comparisons are shown to lie within ±{margin:.2f}.",
+                ),
+            ]
+        said.append(
+            Statement(
+                "unsure",
+                f"By {name}: no disparity shown",
+                f"{small} of {len(judged)} comparisons are shown to lie within ±{margin:.2f}; for "
+                f"{len(unsure)} the data cannot tell. {_detectable(unsure)}",
+            )
+        )
+    elif len(unsure):
+        said.append(
+            Statement(
+                "unsure",
+                f"By {name}: the data cannot tell for {len(unsure)} of {len(judged)} comparisons",
+                _detectable(unsure),
+            )
+        )
+    return said
+
+
+def _detectable(unsure: pd.DataFrame) -> str:
+    known = unsure["detectable_gap"].dropna()
+    if known.empty:
+        return "There are too few patients in them for any statement."
+    return (
+        f"Gaps smaller than about {known.median():.2f} (up to {known.max():.2f}) would usually be "
+        "missed there."
+    )
+
+
+def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
+    name = SHORTCUTS.get(gap["attribute"], gap["attribute"].replace("_", " "))
+    finding = gap["finding"].lower()
+    levels = rows[
+        (rows["attribute"] == gap["attribute"])
+        & (rows["reference"] == "")
+        & (rows["finding"] == gap["finding"])
+    ]
+    value = levels.set_index("group")["value"]
+    numbers = (
+        f"AUROC {value.get('with', float('nan')):.2f} with a {name} in the film, "
+        f"{value.get('without', float('nan')):.2f} without: gap {gap['value']:+.2f} "
+        f"({_interval(gap, '+.2f')})."
+    )
+    if gap["verdict"] == Verdict.DISPARITY and gap["value"] > 0:
+        return Statement("bad", f"Leans on the {name} to recognise {finding}", numbers)
+    if gap["verdict"] == Verdict.DISPARITY:
+        return Statement("bad", f"Recognises {finding} worse when a {name} is in the film", numbers)
+    if gap["verdict"] in (Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN):
+        return Statement("good", f"Does not lean on the {name} to recognise {finding}", numbers)
+    if gap["verdict"] == Verdict.UNDEFINED:
+        return Statement(
+            "unsure",
+            f"Nothing can be said about the {name}",
+            f"{finding.capitalize()}: {gap['note'] or 'one arm is empty'}.",
+        )
+    return Statement("unsure", f"The data cannot tell whether it leans on the {name}", numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One of the checks every report runs; codes are stable, so they can be cited."""
+
+    code: str
+    title: str
+    state: str
+    """``ok``, ``attention`` or ``not applicable``."""
+    detail: str
+
+
+def checks(
+    results: pd.DataFrame, facts: dict[str, Any], cards: dict[str, dict[str, Any]]
+) -> list[Check]:
+    """Check what makes an audit weaker than it looks."""
+    levels = results[(results["reference"] == "") & (results["metric"] == "auroc")]
+    few = levels[levels["note"] != ""]
+    unknown = levels[(levels["group"].isin(["unknown", "conflicting"])) & (levels["n"] > 0)]
+    cells = few[["finding", "attribute", "group"]].drop_duplicates()
+    overall = levels[levels["attribute"] == ALL]
+    inverted = overall[overall["high"] < 0.5]
+    origin = (facts.get("truth") or {}).get("origin", facts["dataset"]["name"])
+    seen = [name for name, card in cards.items() if origin in card.get("trained_on", [])]
+    repeated = facts["images"] / max(facts["patients"], 1)
+    found = [
+        Check("CXA001", "Groups with too few patients", "attention" if len(few) else "ok",
+              f"{len(cells)} groups have too few patients with (or without) a finding for a verdict; "
+              "their rows are kept." if len(few) else "Every group has enough patients for a verdict."),
+        Check("CXA002", "Unknown or contradicting attributes", "attention" if len(unknown) else "ok",
+              "; ".join(f"{PLAIN.get(r['attribute'], r['attribute'])} {r['group']}: {r['n']:,} films"
+                        for r in records(unknown.drop_duplicates(["attribute", "group"])))
+              or "Every film has a known group."),
+        Check("CXA003", "Inverted scores", "attention" if len(inverted) else "ok",
+              ", ".join(f"{r.model}: {r.finding}" for r in inverted.itertuples())
+              or "No finding is ranked below chance."),
+        Check("CXA004", "Model has seen this data set", "attention" if seen else
+              ("ok" if cards else "not applicable"),
+              f"{', '.join(seen)} was trained on {origin}." if seen else
+              ("No model card names this data set." if cards else "No model card came with the scores.")),
+        Check("CXA005", "Several films per patient", "ok",
+              f"{repeated:.1f} films per patient; patients, not films, are resampled."),
+        Check("CXA006", "Filters took films out", "attention" if facts.get("exclusions") else "ok",
+              f"{len(facts.get('exclusions') or [])} steps, listed under 'What was left out'."
+              if facts.get("exclusions") else "Every film of the data set is in the audit."),
+    ]  # fmt: skip
+    return found

@@ -1,0 +1,175 @@
+"""How well a score ranks films with a finding above films without it."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cxraudit.stats.resampling import Counts, draw_resamples
+
+Replicates = NDArray[np.float64]
+"""Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankingReplicates:
+    """Ranking metrics of one cell (a set of films), in the cohort and in every replicate."""
+
+    auroc: Replicates
+    """P(score of a positive > score of a negative) + ½ P(equal)."""
+    average_precision: Replicates
+    """Step-wise area under precision and recall, as scikit-learn's ``average_precision_score``."""
+    ap_at_prevalence: Replicates
+    """Average precision if the reference prevalence held: precision is recomputed from TPR and
+    FPR, so groups with different prevalence can be compared."""
+    n_positive: Replicates
+    n_negative: Replicates
+
+    @property
+    def adjusted_auprc(self) -> Replicates:
+        """1 − log(AP) / log(prevalence): 0 at chance, 1 if perfect (Mosquera et al. 2024).
+
+        It is not free of prevalence (see the methods page); it is here because the field
+        reports it. Undefined where only one class is present.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            prevalence = self.n_positive / (self.n_positive + self.n_negative)
+            adjusted = 1 - np.log(self.average_precision) / np.log(prevalence)
+        return np.where((prevalence > 0) & (prevalence < 1), adjusted, np.nan)
+
+
+METRICS = ("auroc", "adjusted_auprc", "ap_at_prevalence")
+"""What an audit reports of every cell; each is an attribute of `RankingReplicates`."""
+
+
+def ranking_replicates(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    units: ArrayLike,
+    cells: NDArray[np.bool_],
+    counts: Counts,
+    *,
+    n_resamples: int,
+    reference_prevalence: float | None = None,
+    n_threads: int = 2,
+) -> list[RankingReplicates]:
+    """Compute the ranking metrics of many cells on shared resamples.
+
+    Parameters
+    ----------
+    y_true : array_like of {0, 1}, shape (n_images,)
+        Whether the finding is present.
+    y_score : array_like of float, shape (n_images,)
+        Any score that grows with the evidence; only its order matters.
+    units : array_like of int, shape (n_images,)
+        Row of each image's patient in `counts`.
+    cells : numpy.ndarray of bool, shape (n_cells, n_images)
+        The films of each cell; cells may overlap.
+    counts : numpy.ndarray
+        From `draw_resamples`.
+    n_resamples : int
+        How many of the lanes of `counts` are replicates.
+    reference_prevalence : float, optional
+        For ``ap_at_prevalence``; default: the prevalence over all films given.
+    n_threads : int
+        Threads to work on cells; the result does not depend on it.
+
+    Returns
+    -------
+    list of RankingReplicates
+        One per cell.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a label is not 0 or 1, or a score is not finite.
+    """
+    from cxraudit.stats._kernels import sweep
+
+    labels, scores = checked(y_true, y_score)
+    rows = np.asarray(units, dtype=np.int64)
+    if rows.shape != labels.shape or cells.shape[1:] != labels.shape:
+        raise ValueError(
+            f"y_true has {labels.size} images, units {rows.shape}, cells {cells.shape}"
+        )
+    prevalence = float(labels.mean()) if reference_prevalence is None else reference_prevalence
+    order = np.argsort(-scores, kind="stable")
+
+    def one(cell: NDArray[np.bool_]) -> RankingReplicates:
+        chosen = order[cell[order]]
+        sorted_scores = scores[chosen]
+        closes = np.r_[sorted_scores[1:] != sorted_scores[:-1], np.ones(min(chosen.size, 1), bool)]
+        out = np.empty((5, n_resamples + 1))
+        sweep(rows[chosen], labels[chosen], closes, counts, prevalence, out)
+        return RankingReplicates(*out)
+
+    with ThreadPoolExecutor(max(n_threads, 1)) as pool:
+        return list(pool.map(one, cells))
+
+
+def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None) -> float:
+    labels = np.asarray(y_true)
+    replicates = ranking_replicates(
+        y_true, y_score, np.zeros(labels.size, dtype=np.int64), np.ones((1, labels.size), dtype=bool),
+        draw_resamples(1, 0, 0), n_resamples=0, reference_prevalence=prevalence, n_threads=1,
+    )[0]  # fmt: skip
+    return float(getattr(replicates, metric)[0])
+
+
+def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
+    """Area under the ROC curve; NaN when only one class is present.
+
+    Examples
+    --------
+    >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    return _point("auroc", y_true, y_score, None)
+
+
+def average_precision(y_true: ArrayLike, y_score: ArrayLike) -> float:
+    """Average precision, step-wise; NaN without positives.
+
+    Examples
+    --------
+    >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
+    0.8333
+    """
+    return _point("average_precision", y_true, y_score, None)
+
+
+def adjusted_auprc(y_true: ArrayLike, y_score: ArrayLike) -> float:
+    """1 − log(average precision) / log(prevalence); NaN when only one class is present.
+
+    References
+    ----------
+    .. [1] Mosquera et al. (2024), European Radiology.
+    """
+    return _point("adjusted_auprc", y_true, y_score, None)
+
+
+def average_precision_at(y_true: ArrayLike, y_score: ArrayLike, prevalence: float) -> float:
+    """Average precision as it would be at another prevalence; NaN when only one class is present.
+
+    Equals scikit-learn's ``average_precision_score`` with the classes weighted to `prevalence`.
+    """
+    if not 0 < prevalence < 1:
+        raise ValueError(f"prevalence must lie between 0 and 1, got {prevalence}")
+    return _point("ap_at_prevalence", y_true, y_score, prevalence)
+
+
+def checked(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return labels as booleans and scores as floats, or raise `ValueError`."""
+    labels, scores = np.asarray(y_true), np.asarray(y_score, dtype=np.float64)
+    if labels.ndim != 1 or labels.shape != scores.shape:
+        raise ValueError(f"y_true and y_score differ in shape: {labels.shape} and {scores.shape}")
+    values: Sequence[float] = np.unique(labels).tolist()
+    if not set(values) <= {0, 1}:
+        raise ValueError(f"y_true must hold 0 and 1 only, got {values[:5]}")
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"y_score holds {int((~np.isfinite(scores)).sum())} values that are not finite"
+        )
+    return labels.astype(bool), scores

@@ -1,0 +1,163 @@
+"""Embeddings on disk: shards that are finished or absent, so that any run can be taken up again.
+
+.. code-block:: text
+
+    <folder>/<model>/store.json            fingerprint, model card, how films map to shards
+    <folder>/<model>/part-00000.npy        float32 (n_films, embedding_dim), unit rows
+    <folder>/<model>/part-00000.parquet    image_id, ok, error: one row per film of the shard
+
+The films are sorted by image_id and cut into shards, so the plan depends on the cohort alone. A
+shard is done when both its files exist; each is written beside its place and moved there. A film
+that could not be read has ``ok`` false, its reason, and a row of NaN.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.errors import DataError
+from cxraudit.files import digest, write_atomic, write_table, write_text
+from cxraudit.models.base import Embeddings, ImageTextModel
+
+PRECISION = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Some films of the plan."""
+
+    number: int
+    image_ids: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+def plan_shards(images: pd.DataFrame, shard_size: int) -> list[Shard]:
+    """Cut a cohort into shards of at most `shard_size` films, sorted by image_id."""
+    ordered = images[["image_id", "path"]].astype("str").sort_values("image_id")
+    return [
+        Shard(number, tuple(part["image_id"]), tuple(part["path"]))
+        for number, part in enumerate(
+            ordered.iloc[start : start + shard_size] for start in range(0, len(ordered), shard_size)
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingStore:
+    """The embeddings of one model for one cohort."""
+
+    folder: Path
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "store.json"
+
+    def open(self, model: ImageTextModel, shards: list[Shard]) -> None:
+        """Start the store, or take it up again.
+
+        Raises
+        ------
+        DataError
+            If the folder holds embeddings of other weights, another transform or other films:
+            they are never mixed and never deleted.
+        """
+        wanted = {
+            "fingerprint": model.fingerprint,
+            "transform": model.card.transform,
+            "precision": PRECISION,
+            "films": digest([shard.image_ids for shard in shards]),
+        }
+        if self._record.is_file():
+            found = self.record()
+            differs = [key for key, value in wanted.items() if found.get(key) != value]
+            if differs:
+                raise DataError(
+                    f"{self.folder} holds embeddings that differ in {', '.join(differs)}. "
+                    "Choose another --out, or delete that folder to encode again."
+                )
+            return
+        card = {
+            key: sorted(v) if isinstance(v, frozenset) else v
+            for key, v in asdict(model.card).items()
+        }
+        record = {**wanted, "n_shards": len(shards), "n_images": sum(len(s.image_ids) for s in shards),
+                  "card": card, "logit_scale": model.logit_scale}  # fmt: skip
+        write_text(self._record, json.dumps(record, indent=2) + "\n")
+
+    def record(self) -> dict[str, Any]:
+        """Return what ``store.json`` says."""
+        if not self._record.is_file():
+            raise DataError(f"{self.folder} holds no embeddings. Run cxraudit encode first.")
+        return json.loads(self._record.read_text(encoding="utf-8"))
+
+    def _part(self, number: int, suffix: str) -> Path:
+        return self.folder / f"part-{number:05d}.{suffix}"
+
+    def done(self, shard: Shard) -> bool:
+        """Tell whether a shard is finished."""
+        return (
+            self._part(shard.number, "npy").is_file()
+            and self._part(shard.number, "parquet").is_file()
+        )
+
+    def write(self, shard: Shard, embeddings: Embeddings, errors: list[str]) -> None:
+        """Write one shard; ``errors`` holds a reason per film, empty for those that were read."""
+
+        def save(temporary: Path) -> None:
+            with temporary.open("wb") as handle:
+                np.save(handle, embeddings.astype(np.float32, copy=False))
+
+        write_atomic(self._part(shard.number, "npy"), save)
+        index = pd.DataFrame(
+            {"image_id": shard.image_ids, "ok": [not e for e in errors], "error": errors}
+        )
+        write_table(index, self._part(shard.number, "parquet"))
+
+    def read(self) -> tuple[pd.DataFrame, Embeddings]:
+        """Return the index (image_id, ok, error) of all films and their embeddings, row by row.
+
+        Raises
+        ------
+        DataError
+            If shards are missing or their files do not fit each other.
+        """
+        record = self.record()
+        numbers = range(record["n_shards"])
+        missing = [
+            n
+            for n in numbers
+            if not (self._part(n, "npy").is_file() and self._part(n, "parquet").is_file())
+        ]
+        if missing:
+            raise DataError(
+                f"{self.folder} is not finished: {len(missing)} of {record['n_shards']} shards are "
+                "missing. Run the same cxraudit encode command again; it goes on where it stopped."
+            )
+        index = pd.concat(
+            [pd.read_parquet(self._part(n, "parquet")) for n in numbers], ignore_index=True
+        )
+        try:
+            rows = np.concatenate([np.load(self._part(n, "npy")) for n in numbers])
+        except (ValueError, EOFError, OSError) as error:
+            raise DataError(
+                f"{self.folder} holds a damaged shard: {error}. Delete it and encode again."
+            ) from None
+        if len(rows) != len(index):
+            raise DataError(
+                f"{self.folder}: {len(index)} films but {len(rows)} embeddings. Encode again."
+            )
+        return index, rows
+
+
+def stores(folder: Path) -> dict[str, EmbeddingStore]:
+    """Return model name → store for every model encoded under `folder`."""
+    found = sorted(folder.glob("*/store.json"))
+    if not found:
+        raise DataError(
+            f"{folder} holds no embeddings. Run cxraudit encode with --out {folder} first."
+        )
+    return {path.parent.name: EmbeddingStore(path.parent) for path in found}

@@ -1,0 +1,102 @@
+"""Contract checks for those who write a model or a data set; our own tests run them, too.
+
+Each raises `AssertionError` with what is wrong, so they can be called from any test runner.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from cxraudit.datasets.base import Dataset
+from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.schemas import IMAGE_COLUMNS
+
+
+def _demand(condition: object, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
+def sample_films(n: int = 9, *, seed: int = 0) -> list[Image.Image]:
+    """Return small pictures in the modes films come in: L, RGB, RGBA and 16-bit."""
+    rng = np.random.default_rng(seed)
+    films = []
+    for number in range(n):
+        grey = rng.integers(0, 256, size=(90 + 7 * number, 100), dtype=np.uint8)
+        film = Image.fromarray(grey)
+        if number % 4 == 3:
+            films.append(Image.fromarray(grey.astype(np.uint16) * 200))
+        else:
+            films.append(film.convert(("L", "RGB", "RGBA")[number % 4]))
+    return films
+
+
+def check_model(model: ImageTextModel, films: Sequence[Image.Image] | None = None) -> None:
+    """Check that a model keeps the contract of `ImageTextModel`.
+
+    Unit-norm float32 rows of the promised width; the same film gives the same embedding in any
+    order, alone or in any batch, to 1e-6; the same text likewise; every image mode is accepted;
+    no input is changed.
+
+    Parameters
+    ----------
+    model : ImageTextModel
+        What to check.
+    films : sequence of PIL.Image.Image, optional
+        At least three different films; default: `sample_films`.
+    """
+    _demand(isinstance(model, ImageTextModel), f"{model!r} lacks methods of ImageTextModel")
+    films = list(films) if films is not None else sample_films()
+    width = model.card.embedding_dim
+    pixels = np.stack([model.preprocess(film) for film in films])
+    _demand(pixels.dtype == np.float32, f"preprocess must return float32, got {pixels.dtype}")
+    before = pixels.copy()
+    together = model.encode_images(pixels)
+    _demand(np.array_equal(before, pixels), "encode_images changed its input")
+    _check_rows(together, len(films), width)
+    order = np.random.default_rng(1).permutation(len(films))
+    _same(together[order], model.encode_images(pixels[order]), "the order of the films")
+    for size in {1, 2, len(films) - 1, len(films)}:
+        parts = [model.encode_images(pixels[i : i + size]) for i in range(0, len(films), size)]
+        _same(together, np.concatenate(parts), f"a batch size of {size}")
+    texts = ["Chest Pneumothorax", "Chest No findings", "There is a right pleural effusion."]
+    embedded = model.encode_texts(texts)
+    _check_rows(embedded, len(texts), width)
+    _same(embedded[::-1], model.encode_texts(texts[::-1]), "the order of the texts")
+    _same(embedded[:1], model.encode_texts(texts[:1]), "the other texts")
+    _demand(
+        np.isfinite(model.logit_scale) and model.logit_scale > 0, "logit_scale must be positive"
+    )
+    _demand(model.fingerprint, "fingerprint must not be empty")
+
+
+def _check_rows(rows: Embeddings, n: int, width: int) -> None:
+    _demand(rows.shape == (n, width), f"expected shape {(n, width)}, got {rows.shape}")
+    _demand(rows.dtype == np.float32, f"embeddings must be float32, got {rows.dtype}")
+    norms = np.linalg.norm(rows, axis=1)
+    _demand(
+        np.allclose(norms, 1, atol=1e-5),
+        f"rows must have unit norm, got {norms.min()}–{norms.max()}",
+    )
+
+
+def _same(first: Embeddings, second: Embeddings, what: str) -> None:
+    difference = float(np.abs(first - second).max())
+    _demand(difference <= 1e-6, f"embeddings depend on {what} (difference {difference:.1e})")
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Check what `Dataset` does not check by itself: that groups are named and never missing."""
+    images = dataset.images
+    for column in (*IMAGE_COLUMNS, *dataset.attributes, *dataset.shortcuts):
+        _demand(images[column].notna().all(), f"{column} has missing values; use 'unknown'")
+    for column in dataset.shortcuts:
+        values = set(images[column])
+        _demand(values <= {"yes", "no", "unknown"}, f"{column} holds {sorted(values)}")
+    for column in dataset.attributes:
+        _demand(
+            images[column].map(lambda value: isinstance(value, str) and value != "").all(),
+            f"{column} must hold group names",
+        )
+    _demand(dataset.findings, "a data set needs at least one finding")

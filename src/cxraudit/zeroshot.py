@@ -1,0 +1,59 @@
+"""Embeddings × prompts → scores."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.prompts import PromptSet
+from cxraudit.schemas import check_scores
+
+
+def prompt_directions(
+    model: ImageTextModel, findings: Sequence[str], prompts: PromptSet
+) -> NDArray[np.float32]:
+    """Return t₊ − t₋ of each finding, shape (n_findings, embedding_dim).
+
+    Every different prompt is encoded once.
+    """
+    pairs = [prompts.pair(finding) for finding in findings]
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+    embedded = dict(zip(texts, model.encode_texts(texts), strict=True))
+    return np.stack([embedded[positive] - embedded[negative] for positive, negative in pairs])
+
+
+def zero_shot_scores(
+    index: pd.DataFrame,
+    embeddings: Embeddings,
+    model: ImageTextModel,
+    findings: Sequence[str],
+    prompts: PromptSet,
+) -> pd.DataFrame:
+    """Score every film for every finding.
+
+    The softmax over the two prompts of a finding is the logistic function of the difference of
+    their scaled cosine similarities, so all scores are one matrix product.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        ``image_id`` and ``ok`` per row of `embeddings`, as `EmbeddingStore.read` returns it.
+    embeddings : numpy.ndarray of float32, shape (n_images, embedding_dim)
+        Unit rows; rows that are not ok are skipped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A scores table: one row per image and finding; scores in [0, 1].
+    """
+    directions = prompt_directions(model, findings, prompts)
+    ok = index["ok"].to_numpy(dtype=bool)
+    # float64 after the product: in float32 the logistic function ties films that differ.
+    logits = (embeddings[ok] @ directions.T).astype(np.float64) * model.logit_scale
+    table = pd.DataFrame(expit(logits), columns=list(findings))
+    table.insert(0, "image_id", index.loc[ok, "image_id"].to_numpy())
+    long = table.melt(id_vars="image_id", var_name="finding", value_name="score")
+    return check_scores(long.assign(model=model.card.name, prompt_set=prompts.name))

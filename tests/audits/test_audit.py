@@ -1,0 +1,243 @@
+"""The audit finds what is planted in scores, stays quiet otherwise, and loses nothing silently."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import planted_dataset, planted_scores, planted_table
+from sklearn.metrics import roc_auc_score
+
+from cxraudit.audits.cells import AuditSettings
+from cxraudit.audits.run import audit
+from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.schemas import RESULT_COLUMNS
+
+QUICK = AuditSettings(n_resamples=400, seed=0)
+
+
+def audit_of(frame: pd.DataFrame, **options):
+    """Audit a planted table."""
+    return audit(
+        planted_dataset(frame),
+        planted_scores(frame),
+        settings=options.pop("settings", QUICK),
+        **options,
+    )
+
+
+def pick(results: pd.DataFrame, **where) -> pd.DataFrame:
+    """Return the rows with these values."""
+    for column, value in where.items():
+        results = results[results[column] == value]
+    return results
+
+
+def test_point_values_equal_scikit_learn_in_every_group():
+    """Overall, by group, and positives with and without a drain against all negatives."""
+    frame = planted_table(0)
+    results = audit_of(frame).results
+
+    label, score = frame["Pneumothorax"], frame["score_Pneumothorax"]
+    expected = {
+        ("all", "all"): frame.index == frame.index,
+        ("age_group", "80+"): frame["age"] >= 80,
+        ("sex", "female"): frame["sex"] == "F",
+        ("race", "black"): frame["race"] == "black",
+        ("drain", "with"): (label == 0) | (frame["drain"] == 1),
+        ("drain", "without"): (label == 0) | (frame["drain"] == 0),
+    }
+    for (attribute, group), mask in expected.items():
+        row = pick(
+            results,
+            finding="Pneumothorax",
+            attribute=attribute,
+            group=group,
+            metric="auroc",
+            reference="",
+        ).iloc[0]
+        assert row["value"] == pytest.approx(roc_auc_score(label[mask], score[mask]), abs=1e-12)
+        assert row["n"] == mask.sum()
+        assert row["n_positive"] == label[mask].sum()
+        assert row["n_patients"] == frame.loc[mask, "pid"].nunique()
+        assert row["low"] < row["value"] < row["high"]
+
+
+def test_a_gap_is_the_difference_of_its_two_levels():
+    """Group minus rest, in the value; the mirror image has the mirrored interval."""
+    results = audit_of(planted_table(1)).results
+    female = pick(results, finding="Cardiomegaly", attribute="sex", group="female", metric="auroc")
+    male = pick(results, finding="Cardiomegaly", attribute="sex", group="male", metric="auroc")
+
+    gap = pick(female, reference="rest").iloc[0]
+    mirror = pick(male, reference="rest").iloc[0]
+
+    assert gap["value"] == pytest.approx(
+        pick(female, reference="")["value"].iloc[0] - pick(male, reference="")["value"].iloc[0]
+    )
+    assert (gap["low"], gap["high"]) == pytest.approx((-mirror["high"], -mirror["low"]))
+    assert gap["p_adjusted"] == mirror["p_adjusted"]
+    assert gap["verdict"] == mirror["verdict"]
+
+
+def test_planted_effects_are_found_and_absent_ones_are_not():
+    """20 cohorts each: age and drain effects are found in at least 18; without them, sex and race
+    and all else give a false disparity in at most 2.
+    """
+    found, alarms = {"age_group": 0, "drain": 0}, 0
+    for seed in range(20):
+        planted = audit_of(planted_table(seed, age_gap=1.2, drain_gap=1.2)).results
+        for attribute in found:
+            rows = pick(planted, attribute=attribute, metric="auroc", verdict="disparity")
+            found[attribute] += bool(len(rows))
+        quiet = audit_of(planted_table(1000 + seed)).results
+        alarms += (pick(quiet, metric="auroc")["verdict"] == "disparity").any()
+
+    assert min(found.values()) >= 18, found
+    assert alarms <= 2
+
+
+def test_a_group_without_positives_keeps_its_row_and_says_so():
+    """NaN, its n, and the reason; the gap is undefined."""
+    frame = planted_table(2)
+    frame.loc[frame["race"] == "asian", "Cardiomegaly"] = 0
+
+    results = audit_of(frame).results
+
+    level = pick(results, finding="Cardiomegaly", group="asian", metric="auroc", reference="").iloc[
+        0
+    ]
+    gap = pick(
+        results, finding="Cardiomegaly", group="asian", metric="auroc", reference="rest"
+    ).iloc[0]
+    assert np.isnan(level["value"])
+    assert level["n"] > 0
+    assert level["note"] == "no positives"
+    assert gap["verdict"] == "undefined"
+
+
+def test_few_patients_give_no_verdict():
+    """A group with three positive patients is inconclusive, whatever its gap."""
+    frame = planted_table(3)
+    few = frame.loc[frame["Cardiomegaly"] == 1, "pid"].drop_duplicates().head(3)
+    frame["race"] = np.where(frame["pid"].isin(few), "rare", "other")
+
+    gap = pick(
+        audit_of(frame).results,
+        finding="Cardiomegaly",
+        group="rare",
+        reference="rest",
+        metric="auroc",
+    ).iloc[0]
+
+    assert gap["verdict"] == "inconclusive"
+    assert "fewer than 10 patients" in gap["note"]
+
+
+def test_a_finding_with_one_class_is_kept_and_undefined():
+    """All negative: the other finding is audited as usual."""
+    frame = planted_table(4)
+    frame["Cardiomegaly"] = 0
+
+    results = audit_of(frame).results
+
+    assert pick(results, finding="Cardiomegaly", metric="auroc")["value"].isna().all()
+    assert (
+        pick(results, finding="Pneumothorax", attribute="all", metric="auroc")["value"]
+        .notna()
+        .all()
+    )
+
+
+def test_unknown_groups_are_counted_and_never_the_reference():
+    """Impossible ages are a group of their own; the rest is the films whose age is known."""
+    frame = planted_table(5)
+    frame["age"] = frame["age"].astype(object)
+    frame.loc[:99, "age"] = 412
+    frame.loc[100:149, "age"] = "058Y"
+
+    results = pick(
+        audit_of(frame).results,
+        finding="Pneumothorax",
+        attribute="age_group",
+        metric="auroc",
+        reference="",
+    )
+
+    assert pick(results, group="unknown")["n"].iloc[0] == 100
+    assert results["n"].sum() == len(frame)
+
+
+def test_films_that_drop_out_are_listed_with_reason_and_number():
+    """Without score, without label, scored but unknown."""
+    frame = planted_table(6)
+    dataset, scores = planted_dataset(frame), planted_scores(frame)
+    scores = scores[scores["image_id"] != "film00000.png"]
+    stranger = scores.head(1).assign(image_id="stranger.png")
+    dataset.images.loc[3:6, "Cardiomegaly"] = np.nan
+
+    exclusions = audit(dataset, pd.concat([scores, stranger]), settings=QUICK).exclusions.set_index(
+        "step"
+    )
+
+    assert exclusions.loc["scored", "images"] == 1
+    assert exclusions.loc["known", "images"] == 1
+    assert exclusions.loc["labelled: Cardiomegaly", "images"] == 4
+
+
+def test_every_row_says_how_it_was_made():
+    """Counts, confidence level and method on every row; p, adjusted p and verdict on judged gaps."""
+    results = audit_of(planted_table(7)).results
+
+    assert list(results.columns) == list(RESULT_COLUMNS)
+    assert (results["method"] != "").all()
+    assert (results["confidence_level"] == 0.95).all()
+    gaps = results[(results["reference"] != "") & (results["metric"] != "adjusted_auprc")]
+    assert gaps[["p_value", "p_adjusted", "margin", "detectable_gap"]].notna().all().all()
+    assert (gaps["verdict"] != "").all()
+    assert (results.loc[results["metric"] == "adjusted_auprc", "verdict"] == "").all()
+
+
+def test_the_same_inputs_give_the_same_table_in_any_order():
+    """Rows shuffled, threads changed: identical results."""
+    frame = planted_table(8)
+    shuffled = frame.sample(frac=1, random_state=0)
+
+    first = audit_of(frame).results
+    second = audit_of(shuffled, settings=AuditSettings(n_resamples=400, n_threads=1)).results
+
+    pd.testing.assert_frame_equal(first, second)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_are_refused(bad):
+    """Never dropped silently."""
+    frame = planted_table(9)
+    frame.loc[5, "score_Pneumothorax"] = bad
+
+    with pytest.raises(DataError, match=r"1 scores that are not finite numbers.*film00005"):
+        audit_of(frame)
+
+
+def test_tables_that_do_not_fit_are_refused():
+    """No image in common; an unknown attribute, shortcut and finding; an image scored twice."""
+    frame = planted_table(10)
+    dataset, scores = planted_dataset(frame), planted_scores(frame)
+
+    with pytest.raises(DataError, match="none of the"):
+        audit(dataset, scores.assign(image_id="x" + scores["image_id"]))
+    with pytest.raises(UnknownNameError, match=r"no attribute named 'sexx'. Did you mean 'sex'"):
+        audit(dataset, scores, attributes=["sexx"])
+    with pytest.raises(UnknownNameError, match="no shortcut named 'tube'"):
+        audit(dataset, scores, shortcuts={"tube": "Pneumothorax"})
+    with pytest.raises(UnknownNameError, match="no finding named 'Mass'"):
+        audit(dataset, scores.assign(finding="Mass").drop_duplicates("image_id"))
+    with pytest.raises(DataError, match="already there"):
+        audit(dataset, pd.concat([scores, scores.head(1)]))
+
+
+def test_labels_of_one_class_only_say_that_nothing_can_be_said():
+    """Every finding all negative."""
+    frame = planted_table(11)
+    frame[["Cardiomegaly", "Pneumothorax"]] = 0
+
+    with pytest.raises(DataError, match="both positives and negatives"):
+        audit_of(frame)

@@ -1,0 +1,280 @@
+"""The command line: the whole way from films to a report, and one clear sentence for each mistake."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from conftest import planted_table
+
+from cxraudit.cli import main
+
+COLUMNS = [
+    "--image", "file", "--patient", "pid", "--label", "Pneumothorax=Pneumothorax",
+    "--score", "Pneumothorax=score_Pneumothorax", "--resamples", "100",
+]  # fmt: skip
+
+
+@pytest.fixture
+def own_table(tmp_path):
+    """A table with labels, scores and attributes, as a hospital has it."""
+    path = tmp_path / "ours.csv"
+    planted_table(0, n_patients=150).to_csv(path, index=False)
+    return path
+
+
+def run(*arguments) -> int:
+    """Run the command line in this process."""
+    return main([str(argument) for argument in arguments])
+
+
+def test_from_films_to_report(nih_release, tmp_path, capsys):
+    """encode, score, audit, report on a made-up NIH release, with manifests at every step."""
+    work = tmp_path / "work"
+
+    assert (
+        run("encode", "nih-cxr14", "--root", nih_release, "--model", "random", "--out", work, "-q")
+        == 0
+    )
+    assert run("score", work, "--finding", "Pneumothorax", "--finding", "Cardiomegaly") == 0
+    assert run("audit", work / "scores.parquet", "--resamples", "100") == 0
+    assert run("report", work / "audit", "--out", work / "again.html") == 0
+
+    results = pd.read_parquet(work / "audit" / "results.parquet")
+    assert set(results["finding"]) == {"Pneumothorax", "Cardiomegaly"}
+    assert set(results["attribute"]) == {"all", "age_group", "sex", "view_position", "drain"}
+    assert (work / "again.html").read_text().startswith("<!doctype html>")
+    manifest = json.loads((work / "audit" / "results.parquet.manifest.json").read_text())
+    assert manifest["cards"]["random"]["name"] == "random"
+    assert len(manifest["prompt_hash"]) == 16
+    assert manifest["inputs"]["scores"]["sha256"]
+    assert "numpy" in manifest["versions"]
+    assert "random on phantom-nih" in capsys.readouterr().out
+
+
+def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path):
+    """One TOML; a second run ends with the same results."""
+    config = tmp_path / "audit.toml"
+    config.write_text(
+        f"""
+        out = "result"
+        seed = 3
+        [dataset]
+        name = "mimic-cxr"
+        root = "{mimic_release}"
+        options = {{ views = "all" }}
+        [encode]
+        models = ["random"]
+        findings = ["Pneumonia"]
+        [audit]
+        attributes = ["race"]
+        n_resamples = 60
+        """
+    )
+
+    assert run("run", config, "-q") == 0
+    first = pd.read_parquet(tmp_path / "result" / "audit" / "results.parquet")
+    assert run("run", config, "-q") == 0
+
+    pd.testing.assert_frame_equal(
+        first, pd.read_parquet(tmp_path / "result" / "audit" / "results.parquet")
+    )
+    assert set(first["attribute"]) == {"all", "race"}
+    assert (tmp_path / "result" / "audit" / "report.html").is_file()
+
+
+def test_an_audit_of_a_plain_table_needs_no_torch(own_table):
+    """In a fresh interpreter in which torch cannot be imported."""
+    arguments = ["audit", str(own_table), *COLUMNS, "--sex", "sex", "--age", "age"]
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        f"from cxraudit.cli import main; sys.exit(main({arguments!r}))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (own_table.parent / "audit" / "report.html").is_file()
+
+
+def test_help_imports_nothing_heavy():
+    """numpy, pandas, torch, matplotlib stay out of --help."""
+    code = (
+        "import sys; from cxraudit.cli import main; main(['--help'])\n"
+        "heavy = {'numpy','pandas','torch','matplotlib','scipy','numba','pyarrow','PIL'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "phantom", "datasets", "models", "encode", "score", "audit", "report", "run"],
+)
+def test_every_command_explains_itself(command, capsys):
+    """Help with a sentence for every option."""
+    assert run(command, "--help") == 0
+    assert len(capsys.readouterr().out) > 200
+
+
+def test_lists_of_models_and_data_sets_are_complete(capsys):
+    """Every registered name is listed; with a name, its details."""
+    from cxraudit import datasets, models
+
+    assert run("models") == 0
+    assert run("datasets") == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in [*models.available(), *datasets.available()])
+    assert run("models", "phantom-clip") == 0
+    assert run("datasets", "mimic-cxr") == 0
+    details = capsys.readouterr().out
+    assert "phantom:seed=1907" in details
+    assert "uncertain" in details
+
+
+def test_a_phantom_with_other_effects(tmp_path, capsys):
+    """A sex effect instead of the age effect, by options."""
+    assert run(
+        "phantom", tmp_path / "p", "--patients", "4", "--image-size", "64", "--contrast", "80+=1",
+        "--contrast", "female=0.5", "--layout", "mimic", "-q",
+    ) == 0  # fmt: skip
+
+    truth = json.loads((tmp_path / "p" / "phantom_truth.json").read_text())
+    assert truth["planted"]["sex"] is True
+    assert truth["planted"]["age_group"] is False
+    assert "4 made-up patients" in capsys.readouterr().out
+
+
+def test_a_film_that_cannot_be_read_is_named_and_the_rest_goes_on(nih_release, tmp_path, capsys):
+    """A corrupt and a missing film: both in failures.csv and on stderr."""
+    import shutil
+
+    root = shutil.copytree(nih_release, tmp_path / "copy")
+    (root / "images" / "00000001_000.png").write_bytes(b"broken")
+    (root / "images" / "00000002_000.png").unlink()
+
+    assert (
+        run(
+            "encode",
+            "nih-cxr14",
+            "--root",
+            root,
+            "--model",
+            "random",
+            "--out",
+            tmp_path / "w",
+            "-q",
+        )
+        == 0
+    )
+
+    failures = pd.read_csv(tmp_path / "w" / "failures.csv")
+    assert failures["image_id"].tolist() == ["00000001_000.png", "00000002_000.png"]
+    assert "2 films could not be read" in capsys.readouterr().err
+    assert run("score", tmp_path / "w", "--finding", "Pneumonia") == 0
+    assert run("audit", tmp_path / "w" / "scores.parquet", "--resamples", "20") == 0
+    exclusions = pd.read_csv(tmp_path / "w" / "audit" / "exclusions.csv").set_index("step")
+    assert exclusions.loc["scored", "images"] == 2
+
+
+def mistakes(tmp_path, own_table, nih):
+    """Commands that must fail, and what they must say."""
+    empty = tmp_path / "empty.csv"
+    empty.write_text("file,pid\n")
+    return {
+        "no model named 'medclipp'": ["encode", "nih-cxr14", "--root", nih, "--model", "medclipp", "--out", tmp_path],
+        "Did you mean 'nih-cxr14'": ["encode", "nih-cxr", "--root", nih, "--model", "random", "--out", tmp_path],
+        "is missing. Give the folder": ["encode", "nih-cxr14", "--root", tmp_path / "no", "--model", "random", "--out", tmp_path],
+        "option of dataset nih-cxr14 named 'splitt'": ["encode", "nih-cxr14", "--root", nih, "--model", "random", "--out", tmp_path, "--option", "splitt=x"],
+        "takes NAME=VALUE": ["encode", "nih-cxr14", "--root", nih, "--model", "random", "--out", tmp_path, "--option", "subset"],
+        "holds no embeddings": ["score", tmp_path / "nowhere"],
+        "scores table": ["audit", tmp_path / "none.parquet", "--dataset", "nih-cxr14", "--root", nih],
+        "nothing says what the films": ["audit", own_table],
+        "lacks the column pidd": ["audit", own_table, *[c if c != "pid" else "pidd" for c in COLUMNS]],
+        "no rows": ["audit", empty, *[c for c in COLUMNS if "umothorax" not in c and c not in ("--label", "--score")], "--label", "file=file", "--score", "file=file"],
+        "no finding named 'Pneumotorax'. Did you mean": ["audit", own_table, *[c.replace("Pneumothorax=score", "Pneumotorax=score") for c in COLUMNS]],
+        "also name the columns of the film and the patient": ["audit", own_table, "--label", "a=b"],
+        "no column begins with": ["audit", own_table, "--dataset", "nih-cxr14", "--root", nih, "--image", "file", "--score-prefix", "prob_"],
+        "needs --root": ["audit", own_table, "--dataset", "nih-cxr14"],
+        "the configuration": ["run", tmp_path / "none.toml"],
+        "Invalid value": ["audit", own_table, *COLUMNS, "--margin", "2"],
+        "unknown command": ["audti"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(17))
+def test_every_mistake_gets_one_clear_sentence_and_exit_code_2(
+    tmp_path, own_table, nih_release, number, capsys
+):
+    """No traceback, the informative part, and nothing half-written."""
+    (tmp_path / "x").mkdir()
+    expected, arguments = list(mistakes(tmp_path / "x", own_table, nih_release).items())[number]
+    before = sorted(path for path in tmp_path.rglob("*"))
+
+    code = run(*arguments)
+
+    message = capsys.readouterr().err
+    assert code == 2, message
+    assert expected.lower() in message.lower()
+    assert message.startswith("cxraudit: ")
+    assert "Traceback" not in message
+    left = [path for path in tmp_path.rglob("*") if path.suffix in (".parquet", ".html")]
+    assert [path for path in left if path not in before] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"colour = 1": ""}, "colour: unknown key"),
+        ({"": "[encode]\nmodels = []\n"}, "encode.models"),
+        ({"": "[scores]\nfile = 'x.csv'\n[encode]\nmodels = ['random']\n"}, "not both"),
+        ({"": "[scores]\nfile = 'x.csv'\n[audit]\nmargin = 3\n"}, "audit.margin"),
+        ({"": "[scores\n"}, "not valid TOML"),
+    ],
+)
+def test_every_mistake_in_a_run_file_is_named_with_its_place(tmp_path, capsys, change, match):
+    """Unknown keys are errors."""
+    ((first, rest),) = change.items()
+    path = tmp_path / "audit.toml"
+    path.write_text(f'out = "o"\n{first}\n[dataset]\nname = "nih-cxr14"\nroot = "."\n{rest}')
+
+    assert run("run", path) == 2
+    assert match in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused_before_any_work(own_table, tmp_path, capsys):
+    """As an ordinary user sees it."""
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+
+    assert run("audit", own_table, *COLUMNS, "--out", locked) == 2
+    assert "cannot write to the folder" in capsys.readouterr().err
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused_before_any_work(
+    own_table, tmp_path, capsys
+):
+    """A file stands where the folder should be (as root sees a read-only place)."""
+    (tmp_path / "file").write_text("")
+
+    assert run("audit", own_table, *COLUMNS, "--out", tmp_path / "file" / "out") == 2
+    assert "cannot write to the folder" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_130_and_a_word(monkeypatch, capsys):
+    """And says that the same command goes on."""
+
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cxraudit.datasets.module", stopped)
+
+    assert run("datasets", "table") == 130
+    assert "goes on from here" in capsys.readouterr().err

@@ -1,0 +1,165 @@
+"""Encoding decodes each film once, loses no finished work, and hides no failure."""
+
+import filecmp
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cxraudit import encode as encode_module
+from cxraudit.encode import encode_images
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.models import load
+from cxraudit.models.random import RandomModel
+from cxraudit.store import EmbeddingStore
+
+N = 23
+
+
+@pytest.fixture
+def films(tmp_path) -> pd.DataFrame:
+    """An images table of 23 films in several modes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(N):
+        path = tmp_path / "films" / f"f{i:02d}.png"
+        path.parent.mkdir(exist_ok=True)
+        grey = Image.fromarray(rng.integers(0, 256, size=(40, 30 + i), dtype=np.uint8))
+        grey.convert("RGBA" if i % 5 == 0 else "L").save(path)
+        rows.append({"image_id": path.name, "path": str(path)})
+    return pd.DataFrame(rows)
+
+
+def read(folder: Path, name: str = "random"):
+    """Return index and rows of a store."""
+    return EmbeddingStore(folder / name).read()
+
+
+def test_each_film_is_decoded_once_and_encoded_once_per_model(films, tmp_path, monkeypatch):
+    """Counted, with two models; a second call does nothing at all."""
+    counts = {"decoded": 0, "encoded": 0}
+    decode = encode_module.read_film
+
+    def counting(path):
+        counts["decoded"] += 1
+        return decode(path)
+
+    class Counting(RandomModel):
+        def encode_images(self, pixels):
+            counts["encoded"] += len(pixels)
+            return super().encode_images(pixels)
+
+    monkeypatch.setattr(encode_module, "read_film", counting)
+    models = {"one": Counting(), "two": Counting()}
+
+    encode_images(films, models, tmp_path / "out", batch_size=4, shard_size=10)
+    encode_images(films, models, tmp_path / "out", batch_size=4, shard_size=10)
+
+    assert counts == {"decoded": N, "encoded": 2 * N}
+
+
+@pytest.mark.parametrize("model", ["random", "phantom-clip"])
+def test_the_batch_size_changes_no_embedding(films, tmp_path, model):
+    """1, n − 1, n, n + 1 and 4, to 1e-6; fewer films than a batch."""
+    loaded = {model: load(model)}
+    found = []
+    for size in (1, 4, N - 1, N, N + 1):
+        encode_images(films, loaded, tmp_path / str(size), batch_size=size)
+        found.append(read(tmp_path / str(size), model)[1])
+
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=1e-6)
+
+
+class Interrupted(RandomModel):
+    """Stops like Ctrl-C after a number of batches."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+
+    def encode_images(self, pixels):
+        """Count down, then stop."""
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().encode_images(pixels)
+
+
+def test_after_ctrl_c_the_same_call_ends_with_the_same_bytes(films, tmp_path):
+    """Stopped in the third shard: two are kept, the rest is done later, nothing is half-written."""
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    encode_images(films, {"random": RandomModel()}, whole, batch_size=3, shard_size=6)
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_images(films, {"random": Interrupted(5)}, stopped, batch_size=3, shard_size=6)
+    kept = sorted(path.name for path in (stopped / "random").iterdir())
+    with pytest.raises(DataError, match="not finished: 2 of 4"):
+        read(stopped)
+    encode_images(films, {"random": RandomModel()}, stopped, batch_size=3, shard_size=6)
+
+    assert kept == [
+        "part-00000.npy",
+        "part-00000.parquet",
+        "part-00001.npy",
+        "part-00001.parquet",
+        "store.json",
+    ]
+    names = sorted(path.name for path in (whole / "random").iterdir())
+    same, differ, missing = filecmp.cmpfiles(
+        whole / "random", stopped / "random", names, shallow=False
+    )
+    assert (len(same), differ, missing) == (9, [], [])
+
+
+def test_films_that_cannot_be_read_are_listed_by_name(films, tmp_path):
+    """A missing, a corrupt, a cut-off file and a page of text: four rows of NaN with reasons."""
+    paths = [Path(path) for path in films["path"]]
+    paths[1].unlink()
+    paths[4].write_bytes(b"no image at all")
+    paths[7].write_bytes(paths[8].read_bytes()[:300])
+    paths[9].write_text("<html>404</html>")
+
+    failures = encode_images(films, {"random": RandomModel()}, tmp_path / "out", batch_size=5)
+    index, rows = read(tmp_path / "out")
+
+    assert failures["image_id"].tolist() == [paths[i].name for i in (1, 4, 7, 9)]
+    assert "missing" in failures["error"].iloc[0]
+    assert (
+        failures["error"].str.contains("film").all()
+        or failures["error"].str.contains("decoded|missing").all()
+    )
+    assert np.isnan(rows).all(axis=1).tolist() == (~index["ok"]).tolist()
+    good = np.linalg.norm(rows[index["ok"]], axis=1)
+    np.testing.assert_allclose(good, 1, atol=1e-5)
+
+
+def test_other_weights_or_films_never_mix(films, tmp_path):
+    """Another fingerprint or another cohort is refused, and the old files stay."""
+
+    class Other(RandomModel):
+        fingerprint = "other"
+
+    encode_images(films, {"random": RandomModel()}, tmp_path / "out")
+
+    with pytest.raises(DataError, match="fingerprint"):
+        encode_images(films, {"random": Other()}, tmp_path / "out")
+    with pytest.raises(DataError, match="films"):
+        encode_images(films.head(3), {"random": RandomModel()}, tmp_path / "out")
+    assert len(read(tmp_path / "out")[0]) == N
+
+
+def test_a_damaged_shard_is_said_to_be_damaged(films, tmp_path):
+    """Not numpy's traceback."""
+    encode_images(films, {"random": RandomModel()}, tmp_path / "out")
+    (tmp_path / "out" / "random" / "part-00000.npy").write_bytes(b"garbage")
+
+    with pytest.raises(DataError, match="damaged"):
+        read(tmp_path / "out")
+
+
+def test_a_batch_of_nothing_is_refused(films, tmp_path):
+    """With the number that was given."""
+    with pytest.raises(ConfigError, match="at least 1, got 0"):
+        encode_images(films, {"random": RandomModel()}, tmp_path / "out", batch_size=0)

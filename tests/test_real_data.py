@@ -1,0 +1,173 @@
+"""On real public data: NIH films and tables, NEATX drains, and the scores of a real network."""
+
+import shutil
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxraudit import datasets, pipeline
+from cxraudit.audits.cells import AuditSettings
+from cxraudit.audits.run import audit
+from cxraudit.cli import main
+from cxraudit.datasets import neatx
+from cxraudit.datasets.base import AGE_GROUPS
+from cxraudit.pipeline import read_scores
+
+pytestmark = pytest.mark.data
+
+POINT = AuditSettings(n_resamples=0)
+
+
+def overall(results: pd.DataFrame) -> dict[str, float]:
+    """Return finding → AUROC over all films."""
+    rows = results[(results["attribute"] == "all") & (results["metric"] == "auroc")]
+    return dict(zip(rows["finding"], rows["value"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def chexnet(real_data):
+    """The NIH data set and the scores of a DenseNet-121 on 22,433 of its films."""
+    dataset = datasets.load(
+        "nih-cxr14", real_data / "nih_cxr14", {"drains": real_data / "neatx" / neatx.FILES[0]}
+    )
+    scores = read_scores(
+        real_data / "chexnet_scores" / "pretrained_preds.csv", dataset, image="Image Index",
+        prefix="prob_", model="chexnet",
+    )  # fmt: skip
+    return dataset, scores
+
+
+def test_published_aurocs_of_fourteen_findings_are_reproduced(chexnet, real_data):
+    """To 1e-9, on 22,433 films of 6,187 patients."""
+    dataset, scores = chexnet
+    published = pd.read_csv(real_data / "chexnet_scores" / "pretrained_aucs.csv")
+    names = {"Effusion": "Pleural Effusion", "Pleural_Thickening": "Pleural Thickening"}
+
+    found = audit(dataset, scores, settings=POINT)
+
+    assert found.facts["images"] == 22_433
+    assert found.facts["patients"] == 6_187
+    values = overall(found.results)
+    assert len(values) == 14
+    for row in published.itertuples():
+        assert values[names.get(row.label, row.label)] == pytest.approx(row.auc, abs=1e-9), (
+            row.label
+        )
+
+
+def test_the_drain_arms_of_pneumothorax_are_reproduced(chexnet, real_data):
+    """0.882846 over all, 0.801015 without and 0.910566 with a drain, against all negatives."""
+    dataset, scores = chexnet
+    listed = dataset.images["drain"] != "unknown"
+    shared = dataset.keep(listed, step="drain label", reason="not in the NEATX file")
+
+    found = audit(shared, scores, settings=POINT)
+
+    rows = found.results[
+        (found.results["finding"] == "Pneumothorax") & (found.results["metric"] == "auroc")
+    ]
+    arms = rows[(rows["attribute"] == "drain") & (rows["reference"] == "")].set_index("group")[
+        "value"
+    ]
+    assert found.facts["images"] == 5_213
+    assert overall(rows)["Pneumothorax"] == pytest.approx(0.882846, abs=1e-6)
+    assert arms["without"] == pytest.approx(0.801015, abs=1e-6)
+    assert arms["with"] == pytest.approx(0.910566, abs=1e-6)
+
+
+@pytest.mark.parametrize("variant", ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"])
+def test_the_published_counts_of_the_nih_tables_are_found(real_data, tmp_path, variant):
+    """112,120 films of 30,805 patients; 25,596 of 2,797 in the official test set; 16 ages above 120
+    in the raw table.
+    """
+    for name in (variant, "test_list.txt"):
+        (tmp_path / name).symlink_to(real_data / "nih_cxr14" / name)
+
+    everything = datasets.load("nih-cxr14", tmp_path)
+    test = datasets.load("nih-cxr14", tmp_path, {"subset": "test"})
+
+    assert (len(everything.images), everything.n_patients) == (112_120, 30_805)
+    assert (len(test.images), test.n_patients) == (25_596, 2_797)
+    assert Counter(everything.images["sex"]) == {"male": 63_340, "female": 48_780}
+    ages = Counter(everything.images["age_group"])
+    assert ages["unknown"] == (16 if variant == "Data_Entry_2017.csv" else 0)
+    assert set(ages) - {"unknown"} == set(AGE_GROUPS)
+    if variant == "Data_Entry_2017_v2020.csv":
+        assert everything.images["Pleural Effusion"].sum() == 13_317
+        assert everything.images["Pneumothorax"].sum() == 5_302
+
+
+def test_the_published_counts_of_neatx_are_found(real_data):
+    """1,760 annotated (1,021 with, 739 without a drain), 23,836 predicted."""
+    drains = neatx.load_drains(real_data / "neatx" / neatx.FILES[0])
+    annotated = drains[drains["drain_source"] == "annotated"]
+
+    assert Counter(drains["drain_source"]) == {"annotated": 1_760, "predicted": 23_836}
+    assert Counter(annotated["drain"]) == {"yes": 1_021, "no": 739}
+
+
+def test_real_films_are_encoded_and_bad_ones_are_named(real_data, tmp_path, capsys):
+    """12 originals (three RGBA) and 639 at 256 px with phantom-clip and random; one missing and one
+    corrupt film among them are listed.
+    """
+    for name in ("Data_Entry_2017_v2020.csv",):
+        shutil.copy(real_data / "nih_cxr14" / name, tmp_path)
+    shutil.copytree(
+        real_data / "nih_images" / "original", tmp_path / "images", copy_function=shutil.copyfile
+    )
+    for film in (real_data / "nih_images" / "256px").iterdir():
+        if not (tmp_path / "images" / film.name).exists():
+            shutil.copyfile(film, tmp_path / "images" / film.name)
+    films = sorted(path.name for path in (tmp_path / "images").iterdir())
+    (tmp_path / "images" / films[20]).write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    (tmp_path / "images" / films[30]).unlink()
+    (tmp_path / "some.txt").write_text("\n".join(films))
+
+    code = main(
+        ["encode", "nih-cxr14", "--root", str(tmp_path), "--model", "phantom-clip", "--model", "random",
+         "--out", str(tmp_path / "out"), "--option", f"subset={tmp_path / 'some.txt'}", "-q"]
+    )  # fmt: skip
+
+    assert code == 0
+    failures = pd.read_csv(tmp_path / "out" / "failures.csv")
+    assert failures["image_id"].tolist() == [films[20], films[30]]
+    assert "2 films could not be read" in capsys.readouterr().err
+    for model, store in pipeline.stores(tmp_path / "out" / "embeddings").items():
+        index, rows = store.read()
+        assert index["image_id"].tolist() == films, model
+        norms = np.linalg.norm(rows[index["ok"]], axis=1)
+        np.testing.assert_allclose(norms, 1, atol=1e-5)
+
+
+def test_the_made_up_mimic_layout_of_another_project_is_read(real_data, tmp_path):
+    """Torchxrayvision's ten films: the tables we find there have the columns we expect."""
+    layout = real_data / "mimic_layout"
+    metadata = pd.read_csv(layout / "mimic-cxr-2.0.0-metadata.csv.gz")
+    labels = pd.read_csv(layout / "mimic-cxr-2.0.0-negbio.csv.gz")
+    folder = tmp_path / "mimic-cxr-jpg" / "2.0.0"
+    folder.mkdir(parents=True)
+    for name in ("metadata", "negbio"):
+        shutil.copyfile(
+            layout / f"mimic-cxr-2.0.0-{name}.csv.gz", folder / f"mimic-cxr-2.0.0-{name}.csv.gz"
+        )
+    metadata[["dicom_id", "study_id", "subject_id"]].assign(split="test").to_csv(
+        folder / "mimic-cxr-2.0.0-split.csv.gz"
+    )
+    subjects = metadata["subject_id"].drop_duplicates()
+    pd.DataFrame(
+        {"subject_id": subjects, "gender": "F", "anchor_age": 50, "anchor_year": 0}
+    ).to_csv(tmp_path / "patients.csv.gz")
+    pd.DataFrame({"subject_id": subjects, "admittime": "2150", "race": "WHITE"}).to_csv(
+        tmp_path / "admissions.csv.gz"
+    )
+
+    dataset = datasets.load(
+        "mimic-cxr", tmp_path, {"labels": "negbio", "views": "all", "uncertain": "ignore"}
+    )
+
+    both = metadata.merge(labels, on=["subject_id", "study_id"])
+    assert len(dataset.images) == len(both)
+    assert dataset.images["Atelectasis"].sum() == (both["Atelectasis"] == 1).sum()
+    assert dataset.images["Atelectasis"].isna().sum() == (both["Atelectasis"] == -1).sum()

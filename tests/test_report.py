@@ -1,0 +1,198 @@
+"""The report answers in words that its rows support, in one file that requests nothing."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from conftest import planted_dataset, planted_scores, planted_table
+
+from cxraudit import tables
+from cxraudit.audits.cells import AuditSettings
+from cxraudit.figures.forest import forest
+from cxraudit.figures.shortcut import shortcut_gap
+from cxraudit.pipeline import audit_step, report_step
+from cxraudit.report.words import answer, checks, people
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """An audit with a planted age effect and a planted drain shortcut, and a rare group."""
+    frame = planted_table(0, age_gap=1.2, drain_gap=1.2)
+    frame.loc[frame["race"] == "asian", "Cardiomegaly"] = 0
+    folder = tmp_path_factory.mktemp("audit")
+    return audit_step(
+        planted_dataset(frame),
+        planted_scores(frame),
+        folder,
+        settings=AuditSettings(n_resamples=300),
+    )
+
+
+def test_the_answer_names_what_was_planted(record):
+    """Worse at 80 and over, leans on the drain; sex and race are not among what was shown."""
+    said = answer(record.results, "m", "planted")
+    shown = [statement.headline for statement in said if statement.tone == "bad"]
+
+    assert shown == [
+        "Worse for patients aged 80 and over",
+        "Leans on the chest drain to recognise pneumothorax",
+    ]
+
+
+def test_numbers_in_the_answer_are_rows_of_the_table(record):
+    """The AUROCs with and without drain, as rounded from the results."""
+    rows = record.results
+    arms = rows[
+        (rows["attribute"] == "drain") & (rows["metric"] == "auroc") & (rows["reference"] == "")
+    ]
+    said = next(s for s in answer(rows, "m", "planted") if "drain" in s.headline)
+
+    for value in arms["value"]:
+        assert f"{value:.2f}" in said.detail
+
+
+def test_without_effects_nothing_is_called_worse():
+    """Small gaps are good news, wide intervals are 'cannot tell'."""
+    from cxraudit.audits.run import audit
+
+    frame = planted_table(1003)
+    results = audit(
+        planted_dataset(frame), planted_scores(frame), settings=AuditSettings(n_resamples=300)
+    ).results
+
+    tones = {statement.tone for statement in answer(results, "m", "planted")}
+
+    assert "bad" not in tones
+    assert "unsure" in tones
+
+
+def test_an_inverted_score_is_pointed_out(record):
+    """Below chance with its whole interval: check the prompts."""
+    turned = record.results.copy()
+    overall = (
+        (turned["attribute"] == "all")
+        & (turned["finding"] == "Pneumothorax")
+        & (turned["metric"] == "auroc")
+    )
+    turned.loc[overall, ["value", "low", "high"]] = [0.2, 0.1, 0.3]
+
+    assert "inverted" in answer(turned, "m", "planted")[0].detail
+    state = {check.code: check.state for check in checks(turned, record.facts, {})}
+    assert state["CXA003"] == "attention"
+
+
+def test_a_model_that_has_seen_the_data_is_pointed_out(record):
+    """From its card."""
+    state = {
+        c.code: c for c in checks(record.results, record.facts, {"m": {"trained_on": ["planted"]}})
+    }
+
+    assert state["CXA004"].state == "attention"
+    assert {c.code: c for c in checks(record.results, record.facts, {})}[
+        "CXA004"
+    ].state == "not applicable"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "group", "words"),
+    [("age_group", "80+", "patients aged 80 and over"), ("age_group", "under 18", "patients under 18"),
+     ("age_group", "25-50", "patients aged 25 to 50"), ("race", "black", "black patients"),
+     ("ward", "ICU", "patients with ward 'ICU'")],
+)  # fmt: skip
+def test_groups_are_named_as_people_say(attribute, group, words):
+    """In a sentence."""
+    assert people(attribute, group) == words
+
+
+def test_the_report_is_one_file_without_requests(record):
+    """No src, link, url() or http outside of namespaces; figures inline and beside it."""
+    path = report_step([record.folder], record.folder / "report.html")
+    html = path.read_text(encoding="utf-8")
+    page = BeautifulSoup(html, "html.parser")
+
+    assert not page.find_all(["script", "link", "img", "iframe", "object"])
+    for element in page.find_all(True):
+        for name in ("src", "href", "xlink:href", "data"):
+            target = element.get(name)
+            assert target is None or target.startswith("#"), (element.name, target)
+    assert not re.findall(r"url\((?!#|\"#|'#)", html)
+    assert "@import" not in html
+    assert len(page.find_all("svg")) == 4
+    assert (record.folder / "figures" / "planted-drain.png").stat().st_size > 10_000
+    assert page.find("h3").text == "In short"
+    assert "no positives" in html
+
+
+def test_what_a_table_holds_cannot_become_html(tmp_path):
+    """A group named like a script is text."""
+    frame = planted_table(1)
+    frame["race"] = np.where(frame["race"] == "black", "<script>alert(1)</script>", frame["race"])
+    audit_step(
+        planted_dataset(frame),
+        planted_scores(frame),
+        tmp_path,
+        settings=AuditSettings(n_resamples=50),
+    )
+
+    html = report_step([tmp_path], tmp_path / "report.html").read_text()
+
+    assert "<script>alert" not in html
+
+
+def test_the_forest_shows_every_row_at_its_value(record):
+    """Points on the right are the gaps of the table, ticks are its groups with their counts."""
+    rows = record.results[
+        (record.results["metric"] == "auroc") & (record.results["attribute"] == "race")
+    ]
+    figure = forest(record.results, "race")
+    left, right = figure.axes[:2]
+
+    gaps = rows[rows["reference"] == "rest"]["value"].dropna()
+    drawn = [
+        line.get_xdata()[0]
+        for line in right.lines
+        if line.get_marker() not in ("None", None, "") and len(line.get_xdata())
+    ]
+    np.testing.assert_allclose(sorted(drawn), sorted(gaps))
+    assert len(left.get_yticklabels()) == 6
+    texts = [text.get_text() for text in left.texts]
+    assert "no positives" in texts
+
+
+def test_the_shortcut_figure_shows_both_arms(record):
+    """Two labelled dots and the gap in words."""
+    figure = shortcut_gap(record.results, "drain")
+    texts = " ".join(text.get_text() for text in figure.axes[0].texts)
+
+    assert "with chest drain" in texts
+    assert "without chest drain" in texts
+    assert "disparity" in texts
+
+
+def test_the_same_figure_gives_the_same_svg(record):
+    """So that reports can be compared."""
+    from cxraudit.figures.style import svg
+
+    assert svg(forest(record.results, "sex")) == svg(forest(record.results, "sex"))
+
+
+def test_tables_round_late_and_mark_what_is_undefined(record):
+    """One row per finding and group; a dash where there is no number; valid LaTeX."""
+    table = tables.levels_table(record.results, "race")
+
+    assert len(table) == 8
+    empty = table[(table["finding"] == "Cardiomegaly") & (table["group"] == "asian")].iloc[0]
+    assert empty["AUROC"] == "–"
+    assert "\\toprule" in tables.to_latex(table)
+
+
+def test_a_finished_audit_can_be_reopened(record):
+    """What is read from the folder is what was written."""
+    from cxraudit.pipeline import open_audit
+
+    reopened = open_audit(record.folder)
+
+    pd.testing.assert_frame_equal(reopened.results, record.results)
+    assert reopened.facts == record.facts
