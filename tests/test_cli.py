@@ -7,9 +7,9 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import planted_table
 
 from cxraudit.cli import main
+from planted import planted_table
 
 COLUMNS = [
     "--image", "file", "--patient", "pid", "--label", "Pneumothorax=Pneumothorax",

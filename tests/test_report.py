@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from conftest import planted_dataset, planted_scores, planted_table
 
 from cxraudit import tables
 from cxraudit.audits.cells import AuditSettings
@@ -14,6 +13,7 @@ from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.pipeline import audit_step, report_step
 from cxraudit.report.words import answer, checks, people
+from planted import planted_dataset, planted_scores, planted_table
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import planted_dataset, planted_scores, planted_table
 from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.schemas import RESULT_COLUMNS
+from planted import planted_dataset, planted_scores, planted_table
 
 QUICK = AuditSettings(n_resamples=400, seed=0)
 
