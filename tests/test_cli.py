@@ -205,10 +205,16 @@ def mistakes(tmp_path, own_table, nih):
         "the configuration": ["run", tmp_path / "none.toml"],
         "Invalid value": ["audit", own_table, *COLUMNS, "--margin", "2"],
         "unknown command": ["audti"],
+        "Must be > 0.5": ["audit", own_table, *COLUMNS, "--confidence-level", "0.4"],
+        "Must be >= 0": ["audit", own_table, *COLUMNS, "--seed=-1"],
+        "names 'Pneumothorax' twice": ["audit", own_table, *COLUMNS, "--score", "Pneumothorax=age"],
+        "add --label": ["audit", own_table, "--sex", "sex"],
+        "either --dataset or --label": ["audit", own_table, *COLUMNS, "--dataset", "nih-cxr14", "--root", nih],
+        "is a folder": ["report", tmp_path, "--out", tmp_path],
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(17))
+@pytest.mark.parametrize("number", range(23))
 def test_every_mistake_gets_one_clear_sentence_and_exit_code_2(
     tmp_path, own_table, nih_release, number, capsys
 ):
@@ -266,6 +272,29 @@ def test_an_output_folder_that_cannot_be_made_is_refused_before_any_work(
 
     assert run("audit", own_table, *COLUMNS, "--out", tmp_path / "file" / "out") == 2
     assert "cannot write to the folder" in capsys.readouterr().err
+
+
+def test_a_refused_encode_leaves_the_cohort_as_it_was(nih_release, tmp_path, capsys):
+    """Another subset into the same folder: exit code 2, images.parquet untouched."""
+    work, listed = tmp_path / "work", tmp_path / "few.txt"
+    listed.write_text("00000001_000.png")
+    encode = [
+        "encode",
+        "nih-cxr14",
+        "--root",
+        nih_release,
+        "--model",
+        "random",
+        "--out",
+        work,
+        "-q",
+    ]
+    assert run(*encode) == 0
+    before = (work / "images.parquet").read_bytes()
+
+    assert run(*encode, "--option", f"subset={listed}") == 2
+    assert "differ in films" in capsys.readouterr().err
+    assert (work / "images.parquet").read_bytes() == before
 
 
 def test_ctrl_c_ends_with_130_and_a_word(monkeypatch, capsys):

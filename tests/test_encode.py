@@ -125,11 +125,13 @@ def test_films_that_cannot_be_read_are_listed_by_name(films, tmp_path):
     index, rows = read(tmp_path / "out")
 
     assert failures["image_id"].tolist() == [paths[i].name for i in (1, 4, 7, 9)]
-    assert "missing" in failures["error"].iloc[0]
-    assert (
-        failures["error"].str.contains("film").all()
-        or failures["error"].str.contains("decoded|missing").all()
-    )
+    reasons = [
+        error.removeprefix(str(paths[i]))
+        for i, error in zip((1, 4, 7, 9), failures["error"], strict=True)
+    ]
+    assert reasons[0] == " is missing."
+    assert reasons[1] == reasons[3] == " is not an image that can be decoded."
+    assert reasons[2].startswith(" cannot be decoded: ")
     assert np.isnan(rows).all(axis=1).tolist() == (~index["ok"]).tolist()
     good = np.linalg.norm(rows[index["ok"]], axis=1)
     np.testing.assert_allclose(good, 1, atol=1e-5)
@@ -145,18 +147,35 @@ def test_other_weights_or_films_never_mix(films, tmp_path):
 
     with pytest.raises(DataError, match="fingerprint"):
         encode_images(films, {"random": Other()}, tmp_path / "out")
+    with pytest.raises(DataError, match="shard size"):
+        encode_images(films, {"random": RandomModel()}, tmp_path / "out", shard_size=7)
     with pytest.raises(DataError, match="films"):
         encode_images(films.head(3), {"random": RandomModel()}, tmp_path / "out")
     assert len(read(tmp_path / "out")[0]) == N
 
 
+def test_films_that_were_mended_are_read_by_the_same_call(films, tmp_path):
+    """Failures are no final state; a model encoded alone keeps its own list."""
+    path = Path(films["path"].iloc[3])
+    whole = path.read_bytes()
+    path.unlink()
+    assert len(encode_images(films, {"random": RandomModel()}, tmp_path / "out")) == 1
+    path.write_bytes(whole)
+
+    assert encode_images(films, {"random": RandomModel()}, tmp_path / "out").empty
+    assert read(tmp_path / "out")[0]["ok"].all()
+
+
 def test_a_damaged_shard_is_said_to_be_damaged(films, tmp_path):
     """Not numpy's traceback."""
     encode_images(films, {"random": RandomModel()}, tmp_path / "out")
-    (tmp_path / "out" / "random" / "part-00000.npy").write_bytes(b"garbage")
-
-    with pytest.raises(DataError, match="damaged"):
-        read(tmp_path / "out")
+    for kind in ("npy", "parquet"):
+        part = tmp_path / "out" / "random" / f"part-00000.{kind}"
+        whole = part.read_bytes()
+        part.write_bytes(b"garbage")
+        with pytest.raises(DataError, match="damaged"):
+            read(tmp_path / "out")
+        part.write_bytes(whole)
 
 
 def test_a_batch_of_nothing_is_refused(films, tmp_path):

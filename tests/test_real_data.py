@@ -132,7 +132,8 @@ def test_real_films_are_encoded_and_bad_ones_are_named(real_data, tmp_path, caps
 
     assert code == 0
     failures = pd.read_csv(tmp_path / "out" / "failures.csv")
-    assert failures["image_id"].tolist() == [films[20], films[30]]
+    assert failures["image_id"].tolist() == [films[20], films[30]] * 2
+    assert failures["model"].tolist() == ["phantom-clip"] * 2 + ["random"] * 2
     assert "2 films could not be read" in capsys.readouterr().err
     for model, store in pipeline.stores(tmp_path / "out" / "embeddings").items():
         index, rows = store.read()

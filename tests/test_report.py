@@ -11,23 +11,30 @@ from cxraudit import tables
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
-from cxraudit.pipeline import audit_step, report_step
+from cxraudit.pipeline import audit_step, open_audit, report_step
 from cxraudit.report.words import answer, checks, people
 from planted import planted_dataset, planted_scores, planted_table
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory):
-    """An audit with a planted age effect and a planted drain shortcut, and a rare group."""
+def folder(tmp_path_factory):
+    """An audit (and its folder) with a planted age effect and a planted drain shortcut, and a rare group."""
     frame = planted_table(0, age_gap=1.2, drain_gap=1.2)
     frame.loc[frame["race"] == "asian", "Cardiomegaly"] = 0
     folder = tmp_path_factory.mktemp("audit")
-    return audit_step(
+    audit_step(
         planted_dataset(frame),
         planted_scores(frame),
         folder,
         settings=AuditSettings(n_resamples=300),
     )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record(folder):
+    """The audit, read from its folder."""
+    return open_audit(folder)
 
 
 def test_the_answer_names_what_was_planted(record):
@@ -37,7 +44,7 @@ def test_the_answer_names_what_was_planted(record):
 
     assert shown == [
         "Worse for patients aged 80 and over",
-        "Leans on the chest drain to recognise pneumothorax",
+        "Recognises pneumothorax better with a chest drain in the film",
     ]
 
 
@@ -106,9 +113,9 @@ def test_groups_are_named_as_people_say(attribute, group, words):
     assert people(attribute, group) == words
 
 
-def test_the_report_is_one_file_without_requests(record):
+def test_the_report_is_one_file_without_requests(folder):
     """No src, link, url() or http outside of namespaces; figures inline and beside it."""
-    path = report_step([record.folder], record.folder / "report.html")
+    path = report_step([folder], folder / "report.html")
     html = path.read_text(encoding="utf-8")
     page = BeautifulSoup(html, "html.parser")
 
@@ -120,7 +127,7 @@ def test_the_report_is_one_file_without_requests(record):
     assert not re.findall(r"url\((?!#|\"#|'#)", html)
     assert "@import" not in html
     assert len(page.find_all("svg")) == 4
-    assert (record.folder / "figures" / "planted-drain.png").stat().st_size > 10_000
+    assert (folder / "figures" / "planted-drain.png").stat().st_size > 10_000
     assert page.find("h3").text == "In short"
     assert "no positives" in html
 
@@ -188,11 +195,77 @@ def test_tables_round_late_and_mark_what_is_undefined(record):
     assert "\\toprule" in tables.to_latex(table)
 
 
-def test_a_finished_audit_can_be_reopened(record):
-    """What is read from the folder is what was written."""
-    from cxraudit.pipeline import open_audit
+def test_an_audit_is_the_same_read_back_from_its_folder(tmp_path):
+    """What is read is what was returned, and both can be reported on."""
+    frame = planted_table(1)
+    made = audit_step(
+        planted_dataset(frame),
+        planted_scores(frame),
+        tmp_path,
+        settings=AuditSettings(n_resamples=100),
+    )
+    read = open_audit(tmp_path)
 
-    reopened = open_audit(record.folder)
+    pd.testing.assert_frame_equal(read.results, made.results)
+    assert read.facts == made.facts
+    assert read.manifest == made.manifest
 
-    pd.testing.assert_frame_equal(reopened.results, record.results)
-    assert reopened.facts == record.facts
+
+def test_python_users_report_on_what_audit_returned(tmp_path):
+    """No files in between; two audits of one data set become two sections."""
+    import cxraudit
+
+    frame = planted_table(1)
+    made = cxraudit.audit(
+        planted_dataset(frame), planted_scores(frame), settings=AuditSettings(n_resamples=100)
+    )
+
+    html = cxraudit.write_report([made, made], tmp_path / "report.html").read_text()
+
+    assert 'id="planted-1"' in html
+    assert 'id="planted-2"' in html
+
+
+def test_one_group_only_is_said_not_hidden():
+    """An attribute with a single value is named by a check, and nothing is called equal."""
+    from cxraudit.audits.run import audit
+
+    frame = planted_table(2).assign(race="white")
+    found = audit(
+        planted_dataset(frame), planted_scores(frame), settings=AuditSettings(n_resamples=100)
+    )
+    state = {check.code: check for check in checks(found.results, found.facts, {})}
+
+    assert state["CXA007"].state == "attention"
+    assert "race" in state["CXA007"].detail
+
+
+def test_without_resamples_no_sentence_claims_anything():
+    """Point estimates only: every comparison is 'cannot tell', with the reason."""
+    from cxraudit.audits.run import audit
+
+    frame = planted_table(2, age_gap=1.2)
+    found = audit(
+        planted_dataset(frame), planted_scores(frame), settings=AuditSettings(n_resamples=0)
+    )
+
+    said = answer(found.results, "m", "planted")
+    assert {statement.tone for statement in said} == {"plain", "unsure"}
+    assert any("fewer than 100 resamples" in statement.detail for statement in said)
+
+
+def test_a_real_gap_of_unclear_size_is_not_called_unknown(record):
+    """Different from zero, neither above nor below the margin: said so."""
+    rows = record.results.copy()
+    mine = (
+        (rows["attribute"] == "sex") & (rows["reference"] == "rest") & (rows["metric"] == "auroc")
+    )
+    rows.loc[mine, "verdict"] = "equivalent"
+    rows.loc[mine & (rows["group"] == "female") & (rows["finding"] == "Cardiomegaly"), ["value", "low", "high", "verdict"]] = [
+        -0.045, -0.07, -0.021, "real, size unclear",
+    ]  # fmt: skip
+
+    said = [s for s in answer(rows, "m", "planted") if "By sex" in s.headline]
+
+    assert said[0].headline == "By sex: 1 real gap of unclear size"
+    assert "differs from zero" in said[0].detail

@@ -65,6 +65,8 @@ def test_a_prompt_file_of_ones_own(tmp_path):
         ('positive = "{finding}"\n', "lacks the template 'negative'"),
         ('positive = "{finding}"\nnegative = "y"\ncolour = 1\n', "unknown keys colour"),
         ("positive = \n", "not valid TOML"),
+        ('positive = "{finding} {view}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding}"\nnegative = "y"\nwords = "x"\n', "must map findings"),
     ],
 )
 def test_mistakes_in_a_prompt_file_are_named(tmp_path, text, match):

@@ -33,6 +33,7 @@ Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")]
 Many = Annotated[list[str] | None, Parameter(negative="")]
 Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 
 
@@ -84,31 +85,16 @@ def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
         name, equals, value = item.partition("=")
         if not equals or not name or not value:
             raise ConfigError(f"{option} takes NAME=VALUE, got '{item}'.")
+        if name in pairs:
+            raise ConfigError(f"{option} names '{name}' twice. Give it once.")
         pairs[name] = value
     return pairs
-
-
-def _options(items: list[str] | None, dataset: str) -> dict[str, Any]:
-    """Read the options of a data set from NAME=VALUE, typed as its ``load`` wants them."""
-    from cxraudit.datasets import options
-
-    known = options(dataset)
-    found: dict[str, Any] = {}
-    for name, value in _pairs(items, "--option").items():
-        kind = str(known[name].annotation) if name in known else ""
-        if "bool" in kind:
-            if value.lower() not in ("true", "false", "yes", "no", "1", "0"):
-                raise ConfigError(f"the option {name} is true or false, got '{value}'.")
-            found[name] = value.lower() in ("true", "yes", "1")
-        else:
-            found[name] = Path(value) if "Path" in kind else value
-    return found
 
 
 def _load(dataset: str, root: Path, option: list[str] | None) -> "Dataset":
     from cxraudit import datasets
 
-    return datasets.load(dataset, root, _options(option, dataset))
+    return datasets.load(dataset, root, _pairs(option, "--option"))
 
 
 @app.command
@@ -146,7 +132,7 @@ def phantom(
     layout: str = "nih",
     patients: Count = 600,
     films_per_patient: float = 3.0,
-    seed: int = 2025,
+    seed: Seed = 2025,
     image_size: Count = 256,
     contrast: Many = None,
     prevalence: Many = None,
@@ -369,9 +355,9 @@ def audit(
     shortcut: Many = None,
     out: Path | None = None,
     resamples: Annotated[int, Parameter(validator=Number(gte=0))] = 2000,
-    confidence_level: Fraction = 0.95,
+    confidence_level: Annotated[float, Parameter(validator=Number(gt=0.5, lt=1))] = 0.95,
     margin: Fraction = 0.05,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Audit scores by group and by shortcut, and write results and report.
 
@@ -430,6 +416,13 @@ def audit(
     from cxraudit.audits.cells import AuditSettings
     from cxraudit.pipeline import AUDIT, IMAGES, audit_step, open_dataset, read_scores, report_step
 
+    for given, name in ((patient, "--patient"), (age, "--age"), (sex, "--sex"), (view, "--view")):
+        if given and not label:
+            raise ConfigError(
+                f"{name} names a column of a table that also holds labels: add --label FINDING=COLUMN."
+            )
+    if label and dataset is not None:
+        raise ConfigError("give either --dataset or --label: the labels come from one place.")
     leans = _pairs(shortcut, "--shortcut") or None
     named = _pairs(score, "--score")
     beside = scores.parent / IMAGES
@@ -490,12 +483,13 @@ def _summary(folders: list[Path]) -> None:
     sign = {"bad": "!", "good": "=", "unsure": "?", "plain": " "}
     for folder in folders:
         record = open_audit(folder)
+        name = record.facts["dataset"]["name"]
         for model in dict.fromkeys(record.results["model"]):
             print(
-                f"\n{model} on {record.title}: {record.facts['images']:,} films of "
+                f"\n{model} on {name}: {record.facts['images']:,} films of "
                 f"{record.facts['patients']:,} patients"
             )
-            for statement in answer(record.results, model, record.title):
+            for statement in answer(record.results, model, name):
                 if model == NULL_MODEL and statement.tone == "unsure":
                     continue
                 print(f" {sign[statement.tone]} {statement.headline}. {statement.detail}")

@@ -1,12 +1,14 @@
 """The configuration of a whole run: one TOML file, with the names of the options."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cxraudit.errors import ConfigError
+from cxraudit.files import read_toml
+
+_FILES = (".csv", ".txt", ".toml", ".gz", ".parquet")
 
 
 class _Section(BaseModel):
@@ -55,7 +57,7 @@ class RunConfig(_Section):
     """A whole run."""
 
     out: Path
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     dataset: DatasetSection
     encode: EncodeSection | None = None
     scores: ScoresSection | None = None
@@ -76,13 +78,9 @@ def read_config(path: Path) -> RunConfig:
     ConfigError
         With every mistake at once, each with its place.
     """
-    if not path.is_file():
-        raise ConfigError(f"the configuration {path} is missing. Check the path.")
+    data = read_toml(path, what="the configuration")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.model_validate(data)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     except ValidationError as error:
         mistakes = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or 'file'}: {_plain(item['msg'])}"
@@ -99,10 +97,21 @@ def _plain(message: str) -> str:
 
 
 def _anchored(config: RunConfig, folder: Path) -> RunConfig:
-    dataset = config.dataset.model_copy(update={"root": folder / config.dataset.root})
+    """Let relative paths start at the configuration's folder, also those among the options."""
+
+    def found(value: Any) -> Any:
+        is_path = isinstance(value, str) and ("/" in value or Path(value).suffix in _FILES)
+        return str(folder / value) if is_path else value
+
+    options = {key: found(value) for key, value in config.dataset.options.items()}
+    dataset = config.dataset.model_copy(
+        update={"root": folder / config.dataset.root, "options": options}
+    )
     scores = config.scores and config.scores.model_copy(
         update={"file": folder / config.scores.file}
     )
-    return config.model_copy(
-        update={"out": folder / config.out, "dataset": dataset, "scores": scores}
+    encode = config.encode and config.encode.model_copy(
+        update={"prompts": found(config.encode.prompts)}
     )
+    changed = {"out": folder / config.out, "dataset": dataset, "scores": scores, "encode": encode}
+    return config.model_copy(update=changed)

@@ -52,7 +52,7 @@ def encode_images(
     Returns
     -------
     pandas.DataFrame
-        Films that could not be read: ``image_id``, ``error``. Empty if all is well.
+        Films that could not be read: ``image_id``, ``error``, ``model``. Empty if all is well.
 
     Raises
     ------
@@ -63,10 +63,7 @@ def encode_images(
         raise ConfigError(
             f"batch and shard size must be at least 1, got {batch_size} and {shard_size}."
         )
-    shards = plan_shards(images, shard_size)
-    targets = {name: EmbeddingStore(folder / name) for name in models}
-    for name, store in targets.items():
-        store.open(models[name], shards)
+    shards, targets = open_stores(images, models, folder, shard_size)
     with ThreadPoolExecutor(max(n_readers, 1)) as readers:
         for shard in shards:
             todo = [name for name, store in targets.items() if not store.done(shard)]
@@ -76,8 +73,33 @@ def encode_images(
                 )
             elif progress:
                 progress(len(shard.image_ids))
-    index = next(iter(targets.values())).read()[0]
-    return index.loc[~index["ok"], ["image_id", "error"]].reset_index(drop=True)
+    return failures(targets)
+
+
+def open_stores(
+    images: pd.DataFrame, models: Mapping[str, ImageTextModel], folder: Path, shard_size: int
+) -> tuple[list[Shard], dict[str, EmbeddingStore]]:
+    """Start or take up the stores of a cohort; nothing is encoded yet.
+
+    Raises
+    ------
+    DataError
+        If the folder holds embeddings of other weights or films.
+    """
+    shards = plan_shards(images, shard_size)
+    targets = {name: EmbeddingStore(folder / name) for name in models}
+    for name, store in targets.items():
+        store.open(models[name], shards)
+    return shards, targets
+
+
+def failures(stores: Mapping[str, EmbeddingStore]) -> pd.DataFrame:
+    """List the films that finished stores could not read: ``image_id``, ``error``, ``model``."""
+    parts = []
+    for name, store in stores.items():
+        index = store.index()
+        parts.append(index.loc[~index["ok"], ["image_id", "error"]].assign(model=name))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _encode_shard(

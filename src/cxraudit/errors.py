@@ -30,10 +30,11 @@ class MissingColumnsError(DataError):
     """A table lacks columns it must have."""
 
     def __init__(self, table: str, missing: Iterable[str], present: Iterable[str]) -> None:
-        missing, present = sorted(missing), sorted(map(str, present))
+        missing, present = sorted(missing), [str(name) for name in present]
+        more = f" and {len(present) - 20} more" if len(present) > 20 else ""
         super().__init__(
             f"{table} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-            f"it has {', '.join(present) or 'none'}. Name the right columns or add them."
+            f"it has {', '.join(present[:20]) or 'none'}{more}. Name the right columns or add them."
         )
 
 

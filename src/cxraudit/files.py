@@ -6,6 +6,8 @@ import os
 import platform
 import shlex
 import sys
+import tomllib
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +17,10 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.errors import ConfigError, DataError
+
+_MISSING = ["", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"]
+"""What counts as missing in a CSV. pandas' own list also has ``None``, which is a group of people
+where the column says how much they smoke."""
 
 _RECORDED = ("cxraudit", "numpy", "scipy", "numba", "pandas", "pyarrow", "pillow", "torch")
 
@@ -102,11 +108,29 @@ def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
                 sep="\t" if ".tsv" in path.name else ",",
                 encoding="utf-8-sig",
                 low_memory=False,
+                keep_default_na=False,
+                na_values=_MISSING,
             )
-    except (ValueError, OSError, EOFError) as error:  # pyarrow's and pandas' parsers raise these
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # what the parsers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"{what} {path} cannot be read: {reason}.") from None
     raise DataError(f"{what} {path} is neither Parquet nor CSV. Save it as one of them.")
+
+
+def read_toml(path: Path, *, what: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, is not UTF-8, or is not valid TOML.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{what} {path} is missing. Check the path.")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} {path} is not valid TOML in UTF-8: {error}.") from None
 
 
 def sha256(path: Path) -> str:
@@ -164,6 +188,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Read the manifest beside a file; empty if there is none."""
     target = path.with_name(path.name + ".manifest.json")
     return json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
+
+
+def as_plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data as it reads after a trip through a manifest, so that both ways are one."""
+    return json.loads(json.dumps(data, default=_plain))
 
 
 def _plain(value: object) -> object:

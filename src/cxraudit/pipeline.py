@@ -9,10 +9,9 @@
     <out>/audit/                  results.parquet, results.csv, exclusions.csv, report.html, figures/
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ import pandas as pd
 
 from cxraudit import datasets, models, prompts
 from cxraudit.audits.cells import AuditSettings
-from cxraudit.audits.run import audit
+from cxraudit.audits.run import Audit, audit
 from cxraudit.audits.wide import match_columns, scores_from_wide
 from cxraudit.config import RunConfig
 from cxraudit.datasets.base import Dataset, dataset_from
-from cxraudit.encode import BATCH_SIZE, SHARD_SIZE, encode_images
-from cxraudit.errors import DataError
+from cxraudit.encode import BATCH_SIZE, SHARD_SIZE, encode_images, failures, open_stores
+from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import (
+    as_plain,
     command_line,
     read_manifest,
     read_table,
@@ -35,7 +35,7 @@ from cxraudit.files import (
     write_table,
     write_text,
 )
-from cxraudit.report import AuditRecord, write_report
+from cxraudit.report import write_report
 from cxraudit.schemas import SCORE_COLUMNS, check_results, check_scores
 from cxraudit.store import stores
 from cxraudit.zeroshot import zero_shot_scores
@@ -74,20 +74,25 @@ def encode_step(
     """Encode a cohort with some models under `out`; return the films that could not be read."""
     loaded = {name: models.load(name) for name in model_names}
     writable_folder(out)
+    # Refuse what does not belong here before anything is overwritten.
+    open_stores(dataset.images, loaded, out / EMBEDDINGS, shard_size)
     save_dataset(dataset, out)
     with track(f"encode {dataset.name}", len(dataset.images)) as advance:
-        failures = encode_images(
+        encode_images(
             dataset.images, loaded, out / EMBEDDINGS, batch_size=batch_size,
             shard_size=shard_size, n_readers=n_readers, progress=advance,
         )  # fmt: skip
-    if len(failures) == len(dataset.images):
+    finished = {name: s for name, s in stores(out / EMBEDDINGS).items() if s.finished()}
+    unread = failures(finished)
+    films = unread["image_id"].nunique()
+    if films == len(dataset.images):
         raise DataError(
-            f"none of the {len(failures):,} films could be read, first: {failures['error'].iloc[0]} "
-            "Check --root and where the films are."
+            f"none of the {films:,} films could be read, first: {unread['error'].iloc[0]} "
+            "Check --root and where the films are; the same command tries them again."
         )
     listed = out / "failures.csv"
-    if len(failures):
-        write_table(failures, listed)
+    if films:
+        write_table(unread, listed)
     else:
         listed.unlink(missing_ok=True)
     write_manifest(
@@ -95,9 +100,9 @@ def encode_step(
         cards=_cards(model_names),
         fingerprints={name: model.fingerprint for name, model in loaded.items()},
         inputs={"images": out / IMAGES},
-        n_failures=len(failures),
+        n_failures=films,
     )
-    return failures
+    return unread.drop_duplicates("image_id")
 
 
 def _cards(names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -121,7 +126,7 @@ def score_step(
                 "Encode again into another folder."
             )
         index, embeddings = store.read()
-        tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair))
+        tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair, name=name))
     path = write_table(check_scores(pd.concat(tables, ignore_index=True)), out / SCORES)
     write_manifest(
         path, prompts=asdict(pair), prompt_hash=pair.fingerprint,
@@ -179,7 +184,7 @@ def audit_step(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
     inputs: Mapping[str, Path] | None = None,
-) -> AuditRecord:
+) -> Audit:
     """Audit scores and write the results table, exclusions and manifest to `folder`."""
     writable_folder(folder)
     found = audit(dataset, scores, attributes=attributes, shortcuts=shortcuts, settings=settings)
@@ -193,32 +198,25 @@ def audit_step(
         cards=upstream.get("cards", {}), prompt_hash=upstream.get("prompt_hash"),
         commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
     )  # fmt: skip
-    return AuditRecord(
-        folder, found.results, found.exclusions, _as_json(found.facts), _as_json(manifest)
-    )
+    return replace(found, facts=as_plain(found.facts), manifest=as_plain(manifest))
 
 
-def _as_json(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return plain data as it reads after a trip through a file, so that both ways are one."""
-    return json.loads(
-        json.dumps(data, default=lambda v: sorted(v) if isinstance(v, (set, frozenset)) else str(v))
-    )
-
-
-def open_audit(folder: Path) -> AuditRecord:
+def open_audit(folder: Path) -> Audit:
     """Read what `audit_step` wrote."""
     file = folder / "results.parquet"
     results = check_results(read_table(file, what="the results table"), str(file))
     manifest = read_manifest(file)
     if "facts" not in manifest:
         raise DataError(f"{file} has no manifest beside it. Make it with cxraudit audit.")
-    return AuditRecord(
-        folder, results, read_table(folder / "exclusions.csv"), manifest["facts"], manifest
-    )
+    return Audit(results, read_table(folder / "exclusions.csv"), manifest["facts"], manifest)
 
 
 def report_step(folders: Sequence[Path], path: Path) -> Path:
     """Write one report on some audit folders, with the figures beside it."""
+    if path.is_dir():
+        raise ConfigError(
+            f"{path} is a folder. Name the HTML file to write, for instance {path / 'report.html'}."
+        )
     writable_folder(path.parent)
     return write_report(
         [open_audit(folder) for folder in folders], path, figures=path.parent / "figures"

@@ -85,6 +85,13 @@ def require_unique(table: str, frame: pd.DataFrame, columns: Sequence[str]) -> N
         )
 
 
+def require_values(table: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise `DataError` if a row lacks a value in one of `columns`."""
+    for column in columns:
+        if missing := int(frame[column].isna().sum()):
+            raise DataError(f"{table} has {missing} rows without a {column}. Fill the column in.")
+
+
 def check_findings(table: str, frame: pd.DataFrame, findings: Sequence[str]) -> None:
     """Raise `DataError` unless each finding column holds 1, 0 or NaN only."""
     for finding in findings:
@@ -114,6 +121,7 @@ def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.Dat
     require_columns(table, frame, SCORE_COLUMNS)
     require_rows(table, frame)
     key = list(SCORE_COLUMNS[:-1])
+    require_values(table, frame, key)
     frame = frame[list(SCORE_COLUMNS)].astype(dict.fromkeys(key, "str"))
     require_unique(table, frame, key)
     values = pd.to_numeric(frame["score"], errors="coerce").to_numpy(dtype=np.float64)
@@ -125,6 +133,21 @@ def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.Dat
             "Score those images again or leave them out."
         )
     return frame.assign(score=values).sort_values(key, ignore_index=True)
+
+
+def group_name(value: Any) -> str:
+    """Return the name of a group: text as it is, whole numbers without a point, missing as unknown.
+
+    Examples
+    --------
+    >>> group_name(2.0), group_name("  ICU "), group_name(None)
+    ('2', 'ICU', 'unknown')
+    """
+    if value is None or value is pd.NA or value != value:
+        return UNKNOWN
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip() or UNKNOWN
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -69,7 +69,8 @@ class EmbeddingStore:
             "fingerprint": model.fingerprint,
             "transform": model.card.transform,
             "precision": PRECISION,
-            "films": digest([shard.image_ids for shard in shards]),
+            "films": digest([image for shard in shards for image in shard.image_ids]),
+            "shard size": len(shards[0].image_ids),
         }
         if self._record.is_file():
             found = self.record()
@@ -98,11 +99,11 @@ class EmbeddingStore:
         return self.folder / f"part-{number:05d}.{suffix}"
 
     def done(self, shard: Shard) -> bool:
-        """Tell whether a shard is finished."""
-        return (
-            self._part(shard.number, "npy").is_file()
-            and self._part(shard.number, "parquet").is_file()
-        )
+        """Tell whether a shard is finished; films that could not be read are tried again."""
+        index = self._part(shard.number, "parquet")
+        if not (self._part(shard.number, "npy").is_file() and index.is_file()):
+            return False
+        return bool(pd.read_parquet(index, columns=["ok"])["ok"].all())
 
     def write(self, shard: Shard, embeddings: Embeddings, errors: list[str]) -> None:
         """Write one shard; ``errors`` holds a reason per film, empty for those that were read."""
@@ -116,6 +117,17 @@ class EmbeddingStore:
             {"image_id": shard.image_ids, "ok": [not e for e in errors], "error": errors}
         )
         write_table(index, self._part(shard.number, "parquet"))
+
+    def finished(self) -> bool:
+        """Tell whether all shards are there."""
+        numbers = range(self.record()["n_shards"])
+        return all(self._part(n, kind).is_file() for n in numbers for kind in ("npy", "parquet"))
+
+    def index(self) -> pd.DataFrame:
+        """Return ``image_id``, ``ok`` and ``error`` of all films, without the embeddings."""
+        numbers = range(self.record()["n_shards"])
+        parts = [pd.read_parquet(self._part(n, "parquet")) for n in numbers]
+        return pd.concat(parts, ignore_index=True)
 
     def read(self) -> tuple[pd.DataFrame, Embeddings]:
         """Return the index (image_id, ok, error) of all films and their embeddings, row by row.
@@ -137,10 +149,8 @@ class EmbeddingStore:
                 f"{self.folder} is not finished: {len(missing)} of {record['n_shards']} shards are "
                 "missing. Run the same cxraudit encode command again; it goes on where it stopped."
             )
-        index = pd.concat(
-            [pd.read_parquet(self._part(n, "parquet")) for n in numbers], ignore_index=True
-        )
         try:
+            index = self.index()
             rows = np.concatenate([np.load(self._part(n, "npy")) for n in numbers])
         except (ValueError, EOFError, OSError) as error:
             raise DataError(

@@ -31,6 +31,8 @@ def zero_shot_scores(
     model: ImageTextModel,
     findings: Sequence[str],
     prompts: PromptSet,
+    *,
+    name: str | None = None,
 ) -> pd.DataFrame:
     """Score every film for every finding.
 
@@ -43,6 +45,8 @@ def zero_shot_scores(
         ``image_id`` and ``ok`` per row of `embeddings`, as `EmbeddingStore.read` returns it.
     embeddings : numpy.ndarray of float32, shape (n_images, embedding_dim)
         Unit rows; rows that are not ok are skipped.
+    name : str, optional
+        What the model is called in the table; default: as in its card.
 
     Returns
     -------
@@ -56,4 +60,4 @@ def zero_shot_scores(
     table = pd.DataFrame(expit(logits), columns=list(findings))
     table.insert(0, "image_id", index.loc[ok, "image_id"].to_numpy())
     long = table.melt(id_vars="image_id", var_name="finding", value_name="score")
-    return check_scores(long.assign(model=model.card.name, prompt_set=prompts.name))
+    return check_scores(long.assign(model=name or model.card.name, prompt_set=prompts.name))

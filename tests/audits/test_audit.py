@@ -7,11 +7,12 @@ from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
-from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import RESULT_COLUMNS
 from planted import planted_dataset, planted_scores, planted_table
 
 QUICK = AuditSettings(n_resamples=400, seed=0)
+POINT = AuditSettings(n_resamples=0)
 
 
 def audit_of(frame: pd.DataFrame, **options):
@@ -190,10 +191,10 @@ def test_every_row_says_how_it_was_made():
     assert list(results.columns) == list(RESULT_COLUMNS)
     assert (results["method"] != "").all()
     assert (results["confidence_level"] == 0.95).all()
-    gaps = results[(results["reference"] != "") & (results["metric"] != "adjusted_auprc")]
+    gaps = results[(results["reference"] != "") & (results["metric"] == "auroc")]
     assert gaps[["p_value", "p_adjusted", "margin", "detectable_gap"]].notna().all().all()
     assert (gaps["verdict"] != "").all()
-    assert (results.loc[results["metric"] == "adjusted_auprc", "verdict"] == "").all()
+    assert (results.loc[results["metric"] != "auroc", "verdict"] == "").all()
 
 
 def test_the_same_inputs_give_the_same_table_in_any_order():
@@ -205,6 +206,88 @@ def test_the_same_inputs_give_the_same_table_in_any_order():
     second = audit_of(shuffled, settings=AuditSettings(n_resamples=400, n_threads=1)).results
 
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_films_that_one_model_did_not_score_are_counted_for_it():
+    """Two models on different films stand in one table; the exclusions say which films differ."""
+    frame = planted_table(6)
+    scores = planted_scores(frame)
+    half = scores[scores["image_id"] < "film00500.png"].assign(model="half")
+
+    found = audit(planted_dataset(frame), pd.concat([scores, half]), settings=POINT)
+
+    lost = found.exclusions.set_index("step")["images"]
+    assert lost["scored: half, Cardiomegaly"] == len(frame) - 500
+    assert "scored: m, Cardiomegaly" not in lost
+
+
+def test_a_model_asked_in_two_ways_is_two_models():
+    """Named by the prompt set, never mixed."""
+    frame = planted_table(6)
+    scores = planted_scores(frame)
+
+    found = audit(
+        planted_dataset(frame),
+        pd.concat([scores, scores.assign(prompt_set="other")]),
+        settings=POINT,
+    )
+
+    assert set(found.results["model"]) == {"m [none]", "m [other]"}
+
+
+def test_unknown_and_conflicting_patients_are_shown_and_never_compared():
+    """They have levels, no gaps, and are in nobody's reference."""
+    frame = planted_table(7)
+    frame["sex"] = frame["sex"].where(frame["pid"] % 5 != 0, "")
+    frame.loc[frame.groupby("pid").cumcount().eq(1) & (frame["pid"] % 7 == 0), "sex"] = "F"
+
+    rows = pick(audit_of(frame).results, finding="Cardiomegaly", attribute="sex", metric="auroc")
+
+    levels, gaps = pick(rows, reference=""), pick(rows, reference="rest")
+    assert set(levels["group"]) >= {"female", "male", "unknown", "conflicting"}
+    assert set(gaps["group"]) == {"female", "male"}
+    value = levels.set_index("group")["value"]
+    gap = gaps.set_index("group")["value"]
+    assert gap["female"] == pytest.approx(value["female"] - value["male"])
+
+
+def test_perfect_scores_prove_no_equivalence():
+    """AUROC 1 everywhere: a score interval for the level, no verdict for the gap."""
+    frame = planted_table(8, n_patients=80)
+    frame["score_Cardiomegaly"] = frame["Cardiomegaly"].astype(float)
+
+    rows = pick(audit_of(frame).results, finding="Cardiomegaly", metric="auroc")
+
+    level = pick(rows, attribute="all").iloc[0]
+    assert level["value"] == 1
+    assert 0.8 < level["low"] < 1
+    assert "Newcombe" in level["method"]
+    assert set(pick(rows, attribute="sex", reference="rest")["verdict"]) == {"inconclusive"}
+
+
+@pytest.mark.parametrize("column", ["model", "prompt_set", "finding", "image_id"])
+def test_scores_without_a_key_are_refused(column):
+    """Never grouped away."""
+    frame = planted_table(9)
+    scores = planted_scores(frame)
+    scores[column] = scores[column].astype(object)
+    scores.loc[3, column] = None
+
+    with pytest.raises(DataError, match=f"1 rows without a {column}"):
+        audit(planted_dataset(frame), scores, settings=POINT)
+
+
+def test_a_shortcut_whose_finding_has_no_scores_is_refused():
+    """Not silently left out."""
+    frame = planted_table(9)
+    scores = planted_scores(frame)
+
+    with pytest.raises(ConfigError, match="has no scores"):
+        audit(
+            planted_dataset(frame),
+            scores[scores["finding"] == "Cardiomegaly"],
+            shortcuts={"drain": "Pneumothorax"},
+        )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

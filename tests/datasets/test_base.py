@@ -105,8 +105,37 @@ def test_a_label_that_is_neither_yes_nor_no_is_refused():
 
 def test_an_image_without_a_patient_is_refused():
     """Patients are the unit."""
-    with pytest.raises(DataError, match="without a patient_id"):
+    with pytest.raises(DataError, match="1 rows without a patient_id"):
         small_dataset(small_images(patient_id=["1", None, "2"]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "expected"),
+    [
+        ("category", ["a", None, "b"], ["a", "unknown", "b"]),
+        ("Int64", [1, None, 2], ["1", "unknown", "2"]),
+        ("float64", [1.0, np.nan, 2.5], ["1", "unknown", "2.5"]),
+        ("boolean", [True, None, False], ["True", "unknown", "False"]),
+    ],
+)
+def test_groups_have_names_whatever_type_they_came_in(dtype, values, expected):
+    """Categories, nullable integers, floats, booleans; ids become text."""
+    images = small_images(sex=pd.Series(values, dtype=dtype), image_id=[1, 2, 3])
+
+    dataset = small_dataset(images)
+
+    assert dataset.images["sex"].tolist() == expected
+    assert dataset.images["image_id"].tolist() == ["1", "2", "3"]
+
+
+def test_names_that_clash_are_refused():
+    """A finding that is also an attribute; a shortcut that holds 1 and 0."""
+    with pytest.raises(DataError, match="uses the name sex twice"):
+        Dataset(name="x", version="", license="", root=Path(), images=small_images(sex=[1, 0, 1]),
+                findings=("sex",), attributes=("sex",))  # fmt: skip
+    with pytest.raises(DataError, match="must hold yes, no or unknown"):
+        Dataset(name="x", version="", license="", root=Path(), images=small_images(drain=[1, 0, 1]),
+                findings=("Pneumothorax",), attributes=(), shortcuts=("drain",))  # fmt: skip
 
 
 def test_what_a_filter_takes_out_is_counted():

@@ -149,7 +149,8 @@ def test_the_text_says_what_the_film_shows():
         ({"films_per_patient": 0.5}, "at least 1"),
         ({"finding_contrast": {"90+": 0.5}}, "names 90\\+"),
         ({"drain_otherwise": 1.5}, "probability"),
-        ({"prevalence": {"Pneumothorax": -0.1}}, "0 or more"),
+        ({"prevalence": {"Pneumothorax": 1.5}}, "Pneumothorax is a probability"),
+        ({"finding_contrast": {"80+": -1.0}}, "0 or more"),
         ({"image_size": 8}, "64..3072"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from cxraudit import datasets
 from cxraudit.datasets import mimic_cxr, neatx, nih_cxr14
-from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.testing import check_dataset
 
 
@@ -232,6 +232,54 @@ def test_wrong_names_get_a_suggestion(mimic_release, name, settings, match):
     """A data set, an option, a value of an option."""
     with pytest.raises(UnknownNameError, match=match):
         datasets.load(name, mimic_release, settings)
+
+
+def test_blank_labels_are_not_negative_and_strange_ones_are_refused(nih_release, tmp_path):
+    """A film without labels is not labelled; a label nobody knows stops the loading."""
+    entries = pd.read_csv(nih_release / "Data_Entry_2017_v2020.csv")
+    entries.loc[0, "Finding Labels"] = None
+    entries.to_csv(tmp_path / "Data_Entry_2017_v2020.csv", index=False)
+
+    images = nih_cxr14.load(tmp_path).images
+    assert images.loc[0, ["Pneumonia", "Pneumothorax"]].isna().all()
+    assert images.loc[1:, "Pneumonia"].notna().all()
+
+    entries.loc[1, "Finding Labels"] = "Pneumonai"
+    entries.to_csv(tmp_path / "Data_Entry_2017_v2020.csv", index=False)
+    with pytest.raises(DataError, match="does not know: Pneumonai"):
+        nih_cxr14.load(tmp_path)
+
+
+def test_options_may_be_text_as_in_a_run_file(nih_release):
+    """True and false, and paths."""
+    dataset = datasets.load(
+        "nih-cxr14",
+        nih_release,
+        {"present_only": "false", "drains": str(nih_release / neatx.FILES[0])},
+    )
+
+    assert dataset.shortcuts == ("drain",)
+    with pytest.raises(ConfigError, match="true or false"):
+        datasets.load("nih-cxr14", nih_release, {"present_only": "maybe"})
+
+
+def test_a_real_release_beside_a_phantom_is_not_made_up(nih_release, tmp_path):
+    """The mark counts only in the root of a release."""
+    shutil.copy(nih_release / "phantom_truth.json", tmp_path)
+    (tmp_path / "real").mkdir()
+    shutil.copy(nih_release / "Data_Entry_2017_v2020.csv", tmp_path / "real")
+
+    assert nih_cxr14.load(tmp_path / "real").truth is None
+
+
+def test_a_damaged_archive_is_said_to_be_damaged(mimic_release, tmp_path):
+    """A truncated gz."""
+    root = shutil.copytree(mimic_release, tmp_path / "copy")
+    file = root / "mimic-cxr-jpg" / "2.0.0" / "mimic-cxr-2.0.0-metadata.csv.gz"
+    file.write_bytes(file.read_bytes()[:200])
+
+    with pytest.raises(DataError, match="cannot be read"):
+        mimic_cxr.load(root)
 
 
 def test_missing_files_are_named(tmp_path):

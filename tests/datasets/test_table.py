@@ -55,6 +55,9 @@ def test_columns_are_taken_by_the_names_given(tmp_path):
         (TOML.replace('"ptx"', '"ptxx"'), MissingColumnsError, "lacks the column ptxx"),
         (TOML.replace("films.csv", "filmz.csv"), DataError, "is missing"),
         (TOML.replace('"tube"', '"ward"'), DataError, "must hold yes/no"),
+        (TOML + 'age = "ward"', DataError, "holds no ages"),
+        (TOML + 'sex = "ptx"', DataError, "holds no sexes"),
+        (TOML.replace("drain =", "Pneumothorax ="), DataError, "is named twice"),
     ],
 )
 def test_mistakes_in_the_description_are_named(tmp_path, toml, error, match):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
-from cxraudit.stats.compare import estimate, gap, holm, judge
+from cxraudit.stats.compare import detectable_gap, estimate, gap, holm, judge
 from cxraudit.stats.estimate import Gap, Verdict
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
@@ -79,7 +80,8 @@ def made(value, low, high, inner_low, inner_high) -> Gap:
     """A gap with the given intervals."""
     return Gap(
         value=value, low=low, high=high, confidence_level=0.95, method="", p_value=0.01,
-        detectable_gap=0.05, inner_low=inner_low, inner_high=inner_high,
+        standard_error=0.02,
+        n_patients=100, inner_low=inner_low, inner_high=inner_high,
     )  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def made(value, low, high, inner_low, inner_high) -> Gap:
         (made(-0.10, -0.15, -0.05, -0.14, -0.06), 0.001, False, Verdict.INCONCLUSIVE),
         (made(0.02, 0.01, 0.04, 0.01, 0.035), 0.001, True, Verdict.WITHIN_MARGIN),
         (made(0.01, -0.02, 0.04, -0.015, 0.035), 0.6, True, Verdict.EQUIVALENT),
-        (made(0.04, 0.01, 0.08, 0.015, 0.07), 0.001, True, Verdict.INCONCLUSIVE),
+        (made(0.04, 0.01, 0.08, 0.015, 0.07), 0.001, True, Verdict.UNCLEAR_SIZE),
         (made(0.04, -0.05, 0.12, -0.03, 0.11), 0.6, True, Verdict.INCONCLUSIVE),
         (made(np.nan, np.nan, np.nan, np.nan, np.nan), np.nan, True, Verdict.UNDEFINED),
     ],
@@ -103,7 +105,7 @@ def test_verdicts_follow_one_rule(found, p_adjusted, enough, verdict):
 
 def test_undefined_replicates_take_the_interval_away():
     """More than 5 % undefined draws, and the row says so instead of giving an interval."""
-    draws = np.r_[0.8, np.linspace(0.7, 0.9, 90), np.full(10, np.nan)]
+    draws = np.r_[0.8, np.linspace(0.7, 0.9, 180), np.full(20, np.nan)]
 
     found = estimate(draws, n_patients=50)
 
@@ -124,6 +126,31 @@ def test_few_patients_widen_the_interval_as_student_t_does():
     assert few.high == pytest.approx(2.262157 * (10 / 9) ** 0.5, rel=0.02)
     assert many.high == pytest.approx(1.962341, rel=0.02)
     assert np.isnan(estimate(draws, n_patients=1).high)
+
+
+def test_replicates_that_do_not_vary_show_nothing():
+    """Perfect separation: a gap of exactly zero in every resample proves no equivalence."""
+    ones = np.ones(501)
+
+    found = gap(ones, ones, n_patients=30)
+
+    assert np.isnan(found.low)
+    assert judge(found, p_adjusted=found.p_value, margin=0.05) == Verdict.INCONCLUSIVE
+
+
+def test_the_detectable_gap_is_called_a_disparity_in_eight_of_ten():
+    """Normal gaps with standard error 0.02 around the detectable gap, 12 comparisons, margin 0.05."""
+    reference = gap(
+        np.r_[0.0, np.random.default_rng(0).normal(scale=0.02, size=20_000)],
+        np.zeros(20_001),
+        n_patients=200,
+    )
+    truth = detectable_gap(reference, margin=0.05, n_tests=12)
+    estimates = truth + np.random.default_rng(1).normal(scale=reference.standard_error, size=40_000)
+
+    p_values = 2 * stdtr(199, -np.abs(estimates) / reference.standard_error)
+
+    assert np.mean((p_values * 12 < 0.05) & (estimates > 0.05)) == pytest.approx(0.8, abs=0.01)
 
 
 def test_without_resamples_there_is_a_value_and_no_interval():

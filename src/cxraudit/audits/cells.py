@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.datasets.base import Dataset, ordered_groups
-from cxraudit.errors import DataError, UnknownNameError
-from cxraudit.schemas import UNKNOWN
+from cxraudit.datasets.base import CONFLICTING, Dataset, ordered_groups
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.schemas import UNKNOWN, group_name
 from cxraudit.stats.resampling import Counts, draw_resamples
 
 Mask = NDArray[np.bool_]
+
+NO_GROUP = (UNKNOWN, CONFLICTING)
+"""Shown and counted like groups, but not people of one kind: never compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,17 @@ class AuditSettings:
     n_threads: int = 2
 
     def __post_init__(self) -> None:
-        if self.n_resamples < 0:
-            raise ValueError(f"n_resamples must be 0 or more, got {self.n_resamples}")
-        if not 0.5 < self.confidence_level < 1:
-            raise ValueError(f"confidence_level must lie in (0.5, 1), got {self.confidence_level}")
-        if not 0 < self.margin < 1:
-            raise ValueError(f"margin must lie between 0 and 1, got {self.margin}")
+        for wrong, rule in (
+            (self.n_resamples < 0, f"n_resamples must be 0 or more, got {self.n_resamples}"),
+            (self.seed < 0, f"seed must be 0 or more, got {self.seed}"),
+            (
+                not 0.5 < self.confidence_level < 1,
+                f"confidence_level must lie between 0.5 and 1, got {self.confidence_level}",
+            ),
+            (not 0 < self.margin < 1, f"margin must lie between 0 and 1, got {self.margin}"),
+        ):
+            if wrong:
+                raise ConfigError(f"{rule}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +121,13 @@ def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[
     """
     if attribute not in cohort.images:
         raise UnknownNameError("attribute", attribute, cohort.dataset.attributes)
-    values = cohort.images[attribute].fillna(UNKNOWN).astype("str")
+    values = cohort.images[attribute].map(group_name)
     groups = ordered_groups(attribute, values)
     present = values.to_numpy()[rows]
     return {group: present == group for group in groups}
 
 
 def rest_of(group: str, masks: Mapping[str, Mask]) -> Mask:
-    """Return the films of all other groups, leaving out those whose group is unknown."""
-    others = [mask for name, mask in masks.items() if name not in (group, UNKNOWN)]
+    """Return the films of all other groups of people: not of unknown or conflicting ones."""
+    others = [mask for name, mask in masks.items() if name not in (group, *NO_GROUP)]
     return np.logical_or.reduce(others) if others else np.zeros_like(masks[group])

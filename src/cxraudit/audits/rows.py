@@ -1,20 +1,21 @@
 """Rows of the results table, and the judgement of a family of gaps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cxraudit.audits.cells import AuditSettings, Labelled, Mask
-from cxraudit.stats.compare import MIN_PATIENTS, estimate, gap, holm, judge
-from cxraudit.stats.estimate import Gap
+from cxraudit.stats.compare import MIN_PATIENTS, detectable_gap, estimate, gap, holm, judge
+from cxraudit.stats.delong import newcombe
+from cxraudit.stats.estimate import Estimate, Gap
 from cxraudit.stats.ranking import METRICS, RankingReplicates
 
 Row = dict[str, Any]
 
-JUDGED = ("auroc", "ap_at_prevalence")
-"""Metrics whose gaps get a verdict. Adjusted AUPRC moves with prevalence even if the score does
-not, so its gaps are shown and not judged."""
+JUDGED = ("auroc",)
+"""Metrics whose gaps get a verdict: those the margin is declared for."""
 
 
 def level_rows(
@@ -22,31 +23,47 @@ def level_rows(
 ) -> list[Row]:
     """One row per metric for the films of a cell."""
     counted = films.counted(cell)
+    limiting = films.limiting_patients(cell)
     rows = []
     for metric in METRICS:
         found = estimate(
-            getattr(replicates, metric), n_patients=films.limiting_patients(cell),
+            getattr(replicates, metric), n_patients=limiting,
             confidence_level=settings.confidence_level,
         )  # fmt: skip
+        if metric == "auroc" and np.isfinite(found.value) and not np.isfinite(found.low):
+            found = _small_sample(found, films, cell, settings)
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
                 "high": found.high, "confidence_level": found.confidence_level,
-                "method": found.method, "note": _why_undefined(counted),
+                "method": found.method, "note": _why_undefined(counted, limiting),
             }
         )  # fmt: skip
     return rows
 
 
-def _why_undefined(counted: dict[str, int]) -> str:
+def _small_sample(
+    found: Estimate, films: Labelled, cell: Mask, settings: AuditSettings
+) -> Estimate:
+    """Give an AUROC whose replicates degenerate (perfect, or one patient) its score interval."""
+    if not settings.n_resamples:
+        return found
+    sizes = [
+        np.unique(films.patients[part]).size for part in (cell & films.y_true, cell & ~films.y_true)
+    ]
+    low, high = newcombe(found.value, *sizes, confidence_level=settings.confidence_level)
+    return replace(found, low=low, high=high, method="Newcombe score interval over patients")
+
+
+def _why_undefined(counted: dict[str, int], limiting: int) -> str:
     if not counted["n"]:
         return "no films"
     if not counted["n_positive"]:
         return "no positives"
     if counted["n_positive"] == counted["n"]:
         return "no negatives"
-    if counted["n_positive_patients"] < MIN_PATIENTS:
-        return f"only {counted['n_positive_patients']} patients with the finding"
+    if limiting < MIN_PATIENTS:
+        return f"only {limiting} patients with or without the finding"
     return ""
 
 
@@ -73,8 +90,7 @@ def gap_rows(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
                 "high": found.high, "confidence_level": found.confidence_level,
-                "method": found.method, "p_value": found.p_value,
-                "detectable_gap": found.detectable_gap, "_gap": found, "_enough": enough,
+                "method": found.method, "p_value": found.p_value, "_gap": found, "_enough": enough,
                 "note": "" if enough else
                 f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
             }
@@ -104,10 +120,12 @@ def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
             for number, (key, row) in enumerate(zip(keys, family, strict=True))
         ]
         adjusted = holm(testable)
+        n_tests = int(np.isfinite(testable).sum())
         for key, row in zip(keys, family, strict=True):
             found: Gap = row["_gap"]
             row["p_adjusted"] = adjusted[first[key]]
             row["margin"] = settings.margin
+            row["detectable_gap"] = detectable_gap(found, margin=settings.margin, n_tests=n_tests)
             row["verdict"] = judge(
                 found, p_adjusted=row["p_adjusted"], margin=settings.margin, enough=row["_enough"]
             ).value

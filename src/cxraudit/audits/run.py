@@ -1,7 +1,8 @@
 """The whole audit: scores and images in, one results table and what it rests on out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -9,7 +10,7 @@ from cxraudit.audits.cells import AuditSettings, make_cohort
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
 from cxraudit.audits.subgroups import by_subgroup
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import check_scores
 
 
@@ -21,8 +22,10 @@ class Audit:
     """See `cxraudit.schemas.RESULT_COLUMNS`."""
     exclusions: pd.DataFrame
     """One row per step that took films out: step, images, patients, reason."""
-    facts: dict[str, object]
+    facts: dict[str, Any]
     """What the report says about the cohort: counts, notes, settings."""
+    manifest: dict[str, Any] = field(default_factory=dict)
+    """How the files came about, if the audit was written or read; see `cxraudit.files`."""
 
 
 def audit(
@@ -61,7 +64,8 @@ def audit(
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
-    chosen = list(dataset.attributes if attributes is None else attributes)
+    scores = _one_name_per_prompt_set(scores)
+    chosen = list(dict.fromkeys(dataset.attributes if attributes is None else attributes))
     for attribute in chosen:
         if attribute not in dataset.images:
             raise UnknownNameError("attribute", attribute, dataset.attributes)
@@ -70,6 +74,12 @@ def audit(
         name: finding for name, finding in DEFAULT.items()
         if name in dataset.shortcuts and finding in set(scores["finding"])
     }  # fmt: skip
+    for shortcut, finding in leans.items():
+        if finding not in set(scores["finding"]):
+            raise ConfigError(
+                f"the shortcut '{shortcut}' is about {finding}, which has no scores. Score it, or "
+                "name another finding."
+            )
     tables = [by_subgroup(cohort, scores, chosen)]
     if leans:
         tables.append(by_shortcut(cohort, scores, leans))
@@ -84,6 +94,13 @@ def audit(
         _exclusions(dataset, cohort.images, scores, unknown),
         _facts(dataset, cohort.images, scores, chosen, leans, settings),
     )
+
+
+def _one_name_per_prompt_set(scores: pd.DataFrame) -> pd.DataFrame:
+    """Name a model that was asked in several ways by its prompt set, too: each is a model here."""
+    sets = scores.groupby("model")["prompt_set"].transform("nunique")
+    named = scores["model"] + " [" + scores["prompt_set"] + "]"
+    return scores.assign(model=scores["model"].where(sets == 1, named))
 
 
 def _exclusions(
@@ -108,6 +125,15 @@ def _exclusions(
             int(audited["patient_id"].nunique() - audited.loc[~missing, "patient_id"].nunique()),
             f"no label for {finding}; left out of this finding only",
         )  # fmt: skip
+    for (model, finding), part in scores.groupby(["model", "finding"], sort=True):
+        labelled = audited.loc[audited[str(finding)].notna()]
+        missing = ~labelled["image_id"].isin(part["image_id"])
+        left = labelled.loc[~missing, "patient_id"].nunique()
+        add(
+            f"scored: {model}, {finding}", int(missing.sum()),
+            int(labelled["patient_id"].nunique() - left),
+            "no score by this model for this finding; left out of it, so models differ in films",
+        )  # fmt: skip
     for finding in unknown:
         rows.append({"step": f"finding {finding}", "images": 0, "patients": 0,
                      "reason": "scored, but the data set has no such label"})  # fmt: skip
@@ -117,7 +143,7 @@ def _exclusions(
 def _facts(
     dataset: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, attributes: Sequence[str],
     shortcuts: Mapping[str, str], settings: AuditSettings,
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
         "images": len(audited),

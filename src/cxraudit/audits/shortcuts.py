@@ -66,8 +66,13 @@ def by_shortcut(
             )  # fmt: skip
             if unknown:
                 for gap_row in found:
-                    gap_row["note"] = (
-                        f"{unknown} positives whose {shortcut} is unknown are in neither arm"
+                    gap_row["note"] = "; ".join(
+                        part
+                        for part in (
+                            gap_row["note"],
+                            f"{unknown} positives whose {shortcut} is unknown are in neither arm",
+                        )
+                        if part
                     )
             gaps += found
     return results_frame([*levels, *judge_family(gaps, cohort.settings)])

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.cells import Cohort, Labelled, Mask, group_masks, labelled_films, rest_of
+from cxraudit.audits.cells import (
+    NO_GROUP,
+    Cohort,
+    Labelled,
+    Mask,
+    group_masks,
+    labelled_films,
+    rest_of,
+)
 from cxraudit.audits.rows import Row, gap_rows, judge_family, level_rows
 from cxraudit.schemas import ALL, REST, results_frame
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
@@ -52,7 +60,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
             inside, outside = replicates[1 + 2 * k], replicates[2 + 2 * k]
             row = {**base, "attribute": attribute, "group": group}
             levels += level_rows(row, films, mask, inside, settings)
-            if rest.any():
+            if rest.any() and group not in NO_GROUP:
                 gaps += gap_rows(
                     {**row, "reference": REST}, films, mask, rest, inside, outside, settings
                 )

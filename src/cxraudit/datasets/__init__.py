@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
 
 REGISTRY = {
     "mimic-cxr": "cxraudit.datasets.mimic_cxr",
@@ -62,9 +62,21 @@ def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Da
         If files are missing or not what they should be.
     """
     source = module(name)
+    known = options(name)
     for key in settings or {}:
-        if key not in options(name):
-            raise UnknownNameError(f"option of dataset {name}", key, options(name))
+        if key not in known:
+            raise UnknownNameError(f"option of dataset {name}", key, known)
+    typed = {key: _typed(key, value, known[key]) for key, value in (settings or {}).items()}
     if not root.exists():
         raise DataError(f"{root} is missing. Give the folder {name} was unpacked in with --root.")
-    return source.load(root, **(settings or {}))
+    return source.load(root, **typed)
+
+
+def _typed(name: str, value: Any, parameter: inspect.Parameter) -> Any:
+    """Read an option given as text, on the command line or in a file, as ``load`` wants it."""
+    wanted = str(parameter.annotation)
+    if "bool" in wanted and not isinstance(value, bool):
+        if str(value).lower() not in ("true", "false", "yes", "no"):
+            raise ConfigError(f"the option {name} is true or false, got '{value}'.")
+        return str(value).lower() in ("true", "yes")
+    return Path(str(value)) if "Path" in wanted else value

@@ -14,9 +14,11 @@ from cxraudit.schemas import (
     IMAGE_COLUMNS,
     UNKNOWN,
     check_findings,
+    group_name,
     require_columns,
     require_rows,
     require_unique,
+    require_values,
 )
 
 FINDINGS = (
@@ -123,17 +125,35 @@ class Dataset:
 
     def __post_init__(self) -> None:
         table = f"data set '{self.name}'"
+        names = [*self.findings, *self.attributes, *self.shortcuts]
+        reserved = set(IMAGE_COLUMNS) - {"view_position"}
+        if clashes := {name for name in names if names.count(name) > 1 or name in reserved}:
+            raise DataError(
+                f"{table} uses the name {', '.join(sorted(clashes))} twice. Findings, attributes and "
+                "shortcuts need different names, and none of image_id, patient_id, study_id, path."
+            )
         require_columns(
             table, self.images, (*IMAGE_COLUMNS, *self.findings, *self.attributes, *self.shortcuts)
         )
         require_rows(table, self.images)
         require_unique(table, self.images, ["image_id"])
         check_findings(table, self.images, self.findings)
-        if self.images["patient_id"].isna().any():
-            raise DataError(
-                f"{table} has images without a patient_id. Patients are the unit of every "
-                "interval: fill the column in, or repeat image_id there if each film is a patient."
-            )
+        require_values(table, self.images, ["image_id", "patient_id"])
+        for shortcut in self.shortcuts:
+            if odd := set(self.images[shortcut].dropna()) - {"yes", "no", UNKNOWN}:
+                raise DataError(
+                    f"{table}: the shortcut '{shortcut}' must hold yes, no or unknown, found "
+                    f"{', '.join(sorted(map(str, odd))[:3])}."
+                )
+        # Ids are text and groups have names, whatever type the columns came in.
+        named = {
+            **{column: self.images[column].astype("str") for column in ("image_id", "patient_id")},
+            **{
+                column: self.images[column].map(group_name).astype("str")
+                for column in (*self.attributes, *self.shortcuts)
+            },
+        }
+        object.__setattr__(self, "images", self.images.assign(**named))
 
     @property
     def n_patients(self) -> int:

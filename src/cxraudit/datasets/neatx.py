@@ -43,8 +43,9 @@ def load_drains(path: Path) -> pd.DataFrame:
     raw = pd.read_csv(path, sep=separator, encoding="utf-8-sig")
     require_columns(str(path), raw, ("Image Index", "Drain_a1", "Drain_a2", "Drain"))
     require_unique(str(path), raw, ["Image Index"])
-    drain = pd.to_numeric(raw["Drain"], errors="coerce").where(lambda value: value >= 0)
-    if not drain.dropna().isin([0, 1]).all():
+    numbers = pd.to_numeric(raw["Drain"], errors="coerce")
+    drain = numbers.where(numbers >= 0)
+    if not drain.dropna().isin([0, 1]).all() or (numbers.isna() & raw["Drain"].notna()).any():
         raise DataError(f"{path}: Drain must hold 0, 1, -1 or nothing. Check the file's version.")
     votes = raw[["Drain_a1", "Drain_a2"]].apply(pd.to_numeric, errors="coerce")
     annotated = (votes >= 0).any(axis=1)

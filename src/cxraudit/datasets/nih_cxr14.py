@@ -95,7 +95,10 @@ def load(
     require_columns(str(entries), raw, COLUMNS)
     names = raw["Image Index"].astype("str")
     ages = parse_ages(raw["Patient Age"])
-    patients = raw["Patient ID"].astype("int64").astype("str")
+    numbers = pd.to_numeric(raw["Patient ID"], errors="coerce")
+    if numbers.isna().any():
+        raise DataError(f"{entries} has {int(numbers.isna().sum())} rows without a Patient ID.")
+    patients = numbers.astype("int64").astype("str")
     files = _find_images(root if images is None else images)
     fallback = root / "images" if images is None else images
     table = pd.DataFrame(
@@ -110,9 +113,15 @@ def load(
             "sex": resolve_per_patient(patients, parse_sex(raw["Patient Gender"])),
         }
     )
-    labels = raw["Finding Labels"].fillna("").str.get_dummies(sep="|")
+    labels = raw["Finding Labels"].fillna("").astype("str").str.get_dummies(sep="|")
+    if strange := set(labels.columns) - {*PUBLISHED_NAMES, "No Finding", ""}:
+        raise DataError(
+            f"{entries} has labels that ChestX-ray14 does not know: {', '.join(sorted(strange)[:5])}."
+        )
+    unlabelled = raw["Finding Labels"].isna()
     for published, finding in PUBLISHED_NAMES.items():
-        table[finding] = labels[published].astype("float64") if published in labels else 0.0
+        present = labels[published].astype("float64") if published in labels else 0.0
+        table[finding] = pd.Series(present, index=table.index).mask(unlabelled)
     drain_file = drains or neatx.find(root)
     if drain_file is not None:
         table = neatx.join(table, neatx.load_drains(drain_file))

@@ -1,16 +1,14 @@
 """Any table of one's own: a CSV or Parquet, and a TOML file that says which column is what."""
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.base import Dataset, age_group, parse_ages, parse_sex, resolve_per_patient
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import read_table
-from cxraudit.schemas import UNKNOWN, require_columns, require_rows
+from cxraudit.files import read_table, read_toml
+from cxraudit.schemas import UNKNOWN, group_name, require_columns, require_rows
 
 SUMMARY = "any CSV or Parquet of films; a TOML file names its columns"
 FILES = (("dataset.toml", "write it: see docs/how-to/audit-a-table.md"),)
@@ -32,12 +30,7 @@ def load(root: Path) -> Dataset:
         If the table is missing or lacks a column that is named.
     """
     file = root if root.suffix == ".toml" else root / "dataset.toml"
-    if not file.is_file():
-        raise ConfigError(f"{file} is missing. It names the columns of your table.")
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}.") from None
+    settings = read_toml(file, what="the description of the table")
     if unknown := set(settings) - _KEYS:
         raise ConfigError(
             f"{file} has unknown keys {', '.join(sorted(unknown))}; known: {', '.join(sorted(_KEYS))}."
@@ -106,22 +99,34 @@ def from_frame(
     )
     images["study_id"] = raw[study].astype("str") if study else images["image_id"]
     images["path"] = [str(root / str(value)) for value in raw[path]] if path else ""
-    images["view_position"] = raw[view].fillna(UNKNOWN).astype("str") if view else UNKNOWN
+    images["view_position"] = raw[view].map(group_name).astype("str") if view else UNKNOWN
     names: list[str] = []
     if age:
         images["age"] = parse_ages(raw[age])
+        _must_parse(images["age"].notna(), raw[age], age, "ages (years, or strings such as 058Y)")
         images["age_group"] = images["age"].map(age_group).astype("str")
         names.append("age_group")
     if sex:
         images["sex"] = resolve_per_patient(images["patient_id"], parse_sex(raw[sex]))
+        _must_parse(images["sex"] != UNKNOWN, raw[sex], sex, "sexes (F, M, female, male)")
         names.append("sex")
     for attribute, column in more.items():
-        images[attribute] = raw[column].map(_group_name).astype("str")
+        if attribute in images:
+            raise DataError(
+                f"'{attribute}' is named twice: as an attribute and as age, sex or view. "
+                "Name the column once."
+            )
+        images[attribute] = raw[column].map(group_name).astype("str")
         names.append(attribute)
     if view:
         names.append("view_position")
     for shortcut, column in leans.items():
         images[shortcut] = _yes_no(raw[column], column)
+    if both := set(finding_columns) & {*leans, *names}:
+        raise DataError(
+            f"'{min(both)}' is named twice: as a finding and as something else. Give one of them "
+            "another name: --label NAME=COLUMN."
+        )
     for finding, column in finding_columns.items():
         images[finding] = raw[column]
     dataset = Dataset(
@@ -137,12 +142,12 @@ def _mapping(columns: "dict[str, str] | list[str] | tuple[str, ...]") -> dict[st
     return dict(columns) if isinstance(columns, dict) else {column: column for column in columns}
 
 
-def _group_name(value: Any) -> str:
-    if value is None or value != value:
-        return UNKNOWN
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip() or UNKNOWN
+def _must_parse(known: pd.Series, values: pd.Series, column: str, what: str) -> None:
+    if values.notna().any() and not known.any():
+        raise DataError(
+            f"the column '{column}' holds no {what}; the first value is "
+            f"{values.dropna().iloc[0]!r}. Recode it, or audit by it as an --attribute."
+        )
 
 
 def _yes_no(values: pd.Series, column: str) -> pd.Series:
@@ -156,7 +161,7 @@ def _yes_no(values: pd.Series, column: str) -> pd.Series:
         "false": "no",
         "n": "no",
     }
-    text = values.map(lambda value: _group_name(value).lower())
+    text = values.map(lambda value: group_name(value).lower())
     mapped = text.map({**known, UNKNOWN: UNKNOWN, "-1": UNKNOWN})
     if mapped.isna().any():
         raise DataError(

@@ -9,7 +9,5 @@ NAME = "phantom_truth.json"
 
 def read_truth(root: Path) -> dict[str, Any] | None:
     """Return what was planted in the release under `root`; None for a real release."""
-    for folder in (root, *root.parents[:2]):
-        if (folder / NAME).is_file():
-            return json.loads((folder / NAME).read_text(encoding="utf-8"))
-    return None
+    mark = root / NAME
+    return json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None

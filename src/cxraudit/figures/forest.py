@@ -17,6 +17,7 @@ from cxraudit.figures.style import (
     quiet,
     shown_as,
 )
+from cxraudit.names import attribute_name
 from cxraudit.schemas import ALL, REST
 
 METRIC_NAMES = {
@@ -24,12 +25,6 @@ METRIC_NAMES = {
     "adjusted_auprc": "adjusted AUPRC",
     "ap_at_prevalence": "AP at common prevalence",
 }
-ATTRIBUTE_NAMES = {"age_group": "age", "view_position": "view"}
-
-
-def attribute_name(attribute: str) -> str:
-    """Return what people call an attribute."""
-    return ATTRIBUTE_NAMES.get(attribute, attribute.replace("_", " "))
 
 
 def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> Figure:

@@ -6,14 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxraudit.figures.style import COLOURS, LINE, MUTED, WORSE, house_style, new_figure, quiet
+from cxraudit.names import shortcut_name
 
 WITH_COLOUR, WITHOUT_COLOUR = "#1d2733", "#c8451b"
-SHORTCUT_NAMES = {"drain": "chest drain"}
-
-
-def shortcut_name(shortcut: str) -> str:
-    """Return what people call a shortcut."""
-    return SHORTCUT_NAMES.get(shortcut, shortcut.replace("_", " "))
 
 
 def shortcut_gap(results: pd.DataFrame, shortcut: str) -> Figure:
@@ -101,9 +96,9 @@ def shortcut_gap(results: pd.DataFrame, shortcut: str) -> Figure:
 
 def _explain(axes: Axes, number: int, gap: pd.Series) -> None:
     colour = COLOURS[WORSE if gap["verdict"] == "disparity" else gap["verdict"]]
-    numbers = f"gap {gap['value']:+.2f}\n({gap['low']:+.2f} to {gap['high']:+.2f})".replace(
-        "-", "−"
-    )
+    known = np.isfinite(gap["low"])
+    interval = f"{gap['low']:+.2f} to {gap['high']:+.2f}" if known else "no interval"
+    numbers = f"gap {gap['value']:+.2f}\n({interval})".replace("-", "−")
     axes.text(
         1.185, number,
         f"{numbers}\n{gap['verdict']}",

@@ -19,6 +19,7 @@ WORSE, BETTER = "disparity: worse", "disparity: better"
 COLOURS = {
     WORSE: "#c8451b",
     BETTER: "#6a4c93",
+    "real, size unclear": "#8f5a3c",
     "within margin": "#b07a00",
     "equivalent": "#0b6fa4",
     "inconclusive": "#7b8794",
@@ -28,6 +29,7 @@ COLOURS = {
 MARKERS = {
     WORSE: "D",
     BETTER: "^",
+    "real, size unclear": "d",
     "within margin": "s",
     "equivalent": "o",
     "inconclusive": "o",

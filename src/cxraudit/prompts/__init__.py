@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from cxraudit.errors import ConfigError, UnknownNameError
-from cxraudit.files import digest
+from cxraudit.files import digest, read_toml
 
 _FIELDS = {"name", "source", "positive", "negative", "words"}
 
@@ -53,18 +53,12 @@ def load(name_or_path: str) -> PromptSet:
     """
     path = Path(name_or_path)
     if path.suffix == ".toml":
-        if not path.is_file():
-            raise ConfigError(f"the prompt file {path} is missing. Check the path.")
-        text = path.read_text(encoding="utf-8")
+        data = read_toml(path, what="the prompt file")
     elif name_or_path in available():
         file = resources.files("cxraudit.prompts") / f"{name_or_path}.toml"
-        text = file.read_text(encoding="utf-8")
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
     else:
         raise UnknownNameError("prompt set", name_or_path, available())
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name_or_path} is not valid TOML: {error}.") from None
     if unknown := set(data) - _FIELDS:
         raise ConfigError(
             f"{name_or_path} has unknown keys {', '.join(sorted(unknown))}; "
@@ -75,7 +69,17 @@ def load(name_or_path: str) -> PromptSet:
             raise ConfigError(f"{name_or_path} lacks the template '{key}'. Add it as a string.")
     if "{finding}" not in data["positive"]:
         raise ConfigError(f"{name_or_path}: the template 'positive' must contain {{finding}}.")
+    words = data.get("words", {})
+    if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
+        raise ConfigError(f"{name_or_path}: 'words' must map findings to strings.")
+    for key in ("positive", "negative"):
+        try:
+            data[key].format(finding="x")
+        except (KeyError, IndexError, ValueError):
+            raise ConfigError(
+                f"{name_or_path}: the template '{key}' may hold {{finding}} and no other braces."
+            ) from None
     return PromptSet(
         name=str(data.get("name", path.stem)), source=str(data.get("source", "")),
-        positive=data["positive"], negative=data["negative"], words=dict(data.get("words", {})),
+        positive=data["positive"], negative=data["negative"], words=words,
     )  # fmt: skip

@@ -1,7 +1,6 @@
 """Results in, one self-contained HTML file out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,41 +8,25 @@ import jinja2
 import pandas as pd
 
 from cxraudit import tables
-from cxraudit.figures.forest import attribute_name, forest
-from cxraudit.figures.shortcut import shortcut_gap, shortcut_name
+from cxraudit.audits.run import Audit
+from cxraudit.figures.forest import forest
+from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.figures.style import save, svg
 from cxraudit.files import package_version, write_text
+from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.report.words import answer, checks
 from cxraudit.schemas import ALL, REST, records
 
 NULL_MODEL = "random"
 """The control that knows nothing: reported in short."""
 
-TRUTH_NAMES = {"age_group": "age", "sex": "sex", "race": "race", "drain": "chest drains"}
 
-
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """One finished audit, as read from its folder."""
-
-    folder: Path
-    results: pd.DataFrame
-    exclusions: pd.DataFrame
-    facts: dict[str, Any]
-    manifest: dict[str, Any]
-
-    @property
-    def title(self) -> str:
-        """Name of the data set."""
-        return str(self.facts["dataset"]["name"])
-
-
-def write_report(audits: Sequence[AuditRecord], path: Path, *, figures: Path | None = None) -> Path:
+def write_report(audits: Sequence[Audit], path: Path, *, figures: Path | None = None) -> Path:
     """Write the report on one or more audits.
 
     Parameters
     ----------
-    audits : sequence of AuditRecord
+    audits : sequence of Audit
         What to report on, one section each.
     path : pathlib.Path
         The HTML file; it holds everything and requests nothing.
@@ -54,7 +37,8 @@ def write_report(audits: Sequence[AuditRecord], path: Path, *, figures: Path | N
         loader=jinja2.PackageLoader("cxraudit.report"), autoescape=True,
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    sections = [_section(record, figures) for record in audits]
+    names = _section_names(audits)
+    sections = [_section(record, name, figures) for record, name in zip(audits, names, strict=True)]
     shown = [
         {"model": model, "section": section, "statement": statement}
         for section in sections
@@ -68,6 +52,7 @@ def write_report(audits: Sequence[AuditRecord], path: Path, *, figures: Path | N
         shown=shown,
         not_shown=_not_shown(audits),
         null_model=NULL_MODEL,
+        n_comparisons=sum(int((record.results["reference"] != "").sum()) for record in audits),
         version=package_version(),
         made_up=any(section["truth"] for section in sections),
         made_at=max(str(record.manifest.get("made_at", "")) for record in audits),
@@ -75,7 +60,16 @@ def write_report(audits: Sequence[AuditRecord], path: Path, *, figures: Path | N
     return write_text(path, html)
 
 
-def _not_shown(audits: Sequence[AuditRecord]) -> list[dict[str, Any]]:
+def _section_names(audits: Sequence[Audit]) -> list[str]:
+    """Name each section by its data set; numbered where one data set was audited twice."""
+    names = [str(record.facts["dataset"]["name"]) for record in audits]
+    return [
+        f"{name} {names[: k + 1].count(name)}" if names.count(name) > 1 else name
+        for k, name in enumerate(names)
+    ]
+
+
+def _not_shown(audits: Sequence[Audit]) -> list[dict[str, Any]]:
     """Attributes for which no disparity was shown, and how much the data could not tell."""
     rows = pd.concat([record.results for record in audits])
     gaps = rows[
@@ -96,7 +90,7 @@ def _not_shown(audits: Sequence[AuditRecord]) -> list[dict[str, Any]]:
     return found
 
 
-def _section(record: AuditRecord, figures: Path | None) -> dict[str, Any]:
+def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
     results, facts = record.results, record.facts
     cards: dict[str, dict[str, Any]] = record.manifest.get("cards", {})
     models = list(dict.fromkeys(results["model"]))
@@ -105,17 +99,19 @@ def _section(record: AuditRecord, figures: Path | None) -> dict[str, Any]:
     leans = results[~results["reference"].isin(["", REST])]
     shortcuts = list(dict.fromkeys(leans["attribute"]))
 
-    def keep(figure: Any, name: str) -> str:
+    def keep(figure: Any, kind: str) -> str:
         if figures is not None:
-            save(figure, figures, f"{record.title}-{name}".replace(" ", "-"))
+            save(figure, figures, f"{name}-{kind}".replace(" ", "-"))
         return svg(figure)
 
     return {
-        "title": record.title,
-        "id": record.title.replace(" ", "-"),
+        "title": name,
+        "id": name.replace(" ", "-"),
         "facts": facts,
         "truth": _truth(facts, results),
-        "answers": {model: answer(results, model, record.title) for model in models},
+        "answers": {
+            model: answer(results, model, record.facts["dataset"]["name"]) for model in models
+        },
         "shortcuts": [
             {
                 "name": shortcut_name(shortcut),
@@ -151,7 +147,7 @@ def _section(record: AuditRecord, figures: Path | None) -> dict[str, Any]:
             results, {**facts, "exclusions": record.exclusions.to_dict("records")}, cards
         ),
         "exclusions": tables.to_html(record.exclusions) if len(record.exclusions) else "",
-        "manifest": record.manifest,
+        "manifest": {"versions": {}, "inputs": {}, "commands": [], **record.manifest},
         "n_rows": len(results),
         "overall": _overall(results, models),
     }
@@ -183,7 +179,7 @@ def _truth(facts: dict[str, Any], results: pd.DataFrame) -> list[dict[str, str]]
         }
         rows.append(
             {
-                "attribute": TRUTH_NAMES.get(attribute, attribute),
+                "attribute": shortcut_name(attribute_name(attribute)),
                 "planted": "yes" if planted else "no",
                 **found,
             }

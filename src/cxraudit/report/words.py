@@ -5,17 +5,16 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.schemas import ALL, REST, records
 from cxraudit.stats.estimate import Verdict
 
-PLAIN = {"age_group": "age", "view_position": "view"}
 PEOPLE = {
     "age_group": "patients aged {}",
     "sex": "{} patients",
     "race": "{} patients",
     "view_position": "{} films",
 }
-SHORTCUTS = {"drain": "chest drain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +70,24 @@ def _interval(row: dict[str, Any], form: str = ".2f") -> str:
     return f"{row['low']:{form}} to {row['high']:{form}}".replace("-", "−")
 
 
+def _inverted(levels: pd.DataFrame) -> pd.Series:
+    """Below chance with the whole interval or, without an interval, by far."""
+    return (levels["high"] < 0.5) | (levels["high"].isna() & (levels["value"] < 0.4))
+
+
 def _overall(rows: pd.DataFrame) -> Statement:
     overall = rows[(rows["attribute"] == ALL)].dropna(subset=["value"]).sort_values("value")
     if overall.empty:
         return Statement("plain", "Overall: no finding could be evaluated", "")
     low, high = overall.iloc[0], overall.iloc[-1]
     mean = overall["value"].mean()
-    detail = (
-        f"Best for {high['finding'].lower()} ({high['value']:.2f}), worst for "
-        f"{low['finding'].lower()} ({low['value']:.2f})."
-    )
-    inverted = overall.loc[overall["high"] < 0.5, "finding"].tolist()
+    detail = ""
+    if len(overall) > 1:
+        detail = (
+            f"Best for {high['finding'].lower()} ({high['value']:.2f}), worst for "
+            f"{low['finding'].lower()} ({low['value']:.2f})."
+        )
+    inverted = overall.loc[_inverted(overall), "finding"].tolist()
     if inverted:
         detail += (
             f" Below chance for {', '.join(inverted).lower()}: the score may be inverted; check the "
@@ -93,7 +99,7 @@ def _overall(rows: pd.DataFrame) -> Statement:
 
 def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
     gaps = rows[rows["reference"] == REST]
-    name = PLAIN.get(attribute, attribute.replace("_", " "))
+    name = attribute_name(attribute)
     shown = gaps[gaps["verdict"] == Verdict.DISPARITY]
     said = []
     for group, part in shown[shown["value"] < 0].groupby("group", sort=False):
@@ -109,7 +115,7 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
                 "bad",
                 f"Worse for {people(attribute, str(group))}",
                 f"Shown for {len(part)} of {tested} findings. Largest for {worst['finding'].lower()}: AUROC "
-                f"{level['value'].iloc[0]:.2f}, which is {abs(worst['value']):.2f} below all other patients "
+                f"{level['value'].iloc[0]:.2f}, which is {abs(worst['value']):.2f} below the rest "
                 f"(gap {_interval(worst, '+.2f')}).",
             )
         )
@@ -125,50 +131,52 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
     judged = gaps[gaps["verdict"] != ""]
     if judged.empty:
         return said
+    unclear = records(judged[judged["verdict"] == Verdict.UNCLEAR_SIZE])
+    if unclear:
+        row = max(unclear, key=lambda r: abs(r["value"]))
+        said.append(
+            Statement(
+                "unsure",
+                f"By {name}: {len(unclear)} real gap{'s' if len(unclear) > 1 else ''} of unclear size",
+                f"Largest: {row['finding'].lower()} in {people(attribute, row['group'])}, "
+                f"{row['value']:+.2f} ({_interval(row, '+.2f')}); it differs from zero, but whether it "
+                "exceeds the margin the data cannot tell.",
+            )
+        )
     unsure = judged[judged["verdict"].isin([Verdict.INCONCLUSIVE, Verdict.UNDEFINED])]
     margin = float(judged["margin"].iloc[0])
-    small = judged["verdict"].isin([Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN]).sum()
-    if not len(shown):
-        if unsure.empty:
-            return [
-                *said,
-                Statement(
-                    "good",
-                    f"By {name}: no gap larger than {margin:.2f}",
-                    f"All {len(judged)} comparisons are shown to lie within ±{margin:.2f}.",
-                ),
-            ]
-        said.append(
-            Statement(
-                "unsure",
-                f"By {name}: no disparity shown",
-                f"{small} of {len(judged)} comparisons are shown to lie within ±{margin:.2f}; for "
-                f"{len(unsure)} the data cannot tell. {_detectable(unsure)}",
-            )
+    equal = int((judged["verdict"] == Verdict.EQUIVALENT).sum())
+    within = int((judged["verdict"] == Verdict.WITHIN_MARGIN).sum())
+    small = f"{equal + within} of {len(judged)} comparisons are shown to lie within ±{margin:.2f}"
+    if within:
+        small += f" ({within} of them are real but small)"
+    if not len(shown) and not unclear and unsure.empty:
+        return [
+            *said, Statement("good", f"By {name}: no gap larger than {margin:.2f}", f"{small}.")
+        ]  # fmt: skip
+    if len(unsure):
+        headline = (
+            f"By {name}: the data cannot tell for {len(unsure)} of {len(judged)} comparisons"
+            if len(shown) or unclear
+            else f"By {name}: no disparity shown"
         )
-    elif len(unsure):
-        said.append(
-            Statement(
-                "unsure",
-                f"By {name}: the data cannot tell for {len(unsure)} of {len(judged)} comparisons",
-                _detectable(unsure),
-            )
-        )
+        detail = f"{small}; for {len(unsure)} the data cannot tell. {_detectable(unsure)}"
+        said.append(Statement("unsure", headline, detail))
     return said
 
 
 def _detectable(unsure: pd.DataFrame) -> str:
     known = unsure["detectable_gap"].dropna()
     if known.empty:
-        return "There are too few patients in them for any statement."
+        return "They have no interval: " + "; ".join(sorted(set(unsure["method"]))) + "."
     return (
-        f"Gaps smaller than about {known.median():.2f} (up to {known.max():.2f}) would usually be "
-        "missed there."
+        f"Gaps of about {known.median():.2f} (up to {known.max():.2f}) would be found there in 8 of 10 "
+        "such cohorts; smaller ones less often."
     )
 
 
 def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
-    name = SHORTCUTS.get(gap["attribute"], gap["attribute"].replace("_", " "))
+    name = shortcut_name(gap["attribute"])
     finding = gap["finding"].lower()
     levels = rows[
         (rows["attribute"] == gap["attribute"])
@@ -182,18 +190,21 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
         f"({_interval(gap, '+.2f')})."
     )
     if gap["verdict"] == Verdict.DISPARITY and gap["value"] > 0:
-        return Statement("bad", f"Leans on the {name} to recognise {finding}", numbers)
+        return Statement("bad", f"Recognises {finding} better with a {name} in the film", numbers)
     if gap["verdict"] == Verdict.DISPARITY:
-        return Statement("bad", f"Recognises {finding} worse when a {name} is in the film", numbers)
+        return Statement("bad", f"Recognises {finding} worse with a {name} in the film", numbers)
     if gap["verdict"] in (Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN):
-        return Statement("good", f"Does not lean on the {name} to recognise {finding}", numbers)
-    if gap["verdict"] == Verdict.UNDEFINED:
-        return Statement(
-            "unsure",
-            f"Nothing can be said about the {name}",
-            f"{finding.capitalize()}: {gap['note'] or 'one arm is empty'}.",
+        headline = (
+            f"{finding.capitalize()} with and without a {name}: gap within ±{gap['margin']:.2f}"
         )
-    return Statement("unsure", f"The data cannot tell whether it leans on the {name}", numbers)
+        return Statement("good", headline, numbers)
+    if gap["verdict"] == Verdict.UNDEFINED:
+        why = f"{finding.capitalize()}: {gap['note'] or 'one arm is empty'}."
+        return Statement("unsure", f"Nothing can be said about the {name}", why)
+    if gap["verdict"] == Verdict.UNCLEAR_SIZE:
+        return Statement("unsure", f"A real gap of unclear size by {name}", numbers)
+    headline = f"The data cannot tell whether {finding} is recognised better with a {name}"
+    return Statement("unsure", headline, numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,25 +223,28 @@ def checks(
 ) -> list[Check]:
     """Check what makes an audit weaker than it looks."""
     levels = results[(results["reference"] == "") & (results["metric"] == "auroc")]
-    few = levels[levels["note"] != ""]
+    few = levels[(levels["note"] != "") & ~levels["group"].isin(["unknown", "conflicting"])]
     unknown = levels[(levels["group"].isin(["unknown", "conflicting"])) & (levels["n"] > 0)]
     cells = few[["finding", "attribute", "group"]].drop_duplicates()
     overall = levels[levels["attribute"] == ALL]
-    inverted = overall[overall["high"] < 0.5]
+    inverted = overall[_inverted(overall)]
     origin = (facts.get("truth") or {}).get("origin", facts["dataset"]["name"])
     seen = [name for name, card in cards.items() if origin in card.get("trained_on", [])]
     repeated = facts["images"] / max(facts["patients"], 1)
+    largest = unknown.sort_values("n").drop_duplicates(["attribute", "group"], keep="last")
+    compared = set(results.loc[results["reference"] == REST, "attribute"])
+    alone = [attribute_name(name) for name in facts["attributes"] if name not in compared]
     found = [
         Check("CXA001", "Groups with too few patients", "attention" if len(few) else "ok",
               f"{len(cells)} groups have too few patients with (or without) a finding for a verdict; "
               "their rows are kept." if len(few) else "Every group has enough patients for a verdict."),
         Check("CXA002", "Unknown or contradicting attributes", "attention" if len(unknown) else "ok",
-              "; ".join(f"{PLAIN.get(r['attribute'], r['attribute'])} {r['group']}: {r['n']:,} films"
-                        for r in records(unknown.drop_duplicates(["attribute", "group"])))
+              "; ".join(f"{attribute_name(r['attribute'])} {r['group']}: {r['n']:,} films"
+                        for r in records(largest))
               or "Every film has a known group."),
         Check("CXA003", "Inverted scores", "attention" if len(inverted) else "ok",
               ", ".join(f"{r.model}: {r.finding}" for r in inverted.itertuples())
-              or "No finding is ranked below chance."),
+              or "No finding is shown to be ranked below chance."),
         Check("CXA004", "Model has seen this data set", "attention" if seen else
               ("ok" if cards else "not applicable"),
               f"{', '.join(seen)} was trained on {origin}." if seen else
@@ -240,5 +254,8 @@ def checks(
         Check("CXA006", "Filters took films out", "attention" if facts.get("exclusions") else "ok",
               f"{len(facts.get('exclusions') or [])} steps, listed under 'What was left out'."
               if facts.get("exclusions") else "Every film of the data set is in the audit."),
+        Check("CXA007", "Attributes that were not compared", "attention" if alone else "ok",
+              f"Only one known group: {', '.join(alone)}." if alone
+              else "Every attribute has at least two known groups."),
     ]  # fmt: skip
     return found

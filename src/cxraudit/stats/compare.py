@@ -13,6 +13,9 @@ MAX_UNDEFINED = 0.05
 MIN_PATIENTS = 10
 """Fewer patients with (or without) the finding on either side, and no verdict is given."""
 
+MIN_RESAMPLES = 100
+"""Percentiles of fewer say nothing about the tails."""
+
 POWER = 0.8
 
 
@@ -35,13 +38,15 @@ def _usable(replicates: Replicates, n_patients: int) -> tuple[Replicates, str]:
     defined = draws[np.isfinite(draws)]
     if not np.isfinite(replicates[0]):
         return defined[:0], "undefined"
-    if draws.size < 2:
-        return defined[:0], "no resamples"
+    if draws.size < MIN_RESAMPLES:
+        return defined[:0], f"no interval: fewer than {MIN_RESAMPLES} resamples"
     if n_patients < 2:
         return defined[:0], "no interval: one patient on a side"
     if defined.size < (1 - MAX_UNDEFINED) * draws.size:
         share = 1 - defined.size / draws.size
         return defined[:0], f"no interval: undefined in {share:.0%} of resamples"
+    if np.ptp(defined) == 0:
+        return defined[:0], "no interval: all resamples are alike"
     return defined, "patient-cluster bootstrap, expanded percentile"
 
 
@@ -89,17 +94,15 @@ def gap(
     difference = group - reference
     draws, method = _usable(difference, n_patients)
     alpha = 1 - confidence_level
-    low = high = inner_low = inner_high = p_value = detectable = np.nan
+    low = high = inner_low = inner_high = p_value = error = np.nan
     if draws.size:
         low, high = _interval(draws, confidence_level, n_patients)
         inner_low, inner_high = _interval(draws, 1 - 2 * alpha, n_patients)
         error = float(draws.std(ddof=1)) * (n_patients / (n_patients - 1)) ** 0.5
-        if error > 0:
-            p_value = float(2 * stdtr(n_patients - 1, -abs(difference[0]) / error))
-        detectable = float((ndtri(1 - alpha / 2) + ndtri(POWER)) * error)
+        p_value = float(2 * stdtr(n_patients - 1, -abs(difference[0]) / error))
     return Gap(
         value=float(difference[0]), low=low, high=high, confidence_level=confidence_level,
-        method=method, p_value=p_value, detectable_gap=detectable,
+        method=method, p_value=p_value, standard_error=error, n_patients=n_patients,
         inner_low=inner_low, inner_high=inner_high,
     )  # fmt: skip
 
@@ -107,8 +110,8 @@ def gap(
 def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) -> Verdict:
     """Decide what may be said about a gap.
 
-    A gap is *shown* if its interval excludes zero and its p-value, adjusted for the whole family,
-    is below α. It is *shown to be small* if the 1 − 2α interval lies within ±`margin` (TOST).
+    A gap is *real* if its interval excludes zero and its p-value, adjusted for the whole family,
+    is below α. It is *small* if the 1 − 2α interval lies within ±`margin` (TOST).
 
     Parameters
     ----------
@@ -132,9 +135,71 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
         return Verdict.WITHIN_MARGIN
     if small:
         return Verdict.EQUIVALENT
-    if shown and abs(found.value) > margin:
-        return Verdict.DISPARITY
+    if shown:
+        return Verdict.DISPARITY if abs(found.value) > margin else Verdict.UNCLEAR_SIZE
     return Verdict.INCONCLUSIVE
+
+
+def detectable_gap(found: Gap, *, margin: float, n_tests: int) -> float:
+    """Return the true gap that would be called a disparity in 8 of 10 such cohorts.
+
+    It must pass the first step of Holm's adjustment over `n_tests` comparisons, and it must be
+    estimated above the margin; at the standard error of this cohort.
+    """
+    alpha = 1 - found.confidence_level
+    critical = -stdtrit(found.n_patients - 1, alpha / (2 * max(n_tests, 1)))
+    beyond = max(float(critical) * found.standard_error, margin)
+    return beyond + float(ndtri(POWER)) * found.standard_error
+
+
+def bca_interval(
+    replicates: Replicates, jackknife: NDArray[np.float64], *, confidence_level: float = 0.95
+) -> tuple[float, float]:
+    """Return the bias-corrected and accelerated interval (Efron 1987).
+
+    Parameters
+    ----------
+    replicates : numpy.ndarray, shape (n_resamples + 1,)
+        The value in the cohort, then in each replicate; undefined ones are left out.
+    jackknife : numpy.ndarray, shape (n_patients,)
+        The value with each patient left out.
+    confidence_level : float
+        Of the two-sided interval.
+
+    Returns
+    -------
+    tuple of float
+        Both NaN if every replicate lies on one side of the value.
+    """
+    draws = replicates[1:][np.isfinite(replicates[1:])]
+    below = (np.sum(draws < replicates[0]) + 0.5 * np.sum(draws == replicates[0])) / draws.size
+    if not 0 < below < 1:
+        return np.nan, np.nan
+    bias = ndtri(below)
+    left = jackknife[np.isfinite(jackknife)]
+    centred = left.mean() - left
+    spread = (centred**2).sum()
+    acceleration = (centred**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
+    z = bias + ndtri(np.array([(1 - confidence_level) / 2, (1 + confidence_level) / 2]))
+    low, high = np.percentile(draws, 100 * ndtr(bias + z / (1 - acceleration * z)))
+    return float(low), float(high)
+
+
+def step_up(p_values: ArrayLike, *, dependent: bool = False) -> NDArray[np.float64]:
+    """Adjust p-values for screening, so that few of what is reported is false.
+
+    Benjamini & Hochberg (1995); with `dependent`, Benjamini & Yekutieli (2001), which holds for
+    any dependence. NaN stays NaN and does not count.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")[::-1]]
+    m = order.size
+    factor = (1 / np.arange(1, m + 1)).sum() if dependent else 1.0
+    steps = values[order] * m * factor / np.arange(m, 0, -1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps), 1.0)
+    return adjusted
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

@@ -8,13 +8,15 @@ class Verdict(StrEnum):
     """What can be said about a gap; decided in `cxraudit.stats.compare.judge` alone."""
 
     DISPARITY = "disparity"
-    """Shown to differ from zero, and larger than the margin."""
+    """Shown to differ from zero, and estimated to be larger than the margin."""
+    UNCLEAR_SIZE = "real, size unclear"
+    """Shown to differ from zero; the data cannot tell whether it exceeds the margin."""
     WITHIN_MARGIN = "within margin"
     """Shown to differ from zero, and shown to be smaller than the margin."""
     EQUIVALENT = "equivalent"
     """Shown to be smaller than the margin."""
     INCONCLUSIVE = "inconclusive"
-    """The data cannot tell; ``detectable_gap`` says what they could have shown."""
+    """The data cannot tell; see `cxraudit.stats.compare.detectable_gap`."""
     UNDEFINED = "undefined"
     """There is no gap to speak of: one side has no positives or no negatives."""
 
@@ -36,8 +38,10 @@ class Gap(Estimate):
 
     p_value: float
     """Two-sided, from the gap over its bootstrap standard error, by Student's t."""
-    detectable_gap: float
-    """The smallest true gap that would be found with 80 % power at this standard error."""
+    standard_error: float
+    """Of the gap: standard deviation of its replicates, made good for few patients."""
+    n_patients: int
+    """The fewest patients with, or without, the finding on either side."""
     inner_low: float
     inner_high: float
     """The interval at 1 − 2α, which two one-sided tests (TOST) compare with the margin."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxraudit.stats.resampling import Counts, draw_resamples
+from cxraudit.stats.resampling import LANES, Counts, draw_resamples
 
 Replicates = NDArray[np.float64]
 """Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
@@ -54,6 +54,8 @@ def ranking_replicates(
     n_resamples: int,
     reference_prevalence: float | None = None,
     n_threads: int = 2,
+    strata: ArrayLike | None = None,
+    factors: NDArray[np.float64] | None = None,
 ) -> list[RankingReplicates]:
     """Compute the ranking metrics of many cells on shared resamples.
 
@@ -75,6 +77,11 @@ def ranking_replicates(
         For ``ap_at_prevalence``; default: the prevalence over all films given.
     n_threads : int
         Threads to work on cells; the result does not depend on it.
+    strata : array_like of int, shape (n_images,), optional
+        Row of each image in `factors`.
+    factors : numpy.ndarray, shape (n_strata, n_resamples + 1), optional
+        Weight of the films of each stratum in the cohort and in each replicate; see
+        `cxraudit.stats.standardise`.
 
     Returns
     -------
@@ -96,13 +103,19 @@ def ranking_replicates(
         )
     prevalence = float(labels.mean()) if reference_prevalence is None else reference_prevalence
     order = np.argsort(-scores, kind="stable")
+    stratum = np.zeros(0, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
+    lanes = None
+    if factors is not None:
+        lanes = np.zeros((factors.shape[0], counts.shape[0] * LANES))
+        lanes[:, : factors.shape[1]] = factors
 
     def one(cell: NDArray[np.bool_]) -> RankingReplicates:
         chosen = order[cell[order]]
         sorted_scores = scores[chosen]
         closes = np.r_[sorted_scores[1:] != sorted_scores[:-1], np.ones(min(chosen.size, 1), bool)]
         out = np.empty((5, n_resamples + 1))
-        sweep(rows[chosen], labels[chosen], closes, counts, prevalence, out)
+        mine = stratum if lanes is None else stratum[chosen]
+        sweep(rows[chosen], labels[chosen], closes, counts, prevalence, mine, lanes, out)
         return RankingReplicates(*out)
 
     with ThreadPoolExecutor(max(n_threads, 1)) as pool:
@@ -158,6 +171,76 @@ def average_precision_at(y_true: ArrayLike, y_score: ArrayLike, prevalence: floa
     if not 0 < prevalence < 1:
         raise ValueError(f"prevalence must lie between 0 and 1, got {prevalence}")
     return _point("ap_at_prevalence", y_true, y_score, prevalence)
+
+
+def xauc(y_true: ArrayLike, y_score: ArrayLike, in_first: ArrayLike, in_second: ArrayLike) -> float:
+    """P(score of a positive of the first group > score of a negative of the second) + ½ P(equal).
+
+    Parameters
+    ----------
+    y_true, y_score : array_like, shape (n_images,)
+        Labels and scores.
+    in_first, in_second : array_like of bool, shape (n_images,)
+        The groups whose positives, and whose negatives, are compared.
+
+    References
+    ----------
+    .. [1] Kallus and Zhou (2019), The fairness of risk scores beyond classification.
+    """
+    labels, scores = checked(y_true, y_score)
+    cell = (labels & np.asarray(in_first, bool)) | (~labels & np.asarray(in_second, bool))
+    return auroc(labels[cell], scores[cell])
+
+
+def shortcut_cells(y_true: ArrayLike, has_shortcut: ArrayLike) -> dict[str, NDArray[np.bool_]]:
+    """Return the films of the four AUROCs of Borkan et al. (2019) for a shortcut.
+
+    ``subgroup``: positives and negatives with it. ``background``: both without it. ``bpsn``:
+    positives without against negatives with it (low if the shortcut alone raises the score).
+    ``bnsp``: positives with against negatives without it (high if the shortcut helps).
+    """
+    labels, shortcut = np.asarray(y_true).astype(bool), np.asarray(has_shortcut, bool)
+    return {
+        "subgroup": shortcut,
+        "background": ~shortcut,
+        "bpsn": labels ^ shortcut,
+        "bnsp": labels == shortcut,
+    }
+
+
+def auprg(y_true: ArrayLike, y_score: ArrayLike) -> float:
+    """Area under the precision-recall-gain curve (Flach & Kull 2015); NaN with one class.
+
+    Precision and recall gain rescale both between the prevalence and 1 harmonically; the curve
+    is linear between points, starts where it crosses recall gain 0, and may lie below 0. It is
+    not free of prevalence.
+    """
+    labels, scores = checked(y_true, y_score)
+    if labels.all() or not labels.any():
+        return float("nan")
+    values, inverse = np.unique(-scores, return_inverse=True)
+    tp = np.bincount(inverse, labels, values.size).cumsum()
+    fp = np.bincount(inverse, ~labels, values.size).cumsum()
+    hit = tp > 0
+    n_pos, n_neg = labels.sum(), (~labels).sum()
+    # Gains of precision and recall in terms of counts (Flach & Kull, theorem 1).
+    with np.errstate(divide="ignore"):
+        precision_gain = 1 - (n_pos / n_neg) * fp[hit] / tp[hit]
+        recall_gain = 1 - (n_pos / n_neg) * (n_pos - tp[hit]) / tp[hit]
+    if recall_gain[0] > 0:
+        # Before the first point the curve is the line to a higher threshold with its precision.
+        recall_gain = np.r_[0.0, recall_gain]
+        precision_gain = np.r_[precision_gain[0], precision_gain]
+    below = np.flatnonzero(recall_gain < 0)
+    if below.size:
+        k = int(below[-1])
+        if k + 1 == recall_gain.size:
+            return float("nan")
+        share = -recall_gain[k] / (recall_gain[k + 1] - recall_gain[k])
+        start = precision_gain[k] + share * (precision_gain[k + 1] - precision_gain[k])
+        recall_gain = np.r_[0.0, recall_gain[k + 1 :]]
+        precision_gain = np.r_[start, precision_gain[k + 1 :]]
+    return float(np.trapezoid(precision_gain, recall_gain))
 
 
 def checked(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -93,9 +93,11 @@ class PhantomSpec:
                 )
             if any(not value >= 0 for value in mapping.values()):
                 raise ConfigError(f"phantom {name} must hold numbers of 0 or more, got {mapping}.")
-        for name in ("drain_given_pneumothorax", "drain_otherwise"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"phantom {name} is a probability, got {getattr(self, name)}.")
+        shares = {"drain_given_pneumothorax": self.drain_given_pneumothorax,
+                  "drain_otherwise": self.drain_otherwise, **self.prevalence}  # fmt: skip
+        for name, share in shares.items():
+            if not 0 <= share <= 1:
+                raise ConfigError(f"phantom {name} is a probability, got {share}.")
 
     def truth(self) -> dict[str, Any]:
         """Return the specification as plain data, as written to ``truth.json``."""

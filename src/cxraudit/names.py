@@ -1,0 +1,20 @@
+"""What columns are called in figures, tables and sentences."""
+
+_ATTRIBUTES = {"age_group": "age", "view_position": "view"}
+_SHORTCUTS = {"drain": "chest drain"}
+
+
+def attribute_name(attribute: str) -> str:
+    """Return what people call an attribute.
+
+    Examples
+    --------
+    >>> attribute_name("age_group"), attribute_name("scanner_type")
+    ('age', 'scanner type')
+    """
+    return _ATTRIBUTES.get(attribute, attribute.replace("_", " "))
+
+
+def shortcut_name(shortcut: str) -> str:
+    """Return what people call a shortcut."""
+    return _SHORTCUTS.get(shortcut, shortcut.replace("_", " "))

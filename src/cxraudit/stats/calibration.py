@@ -1,0 +1,195 @@
+"""How well a probability means what it says.
+
+A zero-shot score is no probability until it has been mapped to one on tuning patients; the audits
+say which map was used.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from cxraudit.stats.ranking import Replicates, checked
+from cxraudit.stats.resampling import Counts, unit_sums
+
+Edges = NDArray[np.float64]
+
+
+def equal_width_edges(n_bins: int = 10) -> Edges:
+    """Return bin edges over [0, 1], the same for every group."""
+    return np.linspace(0, 1, n_bins + 1)
+
+
+def equal_mass_edges(y_prob: ArrayLike, n_bins: int = 10) -> Edges:
+    """Return edges with about as many films in each bin; choose them once, on all films."""
+    inner = np.quantile(np.asarray(y_prob, dtype=np.float64), np.linspace(0, 1, n_bins + 1)[1:-1])
+    return np.concatenate([[0.0], np.unique(inner), [1.0]])
+
+
+def _probabilities(
+    y_true: ArrayLike, y_prob: ArrayLike
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    labels, probability = checked(y_true, y_prob)
+    if probability.size and not (probability.min() >= 0 and probability.max() <= 1):
+        raise ValueError(
+            f"probabilities must lie in [0, 1], got {probability.min():.3g} to {probability.max():.3g}"
+        )
+    return labels, probability
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReplicates:
+    """Calibration of one cell, in the cohort and in every replicate; NaN = undefined."""
+
+    brier: Replicates
+    """Mean squared difference of probability and label."""
+    balanced_brier: Replicates
+    """Mean of the Brier scores of positives and of negatives: free of prevalence."""
+    observed_expected: Replicates
+    """Observed over expected number of positives; 1 is right on average."""
+    calibration_error: Replicates
+    """Expected calibration error over the bins (absolute); grows as films get fewer."""
+    debiased_error: Replicates
+    """Root of the debiased squared calibration error, floored at 0: fair to small groups."""
+    intercept: Replicates
+    """Calibration in the large: logistic intercept with the logit as offset; 0 is right."""
+    slope: Replicates
+    """Logistic slope on the logit; below 1 the probabilities are too extreme."""
+
+
+CALIBRATION_METRICS = (
+    "brier", "balanced_brier", "observed_expected", "calibration_error", "debiased_error",
+    "intercept", "slope",
+)  # fmt: skip
+
+
+def calibration_replicates(
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    units: ArrayLike,
+    cells: NDArray[np.bool_],
+    counts: Counts,
+    *,
+    n_resamples: int,
+    edges: Edges | None = None,
+) -> list[CalibrationReplicates]:
+    """Compute calibration per cell on shared resamples.
+
+    Everything but slope and intercept is a function of sums per patient. Slope and intercept are
+    fitted on the cohort; their replicates add the summed influence of the drawn patients (the
+    infinitesimal jackknife), which spares a fit per replicate.
+
+    Parameters
+    ----------
+    y_true, y_prob : array_like, shape (n_images,)
+        Labels, and probabilities in [0, 1].
+    units, cells, counts, n_resamples
+        As in `cxraudit.stats.ranking.ranking_replicates`.
+    edges : numpy.ndarray, optional
+        Bin edges; default: ten of equal width.
+    """
+    labels, probability = _probabilities(y_true, y_prob)
+    edges = equal_width_edges() if edges is None else edges
+    bins = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, edges.size - 2)
+    rows = np.asarray(units, dtype=np.int64)
+    y = labels.astype(np.float64)
+    squared = (probability - y) ** 2
+    found = []
+    for cell in cells:
+        base = np.stack([np.ones_like(y), y, probability, squared, squared * y]) * cell
+        n, pos, expected, square, square_pos = unit_sums(base, rows, counts, n_resamples)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            balanced = (square_pos / pos + (square - square_pos) / (n - pos)) / 2
+            ratio, mean = pos / expected, square / n
+        ece, debiased = _binned(
+            bins, edges.size - 1, y, probability, cell, rows, counts, n_resamples
+        )
+        intercept, slope = _recalibration(y, probability, cell, rows, counts, n_resamples)
+        found.append(CalibrationReplicates(mean, balanced, ratio, ece, debiased, intercept, slope))
+    return found
+
+
+def _binned(
+    bins: NDArray[np.intp], n_bins: int, y: NDArray[np.float64], probability: NDArray[np.float64],
+    cell: NDArray[np.bool_], rows: NDArray[np.int64], counts: Counts, n_resamples: int,
+) -> tuple[Replicates, Replicates]:  # fmt: skip
+    """ECE, and the debiased error: Σ w_b [(p̄_b − ȳ_b)² − ȳ_b(1 − ȳ_b)/(n_b − 1)]."""
+    absolute, total = np.zeros(n_resamples + 1), np.zeros(n_resamples + 1)
+    square = np.zeros(n_resamples + 1)
+    for b in range(n_bins):
+        inside = (cell & (bins == b)).astype(np.float64)
+        if not inside.any():
+            continue
+        n, pos, expected = unit_sums(
+            np.stack([inside, inside * y, inside * probability]), rows, counts, n_resamples
+        )
+        safe = np.maximum(n, 1)
+        observed, said = pos / safe, expected / safe
+        absolute += n * np.abs(said - observed)
+        noise = np.where(n > 1, observed * (1 - observed) / np.maximum(n - 1, 1), 0)
+        square += n * ((said - observed) ** 2 - noise)
+        total += n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return absolute / total, np.sqrt(np.maximum(square / total, 0))
+
+
+def _recalibration(
+    y: NDArray[np.float64], probability: NDArray[np.float64], cell: NDArray[np.bool_],
+    rows: NDArray[np.int64], counts: Counts, n_resamples: int,
+) -> tuple[Replicates, Replicates]:  # fmt: skip
+    undefined = np.full(n_resamples + 1, np.nan)
+    labels, x = y[cell], logit(np.clip(probability[cell], 1e-12, 1 - 1e-12))
+    if not 0 < labels.sum() < labels.size or np.ptp(x) == 0:
+        return undefined, undefined
+    replicates = []
+    for design, offset in (
+        (np.ones((labels.size, 1)), x),
+        (np.column_stack([np.ones(labels.size), x]), np.zeros(labels.size)),
+    ):
+        fit = _logistic(design, labels, offset)
+        if fit is None:
+            replicates.append(undefined)
+            continue
+        theta, inverse = fit
+        residual = labels - expit(design @ theta + offset)
+        influence = np.zeros(cell.size)
+        influence[cell] = (design * residual[:, None]) @ inverse[-1]
+        replicates.append(theta[-1] + unit_sums(influence[None], rows, counts, n_resamples)[0])
+    return replicates[0], replicates[1]
+
+
+def _logistic(
+    design: NDArray[np.float64], labels: NDArray[np.float64], offset: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Fit by Newton's method; return coefficients and inverse information, None if separated."""
+    theta = np.zeros(design.shape[1])
+    for _ in range(50):
+        p = expit(design @ theta + offset)
+        information = (design * (p * (1 - p))[:, None]).T @ design
+        if np.linalg.cond(information) > 1e12:
+            return None
+        move = np.linalg.solve(information, design.T @ (labels - p))
+        theta = theta + np.clip(move, -4, 4)
+        if np.abs(move).max() < 1e-10:
+            return theta.astype(np.float64), np.linalg.inv(information).astype(np.float64)
+    return None
+
+
+def reliability_curve(
+    y_true: ArrayLike, y_prob: ArrayLike, *, edges: Edges | None = None
+) -> NDArray[np.float64]:
+    """Return mean probability, observed share and number of films per bin that has any.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_bins_used, 3)
+    """
+    labels, probability = _probabilities(y_true, y_prob)
+    edges = equal_width_edges() if edges is None else edges
+    bins = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, edges.size - 2)
+    n = np.bincount(bins, minlength=edges.size - 1)
+    used = n > 0
+    said = np.bincount(bins, probability, edges.size - 1)[used] / n[used]
+    seen = np.bincount(bins, labels.astype(float), edges.size - 1)[used] / n[used]
+    return np.column_stack([said, seen, n[used].astype(np.float64)])

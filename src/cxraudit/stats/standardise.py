@@ -1,0 +1,67 @@
+"""The same gap if both sides were alike in age, view or drains.
+
+Films are weighted so that, among films with the finding and among films without it, each side has
+the mix of strata that both sides have together. The weights are estimated anew within every
+replicate, so the interval covers the whole procedure.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
+from cxraudit.stats.resampling import Counts, unit_sums
+
+
+def standardised_replicates(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    units: ArrayLike,
+    sides: NDArray[np.bool_],
+    strata: ArrayLike,
+    counts: Counts,
+    *,
+    n_resamples: int,
+    reference_prevalence: float | None = None,
+) -> tuple[list[RankingReplicates], NDArray[np.float64]]:
+    """Compute ranking metrics of sides that are weighted to one mix of strata.
+
+    Parameters
+    ----------
+    y_true, y_score : array_like, shape (n_images,)
+        Labels and scores.
+    units, counts, n_resamples, reference_prevalence
+        As in `cxraudit.stats.ranking.ranking_replicates`.
+    sides : numpy.ndarray of bool, shape (n_sides, n_images)
+        The films of each side, for instance a group and its rest.
+    strata : array_like, shape (n_images,)
+        What both sides should be alike in (an age group, a view, or a combination of them).
+
+    Returns
+    -------
+    list of RankingReplicates
+        One per side. A stratum that one side lacks, for a class, is left out of all sides: the
+        comparison is about where they overlap.
+    numpy.ndarray, shape (n_sides,)
+        Effective number of films (Σw)²/Σw²: how much of the data the weighting keeps.
+    """
+    labels = np.asarray(y_true).astype(bool)
+    _, stratum = np.unique(np.asarray(strata), return_inverse=True)
+    cell = stratum * 2 + labels
+    n_cells = int(stratum.max()) * 2 + 2
+    rows = np.asarray(units, dtype=np.int64)
+    member = (cell == np.arange(n_cells)[:, None]).astype(np.float64)
+    # Weighted number of films per side, stratum and class: (n_sides, n_cells, replicates).
+    sizes = np.stack([unit_sums(member * side, rows, counts, n_resamples) for side in sides])
+    together = sizes.sum(axis=0)
+    shared = (sizes > 0).all(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = np.where(shared, together / sizes, 0.0)
+    found, effective = [], []
+    for side, factor in zip(sides, factors, strict=True):
+        found += ranking_replicates(
+            labels, y_score, rows, side[None], counts, n_resamples=n_resamples,
+            reference_prevalence=reference_prevalence, strata=cell, factors=factor,
+        )  # fmt: skip
+        weight = factor[cell[side], 0]
+        effective.append(weight.sum() ** 2 / max(float((weight**2).sum()), 1e-300))
+    return found, np.array(effective)
