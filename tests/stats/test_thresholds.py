@@ -1,0 +1,110 @@
+"""Thresholds are chosen by stated rules, and rates equal scikit-learn's and fairlearn's."""
+
+import numpy as np
+import pytest
+from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_score, roc_curve
+
+from cxraudit.stats import thresholds as t
+from cxraudit.stats.resampling import LANES, draw_resamples
+
+
+@pytest.fixture
+def films():
+    """400 films of 80 patients in three groups."""
+    rng = np.random.default_rng(0)
+    patients = rng.integers(0, 80, 400)
+    labels = rng.random(400) < 0.3
+    scores = np.round(labels + rng.normal(size=400), 1)
+    return patients, labels, scores, rng.integers(0, 3, 400)
+
+
+def test_rules_meet_their_targets(films):
+    """FPR at most, TPR at least, Youden's maximum, as many called as are positive, fixed."""
+    _, labels, scores, _ = films
+    fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
+
+    def rates(rule):
+        called = scores >= t.choose_threshold(labels, scores, rule)
+        return called[~labels].mean(), called[labels].mean(), called.sum()
+
+    assert rates(t.target_fpr(0.1))[0] == fpr[fpr <= 0.1].max()
+    assert rates(t.target_tpr(0.9))[1] == tpr[tpr >= 0.9].min()
+    found = rates(t.youden)
+    assert found[1] - found[0] == pytest.approx((tpr - fpr).max())
+    assert rates(t.prevalence_match)[2] >= labels.sum()
+    assert t.choose_threshold(labels, scores, t.fixed(0.25)) == 0.25
+    assert rates(t.target_fpr(0.0))[0] == 0
+    assert rates(t.target_fpr(1.0))[0] == 1
+
+
+def test_a_threshold_needs_both_classes():
+    """One class cannot choose."""
+    with pytest.raises(ValueError, match="one class"):
+        t.choose_threshold([1, 1], [0.1, 0.2], t.youden)
+
+
+def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(films):
+    """Point values by group, against MetricFrame."""
+    patients, labels, scores, groups = films
+    called = scores >= 0.5
+    cells = np.stack([groups == g for g in range(3)])
+    found = t.decisions(
+        labels, scores, 0.5, patients, cells, draw_resamples(80, 0, 0), n_resamples=0
+    )
+
+    frame = MetricFrame(
+        metrics={"tpr": true_positive_rate, "fpr": false_positive_rate, "selection_rate": selection_rate},
+        y_true=labels, y_pred=called, sensitive_features=groups,
+    )  # fmt: skip
+    for g, decisions in enumerate(found):
+        for metric in ("tpr", "fpr", "selection_rate"):
+            assert getattr(decisions, metric)[0] == pytest.approx(frame.by_group.loc[g, metric])
+        mask = groups == g
+        tn, fp, fn, tp = confusion_matrix(labels[mask], called[mask]).ravel()
+        assert (decisions.tp[0], decisions.fp[0], decisions.fn[0], decisions.tn[0]) == (
+            tp,
+            fp,
+            fn,
+            tn,
+        )
+        assert decisions.ppv[0] == pytest.approx(precision_score(labels[mask], called[mask]))
+        assert decisions.balanced_accuracy[0] == pytest.approx(
+            balanced_accuracy_score(labels[mask], called[mask])
+        )
+        assert decisions.net_benefit(0.2)[0] == pytest.approx((tp - fp * 0.25) / mask.sum())
+
+
+def test_replicates_are_the_rates_of_the_resampled_films(films):
+    """Each of 70 replicates, from the repeated rows."""
+    patients, labels, scores, _ = films
+    counts = draw_resamples(80, 70, seed=1)
+    found = t.decisions(
+        labels, scores, 0.5, patients, np.ones((1, 400), bool), counts, n_resamples=70
+    )[0]
+
+    for r in range(71):
+        rows = np.repeat(np.arange(400), counts[r // LANES, :, r % LANES][patients])
+        assert found.tpr[r] == pytest.approx((scores[rows] >= 0.5)[labels[rows]].mean())
+        assert found.npv[r] == pytest.approx((~labels[rows])[scores[rows] < 0.5].mean())
+
+
+def test_what_has_no_films_is_undefined(films):
+    """No positives: no TPR; nothing called: no PPV."""
+    patients, labels, scores, _ = films
+    cell = (~labels)[None]
+    found = t.decisions(
+        labels, scores, 99.0, patients, cell, draw_resamples(80, 0, 0), n_resamples=0
+    )[0]
+
+    assert np.isnan(found.tpr[0])
+    assert np.isnan(found.ppv[0])
+    assert found.fpr[0] == 0
+
+
+def test_underdiagnosis_is_ill_and_called_healthy():
+    """Two of three ill films called healthy; one of two healthy films called ill."""
+    no_finding, healthy_score = [0, 0, 0, 1, 1], [0.9, 0.8, 0.1, 0.7, 0.2]
+
+    assert t.underdiagnosis(no_finding, healthy_score, 0.5) == pytest.approx((2 / 3, 1 / 2))
+    assert np.isnan(t.underdiagnosis([1, 1], [0.1, 0.9], 0.5)[0])
