@@ -39,7 +39,7 @@ def reading(seed: int, folder, *, planted: bool) -> pd.DataFrame:
     index, rows = EmbeddingStore(folder / "embeddings" / "m").read()
     scores = zero_shot_scores(index, rows, model, dataset.findings, prompts.load("paper"))
     results = audit(dataset, scores, settings=AuditSettings(n_resamples=1000, seed=seed)).results
-    return results[(results["metric"] == "auroc") & (results["reference"] != "")]
+    return results[(results["metric"] == "auroc") & results["reference"].isin(["rest", "without"])]
 
 
 def disparities(gaps: pd.DataFrame, attribute: str) -> int:

@@ -191,7 +191,7 @@ def test_every_row_says_how_it_was_made():
     assert list(results.columns) == list(RESULT_COLUMNS)
     assert (results["method"] != "").all()
     assert (results["confidence_level"] == 0.95).all()
-    gaps = results[(results["reference"] != "") & (results["metric"] == "auroc")]
+    gaps = results[~results["reference"].isin(["", "each other"]) & (results["metric"] == "auroc")]
     assert gaps[["p_value", "p_adjusted", "margin", "detectable_gap"]].notna().all().all()
     assert (gaps["verdict"] != "").all()
     assert (results.loc[results["metric"] != "auroc", "verdict"] == "").all()
@@ -206,6 +206,74 @@ def test_the_same_inputs_give_the_same_table_in_any_order():
     second = audit_of(shuffled, settings=AuditSettings(n_resamples=400, n_threads=1)).results
 
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_all_groups_of_an_attribute_are_tested_at_once():
+    """One row per finding and attribute, with p and adjusted p: small where planted, for age only."""
+    rows = pick(audit_of(planted_table(3, age_gap=1.2)).results, reference="each other")
+
+    assert len(rows) == 2 * 3
+    assert rows["value"].isna().all()
+    assert (pick(rows, attribute="age_group")["p_adjusted"] < 0.05).all()
+    assert (pick(rows, attribute="sex")["p_adjusted"] > 0.05).all()
+    assert (rows["p_adjusted"] >= rows["p_value"]).all()
+
+
+def test_a_gap_that_is_all_age_vanishes_at_equal_age():
+    """One ward has most of the oldest, whose findings are scored badly: raw a disparity, adjusted not."""
+    frame = planted_table(4, n_patients=1500, age_gap=1.8)
+    rng = np.random.default_rng(0)
+    old = frame.groupby("pid")["age"].first() >= 80
+    ward = np.where(rng.random(old.size) < np.where(old, 0.9, 0.2), "geriatric", "other")
+    frame["race"] = ward[frame["pid"]]
+
+    rows = pick(
+        audit_of(frame).results,
+        finding="Cardiomegaly",
+        attribute="race",
+        group="geriatric",
+        metric="auroc",
+    )
+
+    raw, adjusted = (
+        pick(rows, reference="rest").iloc[0],
+        pick(rows, reference="rest at equal age").iloc[0],
+    )
+    assert raw["high"] < 0
+    assert abs(adjusted["value"]) < 0.4 * abs(raw["value"])
+    assert adjusted["low"] <= 0 <= adjusted["high"]
+    assert "effective films" in adjusted["note"]
+
+
+def test_models_are_compared_on_the_films_both_scored():
+    """A model with added noise is worse; a copy is not; the difference is of the common films."""
+    frame = planted_table(5)
+    good = planted_scores(frame)
+    rng = np.random.default_rng(0)
+    noisy = good.assign(model="noisy", score=good["score"] + rng.normal(scale=2, size=len(good)))
+    copy = good.assign(model="copy")
+    few = noisy[noisy["image_id"] < "film00900.png"]
+
+    found = audit(planted_dataset(frame), pd.concat([good, few, copy]), settings=QUICK)
+
+    rows = pick(found.results, finding="Cardiomegaly", attribute="all", metric="auroc")
+    worse = rows[(rows["model"] == "m") & (rows["reference"] == "model noisy")].iloc[0]
+    same = rows[(rows["model"] == "copy") & (rows["reference"] == "model m")].iloc[0]
+    common = frame["file"] < "film00900.png"
+    label = frame["Cardiomegaly"][common]
+    theirs = few[few["finding"] == "Cardiomegaly"].sort_values("image_id")["score"]
+    expected = roc_auc_score(label, frame["score_Cardiomegaly"][common]) - roc_auc_score(
+        label, theirs
+    )
+    assert worse["value"] == pytest.approx(expected, abs=1e-12)
+    assert worse["verdict"] == "disparity"
+    assert same["value"] == 0
+    assert same["verdict"] == "inconclusive"
+    assert {"noisy"} == {
+        r.removeprefix("model ")
+        for r in found.results.loc[found.results["model"] == "m", "reference"]
+        if r.startswith("model ")
+    }
 
 
 def test_films_that_one_model_did_not_score_are_counted_for_it():

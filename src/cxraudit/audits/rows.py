@@ -1,6 +1,6 @@
 """Rows of the results table, and the judgement of a family of gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from cxraudit.audits.cells import AuditSettings, Labelled, Mask
 from cxraudit.stats.compare import MIN_PATIENTS, detectable_gap, estimate, gap, holm, judge
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
-from cxraudit.stats.ranking import METRICS, RankingReplicates
+from cxraudit.stats.ranking import METRICS, RankingReplicates, Replicates
 
 Row = dict[str, Any]
 
@@ -77,25 +77,64 @@ def gap_rows(
     settings: AuditSettings,
 ) -> list[Row]:
     """One row per metric for the difference of two cells; judged later, with their family."""
-    counted = films.counted(cell)
-    n_patients = films.limiting_patients(cell, other)
+    sides = {metric: (getattr(group, metric), getattr(reference, metric)) for metric in METRICS}
+    return _rows_of_gaps(base, films, [cell, other], sides, settings)
+
+
+def difference_rows(
+    base: Row,
+    films: Labelled,
+    cells: Sequence[Mask],
+    first: Sequence[RankingReplicates],
+    second: Sequence[RankingReplicates],
+    settings: AuditSettings,
+) -> list[Row]:
+    """One row per metric for model − model: of one cell, or of the gap between two."""
+
+    def of(replicates: Sequence[RankingReplicates], metric: str) -> Replicates:
+        values = [getattr(cell, metric) for cell in replicates]
+        return values[0] if len(values) == 1 else values[0] - values[1]
+
+    sides = {metric: (of(first, metric), of(second, metric)) for metric in METRICS}
+    return _rows_of_gaps(base, films, cells, sides, settings)
+
+
+def _rows_of_gaps(
+    base: Row,
+    films: Labelled,
+    cells: Sequence[Mask],
+    sides: Mapping[str, tuple[Replicates, Replicates]],
+    settings: AuditSettings,
+) -> list[Row]:
+    counted = films.counted(cells[0])
+    n_patients = films.limiting_patients(*cells)
     enough = n_patients >= MIN_PATIENTS
     rows = []
-    for metric in METRICS:
+    for metric, (group, reference) in sides.items():
         found = gap(
-            getattr(group, metric), getattr(reference, metric), n_patients=n_patients,
-            confidence_level=settings.confidence_level,
-        )  # fmt: skip
+            group, reference, n_patients=n_patients, confidence_level=settings.confidence_level
+        )
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
                 "high": found.high, "confidence_level": found.confidence_level,
-                "method": found.method, "p_value": found.p_value, "_gap": found, "_enough": enough,
+                "method": found.method, "p_value": found.p_value, "_gap": found,
+                "_enough": enough,
                 "note": "" if enough else
                 f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
             }
         )  # fmt: skip
     return rows
+
+
+def adjust_family(rows: Sequence[Row]) -> list[Row]:
+    """Adjust the p-values of tests that have no gap to judge, per model (Holm)."""
+    adjusted = [dict(row) for row in rows]
+    for key in dict.fromkeys((row["model"], row["prompt_set"]) for row in adjusted):
+        family = [row for row in adjusted if (row["model"], row["prompt_set"]) == key]
+        for row, p in zip(family, holm([row["p_value"] for row in family]), strict=True):
+            row["p_adjusted"] = p
+    return adjusted
 
 
 def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.adjusted import ADJUSTERS, by_subgroup_at_equal
 from cxraudit.audits.cells import AuditSettings, make_cohort
+from cxraudit.audits.models import between_models
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
 from cxraudit.audits.subgroups import by_subgroup
 from cxraudit.datasets.base import Dataset
@@ -36,7 +38,7 @@ def audit(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
 ) -> Audit:
-    """Audit scores on a data set: by subgroup and by shortcut.
+    """Audit scores on a data set: by subgroup (raw, and at equal age and view), by shortcut, by model.
 
     Parameters
     ----------
@@ -81,8 +83,13 @@ def audit(
                 "name another finding."
             )
     tables = [by_subgroup(cohort, scores, chosen)]
+    adjusters = [name for name in ADJUSTERS if name in chosen]
+    if len(chosen) > 1 and adjusters:
+        tables.append(by_subgroup_at_equal(cohort, scores, chosen, adjusters))
     if leans:
         tables.append(by_shortcut(cohort, scores, leans))
+    if scores["model"].nunique() > 1:
+        tables.append(between_models(cohort, scores, chosen))
     results = pd.concat(tables, ignore_index=True)
     if not results["value"].notna().any():
         raise DataError(

@@ -9,9 +9,9 @@ from cxraudit.audits.cells import Cohort, Mask
 from cxraudit.audits.rows import Row, gap_rows, judge_family, level_rows
 from cxraudit.audits.subgroups import compute, scored_findings
 from cxraudit.errors import UnknownNameError
-from cxraudit.schemas import results_frame
+from cxraudit.schemas import WITHOUT, results_frame
 
-WITH, WITHOUT = "with", "without"
+WITH = "with"
 DEFAULT = {"drain": "Pneumothorax"}
 """Shortcut column → the finding it gives away."""
 

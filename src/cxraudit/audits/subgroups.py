@@ -1,6 +1,6 @@
 """For whom is the model worse: every finding overall, within every group, and against the rest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,12 @@ from cxraudit.audits.cells import (
     labelled_films,
     rest_of,
 )
-from cxraudit.audits.rows import Row, gap_rows, judge_family, level_rows
-from cxraudit.schemas import ALL, REST, results_frame
+from cxraudit.audits.rows import Row, adjust_family, gap_rows, judge_family, level_rows
+from cxraudit.schemas import ALL, EACH_OTHER, REST, results_frame
+from cxraudit.stats.permutation import heterogeneity_test
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
+
+N_PERMUTATIONS = 999
 
 
 def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
@@ -42,6 +45,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
     """
     levels: list[Row] = []
     gaps: list[Row] = []
+    spread: list[Row] = []
     for base, films in scored_findings(cohort, scores):
         cells: list[Mask] = [np.ones(films.y_true.size, dtype=bool)]
         plan: list[tuple[str, str, Mask, Mask]] = []
@@ -56,6 +60,10 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
         levels += level_rows(
             {**base, "attribute": ALL, "group": ALL}, films, cells[0], replicates[0], settings
         )
+        for attribute in attributes:
+            spread += _spread_rows(
+                cohort, films, {**base, "attribute": attribute}, levels_of(plan, attribute)
+            )
         for k, (attribute, group, mask, rest) in enumerate(plan):
             inside, outside = replicates[1 + 2 * k], replicates[2 + 2 * k]
             row = {**base, "attribute": attribute, "group": group}
@@ -64,7 +72,40 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
                 gaps += gap_rows(
                     {**row, "reference": REST}, films, mask, rest, inside, outside, settings
                 )
-    return results_frame([*levels, *judge_family(gaps, cohort.settings)])
+    rows = [*levels, *adjust_family(spread), *judge_family(gaps, cohort.settings)]
+    return results_frame(rows)
+
+
+def levels_of(plan: Sequence[tuple[str, str, Mask, Mask]], attribute: str) -> dict[str, Mask]:
+    """Return the groups of people of one attribute from a plan of cells."""
+    return {
+        g: mask for a, g, mask, _ in plan if a == attribute and g not in NO_GROUP and mask.any()
+    }
+
+
+def _spread_rows(
+    cohort: Cohort, films: Labelled, base: Row, masks: Mapping[str, Mask]
+) -> list[Row]:
+    """Test all groups of an attribute at once; at most one row."""
+    if len(masks) < 2 or not cohort.settings.n_resamples:
+        return []
+    inside = np.logical_or.reduce(list(masks.values()))
+    names = np.empty(inside.size, dtype=object)
+    for group, mask in masks.items():
+        names[mask] = group
+    p_value = heterogeneity_test(
+        films.y_true[inside], films.y_score[inside], films.patients[inside], names[inside].astype(str),
+        n_permutations=N_PERMUTATIONS, seed=cohort.settings.seed,
+    )  # fmt: skip
+    return [
+        {
+            **base, **films.counted(inside), "group": ALL, "reference": EACH_OTHER,
+            "metric": "auroc", "p_value": p_value,
+            "confidence_level": cohort.settings.confidence_level,
+            "method": f"exchange of patients between groups, {N_PERMUTATIONS} times",
+            "note": "one test of all groups; it has a p-value and no single gap",
+        }
+    ]  # fmt: skip
 
 
 def scored_findings(cohort: Cohort, scores: pd.DataFrame) -> Iterator[tuple[Row, Labelled]]:

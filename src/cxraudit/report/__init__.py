@@ -15,7 +15,7 @@ from cxraudit.figures.style import save, svg
 from cxraudit.files import package_version, write_text
 from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.report.words import answer, checks
-from cxraudit.schemas import ALL, REST, records
+from cxraudit.schemas import AGAINST_MODEL, ALL, REST, WITHOUT, records
 
 NULL_MODEL = "random"
 """The control that knows nothing: reported in short."""
@@ -96,7 +96,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
     models = list(dict.fromkeys(results["model"]))
     gaps = results[results["reference"] == REST]
     attributes = list(dict.fromkeys(gaps["attribute"]))
-    leans = results[~results["reference"].isin(["", REST])]
+    leans = results[results["reference"] == WITHOUT]
     shortcuts = list(dict.fromkeys(leans["attribute"]))
 
     def keep(figure: Any, kind: str) -> str:
@@ -143,6 +143,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
             }
             for model, part in ((model, results[results["model"] == model]) for model in models)
         ],
+        "comparison": _comparison(results),
         "checks": checks(
             results, {**facts, "exclusions": record.exclusions.to_dict("records")}, cards
         ),
@@ -162,13 +163,46 @@ def _overall(results: pd.DataFrame, models: list[str]) -> str:
     return tables.to_html(shown[models].rename_axis(columns=None).reset_index())
 
 
+def _comparison(results: pd.DataFrame) -> str:
+    """Differences between models: overall, and of the gaps that differ."""
+    rows = results[
+        results["reference"].str.startswith(AGAINST_MODEL) & (results["metric"] == "auroc")
+    ]
+    kept = rows[
+        (rows["attribute"] == ALL) | rows["verdict"].isin(["disparity", "real, size unclear"])
+    ]
+    if kept.empty:
+        return ""
+    table = pd.DataFrame(
+        {
+            "finding": kept["finding"],
+            "what": [
+                "AUROC, all patients"
+                if r["attribute"] == ALL
+                else f"gap of {r['group']} to the rest"
+                for r in records(kept)
+            ],
+            "difference": [
+                f"{r['model']} − {r['reference'].removeprefix(AGAINST_MODEL)}"
+                for r in records(kept)
+            ],
+            "value": [
+                tables.with_interval(r["value"], r["low"], r["high"], signed=True)
+                for r in records(kept)
+            ],
+            "verdict": kept["verdict"],
+        }
+    )
+    return tables.to_html(table)
+
+
 def _truth(facts: dict[str, Any], results: pd.DataFrame) -> list[dict[str, str]] | None:
     """For made-up films: what was planted, beside what each model's audit found."""
     truth = facts.get("truth")
     if not truth:
         return None
     rows = []
-    gaps = results[(results["reference"] != "") & (results["metric"] == "auroc")]
+    gaps = results[results["reference"].isin([REST, WITHOUT]) & (results["metric"] == "auroc")]
     for attribute, planted in truth["planted"].items():
         here = gaps[gaps["attribute"] == attribute]
         if here.empty:

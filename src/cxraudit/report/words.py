@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.schemas import ALL, REST, records
+from cxraudit.schemas import ALL, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
 
 PEOPLE = {
@@ -58,7 +58,7 @@ def answer(results: pd.DataFrame, model: str, dataset: str) -> list[Statement]:
     said = [_overall(rows)]
     for attribute in dict.fromkeys(rows.loc[rows["reference"] == REST, "attribute"]):
         said += _attribute(rows[rows["attribute"] == attribute], attribute)
-    leans = rows[~rows["reference"].isin(["", REST])]
+    leans = rows[rows["reference"] == WITHOUT]
     said += [_shortcut(rows, gap) for gap in records(leans)]
     order = {"bad": 0, "plain": -1, "unsure": 1, "good": 2}
     return sorted(said, key=lambda statement: order[statement.tone])
