@@ -99,6 +99,14 @@ def test_an_audit_of_a_plain_table_needs_no_torch(own_table):
     assert (own_table.parent / "audit" / "report.html").is_file()
 
 
+def test_a_table_separated_by_semicolons_is_read(tmp_path):
+    """As spreadsheets in many countries save it."""
+    path = tmp_path / "ours.csv"
+    planted_table(0, n_patients=60).to_csv(path, index=False, sep=";")
+
+    assert run("audit", path, *COLUMNS, "--sex", "sex") == 0
+
+
 def test_help_imports_nothing_heavy():
     """numpy, pandas, torch, matplotlib stay out of --help."""
     code = (
@@ -210,11 +218,13 @@ def mistakes(tmp_path, own_table, nih):
         "names 'Pneumothorax' twice": ["audit", own_table, *COLUMNS, "--score", "Pneumothorax=age"],
         "add --label": ["audit", own_table, "--sex", "sex"],
         "either --dataset or --label": ["audit", own_table, *COLUMNS, "--dataset", "nih-cxr14", "--root", nih],
+        "needs a place of its own": ["report", tmp_path, tmp_path],
+        "no phantom layout named 'nhi'. Did you mean 'nih'": ["phantom", tmp_path / "p", "--layout", "nhi"],
         "is a folder": ["report", tmp_path, "--out", tmp_path],
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(23))
+@pytest.mark.parametrize("number", range(25))
 def test_every_mistake_gets_one_clear_sentence_and_exit_code_2(
     tmp_path, own_table, nih_release, number, capsys
 ):

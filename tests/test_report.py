@@ -132,6 +132,36 @@ def test_the_report_is_one_file_without_requests(folder):
     assert "no positives" in html
 
 
+def test_a_report_on_two_models_compares_them(tmp_path):
+    """Levels stay those of each model; the difference is in its own table."""
+    frame = planted_table(1)
+    scores = planted_scores(frame)
+    noise = np.random.default_rng(0).normal(scale=3, size=len(scores))
+    both = pd.concat([scores, scores.assign(model="worse", score=scores["score"] + noise)])
+    audit_step(planted_dataset(frame), both, tmp_path, settings=AuditSettings(n_resamples=200))
+
+    html = report_step([tmp_path], tmp_path / "report.html").read_text()
+
+    assert "m − worse" in html
+    assert "AUROC, all patients" in html
+
+
+def test_disparities_in_favour_of_a_group_are_said(record):
+    """So that what the figure shows is on the cards."""
+    rows = record.results
+    gaps = rows[
+        (rows["attribute"] == "age_group")
+        & (rows["reference"] == "rest")
+        & (rows["metric"] == "auroc")
+    ]
+    better = ((gaps["verdict"] == "disparity") & (gaps["value"] > 0)).sum()
+    said = [s for s in answer(rows, "m", "planted") if s.tone == "better"]
+
+    assert len(said) == bool(better)
+    if better:
+        assert f"in {better} comparisons" in said[0].headline
+
+
 def test_what_a_table_holds_cannot_become_html(tmp_path):
     """A group named like a script is text."""
     frame = planted_table(1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from cxraudit.errors import ConfigError, CxrAuditError
+from cxraudit.errors import ConfigError, CxrAuditError, UnknownNameError
 
 if TYPE_CHECKING:
     from cxraudit.datasets.base import Dataset
@@ -181,7 +181,8 @@ def phantom(
     quiet
         No progress bars.
     """
-    from cxraudit.datasets.phantom.releases import write_release
+    from cxraudit.datasets.phantom.cohort import draw_cohort
+    from cxraudit.datasets.phantom.releases import LAYOUTS, write_release
     from cxraudit.datasets.phantom.spec import PLANTED_AGE_CONTRAST, PREVALENCE, PhantomSpec
     from cxraudit.files import writable_folder
 
@@ -192,8 +193,10 @@ def phantom(
         drain_given_pneumothorax=drain_given_pneumothorax, drain_otherwise=drain_otherwise,
         drain_visibility=drain_visibility,
     )  # fmt: skip
+    if layout not in LAYOUTS:
+        raise UnknownNameError("phantom layout", layout, LAYOUTS)
     writable_folder(out)
-    with _bar(quiet, "draw films", int(patients * films_per_patient)) as advance:
+    with _bar(quiet, "draw films", len(draw_cohort(spec))) as advance:
         cohort = write_release(spec, out, layout, n_workers=workers, progress=advance)
     name = "nih-cxr14" if layout == "nih" else "mimic-cxr"
     print(f"{len(cohort):,} films of {patients:,} made-up patients: {out} (dataset {name})")
@@ -505,10 +508,14 @@ def report(audits: list[Path], *, out: Path | None = None) -> None:
     audits
         Folders that `cxraudit audit` wrote.
     out
-        The HTML file; figures go beside it. Default: report.html in the first folder.
+        The HTML file; figures go beside it. Default: report.html in the audit's folder.
     """
     from cxraudit.pipeline import report_step
 
+    if out is None and len(audits) > 1:
+        raise ConfigError(
+            "a report on several audits needs a place of its own: name it with --out."
+        )
     print(report_step(audits, out if out is not None else audits[0] / "report.html"))
 
 

@@ -1,5 +1,6 @@
 """Files we write: whole or not at all, with a manifest that says how they came about."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -105,7 +106,7 @@ def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
         if path.name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
             return pd.read_csv(
                 path,
-                sep="\t" if ".tsv" in path.name else ",",
+                sep="\t" if ".tsv" in path.name else _separator(path),
                 encoding="utf-8-sig",
                 low_memory=False,
                 keep_default_na=False,
@@ -115,6 +116,14 @@ def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"{what} {path} cannot be read: {reason}.") from None
     raise DataError(f"{what} {path} is neither Parquet nor CSV. Save it as one of them.")
+
+
+def _separator(path: Path) -> str:
+    """Tell a table separated by semicolons (as spreadsheets in many countries save it) by its header."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
+        header = handle.readline()
+    return ";" if header.count(";") > header.count(",") else ","
 
 
 def read_toml(path: Path, *, what: str) -> dict[str, Any]:

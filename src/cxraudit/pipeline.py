@@ -218,6 +218,8 @@ def report_step(folders: Sequence[Path], path: Path) -> Path:
             f"{path} is a folder. Name the HTML file to write, for instance {path / 'report.html'}."
         )
     writable_folder(path.parent)
+    for old in (path.parent / "figures").glob("*.*"):
+        old.unlink()  # figures of an earlier report would look like this one's
     return write_report(
         [open_audit(folder) for folder in folders], path, figures=path.parent / "figures"
     )
@@ -263,6 +265,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
     The releases are written in the layouts of MIMIC-CXR-JPG and of ChestX-ray14 and read back by
     the code that reads the real ones.
     """
+    from cxraudit.datasets.phantom.cohort import draw_cohort
     from cxraudit.datasets.phantom.releases import write_release
     from cxraudit.datasets.phantom.spec import PhantomSpec
 
@@ -271,7 +274,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
         spec = PhantomSpec(n_patients=n_patients, seed=seed + shift)
         root, work = out / f"release-{layout}", out / f"phantom-{layout}"
-        with track(f"draw {layout} films", int(n_patients * spec.films_per_patient)) as advance:
+        with track(f"draw {layout} films", len(draw_cohort(spec))) as advance:
             write_release(spec, root, layout, progress=advance)
         dataset = datasets.load(name, root)
         six = dataset.choose_findings([*spec.prevalence])

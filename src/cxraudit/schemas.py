@@ -108,7 +108,7 @@ def check_findings(table: str, frame: pd.DataFrame, findings: Sequence[str]) -> 
         if len(bad):
             raise DataError(
                 f"{table}: the finding '{finding}' must hold 1, 0 or nothing, but {len(bad)} rows "
-                f"hold other values, first {bad.iloc[0]!r}. Choose a label policy before the audit."
+                f"hold other values, first '{bad.iloc[0]}'. Decide what they count as, and recode."
             )
 
 
@@ -137,8 +137,8 @@ def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.Dat
         bad = frame.loc[~np.isfinite(values)].iloc[0]
         raise DataError(
             f"{table} has {int((~np.isfinite(values)).sum())} scores that are not finite numbers, "
-            f"first {bad['score']!r} for image {bad['image_id']}, {bad['finding']}. "
-            "Score those images again or leave them out."
+            f"first '{bad['score']}' for image {bad['image_id']}, {bad['finding']}. "
+            "Score those images again, or delete those rows."
         )
     return frame.assign(score=values).sort_values(key, ignore_index=True)
 
@@ -168,7 +168,7 @@ def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(RESULT_COLUMNS))
     for column, dtype in RESULT_COLUMNS.items():
         if dtype == "str":
-            frame[column] = frame[column].fillna("").astype("str")
+            frame[column] = frame[column].astype(object).fillna("").astype("str")
         elif dtype == "int64":
             frame[column] = frame[column].fillna(0).astype("int64")
         else:

@@ -168,6 +168,6 @@ def stores(folder: Path) -> dict[str, EmbeddingStore]:
     found = sorted(folder.glob("*/store.json"))
     if not found:
         raise DataError(
-            f"{folder} holds no embeddings. Run cxraudit encode with --out {folder} first."
+            f"{folder} holds no embeddings. Run cxraudit encode with --out {folder.parent} first."
         )
     return {path.parent.name: EmbeddingStore(path.parent) for path in found}

@@ -140,7 +140,10 @@ def test_a_finding_with_one_class_is_kept_and_undefined():
 
     results = audit_of(frame).results
 
-    assert pick(results, finding="Cardiomegaly", metric="auroc")["value"].isna().all()
+    one_class = pick(results, finding="Cardiomegaly", metric="auroc")
+    assert one_class["value"].isna().all()
+    assert set(one_class["reference"]) == {""}
+    assert set(one_class["note"]) == {"no positives"}
     assert (
         pick(results, finding="Pneumothorax", attribute="all", metric="auroc")["value"]
         .notna()

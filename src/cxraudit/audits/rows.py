@@ -164,7 +164,9 @@ def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
             found: Gap = row["_gap"]
             row["p_adjusted"] = adjusted[first[key]]
             row["margin"] = settings.margin
-            row["detectable_gap"] = detectable_gap(found, margin=settings.margin, n_tests=n_tests)
+            reach = detectable_gap(found, margin=settings.margin, n_tests=n_tests)
+            # No AUROC differs by 1 or more, and too few patients give no verdict at any gap.
+            row["detectable_gap"] = reach if row["_enough"] and reach < 1 else np.nan
             row["verdict"] = judge(
                 found, p_adjusted=row["p_adjusted"], margin=settings.margin, enough=row["_enough"]
             ).value

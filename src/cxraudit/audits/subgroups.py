@@ -55,6 +55,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
                 rest = rest_of(group, masks)
                 plan.append((attribute, group, mask, rest))
                 cells += [mask, rest]
+        both_classes = 0 < films.y_true.sum() < films.y_true.size
         replicates = compute(cohort, films, cells)
         settings = cohort.settings
         levels += level_rows(
@@ -68,7 +69,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
             inside, outside = replicates[1 + 2 * k], replicates[2 + 2 * k]
             row = {**base, "attribute": attribute, "group": group}
             levels += level_rows(row, films, mask, inside, settings)
-            if rest.any() and group not in NO_GROUP:
+            if rest.any() and group not in NO_GROUP and both_classes:
                 gaps += gap_rows(
                     {**row, "reference": REST}, films, mask, rest, inside, outside, settings
                 )

@@ -46,7 +46,8 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
     chosen = results[results["metric"] == metric]
     here = chosen[chosen["attribute"] == attribute]
     levels, gaps = here[here["reference"] == ""], here[here["reference"] == REST]
-    overall = chosen[chosen["attribute"] == ALL].set_index("finding")["value"]
+    everyone = chosen[(chosen["attribute"] == ALL) & (chosen["reference"] == "")]
+    overall = everyone.set_index("finding")["value"]
     findings = [finding for finding in overall.index if finding in set(levels["finding"])]
     with house_style():
         n_lines = len(levels) + 1.1 * len(findings)
@@ -77,7 +78,7 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
             if np.isfinite(overall[finding]):
                 left.plot([overall[finding]] * 2, [top, y - 0.5], color=MUTED, lw=1, zorder=1)
             y += 0.1
-        _finish(left, right, names, y, metric, gaps)
+        _finish(figure, left, right, names, y, metric, gaps)
         title = f"{METRIC_NAMES[metric]} by {attribute_name(attribute)}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
@@ -103,6 +104,7 @@ def _mark(
 
 
 def _finish(
+    figure: Figure,
     left: Axes,
     right: Axes,
     names: list[tuple[float, str]],
@@ -127,7 +129,9 @@ def _finish(
         right.axvspan(-margins.iloc[0], margins.iloc[0], color="#0b6fa4", alpha=0.08, lw=0)
     reach = max(0.12, *(abs(value) for value in right.get_xlim()))
     right.set_xlim(-reach, reach)
-    right.set_xlabel("gap to all other patients\n← worse for this group      better →")
+    right.set_xlabel(
+        "gap to the rest, 95 % interval (equivalence: 90 %)\n← worse for this group      better →"
+    )
     left.set_title("in the group (patients with the finding)", fontsize=9, color=MUTED, loc="left")
     kinds = {
         shown_as(verdict, value)
@@ -141,8 +145,7 @@ def _finish(
         for kind in COLOURS if kind and kind in kinds
     ]  # fmt: skip
     if handles:
-        legend = right.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
-            frameon=False, fontsize=8, handletextpad=0.1, columnspacing=1.0, borderaxespad=0.1,
+        figure.legend(
+            handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=8,
+            handletextpad=0.1, columnspacing=1.0, borderaxespad=0.1,
         )  # fmt: skip
-        legend.set_in_layout(False)  # it may reach over the left panel

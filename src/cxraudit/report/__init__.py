@@ -156,7 +156,11 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
 
 def _overall(results: pd.DataFrame, models: list[str]) -> str:
     """One row per finding, one column per model: the AUROC over all patients."""
-    rows = results[(results["attribute"] == ALL) & (results["metric"] == "auroc")]
+    rows = results[
+        (results["attribute"] == ALL)
+        & (results["metric"] == "auroc")
+        & (results["reference"] == "")
+    ]
     shown = rows.assign(
         shown=[tables.with_interval(r["value"], r["low"], r["high"]) for r in records(rows)]
     ).pivot(index="finding", columns="model", values="shown")

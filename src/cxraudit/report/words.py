@@ -22,7 +22,8 @@ class Statement:
     """One line of the answer."""
 
     tone: str
-    """``bad`` (something was shown), ``good`` (shown to be small), ``unsure`` or ``plain``."""
+    """``bad`` (something was shown), ``better`` (shown, in favour of a group), ``good`` (shown to be
+    small), ``unsure`` or ``plain``."""
     headline: str
     detail: str
 
@@ -60,7 +61,15 @@ def answer(results: pd.DataFrame, model: str, dataset: str) -> list[Statement]:
         said += _attribute(rows[rows["attribute"] == attribute], attribute)
     leans = rows[rows["reference"] == WITHOUT]
     said += [_shortcut(rows, gap) for gap in records(leans)]
-    order = {"bad": 0, "plain": -1, "unsure": 1, "good": 2}
+    if len(said) == 1:
+        said.append(
+            Statement(
+                "unsure",
+                "Nothing was compared",
+                "There is no attribute with two groups, and no shortcut.",
+            )
+        )
+    order = {"plain": -1, "bad": 0, "better": 1, "unsure": 2, "good": 3}
     return sorted(said, key=lambda statement: order[statement.tone])
 
 
@@ -76,7 +85,11 @@ def _inverted(levels: pd.DataFrame) -> pd.Series:
 
 
 def _overall(rows: pd.DataFrame) -> Statement:
-    overall = rows[(rows["attribute"] == ALL)].dropna(subset=["value"]).sort_values("value")
+    overall = (
+        rows[(rows["attribute"] == ALL) & (rows["reference"] == "")]
+        .dropna(subset=["value"])
+        .sort_values("value")
+    )
     if overall.empty:
         return Statement("plain", "Overall: no finding could be evaluated", "")
     low, high = overall.iloc[0], overall.iloc[-1]
@@ -120,15 +133,19 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
             )
         )
     better = shown[shown["value"] > 0]
-    if len(better) and not said:
-        row = records(better.sort_values("value"))[-1]
+    if len(better):
+        groups = ", ".join(dict.fromkeys(better["group"]))
         said.append(
             Statement(
-                "bad", f"Better for {people(attribute, row['group'])} than for the rest",
-                f"Shown for {row['finding'].lower()}: gap {row['value']:+.2f} ({_interval(row, '+.2f')}).",
+                "better",
+                f"By {name}: better than the rest in {len(better)} comparisons",
+                f"{groups}. The rest includes whoever is worse, so this can be the same gap seen from the "
+                "other side.",
             )
-        )  # fmt: skip
-    judged = gaps[gaps["verdict"] != ""]
+        )
+    # The two groups of an attribute mirror each other: one comparison, as in the adjustment.
+    twins = gaps["group"].nunique() == 2
+    judged = gaps[(gaps["verdict"] != "") & (~twins | (gaps["group"] == gaps["group"].iloc[0]))]
     if judged.empty:
         return said
     unclear = records(judged[judged["verdict"] == Verdict.UNCLEAR_SIZE])
@@ -143,14 +160,17 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
                 "exceeds the margin the data cannot tell.",
             )
         )
-    unsure = judged[judged["verdict"].isin([Verdict.INCONCLUSIVE, Verdict.UNDEFINED])]
+    undefined = int((judged["verdict"] == Verdict.UNDEFINED).sum())
+    unsure = judged[judged["verdict"] == Verdict.INCONCLUSIVE]
     margin = float(judged["margin"].iloc[0])
     equal = int((judged["verdict"] == Verdict.EQUIVALENT).sum())
     within = int((judged["verdict"] == Verdict.WITHIN_MARGIN).sum())
     small = f"{equal + within} of {len(judged)} comparisons are shown to lie within ±{margin:.2f}"
     if within:
         small += f" ({within} of them are real but small)"
-    if not len(shown) and not unclear and unsure.empty:
+    if undefined:
+        small += f"; {undefined} are undefined (no positives or no negatives)"
+    if not len(shown) and not unclear and unsure.empty and undefined < len(judged):
         return [
             *said, Statement("good", f"By {name}: no gap larger than {margin:.2f}", f"{small}.")
         ]  # fmt: skip
@@ -168,10 +188,14 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
 def _detectable(unsure: pd.DataFrame) -> str:
     known = unsure["detectable_gap"].dropna()
     if known.empty:
-        return "They have no interval: " + "; ".join(sorted(set(unsure["method"]))) + "."
+        return (
+            "There are too few patients or resamples in them: "
+            + "; ".join(sorted({r["note"] or r["method"] for r in records(unsure)}))
+            + "."
+        )
     return (
-        f"Gaps of about {known.median():.2f} (up to {known.max():.2f}) would be found there in 8 of 10 "
-        "such cohorts; smaller ones less often."
+        f"In {len(known)} of them, gaps of about {known.median():.2f} (at most {known.max():.2f}) would be "
+        "found in 8 of 10 such cohorts, smaller ones less often."
     )
 
 
