@@ -54,6 +54,19 @@ def test_from_films_to_report(nih_release, tmp_path, capsys):
     assert "random on phantom-nih" in capsys.readouterr().out
 
 
+def test_the_demo_on_few_patients(tmp_path, capsys):
+    """Both releases, both models, one report; a second call goes on where the first stopped."""
+    assert run("demo", tmp_path / "demo", "--patients", "24", "-q") == 0
+    first = (tmp_path / "demo" / "phantom-nih" / "audit" / "results.csv").read_bytes()
+    assert run("demo", tmp_path / "demo", "--patients", "24", "-q") == 0
+
+    html = (tmp_path / "demo" / "report.html").read_text()
+    assert "These films are made up" in html
+    assert "Does the instrument read true?" in html
+    assert (tmp_path / "demo" / "phantom-nih" / "audit" / "results.csv").read_bytes() == first
+    assert "random on phantom-mimic" in capsys.readouterr().out
+
+
 def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path):
     """One TOML; a second run ends with the same results."""
     config = tmp_path / "audit.toml"

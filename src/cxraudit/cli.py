@@ -483,7 +483,7 @@ def _summary(folders: list[Path]) -> None:
     from cxraudit.report import NULL_MODEL
     from cxraudit.report.words import answer
 
-    sign = {"bad": "!", "good": "=", "unsure": "?", "plain": " "}
+    sign = {"bad": "!", "better": "+", "good": "=", "unsure": "?", "plain": " "}
     for folder in folders:
         record = open_audit(folder)
         name = record.facts["dataset"]["name"]

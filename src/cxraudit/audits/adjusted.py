@@ -52,6 +52,8 @@ def _gaps(
     for base, films in scored_findings(cohort, scores):
         strata = cohort.images[adjuster].to_numpy(dtype=str)[films.rows]
         known = strata != UNKNOWN
+        if not 0 < films.y_true.sum() < films.y_true.size:
+            continue
         for attribute in attributes:
             if attribute == adjuster:
                 continue

@@ -88,7 +88,8 @@ def _spread_rows(
     cohort: Cohort, films: Labelled, base: Row, masks: Mapping[str, Mask]
 ) -> list[Row]:
     """Test all groups of an attribute at once; at most one row."""
-    if len(masks) < 2 or not cohort.settings.n_resamples:
+    both_classes = 0 < films.y_true.sum() < films.y_true.size
+    if len(masks) < 2 or not cohort.settings.n_resamples or not both_classes:
         return []
     inside = np.logical_or.reduce(list(masks.values()))
     names = np.empty(inside.size, dtype=object)

@@ -14,7 +14,7 @@ from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.figures.style import save, svg
 from cxraudit.files import package_version, write_text
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.report.words import answer, checks
+from cxraudit.report.words import answer, checks, without_mirrors
 from cxraudit.schemas import AGAINST_MODEL, ALL, REST, WITHOUT, records
 
 NULL_MODEL = "random"
@@ -78,6 +78,7 @@ def _not_shown(audits: Sequence[Audit]) -> list[dict[str, Any]]:
     found = []
     for (model, attribute), part in gaps.groupby(["model", "attribute"], sort=False):
         if not (part["verdict"] == "disparity").any():
+            part = without_mirrors(part)
             small = int(part["verdict"].isin(["equivalent", "within margin"]).sum())
             found.append(
                 {

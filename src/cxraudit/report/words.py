@@ -143,9 +143,7 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
                 "other side.",
             )
         )
-    # The two groups of an attribute mirror each other: one comparison, as in the adjustment.
-    twins = gaps["group"].nunique() == 2
-    judged = gaps[(gaps["verdict"] != "") & (~twins | (gaps["group"] == gaps["group"].iloc[0]))]
+    judged = without_mirrors(gaps[gaps["verdict"] != ""])
     if judged.empty:
         return said
     unclear = records(judged[judged["verdict"] == Verdict.UNCLEAR_SIZE])
@@ -183,6 +181,12 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
         detail = f"{small}; for {len(unsure)} the data cannot tell. {_detectable(unsure)}"
         said.append(Statement("unsure", headline, detail))
     return said
+
+
+def without_mirrors(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Keep one of two groups: they mirror each other and are one comparison, as in the adjustment."""
+    groups = gaps["group"].unique()
+    return gaps[gaps["group"] == groups[0]] if len(groups) == 2 else gaps
 
 
 def _detectable(unsure: pd.DataFrame) -> str:
