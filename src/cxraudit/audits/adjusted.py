@@ -1,9 +1,11 @@
 """Is a gap the group's own, or that of its age, view or devices: the gap at equal mix."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cxraudit.audits.cells import NO_GROUP, Cohort, group_masks, rest_of
 from cxraudit.audits.rows import Row, gap_rows, judge_family
@@ -54,23 +56,29 @@ def _gaps(
         known = strata != UNKNOWN
         if not 0 < films.y_true.sum() < films.y_true.size:
             continue
+        plan = []
         for attribute in attributes:
-            if attribute == adjuster:
-                continue
-            masks = group_masks(cohort, attribute, films.rows)
+            masks = group_masks(cohort, attribute, films.rows) if attribute != adjuster else {}
             for group, mask in masks.items():
                 sides = np.stack([mask & known, rest_of(group, masks) & known])
-                if group in NO_GROUP or not sides.any(axis=1).all():
-                    continue
-                (inside, outside), effective = standardised_replicates(
-                    films.y_true, films.y_score, films.patients, sides, strata, cohort.counts,
-                    n_resamples=settings.n_resamples,
-                )  # fmt: skip
-                row = {
-                    **base, "attribute": attribute, "group": group,
-                    "reference": AT_EQUAL + attribute_name(adjuster),
-                }  # fmt: skip
-                rows = gap_rows(row, films, sides[0], sides[1], inside, outside, settings)
-                share = f"weighted; {effective[0]:.0f} effective films in the group"
-                gaps += [{**r, "note": "; ".join(filter(None, [r["note"], share]))} for r in rows]
+                if group not in NO_GROUP and sides.any(axis=1).all():
+                    plan.append((attribute, group, sides))
+
+        def weighted(item: tuple[str, str, NDArray[np.bool_]]) -> list[Row]:
+            attribute, group, sides = item
+            (inside, outside), effective = standardised_replicates(
+                films.y_true, films.y_score, films.patients, sides, strata, cohort.counts,
+                n_resamples=settings.n_resamples,
+            )  # fmt: skip
+            row = {
+                **base, "attribute": attribute, "group": group,
+                "reference": AT_EQUAL + attribute_name(adjuster),
+            }  # fmt: skip
+            rows = gap_rows(row, films, sides[0], sides[1], inside, outside, settings)
+            share = f"weighted; {effective[0]:.0f} effective films in the group"
+            return [{**r, "note": "; ".join(filter(None, [r["note"], share]))} for r in rows]
+
+        with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
+            for rows in pool.map(weighted, plan):
+                gaps += rows
     return gaps

@@ -84,6 +84,10 @@ def _inverted(levels: pd.DataFrame) -> pd.Series:
     return (levels["high"] < 0.5) | (levels["high"].isna() & (levels["value"] < 0.4))
 
 
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def _overall(rows: pd.DataFrame) -> Statement:
     overall = (
         rows[(rows["attribute"] == ALL) & (rows["reference"] == "")]
@@ -133,12 +137,13 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
             )
         )
     better = shown[shown["value"] > 0]
-    if len(better):
+    # Of two groups, one is better because the other is worse: said already.
+    if len(better) and gaps["group"].nunique() > 2:
         groups = ", ".join(dict.fromkeys(better["group"]))
         said.append(
             Statement(
                 "better",
-                f"By {name}: better than the rest in {len(better)} comparisons",
+                f"By {name}: better than the rest in {len(better)} comparison{'s' if len(better) > 1 else ''}",
                 f"{groups}. The rest includes whoever is worse, so this can be the same gap seen from the "
                 "other side.",
             )
@@ -154,7 +159,7 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
                 "unsure",
                 f"By {name}: {len(unclear)} real gap{'s' if len(unclear) > 1 else ''} of unclear size",
                 f"Largest: {row['finding'].lower()} in {people(attribute, row['group'])}, "
-                f"{row['value']:+.2f} ({_interval(row, '+.2f')}); it differs from zero, but whether it "
+                f"{_signed(row['value'])} ({_interval(row, '+.2f')}); it differs from zero, but whether it "
                 "exceeds the margin the data cannot tell.",
             )
         )
@@ -167,7 +172,7 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
     if within:
         small += f" ({within} of them are real but small)"
     if undefined:
-        small += f"; {undefined} are undefined (no positives or no negatives)"
+        small += f"; {undefined} {'is' if undefined == 1 else 'are'} undefined (no positives or no negatives)"
     if not len(shown) and not unclear and unsure.empty and undefined < len(judged):
         return [
             *said, Statement("good", f"By {name}: no gap larger than {margin:.2f}", f"{small}.")
@@ -214,7 +219,7 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
     value = levels.set_index("group")["value"]
     numbers = (
         f"AUROC {value.get('with', float('nan')):.2f} with a {name} in the film, "
-        f"{value.get('without', float('nan')):.2f} without: gap {gap['value']:+.2f} "
+        f"{value.get('without', float('nan')):.2f} without: gap {_signed(gap['value'])} "
         f"({_interval(gap, '+.2f')})."
     )
     if gap["verdict"] == Verdict.DISPARITY and gap["value"] > 0:
