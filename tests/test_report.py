@@ -159,7 +159,7 @@ def test_disparities_in_favour_of_a_group_are_said(record):
 
     assert len(said) == bool(better)
     if better:
-        assert f"in {better} comparisons" in said[0].headline
+        assert f"in {better} comparison" in said[0].headline
 
 
 def test_what_a_table_holds_cannot_become_html(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.cells import NO_GROUP, Cohort, group_masks, rest_of
+from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, group_masks, rest_of
 from cxraudit.audits.rows import Row, gap_rows, judge_family
 from cxraudit.audits.subgroups import scored_findings
 from cxraudit.names import attribute_name
@@ -64,7 +64,12 @@ def _gaps(
                 if group not in NO_GROUP and sides.any(axis=1).all():
                     plan.append((attribute, group, sides))
 
-        def weighted(item: tuple[str, str, NDArray[np.bool_]]) -> list[Row]:
+        def weighted(
+            item: tuple[str, str, NDArray[np.bool_]],
+            base: Row = base,
+            films: Labelled = films,
+            strata: NDArray[np.str_] = strata,
+        ) -> list[Row]:
             attribute, group, sides = item
             (inside, outside), effective = standardised_replicates(
                 films.y_true, films.y_score, films.patients, sides, strata, cohort.counts,

@@ -1,6 +1,7 @@
 """For whom is the model worse: every finding overall, within every group, and against the rest."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -61,10 +62,14 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
         levels += level_rows(
             {**base, "attribute": ALL, "group": ALL}, films, cells[0], replicates[0], settings
         )
-        for attribute in attributes:
-            spread += _spread_rows(
-                cohort, films, {**base, "attribute": attribute}, levels_of(plan, attribute)
-            )
+        with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
+            tests = [
+                pool.submit(
+                    _spread_rows, cohort, films, {**base, "attribute": a}, levels_of(plan, a)
+                )
+                for a in attributes
+            ]
+            spread += [row for test in tests for row in test.result()]
         for k, (attribute, group, mask, rest) in enumerate(plan):
             inside, outside = replicates[1 + 2 * k], replicates[2 + 2 * k]
             row = {**base, "attribute": attribute, "group": group}

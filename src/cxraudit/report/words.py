@@ -140,10 +140,11 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
     # Of two groups, one is better because the other is worse: said already.
     if len(better) and gaps["group"].nunique() > 2:
         groups = ", ".join(dict.fromkeys(better["group"]))
+        count = f"{len(better)} comparison{'s' if len(better) > 1 else ''}"
         said.append(
             Statement(
                 "better",
-                f"By {name}: better than the rest in {len(better)} comparison{'s' if len(better) > 1 else ''}",
+                f"By {name}: better than the rest in {count}",
                 f"{groups}. The rest includes whoever is worse, so this can be the same gap seen from the "
                 "other side.",
             )
