@@ -112,6 +112,28 @@ def test_an_audit_of_a_plain_table_needs_no_torch(own_table):
     assert (own_table.parent / "audit" / "report.html").is_file()
 
 
+def test_intersections_from_the_command_line(own_table):
+    """--attribute with a star, beside plain columns."""
+    assert (
+        run(
+            "audit",
+            own_table,
+            *COLUMNS,
+            "--sex",
+            "sex",
+            "--attribute",
+            "race",
+            "--attribute",
+            "sex*race",
+        )
+        == 0
+    )
+
+    results = pd.read_parquet(own_table.parent / "audit" / "results.parquet")
+    assert set(results["attribute"]) == {"all", "sex", "race", "sex*race"}
+    assert "sex × race" in (own_table.parent / "audit" / "report.html").read_text()
+
+
 def test_a_table_separated_by_semicolons_is_read(tmp_path):
     """As spreadsheets in many countries save it."""
     path = tmp_path / "ours.csv"

@@ -402,7 +402,8 @@ def audit(
     view
         Column of view positions (way 3).
     attribute
-        A column of groups to audit by, repeatable. Default: all the data set has.
+        A column of groups to audit by, repeatable; `sex*age_group` is their intersection. Default:
+        all the data set has.
     shortcut
         COLUMN=FINDING, repeatable: something in the film that may give a finding away.
     out
@@ -435,7 +436,9 @@ def audit(
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
         films = _load(dataset, root, option)
     elif label:
-        films = _own_table(scores, image, patient, label, age, sex, view, attribute, leans)
+        plain = [name for name in attribute or [] if "*" not in name]
+        films = _own_table(scores, image, patient, label, age, sex, view, plain, leans)
+        attribute = [*films.attributes, *(set(attribute or []) - set(plain))]
     elif beside.is_file():
         films = open_dataset(beside)
         inputs["images"] = beside
@@ -450,7 +453,7 @@ def audit(
         n_resamples=resamples, seed=seed, confidence_level=confidence_level, margin=margin
     )
     audit_step(
-        films, table, folder, attributes=None if label else attribute, shortcuts=leans,
+        films, table, folder, attributes=attribute, shortcuts=leans,
         settings=settings, inputs=inputs,
     )  # fmt: skip
     report_step([folder], folder / "report.html")

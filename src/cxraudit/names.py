@@ -11,8 +11,11 @@ def attribute_name(attribute: str) -> str:
     --------
     >>> attribute_name("age_group"), attribute_name("scanner_type")
     ('age', 'scanner type')
+    >>> attribute_name("sex*age_group")
+    'sex × age'
     """
-    return _ATTRIBUTES.get(attribute, attribute.replace("_", " "))
+    parts = attribute.split("*")
+    return " × ".join(_ATTRIBUTES.get(part, part.replace("_", " ")) for part in parts)
 
 
 def shortcut_name(shortcut: str) -> str:

@@ -211,6 +211,29 @@ def test_the_same_inputs_give_the_same_table_in_any_order():
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_intersections_are_groups_of_their_own():
+    """Women of 80 and over are worse; sex alone and the others are what they are; unknown stays unknown."""
+    frame = planted_table(12, n_patients=1200)
+    weak = (frame["age"] >= 80) & (frame["sex"] == "F")
+    frame.loc[weak & (frame["Cardiomegaly"] == 1), "score_Cardiomegaly"] -= 1.6
+    frame.loc[frame["pid"] % 40 == 0, "sex"] = ""
+
+    results = audit_of(frame, attributes=["sex*age_group", "sex"]).results
+
+    rows = pick(results, finding="Cardiomegaly", attribute="sex*age_group", metric="auroc")
+    gaps = pick(rows, reference="rest")
+    worst = gaps.sort_values("value").iloc[0]
+    assert worst["group"] == "female, 80+"
+    assert worst["verdict"] == "disparity"
+    assert len(gaps) == 10
+    level = pick(rows, reference="", group="female, 80+").iloc[0]
+    mask = weak & (frame["pid"] % 40 != 0)
+    assert level["value"] == pytest.approx(
+        roc_auc_score(frame["Cardiomegaly"][mask], frame["score_Cardiomegaly"][mask])
+    )
+    assert pick(rows, reference="", group="unknown")["n"].iloc[0] == (frame["sex"] == "").sum()
+
+
 def test_all_groups_of_an_attribute_are_tested_at_once():
     """One row per finding and attribute, with p and adjusted p: small where planted, for age only."""
     rows = pick(audit_of(planted_table(3, age_gap=1.2)).results, reference="each other")

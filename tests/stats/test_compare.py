@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import stdtr
 
-from cxraudit.stats.compare import detectable_gap, estimate, gap, holm, judge
+from cxraudit.stats.compare import (
+    detectable_gap,
+    effective_number,
+    estimate,
+    gap,
+    holm,
+    judge,
+)
 from cxraudit.stats.estimate import Gap, Verdict
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
@@ -33,7 +40,7 @@ def gap_of(case, units=None):
     )
     sides = [labels & in_group, ~labels & in_group, labels & ~in_group, ~labels & ~in_group]
     return gap(
-        inside.auroc, outside.auroc, n_patients=min(np.unique(rows[side]).size for side in sides)
+        inside.auroc, outside.auroc, n_patients=min(effective_number(rows[side]) for side in sides)
     )
 
 

@@ -1,7 +1,7 @@
 """From tables to arrays: the films of one finding, and the groups they fall into."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cxraudit.datasets.base import CONFLICTING, Dataset, ordered_groups
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import UNKNOWN, group_name
+from cxraudit.stats.compare import effective_number
 from cxraudit.stats.resampling import Counts, draw_resamples
 
 Mask = NDArray[np.bool_]
@@ -97,6 +98,14 @@ class Labelled:
             "n_positive_patients": int(np.unique(self.patients[positive]).size),
         }
 
+    def effective_patients(self, *cells: Mask) -> float:
+        """Return the fewest patients as `limiting_patients` does, counting those with few films less.
+
+        See `cxraudit.stats.compare.effective_number`.
+        """
+        parts = [part for cell in cells for part in (cell & self.y_true, cell & ~self.y_true)]
+        return min(effective_number(self.patients[part]) for part in parts)
+
     def limiting_patients(self, *cells: Mask) -> int:
         """Return the fewest patients with, or without, the finding in any of the cells."""
         parts = [part for cell in cells for part in (cell & self.y_true, cell & ~self.y_true)]
@@ -125,6 +134,31 @@ def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[
     groups = ordered_groups(attribute, values)
     present = values.to_numpy()[rows]
     return {group: present == group for group in groups}
+
+
+def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
+    """Add the columns of intersections such as ``sex*age_group`` to a data set.
+
+    A film whose group is unknown or conflicting in one part is unknown in the intersection.
+
+    Raises
+    ------
+    UnknownNameError
+        If a part is no column of the images.
+    """
+    images = dataset.images
+    for attribute in attributes:
+        parts = attribute.split("*")
+        for part in parts:
+            if part not in images:
+                raise UnknownNameError("attribute", part, dataset.attributes)
+        if len(parts) > 1:
+            named = images[parts].map(group_name)
+            joined = named.apply(", ".join, axis=1)
+            images = images.assign(
+                **{attribute: joined.mask(named.isin(NO_GROUP).any(axis=1), UNKNOWN).astype("str")}
+            )
+    return replace(dataset, images=images)
 
 
 def rest_of(group: str, masks: Mapping[str, Mask]) -> Mask:

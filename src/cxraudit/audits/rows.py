@@ -27,7 +27,7 @@ def level_rows(
     rows = []
     for metric in METRICS:
         found = estimate(
-            getattr(replicates, metric), n_patients=limiting,
+            getattr(replicates, metric), n_patients=films.effective_patients(cell),
             confidence_level=settings.confidence_level,
         )  # fmt: skip
         if metric == "auroc" and np.isfinite(found.value) and not np.isfinite(found.low):
@@ -107,8 +107,8 @@ def _rows_of_gaps(
     settings: AuditSettings,
 ) -> list[Row]:
     counted = films.counted(cells[0])
-    n_patients = films.limiting_patients(*cells)
-    enough = n_patients >= MIN_PATIENTS
+    n_patients = films.effective_patients(*cells)
+    enough = films.limiting_patients(*cells) >= MIN_PATIENTS
     rows = []
     for metric, (group, reference) in sides.items():
         found = gap(

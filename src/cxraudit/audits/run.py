@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits.adjusted import ADJUSTERS, by_subgroup_at_equal
-from cxraudit.audits.cells import AuditSettings, make_cohort
+from cxraudit.audits.cells import AuditSettings, cross, make_cohort
 from cxraudit.audits.models import between_models
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
 from cxraudit.audits.subgroups import by_subgroup
@@ -47,7 +47,8 @@ def audit(
     scores : pandas.DataFrame
         A scores table; see `cxraudit.schemas.SCORE_COLUMNS`.
     attributes : sequence of str, optional
-        Attributes to audit by; default: all of the data set.
+        Attributes to audit by; default: all of the data set. ``sex*age_group`` is the intersection
+        of two (or more): each combination is a group.
     shortcuts : mapping of str to str, optional
         Shortcut column → finding; default: chest drains and pneumothorax where both are there.
     settings : AuditSettings, optional
@@ -68,9 +69,7 @@ def audit(
         raise UnknownNameError("finding", unknown[0], dataset.findings)
     scores = _one_name_per_prompt_set(scores)
     chosen = list(dict.fromkeys(dataset.attributes if attributes is None else attributes))
-    for attribute in chosen:
-        if attribute not in dataset.images:
-            raise UnknownNameError("attribute", attribute, dataset.attributes)
+    dataset = cross(dataset, chosen)
     cohort = make_cohort(dataset, scores, settings)
     leans = shortcuts if shortcuts is not None else {
         name: finding for name, finding in DEFAULT.items()

@@ -41,6 +41,8 @@ def people(attribute: str, group: str) -> str:
         if group == "under 18":
             return "patients under 18"
         return f"patients aged {words.get(group, group.replace('-', ' to '))}"
+    if "*" in attribute:
+        return f"patients ({group})"
     return PEOPLE.get(attribute, f"patients with {attribute.replace('_', ' ')} '{{}}'").format(
         group
     )

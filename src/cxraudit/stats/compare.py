@@ -19,7 +19,22 @@ MIN_RESAMPLES = 100
 POWER = 0.8
 
 
-def _interval(draws: Replicates, level: float, n_patients: int) -> tuple[float, float]:
+def effective_number(patients: ArrayLike) -> float:
+    """Return the effective number of patients behind some films: (Σnᵢ)² / Σnᵢ² for nᵢ films each.
+
+    Equal to the number of patients if all have as many films, and smaller if a few patients have
+    most of them: those few decide how precise a statistic is, and so how Student's t must be read.
+
+    Examples
+    --------
+    >>> effective_number(["a", "a", "b", "b"]), effective_number(["a"] * 9 + ["b"])
+    (2.0, 1.2195121951219512)
+    """
+    _, films = np.unique(np.asarray(patients), return_counts=True)
+    return float(films.sum() ** 2 / max((films.astype(np.float64) ** 2).sum(), 1.0))
+
+
+def _interval(draws: Replicates, level: float, n_patients: float) -> tuple[float, float]:
     """Return the expanded percentile interval.
 
     Percentiles of a bootstrap are too narrow for few patients, by the difference between the
@@ -32,7 +47,7 @@ def _interval(draws: Replicates, level: float, n_patients: int) -> tuple[float, 
     return float(low), float(high)
 
 
-def _usable(replicates: Replicates, n_patients: int) -> tuple[Replicates, str]:
+def _usable(replicates: Replicates, n_patients: float) -> tuple[Replicates, str]:
     """Return the defined draws and how the interval comes about, or none and why not."""
     draws = replicates[1:]
     defined = draws[np.isfinite(draws)]
@@ -51,7 +66,7 @@ def _usable(replicates: Replicates, n_patients: int) -> tuple[Replicates, str]:
 
 
 def estimate(
-    replicates: Replicates, *, n_patients: int, confidence_level: float = 0.95
+    replicates: Replicates, *, n_patients: float, confidence_level: float = 0.95
 ) -> Estimate:
     """Summarise a statistic: its value in the cohort and its interval.
 
@@ -59,8 +74,9 @@ def estimate(
     ----------
     replicates : numpy.ndarray, shape (n_resamples + 1,)
         The value in the cohort, then in each replicate.
-    n_patients : int
-        Patients with the finding or without it, whichever are fewer: what limits the precision.
+    n_patients : float
+        Effective number of patients with the finding or without it, whichever are fewer: what
+        limits the precision.
     confidence_level : float
         Of the two-sided interval.
     """
@@ -73,7 +89,7 @@ def estimate(
 
 
 def gap(
-    group: Replicates, reference: Replicates, *, n_patients: int, confidence_level: float = 0.95
+    group: Replicates, reference: Replicates, *, n_patients: float, confidence_level: float = 0.95
 ) -> Gap:
     """Summarise group − reference, subtracted within each replicate.
 
@@ -86,8 +102,8 @@ def gap(
     ----------
     group, reference : numpy.ndarray, shape (n_resamples + 1,)
         Replicates of both sides, on the same resamples.
-    n_patients : int
-        The fewest patients with, or without, the finding on either side.
+    n_patients : float
+        The smallest effective number of patients with, or without, the finding on either side.
     confidence_level : float
         Of the two-sided interval.
     """

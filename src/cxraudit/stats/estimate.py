@@ -40,8 +40,8 @@ class Gap(Estimate):
     """Two-sided, from the gap over its bootstrap standard error, by Student's t."""
     standard_error: float
     """Of the gap: standard deviation of its replicates, made good for few patients."""
-    n_patients: int
-    """The fewest patients with, or without, the finding on either side."""
+    n_patients: float
+    """The smallest effective number of patients with, or without, the finding on either side."""
     inner_low: float
     inner_high: float
     """The interval at 1 − 2α, which two one-sided tests (TOST) compare with the margin."""
