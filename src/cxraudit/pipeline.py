@@ -257,6 +257,7 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
 
 
 DEMO_SEED = 2025
+DEMO_MODELS = ("phantom-clip", "random")
 
 
 def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SEED) -> Path:
@@ -269,6 +270,8 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
     from cxraudit.datasets.phantom.releases import write_release
     from cxraudit.datasets.phantom.spec import PhantomSpec
 
+    for name in DEMO_MODELS:
+        models.load(name)  # says what is missing before anything is drawn
     writable_folder(out)
     folders = []
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
@@ -278,7 +281,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
             write_release(spec, root, layout, progress=advance)
         dataset = datasets.load(name, root)
         six = dataset.choose_findings([*spec.prevalence])
-        encode_step(six, ["phantom-clip", "random"], work, track)
+        encode_step(six, DEMO_MODELS, work, track)
         scores = score_step(work)
         audit_step(
             six, read_table(scores), work / AUDIT, settings=AuditSettings(seed=seed),
