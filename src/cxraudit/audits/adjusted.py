@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, group_masks, rest_of
+from cxraudit.audits.cells import Cohort, Labelled, comparisons
 from cxraudit.audits.rows import Row, gap_rows, judge_family
 from cxraudit.audits.subgroups import scored_findings
 from cxraudit.names import attribute_name
@@ -54,14 +54,15 @@ def _gaps(
     for base, films in scored_findings(cohort, scores):
         strata = cohort.images[adjuster].to_numpy(dtype=str)[films.rows]
         known = strata != UNKNOWN
-        if not 0 < films.y_true.sum() < films.y_true.size:
+        if not films.both_classes:
             continue
         plan = []
         for attribute in attributes:
-            masks = group_masks(cohort, attribute, films.rows) if attribute != adjuster else {}
-            for group, mask in masks.items():
-                sides = np.stack([mask & known, rest_of(group, masks) & known])
-                if group not in NO_GROUP and sides.any(axis=1).all():
+            if attribute == adjuster:
+                continue
+            for group, mask, rest in comparisons(cohort, attribute, films.rows):
+                sides = np.stack([mask & known, rest & known])
+                if sides.any(axis=1).all():
                     plan.append((attribute, group, sides))
 
         def weighted(

@@ -1,6 +1,6 @@
 """From tables to arrays: the films of one finding, and the groups they fall into."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,6 +98,11 @@ class Labelled:
             "n_positive_patients": int(np.unique(self.patients[positive]).size),
         }
 
+    @property
+    def both_classes(self) -> bool:
+        """Whether there are films with and without the finding, so that they can be ranked."""
+        return bool(0 < self.y_true.sum() < self.y_true.size)
+
     def effective_patients(self, *cells: Mask) -> float:
         """Return the fewest patients as `limiting_patients` does, counting those with few films less.
 
@@ -130,14 +135,25 @@ def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[
     """
     if attribute not in cohort.images:
         raise UnknownNameError("attribute", attribute, cohort.dataset.attributes)
-    values = cohort.images[attribute].map(group_name)
+    values = cohort.images[attribute]
     groups = ordered_groups(attribute, values)
-    present = values.to_numpy()[rows]
+    present = values.to_numpy(dtype=object)[rows]
     return {group: present == group for group in groups}
 
 
+def comparisons(
+    cohort: Cohort, attribute: str, rows: NDArray[np.intp]
+) -> Iterator[tuple[str, Mask, Mask]]:
+    """Yield group, its films and the rest's, for the groups of people that have a rest."""
+    masks = group_masks(cohort, attribute, rows)
+    for group, mask in masks.items():
+        rest = rest_of(group, masks)
+        if group not in NO_GROUP and rest.any():
+            yield group, mask, rest
+
+
 def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
-    """Add the columns of intersections such as ``sex*age_group`` to a data set.
+    """Name the groups of the attributes, and add intersections such as ``sex*age_group``.
 
     A film whose group is unknown or conflicting in one part is unknown in the intersection.
 
@@ -152,12 +168,12 @@ def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
         for part in parts:
             if part not in images:
                 raise UnknownNameError("attribute", part, dataset.attributes)
+        named = images[parts].map(group_name)
+        joined = named[parts[0]]
         if len(parts) > 1:
-            named = images[parts].map(group_name)
-            joined = named.apply(", ".join, axis=1)
-            images = images.assign(
-                **{attribute: joined.mask(named.isin(NO_GROUP).any(axis=1), UNKNOWN).astype("str")}
-            )
+            nobody = named.isin(NO_GROUP).any(axis=1)
+            joined = named.apply(", ".join, axis=1).mask(nobody, UNKNOWN)
+        images = images.assign(**{attribute: joined.astype("str")})
     return replace(dataset, images=images)
 
 

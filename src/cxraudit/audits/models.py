@@ -6,10 +6,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.cells import NO_GROUP, Cohort, Mask, group_masks, labelled_films, rest_of
+from cxraudit.audits.cells import Cohort, Labelled, Mask, comparisons, labelled_films
 from cxraudit.audits.rows import Row, difference_rows, judge_family
 from cxraudit.audits.subgroups import compute
 from cxraudit.schemas import AGAINST_MODEL, ALL, results_frame
+from cxraudit.stats.ranking import RankingReplicates
+
+Done = dict[tuple[str, bytes], list[RankingReplicates]]
+"""Replicates of a model on certain films: each model is in several pairs, mostly on the same films."""
 
 
 def between_models(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
@@ -29,14 +33,15 @@ def between_models(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[st
     rows: list[Row] = []
     for finding in sorted(set(scores["finding"]) & set(cohort.dataset.findings)):
         part = scores[scores["finding"] == finding]
+        done: Done = {}
         for first, second in combinations(sorted(set(part["model"])), 2):
-            rows += _pair(cohort, part, str(finding), (first, second), attributes)
+            rows += _pair(cohort, part, str(finding), (first, second), attributes, done)
     return results_frame(judge_family(rows, cohort.settings))
 
 
 def _pair(
     cohort: Cohort, scores: pd.DataFrame, finding: str, models: tuple[str, str],
-    attributes: Sequence[str],
+    attributes: Sequence[str], done: Done,
 ) -> list[Row]:  # fmt: skip
     mine, theirs = (scores[scores["model"] == model] for model in models)
     common = set(mine["image_id"]) & set(theirs["image_id"])
@@ -50,13 +55,13 @@ def _pair(
     cells: list[Mask] = [np.ones(films.y_true.size, dtype=bool)]
     plan: list[tuple[str, str]] = [(ALL, ALL)]
     for attribute in attributes:
-        masks = group_masks(cohort, attribute, films.rows)
-        for group, mask in masks.items():
-            rest = rest_of(group, masks)
-            if group not in NO_GROUP and rest.any():
-                plan.append((attribute, group))
-                cells += [mask, rest]
-    a, b = (compute(cohort, part, cells) for part in both)
+        for group, mask, rest in comparisons(cohort, attribute, films.rows):
+            plan.append((attribute, group))
+            cells += [mask, rest]
+    a, b = (
+        _replicates(cohort, model, part, cells, done)
+        for model, part in zip(models, both, strict=True)
+    )
     base = {
         "dataset": cohort.dataset.name, "model": models[0],
         "prompt_set": str(mine["prompt_set"].iloc[0]), "finding": finding,
@@ -70,3 +75,12 @@ def _pair(
             [a[i] for i in used], [b[i] for i in used], cohort.settings,
         )  # fmt: skip
     return rows
+
+
+def _replicates(
+    cohort: Cohort, model: str, films: Labelled, cells: list[Mask], done: Done
+) -> list[RankingReplicates]:
+    key = (model, films.rows.tobytes())
+    if key not in done:
+        done[key] = compute(cohort, films, cells)
+    return done[key]

@@ -56,7 +56,6 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
                 rest = rest_of(group, masks)
                 plan.append((attribute, group, mask, rest))
                 cells += [mask, rest]
-        both_classes = 0 < films.y_true.sum() < films.y_true.size
         replicates = compute(cohort, films, cells)
         settings = cohort.settings
         levels += level_rows(
@@ -74,7 +73,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
             inside, outside = replicates[1 + 2 * k], replicates[2 + 2 * k]
             row = {**base, "attribute": attribute, "group": group}
             levels += level_rows(row, films, mask, inside, settings)
-            if rest.any() and group not in NO_GROUP and both_classes:
+            if rest.any() and group not in NO_GROUP and films.both_classes:
                 gaps += gap_rows(
                     {**row, "reference": REST}, films, mask, rest, inside, outside, settings
                 )
@@ -93,8 +92,7 @@ def _spread_rows(
     cohort: Cohort, films: Labelled, base: Row, masks: Mapping[str, Mask]
 ) -> list[Row]:
     """Test all groups of an attribute at once; at most one row."""
-    both_classes = 0 < films.y_true.sum() < films.y_true.size
-    if len(masks) < 2 or not cohort.settings.n_resamples or not both_classes:
+    if len(masks) < 2 or not cohort.settings.n_resamples or not films.both_classes:
         return []
     inside = np.logical_or.reduce(list(masks.values()))
     names = np.empty(inside.size, dtype=object)
