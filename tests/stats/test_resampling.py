@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom, chisquare
 
-from cxraudit.stats.resampling import LANES, draw_resamples
+from cxraudit.stats.resampling import LANES, draw_resamples, unit_sums
 
 
 def test_every_replicate_holds_as_many_patients_as_the_cohort():
@@ -36,6 +37,55 @@ def test_counts_have_the_moments_of_a_bootstrap():
 
     assert lanes.mean() == pytest.approx(1)
     assert lanes.var() == pytest.approx(1 - 1 / 50, rel=0.03)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10, 500])
+def test_how_often_a_patient_is_drawn_is_binomial(n):
+    """Chi-square of the counts of one patient against Binomial(n, 1/n), over 6,000 replicates."""
+    counts = draw_resamples(n, 6000, seed=2)
+    held = counts.transpose(1, 0, 2).reshape(n, -1)[:, 1:6001]
+
+    for patient in {0, n // 2, n - 1}:
+        seen = np.bincount(held[patient], minlength=5)
+        expected = 6000 * binom.pmf(np.arange(4), n, 1 / n)
+        kept = expected > 5
+        seen = np.r_[seen[:4][kept], 6000 - seen[:4][kept].sum()]
+        expected = np.r_[expected[kept], 6000 - expected[kept].sum()]
+        used = expected > 1e-6
+        assert (
+            chisquare(seen[used], expected[used] * seen[used].sum() / expected[used].sum()).pvalue
+            > 1e-3
+        )
+        assert seen[~used].sum() == 0
+
+
+def test_patients_are_drawn_instead_of_each_other():
+    """How many draws fall on half of the patients is Binomial(n, 1/2): variance n/4."""
+    counts = draw_resamples(400, 6000, seed=5)
+    half = counts[:, :200].sum(axis=1, dtype=np.int64).reshape(-1)[1:6001]
+
+    assert half.mean() == pytest.approx(200, abs=0.6)
+    assert half.var() == pytest.approx(100, rel=0.08)
+
+
+def test_threads_draw_the_same_patients():
+    """One thread or four, with and without strata."""
+    for strata in (None, np.arange(90) % 3):
+        one, four = (draw_resamples(90, 300, seed=1, strata=strata, n_threads=n) for n in (1, 4))
+        np.testing.assert_array_equal(one, four)
+
+
+def test_sums_over_replicates_are_a_matrix_product():
+    """Values per film, some zero, some negative, against the definition."""
+    rng = np.random.default_rng(0)
+    units = rng.integers(0, 30, 200)
+    values = rng.normal(size=(3, 200)) * (rng.random((3, 200)) < 0.5)
+    counts = draw_resamples(30, 150, seed=0)
+    held = counts.transpose(1, 0, 2).reshape(30, -1)[:, :151].astype(float)
+
+    found = unit_sums(values, units, counts, 150)
+
+    np.testing.assert_allclose(found, values @ held[units], atol=1e-10)
 
 
 def test_nothing_to_draw_from_is_refused():

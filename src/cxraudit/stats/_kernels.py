@@ -2,75 +2,208 @@
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload
 
 from cxraudit.stats.resampling import LANES
 
+NEGATIVE, LONE_POSITIVE, TIED, END_OF_TIE = range(4)
+"""What a film does on the walk from the highest score down: a negative whose score no positive
+has; a positive with a score of its own; one of several films with a positive's score; the last of
+those. Most films are of the first two kinds, which need little work."""
 
-@numba.njit(nogil=True, cache=True)
-def sweep(unit, positive, closes, counts, prevalence, stratum, factors, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+N_FIRST, N_THRESHOLDS = 5, 12
+"""More than 12 draws of one unit happen less often than once in 2³² with one draw on average; more
+than 5 so seldom that they are looked for only where there are any."""
+
+
+AHEAD = 16
+"""How many films ahead weights are asked for: about as long as main memory takes to answer."""
+
+
+@intrinsic
+def _prefetch(typingctx, array, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Ask for a row of `array` (64 bytes, one cache line) before it is needed."""
+
+    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        of = signature.args[0]
+        view = context.make_array(of)(context, builder, args[0])
+        zero = context.get_constant(types.intp, 0)
+        address = cgutils.get_item_pointer(context, builder, of, view, [args[1], zero])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        asks = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte] + [number] * 3),
+            "llvm.prefetch.p0",
+        )
+        builder.call(asks, [builder.bitcast(address, byte), *(number(k) for k in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, row), code
+
+
+def _row(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the weights of one film in 64 replicates; in `buffer`, if films are weighted."""
+    if factors is None:
+        return weight[unit]
+    return np.multiply(weight[unit], factors[stratum, first_lane:][:LANES], out=buffer)
+
+
+def _zeros(factors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return sums of weights: whole numbers unless films are weighted."""
+    return np.zeros(LANES, np.uint32 if factors is None else np.float64)
+
+
+@overload(_row)
+def _compile_row(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    # Chosen when the sweep is compiled, so that films without weights pay nothing for the others.
+    def drawn(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return weight[unit]
+
+    def weighted(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        for lane in range(LANES):
+            buffer[lane] = weight[unit, lane] * factors[stratum, first_lane + lane]
+        return buffer
+
+    return drawn if isinstance(factors, types.NoneType) else weighted
+
+
+@overload(_zeros)
+def _compile_zeros(factors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    dtype = np.uint32 if isinstance(factors, types.NoneType) else np.float64
+    return lambda factors: np.zeros(LANES, dtype)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def line_up(order, labels, scores, units, cell, n_units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Line up the films of one cell for `sweep`, from the highest score down.
+
+    Returns their places among all films; their units, kinds and labels; and (3, units of the cell):
+    each unit, its films, and its positives.
+    """
+    size = 0
+    for i in range(cell.size):
+        size += cell[i]
+    place = np.empty(size, np.int64)
+    unit = np.empty(size, np.int64)
+    kind = np.empty(size, np.uint8)
+    positive = np.empty(size, np.bool_)
+    films = np.zeros((2, n_units), np.int64)
+    k = first = 0
+    any_positive = False
+    for i in range(order.size):
+        film = order[i]
+        if not cell[film]:
+            continue
+        if k > first and scores[film] != scores[place[k - 1]]:
+            _close_tie(kind, first, k, any_positive)
+            first, any_positive = k, False
+        place[k] = film
+        unit[k] = units[film]
+        positive[k] = labels[film]
+        any_positive |= labels[film]
+        films[0, unit[k]] += 1
+        films[1, unit[k]] += labels[film]
+        k += 1
+    _close_tie(kind, first, k, any_positive)
+    present = np.flatnonzero(films[0])
+    members = np.empty((3, present.size), np.int64)
+    for j in range(present.size):
+        members[0, j] = present[j]
+        members[1, j] = films[0, present[j]]
+        members[2, j] = films[1, present[j]]
+    return place, unit, kind, positive, members
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _close_tie(kind, first, end, any_positive) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Say what the films with one score do, once the last of them is known."""
+    for j in range(first, end):
+        kind[j] = TIED if any_positive else NEGATIVE
+    if any_positive:
+        kind[end - 1] = LONE_POSITIVE if end == first + 1 else END_OF_TIE
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Walk the films of one cell from the highest score down, all replicates side by side.
 
-    ``unit``, ``positive`` and ``closes`` hold, per film in that order, its patient, its label and
-    whether it is the last with its score. ``out`` (5, replicates) receives AUROC, average
-    precision, average precision at `prevalence`, and the weights of positives and negatives.
+    ``unit``, ``kind`` and ``positive`` hold, per film in that order, its patient, what it does
+    (see `NEGATIVE`) and its label; ``members`` the units of the cell, how many films each has there,
+    and how many of them are positive. ``out`` (5, replicates) receives AUROC, average precision,
+    average precision at `prevalence`, and the weights of positives and negatives.
     ``stratum`` and ``factors`` (n_strata, lanes of all blocks) weight films within replicates;
-    with ``factors`` None every film weighs as often as its patient is drawn (the branch is
-    decided when the kernel is compiled, so the plain case pays nothing).
+    with ``factors`` None every film weighs as often as its patient is drawn.
     """
-    n_films = unit.size
+    buffer = np.zeros(LANES)
     for block in range(counts.shape[0]):
         weight = counts[block]
         start = block * LANES
         n_pos, n_neg = np.zeros(LANES), np.zeros(LANES)
-        for i in range(n_films):
-            w = weight[unit[i]]
-            total = n_pos if positive[i] else n_neg
-            if factors is None:
+        tp, fp, tie_p, tie_n = _zeros(factors), _zeros(factors), _zeros(factors), _zeros(factors)
+        if factors is None:
+            films = np.zeros(LANES, np.uint32)
+            for k in range(members.shape[1]):
+                w = weight[members[0, k]]
+                held = np.uint32(members[1, k])
+                for lane in range(LANES):
+                    films[lane] += w[lane] * held
+                if members[2, k] > 0:
+                    for lane in range(LANES):
+                        n_pos[lane] += float(w[lane] * members[2, k])
+            for lane in range(LANES):
+                n_neg[lane] = float(films[lane]) - n_pos[lane]
+        else:
+            for i in range(unit.size):
+                w = _row(weight, unit[i], factors, stratum[i], start, buffer)
+                total = n_pos if positive[i] else n_neg
                 for lane in range(LANES):
                     total[lane] += w[lane]
-            else:
-                f = factors[stratum[i]]
-                for lane in range(LANES):
-                    total[lane] += w[lane] * f[start + lane]
-        tp, fp = np.zeros(LANES), np.zeros(LANES)
-        tie_p, tie_n = np.zeros(LANES), np.zeros(LANES)
         lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
         per_pos, per_neg = np.zeros(LANES), np.zeros(LANES)
         for lane in range(LANES):
             per_pos[lane] = prevalence / max(n_pos[lane], 1e-300)
             per_neg[lane] = (1.0 - prevalence) / max(n_neg[lane], 1e-300)
-        open_p = open_n = False
-        for i in range(n_films):
-            w = weight[unit[i]]
-            if positive[i]:
-                open_p = True
-                target = tie_p
-            elif closes[i] and not open_p and not open_n:
-                target = fp
+        for i in range(unit.size):
+            stratum_i = stratum[i] if factors is not None else 0
+            _prefetch(weight, unit[min(i + AHEAD, unit.size - 1)])  # pyrefly: ignore[missing-argument]
+            w = _row(weight, unit[i], factors, stratum_i, start, buffer)
+            if kind[i] == NEGATIVE:
+                for lane in range(LANES):
+                    fp[lane] += w[lane]
+            elif kind[i] == LONE_POSITIVE:
+                for lane in range(LANES):
+                    p = float(w[lane])
+                    tp[lane] += w[lane]
+                    above = float(fp[lane])
+                    hits = float(tp[lane])
+                    lost[lane] += p * above
+                    # Both precisions with one division: x/a and y/b are xb/(ab) and ya/(ab).
+                    called = max(hits + above, 1e-100)
+                    hit = per_pos[lane] * hits
+                    moved = max(hit + per_neg[lane] * above, 1e-100)
+                    share = p / (called * moved)
+                    precision[lane] += hits * moved * share
+                    shifted[lane] += hit * called * share
             else:
-                open_n = True
-                target = tie_n
-            if factors is None:
+                target = tie_p if positive[i] else tie_n
                 for lane in range(LANES):
                     target[lane] += w[lane]
-            else:
-                f = factors[stratum[i]]
-                for lane in range(LANES):
-                    target[lane] += w[lane] * f[start + lane]
-            if closes[i] and (open_p or open_n):
-                # Precision is taken where the score changes, as scikit-learn does; a positive
-                # loses every negative above it and half of those it is tied with.
-                for lane in range(LANES):
-                    p, n = tie_p[lane], tie_n[lane]
-                    lost[lane] += p * (fp[lane] + 0.5 * n)
-                    tp[lane] += p
-                    fp[lane] += n
-                    tie_p[lane] = 0.0
-                    tie_n[lane] = 0.0
-                    precision[lane] += p * tp[lane] / max(tp[lane] + fp[lane], 1e-300)
-                    hit = per_pos[lane] * tp[lane]
-                    shifted[lane] += p * hit / max(hit + per_neg[lane] * fp[lane], 1e-300)
-                open_p = open_n = False
+                if kind[i] == END_OF_TIE:
+                    # Precision is taken where the score changes, as scikit-learn does; a positive
+                    # loses every negative above it and half of those it is tied with.
+                    for lane in range(LANES):
+                        p, n = float(tie_p[lane]), float(tie_n[lane])
+                        lost[lane] += p * (float(fp[lane]) + 0.5 * n)
+                        tp[lane] += tie_p[lane]
+                        fp[lane] += tie_n[lane]
+                        tie_p[lane] = 0
+                        tie_n[lane] = 0
+                        hits, above = float(tp[lane]), float(fp[lane])
+                        precision[lane] += p * hits / max(hits + above, 1e-300)
+                        hit = per_pos[lane] * hits
+                        shifted[lane] += p * hit / max(hit + per_neg[lane] * above, 1e-300)
         for lane in range(LANES):
             r = block * LANES + lane
             if r >= out.shape[1]:
@@ -83,7 +216,116 @@ def sweep(unit, positive, closes, counts, prevalence, stratum, factors, out) -> 
             out[4, r] = n
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def add_up(per_unit, counts, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Add values per unit over every replicate: ``out[k, r] = Σ_u per_unit[k, u] · counts[u, r]``.
+
+    Most units have no films in most cells, so zeros are passed over.
+    """
+    total = np.zeros(LANES)
+    for block in range(counts.shape[0]):
+        start = block * LANES
+        held = min(LANES, out.shape[1] - start)
+        for k in range(per_unit.shape[0]):
+            total[:] = 0.0
+            for u in range(per_unit.shape[1]):
+                value = per_unit[k, u]
+                if value != 0.0:
+                    w = counts[block, u]
+                    for lane in range(LANES):
+                        total[lane] += value * w[lane]
+            for lane in range(held):
+                out[k, start + lane] = total[lane]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _seed_lanes(state, seed, first_replicate) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Fill the state of one generator per lane from (seed, replicate) by SplitMix64."""
+    for lane in range(LANES):
+        x = np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(first_replicate + lane)
+        for half in range(2):
+            x += np.uint64(0x9E3779B97F4A7C15)
+            z = x
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            z = z ^ (z >> np.uint64(31))
+            state[2 * half, lane] = np.uint32(z & np.uint64(0xFFFFFFFF))
+            state[2 * half + 1, lane] = np.uint32(z >> np.uint64(32))
+        if (state[0, lane] | state[1, lane] | state[2, lane] | state[3, lane]) == 0:
+            state[0, lane] = 1  # the one state the generator cannot leave
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _next(state, lane):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """One step of xoshiro128++ (Blackman & Vigna 2021), 32 bits."""
+    s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+    total = np.uint32(s0 + s3)
+    result = np.uint32(np.uint32((total << np.uint32(7)) | (total >> np.uint32(25))) + s0)
+    shifted = np.uint32(s1 << np.uint32(9))
+    s2 ^= s0
+    s3 ^= s1
+    s1 ^= s2
+    s0 ^= s3
+    s2 ^= shifted
+    s3 = np.uint32((s3 << np.uint32(11)) | (s3 >> np.uint32(21)))
+    state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
+    return result
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _below(state, lane, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """A whole number below n, each equally likely (Lemire 2019)."""
+    refused = np.uint64((2**32 - n) % n)
+    while True:
+        product = np.uint64(_next(state, lane)) * np.uint64(n)
+        if (product & np.uint64(0xFFFFFFFF)) >= refused:
+            return np.int64(product >> np.uint64(32))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def draw_block(weight, members, thresholds, seed, first_replicate) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Draw as many of `members` as there are, with replacement, in each of 64 replicates.
+
+    Every unit first gets a Poisson number a little below 1 on average (``thresholds``: the upper
+    tail of its distribution in 32 bits, 64 units at a time); what is missing to the total is
+    drawn one by one, and what is too much is taken out draw by draw. Independent Poisson numbers
+    given their sum are multinomial, and independent draws added or taken at random keep them so.
+    """
+    n = members.size
+    state = np.zeros((4, LANES), np.uint32)
+    _seed_lanes(state, seed, first_replicate)
+    total = np.zeros(LANES, np.int64)
+    drawn, raw = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
+    for k in range(n):
+        row = weight[members[k]]
+        many = False
+        for lane in range(LANES):
+            x = _next(state, lane)
+            count = np.uint32(0)
+            for t in range(N_FIRST):
+                count += np.uint32(x >= thresholds[t])
+            drawn[lane] = count
+            many |= x >= thresholds[N_FIRST]
+            raw[lane] = x
+        if many:
+            for lane in range(LANES):
+                for t in range(N_FIRST, N_THRESHOLDS):
+                    drawn[lane] += np.uint32(raw[lane] >= thresholds[t])
+        for lane in range(LANES):
+            row[lane] = drawn[lane]
+            total[lane] += drawn[lane]
+    for lane in range(LANES):
+        while total[lane] < n:
+            weight[members[_below(state, lane, n)], lane] += 1
+            total[lane] += 1
+        while total[lane] > n:
+            k = members[_below(state, lane, n)]
+            if _below(state, lane, N_THRESHOLDS) < weight[k, lane]:
+                weight[k, lane] -= 1
+                total[lane] -= 1
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def grouped_areas(patient, positive, closes, assigned, n_groups):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """AUROC of every group under every assignment of patients to groups, films in falling score.
 

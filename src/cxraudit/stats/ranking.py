@@ -93,7 +93,7 @@ def ranking_replicates(
     ValueError
         If shapes differ, a label is not 0 or 1, or a score is not finite.
     """
-    from cxraudit.stats._kernels import sweep
+    from cxraudit.stats._kernels import line_up, sweep
 
     labels, scores = checked(y_true, y_score)
     rows = np.asarray(units, dtype=np.int64)
@@ -102,7 +102,7 @@ def ranking_replicates(
             f"y_true has {labels.size} images, units {rows.shape}, cells {cells.shape}"
         )
     prevalence = float(labels.mean()) if reference_prevalence is None else reference_prevalence
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     stratum = np.zeros(0, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
     lanes = None
     if factors is not None:
@@ -110,15 +110,17 @@ def ranking_replicates(
         lanes[:, : factors.shape[1]] = factors
 
     def one(cell: NDArray[np.bool_]) -> RankingReplicates:
-        chosen = order[cell[order]]
-        sorted_scores = scores[chosen]
-        closes = np.r_[sorted_scores[1:] != sorted_scores[:-1], np.ones(min(chosen.size, 1), bool)]
+        place, who, kind, mine, members = line_up(
+            order, labels, scores, rows, cell, counts.shape[1]
+        )
+        part = stratum if lanes is None else stratum[place]
         out = np.empty((5, n_resamples + 1))
-        mine = stratum if lanes is None else stratum[chosen]
-        sweep(rows[chosen], labels[chosen], closes, counts, prevalence, mine, lanes, out)
+        sweep(who, kind, mine, members, counts, prevalence, part, lanes, out)
         return RankingReplicates(*out)
 
-    with ThreadPoolExecutor(max(n_threads, 1)) as pool:
+    if n_threads <= 1:
+        return [one(cell) for cell in cells]
+    with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(one, cells))
 
 

@@ -1,7 +1,10 @@
 """The patient-cluster bootstrap: which patients each replicate holds, drawn once for all."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import pdtr
 
 LANES = 64
 """Replicates side by side in memory: one cache line of counts."""
@@ -12,7 +15,12 @@ is the cohort itself, every unit once; lanes past the last replicate are zero.""
 
 
 def draw_resamples(
-    n_units: int, n_resamples: int, seed: int, *, strata: ArrayLike | None = None
+    n_units: int,
+    n_resamples: int,
+    seed: int,
+    *,
+    strata: ArrayLike | None = None,
+    n_threads: int = 2,
 ) -> Counts:
     """Draw units (patients) with replacement, as many as there are, `n_resamples` times.
 
@@ -30,6 +38,8 @@ def draw_resamples(
     strata : array_like, shape (n_units,), optional
         Draw within strata, each keeping its size: for a finding so rare that replicates without
         it would be frequent.
+    n_threads : int
+        Threads to draw with; the result does not depend on it.
 
     Returns
     -------
@@ -43,21 +53,38 @@ def draw_resamples(
     """
     if n_units < 1 or n_resamples < 0:
         raise ValueError(f"need n_units >= 1 and n_resamples >= 0, got {n_units}, {n_resamples}")
+    from cxraudit.stats._kernels import draw_block
+
     n_blocks = -(-(n_resamples + 1) // LANES)
     counts = np.zeros((n_blocks, n_units, LANES), dtype=np.uint8)
-    counts[0, :, 0] = 1
     whole = np.arange(n_units)
     parts = (
         [whole] if strata is None else [whole[np.asarray(strata) == s] for s in np.unique(strata)]
     )
-    for replicate in range(1, n_resamples + 1):
-        rng = np.random.default_rng([seed, replicate])
-        for members in parts:
-            drawn = np.bincount(
-                rng.integers(members.size, size=members.size), minlength=members.size
-            )
-            counts[replicate // LANES, members, replicate % LANES] = drawn
+    tails = [_poisson_tails(members.size) for members in parts]
+
+    def fill(block: int) -> None:
+        for number, (members, tail) in enumerate(zip(parts, tails, strict=True)):
+            draw_block(counts[block], members, tail, seed + (number << 32), block * LANES)
+
+    with ThreadPoolExecutor(max(n_threads, 1)) as pool:
+        list(pool.map(fill, range(n_blocks)))
+    counts[0, :, 0] = 1
+    counts[-1, :, n_resamples + 1 - (n_blocks - 1) * LANES :] = 0
     return counts
+
+
+def _poisson_tails(n_units: int) -> NDArray[np.uint32]:
+    """Return P(K < 1), …, P(K < 12) in units of 2⁻³² for K Poisson with a mean just below 1.
+
+    The mean leaves two standard deviations of the total to be drawn one by one, so that seldom
+    too many are drawn.
+    """
+    from cxraudit.stats._kernels import N_THRESHOLDS
+
+    mean = max(1 - 2 / np.sqrt(n_units), 0.0)
+    below = pdtr(np.arange(N_THRESHOLDS), mean)
+    return np.minimum(np.round(below * 2.0**32), 2.0**32 - 1).astype(np.uint32)
 
 
 def unit_sums(
@@ -79,10 +106,13 @@ def unit_sums(
     Returns
     -------
     numpy.ndarray, shape (n_sums, n_resamples + 1)
-        One matrix product of the sums per patient and the counts.
+        One row per sum.
     """
+    from cxraudit.stats._kernels import add_up
+
     rows = np.asarray(units, dtype=np.int64)
     n_units = counts.shape[1]
     per_unit = np.stack([np.bincount(rows, row, n_units) for row in values])
-    blocks = [per_unit @ block.astype(np.float64) for block in counts]
-    return np.concatenate(blocks, axis=1)[:, : n_resamples + 1]
+    out = np.empty((len(per_unit), n_resamples + 1))
+    add_up(per_unit, counts, out)
+    return out
