@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 from scipy.special import ndtr
 
-from cxraudit.stats.compare import effective_number, estimate, gap
+from cxraudit.stats.compare import estimate, gap
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
 
@@ -30,12 +30,6 @@ def cohort(rng: np.random.Generator, n_patients: int, films: float, *, worse: fl
     level = rng.normal(scale=0.5**0.5, size=n_patients)[patients]
     noise = rng.normal(scale=0.5**0.5, size=patients.size)
     return patients, labels, labels * (SIGNAL - worse * group) + level + noise, group
-
-
-def limiting(units, labels, *cells) -> float:
-    """The smallest effective number of units with, or without, the finding in any cell."""
-    parts = [part for cell in cells for part in (cell & labels, cell & ~labels)]
-    return min(effective_number(units[part]) for part in parts)
 
 
 def study(n_patients: int, films: float, n_cohorts: int, *, n_resamples: int = 1000) -> None:
@@ -57,14 +51,12 @@ def study(n_patients: int, films: float, n_cohorts: int, *, n_resamples: int = 1
                     labels, scores, units, np.stack([everyone, group, ~group]), draws,
                     n_resamples=n_resamples,
                 )  # fmt: skip
-                difference = gap(
-                    inside.auroc, outside.auroc, n_patients=limiting(units, labels, group, ~group)
-                )
+                difference = gap(inside.auroc, outside.auroc)
                 if at_margin:
                     small = -margin < difference.inner_low and difference.inner_high < margin
                     counts[name][-1].append(small)
                 else:
-                    whole = estimate(all_.auroc, n_patients=limiting(units, labels, everyone))
+                    whole = estimate(all_.auroc)
                     counts[name].append(
                         [
                             whole.low <= truth <= whole.high,

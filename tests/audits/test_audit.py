@@ -1,12 +1,17 @@
 """The audit finds what is planted in scores, stays quiet otherwise, and loses nothing silently."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from scipy.special import expit
+from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score
 
-from cxraudit.audits.cells import AuditSettings
+from cxraudit.audits.cells import AuditSettings, make_cohort
 from cxraudit.audits.run import audit
+from cxraudit.audits.wide import scores_from_wide
+from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import RESULT_COLUMNS
 from planted import planted_dataset, planted_scores, planted_table
@@ -194,10 +199,16 @@ def test_every_row_says_how_it_was_made():
     assert list(results.columns) == list(RESULT_COLUMNS)
     assert (results["method"] != "").all()
     assert (results["confidence_level"] == 0.95).all()
-    gaps = results[~results["reference"].isin(["", "each other"]) & (results["metric"] == "auroc")]
-    assert gaps[["p_value", "p_adjusted", "margin", "detectable_gap"]].notna().all().all()
+    gaps = results[~results["reference"].isin(["", "each other"])]
     assert (gaps["verdict"] != "").all()
-    assert (results.loc[results["metric"] != "auroc", "verdict"] == "").all()
+    known = gaps[gaps["low"].notna() & ~gaps["note"].str.contains("fewer than")]
+    assert known[["p_value", "p_adjusted", "detectable_gap"]].notna().all().all()
+    assert (known["p_adjusted"] >= known["p_value"]).all()
+    with_margin = gaps["metric"].isin(["auroc", "tpr", "fpr"])
+    assert (gaps["margin"].notna() == with_margin).all()
+    never = {"disparity", "equivalent", "within margin"}
+    assert not never & set(gaps.loc[~with_margin, "verdict"])
+    assert set(results.loc[results["reference"] == "", "verdict"]) == {""}
 
 
 def test_the_same_inputs_give_the_same_table_in_any_order():
@@ -418,3 +429,245 @@ def test_labels_of_one_class_only_say_that_nothing_can_be_said():
 
     with pytest.raises(DataError, match="both positives and negatives"):
         audit_of(frame)
+
+
+def test_groups_are_compared_with_a_chosen_one_and_with_each_other():
+    """Values are differences of levels; a reference leaves the pairs without it to all_pairs."""
+    frame = planted_table(13)
+    settings = AuditSettings(n_resamples=200, references={"race": "white"}, all_pairs=True)
+    rows = pick(audit_of(frame, settings=settings).results, finding="Cardiomegaly", metric="auroc")
+
+    level = pick(rows, reference="", attribute="race").set_index("group")["value"]
+    chosen = pick(rows, attribute="race", reference="white")
+    assert set(chosen["group"]) == {"asian", "black"}
+    for row in chosen.itertuples():
+        assert row.value == pytest.approx(level[row.group] - level["white"], abs=1e-12)
+        assert row.low < row.value < row.high
+    between = rows[rows["reference"].isin(["asian", "black"]) & (rows["attribute"] == "race")]
+    assert between[["group", "reference"]].to_numpy().tolist() == [["asian", "black"]]
+    assert len(rows[rows["reference"].isin(["female", "male"])]) == 1
+    ages = rows[(rows["attribute"] == "age_group") & rows["reference"].str.contains(r"\d")]
+    assert len(ages) == 5 * 4 / 2
+
+
+def test_a_reference_that_is_no_group_is_refused():
+    """Nor is one of an attribute that is not audited."""
+    frame = planted_table(13, n_patients=60)
+
+    for references, said in (({"race": "green"}, "race group"), ({"ward": "ICU"}, "attribute")):
+        with pytest.raises(UnknownNameError, match=said):
+            audit_of(frame, settings=AuditSettings(n_resamples=0, references=references))
+
+
+def test_cross_auc_shows_scores_that_are_shifted_for_a_group():
+    """Every score of one sex is higher: each AUROC is as before, but across the sexes it is not."""
+    frame = planted_table(14)
+    frame.loc[frame["sex"] == "F", "score_Cardiomegaly"] += 0.8
+
+    rows = pick(audit_of(frame).results, finding="Cardiomegaly", attribute="sex", group="female")
+    label, score, female = (
+        frame["Cardiomegaly"] == 1,
+        frame["score_Cardiomegaly"],
+        frame["sex"] == "F",
+    )
+    across = (label & female) | (~label & ~female)
+
+    assert pick(rows, metric="auroc", reference="rest")["verdict"].iloc[0] != "disparity"
+    assert pick(rows, metric="xauc", reference="")["value"].iloc[0] == pytest.approx(
+        roc_auc_score(label[across], score[across])
+    )
+    gap = pick(rows, metric="xauc", reference="rest").iloc[0]
+    assert gap["low"] > 0.1
+    assert gap["p_adjusted"] < 0.001
+
+
+def test_intersections_are_screened_apart_from_what_was_declared():
+    """They change no adjusted p-value of the attributes, and their rows say so."""
+    frame = planted_table(15)
+    alone = audit_of(frame, attributes=["sex"]).results
+    both = audit_of(frame, attributes=["sex", "sex*race"]).results
+
+    def declared(results):
+        return pick(results, attribute="sex", reference="rest", metric="auroc")[
+            "p_adjusted"
+        ].tolist()
+
+    assert declared(alone) == declared(both)
+    screened = pick(both, attribute="sex*race", reference="rest")
+    assert screened["note"].str.contains("Benjamini").all()
+    assert not pick(both, attribute="sex", reference="rest")["note"].str.contains("Benjamini").any()
+
+
+def test_a_gap_that_is_all_drains_vanishes_at_equal_drains():
+    """Women have fewer drains, and without one the finding is scored badly: raw a gap, adjusted none."""
+    frame = planted_table(16, n_patients=1500)
+    rng = np.random.default_rng(0)
+    ill, female = frame["Pneumothorax"] == 1, frame["sex"] == "F"
+    frame.loc[ill, "drain"] = (rng.random(ill.sum()) < np.where(female[ill], 0.15, 0.85)).astype(
+        int
+    )
+    frame.loc[ill & (frame["drain"] == 0), "score_Pneumothorax"] -= 1.5
+
+    rows = pick(
+        audit_of(frame).results,
+        finding="Pneumothorax",
+        attribute="sex",
+        group="female",
+        metric="auroc",
+    )
+
+    raw = pick(rows, reference="rest").iloc[0]
+    adjusted = pick(rows, reference="rest at equal chest drain").iloc[0]
+    assert raw["high"] < -0.05
+    assert adjusted["low"] <= 0 <= adjusted["high"]
+
+
+def test_borkans_four_areas_tell_what_the_drain_alone_does():
+    """Values by scikit-learn; BPSN lies below BNSP where drains raise the score, and equals it else."""
+    frame = planted_table(17, n_patients=800)
+    frame.loc[frame["drain"] == 1, "score_Pneumothorax"] += 1.0
+    label, score = frame["Pneumothorax"] == 1, frame["score_Pneumothorax"]
+    drain = frame["drain"] == 1
+
+    rows = pick(audit_of(frame).results, attribute="drain", metric="auroc")
+
+    value = pick(rows, reference="").set_index("group")["value"]
+    for name, cell in {
+        "subgroup": drain, "background": ~drain, "bpsn": label ^ drain, "bnsp": label == drain,
+    }.items():  # fmt: skip
+        assert value[name] == pytest.approx(roc_auc_score(label[cell], score[cell]), abs=1e-12)
+    gap = pick(rows, group="bnsp", reference="bpsn").iloc[0]
+    assert gap["verdict"] == "disparity"
+    assert gap["value"] > 0.1
+
+
+def tuned_apart(frame, settings):
+    """Return the table split as the audit splits it: by patient, by the seed."""
+    cohort = make_cohort(planted_dataset(frame), planted_scores(frame), settings)
+    tuning = cohort.tuning()
+    indexed = frame.set_index("file").loc[cohort.images.index]
+    return indexed[tuning], indexed[~tuning]
+
+
+def test_thresholds_are_chosen_on_some_patients_and_rates_are_of_the_others():
+    """FPR at most 10 % on the tuning films; each rate as scikit-learn counts it on the rest."""
+    frame = planted_table(18, n_patients=600)
+    settings = AuditSettings(n_resamples=200)
+    tuning, rest = tuned_apart(frame, settings)
+    negative = np.sort(tuning.loc[tuning["Cardiomegaly"] == 0, "score_Cardiomegaly"])[::-1]
+    called = rest["score_Cardiomegaly"] > negative[int(0.1 * negative.size)]
+
+    rows = pick(audit_of(frame, settings=settings).results, finding="Cardiomegaly", reference="")
+
+    assert not set(tuning["pid"]) & set(rest["pid"])
+    assert rest["pid"].nunique() == pytest.approx(0.8 * frame["pid"].nunique(), abs=1)
+    for group, mask in (("all", rest["pid"] >= 0), ("female", rest["sex"] == "F")):
+        here = pick(rows, group=group).set_index("metric")
+        tn, fp, fn, tp = confusion_matrix(rest["Cardiomegaly"][mask], called[mask]).ravel()
+        assert here.loc["tpr", "value"] == pytest.approx(tp / (tp + fn))
+        assert here.loc["fpr", "value"] == pytest.approx(fp / (fp + tn))
+        assert here.loc["ppv", "value"] == pytest.approx(tp / (tp + fp))
+        assert here.loc["selection_rate", "value"] == pytest.approx((tp + fp) / mask.sum())
+        assert here.loc["tpr", "n"] == mask.sum()
+        assert here.loc["tpr", "low"] < here.loc["tpr", "value"] < here.loc["tpr", "high"]
+        assert "fpr=0.1, chosen on" in here.loc["tpr", "note"]
+
+
+def test_one_threshold_misses_a_group_whose_scores_are_shifted():
+    """AUROC is equal, TPR and FPR are not: found at the operating point, and in calibration."""
+    frame = planted_table(19, n_patients=1500)
+    frame.loc[frame["sex"] == "F", "score_Cardiomegaly"] -= 1.0
+
+    rows = pick(audit_of(frame).results, finding="Cardiomegaly", attribute="sex", group="female")
+    gaps = pick(rows, reference="rest").set_index("metric")
+
+    assert gaps.loc["auroc", "verdict"] != "disparity"
+    assert gaps.loc["tpr", "verdict"] == gaps.loc["fpr", "verdict"] == "disparity"
+    assert gaps.loc["tpr", "value"] < -0.15
+    assert gaps.loc["observed_expected", "low"] > 0.2
+    assert gaps.loc["intercept", "verdict"] == "real, size unclear"
+
+
+def test_no_finding_has_under_and_overdiagnosis():
+    """Ill and called healthy; healthy and called ill; for no other finding."""
+    frame = planted_table(20)
+    frame["No Finding"] = 1 - frame["Cardiomegaly"]
+    frame["score_No Finding"] = -frame["score_Cardiomegaly"]
+    dataset = from_frame(
+        frame, name="t", root=Path(), image="file", patient="pid", findings=["No Finding", "Cardiomegaly"],
+        sex="sex",
+    )  # fmt: skip
+    scores = scores_from_wide(
+        frame, image="file", model="m",
+        columns={f: f"score_{f}" for f in ("No Finding", "Cardiomegaly")},
+    )  # fmt: skip
+    settings = AuditSettings(n_resamples=200, operating_point="tpr=0.9")
+
+    results = audit(dataset, scores, settings=settings).results
+
+    value = pick(results, finding="No Finding", group="all", reference="").set_index("metric")[
+        "value"
+    ]
+    assert value["underdiagnosis"] == value["fpr"]
+    assert value["overdiagnosis"] == pytest.approx(1 - value["tpr"])
+    assert "underdiagnosis" not in set(pick(results, finding="Cardiomegaly")["metric"])
+
+
+def test_probabilities_can_be_taken_as_they_are():
+    """All films are evaluated at a fixed threshold; what is no probability is refused."""
+    frame = planted_table(21)
+    frame["score_Cardiomegaly"] = expit(2 * frame["score_Cardiomegaly"] - 2.5)
+    frame["score_Pneumothorax"] = expit(frame["score_Pneumothorax"])
+    settings = AuditSettings(n_resamples=200, calibration="as is", operating_point="fixed=0.5")
+
+    overall = pick(
+        audit_of(frame, settings=settings).results, finding="Cardiomegaly", attribute="all"
+    ).set_index("metric")
+
+    assert overall.loc["tpr", "n"] == len(frame)
+    assert overall.loc["brier", "value"] == pytest.approx(
+        brier_score_loss(frame["Cardiomegaly"], frame["score_Cardiomegaly"])
+    )
+    with pytest.raises(ConfigError, match="needs probabilities"):
+        audit_of(planted_table(21), settings=settings)
+
+
+@pytest.mark.parametrize(
+    "change", [{"interval": "bca"}, {"resample": "images"}, {"standardise": "matched"}]
+)
+def test_other_ways_give_other_intervals_and_the_same_values(change):
+    """BCa, resampled images, matching weights: rows say so."""
+    frame = planted_table(22)
+    plain, other = audit_of(frame).results, audit_of(
+        frame, settings=AuditSettings(n_resamples=400, seed=0, **change)
+    ).results  # fmt: skip
+
+    raw = (plain["reference"] == "rest") & (plain["metric"] == "auroc")
+    np.testing.assert_allclose(plain.loc[raw, "value"], other.loc[raw, "value"])
+    if "standardise" in change:
+        adjusted = other["reference"].str.startswith("rest at equal")
+        assert other.loc[adjusted, "note"].str.contains("matched by weights").all()
+        return
+    said = {"interval": "BCa", "resample": "image-level"}
+    assert other.loc[raw, "method"].str.contains(next(said[key] for key in change)).all()
+    assert (plain.loc[raw, "low"] != other.loc[raw, "low"]).all()
+    if "resample" in change:
+        width = {k: (r["high"] - r["low"])[raw].mean() for k, r in (("p", plain), ("i", other))}
+        assert width["i"] < width["p"]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"interval": "exact"}, "interval must be one of percentile, bca"),
+        ({"resample": "films"}, "resample must be one of patients, images"),
+        ({"operating_point": "f1"}, "no rule for a threshold is named 'f1'"),
+        ({"operating_point": "fpr=2"}, "no rule for a threshold"),
+        ({"tuning_share": 1.0}, "tuning_share"),
+        ({"calibration": "isotonic"}, "calibration must be"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(change, match):
+    """One sentence that names what there is."""
+    with pytest.raises(ConfigError, match=match):
+        AuditSettings(**change)

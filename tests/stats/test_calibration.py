@@ -46,13 +46,15 @@ def test_brier_and_reliability_equal_scikit_learn():
     found = point(labels, probability)
     curve = reliability_curve(labels, probability)
 
-    assert found.brier[0] == pytest.approx(brier_score_loss(labels, probability))
+    assert found.brier.replicates[0] == pytest.approx(brier_score_loss(labels, probability))
     expected = ((1 - probability[labels]) ** 2).mean() / 2 + (probability[~labels] ** 2).mean() / 2
-    assert found.balanced_brier[0] == pytest.approx(expected)
+    assert found.balanced_brier.replicates[0] == pytest.approx(expected)
     np.testing.assert_allclose(curve[:, 0], said)
     np.testing.assert_allclose(curve[:, 1], seen)
     weights = curve[:, 2] / curve[:, 2].sum()
-    assert found.calibration_error[0] == pytest.approx((weights * np.abs(seen - said)).sum())
+    assert found.calibration_error.replicates[0] == pytest.approx(
+        (weights * np.abs(seen - said)).sum()
+    )
 
 
 def test_slope_and_intercept_equal_a_logistic_regression():
@@ -62,8 +64,8 @@ def test_slope_and_intercept_equal_a_logistic_regression():
 
     found = point(labels, probability)
 
-    assert found.slope[0] == pytest.approx(reference.coef_[0, 0], abs=1e-4)
-    assert found.slope[0] == pytest.approx(0.5, abs=0.05)
+    assert found.slope.replicates[0] == pytest.approx(reference.coef_[0, 0], abs=1e-4)
+    assert found.slope.replicates[0] == pytest.approx(0.5, abs=0.05)
 
 
 def test_calibration_in_the_large_finds_a_shift():
@@ -72,15 +74,15 @@ def test_calibration_in_the_large_finds_a_shift():
 
     found = point(labels, probability)
 
-    assert found.intercept[0] == pytest.approx(-0.7, abs=0.06)
-    assert found.observed_expected[0] < 0.8
+    assert found.intercept.replicates[0] == pytest.approx(-0.7, abs=0.06)
+    assert found.observed_expected.replicates[0] < 0.8
 
 
 def test_small_groups_are_not_punished():
     """Perfectly calibrated: ECE grows as films get fewer, the debiased error stays small."""
 
     def mean(n, metric):
-        return np.mean([getattr(point(*cohort(s, n)), metric)[0] for s in range(40)])
+        return np.mean([getattr(point(*cohort(s, n)), metric).value for s in range(40)])
 
     assert mean(100, "calibration_error") > 2.5 * mean(4000, "calibration_error")
     assert mean(100, "debiased_error") < 0.6 * mean(100, "calibration_error")
@@ -98,10 +100,12 @@ def test_replicates_follow_the_resampled_films():
     refits = []
     for r in range(1, 121):
         rows = np.repeat(np.arange(800), counts[r // LANES, :, r % LANES][patients])
-        assert found.brier[r] == pytest.approx(brier_score_loss(labels[rows], probability[rows]))
-        refits.append(point(labels[rows], probability[rows]).slope[0])
-    assert found.slope[1:].std() == pytest.approx(np.std(refits), rel=0.15)
-    assert np.corrcoef(found.slope[1:], refits)[0, 1] > 0.95
+        assert found.brier.replicates[r] == pytest.approx(
+            brier_score_loss(labels[rows], probability[rows])
+        )
+        refits.append(point(labels[rows], probability[rows]).slope.value)
+    assert found.slope.replicates[1:].std() == pytest.approx(np.std(refits), rel=0.15)
+    assert np.corrcoef(found.slope.replicates[1:], refits)[0, 1] > 0.95
 
 
 def test_bins_do_not_depend_on_the_group():
@@ -123,5 +127,5 @@ def test_one_class_has_no_slope():
     """NaN, and a Brier score all the same."""
     found = point(np.zeros(20, bool), np.linspace(0.1, 0.4, 20))
 
-    assert np.isnan(found.slope[0])
-    assert np.isfinite(found.brier[0])
+    assert np.isnan(found.slope.replicates[0])
+    assert np.isfinite(found.brier.replicates[0])

@@ -6,7 +6,6 @@ from scipy.special import stdtr
 
 from cxraudit.stats.compare import (
     detectable_gap,
-    effective_number,
     estimate,
     gap,
     holm,
@@ -14,6 +13,7 @@ from cxraudit.stats.compare import (
 )
 from cxraudit.stats.estimate import Gap, Verdict
 from cxraudit.stats.ranking import ranking_replicates
+from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
 
 
@@ -38,10 +38,12 @@ def gap_of(case, units=None):
     inside, outside = ranking_replicates(
         labels, scores, rows, np.stack([in_group, ~in_group]), counts, n_resamples=n_resamples
     )
-    sides = [labels & in_group, ~labels & in_group, labels & ~in_group, ~labels & ~in_group]
-    return gap(
-        inside.auroc, outside.auroc, n_patients=min(effective_number(rows[side]) for side in sides)
-    )
+    return gap(inside.auroc, outside.auroc)
+
+
+def drawn(replicates, n_patients: int) -> Replicated:
+    """Some replicates of a statistic to which `n_patients` patients matter alike."""
+    return Replicated(replicates, np.full(n_patients, 0.01) * (-1) ** np.arange(n_patients))
 
 
 @pytest.mark.parametrize(("planted", "found"), [(1.5, True), (0.0, False)])
@@ -87,8 +89,7 @@ def made(value, low, high, inner_low, inner_high) -> Gap:
     """A gap with the given intervals."""
     return Gap(
         value=value, low=low, high=high, confidence_level=0.95, method="", p_value=0.01,
-        standard_error=0.02,
-        n_patients=100, inner_low=inner_low, inner_high=inner_high,
+        standard_error=0.02, degrees_of_freedom=99, inner_low=inner_low, inner_high=inner_high,
     )  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def test_undefined_replicates_take_the_interval_away():
     """More than 5 % undefined draws, and the row says so instead of giving an interval."""
     draws = np.r_[0.8, np.linspace(0.7, 0.9, 180), np.full(20, np.nan)]
 
-    found = estimate(draws, n_patients=50)
+    found = estimate(drawn(draws, 50))
 
     assert found.value == 0.8
     assert np.isnan(found.low)
@@ -128,18 +129,18 @@ def test_few_patients_widen_the_interval_as_student_t_does():
     """
     draws = np.r_[0.0, np.random.default_rng(0).normal(size=400_000)]
 
-    few, many = estimate(draws, n_patients=10), estimate(draws, n_patients=1000)
+    few, many = estimate(drawn(draws, 10)), estimate(drawn(draws, 1000))
 
     assert few.high == pytest.approx(2.262157 * (10 / 9) ** 0.5, rel=0.02)
     assert many.high == pytest.approx(1.962341, rel=0.02)
-    assert np.isnan(estimate(draws, n_patients=1).high)
+    assert np.isnan(estimate(drawn(draws, 1)).high)
 
 
 def test_replicates_that_do_not_vary_show_nothing():
     """Perfect separation: a gap of exactly zero in every resample proves no equivalence."""
-    ones = np.ones(501)
+    ones = drawn(np.ones(501), 30)
 
-    found = gap(ones, ones, n_patients=30)
+    found = gap(ones, ones)
 
     assert np.isnan(found.low)
     assert judge(found, p_adjusted=found.p_value, margin=0.05) == Verdict.INCONCLUSIVE
@@ -148,9 +149,8 @@ def test_replicates_that_do_not_vary_show_nothing():
 def test_the_detectable_gap_is_called_a_disparity_in_eight_of_ten():
     """Normal gaps with standard error 0.02 around the detectable gap, 12 comparisons, margin 0.05."""
     reference = gap(
-        np.r_[0.0, np.random.default_rng(0).normal(scale=0.02, size=20_000)],
-        np.zeros(20_001),
-        n_patients=200,
+        drawn(np.r_[0.0, np.random.default_rng(0).normal(scale=0.02, size=20_000)], 200),
+        Replicated(np.zeros(20_001), np.zeros(200)),
     )
     truth = detectable_gap(reference, margin=0.05, n_tests=12)
     estimates = truth + np.random.default_rng(1).normal(scale=reference.standard_error, size=40_000)
@@ -162,7 +162,7 @@ def test_the_detectable_gap_is_called_a_disparity_in_eight_of_ten():
 
 def test_without_resamples_there_is_a_value_and_no_interval():
     """n_resamples = 0 gives the point estimate."""
-    found = estimate(np.array([0.7]), n_patients=50)
+    found = estimate(drawn(np.array([0.7]), 50))
 
     assert found.value == 0.7
     assert np.isnan(found.high)

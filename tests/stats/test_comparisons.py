@@ -9,6 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from cxraudit.stats.compare import bca_interval, gap, holm, step_up
 from cxraudit.stats.permutation import heterogeneity_test
 from cxraudit.stats.ranking import auprg, auroc, ranking_replicates, shortcut_cells, xauc
+from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import LANES, draw_resamples
 from cxraudit.stats.standardise import standardised_replicates
 
@@ -100,8 +101,8 @@ def test_a_gap_that_is_all_view_vanishes_at_equal_view(own_gap, remains):
         labels, scores, patients, sides, hard, counts, n_resamples=300
     )
 
-    assert gap(raw[0].auroc, raw[1].auroc, n_patients=500).high < 0
-    adjusted = gap(even[0].auroc, even[1].auroc, n_patients=500)
+    assert gap(raw[0].auroc, raw[1].auroc).high < 0
+    adjusted = gap(even[0].auroc, even[1].auroc)
     assert (adjusted.high < 0) == remains
     assert (effective < sides.sum(1)).all()
 
@@ -123,7 +124,7 @@ def test_standardised_replicates_equal_a_weighted_auroc():
                 for s in (True, False):
                     weight[cell & (side == s)] = drawn[cell].sum() / drawn[cell & (side == s)].sum()
         expected = roc_auc_score(labels[side], scores[side], sample_weight=(weight * drawn)[side])
-        assert even[0].auroc[r] == pytest.approx(expected, abs=1e-12)
+        assert even[0].auroc.replicates[r] == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_stratum_that_one_side_lacks_is_left_out():
@@ -137,7 +138,7 @@ def test_a_stratum_that_one_side_lacks_is_left_out():
     )
 
     easy = strata == 0
-    assert even[0].auroc[0] == pytest.approx(auroc(labels[side & easy], scores[side & easy]))
+    assert even[0].auroc.value == pytest.approx(auroc(labels[side & easy], scores[side & easy]))
 
 
 def test_shortcut_areas_are_the_four_of_borkan():
@@ -182,7 +183,11 @@ def test_bca_equals_scipy():
     reference = bootstrap((data,), np.mean, method="BCa", n_resamples=2000, rng=0)
     jackknife = np.array([np.delete(data, i).mean() for i in range(40)])
 
-    found = bca_interval(np.r_[data.mean(), reference.bootstrap_distribution], jackknife)
+    found = bca_interval(
+        Replicated(
+            np.r_[data.mean(), reference.bootstrap_distribution], jackknife.mean() - jackknife
+        )
+    )
 
     assert found == pytest.approx(tuple(reference.confidence_interval), abs=1e-12)
 

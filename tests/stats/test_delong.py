@@ -110,7 +110,7 @@ def test_the_clustered_variance_agrees_with_the_patient_bootstrap():
         np.ones((1, 1500), bool),
         draw_resamples(300, 2000, 0),
         n_resamples=2000,
-    )[0].auroc[1:]
+    )[0].auroc.replicates[1:]
 
     analytic = np.sqrt(delong(labels, scores, clusters=patients).covariance[0, 0])
 

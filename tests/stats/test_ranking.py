@@ -91,13 +91,13 @@ def test_every_replicate_equals_scikit_learn_on_the_resampled_films(digits):
             prevalence = labels.mean()
             share = labels[rows].mean()
             balance = np.where(labels[rows], prevalence / share, (1 - prevalence) / (1 - share))
-            assert replicates.auroc[r] == pytest.approx(
+            assert replicates.auroc.replicates[r] == pytest.approx(
                 roc_auc_score(labels[rows], scores[rows]), abs=1e-12
             )
-            assert replicates.average_precision[r] == pytest.approx(
+            assert replicates.average_precision.replicates[r] == pytest.approx(
                 average_precision_score(labels[rows], scores[rows]), abs=1e-12
             )
-            assert replicates.ap_at_prevalence[r] == pytest.approx(
+            assert replicates.ap_at_prevalence.replicates[r] == pytest.approx(
                 average_precision_score(labels[rows], scores[rows], sample_weight=balance), abs=1e-9
             )
 
@@ -120,7 +120,7 @@ def test_an_empty_cell_is_undefined():
         [0, 1, 1], [0.1, 0.2, 0.3], [0, 1, 2], np.zeros((1, 3), dtype=bool), counts, n_resamples=10
     )[0]
 
-    assert np.isnan(found.auroc).all()
+    assert np.isnan(found.auroc.replicates).all()
 
 
 def test_order_threads_and_monotone_maps_change_nothing():
@@ -140,8 +140,10 @@ def test_order_threads_and_monotone_maps_change_nothing():
     )  # fmt: skip
 
     for first, second in zip(plain, other, strict=True):
-        np.testing.assert_allclose(first.auroc, second.auroc, atol=1e-12)
-        np.testing.assert_allclose(first.ap_at_prevalence, second.ap_at_prevalence, atol=1e-12)
+        np.testing.assert_allclose(first.auroc.replicates, second.auroc.replicates, atol=1e-12)
+        np.testing.assert_allclose(
+            first.ap_at_prevalence.replicates, second.ap_at_prevalence.replicates, atol=1e-12
+        )
 
 
 def test_turning_the_score_round_turns_the_area_round():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chisquare
 
-from cxraudit.stats.resampling import LANES, draw_resamples, unit_sums
+from cxraudit.stats.resampling import LANES, draw_resamples, per_unit, unit_sums
 
 
 def test_every_replicate_holds_as_many_patients_as_the_cohort():
@@ -83,7 +83,7 @@ def test_sums_over_replicates_are_a_matrix_product():
     counts = draw_resamples(30, 150, seed=0)
     held = counts.transpose(1, 0, 2).reshape(30, -1)[:, :151].astype(float)
 
-    found = unit_sums(values, units, counts, 150)
+    found = unit_sums(per_unit(values, units, 30), counts, 150)
 
     np.testing.assert_allclose(found, values @ held[units], atol=1e-10)
 

@@ -59,20 +59,24 @@ def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(films):
     )  # fmt: skip
     for g, decisions in enumerate(found):
         for metric in ("tpr", "fpr", "selection_rate"):
-            assert getattr(decisions, metric)[0] == pytest.approx(frame.by_group.loc[g, metric])
+            assert getattr(decisions, metric).value == pytest.approx(frame.by_group.loc[g, metric])
         mask = groups == g
         tn, fp, fn, tp = confusion_matrix(labels[mask], called[mask]).ravel()
-        assert (decisions.tp[0], decisions.fp[0], decisions.fn[0], decisions.tn[0]) == (
+        assert tuple(decisions.counted[:, 0]) == (
             tp,
             fp,
             fn,
             tn,
         )
-        assert decisions.ppv[0] == pytest.approx(precision_score(labels[mask], called[mask]))
-        assert decisions.balanced_accuracy[0] == pytest.approx(
+        assert decisions.ppv.replicates[0] == pytest.approx(
+            precision_score(labels[mask], called[mask])
+        )
+        assert decisions.balanced_accuracy.replicates[0] == pytest.approx(
             balanced_accuracy_score(labels[mask], called[mask])
         )
-        assert decisions.net_benefit(0.2)[0] == pytest.approx((tp - fp * 0.25) / mask.sum())
+        assert decisions.net_benefit(0.2).replicates[0] == pytest.approx(
+            (tp - fp * 0.25) / mask.sum()
+        )
 
 
 def test_replicates_are_the_rates_of_the_resampled_films(films):
@@ -85,8 +89,8 @@ def test_replicates_are_the_rates_of_the_resampled_films(films):
 
     for r in range(71):
         rows = np.repeat(np.arange(400), counts[r // LANES, :, r % LANES][patients])
-        assert found.tpr[r] == pytest.approx((scores[rows] >= 0.5)[labels[rows]].mean())
-        assert found.npv[r] == pytest.approx((~labels[rows])[scores[rows] < 0.5].mean())
+        assert found.tpr.replicates[r] == pytest.approx((scores[rows] >= 0.5)[labels[rows]].mean())
+        assert found.npv.replicates[r] == pytest.approx((~labels[rows])[scores[rows] < 0.5].mean())
 
 
 def test_what_has_no_films_is_undefined(films):
@@ -97,9 +101,9 @@ def test_what_has_no_films_is_undefined(films):
         labels, scores, 99.0, patients, cell, draw_resamples(80, 0, 0), n_resamples=0
     )[0]
 
-    assert np.isnan(found.tpr[0])
-    assert np.isnan(found.ppv[0])
-    assert found.fpr[0] == 0
+    assert np.isnan(found.tpr.replicates[0])
+    assert np.isnan(found.ppv.replicates[0])
+    assert found.fpr.replicates[0] == 0
 
 
 def test_underdiagnosis_is_ill_and_called_healthy():

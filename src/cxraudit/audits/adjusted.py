@@ -1,21 +1,21 @@
 """Is a gap the group's own, or that of its age, view or devices: the gap at equal mix."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.cells import Cohort, Labelled, comparisons
-from cxraudit.audits.rows import Row, gap_rows, judge_family
+from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, comparisons
+from cxraudit.audits.rows import Row, add_note, gap_rows, judge_family, ranking_metrics
 from cxraudit.audits.subgroups import scored_findings
-from cxraudit.names import attribute_name
-from cxraudit.schemas import AT_EQUAL, UNKNOWN, results_frame
+from cxraudit.names import attribute_name, shortcut_name
+from cxraudit.schemas import AT_EQUAL, results_frame
 from cxraudit.stats.standardise import standardised_replicates
 
-ADJUSTERS = ("age_group", "view_position")
-"""What groups are made alike in, where the data set has it."""
+ADJUSTERS = ("age_group", "view_position", "age_group*view_position")
+"""What groups are made alike in, where the data set has it; drains are added for their finding."""
 
 
 def by_subgroup_at_equal(
@@ -23,6 +23,7 @@ def by_subgroup_at_equal(
     scores: pd.DataFrame,
     attributes: Sequence[str],
     adjusters: Sequence[str] = ADJUSTERS,
+    shortcuts: Mapping[str, str] = {},
 ) -> pd.DataFrame:
     """Give the gap of each group to the rest after both were weighted to one mix of an adjuster.
 
@@ -32,33 +33,40 @@ def by_subgroup_at_equal(
         As in `cxraudit.audits.subgroups.by_subgroup`.
     adjusters : sequence of str
         Attributes whose mix, among positives and among negatives, is made equal, one at a time.
+    shortcuts : mapping of str to str
+        Shortcut column → finding, whose mix is made equal among the positives of that finding.
 
     Returns
     -------
     pandas.DataFrame
         A results table of gaps; ``reference`` is ``rest at equal age``, and ``note`` gives the
-        effective number of films on the group's side. Families are those of each adjuster.
+        effective number of films on the group's side. All are one family.
     """
-    tables = [
-        judge_family(_gaps(cohort, scores, attributes, adjuster), cohort.settings)
-        for adjuster in adjusters
+    gaps = [
+        row
+        for adjuster in [*adjusters, *shortcuts]
+        for row in _gaps(cohort, scores, attributes, adjuster, shortcuts)
     ]
-    return results_frame(row for table in tables for row in table)
+    return results_frame(judge_family(gaps, cohort.settings))
 
 
 def _gaps(
-    cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str], adjuster: str
-) -> list[Row]:
+    cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str], adjuster: str,
+    shortcuts: Mapping[str, str],
+) -> list[Row]:  # fmt: skip
     gaps: list[Row] = []
     settings = cohort.settings
     for base, films in scored_findings(cohort, scores):
-        strata = cohort.images[adjuster].to_numpy(dtype=str)[films.rows]
-        known = strata != UNKNOWN
-        if not films.both_classes:
+        if not films.both_classes or shortcuts.get(adjuster, base["finding"]) != base["finding"]:
             continue
+        strata = cohort.images[adjuster].to_numpy(dtype=str)[films.rows]
+        if adjuster in shortcuts:
+            # A shortcut gives the finding away, so its mix matters where the finding is.
+            strata = np.where(films.y_true, strata, "negative")
+        known = ~np.isin(strata, NO_GROUP)
         plan = []
         for attribute in attributes:
-            if attribute == adjuster:
+            if set(attribute.split("*")) & set(adjuster.split("*")):
                 continue
             for group, mask, rest in comparisons(cohort, attribute, films.rows):
                 sides = np.stack([mask & known, rest & known])
@@ -73,16 +81,18 @@ def _gaps(
         ) -> list[Row]:
             attribute, group, sides = item
             (inside, outside), effective = standardised_replicates(
-                films.y_true, films.y_score, films.patients, sides, strata, cohort.counts,
-                n_resamples=settings.n_resamples,
+                films.y_true, films.y_score, films.units, sides, strata, cohort.counts,
+                n_resamples=settings.n_resamples, target=settings.standardise,
             )  # fmt: skip
             row = {
                 **base, "attribute": attribute, "group": group,
-                "reference": AT_EQUAL + attribute_name(adjuster),
+                "reference": AT_EQUAL + shortcut_name(attribute_name(adjuster)),
             }  # fmt: skip
-            rows = gap_rows(row, films, sides[0], sides[1], inside, outside, settings)
-            share = f"weighted; {effective[0]:.0f} effective films in the group"
-            return [{**r, "note": "; ".join(filter(None, [r["note"], share]))} for r in rows]
+            rows = gap_rows(
+                row, films, list(sides), ranking_metrics(inside), ranking_metrics(outside), settings
+            )
+            how = {"both": "weighted", "matched": "matched by weights"}[settings.standardise]
+            return add_note(rows, f"{how}; {effective[0]:.0f} effective films in the group")
 
         with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
             for rows in pool.map(weighted, plan):

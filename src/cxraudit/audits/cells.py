@@ -1,7 +1,7 @@
 """From tables to arrays: the films of one finding, and the groups they fall into."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from cxraudit.datasets.base import CONFLICTING, Dataset, ordered_groups
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import UNKNOWN, group_name
-from cxraudit.stats.compare import effective_number
+from cxraudit.stats.compare import INTERVALS
 from cxraudit.stats.resampling import Counts, draw_resamples
+from cxraudit.stats.standardise import TARGETS
+from cxraudit.stats.thresholds import rule_named
 
 Mask = NDArray[np.bool_]
 
@@ -27,7 +29,25 @@ class AuditSettings:
     seed: int = 0
     confidence_level: float = 0.95
     margin: float = 0.05
-    """The largest AUROC gap that would not matter, declared before looking."""
+    """The largest gap in AUROC, TPR or FPR that would not matter, declared before looking."""
+    interval: str = "percentile"
+    """How intervals come about: ``percentile`` (expanded) or ``bca``."""
+    resample: str = "patients"
+    """What is drawn: ``patients``, or ``images`` as published work does (too narrow)."""
+    standardise: str = "both"
+    """Mix that gaps at equal age, view or drain are weighted to; see `cxraudit.stats.standardise`."""
+    operating_point: str = "fpr=0.1"
+    """Rule that chooses each threshold on tuning patients: fpr=X, tpr=X, youden, prevalence, fixed=X,
+    or ``none``."""
+    calibration: str = "platt"
+    """``platt``: a map to probabilities is fitted on tuning patients; ``as is``: the scores are
+    probabilities; ``none``."""
+    tuning_share: float = 0.2
+    """Share of patients that thresholds and maps are chosen on; rates and calibration are of the rest."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Attribute → group that each other group is also compared with."""
+    all_pairs: bool = False
+    """Whether every group is also compared with every other."""
     n_threads: int = 2
 
     def __post_init__(self) -> None:
@@ -39,9 +59,35 @@ class AuditSettings:
                 f"confidence_level must lie between 0.5 and 1, got {self.confidence_level}",
             ),
             (not 0 < self.margin < 1, f"margin must lie between 0 and 1, got {self.margin}"),
+            (
+                not 0 < self.tuning_share < 1,
+                f"tuning_share must lie between 0 and 1, got {self.tuning_share}",
+            ),
+            *(
+                (value not in known, f"{name} must be one of {', '.join(known)}, got {value!r}")
+                for name, value, known in (
+                    ("interval", self.interval, INTERVALS),
+                    ("resample", self.resample, ("patients", "images")),
+                    ("standardise", self.standardise, TARGETS),
+                    ("calibration", self.calibration, ("platt", "as is", "none")),
+                )
+            ),
         ):
             if wrong:
                 raise ConfigError(f"{rule}.")
+        if self.operating_point != "none":
+            try:
+                rule_named(self.operating_point)
+            except ValueError as error:
+                raise ConfigError(f"operating_point: {error}, none.") from None
+
+    def margin_of(self, metric: str) -> float:
+        """Return the margin of a metric; NaN if none is declared for it."""
+        return self.margin if metric in MARGINED else float("nan")
+
+
+MARGINED = ("auroc", "tpr", "fpr")
+"""Metrics the margin is declared for: their gaps can be called large or small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +97,19 @@ class Cohort:
     dataset: Dataset
     images: pd.DataFrame
     """Images with scores, sorted by image_id, indexed by image_id."""
+    patients: NDArray[np.int64]
+    """Number of each image's patient."""
     units: NDArray[np.int64]
-    """Row of each image's patient in `counts`."""
+    """Row of each image in `counts`: its patient's, or its own if images are resampled."""
     counts: Counts
     settings: AuditSettings
+
+    def tuning(self) -> Mask:
+        """Return the images of the patients that thresholds are chosen on: a share, by the seed."""
+        n_patients = int(self.patients.max()) + 1
+        order = np.random.default_rng([self.settings.seed, 23]).permutation(n_patients)
+        chosen = order[: round(self.settings.tuning_share * n_patients)]
+        return np.isin(self.patients, chosen)
 
 
 def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings) -> Cohort:
@@ -73,9 +128,16 @@ def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings)
             f"{dataset.images['image_id'].iloc[0]}. Do both tables name the same images?"
         )
     images = dataset.images.loc[scored].sort_values("image_id").set_index("image_id", drop=False)
-    units, patients = pd.factorize(images["patient_id"], sort=True)
-    counts = draw_resamples(len(patients), settings.n_resamples, settings.seed)
-    return Cohort(dataset, images, units.astype(np.int64), counts, settings)
+    patients, names = pd.factorize(images["patient_id"], sort=True)
+    by_patient = settings.resample == "patients"
+    units = patients if by_patient else np.arange(len(images))
+    counts = draw_resamples(
+        len(names) if by_patient else len(images), settings.n_resamples, settings.seed,
+        n_threads=settings.n_threads,
+    )  # fmt: skip
+    return Cohort(
+        dataset, images, patients.astype(np.int64), units.astype(np.int64), counts, settings
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +149,12 @@ class Labelled:
     y_true: Mask
     y_score: NDArray[np.float64]
     patients: NDArray[np.int64]
+    units: NDArray[np.int64]
+    """As in `Cohort`."""
+
+    def _distinct(self, part: Mask) -> int:
+        """Count the patients of some films."""
+        return int(np.count_nonzero(np.bincount(self.patients[part])))
 
     def counted(self, cell: Mask) -> dict[str, int]:
         """Count the films and patients of a cell, as every results row carries them."""
@@ -94,8 +162,8 @@ class Labelled:
         return {
             "n": int(cell.sum()),
             "n_positive": int(positive.sum()),
-            "n_patients": int(np.unique(self.patients[cell]).size),
-            "n_positive_patients": int(np.unique(self.patients[positive]).size),
+            "n_patients": self._distinct(cell),
+            "n_positive_patients": self._distinct(positive),
         }
 
     @property
@@ -103,18 +171,20 @@ class Labelled:
         """Whether there are films with and without the finding, so that they can be ranked."""
         return bool(0 < self.y_true.sum() < self.y_true.size)
 
-    def effective_patients(self, *cells: Mask) -> float:
-        """Return the fewest patients as `limiting_patients` does, counting those with few films less.
-
-        See `cxraudit.stats.compare.effective_number`.
-        """
-        parts = [part for cell in cells for part in (cell & self.y_true, cell & ~self.y_true)]
-        return min(effective_number(self.patients[part]) for part in parts)
-
     def limiting_patients(self, *cells: Mask) -> int:
         """Return the fewest patients with, or without, the finding in any of the cells."""
         parts = [part for cell in cells for part in (cell & self.y_true, cell & ~self.y_true)]
-        return min(np.unique(self.patients[part]).size for part in parts)
+        return min(self._distinct(part) for part in parts)
+
+    def only(self, kept: Mask) -> "Labelled":
+        """Return some of the films."""
+        return Labelled(
+            self.rows[kept],
+            self.y_true[kept],
+            self.y_score[kept],
+            self.patients[kept],
+            self.units[kept],
+        )
 
 
 def labelled_films(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Labelled:
@@ -122,7 +192,9 @@ def labelled_films(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Labell
     labels = cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
     by_image = scores.set_index("image_id")["score"].reindex(cohort.images.index).to_numpy()
     rows = np.flatnonzero(np.isfinite(labels) & np.isfinite(by_image))
-    return Labelled(rows, labels[rows] == 1, by_image[rows], cohort.units[rows])
+    return Labelled(
+        rows, labels[rows] == 1, by_image[rows], cohort.patients[rows], cohort.units[rows]
+    )
 
 
 def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[str, Mask]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.audits.cells import Cohort, Labelled, Mask, comparisons, labelled_films
-from cxraudit.audits.rows import Row, difference_rows, judge_family
+from cxraudit.audits.rows import Row, gap_rows, judge_family, minus, ranking_metrics
 from cxraudit.audits.subgroups import compute
 from cxraudit.schemas import AGAINST_MODEL, ALL, results_frame
 from cxraudit.stats.ranking import RankingReplicates
@@ -70,9 +70,14 @@ def _pair(
     rows = []
     for k, (attribute, group) in enumerate(plan):
         used = [0] if k == 0 else [2 * k - 1, 2 * k]
-        rows += difference_rows(
+        mine_, theirs_ = (
+            ranking_metrics(found[0]) if len(found) == 1
+            else minus(ranking_metrics(found[0]), ranking_metrics(found[1]))
+            for found in ([a[i] for i in used], [b[i] for i in used])
+        )  # fmt: skip
+        rows += gap_rows(
             {**base, "attribute": attribute, "group": group}, films, [cells[i] for i in used],
-            [a[i] for i in used], [b[i] for i in used], cohort.settings,
+            mine_, theirs_, cohort.settings, of_levels=k == 0,
         )  # fmt: skip
     return rows
 

@@ -6,53 +6,90 @@ from typing import Any
 
 import numpy as np
 
-from cxraudit.audits.cells import AuditSettings, Labelled, Mask
-from cxraudit.stats.compare import MIN_PATIENTS, detectable_gap, estimate, gap, holm, judge
+from cxraudit.audits.cells import MARGINED, AuditSettings, Labelled, Mask
+from cxraudit.stats.compare import (
+    MIN_PATIENTS,
+    detectable_gap,
+    estimate,
+    gap,
+    holm,
+    judge,
+    step_up,
+    wilson,
+)
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
-from cxraudit.stats.ranking import METRICS, RankingReplicates, Replicates
+from cxraudit.stats.ranking import METRICS, RankingReplicates
+from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.thresholds import DECISION_METRICS
 
 Row = dict[str, Any]
 
-JUDGED = ("auroc",)
-"""Metrics whose gaps get a verdict: those the margin is declared for."""
+Statistics = Mapping[str, Replicated]
+"""Metric → its value, replicates and influences."""
+
+SHARES = frozenset({*MARGINED, *DECISION_METRICS, "xauc", "ap_at_prevalence"})
+"""Metrics between 0 and 1."""
+
+SCREENED = "screened (Benjamini–Hochberg)"
+
+
+def ranking_metrics(found: RankingReplicates) -> Statistics:
+    """Return the ranking metrics of a cell that every audit reports."""
+    return {metric: getattr(found, metric) for metric in METRICS}
+
+
+def minus(first: Statistics, second: Statistics) -> Statistics:
+    """Subtract metric by metric, within each replicate."""
+    return {metric: first[metric] - second[metric] for metric in first}
 
 
 def level_rows(
-    base: Row, films: Labelled, cell: Mask, replicates: RankingReplicates, settings: AuditSettings
+    base: Row, films: Labelled, cell: Mask, statistics: Statistics, settings: AuditSettings
 ) -> list[Row]:
     """One row per metric for the films of a cell."""
     counted = films.counted(cell)
     limiting = films.limiting_patients(cell)
     rows = []
-    for metric in METRICS:
+    for metric, statistic in statistics.items():
         found = estimate(
-            getattr(replicates, metric), n_patients=films.effective_patients(cell),
-            confidence_level=settings.confidence_level,
-        )  # fmt: skip
-        if metric == "auroc" and np.isfinite(found.value) and not np.isfinite(found.low):
-            found = _small_sample(found, films, cell, settings)
+            statistic, confidence_level=settings.confidence_level, interval=settings.interval
+        )
+        if np.isfinite(found.value) and not np.isfinite(found.low) and settings.n_resamples:
+            found = _small_sample(metric, found, films, cell, settings)
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
                 "high": found.high, "confidence_level": found.confidence_level,
-                "method": found.method, "note": _why_undefined(counted, limiting),
+                "method": _named(found.method, settings), "note": _why_undefined(counted, limiting),
             }
         )  # fmt: skip
     return rows
 
 
+def _named(method: str, settings: AuditSettings) -> str:
+    """Say what was resampled."""
+    unit = {"patients": "patient-cluster", "images": "image-level"}[settings.resample]
+    return f"{unit} {method}" if method.startswith("bootstrap") else method
+
+
 def _small_sample(
-    found: Estimate, films: Labelled, cell: Mask, settings: AuditSettings
+    metric: str, found: Estimate, films: Labelled, cell: Mask, settings: AuditSettings
 ) -> Estimate:
-    """Give an AUROC whose replicates degenerate (perfect, or one patient) its score interval."""
-    if not settings.n_resamples:
+    """Give what degenerates (AUROC 1, every film called, one patient) its score interval."""
+    level = settings.confidence_level
+    parts = {"positive": cell & films.y_true, "negative": cell & ~films.y_true, "all": cell}
+    patients = {name: np.unique(films.patients[part]).size for name, part in parts.items()}
+    if metric == "auroc":
+        low, high = newcombe(
+            found.value, patients["positive"], patients["negative"], confidence_level=level
+        )
+        return replace(found, low=low, high=high, method="Newcombe score interval over patients")
+    of = {"tpr": "positive", "fpr": "negative", "selection_rate": "all"}.get(metric)
+    if of is None:
         return found
-    sizes = [
-        np.unique(films.patients[part]).size for part in (cell & films.y_true, cell & ~films.y_true)
-    ]
-    low, high = newcombe(found.value, *sizes, confidence_level=settings.confidence_level)
-    return replace(found, low=low, high=high, method="Newcombe score interval over patients")
+    low, high = wilson(found.value, patients[of], confidence_level=level)
+    return replace(found, low=low, high=high, method="Wilson score interval over patients")
 
 
 def _why_undefined(counted: dict[str, int], limiting: int) -> str:
@@ -70,61 +107,42 @@ def _why_undefined(counted: dict[str, int], limiting: int) -> str:
 def gap_rows(
     base: Row,
     films: Labelled,
-    cell: Mask,
-    other: Mask,
-    group: RankingReplicates,
-    reference: RankingReplicates,
-    settings: AuditSettings,
-) -> list[Row]:
-    """One row per metric for the difference of two cells; judged later, with their family."""
-    sides = {metric: (getattr(group, metric), getattr(reference, metric)) for metric in METRICS}
-    return _rows_of_gaps(base, films, [cell, other], sides, settings)
-
-
-def difference_rows(
-    base: Row,
-    films: Labelled,
     cells: Sequence[Mask],
-    first: Sequence[RankingReplicates],
-    second: Sequence[RankingReplicates],
+    group: Statistics,
+    reference: Statistics,
     settings: AuditSettings,
+    *,
+    of_levels: bool = True,
 ) -> list[Row]:
-    """One row per metric for model − model: of one cell, or of the gap between two."""
+    """One row per metric for group − reference; judged later, with their family.
 
-    def of(replicates: Sequence[RankingReplicates], metric: str) -> Replicates:
-        values = [getattr(cell, metric) for cell in replicates]
-        return values[0] if len(values) == 1 else values[0] - values[1]
-
-    sides = {metric: (of(first, metric), of(second, metric)) for metric in METRICS}
-    return _rows_of_gaps(base, films, cells, sides, settings)
-
-
-def _rows_of_gaps(
-    base: Row,
-    films: Labelled,
-    cells: Sequence[Mask],
-    sides: Mapping[str, tuple[Replicates, Replicates]],
-    settings: AuditSettings,
-) -> list[Row]:
+    `cells` are the films that either side rests on, the group's first; `of_levels` is false if the
+    two sides are differences themselves.
+    """
     counted = films.counted(cells[0])
-    n_patients = films.effective_patients(*cells)
     enough = films.limiting_patients(*cells) >= MIN_PATIENTS
     rows = []
-    for metric, (group, reference) in sides.items():
+    for metric in group:
         found = gap(
-            group, reference, n_patients=n_patients, confidence_level=settings.confidence_level
-        )
+            group[metric], reference[metric], confidence_level=settings.confidence_level,
+            interval=settings.interval, shares=of_levels and metric in SHARES,
+        )  # fmt: skip
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
                 "high": found.high, "confidence_level": found.confidence_level,
-                "method": found.method, "p_value": found.p_value, "_gap": found,
+                "method": _named(found.method, settings), "p_value": found.p_value, "_gap": found,
                 "_enough": enough,
                 "note": "" if enough else
                 f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
             }
         )  # fmt: skip
     return rows
+
+
+def add_note(rows: Sequence[Row], note: str) -> list[Row]:
+    """Return the rows with something more that a reader must know."""
+    return [{**row, "note": "; ".join(filter(None, [row["note"], note]))} for row in rows]
 
 
 def adjust_family(rows: Sequence[Row]) -> list[Row]:
@@ -137,18 +155,24 @@ def adjust_family(rows: Sequence[Row]) -> list[Row]:
     return adjusted
 
 
+def _screened(row: Row) -> bool:
+    return "*" in row["attribute"]
+
+
 def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
     """Adjust the p-values of a family of gaps together and decide each verdict.
 
     The family is all gaps given for one model, prompt set and metric. Two mirror images (the only
     two groups of an attribute, each against the other) are one comparison and counted once.
+    Intersections are a family of their own, in which many cells are searched for a few: the share
+    of false reports is held, not the chance of any (Benjamini & Hochberg instead of Holm).
     """
-    judged = [dict(row) for row in rows]
-    families: dict[tuple[str, str, str], list[Row]] = {}
+    judged = [row for r in rows for row in (add_note([r], SCREENED) if _screened(r) else [dict(r)])]
+    families: dict[tuple[str, str, str, bool], list[Row]] = {}
     for row in judged:
-        if row["metric"] in JUDGED:
-            families.setdefault((row["model"], row["prompt_set"], row["metric"]), []).append(row)
-    for family in families.values():
+        key = (row["model"], row["prompt_set"], row["metric"], _screened(row))
+        families.setdefault(key, []).append(row)
+    for (_, _, metric, screening), family in families.items():
         keys = [
             (row["finding"], row["attribute"], round(abs(row["value"]), 12), row["p_value"])
             for row in family
@@ -158,16 +182,18 @@ def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
             row["p_value"] if row["_enough"] and first[key] == number else np.nan
             for number, (key, row) in enumerate(zip(keys, family, strict=True))
         ]
-        adjusted = holm(testable)
+        adjusted = step_up(testable) if screening else holm(testable)
         n_tests = int(np.isfinite(testable).sum())
+        margin = settings.margin_of(metric)
         for key, row in zip(keys, family, strict=True):
             found: Gap = row["_gap"]
             row["p_adjusted"] = adjusted[first[key]]
-            row["margin"] = settings.margin
-            reach = detectable_gap(found, margin=settings.margin, n_tests=n_tests)
-            # No AUROC differs by 1 or more, and too few patients give no verdict at any gap.
-            row["detectable_gap"] = reach if row["_enough"] and reach < 1 else np.nan
+            row["margin"] = margin
+            reach = detectable_gap(found, margin=margin, n_tests=n_tests)
+            # No share differs by 1 or more, and too few patients give no verdict at any gap.
+            possible = row["_enough"] and (reach < 1 or metric not in SHARES)
+            row["detectable_gap"] = reach if possible else np.nan
             row["verdict"] = judge(
-                found, p_adjusted=row["p_adjusted"], margin=settings.margin, enough=row["_enough"]
+                found, p_adjusted=row["p_adjusted"], margin=margin, enough=row["_enough"]
             ).value
     return [{key: value for key, value in row.items() if not key.startswith("_")} for row in judged]

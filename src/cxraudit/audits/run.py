@@ -1,7 +1,7 @@
 """The whole audit: scores and images in, one results table and what it rests on out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from cxraudit.audits.adjusted import ADJUSTERS, by_subgroup_at_equal
 from cxraudit.audits.cells import AuditSettings, cross, make_cohort
 from cxraudit.audits.models import between_models
+from cxraudit.audits.operating_points import at_operating_point
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
 from cxraudit.audits.subgroups import by_subgroup
 from cxraudit.datasets.base import Dataset
@@ -38,7 +39,10 @@ def audit(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
 ) -> Audit:
-    """Audit scores on a data set: by subgroup (raw, and at equal age and view), by shortcut, by model.
+    """Audit scores on a data set.
+
+    By subgroup (raw, and at equal age, view and drains), by shortcut, at an operating point, and
+    model against model.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ def audit(
     shortcuts : mapping of str to str, optional
         Shortcut column → finding; default: chest drains and pneumothorax where both are there.
     settings : AuditSettings, optional
-        Resamples, seed, confidence level and margin.
+        Resamples, margin, thresholds and what else is compared.
 
     Raises
     ------
@@ -69,12 +73,19 @@ def audit(
         raise UnknownNameError("finding", unknown[0], dataset.findings)
     scores = _one_name_per_prompt_set(scores)
     chosen = list(dict.fromkeys(dataset.attributes if attributes is None else attributes))
-    dataset = cross(dataset, chosen)
+    adjusters = [name for name in ADJUSTERS if set(name.split("*")) <= set(chosen)]
+    dataset = cross(dataset, [*chosen, *adjusters])
     cohort = make_cohort(dataset, scores, settings)
     leans = shortcuts if shortcuts is not None else {
         name: finding for name, finding in DEFAULT.items()
         if name in dataset.shortcuts and finding in set(scores["finding"])
     }  # fmt: skip
+    for attribute, group in settings.references.items():
+        if attribute not in chosen:
+            raise UnknownNameError("attribute", attribute, chosen)
+        known = sorted(set(dataset.images[attribute]))
+        if group not in known:
+            raise UnknownNameError(f"{attribute} group", group, known)
     for shortcut, finding in leans.items():
         if finding not in set(scores["finding"]):
             raise ConfigError(
@@ -82,11 +93,12 @@ def audit(
                 "name another finding."
             )
     tables = [by_subgroup(cohort, scores, chosen)]
-    adjusters = [name for name in ADJUSTERS if name in chosen]
-    if len(chosen) > 1 and adjusters:
-        tables.append(by_subgroup_at_equal(cohort, scores, chosen, adjusters))
     if leans:
         tables.append(by_shortcut(cohort, scores, leans))
+    if adjusters or leans:
+        tables.append(by_subgroup_at_equal(cohort, scores, chosen, adjusters, leans))
+    if settings.operating_point != "none" or settings.calibration != "none":
+        tables.append(at_operating_point(cohort, scores, chosen))
     if scores["model"].nunique() > 1:
         tables.append(between_models(cohort, scores, chosen))
     results = pd.concat(tables, ignore_index=True)
@@ -161,7 +173,7 @@ def _facts(
         "notes": list(dataset.notes),
         "truth": dict(dataset.truth) if dataset.truth else None,
         "settings": {
-            "n_resamples": settings.n_resamples, "seed": settings.seed,
-            "confidence_level": settings.confidence_level, "margin": settings.margin,
+            field.name: getattr(settings, field.name)
+            for field in fields(settings) if field.name != "n_threads"
         },
     }  # fmt: skip

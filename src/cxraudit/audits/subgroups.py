@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from cxraudit.audits.cells import (
     NO_GROUP,
+    AuditSettings,
     Cohort,
     Labelled,
     Mask,
@@ -15,7 +18,15 @@ from cxraudit.audits.cells import (
     labelled_films,
     rest_of,
 )
-from cxraudit.audits.rows import Row, adjust_family, gap_rows, judge_family, level_rows
+from cxraudit.audits.rows import (
+    Row,
+    Statistics,
+    adjust_family,
+    gap_rows,
+    judge_family,
+    level_rows,
+    ranking_metrics,
+)
 from cxraudit.schemas import ALL, EACH_OTHER, REST, results_frame
 from cxraudit.stats.permutation import heterogeneity_test
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
@@ -42,50 +53,108 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
     -------
     pandas.DataFrame
         A results table: one row per model, finding, group and metric (``reference`` empty), and
-        one per gap (``reference`` = ``rest``).
+        one per gap (``reference`` = ``rest``, or a group if references or pairs were asked for).
+        The gap of ``xauc`` is
+        P(positive of the group > negative of the rest) − P(positive of the rest > negative of the
+        group): below zero, the group's ill are ranked too low or its healthy too high.
     """
     levels: list[Row] = []
-    gaps: list[Row] = []
+    families: dict[str, list[Row]] = {}
     spread: list[Row] = []
+    settings = cohort.settings
     for base, films in scored_findings(cohort, scores):
-        cells: list[Mask] = [np.ones(films.y_true.size, dtype=bool)]
-        plan: list[tuple[str, str, Mask, Mask]] = []
-        for attribute in attributes:
-            masks = group_masks(cohort, attribute, films.rows)
-            for group, mask in masks.items():
-                rest = rest_of(group, masks)
-                plan.append((attribute, group, mask, rest))
-                cells += [mask, rest]
-        replicates = compute(cohort, films, cells)
-        settings = cohort.settings
+        everyone = np.ones(films.y_true.size, dtype=bool)
+        plan = [group for a in attributes for group in _groups(cohort, a, films)]
+        cells = [everyone, *(cell for group in plan for cell in group.cells())]
+        replicates = iter(compute(cohort, films, cells))
+        overall = ranking_metrics(next(replicates))
         levels += level_rows(
-            {**base, "attribute": ALL, "group": ALL}, films, cells[0], replicates[0], settings
+            {**base, "attribute": ALL, "group": ALL}, films, everyone, overall, settings
         )
+        tested = {
+            a: {g.name: g.mask for g in plan if g.attribute == a and g.compared} for a in attributes
+        }
         with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
             tests = [
-                pool.submit(
-                    _spread_rows, cohort, films, {**base, "attribute": a}, levels_of(plan, a)
-                )
-                for a in attributes
+                pool.submit(_spread_rows, cohort, films, {**base, "attribute": a}, masks)
+                for a, masks in tested.items()
             ]
             spread += [row for test in tests for row in test.result()]
-        for k, (attribute, group, mask, rest) in enumerate(plan):
-            inside, outside = replicates[1 + 2 * k], replicates[2 + 2 * k]
-            row = {**base, "attribute": attribute, "group": group}
-            levels += level_rows(row, films, mask, inside, settings)
-            if rest.any() and group not in NO_GROUP and films.both_classes:
-                gaps += gap_rows(
-                    {**row, "reference": REST}, films, mask, rest, inside, outside, settings
+        found: dict[tuple[str, str], Statistics] = {}
+        for group in plan:
+            row = {**base, "attribute": group.attribute, "group": group.name}
+            inside = found[group.attribute, group.name] = ranking_metrics(next(replicates))
+            levels += level_rows(row, films, group.mask, inside, settings)
+            if not group.compared:
+                continue
+            outside = ranking_metrics(next(replicates))
+            forth, back = ({"xauc": next(replicates).auroc} for _ in range(2))
+            levels += level_rows(row, films, group.crossed(films.y_true)[0], forth, settings)
+            if films.both_classes:
+                families.setdefault(REST, []).extend(
+                    gap_rows(
+                        {**row, "reference": REST}, films, [group.mask, group.rest],
+                        {**inside, **forth}, {**outside, **back}, settings,
+                    )
+                )  # fmt: skip
+        for kind, group, other in _pairs(plan, settings):
+            families.setdefault(kind, []).extend(
+                gap_rows(
+                    {**base, "attribute": group.attribute, "group": group.name, "reference": other.name},
+                    films, [group.mask, other.mask], found[group.attribute, group.name],
+                    found[other.attribute, other.name], settings,
                 )
-    rows = [*levels, *adjust_family(spread), *judge_family(gaps, cohort.settings)]
-    return results_frame(rows)
+            )  # fmt: skip
+    judged = [row for rows in families.values() for row in judge_family(rows, settings)]
+    return results_frame([*levels, *adjust_family(spread), *judged])
 
 
-def levels_of(plan: Sequence[tuple[str, str, Mask, Mask]], attribute: str) -> dict[str, Mask]:
-    """Return the groups of people of one attribute from a plan of cells."""
-    return {
-        g: mask for a, g, mask, _ in plan if a == attribute and g not in NO_GROUP and mask.any()
-    }
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The films of one group, and of all other people."""
+
+    attribute: str
+    name: str
+    mask: Mask
+    rest: Mask
+    y_true: Mask
+
+    @property
+    def compared(self) -> bool:
+        """Whether these are people of one kind, and there are others."""
+        return self.name not in NO_GROUP and bool(self.mask.any() and self.rest.any())
+
+    def crossed(self, y_true: Mask) -> tuple[Mask, Mask]:
+        """Return the films of both xAUCs: positives of the group and negatives of the rest, and back."""
+        return (
+            (self.mask & y_true) | (self.rest & ~y_true),
+            (self.rest & y_true) | (self.mask & ~y_true),
+        )
+
+    def cells(self) -> list[Mask]:
+        """Return the sets of films to compute, in the order they are read."""
+        return [self.mask, self.rest, *self.crossed(self.y_true)] if self.compared else [self.mask]
+
+
+def _groups(cohort: Cohort, attribute: str, films: Labelled) -> list[_Group]:
+    masks = group_masks(cohort, attribute, films.rows)
+    return [
+        _Group(attribute, name, mask, rest_of(name, masks), films.y_true)
+        for name, mask in masks.items()
+    ]
+
+
+def _pairs(plan: Sequence[_Group], settings: AuditSettings) -> Iterator[tuple[str, _Group, _Group]]:
+    """Yield family, group and reference of the comparisons that were asked for besides the rest."""
+    compared = [group for group in plan if group.compared]
+    for first, second in combinations(compared, 2):
+        if first.attribute == second.attribute:
+            chosen = settings.references.get(first.attribute)
+            if chosen in (first.name, second.name):
+                group, other = (second, first) if chosen == first.name else (first, second)
+                yield "reference", group, other
+            elif settings.all_pairs:
+                yield "pairs", first, second
 
 
 def _spread_rows(
@@ -128,6 +197,6 @@ def scored_findings(cohort: Cohort, scores: pd.DataFrame) -> Iterator[tuple[Row,
 def compute(cohort: Cohort, films: Labelled, cells: list[Mask]) -> list[RankingReplicates]:
     """Compute the metrics of cells of one finding; the reference prevalence is that of its films."""
     return ranking_replicates(
-        films.y_true, films.y_score, films.patients, np.stack(cells), cohort.counts,
+        films.y_true, films.y_score, films.units, np.stack(cells), cohort.counts,
         n_resamples=cohort.settings.n_resamples, n_threads=cohort.settings.n_threads,
     )  # fmt: skip

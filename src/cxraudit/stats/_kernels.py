@@ -217,6 +217,59 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def influences(unit, kind, positive, weight, prevalence, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Add up, per unit, how AUROC, average precision and AP at `prevalence` move with its films.
+
+    The derivatives of the three by the weight of each film, times that weight: for AUROC the
+    placements of DeLong (1988), centred and scaled. ``out`` (3, n_units) must be zero. Films as in
+    `sweep`; ``weight`` is per film, in the same order. Both classes must be present.
+    """
+    n = unit.size
+    tp, fp = np.empty(n), np.empty(n)  # called positive at the film's score
+    tie_p, tie_n = np.zeros(n), np.zeros(n)  # with the film's score
+    hits = above = 0.0
+    first = 0
+    for i in range(n):
+        tie_p[first] += weight[i] * positive[i]
+        tie_n[first] += weight[i] * (not positive[i])
+        if kind[i] != TIED:
+            hits += tie_p[first]
+            above += tie_n[first]
+            for j in range(first, i + 1):
+                tp[j], fp[j], tie_p[j], tie_n[j] = hits, above, tie_p[first], tie_n[first]
+            first = i + 1
+    m, k = hits, above
+    a, c = prevalence / m, (1.0 - prevalence) / k
+    area = ap = shifted = drift = 0.0
+    for i in range(n):
+        if kind[i] != TIED and tie_p[i] > 0:
+            share = tie_p[i] / m
+            called = a * tp[i] + c * fp[i]
+            area += share * (k - fp[i] + 0.5 * tie_n[i]) / k
+            ap += share * tp[i] / (tp[i] + fp[i])
+            shifted += share * a * tp[i] / called
+            drift += share * a * tp[i] * c * fp[i] / called**2
+    up = down = up_t = down_f = 0.0  # sums over this score and all lower ones
+    for i in range(n - 1, -1, -1):
+        called = a * tp[i] + c * fp[i]
+        if kind[i] != TIED and tie_p[i] > 0:
+            share = tie_p[i] / m
+            up += tie_p[i] * fp[i] / (tp[i] + fp[i]) ** 2
+            down += tie_p[i] * tp[i] / (tp[i] + fp[i]) ** 2
+            up_t += share * a * c * fp[i] / called**2
+            down_f += share * a * c * tp[i] / called**2
+        w, u = weight[i], unit[i]
+        if positive[i]:
+            out[0, u] += w * ((k - fp[i] + 0.5 * tie_n[i]) / k - area) / m
+            out[1, u] += w * (tp[i] / (tp[i] + fp[i]) - ap + up) / m
+            out[2, u] += w * ((a * tp[i] / called - shifted - drift) / m + up_t)
+        else:
+            out[0, u] += w * ((tp[i] - 0.5 * tie_p[i]) / m - area) / k
+            out[1, u] -= w * down / m
+            out[2, u] += w * (drift / k - down_f)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def add_up(per_unit, counts, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Add values per unit over every replicate: ``out[k, r] = Σ_u per_unit[k, u] · counts[u, r]``.
 

@@ -4,14 +4,16 @@ A zero-shot score is no probability until it has been mapped to one on tuning pa
 say which map was used.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from cxraudit.stats.ranking import Replicates, checked
-from cxraudit.stats.resampling import Counts, unit_sums
+from cxraudit.stats.ranking import checked
+from cxraudit.stats.replicated import Replicated, ratio
+from cxraudit.stats.resampling import Counts, per_unit, unit_sums
 
 Edges = NDArray[np.float64]
 
@@ -42,19 +44,19 @@ def _probabilities(
 class CalibrationReplicates:
     """Calibration of one cell, in the cohort and in every replicate; NaN = undefined."""
 
-    brier: Replicates
+    brier: Replicated
     """Mean squared difference of probability and label."""
-    balanced_brier: Replicates
+    balanced_brier: Replicated
     """Mean of the Brier scores of positives and of negatives: free of prevalence."""
-    observed_expected: Replicates
+    observed_expected: Replicated
     """Observed over expected number of positives; 1 is right on average."""
-    calibration_error: Replicates
+    calibration_error: Replicated
     """Expected calibration error over the bins (absolute); grows as films get fewer."""
-    debiased_error: Replicates
+    debiased_error: Replicated
     """Root of the debiased squared calibration error, floored at 0: fair to small groups."""
-    intercept: Replicates
+    intercept: Replicated
     """Calibration in the large: logistic intercept with the logit as offset; 0 is right."""
-    slope: Replicates
+    slope: Replicated
     """Logistic slope on the logit; below 1 the probabilities are too extreme."""
 
 
@@ -98,65 +100,113 @@ def calibration_replicates(
     found = []
     for cell in cells:
         base = np.stack([np.ones_like(y), y, probability, squared, squared * y]) * cell
-        n, pos, expected, square, square_pos = unit_sums(base, rows, counts, n_resamples)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            balanced = (square_pos / pos + (square - square_pos) / (n - pos)) / 2
-            ratio, mean = pos / expected, square / n
-        ece, debiased = _binned(
-            bins, edges.size - 1, y, probability, cell, rows, counts, n_resamples
+        each = per_unit(base, rows, counts.shape[1])
+        total = unit_sums(each, counts, n_resamples)
+
+        def share(top: Sequence[float], bottom: Sequence[float]) -> Replicated:
+            return ratio(
+                np.dot(top, total), np.dot(bottom, total),  # noqa: B023  used at once
+                np.dot(top, each), np.dot(bottom, each),  # noqa: B023
+            )  # fmt: skip
+
+        of_positives = share((0, 0, 0, 0, 1), (0, 1, 0, 0, 0))
+        of_negatives = share((0, 0, 0, 1, -1), (1, -1, 0, 0, 0))
+        balanced = Replicated(
+            (of_positives.replicates + of_negatives.replicates) / 2,
+            (of_positives.influence + of_negatives.influence) / 2,
         )
-        intercept, slope = _recalibration(y, probability, cell, rows, counts, n_resamples)
-        found.append(CalibrationReplicates(mean, balanced, ratio, ece, debiased, intercept, slope))
+        found.append(
+            CalibrationReplicates(
+                share((0, 0, 0, 1, 0), (1, 0, 0, 0, 0)), balanced,
+                share((0, 1, 0, 0, 0), (0, 0, 1, 0, 0)),
+                *_binned(bins, edges.size - 1, y, probability, cell, rows, counts, n_resamples),
+                *_recalibration(y, probability, cell, rows, counts, n_resamples),
+            )
+        )  # fmt: skip
     return found
 
 
 def _binned(
     bins: NDArray[np.intp], n_bins: int, y: NDArray[np.float64], probability: NDArray[np.float64],
     cell: NDArray[np.bool_], rows: NDArray[np.int64], counts: Counts, n_resamples: int,
-) -> tuple[Replicates, Replicates]:  # fmt: skip
+) -> tuple[Replicated, Replicated]:  # fmt: skip
     """ECE, and the debiased error: Σ w_b [(p̄_b − ȳ_b)² − ȳ_b(1 − ȳ_b)/(n_b − 1)]."""
-    absolute, total = np.zeros(n_resamples + 1), np.zeros(n_resamples + 1)
-    square = np.zeros(n_resamples + 1)
+    absolute, square, total = np.zeros((3, n_resamples + 1))
+    moved_absolute, moved_square, films = np.zeros((3, counts.shape[1]))
     for b in range(n_bins):
         inside = (cell & (bins == b)).astype(np.float64)
         if not inside.any():
             continue
-        n, pos, expected = unit_sums(
-            np.stack([inside, inside * y, inside * probability]), rows, counts, n_resamples
-        )
+        each = per_unit(np.stack([inside, inside * y, inside * probability]), rows, counts.shape[1])
+        n, pos, expected = unit_sums(each, counts, n_resamples)
         safe = np.maximum(n, 1)
         observed, said = pos / safe, expected / safe
         absolute += n * np.abs(said - observed)
         noise = np.where(n > 1, observed * (1 - observed) / np.maximum(n - 1, 1), 0)
         square += n * ((said - observed) ** 2 - noise)
         total += n
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return absolute / total, np.sqrt(np.maximum(square / total, 0))
+        off, apart = said[0] - observed[0], each[2] - each[1]
+        moved_absolute += np.sign(off) * apart
+        moved_square += 2 * off * apart - off**2 * each[0]
+        films += each[0]
+    ece = ratio(absolute, total, moved_absolute, films)
+    squared = ratio(square, total, moved_square, films)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        debiased = np.sqrt(np.maximum(squared.replicates, 0))
+        # At the floor of 0 the error has no slope, and so no interval.
+        return ece, Replicated(debiased, squared.influence / (2 * debiased[0]))
 
 
 def _recalibration(
     y: NDArray[np.float64], probability: NDArray[np.float64], cell: NDArray[np.bool_],
     rows: NDArray[np.int64], counts: Counts, n_resamples: int,
-) -> tuple[Replicates, Replicates]:  # fmt: skip
-    undefined = np.full(n_resamples + 1, np.nan)
+) -> tuple[Replicated, Replicated]:  # fmt: skip
+    n_units = counts.shape[1]
+    undefined = Replicated(np.full(n_resamples + 1, np.nan), np.full(n_units, np.nan))
     labels, x = y[cell], logit(np.clip(probability[cell], 1e-12, 1 - 1e-12))
     if not 0 < labels.sum() < labels.size or np.ptp(x) == 0:
         return undefined, undefined
-    replicates = []
+    found = []
     for design, offset in (
         (np.ones((labels.size, 1)), x),
         (np.column_stack([np.ones(labels.size), x]), np.zeros(labels.size)),
     ):
         fit = _logistic(design, labels, offset)
         if fit is None:
-            replicates.append(undefined)
+            found.append(undefined)
             continue
         theta, inverse = fit
         residual = labels - expit(design @ theta + offset)
         influence = np.zeros(cell.size)
         influence[cell] = (design * residual[:, None]) @ inverse[-1]
-        replicates.append(theta[-1] + unit_sums(influence[None], rows, counts, n_resamples)[0])
-    return replicates[0], replicates[1]
+        each = per_unit(influence[None], rows, n_units)
+        found.append(Replicated(theta[-1] + unit_sums(each, counts, n_resamples)[0], each[0]))
+    return found[0], found[1]
+
+
+def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
+    """Fit a map from scores to probabilities: expit(intercept + slope · score) (Platt 1999).
+
+    Returns
+    -------
+    tuple of float
+        Intercept and slope; NaN if the films hold one class or the scores separate them.
+
+    Examples
+    --------
+    >>> platt([0, 1, 0, 1], [1.0, 1.0, 1.0, 1.0])
+    (nan, nan)
+    """
+    labels, scores = checked(y_true, y_score)
+    centre, scale = scores.mean(), scores.std()
+    if labels.all() or not labels.any() or scale == 0:
+        return np.nan, np.nan
+    design = np.column_stack([np.ones(labels.size), (scores - centre) / scale])
+    fit = _logistic(design, labels.astype(np.float64), np.zeros(labels.size))
+    if fit is None:
+        return np.nan, np.nan
+    slope = float(fit[0][1] / scale)
+    return float(fit[0][0] - slope * centre), slope
 
 
 def _logistic(

@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import logit, ndtr, ndtri, stdtr, stdtrit
 
 from cxraudit.stats.estimate import Estimate, Gap, Verdict
-from cxraudit.stats.ranking import Replicates
+from cxraudit.stats.replicated import Replicated, Replicates
 
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined replicates an interval would describe other data."""
@@ -19,108 +19,138 @@ MIN_RESAMPLES = 100
 POWER = 0.8
 
 
-def effective_number(patients: ArrayLike) -> float:
-    """Return the effective number of patients behind some films: (Σnᵢ)² / Σnᵢ² for nᵢ films each.
-
-    Equal to the number of patients if all have as many films, and smaller if a few patients have
-    most of them: those few decide how precise a statistic is, and so how Student's t must be read.
-
-    Examples
-    --------
-    >>> effective_number(["a", "a", "b", "b"]), effective_number(["a"] * 9 + ["b"])
-    (2.0, 1.2195121951219512)
-    """
-    _, films = np.unique(np.asarray(patients), return_counts=True)
-    return float(films.sum() ** 2 / max((films.astype(np.float64) ** 2).sum(), 1.0))
+INTERVALS = ("percentile", "bca")
 
 
-def _interval(draws: Replicates, level: float, n_patients: float) -> tuple[float, float]:
-    """Return the expanded percentile interval.
+def _interval(
+    draws: Replicates, found: Replicated, level: float, interval: str
+) -> tuple[float, float]:
+    """Return the expanded percentile interval, or BCa.
 
     Percentiles of a bootstrap are too narrow for few patients, by the difference between the
     normal and Student's t and by √(n/(n−1)); both are made good by reading percentiles further
-    out (Hesterberg 2015, The American Statistician 69:371-386, section 3.3).
+    out (Hesterberg 2015, The American Statistician 69:371-386, section 3.3), with n − 1 degrees of
+    freedom from the influences of the patients.
     """
-    further = -stdtrit(n_patients - 1, (1 - level) / 2) * (n_patients / (n_patients - 1)) ** 0.5
+    if interval == "bca":
+        return bca_interval(found, confidence_level=level)
+    df = found.degrees_of_freedom
+    further = -stdtrit(df, (1 - level) / 2) * _correction(df)
     tail = 100 * ndtr(-further)
     low, high = np.percentile(draws, [tail, 100 - tail])
     return float(low), float(high)
 
 
-def _usable(replicates: Replicates, n_patients: float) -> tuple[Replicates, str]:
+def _correction(df: float) -> float:
+    """√(n/(n−1)): what the standard deviation of bootstrap replicates is short of."""
+    return ((df + 1) / df) ** 0.5
+
+
+def _usable(found: Replicated, interval: str) -> tuple[Replicates, str]:
     """Return the defined draws and how the interval comes about, or none and why not."""
-    draws = replicates[1:]
+    if interval not in INTERVALS:
+        raise ValueError(f"interval must be one of {', '.join(INTERVALS)}, got {interval!r}")
+    draws = found.replicates[1:]
     defined = draws[np.isfinite(draws)]
-    if not np.isfinite(replicates[0]):
+    if not np.isfinite(found.value):
         return defined[:0], "undefined"
     if draws.size < MIN_RESAMPLES:
         return defined[:0], f"no interval: fewer than {MIN_RESAMPLES} resamples"
-    if n_patients < 2:
-        return defined[:0], "no interval: one patient on a side"
     if defined.size < (1 - MAX_UNDEFINED) * draws.size:
         share = 1 - defined.size / draws.size
         return defined[:0], f"no interval: undefined in {share:.0%} of resamples"
     if np.ptp(defined) == 0:
         return defined[:0], "no interval: all resamples are alike"
-    return defined, "patient-cluster bootstrap, expanded percentile"
+    if not np.isfinite(found.degrees_of_freedom):
+        return defined[:0], "no interval: it rests on one patient"
+    return defined, "bootstrap, " + {"percentile": "expanded percentile", "bca": "BCa"}[interval]
 
 
 def estimate(
-    replicates: Replicates, *, n_patients: float, confidence_level: float = 0.95
+    found: Replicated, *, confidence_level: float = 0.95, interval: str = "percentile"
 ) -> Estimate:
     """Summarise a statistic: its value in the cohort and its interval.
 
     Parameters
     ----------
-    replicates : numpy.ndarray, shape (n_resamples + 1,)
-        The value in the cohort, then in each replicate.
-    n_patients : float
-        Effective number of patients with the finding or without it, whichever are fewer: what
-        limits the precision.
+    found : Replicated
+        The value in the cohort and in each replicate, and the influence of each patient.
     confidence_level : float
         Of the two-sided interval.
+    interval : {"percentile", "bca"}
+        Expanded percentile (Hesterberg 2015), or bias-corrected and accelerated (Efron 1987).
     """
-    draws, method = _usable(replicates, n_patients)
-    low, high = _interval(draws, confidence_level, n_patients) if draws.size else (np.nan, np.nan)
+    draws, method = _usable(found, interval)
+    low = high = np.nan
+    if draws.size:
+        low, high = _interval(draws, found, confidence_level, interval)
     return Estimate(
-        value=float(replicates[0]), low=low, high=high,
-        confidence_level=confidence_level, method=method,
-    )  # fmt: skip
+        value=found.value, low=low, high=high, confidence_level=confidence_level, method=method
+    )
 
 
 def gap(
-    group: Replicates, reference: Replicates, *, n_patients: float, confidence_level: float = 0.95
+    group: Replicated,
+    reference: Replicated,
+    *,
+    confidence_level: float = 0.95,
+    interval: str = "percentile",
+    shares: bool = True,
 ) -> Gap:
     """Summarise group − reference, subtracted within each replicate.
 
     The interval of a gap is not the overlap of two intervals: both sides move together when the
-    same patients are drawn, and only the difference within a replicate knows that. The p-value
-    refers the gap over its bootstrap standard error to Student's t with `n_patients` − 1 degrees
-    of freedom.
+    same patients are drawn, and only the difference within a replicate knows that. The p-value is
+    of the difference over its analytic standard error by Student's t, with the degrees of freedom of
+    its influences; between shares the difference of logits, since the error of an AUROC shrinks
+    towards 1 and a gap that happens to be large would seem surer than it is.
 
     Parameters
     ----------
-    group, reference : numpy.ndarray, shape (n_resamples + 1,)
-        Replicates of both sides, on the same resamples.
-    n_patients : float
-        The smallest effective number of patients with, or without, the finding on either side.
+    group, reference : Replicated
+        Both sides, on the same resamples.
     confidence_level : float
         Of the two-sided interval.
+    interval : {"percentile", "bca"}
+        As in `estimate`.
+    shares : bool
+        Whether both sides lie between 0 and 1, as AUROCs and rates do (and differences do not).
     """
-    difference = group - reference
-    draws, method = _usable(difference, n_patients)
+    found = group - reference
+    draws, method = _usable(found, interval)
     alpha = 1 - confidence_level
     low = high = inner_low = inner_high = p_value = error = np.nan
+    df = found.degrees_of_freedom
     if draws.size:
-        low, high = _interval(draws, confidence_level, n_patients)
-        inner_low, inner_high = _interval(draws, 1 - 2 * alpha, n_patients)
-        error = float(draws.std(ddof=1)) * (n_patients / (n_patients - 1)) ** 0.5
-        p_value = float(2 * stdtr(n_patients - 1, -abs(difference[0]) / error))
+        low, high = _interval(draws, found, confidence_level, interval)
+        inner_low, inner_high = _interval(draws, found, 1 - 2 * alpha, interval)
+        error = float(draws.std(ddof=1)) * _correction(df)
+        p_value = _p_value(_logits(group, reference) if shares else found)
     return Gap(
-        value=float(difference[0]), low=low, high=high, confidence_level=confidence_level,
-        method=method, p_value=p_value, standard_error=error, n_patients=n_patients,
+        value=found.value, low=low, high=high, confidence_level=confidence_level,
+        method=method, p_value=p_value, standard_error=error, degrees_of_freedom=df,
         inner_low=inner_low, inner_high=inner_high,
     )  # fmt: skip
+
+
+def _p_value(found: Replicated) -> float:
+    """Two-sided, by Student's t; NaN where the standard error is unknown."""
+    df = found.degrees_of_freedom
+    if not np.isfinite(df):
+        return float("nan")
+    return float(2 * stdtr(df, -abs(found.value) / (found.standard_error * _correction(df))))
+
+
+def _logits(group: Replicated, reference: Replicated) -> Replicated:
+    """Return the difference of logits; the plain difference where a share is 0 or 1."""
+    sides = (group, reference)
+    if not all(0 < side.value < 1 for side in sides):
+        return group - reference
+    first, second = (
+        Replicated(np.array([logit(side.value)]), side.influence / (side.value * (1 - side.value)))
+        for side in sides
+    )
+    return first - second
 
 
 def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) -> Verdict:
@@ -136,7 +166,8 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
     p_adjusted : float
         The gap's p-value after adjustment for all gaps of the family.
     margin : float
-        The largest gap that would not matter, declared before looking.
+        The largest gap that would not matter, declared before looking; NaN if none was declared,
+        and then nothing is called large or small.
     enough : bool
         Whether both sides hold at least `MIN_PATIENTS` patients with and without the finding.
     """
@@ -163,42 +194,43 @@ def detectable_gap(found: Gap, *, margin: float, n_tests: int) -> float:
     estimated above the margin; at the standard error of this cohort.
     """
     alpha = 1 - found.confidence_level
-    critical = -stdtrit(found.n_patients - 1, alpha / (2 * max(n_tests, 1)))
-    beyond = max(float(critical) * found.standard_error, margin)
+    critical = -stdtrit(found.degrees_of_freedom, alpha / (2 * max(n_tests, 1)))
+    beyond = float(np.fmax(critical * found.standard_error, margin))
     return beyond + float(ndtri(POWER)) * found.standard_error
 
 
-def bca_interval(
-    replicates: Replicates, jackknife: NDArray[np.float64], *, confidence_level: float = 0.95
-) -> tuple[float, float]:
+def bca_interval(found: Replicated, *, confidence_level: float = 0.95) -> tuple[float, float]:
     """Return the bias-corrected and accelerated interval (Efron 1987).
 
-    Parameters
-    ----------
-    replicates : numpy.ndarray, shape (n_resamples + 1,)
-        The value in the cohort, then in each replicate; undefined ones are left out.
-    jackknife : numpy.ndarray, shape (n_patients,)
-        The value with each patient left out.
-    confidence_level : float
-        Of the two-sided interval.
+    The acceleration is the skewness of the patients' influences; undefined replicates are left out.
 
     Returns
     -------
     tuple of float
         Both NaN if every replicate lies on one side of the value.
     """
-    draws = replicates[1:][np.isfinite(replicates[1:])]
-    below = (np.sum(draws < replicates[0]) + 0.5 * np.sum(draws == replicates[0])) / draws.size
+    draws = found.replicates[1:][np.isfinite(found.replicates[1:])]
+    below = (np.sum(draws < found.value) + 0.5 * np.sum(draws == found.value)) / draws.size
     if not 0 < below < 1:
         return np.nan, np.nan
     bias = ndtri(below)
-    left = jackknife[np.isfinite(jackknife)]
-    centred = left.mean() - left
-    spread = (centred**2).sum()
-    acceleration = (centred**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
     z = bias + ndtri(np.array([(1 - confidence_level) / 2, (1 + confidence_level) / 2]))
-    low, high = np.percentile(draws, 100 * ndtr(bias + z / (1 - acceleration * z)))
+    low, high = np.percentile(draws, 100 * ndtr(bias + z / (1 - found.acceleration * z)))
     return float(low), float(high)
+
+
+def wilson(share: float, n: int, *, confidence_level: float = 0.95) -> tuple[float, float]:
+    """Return the score interval of a share of `n` independent units (Wilson 1927).
+
+    Examples
+    --------
+    >>> [round(limit, 4) for limit in wilson(1.0, 10)]
+    [0.7225, 1.0]
+    """
+    z = float(-ndtri((1 - confidence_level) / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return max(middle - float(reach), 0.0), min(middle + float(reach), 1.0)
 
 
 def step_up(p_values: ArrayLike, *, dependent: bool = False) -> NDArray[np.float64]:

@@ -37,11 +37,11 @@ class Gap(Estimate):
     """A difference of two estimates on the same resamples, signed: group − reference."""
 
     p_value: float
-    """Two-sided, from the gap over its bootstrap standard error, by Student's t."""
+    """Two-sided, of the difference (of logits, between shares) over its analytic error, by Student's t."""
     standard_error: float
     """Of the gap: standard deviation of its replicates, made good for few patients."""
-    n_patients: float
-    """The smallest effective number of patients with, or without, the finding on either side."""
+    degrees_of_freedom: float
+    """How well the standard error is known; see `cxraudit.stats.replicated`."""
     inner_low: float
     inner_high: float
     """The interval at 1 − 2α, which two one-sided tests (TOST) compare with the margin."""

@@ -7,37 +7,46 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cxraudit.stats.replicated import Influence, Replicated, Replicates
 from cxraudit.stats.resampling import LANES, Counts, draw_resamples
-
-Replicates = NDArray[np.float64]
-"""Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankingReplicates:
     """Ranking metrics of one cell (a set of films), in the cohort and in every replicate."""
 
-    auroc: Replicates
+    auroc: Replicated
     """P(score of a positive > score of a negative) + ½ P(equal)."""
-    average_precision: Replicates
+    average_precision: Replicated
     """Step-wise area under precision and recall, as scikit-learn's ``average_precision_score``."""
-    ap_at_prevalence: Replicates
+    ap_at_prevalence: Replicated
     """Average precision if the reference prevalence held: precision is recomputed from TPR and
     FPR, so groups with different prevalence can be compared."""
     n_positive: Replicates
     n_negative: Replicates
+    prevalence_influence: Influence
+    """How the share of positives moves with each patient."""
 
     @property
-    def adjusted_auprc(self) -> Replicates:
+    def adjusted_auprc(self) -> Replicated:
         """1 − log(AP) / log(prevalence): 0 at chance, 1 if perfect (Mosquera et al. 2024).
 
         It is not free of prevalence (see the methods page); it is here because the field
         reports it. Undefined where only one class is present.
         """
+        precision = self.average_precision
         with np.errstate(divide="ignore", invalid="ignore"):
             prevalence = self.n_positive / (self.n_positive + self.n_negative)
-            adjusted = 1 - np.log(self.average_precision) / np.log(prevalence)
-        return np.where((prevalence > 0) & (prevalence < 1), adjusted, np.nan)
+            adjusted = 1 - np.log(precision.replicates) / np.log(prevalence)
+            moved = (
+                np.log(precision.value)
+                / np.log(prevalence[0])
+                * self.prevalence_influence
+                / prevalence[0]
+                - precision.influence / precision.value
+            ) / np.log(prevalence[0])
+        defined = (prevalence > 0) & (prevalence < 1)
+        return Replicated(np.where(defined, adjusted, np.nan), np.where(defined[0], moved, np.nan))
 
 
 METRICS = ("auroc", "adjusted_auprc", "ap_at_prevalence")
@@ -93,7 +102,7 @@ def ranking_replicates(
     ValueError
         If shapes differ, a label is not 0 or 1, or a score is not finite.
     """
-    from cxraudit.stats._kernels import line_up, sweep
+    from cxraudit.stats._kernels import influences, line_up, sweep
 
     labels, scores = checked(y_true, y_score)
     rows = np.asarray(units, dtype=np.int64)
@@ -116,7 +125,17 @@ def ranking_replicates(
         part = stratum if lanes is None else stratum[place]
         out = np.empty((5, n_resamples + 1))
         sweep(who, kind, mine, members, counts, prevalence, part, lanes, out)
-        return RankingReplicates(*out)
+        weight = np.ones(who.size) if factors is None else factors[part, 0]
+        moved = np.zeros((4, counts.shape[1]))
+        if out[3, 0] > 0 and out[4, 0] > 0:
+            influences(who, kind, mine, weight, prevalence, moved)
+            share = out[3, 0] / (out[3, 0] + out[4, 0])
+            each = weight * (mine - share) / (out[3, 0] + out[4, 0])
+            moved[3] = np.bincount(who, each, counts.shape[1])
+        else:
+            moved[:] = np.nan
+        auroc, precision, shifted = (Replicated(out[k], moved[k]) for k in range(3))
+        return RankingReplicates(auroc, precision, shifted, out[3], out[4], moved[3])
 
     if n_threads <= 1:
         return [one(cell) for cell in cells]
@@ -130,7 +149,7 @@ def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float
         y_true, y_score, np.zeros(labels.size, dtype=np.int64), np.ones((1, labels.size), dtype=bool),
         draw_resamples(1, 0, 0), n_resamples=0, reference_prevalence=prevalence, n_threads=1,
     )[0]  # fmt: skip
-    return float(getattr(replicates, metric)[0])
+    return getattr(replicates, metric).value
 
 
 def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:

@@ -87,17 +87,19 @@ def _poisson_tails(n_units: int) -> NDArray[np.uint32]:
     return np.minimum(np.round(below * 2.0**32), 2.0**32 - 1).astype(np.uint32)
 
 
-def unit_sums(
-    values: NDArray[np.float64], units: ArrayLike, counts: Counts, n_resamples: int
-) -> NDArray[np.float64]:
-    """Sum values per film over the cohort and over every replicate.
+def per_unit(values: NDArray[np.float64], units: ArrayLike, n_units: int) -> NDArray[np.float64]:
+    """Add up values per film, shape (n_sums, n_images), to values per patient, (n_sums, n_units)."""
+    rows = np.asarray(units, dtype=np.int64)
+    return np.stack([np.bincount(rows, row, n_units).astype(np.float64) for row in values])
+
+
+def unit_sums(values: NDArray[np.float64], counts: Counts, n_resamples: int) -> NDArray[np.float64]:
+    """Sum values per patient over the cohort and over every replicate.
 
     Parameters
     ----------
-    values : numpy.ndarray of float, shape (n_sums, n_images)
-        What to add up.
-    units : array_like of int, shape (n_images,)
-        Row of each image's patient in `counts`.
+    values : numpy.ndarray of float, shape (n_sums, n_units)
+        What to add up; see `per_unit`.
     counts : numpy.ndarray
         From `draw_resamples`.
     n_resamples : int
@@ -110,9 +112,6 @@ def unit_sums(
     """
     from cxraudit.stats._kernels import add_up
 
-    rows = np.asarray(units, dtype=np.int64)
-    n_units = counts.shape[1]
-    per_unit = np.stack([np.bincount(rows, row, n_units) for row in values])
-    out = np.empty((len(per_unit), n_resamples + 1))
-    add_up(per_unit, counts, out)
+    out = np.empty((len(values), n_resamples + 1))
+    add_up(values, counts, out)
     return out

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
-from cxraudit.stats.resampling import Counts, unit_sums
+from cxraudit.stats.resampling import Counts, per_unit, unit_sums
+
+TARGETS = ("both", "matched")
 
 
 def standardised_replicates(
@@ -22,6 +24,7 @@ def standardised_replicates(
     *,
     n_resamples: int,
     reference_prevalence: float | None = None,
+    target: str = "both",
 ) -> tuple[list[RankingReplicates], NDArray[np.float64]]:
     """Compute ranking metrics of sides that are weighted to one mix of strata.
 
@@ -35,6 +38,10 @@ def standardised_replicates(
         The films of each side, for instance a group and its rest.
     strata : array_like, shape (n_images,)
         What both sides should be alike in (an age group, a view, or a combination of them).
+    target : {"both", "matched"}
+        The mix to weight to: that of both sides together (inverse-probability weights), or that of
+        the smaller side of each stratum, as if films had been matched one to one (matching weights,
+        Li & Greene 2013): the latter says nothing about strata where one side is rare.
 
     Returns
     -------
@@ -44,6 +51,8 @@ def standardised_replicates(
     numpy.ndarray, shape (n_sides,)
         Effective number of films (Σw)²/Σw²: how much of the data the weighting keeps.
     """
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     labels = np.asarray(y_true).astype(bool)
     _, stratum = np.unique(np.asarray(strata), return_inverse=True)
     cell = stratum * 2 + labels
@@ -51,8 +60,13 @@ def standardised_replicates(
     rows = np.asarray(units, dtype=np.int64)
     member = (cell == np.arange(n_cells)[:, None]).astype(np.float64)
     # Weighted number of films per side, stratum and class: (n_sides, n_cells, replicates).
-    sizes = np.stack([unit_sums(member * side, rows, counts, n_resamples) for side in sides])
-    together = sizes.sum(axis=0)
+    sizes = np.stack(
+        [
+            unit_sums(per_unit(member * side, rows, counts.shape[1]), counts, n_resamples)
+            for side in sides
+        ]
+    )
+    together = sizes.sum(axis=0) if target == "both" else sizes.min(axis=0)
     shared = (sizes > 0).all(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         factors = np.where(shared, together / sizes, 0.0)

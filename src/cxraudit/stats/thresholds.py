@@ -4,14 +4,15 @@ All counts are linear in how often a patient is drawn, so the replicates of ever
 of one matrix product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxraudit.stats.ranking import Replicates, checked
-from cxraudit.stats.resampling import Counts, unit_sums
+from cxraudit.stats.ranking import checked
+from cxraudit.stats.replicated import Replicated, ratio
+from cxraudit.stats.resampling import Counts, per_unit, unit_sums
 
 Rule = Callable[[NDArray[np.bool_], NDArray[np.float64]], float]
 """Labels and scores of tuning films → threshold; a film is called positive at or above it."""
@@ -59,6 +60,36 @@ def fixed(threshold: float) -> Rule:
     return lambda labels, scores: threshold
 
 
+RULES = "fpr=X, tpr=X, youden, prevalence, fixed=X"
+
+
+def rule_named(name: str) -> Rule:
+    """Return the rule of a name: one of `RULES`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such rule, or its number makes no sense.
+
+    Examples
+    --------
+    >>> choose_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], rule_named("tpr=1"))
+    0.35
+    """
+    kind, _, number = name.partition("=")
+    plain: dict[str, Rule] = {"youden": youden, "prevalence": prevalence_match}
+    if name in plain:
+        return plain[name]
+    made = {"fpr": target_fpr, "tpr": target_tpr, "fixed": fixed}
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if kind not in made or not np.isfinite(value) or (kind != "fixed" and not 0 < value <= 1):
+        raise ValueError(f"no rule for a threshold is named {name!r}; there are {RULES}")
+    return made[kind](value)
+
+
 def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float:
     """Apply a rule to tuning films.
 
@@ -73,65 +104,65 @@ def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float
     return rule(labels, scores)
 
 
-def _ratio(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Counts of one cell at one threshold, in the cohort and in every replicate."""
+    """Counts of one cell at one threshold: in the cohort, in every replicate, and per patient."""
 
-    tp: Replicates
-    fp: Replicates
-    fn: Replicates
-    tn: Replicates
+    counted: NDArray[np.float64]
+    """Shape (4, n_resamples + 1): true and false positives, false and true negatives."""
+    per_unit: NDArray[np.float64]
+    """Shape (4, n_units): what each patient adds."""
+
+    def _share(self, top: Sequence[float], bottom: Sequence[float]) -> Replicated:
+        return ratio(
+            np.dot(top, self.counted), np.dot(bottom, self.counted),
+            np.dot(top, self.per_unit), np.dot(bottom, self.per_unit),
+        )  # fmt: skip
 
     @property
-    def n(self) -> Replicates:
-        """Films."""
-        return self.tp + self.fp + self.fn + self.tn
-
-    @property
-    def tpr(self) -> Replicates:
+    def tpr(self) -> Replicated:
         """Sensitivity; NaN without positives."""
-        return _ratio(self.tp, self.tp + self.fn)
+        return self._share((1, 0, 0, 0), (1, 0, 1, 0))
 
     @property
-    def fnr(self) -> Replicates:
+    def fnr(self) -> Replicated:
         """Underdiagnosis of this finding: ill and called healthy (1 − TPR)."""
-        return _ratio(self.fn, self.tp + self.fn)
+        return self._share((0, 0, 1, 0), (1, 0, 1, 0))
 
     @property
-    def fpr(self) -> Replicates:
+    def fpr(self) -> Replicated:
         """Overdiagnosis of this finding: healthy and called ill; NaN without negatives."""
-        return _ratio(self.fp, self.fp + self.tn)
+        return self._share((0, 1, 0, 0), (0, 1, 0, 1))
 
     @property
-    def ppv(self) -> Replicates:
+    def ppv(self) -> Replicated:
         """Share of the films called positive that are; NaN if none is called."""
-        return _ratio(self.tp, self.tp + self.fp)
+        return self._share((1, 0, 0, 0), (1, 1, 0, 0))
 
     @property
-    def npv(self) -> Replicates:
+    def npv(self) -> Replicated:
         """Share of the films called negative that are; NaN if none is called."""
-        return _ratio(self.tn, self.tn + self.fn)
+        return self._share((0, 0, 0, 1), (0, 0, 1, 1))
 
     @property
-    def balanced_accuracy(self) -> Replicates:
+    def balanced_accuracy(self) -> Replicated:
         """(TPR + TNR) / 2."""
-        return (self.tpr + 1 - self.fpr) / 2
+        hit, false = self.tpr, self.fpr
+        return Replicated(
+            (hit.replicates + 1 - false.replicates) / 2, (hit.influence - false.influence) / 2
+        )
 
     @property
-    def selection_rate(self) -> Replicates:
+    def selection_rate(self) -> Replicated:
         """Share of films called positive: alerts per film."""
-        return _ratio(self.tp + self.fp, self.n)
+        return self._share((1, 1, 0, 0), (1, 1, 1, 1))
 
-    def net_benefit(self, probability: float) -> Replicates:
+    def net_benefit(self, probability: float) -> Replicated:
         """TP/n − FP/n · p/(1 − p) at the threshold probability p (Vickers & Elkin 2006)."""
         if not 0 < probability < 1:
             raise ValueError(f"a threshold probability lies between 0 and 1, got {probability}")
         odds = probability / (1 - probability)
-        return _ratio(self.tp - odds * self.fp, self.n)
+        return self._share((1, -odds, 0, 0), (1, 1, 1, 1))
 
 
 DECISION_METRICS = ("tpr", "fpr", "ppv", "npv", "balanced_accuracy", "selection_rate")
@@ -163,8 +194,8 @@ def decisions(
     parts = np.stack([labels & called, ~labels & called, labels & ~called, ~labels & ~called])
     found = []
     for cell in cells:
-        tp, fp, fn, tn = unit_sums((parts & cell).astype(np.float64), units, counts, n_resamples)
-        found.append(Decisions(tp, fp, fn, tn))
+        held = per_unit((parts & cell).astype(np.float64), units, counts.shape[1])
+        found.append(Decisions(unit_sums(held, counts, n_resamples), held))
     return found
 
 

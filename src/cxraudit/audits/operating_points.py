@@ -1,0 +1,156 @@
+"""What happens at a threshold, and what a probability is worth, group by group.
+
+Thresholds and maps to probabilities are chosen on tuning patients and frozen; every rate is of
+films of other patients.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask, group_masks, rest_of
+from cxraudit.audits.rows import Row, Statistics, add_note, gap_rows, judge_family, level_rows
+from cxraudit.audits.subgroups import scored_findings
+from cxraudit.errors import ConfigError
+from cxraudit.schemas import ALL, REST, results_frame
+from cxraudit.stats.calibration import (
+    CALIBRATION_METRICS,
+    calibration_replicates,
+    equal_mass_edges,
+    platt,
+)
+from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.thresholds import DECISION_METRICS, choose_threshold, decisions, rule_named
+
+NO_FINDING = "No Finding"
+"""The label whose false positives are ill patients called healthy."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tuned:
+    """A finding's films that are evaluated, and what was chosen on the others."""
+
+    films: Labelled
+    threshold: float
+    probability: NDArray[np.float64] | None
+    """Of each evaluated film."""
+    at_threshold: float
+    """Probability at the threshold; NaN without probabilities."""
+    note: str
+
+
+def at_operating_point(
+    cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str]
+) -> pd.DataFrame:
+    """Evaluate decisions and calibration overall and by group, with the gap of each group to the rest.
+
+    Parameters
+    ----------
+    cohort, scores, attributes
+        As in `cxraudit.audits.subgroups.by_subgroup`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A results table; ``note`` gives the threshold and what it was chosen on. Rates: ``tpr``,
+        ``fpr``, ``ppv``, ``npv``, ``balanced_accuracy``, ``selection_rate`` (alerts per film),
+        ``net_benefit`` (at the probability that the threshold stands for); for a finding named
+        "No Finding" also ``underdiagnosis`` (its FPR: ill and called healthy) and
+        ``overdiagnosis`` (its FNR), as Seyyed-Kalantari et al. (2021) define them. Calibration:
+        the metrics of `cxraudit.stats.calibration`. Gaps of rates and of calibration are families
+        of their own, metric by metric.
+    """
+    levels: list[Row] = []
+    gaps: list[Row] = []
+    settings = cohort.settings
+    tuning = cohort.tuning()
+    for base, all_films in scored_findings(cohort, scores):
+        tuned = _tune(cohort, all_films, tuning)
+        if tuned is None:
+            continue
+        films = tuned.films
+        everyone = np.ones(films.y_true.size, dtype=bool)
+        plan: list[tuple[str, str, Mask, Mask]] = [(ALL, ALL, everyone, np.zeros_like(everyone))]
+        for attribute in attributes:
+            masks = group_masks(cohort, attribute, films.rows)
+            plan += [
+                (attribute, group, mask, rest_of(group, masks)) for group, mask in masks.items()
+            ]
+        cells = np.stack([cell for _, _, mask, rest in plan for cell in (mask, rest)])
+        found = _statistics(cohort, tuned, cells, base["finding"])
+        for k, (attribute, group, mask, rest) in enumerate(plan):
+            row = {**base, "attribute": attribute, "group": group}
+            inside, outside = found[2 * k], found[2 * k + 1]
+            levels += add_note(level_rows(row, films, mask, inside, settings), tuned.note)
+            if rest.any() and mask.any() and group not in NO_GROUP and films.both_classes:
+                gaps += gap_rows(
+                    {**row, "reference": REST}, films, [mask, rest], inside, outside, settings
+                )
+    return results_frame([*levels, *judge_family(gaps, settings)])
+
+
+def _tune(cohort: Cohort, films: Labelled, tuning: Mask) -> _Tuned | None:
+    """Choose threshold and map on the films of tuning patients; None if they cannot choose."""
+    settings = cohort.settings
+    rule = settings.operating_point
+    mine = tuning[films.rows]
+    given = settings.calibration == "as is"
+    needs_none = given and (rule == "none" or rule.startswith("fixed="))
+    chosen, rest = films.only(mine), films.only(~mine)
+    if needs_none:
+        rest = films
+    elif not chosen.both_classes:
+        return None
+    patients = chosen.counted(chosen.y_true | ~chosen.y_true)["n_patients"]
+    threshold = float("nan")
+    parts = []
+    if rule != "none":
+        threshold = choose_threshold(chosen.y_true, chosen.y_score, rule_named(rule))
+        parts.append(f"called at or above {threshold:.6g}")
+    probability, at_threshold = None, float("nan")
+    if given:
+        if rest.y_score.size and not (rest.y_score.min() >= 0 and rest.y_score.max() <= 1):
+            raise ConfigError(
+                "calibration 'as is' needs probabilities, but scores run from "
+                f"{rest.y_score.min():.3g} to {rest.y_score.max():.3g}. Use platt."
+            )
+        probability, at_threshold = rest.y_score, threshold
+    elif settings.calibration == "platt":
+        intercept, slope = platt(chosen.y_true, chosen.y_score)
+        if np.isfinite(slope):
+            probability = expit(intercept + slope * rest.y_score)
+            at_threshold = float(expit(intercept + slope * threshold))
+            parts.append(f"probability by Platt's map, slope {slope:.4g}")
+    if not needs_none:
+        parts.append(f"{rule}, chosen on {patients} other patients")
+    return _Tuned(rest, threshold, probability, at_threshold, "; ".join(parts))
+
+
+def _statistics(
+    cohort: Cohort, tuned: _Tuned, cells: NDArray[np.bool_], finding: str
+) -> Sequence[Statistics]:
+    films, n_resamples = tuned.films, cohort.settings.n_resamples
+    found: list[dict[str, Replicated]] = [{} for _ in cells]
+    if np.isfinite(tuned.threshold):
+        rates = decisions(
+            films.y_true, films.y_score, tuned.threshold, films.units, cells, cohort.counts,
+            n_resamples=n_resamples,
+        )  # fmt: skip
+        for statistics, rate in zip(found, rates, strict=True):
+            statistics |= {metric: getattr(rate, metric) for metric in DECISION_METRICS}
+            if 0 < tuned.at_threshold < 1:
+                statistics["net_benefit"] = rate.net_benefit(tuned.at_threshold)
+            if finding == NO_FINDING:
+                statistics |= {"underdiagnosis": rate.fpr, "overdiagnosis": rate.fnr}
+    if tuned.probability is not None:
+        calibrations = calibration_replicates(
+            films.y_true, tuned.probability, films.units, cells, cohort.counts,
+            n_resamples=n_resamples, edges=equal_mass_edges(tuned.probability),
+        )  # fmt: skip
+        for statistics, calibration in zip(found, calibrations, strict=True):
+            statistics |= {metric: getattr(calibration, metric) for metric in CALIBRATION_METRICS}
+    return found

@@ -1,0 +1,77 @@
+"""A statistic with everything its uncertainty is read from: replicates, and influence of patients."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Replicates = NDArray[np.float64]
+"""Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
+
+Influence = NDArray[np.float64]
+"""Shape (n_units,): how the value moves as a patient gets more weight (the infinitesimal jackknife);
+0 for patients without films in the cell. Squares add up to the variance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replicated:
+    """A statistic of one cohort; statistics on the same resamples can be subtracted."""
+
+    replicates: Replicates
+    influence: Influence
+
+    def __sub__(self, other: "Replicated") -> "Replicated":
+        """Return the difference within each replicate, and of the influences."""
+        return Replicated(self.replicates - other.replicates, self.influence - other.influence)
+
+    @property
+    def value(self) -> float:
+        """The value in the cohort."""
+        return float(self.replicates[0])
+
+    @property
+    def standard_error(self) -> float:
+        """The analytic standard error √Σφ², clustered by patient; NaN where undefined."""
+        return float(np.sqrt((self.influence**2).sum()))
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """How well the variance is known, for Student's t (Satterthwaite 1946).
+
+        The variance is a sum of φ² over patients, and is known the worse the fewer patients make it
+        up: 2 V² / Var(V), with Var(V) = Σφ⁴ − V²/n from the spread of φ² itself. About n if n
+        patients matter alike, far fewer if a few patients have most of the films. At least 1, at
+        most n − 1; NaN if fewer than two patients matter.
+        """
+        squares = self.influence[self.influence != 0] ** 2
+        n, total = squares.size, float(squares.sum())
+        if n < 2 or not np.isfinite(total):
+            return float("nan")
+        spread = float((squares**2).sum()) - total**2 / n
+        return float(min(max(2 * total**2 / max(spread, 1e-300), 1.0), n - 1))
+
+    @property
+    def acceleration(self) -> float:
+        """Skewness of the influences over 6: the acceleration of BCa (Efron 1987)."""
+        spread = float((self.influence**2).sum())
+        return float((self.influence**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
+
+
+def ratio(
+    top: Replicates,
+    bottom: Replicates,
+    unit_top: NDArray[np.float64],
+    unit_bottom: NDArray[np.float64],
+) -> Replicated:
+    """Return a ratio of two sums over films, NaN where the lower one is 0.
+
+    Parameters
+    ----------
+    top, bottom : numpy.ndarray, shape (n_resamples + 1,)
+        The sums, in the cohort and in each replicate.
+    unit_top, unit_bottom : numpy.ndarray, shape (n_units,)
+        What each patient adds to them.
+    """
+    values = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
+    moved = (unit_top - values[0] * unit_bottom) / bottom[0] if bottom[0] > 0 else np.nan * unit_top
+    return Replicated(values, moved)
