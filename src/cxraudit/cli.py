@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
@@ -360,6 +360,14 @@ def audit(
     resamples: Annotated[int, Parameter(validator=Number(gte=0))] = 2000,
     confidence_level: Annotated[float, Parameter(validator=Number(gt=0.5, lt=1))] = 0.95,
     margin: Fraction = 0.05,
+    operating_point: str = "fpr=0.1",
+    calibration: Literal["platt", "as is", "none"] = "platt",
+    tuning_share: Fraction = 0.2,
+    reference: Many = None,
+    all_pairs: Annotated[bool, Parameter(negative="")] = False,
+    standardise: Literal["both", "matched"] = "both",
+    interval: Literal["percentile", "bca"] = "percentile",
+    resample: Literal["patients", "images"] = "patients",
     seed: Seed = 0,
 ) -> None:
     """Audit scores by group and by shortcut, and write results and report.
@@ -413,7 +421,27 @@ def audit(
     confidence_level
         Of the intervals; 1 − it is the level of the tests.
     margin
-        The largest AUROC gap that would not matter: declare it before looking.
+        The largest gap in AUROC, TPR or FPR that would not matter: declare it before looking.
+    operating_point
+        How the threshold of each finding is chosen, on tuning patients: fpr=X, tpr=X, youden,
+        prevalence (as many called as are positive), fixed=X, or none.
+    calibration
+        platt: fit a map from scores to probabilities on tuning patients; as is: the scores are
+        probabilities; none.
+    tuning_share
+        Share of patients, drawn by the seed, that thresholds and maps are chosen on; rates and
+        calibration are those of the others.
+    reference
+        ATTRIBUTE=GROUP, repeatable: also compare each other group with this one.
+    all_pairs
+        Also compare every two groups.
+    standardise
+        Mix that gaps at equal age, view or drains are weighted to: that of both sides together, or
+        matched (of the smaller side of each stratum, like one-to-one matching).
+    interval
+        Expanded percentile, or bias-corrected and accelerated (BCa).
+    resample
+        patients; images is what published work does, and gives intervals that are too narrow.
     seed
         Of the resamples.
     """
@@ -427,6 +455,12 @@ def audit(
             )
     if label and dataset is not None:
         raise ConfigError("give either --dataset or --label: the labels come from one place.")
+    settings = AuditSettings(
+        n_resamples=resamples, seed=seed, confidence_level=confidence_level, margin=margin,
+        operating_point=operating_point, calibration=calibration, tuning_share=tuning_share,
+        references=_pairs(reference, "--reference"), all_pairs=all_pairs, standardise=standardise,
+        interval=interval, resample=resample,
+    )  # fmt: skip
     leans = _pairs(shortcut, "--shortcut") or None
     named = _pairs(score, "--score")
     beside = scores.parent / IMAGES
@@ -449,9 +483,6 @@ def audit(
         )
     table = read_scores(scores, films, image=image, columns=named, prefix=score_prefix, model=model)
     folder = out if out is not None else scores.parent / AUDIT
-    settings = AuditSettings(
-        n_resamples=resamples, seed=seed, confidence_level=confidence_level, margin=margin
-    )
     audit_step(
         films, table, folder, attributes=attribute, shortcuts=leans,
         settings=settings, inputs=inputs,

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cxraudit.audits.cells import AuditSettings
 from cxraudit.errors import ConfigError
 from cxraudit.files import read_toml
 
@@ -51,6 +52,20 @@ class AuditSection(_Section):
     n_resamples: int = Field(default=2000, ge=0)
     confidence_level: float = Field(default=0.95, gt=0.5, lt=1)
     margin: float = Field(default=0.05, gt=0, lt=1)
+    interval: str = "percentile"
+    resample: str = "patients"
+    standardise: str = "both"
+    operating_point: str = "fpr=0.1"
+    calibration: str = "platt"
+    tuning_share: float = Field(default=0.2, gt=0, lt=1)
+    references: dict[str, str] = Field(default_factory=dict)
+    all_pairs: bool = False
+
+    def settings(self, seed: int) -> AuditSettings:
+        """Return the settings of the audit; wrong words raise `ConfigError`."""
+        return AuditSettings(
+            seed=seed, **{k: v for k, v in self if k not in ("attributes", "shortcuts")}
+        )
 
 
 class RunConfig(_Section):
@@ -87,6 +102,7 @@ def read_config(path: Path) -> RunConfig:
             for item in error.errors()
         )
         raise ConfigError(f"{path}: {mistakes}. See docs/reference/configuration.md.") from None
+    config.audit.settings(config.seed)  # says what is wrong before any work is done
     return _anchored(config, path.parent)
 
 

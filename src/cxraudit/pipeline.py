@@ -244,13 +244,9 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
             prefix=config.scores.prefix, model=config.scores.model,
         )  # fmt: skip
         save_dataset(dataset, out)
-    settings = AuditSettings(
-        n_resamples=config.audit.n_resamples, seed=config.seed,
-        confidence_level=config.audit.confidence_level, margin=config.audit.margin,
-    )  # fmt: skip
     audit_step(
         dataset, scores, out / AUDIT, attributes=config.audit.attributes,
-        shortcuts=config.audit.shortcuts, settings=settings,
+        shortcuts=config.audit.shortcuts, settings=config.audit.settings(config.seed),
         inputs={"scores": file, "images": out / IMAGES},
     )  # fmt: skip
     return report_step([out / AUDIT], out / AUDIT / "report.html")

@@ -240,13 +240,21 @@ def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
         for part in parts:
             if part not in images:
                 raise UnknownNameError("attribute", part, dataset.attributes)
-        named = images[parts].map(group_name)
-        joined = named[parts[0]]
-        if len(parts) > 1:
-            nobody = named.isin(NO_GROUP).any(axis=1)
-            joined = named.apply(", ".join, axis=1).mask(nobody, UNKNOWN)
+        named = [_names(images[part]) for part in parts]
+        joined = named[0]
+        for name in named[1:]:
+            joined = joined + ", " + name
+        nobody = np.logical_or.reduce([name.isin(NO_GROUP) for name in named])
+        joined = joined if len(parts) == 1 else joined.mask(nobody, UNKNOWN)
         images = images.assign(**{attribute: joined.astype("str")})
     return replace(dataset, images=images)
+
+
+def _names(values: pd.Series) -> pd.Series:
+    """Return the group of each film as text, each different value named once."""
+    codes, different = pd.factorize(values)
+    names = np.array([*(group_name(value) for value in different), UNKNOWN], dtype=object)
+    return pd.Series(names[codes], index=values.index)  # code −1 (missing) is the last
 
 
 def rest_of(group: str, masks: Mapping[str, Mask]) -> Mask:

@@ -209,7 +209,7 @@ def dataset_from(images: pd.DataFrame, facts: Mapping[str, Any]) -> Dataset:
 
 def ordered_groups(attribute: str, groups: "pd.Series | Sequence[str]") -> list[str]:
     """Return the different groups in the order people expect: ages by age, unknown last."""
-    present = sorted({str(group) for group in groups})
+    present = sorted(str(group) for group in pd.Series(groups).unique())
     rank = (
         {name: number for number, name in enumerate(AGE_GROUPS)} if attribute == "age_group" else {}
     )

@@ -13,6 +13,7 @@ from cxraudit.figures.style import (
     MARKERS,
     MUTED,
     house_style,
+    mark,
     new_figure,
     quiet,
     shown_as,
@@ -24,7 +25,11 @@ METRIC_NAMES = {
     "auroc": "AUROC",
     "adjusted_auprc": "adjusted AUPRC",
     "ap_at_prevalence": "AP at common prevalence",
+    "tpr": "TPR",
+    "fpr": "FPR",
 }
+
+HIGHER_IS_WORSE = ("fpr",)
 
 
 def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> Figure:
@@ -69,11 +74,11 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
             for row in rows.itertuples():
                 names.append((y, f"{row.group}  ({row.n_positive_patients})"))
                 gap = gaps[(gaps["finding"] == finding) & (gaps["group"] == row.group)]
-                kind = shown_as(gap["verdict"].iloc[0], gap["value"].iloc[0]) if len(gap) else ""
-                _mark(left, y, row.value, row.low, row.high, kind, why=str(row.note))
+                kind = _kind(gap.iloc[0], metric) if len(gap) else ""
+                mark(left, y, row.value, row.low, row.high, kind, why=str(row.note))
                 if len(gap):
                     first = gap.iloc[0]
-                    _mark(right, y, first["value"], first["low"], first["high"], kind)
+                    mark(right, y, first["value"], first["low"], first["high"], kind)
                 y += 1
             if np.isfinite(overall[finding]):
                 left.plot([overall[finding]] * 2, [top, y - 0.5], color=MUTED, lw=1, zorder=1)
@@ -84,23 +89,9 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
     return figure
 
 
-def _mark(
-    axes: Axes, y: float, value: float, low: float, high: float, kind: str, *, why: str = ""
-) -> None:
-    colour = COLOURS[kind]
-    if not np.isfinite(value):
-        if why:
-            axes.text(
-                0.02, y, why, transform=axes.get_yaxis_transform(), color=MUTED, va="center",
-                fontsize=8, style="italic",
-            )  # fmt: skip
-        return
-    if np.isfinite(low):
-        axes.plot([low, high], [y, y], color=colour, lw=1.6, solid_capstyle="round", zorder=2)
-    axes.plot(
-        [value], [y], marker=MARKERS[kind], ms=5.2, color=colour, zorder=3,
-        markerfacecolor="white" if kind in HOLLOW else colour, markeredgewidth=1.3,
-    )  # fmt: skip
+def _kind(gap: pd.Series, metric: str) -> str:
+    worse_if_higher = metric in HIGHER_IS_WORSE
+    return shown_as(gap["verdict"], -gap["value"] if worse_if_higher else gap["value"])
 
 
 def _finish(
@@ -129,14 +120,13 @@ def _finish(
         right.axvspan(-margins.iloc[0], margins.iloc[0], color="#0b6fa4", alpha=0.08, lw=0)
     reach = max(0.12, *(abs(value) for value in right.get_xlim()))
     right.set_xlim(-reach, reach)
+    ends = ("worse for this group", "better")
+    left_end, right_end = ends[::-1] if metric in HIGHER_IS_WORSE else ends
     right.set_xlabel(
-        "gap to the rest, 95 % interval (equivalence: 90 %)\n← worse for this group      better →"
+        f"gap to the rest, 95 % interval (equivalence: 90 %)\n← {left_end}      {right_end} →"
     )
     left.set_title("in the group (patients with the finding)", fontsize=9, color=MUTED, loc="left")
-    kinds = {
-        shown_as(verdict, value)
-        for verdict, value in zip(gaps["verdict"], gaps["value"], strict=True)
-    }
+    kinds = {_kind(gap, metric) for _, gap in gaps.iterrows()}
     handles = [
         right.plot(
             [], [], ls="", marker=MARKERS[kind], color=COLOURS[kind], ms=5,

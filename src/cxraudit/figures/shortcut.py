@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from cxraudit.figures.style import COLOURS, LINE, MUTED, WORSE, house_style, new_figure, quiet
 from cxraudit.names import shortcut_name
+from cxraudit.schemas import WITHOUT
 
 WITH_COLOUR, WITHOUT_COLOUR = "#1d2733", "#c8451b"
 
@@ -22,8 +23,8 @@ def shortcut_gap(results: pd.DataFrame, shortcut: str) -> Figure:
         The attribute of the rows to draw.
     """
     rows = results[(results["attribute"] == shortcut) & (results["metric"] == "auroc")]
-    levels = rows[rows["reference"] == ""]
-    gaps = rows[rows["reference"] != ""].set_index("model")
+    levels = rows[(rows["reference"] == "") & rows["group"].isin(["with", WITHOUT])]
+    gaps = rows[rows["reference"] == WITHOUT].set_index("model")
     models = list(dict.fromkeys(levels["model"]))
     finding = str(levels["finding"].iloc[0])
     name = shortcut_name(shortcut)

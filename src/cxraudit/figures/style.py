@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -80,6 +81,26 @@ def quiet(axes: Axes, *, keep: str = "bottom") -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in keep)
     axes.tick_params(length=0)
+
+
+def mark(
+    axes: Axes, y: float, value: float, low: float, high: float, kind: str, *, why: str = ""
+) -> None:
+    """Draw one estimate with its interval, or say why there is none."""
+    colour = COLOURS[kind]
+    if not np.isfinite(value):
+        if why:
+            axes.text(
+                0.02, y, why, transform=axes.get_yaxis_transform(), color=MUTED, va="center",
+                fontsize=8, style="italic",
+            )  # fmt: skip
+        return
+    if np.isfinite(low):
+        axes.plot([low, high], [y, y], color=colour, lw=1.6, solid_capstyle="round", zorder=2)
+    axes.plot(
+        [value], [y], marker=MARKERS[kind], ms=5.2, color=colour, zorder=3,
+        markerfacecolor="white" if kind in HOLLOW else colour, markeredgewidth=1.3,
+    )  # fmt: skip
 
 
 def svg(figure: Figure) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxraudit import tables
 from cxraudit.audits.run import Audit
+from cxraudit.figures.adjusted import adjusted_gaps
 from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.figures.style import save, svg
@@ -136,10 +137,19 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
                     {
                         "name": attribute_name(attribute),
                         "figure": keep(forest(part, attribute), f"{model}-{attribute}"),
+                        "adjusted": adjusted and keep(adjusted, f"{model}-{attribute}-adjusted"),
+                        "operating": (part["metric"] == "tpr").any()
+                        and {
+                            "figure": keep(
+                                forest(part, attribute, metric="tpr"), f"{model}-{attribute}-tpr"
+                            ),
+                            "table": tables.to_html(tables.operating_table(part, attribute)),
+                        },
                         "levels": tables.to_html(tables.levels_table(part, attribute)),
                         "gaps": tables.to_html(tables.gaps_table(part, attribute)),
                     }
                     for attribute in attributes
+                    for adjusted in [adjusted_gaps(part, attribute)]
                 ],
             }
             for model, part in ((model, results[results["model"] == model]) for model in models)

@@ -53,16 +53,14 @@ def answer(results: pd.DataFrame, model: str, dataset: str) -> list[Statement]:
 
     What was shown comes first, then what the data cannot tell, then what was shown to be small.
     """
-    rows = results[
-        (results["model"] == model)
-        & (results["dataset"] == dataset)
-        & (results["metric"] == "auroc")
-    ]
+    mine = results[(results["model"] == model) & (results["dataset"] == dataset)]
+    rows = mine[mine["metric"] == "auroc"]
     said = [_overall(rows)]
     for attribute in dict.fromkeys(rows.loc[rows["reference"] == REST, "attribute"]):
         said += _attribute(rows[rows["attribute"] == attribute], attribute)
     leans = rows[rows["reference"] == WITHOUT]
     said += [_shortcut(rows, gap) for gap in records(leans)]
+    said += _at_threshold(mine)
     if len(said) == 1:
         said.append(
             Statement(
@@ -188,6 +186,29 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
         )
         detail = f"{small}; for {len(unsure)} the data cannot tell. {_detectable(unsure)}"
         said.append(Statement("unsure", headline, detail))
+    return said
+
+
+def _at_threshold(rows: pd.DataFrame) -> list[Statement]:
+    """Say who is missed more, and who gets more false alarms, at the same threshold."""
+    said = []
+    for metric, sign, words in (
+        ("tpr", -1, "findings are missed more often"), ("fpr", 1, "more false alarms"),
+    ):  # fmt: skip
+        gaps = rows[(rows["metric"] == metric) & (rows["reference"] == REST)]
+        shown = gaps[(gaps["verdict"] == Verdict.DISPARITY) & (gaps["value"] * sign > 0)]
+        for (attribute, group), part in shown.groupby(["attribute", "group"], sort=False):
+            worst = records(part.loc[[part["value"].abs().idxmax()]])[0]
+            tested = int(((gaps["attribute"] == attribute) & (gaps["group"] == group)).sum())
+            said.append(
+                Statement(
+                    "bad",
+                    f"At one threshold for all, {words} in {people(str(attribute), str(group))}",
+                    f"Shown for {len(part)} of {tested} findings. Largest for "
+                    f"{worst['finding'].lower()}: {metric.upper()} gap {_signed(worst['value'])} "
+                    f"({_interval(worst, '+.2f')}).",
+                )
+            )
     return said
 
 

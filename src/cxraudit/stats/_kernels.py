@@ -155,11 +155,16 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
             for lane in range(LANES):
                 n_neg[lane] = float(films[lane]) - n_pos[lane]
         else:
+            # Films are counted by stratum first, since whole numbers are added much faster.
+            seen = np.zeros((2 * factors.shape[0], LANES), np.uint32)
             for i in range(unit.size):
-                w = _row(weight, unit[i], factors, stratum[i], start, buffer)
-                total = n_pos if positive[i] else n_neg
+                row, w = seen[2 * stratum[i] + positive[i]], weight[unit[i]]
                 for lane in range(LANES):
-                    total[lane] += w[lane]
+                    row[lane] += w[lane]
+            for s in range(factors.shape[0]):
+                for lane in range(LANES):
+                    n_neg[lane] += seen[2 * s, lane] * factors[s, start + lane]
+                    n_pos[lane] += seen[2 * s + 1, lane] * factors[s, start + lane]
         lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
         per_pos, per_neg = np.zeros(LANES), np.zeros(LANES)
         for lane in range(LANES):
@@ -379,8 +384,8 @@ def draw_block(weight, members, thresholds, seed, first_replicate) -> None:  # t
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def grouped_areas(patient, positive, closes, assigned, n_groups):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """AUROC of every group under every assignment of patients to groups, films in falling score.
+def grouped_areas(patient, kind, positive, assigned, n_groups):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """AUROC of every group under every assignment of patients to groups, films as in `sweep`.
 
     Returns (n_assignments, n_groups) areas and the weights m·n/(m + n), the inverse of a variance
     up to a constant.
@@ -388,22 +393,28 @@ def grouped_areas(patient, positive, closes, assigned, n_groups):  # type: ignor
     areas = np.full((assigned.shape[0], n_groups), np.nan)
     weights = np.zeros((assigned.shape[0], n_groups))
     for k in range(assigned.shape[0]):
+        group = assigned[k]
         m, n, lost = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
         tie_p, tie_n = np.zeros(n_groups), np.zeros(n_groups)
         for i in range(patient.size):
-            g = assigned[k, patient[i]]
-            if positive[i]:
-                tie_p[g] += 1
+            g = group[patient[i]]
+            if kind[i] == NEGATIVE:
+                n[g] += 1.0
+            elif kind[i] == LONE_POSITIVE:
+                m[g] += 1.0
+                lost[g] += n[g]
             else:
-                tie_n[g] += 1
-            if closes[i]:
-                for h in range(n_groups):
-                    if tie_p[h] + tie_n[h] > 0:
+                if positive[i]:
+                    tie_p[g] += 1.0
+                else:
+                    tie_n[g] += 1.0
+                if kind[i] == END_OF_TIE:
+                    for h in range(n_groups):
                         lost[h] += tie_p[h] * (n[h] + 0.5 * tie_n[h])
                         m[h] += tie_p[h]
                         n[h] += tie_n[h]
-                        tie_p[h] = 0.0
-                        tie_n[h] = 0.0
+                    tie_p[:] = 0.0
+                    tie_n[:] = 0.0
         for g in range(n_groups):
             if m[g] > 0 and n[g] > 0:
                 areas[k, g] = 1.0 - lost[g] / (m[g] * n[g])

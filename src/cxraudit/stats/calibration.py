@@ -151,10 +151,11 @@ def _binned(
         films += each[0]
     ece = ratio(absolute, total, moved_absolute, films)
     squared = ratio(square, total, moved_square, films)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         debiased = np.sqrt(np.maximum(squared.replicates, 0))
-        # At the floor of 0 the error has no slope, and so no interval.
-        return ece, Replicated(debiased, squared.influence / (2 * debiased[0]))
+    # At the floor of 0 the error has no slope, and so no interval.
+    slope = 1 / (2 * debiased[0]) if debiased[0] > 0 else np.nan
+    return ece, Replicated(debiased, squared.influence * slope)
 
 
 def _recalibration(

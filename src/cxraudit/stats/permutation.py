@@ -42,7 +42,7 @@ def heterogeneity_test(
     float
         The p-value; NaN if fewer than two groups have both classes.
     """
-    from cxraudit.stats._kernels import grouped_areas
+    from cxraudit.stats._kernels import grouped_areas, line_up
 
     labels, scores = checked(y_true, y_score)
     _, patient = np.unique(np.asarray(patients), return_inverse=True)
@@ -55,17 +55,15 @@ def heterogeneity_test(
     pattern = np.where(positives == 0, 0, np.where(positives == films, 1, 2))
 
     rng = np.random.default_rng([seed, 11])
-    assigned = np.empty((n_permutations + 1, n_patients), dtype=np.int64)
-    assigned[0] = first
-    strata = [np.flatnonzero(pattern == p) for p in range(3)]
-    for k in range(1, n_permutations + 1):
-        for members in strata:
-            assigned[k, members] = first[rng.permutation(members)]
+    assigned = np.repeat(first[None].astype(np.int32), n_permutations + 1, axis=0)
+    for members in (np.flatnonzero(pattern == p) for p in range(3)):
+        assigned[1:, members] = [rng.permutation(first[members]) for _ in range(n_permutations)]
 
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    closes = np.concatenate([ranked[1:] != ranked[:-1], [True]])
-    areas, weight = grouped_areas(patient[order], labels[order], closes, assigned, names.size)
+    everyone = np.ones(labels.size, dtype=bool)
+    _, who, kind, positive, _ = line_up(
+        np.argsort(-scores), labels, scores, patient, everyone, n_patients
+    )
+    areas, weight = grouped_areas(who, kind, positive, assigned, names.size)
     spread = _spread(areas, weight)
     if not np.isfinite(spread[0]):
         return float("nan")

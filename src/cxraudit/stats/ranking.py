@@ -112,7 +112,7 @@ def ranking_replicates(
         )
     prevalence = float(labels.mean()) if reference_prevalence is None else reference_prevalence
     order = np.argsort(-scores)
-    stratum = np.zeros(0, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
+    stratum = np.zeros(0, np.int64) if strata is None else np.asarray(strata, np.int64)
     lanes = None
     if factors is not None:
         lanes = np.zeros((factors.shape[0], counts.shape[0] * LANES))

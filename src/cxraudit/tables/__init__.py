@@ -50,6 +50,44 @@ def levels_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("finding", kind="stable", ignore_index=True)
 
 
+OPERATING = {
+    "selection_rate": "called",
+    "tpr": "TPR",
+    "fpr": "FPR",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "net_benefit": "net benefit",
+    "underdiagnosis": "underdiagnosis",
+    "overdiagnosis": "overdiagnosis",
+    "observed_expected": "observed/expected",
+    "slope": "calibration slope",
+    "debiased_error": "calibration error",
+    "balanced_brier": "balanced Brier",
+}
+
+
+def operating_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
+    """One row per finding and group: rates at the threshold and calibration, with intervals."""
+    chosen = results[
+        results["attribute"].isin([ALL, attribute])
+        & (results["reference"] == "")
+        & results["metric"].isin(list(OPERATING))
+    ]
+    rows = []
+    for (finding, group), part in chosen.groupby(["finding", "group"], sort=False):
+        metrics = {row["metric"]: row for row in records(part)}
+        rows.append(
+            {
+                "finding": finding,
+                "group": "all patients" if group == ALL else group,
+                "patients": part.iloc[0]["n_patients"],
+                "with finding": part.iloc[0]["n_positive"],
+                **{n: _shown(metrics[m]) if m in metrics else "" for m, n in OPERATING.items()},
+            }
+        )
+    return pd.DataFrame(rows).sort_values("finding", kind="stable", ignore_index=True)
+
+
 def _shown(row: dict[str, Any]) -> str:
     return with_interval(row["value"], row["low"], row["high"])
 
@@ -70,7 +108,7 @@ def gaps_table(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") 
                 with_interval(row["value"], row["low"], row["high"], signed=True)
                 for row in records(chosen)
             ],
-            "p (Holm)": [_p_value(p) for p in chosen["p_adjusted"]],
+            "p (adjusted)": [_p_value(p) for p in chosen["p_adjusted"]],
             "detectable gap": [
                 f"{d:.3f}" if np.isfinite(d) else "–" for d in chosen["detectable_gap"]
             ],
