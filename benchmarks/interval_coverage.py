@@ -1,88 +1,132 @@
 """How often nominal 95 % intervals cover the truth, and how often tests err, by simulation.
 
-    python benchmarks/interval_coverage.py [--cohorts 400]
+    python benchmarks/interval_coverage.py [--cohorts 2000]
 
-Films of one patient share a level of the score and a tendency to have the finding. Two designs:
-300 patients with 18 films each on average (like the MIMIC-CXR test split) and 3,000 with 3. The
-AUROC is known from the normal distribution; the gap between two groups of patients is zero; the
-equivalence test is run at a true gap equal to its margin. Resampling patients is compared with
-resampling films.
+Films of one patient share a level of the score (half of its variance) and a tendency to have the
+finding. Three designs: 300 patients with 18 films each on average (like the MIMIC-CXR test split),
+3,000 with 3, and a small one with 10 patients with the finding in each group. The AUROC is known
+from the normal distribution; the gap between two groups of patients is zero; the equivalence test is
+run at a true gap equal to its margin. Resampling patients is compared with resampling films.
 """
 
 import argparse
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import ndtr
 
 from cxraudit.stats.compare import estimate, gap
+from cxraudit.stats.permutation import heterogeneity_test
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
 
-SIGNAL = 1.5
+SIGNAL, WORSE = 1.5, 0.25
+TRUTH = ndtr(SIGNAL / np.sqrt(2))
+
+COLUMNS = (
+    "AUROC covered", "gap covered", "false gaps (5 %)", "false gaps (0.5 %)", "TOST errs",
+    "all groups: rejected", "width",
+)  # fmt: skip
 
 
-def cohort(rng: np.random.Generator, n_patients: int, films: float, *, worse: float = 0.0):
-    """Films with a level per patient (half of the variance) and a tendency per patient."""
-    patients = np.repeat(np.arange(n_patients), 1 + rng.poisson(films - 1, n_patients))
-    tendency = rng.normal(scale=1.2, size=n_patients)[patients]
-    labels = rng.random(patients.size) < 1 / (1 + np.exp(2.2 - tendency))
-    group = (rng.random(n_patients) < 0.5)[patients]
-    level = rng.normal(scale=0.5**0.5, size=n_patients)[patients]
+@dataclass(frozen=True)
+class Design:
+    """How many patients, how many films each, and who is ill."""
+
+    name: str
+    n_patients: int
+    films: float
+    ill: Callable[[np.random.Generator, np.ndarray], np.ndarray]
+    margin: float = WORSE
+
+
+def tendency(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
+    """Every patient has a tendency to have the finding: some always, some never."""
+    own = rng.normal(scale=1.2, size=patients.max() + 1)[patients]
+    return rng.random(patients.size) < 1 / (1 + np.exp(2.2 - own))
+
+
+def twenty(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
+    """The first 20 patients are ill on their first film and most others."""
+    first = np.r_[True, patients[1:] != patients[:-1]]
+    return (patients < 20) & (first | (rng.random(patients.size) < 0.7))
+
+
+DESIGNS = (
+    Design("300 × 18", 300, 18, tendency),
+    Design("3,000 × 3", 3000, 3, tendency),
+    Design("140 × 3, 10 ill per group", 140, 3, twenty, margin=0.75),
+)
+
+
+def cohort(rng: np.random.Generator, design: Design, worse: float):
+    """Return patients, labels, scores and group of the films."""
+    patients = np.repeat(
+        np.arange(design.n_patients), 1 + rng.poisson(design.films - 1, design.n_patients)
+    )
+    labels = design.ill(rng, patients)
+    group = (rng.permutation(design.n_patients) % 2 == 0)[patients]
+    if design.ill is twenty:
+        group = patients % 2 == 0
+    level = rng.normal(scale=0.5**0.5, size=design.n_patients)[patients]
     noise = rng.normal(scale=0.5**0.5, size=patients.size)
     return patients, labels, labels * (SIGNAL - worse * group) + level + noise, group
 
 
-def study(n_patients: int, films: float, n_cohorts: int, *, n_resamples: int = 1000) -> None:
-    """Print one line per way of resampling."""
-    truth = ndtr(SIGNAL / np.sqrt(2))
-    worse = 0.25
-    margin = truth - ndtr((SIGNAL - worse) / np.sqrt(2))
-    counts = {"patients": [], "films": []}
-    for k in range(n_cohorts):
-        for at_margin in (False, True):
-            rng = np.random.default_rng([n_patients, k, at_margin])
-            patients, labels, scores, group = cohort(
-                rng, n_patients, films, worse=worse if at_margin else 0.0
+def once(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
+    """Read one cohort without a gap and one with a gap of the margin: patients, then films."""
+    margin = TRUTH - ndtr((SIGNAL - design.margin) / np.sqrt(2))
+    readings = []
+    for by_patient in (True, False):
+        row: list[float] = []
+        for worse in (0.0, design.margin):
+            rng = np.random.default_rng([design.n_patients, k, int(worse > 0)])
+            patients, labels, scores, group = cohort(rng, design, worse)
+            units = patients if by_patient else np.arange(patients.size)
+            draws = draw_resamples(int(units.max()) + 1, n_resamples, k, n_threads=1)
+            cells = np.stack([np.ones(units.size, bool), group, ~group])
+            whole, inside, outside = ranking_replicates(
+                labels, scores, units, cells, draws, n_resamples=n_resamples, n_threads=1
             )
-            for name, units in (("patients", patients), ("films", np.arange(patients.size))):
-                draws = draw_resamples(int(units.max()) + 1, n_resamples, k)
-                everyone = np.ones(units.size, bool)
-                all_, inside, outside = ranking_replicates(
-                    labels, scores, units, np.stack([everyone, group, ~group]), draws,
-                    n_resamples=n_resamples,
-                )  # fmt: skip
-                difference = gap(inside.auroc, outside.auroc)
-                if at_margin:
-                    small = -margin < difference.inner_low and difference.inner_high < margin
-                    counts[name][-1].append(small)
-                else:
-                    whole = estimate(all_.auroc)
-                    counts[name].append(
-                        [
-                            whole.low <= truth <= whole.high,
-                            difference.low <= 0 <= difference.high,
-                            difference.p_value < 0.05,
-                            whole.high - whole.low,
-                        ]
-                    )
-    for name, rows in counts.items():
-        area, gap_, false, width, tost = np.mean(rows, axis=0)
-        print(
-            f"| {n_patients:,} × {films:g} | {name} | {area:.1%} | {gap_:.1%} | {false:.1%} | "
-            f"{tost:.1%} | {width:.3f} |",
-            flush=True,
-        )
+            between = gap(inside.auroc, outside.auroc)
+            if worse:
+                row.append(-margin < between.inner_low and between.inner_high < margin)
+                continue
+            area = estimate(whole.auroc)
+            four = rng.integers(0, 4, design.n_patients)[patients]
+            p = heterogeneity_test(labels, scores, units, four, n_permutations=199, seed=k)
+            row = [
+                area.low <= TRUTH <= area.high, between.low <= 0 <= between.high,
+                between.p_value < 0.05, between.p_value < 0.005, p <= 0.05, area.high - area.low,
+            ]  # fmt: skip
+        readings.append([*row[:4], row[6], row[4], row[5]])
+    return readings
 
 
-if __name__ == "__main__":
+def study(design: Design, n_cohorts: int, n_workers: int = 2) -> np.ndarray:
+    """Return means over cohorts, shape (2, columns): resampling patients, resampling films."""
+    with ProcessPoolExecutor(n_workers) as pool:
+        rows = list(pool.map(partial(once, design=design), range(n_cohorts), chunksize=20))
+    return np.mean(rows, axis=0)
+
+
+def main() -> None:
+    """Print one table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--cohorts", type=int, default=400)
-    n = parser.parse_args().cohorts
-    print(
-        "| patients × films | resampled | AUROC covered | gap covered | false gaps | TOST errs | width |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    study(300, 18, n)
-    study(3000, 3, n)
+    parser.add_argument("--cohorts", type=int, default=2000)
+    n_cohorts = parser.parse_args().cohorts
+    print("| patients × films | resampled | " + " | ".join(COLUMNS) + " |")
+    print("|---" * (len(COLUMNS) + 2) + "|")
+    for design in DESIGNS:
+        for name, row in zip(("patients", "films"), study(design, n_cohorts), strict=True):
+            shares = " | ".join(f"{share:.1%}" for share in row[:-1])
+            print(f"| {design.name} | {name} | {shares} | {row[-1]:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
