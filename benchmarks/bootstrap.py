@@ -3,23 +3,36 @@
     python benchmarks/bootstrap.py [--full]
 
 All are timed in one run on the same scores. The alternatives are timed on a few replicates and
-given per replicate, since a whole run would take hours; ours is timed whole. Every alternative
-computes the same 12 groups of one finding (all, 2 sexes, 3 races, 5 ages, and one more) for one
-model; ours then also runs the headline: 6 models × 6 findings × 60 groups × 2,000 patient-cluster
-replicates × {AUROC, AP, AP at reference prevalence}.
+given per replicate, since a whole run would take hours; ours is timed whole, with the draw and the
+sorting. Single-threaded CPU time unless a column says wall. `--full` adds 112,120 and 377,110 films.
+
+cells     6 findings × 11 groups (all, 2 sexes, 3 races, 5 ages) of one model, 1,000 replicates,
+          1 thread; the loop computes 2 metrics per cell, MetricFrame 2, ours 3
+headline  6 models × 6 findings × 60 groups × 2,000 patient-cluster replicates × 3 metrics, and the
+          gap of every group to the next, wall, 2 threads
+audit     6 × 6 × 11 × 10,000 patient-cluster replicates (1,000 at 377,110), wall, 2 threads
+analytic  values, standard errors and influences of all 66 cells without replicates, against the loop
+same      the published bootstrap draw by draw (same random numbers), per call, against the loop
+draw      ns per patient and replicate; touch: how long adding up each count once takes, per patient
 """
 
 import argparse
 import resource
+import subprocess
+import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from fairlearn.metrics import MetricFrame
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from cxraudit.stats.published import published_interval
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
+
+SIZES = {5_159: 293, 25_596: 2_797, 112_120: 30_805, 377_110: 65_379}
 
 
 def cohort(n_films: int, n_patients: int, seed: int = 0):
@@ -38,21 +51,25 @@ def cohort(n_films: int, n_patients: int, seed: int = 0):
     return patients, labels, scores, np.stack(groups[:60]), sex, race, age
 
 
-def published_loop(labels, score, groups, n: int, rng) -> float:
+def published_loop(labels, scores, groups, n: int) -> float:
     """Seconds per joint replicate: resampled indices, one scikit-learn call per group and metric."""
+    rng = np.random.RandomState(0)
     started = time.process_time()
     for _ in range(n):
-        for mask in groups:
-            y, s = labels[mask], score[mask]
-            for metric in (roc_auc_score, average_precision_score):
-                rows = rng.integers(0, y.size, y.size)
-                if y[rows].any() and not y[rows].all():
-                    metric(y[rows], s[rows])
+        for y_all, score in zip(labels, scores, strict=True):
+            for mask in groups:
+                y, s = y_all[mask], score[mask]
+                for metric in (roc_auc_score, average_precision_score):
+                    rows = rng.randint(0, y.size, y.size)
+                    drawn = y[rows]
+                    if sum(drawn) == 0 or drawn.all():
+                        continue
+                    metric(drawn, s[rows])
     return (time.process_time() - started) / n
 
 
 def metric_frame(labels, score, columns: pd.DataFrame, n: int) -> float:
-    """Seconds per replicate: MetricFrame with its own bootstrap, one frame per attribute."""
+    """Seconds per replicate of one finding: MetricFrame's own bootstrap, one frame per attribute."""
     started = time.process_time()
     for column in columns:
         MetricFrame(
@@ -71,46 +88,105 @@ def _safe(metric):
 
 
 def ours(patients, labels, scores, groups, n_resamples: int, n_threads: int) -> tuple[float, float]:
-    """Return wall and CPU seconds of the whole: draw, sort, sweep."""
+    """Return wall and CPU seconds of the whole: draw, sort, sweep, influences, gaps."""
     wall, cpu = time.perf_counter(), time.process_time()
-    counts = draw_resamples(int(patients.max()) + 1, n_resamples, 0)
+    counts = draw_resamples(int(patients.max()) + 1, n_resamples, 0, n_threads=n_threads)
     for model in scores:
         for y, s in zip(labels, model, strict=True):
-            ranking_replicates(
+            cells = ranking_replicates(
                 y, s, patients, groups, counts, n_resamples=n_resamples, n_threads=n_threads
             )
+            for first, second in pairwise(cells):
+                _ = first.auroc - second.auroc
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def best(run, times: int = 3) -> float:
+    """Return the shortest of some runs."""
+    return min(run() for _ in range(times))
+
+
+def measure(films: int) -> None:
+    """Print what was measured at one size."""
+    n_patients = SIZES[films]
+    who, labels, scores, groups, sex, race, age = cohort(films, n_patients)
+    ours(who[:500], labels[:, :500], scores[:1, :, :500], groups[:3, :500], 64, 1)  # compile
+    stream = np.random.RandomState(0)
+    published_interval(labels[3], scores[0, 3], "auroc", stream, n_resamples=2)
+    small = groups[:11]
+    loop = published_loop(labels, scores[0], small, 3 if films < 100_000 else 1)
+    frame = metric_frame(
+        labels[3], scores[0, 3], pd.DataFrame({"sex": sex, "race": race, "age": age}), 4
+    )
+    few = 3 if films < 100_000 else 1
+    cells = best(lambda: ours(who, labels, scores[:1], small, 1000, 1)[1], few)
+    single = best(lambda: ours(who, labels[3:4], scores[:1, 3:4], small, 1000, 1)[1], few)
+    images = best(lambda: ours(np.arange(films), labels, scores[:1], small, 1000, 1)[1], few)
+    two = best(lambda: ours(who, labels, scores[:1], small, 1000, 2)[0], few)
+    one = best(lambda: ours(who, labels, scores[:1], small, 1000, 1)[0], few)
+    analytic = best(lambda: ours(who, labels, scores[:1], small, 0, 1)[1])
+    started = time.process_time()
+    n_same = 1000 if films < 100_000 else 200
+    published_interval(labels[3], scores[0, 3], "auroc", stream, n_resamples=n_same)
+    same = (time.process_time() - started) / n_same
+    started = time.process_time()
+    for _ in range(3):
+        rows = stream.randint(0, films, films)
+        _ = sum(labels[3][rows]), roc_auc_score(labels[3][rows], scores[0, 3][rows])
+    theirs = (time.process_time() - started) / 3
+    print(
+        f"{films:,} films: loop {loop * 1e3:,.0f} ms/replicate; cells {cells:.3f} s patients, "
+        f"{images:.3f} s images: ratio {loop * 1000 / cells:,.0f} and {loop * 1000 / images:,.0f}; "
+        f"MetricFrame {frame * 1e3:,.0f} ms/replicate of one finding: ratio {frame * 1000 / single:,.0f}; "
+        f"2 threads {one / two:.2f}x; analytic {analytic * 1e3:.1f} ms: ratio "
+        f"{loop * 1000 / analytic:,.0f}; same draws {same * 1e6:,.0f} us: ratio {theirs / same:.0f}"
+    )
+    _draw(n_patients)
+    draws = 10_000 if films < 100_000 else 1_000
+    for name, n_groups, n_resamples in (("headline", 60, 2000), ("audit", 11, draws)):
+        wall = ours(who, labels, scores, groups[:n_groups], n_resamples, 2)[0]
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(
+            f"  {name}: {wall:.1f} s wall for {n_resamples:,} replicates, peak {memory:.2f} GB",
+            flush=True,
+        )
+
+
+def _draw(n_patients: int) -> None:
+    counts = draw_resamples(n_patients, 63, 0)
+    from cxraudit.stats._kernels import add_up, draw_block
+    from cxraudit.stats.resampling import _poisson_tails
+
+    members, tails = np.arange(n_patients), _poisson_tails(n_patients)
+    each, total = np.ones((1, n_patients)), np.empty((1, 64))
+
+    def timed(run) -> float:
+        repeat = max(3_000_000 // n_patients, 5)
+        started = time.process_time()
+        for block in range(repeat):
+            run(block)
+        return (time.process_time() - started) / repeat / n_patients / 64 * 1e9
+
+    draw = best(lambda: timed(lambda block: draw_block(counts[0], members, tails, 0, 64 * block)))
+    add_up(each, counts, total)
+    touch = best(lambda: timed(lambda block: add_up(each, counts, total)))
+    print(f"  draw {draw:.2f} ns, touch {touch:.2f} ns per patient and replicate")
+
+
 def main() -> None:
-    """Print one table."""
+    """Measure each size in a process of its own, so that peak memory is its own."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--full", action="store_true", help="also 112,120 and 377,110 films")
-    sizes = [(5_159, 293), (25_596, 2_797)]
-    if parser.parse_args().full:
-        sizes += [(112_120, 30_805), (377_110, 65_379)]
-    ours(*cohort(500, 50)[:4], 64, 1)  # compile
-    print(
-        "films | loop s/replicate | MetricFrame | ours | ratio to loop | to MetricFrame | headline s | GB"
-    )
-    for films, patients in sizes:
-        who, labels, scores, groups, sex, race, age = cohort(films, patients)
-        rng = np.random.default_rng(0)
-        columns = pd.DataFrame({"sex": sex, "race": race, "age": age})
-        small = groups[:12]
-        loop = published_loop(labels[3], scores[0, 3], small, 6, rng)
-        frame = metric_frame(labels[3], scores[0, 3], columns, 6)
-        _, cpu = ours(who, labels[3:4], scores[:1, 3:4], small, 1000, 1)
-        one = cpu / 1000
-        headline = ours(who, labels, scores, groups, 2000, 2)[0] if films < 50_000 else float("nan")
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(
-            f"{films:,} | {loop:.4f} | {frame:.4f} | {one * 1e6:.1f} µs | {loop / one:,.0f} | "
-            f"{frame / one:,.0f} | {headline:.1f} | {memory:.2f}",
-            flush=True,
-        )
+    parser.add_argument("--films", type=int, choices=SIZES, help="only this size")
+    chosen = parser.parse_args()
+    if chosen.films:
+        measure(chosen.films)
+        return
+    for films in SIZES:
+        if chosen.full or films < 100_000:
+            subprocess.run([sys.executable, __file__, "--films", str(films)], check=True)
 
 
 if __name__ == "__main__":

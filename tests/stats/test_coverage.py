@@ -1,6 +1,7 @@
 """Intervals cover and tests err as often as they say, over simulated cohorts."""
 
 import pytest
+
 from interval_coverage import COLUMNS, DESIGNS, study
 
 pytestmark = pytest.mark.slow
