@@ -671,3 +671,28 @@ def test_settings_that_mean_nothing_are_refused(change, match):
     """One sentence that names what there is."""
     with pytest.raises(ConfigError, match=match):
         AuditSettings(**change)
+
+
+def test_a_group_of_which_nobody_is_found_is_not_taken_for_certain():
+    """TPR 0 for 12 patients of 12 with 3 % elsewhere: the limits of both sides decide, and cannot tell."""
+    frame = planted_table(23, n_patients=900)
+    ill = frame["Cardiomegaly"] == 1
+    few = frame.loc[ill, "pid"].drop_duplicates().head(12)
+    frame = frame[~(frame["pid"].isin(few) & ~ill)].reset_index(drop=True)
+    healthy = frame.loc[frame["Cardiomegaly"] == 0, "pid"].drop_duplicates().tail(40)
+    frame["race"] = np.where(frame["pid"].isin([*few, *healthy]), "rare", "other")
+    rng = np.random.default_rng(0)
+    frame["score_Cardiomegaly"] = rng.normal(size=len(frame))
+    frame.loc[frame["pid"].isin(few), "score_Cardiomegaly"] = -3.0
+    settings = AuditSettings(
+        n_resamples=300, operating_point="fixed=1.9", tuning_share=0.01, calibration="none"
+    )
+
+    gap = pick(
+        audit_of(frame, settings=settings).results, finding="Cardiomegaly", group="rare",
+        metric="tpr", reference="rest",
+    ).iloc[0]  # fmt: skip
+
+    assert gap["method"] == "limits of both sides (MOVER)"
+    assert gap["low"] < -0.01 < gap["high"]
+    assert gap["verdict"] == "inconclusive"

@@ -8,10 +8,12 @@ from cxraudit.stats.compare import (
     detectable_gap,
     estimate,
     gap,
+    gap_of_limits,
     holm,
     judge,
+    wilson,
 )
-from cxraudit.stats.estimate import Gap, Verdict
+from cxraudit.stats.estimate import Estimate, Gap, Verdict
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
@@ -166,3 +168,55 @@ def test_without_resamples_there_is_a_value_and_no_interval():
 
     assert found.value == 0.7
     assert np.isnan(found.high)
+
+
+def test_limits_of_two_shares_make_newcombes_interval():
+    """Two independent shares, 56/70 and 48/80, and 0/10 against 0/20.
+
+    Reference: Newcombe (1998), Statistics in Medicine 17:873-890, table II, method 10:
+    0.0524 to 0.3339, and -0.1611 to 0.2775.
+    """
+
+    def side(hits: int, n: int) -> tuple[Estimate, Estimate]:
+        first, second = (
+            Estimate(value=hits / n, low=low, high=high, confidence_level=level, method="")
+            for level in (0.95, 0.90)
+            for low, high in [wilson(hits / n, n, confidence_level=level)]
+        )
+        return first, second
+
+    found = gap_of_limits(side(56, 70), side(48, 80))
+    none = gap_of_limits(side(0, 10), side(0, 20))
+
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert found.low < found.inner_low < found.inner_high < found.high
+    assert found.p_value < 0.05
+    assert (none.low, none.high) == pytest.approx((-0.1611, 0.2775), abs=5e-5)
+    assert none.p_value == 1
+
+
+@pytest.mark.parametrize(
+    ("scale", "z", "slopes"),
+    [("arcsine", 3.645135, (1.048285, 2.294157)), ("logit", 2.915404, (4.395604, 21.052632)),
+     ("plain", 3.618136, (1.0, 1.0))],
+)  # fmt: skip
+def test_gaps_of_rates_are_tested_where_their_error_is_known(scale, z, slopes):
+    """14 of 40 against 2 of 40 independent patients, by hand.
+
+    asin √.35 − asin √.05 over √(1/160 + 1/160); logit .35 − logit .05 over √(1/9.1 + 1/1.9); .30 over
+    √(.35·.65/40 + .05·.95/40). Then Student's t as for any influences.
+    """
+    moved = [np.r_[np.full(h, 1 - h / 40), np.full(40 - h, -h / 40)] / 40 for h in (14, 2)]
+    draws = [
+        np.r_[h / 40, np.random.default_rng(h).binomial(40, h / 40, 500) / 40] for h in (14, 2)
+    ]
+    none = np.zeros(40)
+
+    found = gap(
+        Replicated(draws[0], np.r_[moved[0], none]), Replicated(draws[1], np.r_[none, moved[1]]),
+        scale=scale,
+    )  # fmt: skip
+
+    squares = np.r_[moved[0] * slopes[0], moved[1] * slopes[1]] ** 2
+    df = min(2 * squares.sum() ** 2 / ((squares**2).sum() - squares.sum() ** 2 / 80), 79)
+    assert found.p_value == pytest.approx(2 * stdtr(df, -z * (df / (df + 1)) ** 0.5), rel=1e-4)

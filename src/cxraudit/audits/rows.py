@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from cxraudit.audits.cells import MARGINED, AuditSettings, Labelled, Mask
+from cxraudit.audits.cells import AuditSettings, Labelled, Mask
 from cxraudit.stats.compare import (
     MIN_PATIENTS,
     detectable_gap,
     estimate,
     gap,
+    gap_of_limits,
     holm,
     judge,
     step_up,
@@ -28,8 +29,11 @@ Row = dict[str, Any]
 Statistics = Mapping[str, Replicated]
 """Metric → its value, replicates and influences."""
 
-SHARES = frozenset({*MARGINED, *DECISION_METRICS, "xauc", "ap_at_prevalence"})
-"""Metrics between 0 and 1."""
+SCALES = {
+    **dict.fromkeys(("auroc", "xauc", "ap_at_prevalence"), "logit"),
+    **dict.fromkeys((*DECISION_METRICS, "underdiagnosis", "overdiagnosis"), "arcsine"),
+}
+"""Metrics between 0 and 1, and the scale on which their gaps are tested."""
 
 SCREENED = "screened (Benjamini–Hochberg)"
 
@@ -52,11 +56,7 @@ def level_rows(
     limiting = films.limiting_patients(cell)
     rows = []
     for metric, statistic in statistics.items():
-        found = estimate(
-            statistic, confidence_level=settings.confidence_level, interval=settings.interval
-        )
-        if np.isfinite(found.value) and not np.isfinite(found.low) and settings.n_resamples:
-            found = _small_sample(metric, found, films, cell, settings)
+        found = _estimate(metric, statistic, films, cell, settings)
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
@@ -67,17 +67,38 @@ def level_rows(
     return rows
 
 
+def _estimate(
+    metric: str, statistic: Replicated, films: Labelled, cell: Mask, settings: AuditSettings,
+    level: float | None = None,
+) -> Estimate:  # fmt: skip
+    found = estimate(
+        statistic, confidence_level=level or settings.confidence_level, interval=settings.interval
+    )
+    if np.isfinite(found.value) and not np.isfinite(found.low) and settings.n_resamples:
+        return _small_sample(metric, found, films, cell)
+    return found
+
+
+def _both_levels(
+    metric: str, statistic: Replicated, films: Labelled, cell: Mask, settings: AuditSettings
+) -> tuple[Estimate, Estimate]:
+    """Return the estimate with its interval at 1 − α, and at 1 − 2α."""
+    level = settings.confidence_level
+    return (
+        _estimate(metric, statistic, films, cell, settings, level),
+        _estimate(metric, statistic, films, cell, settings, 2 * level - 1),
+    )
+
+
 def _named(method: str, settings: AuditSettings) -> str:
     """Say what was resampled."""
     unit = {"patients": "patient-cluster", "images": "image-level"}[settings.resample]
     return f"{unit} {method}" if method.startswith("bootstrap") else method
 
 
-def _small_sample(
-    metric: str, found: Estimate, films: Labelled, cell: Mask, settings: AuditSettings
-) -> Estimate:
+def _small_sample(metric: str, found: Estimate, films: Labelled, cell: Mask) -> Estimate:
     """Give what degenerates (AUROC 1, every film called, one patient) its score interval."""
-    level = settings.confidence_level
+    level = found.confidence_level
     parts = {"positive": cell & films.y_true, "negative": cell & ~films.y_true, "all": cell}
     patients = {name: np.unique(films.patients[part]).size for name, part in parts.items()}
     if metric == "auroc":
@@ -123,10 +144,22 @@ def gap_rows(
     enough = films.limiting_patients(*cells) >= MIN_PATIENTS
     rows = []
     for metric in group:
+        scale = SCALES.get(metric, "plain") if of_levels else "plain"
+        sides = (group[metric], reference[metric])
         found = gap(
-            group[metric], reference[metric], confidence_level=settings.confidence_level,
-            interval=settings.interval, shares=of_levels and metric in SHARES,
+            *sides, confidence_level=settings.confidence_level, interval=settings.interval,
+            scale=scale,
         )  # fmt: skip
+        if (
+            scale != "plain"
+            and np.isfinite(found.low)
+            and any(side.value in (0, 1) for side in sides)
+        ):
+            first, second = (
+                _both_levels(metric, side, films, cell, settings)
+                for side, cell in zip(sides, (cells[0], cells[-1]), strict=True)
+            )
+            found = gap_of_limits(first, second)
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
@@ -191,7 +224,7 @@ def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
             row["margin"] = margin
             reach = detectable_gap(found, margin=margin, n_tests=n_tests)
             # No share differs by 1 or more, and too few patients give no verdict at any gap.
-            possible = row["_enough"] and (reach < 1 or metric not in SHARES)
+            possible = row["_enough"] and (reach < 1 or metric not in SCALES)
             row["detectable_gap"] = reach if possible else np.nan
             row["verdict"] = judge(
                 found, p_adjusted=row["p_adjusted"], margin=margin, enough=row["_enough"]

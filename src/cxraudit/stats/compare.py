@@ -95,15 +95,15 @@ def gap(
     *,
     confidence_level: float = 0.95,
     interval: str = "percentile",
-    shares: bool = True,
+    scale: str = "logit",
 ) -> Gap:
     """Summarise group − reference, subtracted within each replicate.
 
     The interval of a gap is not the overlap of two intervals: both sides move together when the
     same patients are drawn, and only the difference within a replicate knows that. The p-value is
     of the difference over its analytic standard error by Student's t, with the degrees of freedom of
-    its influences; between shares the difference of logits, since the error of an AUROC shrinks
-    towards 1 and a gap that happens to be large would seem surer than it is.
+    its influences, on a scale on which the error depends less on the value: the error of an AUROC
+    or a rate shrinks towards 1, and a gap that happens to be large would seem surer than it is.
 
     Parameters
     ----------
@@ -113,8 +113,9 @@ def gap(
         Of the two-sided interval.
     interval : {"percentile", "bca"}
         As in `estimate`.
-    shares : bool
-        Whether both sides lie between 0 and 1, as AUROCs and rates do (and differences do not).
+    scale : {"logit", "arcsine", "plain"}
+        Where the p-value is computed: logit for areas, arcsine of the root for rates (whose error
+        it makes constant), plain for what does not lie between 0 and 1.
     """
     found = group - reference
     draws, method = _usable(found, interval)
@@ -125,11 +126,41 @@ def gap(
         low, high = _interval(draws, found, confidence_level, interval)
         inner_low, inner_high = _interval(draws, found, 1 - 2 * alpha, interval)
         error = float(draws.std(ddof=1)) * _correction(df)
-        p_value = _p_value(_logits(group, reference) if shares else found)
+        p_value = _p_value(_scaled(group, scale) - _scaled(reference, scale))
     return Gap(
         value=found.value, low=low, high=high, confidence_level=confidence_level,
         method=method, p_value=p_value, standard_error=error, degrees_of_freedom=df,
         inner_low=inner_low, inner_high=inner_high,
+    )  # fmt: skip
+
+
+def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, Estimate]) -> Gap:
+    """Summarise group − reference from the limits of both sides (MOVER, Zou & Donner 2008).
+
+    For a side at 0 or 1 (nobody found, perfect ranking): its replicates and influences do not vary,
+    and a difference of replicates would take it for certain. Score intervals know better.
+
+    Parameters
+    ----------
+    group, reference : tuple of Estimate
+        Each side with its interval at 1 − α, and at 1 − 2α; both sides are taken as independent.
+    """
+    value = group[0].value - reference[0].value
+    (low, high), (inner_low, inner_high) = (
+        (
+            value - float(np.hypot(g.value - g.low, r.high - r.value)),
+            value + float(np.hypot(g.high - g.value, r.value - r.low)),
+        )
+        for g, r in zip(group, reference, strict=True)
+    )
+    alpha = 1 - group[0].confidence_level
+    error = (value - low if value > 0 else high - value) / float(-ndtri(alpha / 2))
+    known = np.isfinite(error) and error > 0
+    return Gap(
+        value=value, low=low, high=high, confidence_level=group[0].confidence_level,
+        method="limits of both sides (MOVER)" if known else "no interval: a side is 0 or 1",
+        p_value=float(2 * ndtr(-abs(value) / error)) if known else np.nan,
+        standard_error=error, degrees_of_freedom=np.inf, inner_low=inner_low, inner_high=inner_high,
     )  # fmt: skip
 
 
@@ -141,16 +172,16 @@ def _p_value(found: Replicated) -> float:
     return float(2 * stdtr(df, -abs(found.value) / (found.standard_error * _correction(df))))
 
 
-def _logits(group: Replicated, reference: Replicated) -> Replicated:
-    """Return the difference of logits; the plain difference where a share is 0 or 1."""
-    sides = (group, reference)
-    if not all(0 < side.value < 1 for side in sides):
-        return group - reference
-    first, second = (
-        Replicated(np.array([logit(side.value)]), side.influence / (side.value * (1 - side.value)))
-        for side in sides
-    )
-    return first - second
+def _scaled(side: Replicated, scale: str) -> Replicated:
+    """Return the value and the influences on another scale (delta method)."""
+    value = side.value
+    if scale == "plain" or not 0 < value < 1:
+        return Replicated(side.replicates[:1], side.influence)
+    moved, slope = {
+        "logit": (float(logit(value)), 1 / (value * (1 - value))),
+        "arcsine": (float(np.arcsin(value**0.5)), 0.5 / (value * (1 - value)) ** 0.5),
+    }[scale]
+    return Replicated(np.array([moved]), side.influence * slope)
 
 
 def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) -> Verdict:

@@ -37,7 +37,7 @@ class Gap(Estimate):
     """A difference of two estimates on the same resamples, signed: group − reference."""
 
     p_value: float
-    """Two-sided, of the difference (of logits, between shares) over its analytic error, by Student's t."""
+    """Two-sided, of the difference over its analytic error, by Student's t; see `gap`."""
     standard_error: float
     """Of the gap: standard deviation of its replicates, made good for few patients."""
     degrees_of_freedom: float
