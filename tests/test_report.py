@@ -38,13 +38,14 @@ def record(folder):
 
 
 def test_the_answer_names_what_was_planted(record):
-    """Worse at 80 and over, leans on the drain; sex and race are not among what was shown."""
+    """Worse at 80 and over, by rank and at the threshold; leans on the drain; nothing by sex or race."""
     said = answer(record.results, "m", "planted")
     shown = [statement.headline for statement in said if statement.tone == "bad"]
 
     assert shown == [
         "Worse for patients aged 80 and over",
         "Recognises pneumothorax better with a chest drain in the film",
+        "At one threshold for all, findings are missed more often in patients aged 80 and over",
     ]
 
 

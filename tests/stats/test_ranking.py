@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cxraudit.stats.ranking import (
+    METRICS,
     adjusted_auprc,
     auroc,
     average_precision,
@@ -144,6 +145,29 @@ def test_order_threads_and_monotone_maps_change_nothing():
         np.testing.assert_allclose(
             first.ap_at_prevalence.replicates, second.ap_at_prevalence.replicates, atol=1e-12
         )
+
+
+def test_every_film_twice_changes_nothing():
+    """The same patients with each film doubled: the same replicates and influences of every metric."""
+    rng = np.random.default_rng(4)
+    patients = rng.integers(0, 30, size=150)
+    labels = rng.random(150) < 0.4
+    scores = np.round(labels + rng.normal(size=150), 1)
+    cell = (rng.random(150) < 0.7)[None]
+    counts = draw_resamples(30, 70, seed=1)
+    twice = np.tile(np.arange(150), 2)
+
+    once = ranking_replicates(labels, scores, patients, cell, counts, n_resamples=70)[0]
+    doubled = ranking_replicates(
+        labels[twice], scores[twice], patients[twice], cell[:, twice], counts, n_resamples=70
+    )[0]
+
+    for metric in METRICS:
+        for part in ("replicates", "influence"):
+            np.testing.assert_allclose(
+                getattr(getattr(doubled, metric), part), getattr(getattr(once, metric), part),
+                atol=1e-12,
+            )  # fmt: skip
 
 
 def test_turning_the_score_round_turns_the_area_round():
