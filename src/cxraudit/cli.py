@@ -236,9 +236,18 @@ def list_datasets(name: str | None = None) -> None:
     print(f"\n{source.load.__doc__.split('Raises')[0].rstrip() if source.load.__doc__ else ''}")
 
 
-@app.command(name="models")
+models_app = App(
+    name="models", help="List the models that can be audited; check, fetch and time their weights."
+)
+app.command(models_app)
+
+
+@models_app.default
 def list_models(name: str | None = None) -> None:
-    """List the models that can be audited; with a name, its card.
+    """List the models that can be audited, and what is there of each; with a name, its card.
+
+    Files are looked for under $CXRAUDIT_WEIGHTS/NAME, or in the user's cache. Any CLIP or SigLIP in
+    transformers' format is `hf-clip:PATH`. `NAME@paper` is a model as the published wrapper ran it.
 
     Parameters
     ----------
@@ -248,21 +257,107 @@ def list_models(name: str | None = None) -> None:
     from dataclasses import asdict
 
     from cxraudit import models
+    from cxraudit.models import weights
 
     if name is None:
         for known in sorted(models.available()):
             card = models.card(known)
-            lacking = models.missing_needs(card)
+            lacking, absent = models.missing_needs(card), weights.missing(card)
             state = (
                 f"needs {', '.join(lacking)}: pip install 'cxraudit[models]'"
                 if lacking
+                else f"no weights: cxraudit models {known}"
+                if absent
                 else "ready"
             )
-            print(f"{known:14} {card.summary} [{state}]")
+            print(f"{known:16} {card.summary} [{state}]")
+        print(f"\nweights are looked for in {weights.weights_root()}/NAME")
         return
-    for key, value in asdict(models.card(name)).items():
-        shown = ", ".join(sorted(value)) if isinstance(value, (frozenset, tuple)) else value
+    card = models.card(name)
+    for key, value in asdict(card).items():
+        if key in ("files", "quirks"):
+            continue
+        shown = (
+            ", ".join(sorted(map(str, value))) if isinstance(value, (frozenset, tuple)) else value
+        )
         print(f"{key:14} {shown}")
+    absent = weights.missing(card)
+    for file in card.files:
+        facts = [f"{file.size:,} bytes" if file.size else "", file.sha256 or file.md5, file.url]
+        there = "missing" if file.name in absent else "there"
+        print(f"file           {file.name} [{there}] {' '.join(filter(None, facts))}".rstrip())
+    for quirk in card.quirks:
+        print(f"@paper         {quirk.what} ({quirk.source})")
+    if card.files:
+        print(f"folder         {weights.folder_of(card)}")
+
+
+@models_app.command
+def check(name: str) -> None:
+    """Verify the files of a model against the published sizes and checksums, and let it embed.
+
+    Parameters
+    ----------
+    name
+        Name of a model; see `cxraudit models`.
+    """
+    import numpy as np
+
+    from cxraudit import models
+    from cxraudit.models import weights
+    from cxraudit.testing import check_model, sample_films
+
+    for said in weights.verify(models.card(name)):
+        print(said)
+    model = models.load(name)
+    films = sample_films(3)
+    if model.card.protocol == "native":
+        check_model(model, films)
+        print("self-test: unit embeddings that depend on nothing else")
+    rows = model.encode_images(np.stack([model.preprocess(film) for film in films]))
+    first = " ".join(f"{value:+.4f}" for value in rows[0, :5])
+    print(
+        f"the first sample film begins with {first}; the same file gives the same numbers anywhere"
+    )
+
+
+@models_app.command
+def fetch(name: str, *, endpoint: str | None = None) -> None:
+    """Download the weights of a model where its licence lets a program do so; else say what to click.
+
+    Finished files are kept and interrupted ones go on where they stopped.
+
+    Parameters
+    ----------
+    name
+        Name of a model; see `cxraudit models`.
+    endpoint
+        Another server with the addresses of the Hugging Face hub, such as a mirror.
+    """
+    from cxraudit import models
+    from cxraudit.models import weights
+
+    for path in weights.fetch(models.card(name), endpoint=endpoint):
+        print(path)
+
+
+@models_app.command
+def bench(name: str, *, films: Count = 16, device: str = "auto") -> None:
+    """Time a model on made-up films of 1024 × 1024, and say how well bfloat16 agrees with float32.
+
+    Parameters
+    ----------
+    name
+        Name of a model; see `cxraudit models`.
+    films
+        How many.
+    device
+        auto, cpu, cuda, cuda:1 …
+    """
+    from cxraudit.bench import bench_model
+
+    for line in bench_model(name, n_films=films, device=device):
+        print(line)
 
 
 @app.command
@@ -276,6 +371,7 @@ def encode(
     batch_size: Count = 32,
     shard_size: Count = 1024,
     readers: Count = 2,
+    device: str = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Embed every film of a data set with one or more models.
@@ -301,6 +397,8 @@ def encode(
         Films per file: what is lost at most when the job is killed.
     readers
         Threads that decode films.
+    device
+        auto (a GPU if there is one), cpu, cuda, cuda:1 …
     quiet
         No progress bars.
     """
@@ -309,7 +407,7 @@ def encode(
     films = _load(dataset, root, option)
     failures = encode_step(
         films, list(dict.fromkeys(model)), out, _tracker(quiet),
-        batch_size=batch_size, shard_size=shard_size, n_readers=readers,
+        batch_size=batch_size, shard_size=shard_size, n_readers=readers, device=device,
     )  # fmt: skip
     for row in failures.head(10).itertuples():
         _say(f"cxraudit: not read: {row.error}")

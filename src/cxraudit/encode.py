@@ -10,7 +10,7 @@ import pandas as pd
 from cxraudit.errors import ConfigError, ImageError
 from cxraudit.images import read_film
 from cxraudit.models.base import ImageTextModel, Pixels
-from cxraudit.store import EmbeddingStore, Shard, plan_shards
+from cxraudit.store import EmbeddingStore, Shard, folder_name, plan_shards
 
 Progress = Callable[[int], None]
 """Called with the number of films that were finished since the last call."""
@@ -87,9 +87,9 @@ def open_stores(
         If the folder holds embeddings of other weights or films.
     """
     shards = plan_shards(images, shard_size)
-    targets = {name: EmbeddingStore(folder / name) for name in models}
+    targets = {name: EmbeddingStore(folder / folder_name(name)) for name in models}
     for name, store in targets.items():
-        store.open(models[name], shards)
+        store.open(models[name], shards, name)
     return shards, targets
 
 

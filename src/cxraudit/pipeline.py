@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -70,9 +69,10 @@ def encode_step(
     batch_size: int = BATCH_SIZE,
     shard_size: int = SHARD_SIZE,
     n_readers: int = 2,
+    device: str = "auto",
 ) -> pd.DataFrame:
     """Encode a cohort with some models under `out`; return the films that could not be read."""
-    loaded = {name: models.load(name) for name in model_names}
+    loaded = {name: models.load(name, device=device) for name in model_names}
     writable_folder(out)
     # Refuse what does not belong here before anything is overwritten.
     open_stores(dataset.images, loaded, out / EMBEDDINGS, shard_size)
@@ -97,16 +97,12 @@ def encode_step(
         listed.unlink(missing_ok=True)
     write_manifest(
         out / EMBEDDINGS,
-        cards=_cards(model_names),
+        cards={name: asdict(model.card) for name, model in loaded.items()},
         fingerprints={name: model.fingerprint for name, model in loaded.items()},
         inputs={"images": out / IMAGES},
         n_failures=films,
     )
     return unread.drop_duplicates("image_id")
-
-
-def _cards(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    return {name: asdict(models.card(name)) for name in names if name in models.available()}
 
 
 def score_step(
@@ -130,7 +126,7 @@ def score_step(
     path = write_table(check_scores(pd.concat(tables, ignore_index=True)), out / SCORES)
     write_manifest(
         path, prompts=asdict(pair), prompt_hash=pair.fingerprint,
-        cards=_cards(list(encoded)),
+        cards={name: store.record()["card"] for name, store in encoded.items()},
         inputs={"images": out / IMAGES},
         commands=[*_commands(out / EMBEDDINGS), command_line()],
     )  # fmt: skip

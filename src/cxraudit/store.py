@@ -12,6 +12,7 @@ that could not be read has ``ok`` false, its reason, and a row of NaN.
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,8 @@ class EmbeddingStore:
     def _record(self) -> Path:
         return self.folder / "store.json"
 
-    def open(self, model: ImageTextModel, shards: list[Shard]) -> None:
-        """Start the store, or take it up again.
+    def open(self, model: ImageTextModel, shards: list[Shard], name: str = "") -> None:
+        """Start the store, or take it up again; `name` is what the model is asked for by.
 
         Raises
         ------
@@ -85,7 +86,8 @@ class EmbeddingStore:
             key: sorted(v) if isinstance(v, frozenset) else v
             for key, v in asdict(model.card).items()
         }
-        record = {**wanted, "n_shards": len(shards), "n_images": sum(len(s.image_ids) for s in shards),
+        record = {**wanted, "model": name or model.card.name,
+                  "n_shards": len(shards), "n_images": sum(len(s.image_ids) for s in shards),
                   "card": card, "logit_scale": model.logit_scale}  # fmt: skip
         write_text(self._record, json.dumps(record, indent=2) + "\n")
 
@@ -163,6 +165,17 @@ class EmbeddingStore:
         return index, rows
 
 
+def folder_name(model: str) -> str:
+    """Return a folder's name for a model: its own, but for what a path cannot hold.
+
+    Examples
+    --------
+    >>> folder_name("biovil@paper+bf16"), folder_name("hf-clip:/data/my clip")
+    ('biovil@paper+bf16', 'hf-clip-data-my-clip')
+    """
+    return re.sub(r"[^\w@+.-]+", "-", model).strip("-")
+
+
 def stores(folder: Path) -> dict[str, EmbeddingStore]:
     """Return model name → store for every model encoded under `folder`."""
     found = sorted(folder.glob("*/store.json"))
@@ -170,4 +183,5 @@ def stores(folder: Path) -> dict[str, EmbeddingStore]:
         raise DataError(
             f"{folder} holds no embeddings. Run cxraudit encode with --out {folder.parent} first."
         )
-    return {path.parent.name: EmbeddingStore(path.parent) for path in found}
+    known = [EmbeddingStore(path.parent) for path in found]
+    return {store.record().get("model", store.folder.name): store for store in known}

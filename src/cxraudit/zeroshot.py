@@ -17,9 +17,12 @@ def prompt_directions(
 ) -> NDArray[np.float32]:
     """Return t₊ − t₋ of each finding, shape (n_findings, embedding_dim).
 
-    Every different prompt is encoded once.
+    Every different prompt is encoded once; a model whose text embeddings depend on each other may
+    have ``pair_directions``, which encodes each pair together, as its published wrapper did.
     """
     pairs = [prompts.pair(finding) for finding in findings]
+    if hasattr(model, "pair_directions"):
+        return model.pair_directions(pairs)
     texts = list(dict.fromkeys(text for pair in pairs for text in pair))
     embedded = dict(zip(texts, model.encode_texts(texts), strict=True))
     return np.stack([embedded[positive] - embedded[negative] for positive, negative in pairs])

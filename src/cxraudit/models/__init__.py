@@ -7,23 +7,42 @@ Another package adds a model with the entry point group ``cxraudit.models``:
     [project.entry-points."cxraudit.models"]
     my-model = "my_package.my_model"
 
-The module holds ``CARD`` (a `ModelCard`) and ``load() -> ImageTextModel``.
-`cxraudit.testing.check_model` tells whether it keeps the contract.
+The module holds ``CARD`` (a `ModelCard`) and ``load() -> ImageTextModel``; ``module:NAME`` names an
+`Entry` in a module that holds several. `cxraudit.testing.check_model` tells whether it keeps the
+contract.
+
+A model is asked for by its name, and by what follows it: ``biovil@paper`` is BioViL as the published
+wrapper ran it, ``biovil+bf16`` computes in bfloat16, ``hf-clip:PATH`` is any CLIP or SigLIP in
+transformers' format.
 """
 
 import importlib
 import importlib.util
+import inspect
+import re
 from importlib.metadata import entry_points
 from types import ModuleType
 
-from cxraudit.errors import MissingExtraError, UnknownNameError
-from cxraudit.models.base import ImageTextModel, ModelCard
+from cxraudit.errors import ConfigError, MissingExtraError, UnknownNameError
+from cxraudit.models.base import Entry, ImageTextModel, ModelCard
 
 REGISTRY = {
+    "biomedclip": "cxraudit.models.biomedclip",
+    "biovil": "cxraudit.models.biovil:BIOVIL",
+    "biovil-t": "cxraudit.models.biovil:BIOVIL_T",
+    "chexzero": "cxraudit.models.chexzero",
+    "cxrclip-r50": "cxraudit.models.cxrclip:R50",
+    "cxrclip-swint": "cxraudit.models.cxrclip:SWINT",
+    "medclip-resnet": "cxraudit.models.medclip:RESNET",
+    "medclip-vit": "cxraudit.models.medclip:VIT",
+    "medimageinsight": "cxraudit.models.medimageinsight",
     "phantom-clip": "cxraudit.models.phantom_clip",
     "random": "cxraudit.models.random",
 }
-"""Name → module; loading one imports one."""
+"""Name → module, or module:entry; loading one imports one."""
+
+HF_CLIP = "hf-clip:"
+SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<protocol>native|paper))?(?:\+(?P<precision>fp32|bf16))?")
 
 
 def available() -> dict[str, str]:
@@ -32,16 +51,29 @@ def available() -> dict[str, str]:
     return {**installed, **REGISTRY}
 
 
-def _module(name: str) -> ModuleType:
+def _entry(name: str) -> ModuleType | Entry:
+    if name.startswith(HF_CLIP):
+        return importlib.import_module("cxraudit.models.hf_clip").entry(name)
     known = available()
     if name not in known:
-        raise UnknownNameError("model", name, known)
-    return importlib.import_module(known[name])
+        raise UnknownNameError("model", name, [*known, HF_CLIP + "PATH"])
+    module, _, attribute = known[name].partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
 
 
-def card(name: str) -> ModelCard:
+def _parts(spec: str) -> tuple[str, dict[str, str]]:
+    """Split ``name@protocol+precision`` into the name and what else is said."""
+    found = SPEC.fullmatch(spec)
+    if found is None:
+        raise UnknownNameError("model", spec, available())
+    said = found.groupdict()
+    return said.pop("name"), {key: value for key, value in said.items() if value}
+
+
+def card(spec: str) -> ModelCard:
     """Return the card of a model without loading its weights."""
-    return _module(name).CARD
+    return _entry(_parts(spec)[0]).CARD
 
 
 def missing_needs(card: ModelCard) -> list[str]:
@@ -49,17 +81,31 @@ def missing_needs(card: ModelCard) -> list[str]:
     return [package for package in card.needs if importlib.util.find_spec(package) is None]
 
 
-def load(name: str) -> ImageTextModel:
+def load(spec: str, *, device: str = "auto") -> ImageTextModel:
     """Load a model by name.
+
+    Parameters
+    ----------
+    spec : str
+        ``name``, ``name@paper`` (as the published wrapper ran it), ``name+bf16``, or both.
+    device : str
+        ``auto`` (a GPU if torch sees one), ``cpu``, ``cuda``, ``cuda:1`` …
 
     Raises
     ------
     UnknownNameError
         If no model has this name.
     MissingExtraError
-        If the model needs torch and it is not installed.
+        If the model needs packages that are not installed.
+    DataError
+        If weights are missing or are not what they should be.
     """
-    module = _module(name)
-    if missing_needs(module.CARD):
+    name, options = _parts(spec)
+    entry = _entry(name)
+    if missing_needs(entry.CARD):
         raise MissingExtraError(f"the model '{name}'", "models")
-    return module.load()
+    takes = inspect.signature(entry.load).parameters
+    refused = [f"{key} {value}" for key, value in options.items() if key not in takes]
+    if refused:
+        raise ConfigError(f"the model '{name}' has no {', '.join(refused)}. Ask for '{name}'.")
+    return entry.load(**options, **({"device": device} if "device" in takes else {}))

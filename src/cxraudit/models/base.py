@@ -1,6 +1,6 @@
 """What a model is to cxraudit: facts in a `ModelCard`, behaviour in an `ImageTextModel`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +13,28 @@ Pixels = NDArray[np.float32]
 
 Embeddings = NDArray[np.float32]
 """Unit-norm rows, shape (n_items, embedding_dim)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightFile:
+    """One file of a published checkpoint, below the folder of the model."""
+
+    name: str
+    """Path, or a pattern where published names differ."""
+    size: int | None = None
+    """Bytes, where known."""
+    sha256: str = ""
+    md5: str = ""
+    url: str = ""
+    """Where it can be downloaded without asking; empty if somebody has to click."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """Something the published wrapper does that the model's authors do not; in the paper protocol."""
+
+    what: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +57,21 @@ class ModelCard:
     """Name and version of the preprocessing; part of the fingerprint of stored embeddings."""
     needs: tuple[str, ...] = ()
     """Optional dependencies it imports."""
+    files: tuple[WeightFile, ...] = ()
+    """What has to lie in the model's folder; empty if nothing."""
+    prompts: str = ""
+    """How its authors ask."""
+    quirks: tuple[Quirk, ...] = ()
+    protocol: str = "native"
+    """``native``: as its authors run it. ``paper``: as the published wrapper ran it, quirks and all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A checkpoint in the registry, where a module holds several: the same two names as a module."""
+
+    CARD: ModelCard
+    load: Callable[..., "ImageTextModel"]
 
 
 @runtime_checkable
@@ -70,5 +107,9 @@ class ImageTextModel(Protocol):
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Tokenize and embed; rows in the order of `texts`."""
+        """Tokenize and embed; rows in the order of `texts`.
+
+        Unit rows that do not depend on each other, but for the paper protocol, which keeps what the
+        published wrappers did.
+        """
         ...

@@ -1,0 +1,78 @@
+"""How fast a model is here, and how well lower precision agrees with float32."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from cxraudit import models, prompts
+from cxraudit.models.base import ImageTextModel
+from cxraudit.zeroshot import prompt_directions
+
+SIDE = 1024
+FINDINGS = (
+    "Atelectasis", "Cardiomegaly", "Consolidation", "Pleural Effusion", "Pneumonia", "Pneumothorax",
+)  # fmt: skip
+
+
+def made_up_films(n: int, *, seed: int = 0) -> list[Image.Image]:
+    """Return grey films of 1024 × 1024: smooth shapes and noise, all different."""
+    rng = np.random.default_rng(seed)
+    films = []
+    for _ in range(n):
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8))
+        smooth = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.float32)
+        noisy = smooth + rng.normal(scale=6, size=(SIDE, SIDE))
+        films.append(Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)))
+    return films
+
+
+def bench_model(spec: str, *, n_films: int = 16, device: str = "auto") -> Iterator[str]:
+    """Time load, preprocessing and encoding, and compare bfloat16 with float32; yield lines to print."""
+    films = made_up_films(n_films)
+    started = time.perf_counter()
+    model = models.load(spec, device=device)
+    yield f"load: {time.perf_counter() - started:.1f} s, peak memory {_peak():.2f} GB"
+    started = time.perf_counter()
+    pixels = np.stack([model.preprocess(film) for film in films])
+    yield f"preprocess: {n_films / (time.perf_counter() - started):.1f} films/s (one thread, decoded films)"
+    rows, speed = _timed(model, pixels)
+    where = getattr(model, "device", "cpu")
+    yield f"encode, float32 on {where}: {speed:.2f} films/s, peak memory {_peak():.2f} GB"
+    if not hasattr(model, "precision") or model.precision == "bf16":
+        return
+    directions = prompt_directions(model, FINDINGS, prompts.load("paper"))
+    del model
+    half, speed = _timed(models.load(f"{spec}+bf16", device=device), pixels)
+    cosines = (rows * half).sum(1) / (np.linalg.norm(rows, axis=1) * np.linalg.norm(half, axis=1))
+    ranks = [
+        _rank_correlation(a, b)
+        for a, b in zip(directions @ rows.T, directions @ half.T, strict=True)
+    ]
+    yield (
+        f"encode, bfloat16 on {where}: {speed:.2f} films/s; cosine with float32 at least "
+        f"{cosines.min():.6f}, rank correlation of zero-shot scores at least {min(ranks):.4f}"
+    )
+
+
+def _timed(model: ImageTextModel, pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    model.encode_images(pixels[:1])
+    started = time.perf_counter()
+    rows = np.concatenate(
+        [model.encode_images(pixels[k : k + 8]) for k in range(0, len(pixels), 8)]
+    )
+    return rows, len(pixels) / (time.perf_counter() - started)
+
+
+def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
+    return float(np.corrcoef(np.stack(ranks))[0, 1])
+
+
+def _peak() -> float:
+    """Peak memory of the process in GB; Linux counts in kilobytes, macOS in bytes."""
+    unit = 1e9 if sys.platform == "darwin" else 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,0 +1,132 @@
+"""BiomedCLIP (Zhang et al. 2023): ViT-B/16 and PubMedBERT.
+
+Written from a specification of open_clip 2.26.1 and timm 1.0.9, whose key names the file has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from cxraudit.models import tokens, weights
+from cxraudit.models.adapter import TorchAdapter, check_protocol
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.pixels import (
+    BICUBIC,
+    CLIP_MEAN,
+    CLIP_STD,
+    centre_crop,
+    eight_bit,
+    normalise,
+    resize_short,
+    to_array,
+)
+
+SIDE, CONTEXT = 224, 256
+TEMPLATE = "this is a photo of "
+HUB = (
+    "https://huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224/resolve/main/"
+)
+TEXT_HUB = (
+    "https://huggingface.co/microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract/resolve/main/"
+)
+
+CARD = ModelCard(
+    name="biomedclip",
+    summary="BiomedCLIP, ViT-B/16 and PubMedBERT, trained on figures of PubMed Central",
+    weights="https://huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+    license="MIT",
+    embedding_dim=512,
+    image_size=SIDE,
+    trained_on=frozenset({"pmc-15m"}),
+    reference="Zhang et al. 2023, arXiv:2303.00915",
+    transform="8-bit; short side 224 bicubic; centre crop; RGB; CLIP mean and std; v1",
+    needs=("torch", "safetensors", "tokenizers", "ftfy"),
+    files=(
+        WeightFile(name="open_clip_pytorch_model.bin", url=HUB + "open_clip_pytorch_model.bin"),
+        WeightFile(name="vocab.txt", url=TEXT_HUB + "vocab.txt"),
+    ),
+    prompts='"this is a photo of {finding}"; at most 256 tokens',
+    quirks=(
+        Quirk(what="every text, reports too, begins with 'this is a photo of '",
+              source="models/biomedclip/biomedclip.py of clip_cxr_fairness"),
+    ),
+)  # fmt: skip
+
+
+def network() -> Any:
+    """Build the network under its checkpoint's key names."""
+    import torch
+    from torch import nn
+
+    from cxraudit.models.towers.bert import Bert
+    from cxraudit.models.towers.vit import VisionTransformer
+
+    net: Any = nn.Module()
+    head = nn.ModuleDict({"proj": nn.Linear(768, 512, bias=False)})
+    net.visual = nn.ModuleDict({"trunk": VisionTransformer(), "head": head})
+    layers = [nn.Linear(768, 640, bias=False), nn.GELU(), nn.Linear(640, 512, bias=False)]
+    net.text = nn.ModuleDict({"transformer": Bert(30_522), "proj": nn.Sequential(*layers)})
+    net.logit_scale = nn.Parameter(torch.empty(()))
+    return net
+
+
+class BiomedClip(TorchAdapter):
+    """Texts as given."""
+
+    template = ""
+    wordpiece: tokens.WordPiece
+
+    def preprocess(self, film: Image.Image) -> Pixels:
+        """Short side 224, centre crop, RGB; (3, 224, 224)."""
+        film = centre_crop(resize_short(eight_bit(film), SIDE, BICUBIC), SIDE).convert("RGB")
+        return normalise(to_array(film), CLIP_MEAN, CLIP_STD)
+
+    def image_features(self, batch: Any) -> Any:  # noqa: D102
+        visual = self.network.visual
+        return visual["head"]["proj"](visual["trunk"](batch))
+
+    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+        from cxraudit.models.towers.bert import padded
+
+        cleaned = [" ".join(tokens.clean(self.template + text).split()) for text in texts]
+        rows = [self.wordpiece(text) for text in cleaned]
+        rows = [row if len(row) <= CONTEXT else [*row[: CONTEXT - 1], row[-1]] for row in rows]
+        ids, mask = (part.to(self.device) for part in padded(rows, 0))
+        text = self.network.text
+        return text["proj"](text["transformer"](ids, mask)[-1][:, 0])
+
+
+class BiomedClipPaper(BiomedClip):
+    """With the wrapper's template before every text."""
+
+    template = TEMPLATE
+
+
+def load(
+    *,
+    protocol: str = "native",
+    device: str = "auto",
+    precision: str = "fp32",
+    folder: Path | None = None,
+) -> ImageTextModel:
+    """Load the file open_clip publishes, and the vocabulary of its text tower."""
+    import torch
+
+    check_protocol(protocol)
+    paths = [weights.find(CARD, file, folder) for file in CARD.files]
+    with torch.device("meta"):
+        net = network()
+    weights.load_strictly(
+        net, weights.read_state(paths[0]), paths[0], tolerated=r"position_ids$|\.pooler\."
+    )
+    kind = BiomedClipPaper if protocol == "paper" else BiomedClip
+    model = kind(
+        replace(CARD, protocol=protocol), net, device=device, precision=precision,
+        fingerprint=weights.fingerprint(paths, CARD.transform),
+        logit_scale=float(net.logit_scale.exp()),
+    )  # fmt: skip
+    model.wordpiece = tokens.WordPiece(paths[1])
+    return model

@@ -1,0 +1,194 @@
+"""BioViL (Boecking et al. 2022) and BioViL-T (Bannur et al. 2023): ResNet-50 and CXR-BERT.
+
+Written from a specification of microsoft/hi-ml b67c1d27 (hi-ml-multimodal 0.2.2, MIT).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cxraudit.errors import DataError
+from cxraudit.models import tokens, weights
+from cxraudit.models.adapter import TorchAdapter, check_protocol
+from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.pixels import BILINEAR, centre_crop, resize_short, to_array
+
+VOCABULARY, WIDTH, LONGEST = 30_522, 128, 512
+RESIZE, PAPER_CROP = 512, 512
+TRANSFORM = "min to max in 8 bit; short side 512 bilinear; centre crop {}; v1"
+IMAGE_UNUSED = r"^encoder\.encoder\.fc\.|^encoder\.vit_pooler\."
+TEXT_UNUSED = r"position_ids$|\.pooler\.|^cls\.predictions\."
+HUB = "https://huggingface.co/microsoft/{}/resolve/{}/"
+SPECIALS = re.compile(r"\[(PAD|UNK|CLS|SEP)\]")
+
+
+def _files(image: str, md5: str, repository: str, revision: str) -> tuple[WeightFile, ...]:
+    hub = HUB.format(repository, revision)
+    return (
+        WeightFile(name=image, md5=md5, url=hub + image),
+        WeightFile(name="pytorch_model.bin", url=hub + "pytorch_model.bin"),
+        WeightFile(name="vocab.txt", url=hub + "vocab.txt"),
+    )
+
+
+BIOVIL_CARD = ModelCard(
+    name="biovil",
+    summary="BioViL, ResNet-50 and CXR-BERT, trained on MIMIC-CXR",
+    weights="https://huggingface.co/microsoft/BiomedVLP-CXR-BERT-specialized (v1.1)",
+    license="MIT",
+    embedding_dim=WIDTH,
+    image_size=480,
+    trained_on=frozenset({"mimic-cxr"}),
+    reference="Boecking et al. 2022, ECCV, arXiv:2204.09817",
+    transform=TRANSFORM.format(480),
+    needs=("torch", "safetensors", "tokenizers"),
+    files=_files(
+        "biovil_image_resnet50_proj_size_128.pt", "02ce6ee460f72efd599295f440dbb453",
+        "BiomedVLP-CXR-BERT-specialized", "v1.1",
+    ),
+    prompts="sentences of findings; there is no logit scale in the file",
+    quirks=(
+        Quirk(what="text embeddings are not normalised, so a score is a cosine times the length of the "
+              "text", source="models/biovil/biovil.py of clip_cxr_fairness"),
+        Quirk(what="films are cropped to 512, not 480 (BioViL-T: 448)", source="the same"),
+        Quirk(what="no temperature before the softmax", source="the same"),
+    ),
+)  # fmt: skip
+BIOVIL_T_CARD = replace(
+    BIOVIL_CARD,
+    name="biovil-t",
+    summary="BioViL-T for single films, ResNet-50 and CXR-BERT, trained on pairs of MIMIC-CXR films",
+    weights="https://huggingface.co/microsoft/BiomedVLP-BioViL-T (v1.0)",
+    image_size=448,
+    reference="Bannur et al. 2023, CVPR, arXiv:2301.04558",
+    transform=TRANSFORM.format(448),
+    files=_files(
+        "biovil_t_image_model_proj_size_128.pt", "a83080e2f23aa584a4f2b24c39b1bb64",
+        "BiomedVLP-BioViL-T", "v1.0",
+    ),
+)  # fmt: skip
+
+
+def networks(variant: str) -> tuple[Any, Any]:
+    """Build image and text network of a variant under their checkpoints' key names."""
+    import torch
+    from torch import nn
+
+    from cxraudit.models.towers.bert import Bert
+    from cxraudit.models.towers.resnet import ResNet50
+
+    image: Any = nn.Module()
+    channels = 2048
+    image.encoder = nn.ModuleDict({"encoder": ResNet50()})
+    if variant == "biovil-t":
+        image.encoder["backbone_to_vit"] = nn.Conv2d(2048, 256, 1, bias=False)
+        image.encoder.missing_previous_emb = nn.Parameter(torch.empty(1, 256, 1, 1))
+        channels = 512
+    layers = [nn.Conv2d(channels, WIDTH, 1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU()]
+    image.projector = nn.ModuleDict({"model": nn.Sequential(*layers, nn.Conv2d(WIDTH, WIDTH, 1))})
+    text: Any = nn.Module()
+    text.bert = Bert(VOCABULARY)
+    text.cls_projection_head = nn.ModuleDict(
+        {
+            "dense_to_hidden": nn.Linear(768, WIDTH), "LayerNorm": nn.LayerNorm(WIDTH, 1e-12),
+            "dense_to_output": nn.Linear(WIDTH, WIDTH),
+        }
+    )  # fmt: skip
+    return image, text
+
+
+class BioViL(TorchAdapter):
+    """Both variants; BioViL-T without a previous film never runs its temporal part."""
+
+    crop = 480
+    wordpiece: tokens.WordPiece
+
+    def preprocess(self, film: Image.Image) -> Pixels:
+        """Stretch grey levels from minimum to maximum, resize, crop; (1, crop, crop)."""
+        if film.mode in ("P", "PA", "CMYK"):
+            film = film.convert("RGB")
+        values = np.asarray(film).astype(np.float64)
+        values -= values.min()
+        if values.max() > 0:
+            values /= values.max()
+        grey = Image.fromarray((values * 255).astype(np.uint8)).convert("L")
+        return to_array(centre_crop(resize_short(grey, RESIZE, BILINEAR), self.crop))
+
+    def image_features(self, batch: Any) -> Any:  # noqa: D102
+        import torch
+
+        image = self.network["image"]
+        x = image.encoder["encoder"](batch.expand(-1, 3, -1, -1))
+        if "backbone_to_vit" in image.encoder:
+            now = image.encoder["backbone_to_vit"](x)
+            x = torch.cat([now, image.encoder.missing_previous_emb.expand_as(now).to(now.dtype)], 1)
+        return image.projector["model"](x).mean((2, 3))  # projected place by place, then averaged
+
+    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+        import torch.nn.functional as F  # noqa: N812
+
+        from cxraudit.models.towers.bert import padded
+
+        text = self.network["text"]
+        rows = [self.wordpiece(self._checked(each)) for each in texts]
+        longest = max(len(row) for row in rows)
+        if longest > LONGEST:
+            raise DataError(
+                f"a text has {longest} tokens; {self.card.name} takes {LONGEST} at most and its authors do "
+                "not cut. Shorten it."
+            )
+        ids, mask = (part.to(self.device) for part in padded(rows, 0))
+        head = text.cls_projection_head
+        hidden = F.gelu(head["dense_to_hidden"](text.bert(ids, mask)[-1][:, 0]))
+        return head["dense_to_output"](head["LayerNorm"](hidden))
+
+    def _checked(self, text: str) -> str:
+        if found := SPECIALS.search(text):
+            raise DataError(
+                f"the text '{text[:60]}' holds {found[0]}, which means something to {self.card.name}. "
+                "Take it out."
+            )
+        return text.rstrip("!?.")
+
+
+class BioViLPaper(BioViL):
+    """Crop 512, and texts as they come."""
+
+    unit_texts = False
+
+
+def load(
+    variant: str, *, protocol: str = "native", device: str = "auto", precision: str = "fp32",
+    folder: Path | None = None,
+) -> ImageTextModel:  # fmt: skip
+    """Load image and text weights of a snapshot of the hub's repository."""
+    import torch
+    from torch import nn
+
+    check_protocol(protocol)
+    card = CARDS[variant]
+    paths = [weights.find(card, file, folder) for file in card.files]
+    with torch.device("meta"):
+        image, text = networks(variant)
+    weights.load_strictly(image, weights.read_state(paths[0]), paths[0], tolerated=IMAGE_UNUSED)
+    weights.load_strictly(text, weights.read_state(paths[1]), paths[1], tolerated=TEXT_UNUSED)
+    paper = protocol == "paper"
+    crop = PAPER_CROP if paper else card.image_size
+    card = replace(card, protocol=protocol, image_size=crop, transform=TRANSFORM.format(crop))
+    kind = BioViLPaper if paper else BioViL
+    model = kind(
+        card, nn.ModuleDict({"image": image, "text": text}), device=device, precision=precision,
+        fingerprint=weights.fingerprint(paths, card.transform),
+    )  # fmt: skip
+    model.crop, model.wordpiece = crop, tokens.WordPiece(paths[2])
+    return model
+
+
+CARDS = {"biovil": BIOVIL_CARD, "biovil-t": BIOVIL_T_CARD}
+BIOVIL, BIOVIL_T = (Entry(card, partial(load, variant)) for variant, card in CARDS.items())

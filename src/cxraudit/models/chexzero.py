@@ -1,0 +1,130 @@
+"""CheXzero (Tiu et al. 2022): OpenAI's ViT-B/32 CLIP, fine-tuned (rajpurkarlab/CheXzero 5c341db, MIT)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cxraudit.errors import DataError
+from cxraudit.models import tokens, weights
+from cxraudit.models.adapter import TorchAdapter, check_protocol
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.pixels import (
+    BICUBIC,
+    CLIP_MEAN,
+    CLIP_STD,
+    centre_crop,
+    eight_bit,
+    normalise,
+    resize_short,
+    to_array,
+)
+
+SIDE, CANVAS, CONTEXT = 224, 320, 77
+MEAN, STD = 101.48761, 83.43944
+PAPER_TRANSFORM = "8-bit; short side 224 bicubic; centre crop; RGB; CLIP mean and std; v1"
+
+CARD = ModelCard(
+    name="chexzero",
+    summary="CheXzero, CLIP ViT-B/32 fine-tuned on MIMIC-CXR; one of its ten checkpoints",
+    weights="Google Drive folder 1makFLiEMbSleYltaRxw81aBhEDMpVwno: one best_*.pt (or clip_weights.pt)",
+    license="MIT",
+    embedding_dim=512,
+    image_size=SIDE,
+    trained_on=frozenset({"mimic-cxr"}),
+    reference="Tiu et al. 2022, Nature Biomedical Engineering 6:1399-1406",
+    transform="8-bit; long side 320 Lanczos on black; 101.5/83.4; 224 bicubic without antialias; v1",
+    needs=("torch", "safetensors", "transformers", "ftfy"),
+    files=(WeightFile(name="*.pt"),),
+    prompts='"{finding}" against "no {finding}"; at most 77 tokens',
+    quirks=(
+        Quirk(what="films are cropped and normalised as for OpenAI's CLIP, not padded as in training",
+              source="models/chexzero/chexzero.py of clip_cxr_fairness"),
+        Quirk(what="cosines are not scaled before the softmax (as in the authors' code, too)",
+              source="the same"),
+        Quirk(what="texts of more than 77 tokens are refused", source="the same"),
+    ),
+)  # fmt: skip
+
+
+def network() -> Any:
+    """Build ViT-B/32 under OpenAI's key names."""
+    from cxraudit.models.towers.clip import Clip
+
+    return Clip()
+
+
+class CheXzero(TorchAdapter):
+    """Films padded to 320 and texts cut to 77 tokens, as in training."""
+
+    cut = True
+
+    def preprocess(self, film: Image.Image) -> Pixels:
+        """Long side 320 on a black square, resized to 224; (1, 224, 224)."""
+        import torch
+        import torch.nn.functional as F  # noqa: N812
+
+        film = eight_bit(film)
+        size = tuple(int(n * CANVAS / max(film.size)) for n in film.size)
+        film = film.resize((max(size[0], 1), max(size[1], 1)), Image.Resampling.LANCZOS)
+        square = Image.new("L", (CANVAS, CANVAS))
+        square.paste(film, ((CANVAS - film.width) // 2, (CANVAS - film.height) // 2))
+        values = torch.from_numpy(np.asarray(square, dtype=np.float32).copy())[None, None]
+        values = (values - MEAN) / STD
+        return F.interpolate(values, SIDE, mode="bicubic", align_corners=False)[0].numpy()
+
+    def image_features(self, batch: Any) -> Any:  # noqa: D102
+        return self.network.visual(batch.expand(-1, 3, -1, -1))
+
+    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+        from cxraudit.models.towers.bert import padded
+
+        bpe = tokens.clip_bpe()
+        rows = [bpe(text) for text in texts]
+        longest = max(len(row) for row in rows)
+        if longest > CONTEXT and not self.cut:
+            raise DataError(
+                f"a text has {longest} tokens; the published wrapper of {self.card.name} takes {CONTEXT} at "
+                "most. Shorten it, or use the native protocol, which cuts."
+            )
+        rows = [row if len(row) <= CONTEXT else [*row[: CONTEXT - 1], bpe.end] for row in rows]
+        return self.network.encode_text(padded(rows, 0, CONTEXT)[0].to(self.device))
+
+
+class CheXzeroPaper(CheXzero):
+    """OpenAI's transform, and no cut."""
+
+    cut = False
+
+    def preprocess(self, film: Image.Image) -> Pixels:
+        """Short side 224, centre crop, RGB; (3, 224, 224)."""
+        film = centre_crop(resize_short(eight_bit(film), SIDE, BICUBIC), SIDE).convert("RGB")
+        return normalise(to_array(film), CLIP_MEAN, CLIP_STD)
+
+
+def load(
+    *,
+    protocol: str = "native",
+    device: str = "auto",
+    precision: str = "fp32",
+    folder: Path | None = None,
+) -> ImageTextModel:
+    """Load one of the published files: mixed or single precision."""
+    import torch
+
+    check_protocol(protocol)
+    path = weights.find(CARD, CARD.files[0], folder)
+    with torch.device("meta"):
+        net = network()
+    weights.load_strictly(net, weights.read_state(path), path)
+    paper = protocol == "paper"
+    transform = PAPER_TRANSFORM if paper else CARD.transform
+    kind = CheXzeroPaper if paper else CheXzero
+    return kind(
+        replace(CARD, protocol=protocol, transform=transform), net, device=device, precision=precision,
+        fingerprint=weights.fingerprint([path], transform),
+        logit_scale=1.0 if paper else float(net.logit_scale.exp()),
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""MedCLIP (Wang et al. 2022): Swin-T or ResNet-50, and Bio_ClinicalBERT.
+
+Written from a specification of the published code (RyanWangZf/MedCLIP 9c3396f), which has no licence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cxraudit.errors import DataError
+from cxraudit.models import tokens, weights
+from cxraudit.models.adapter import TorchAdapter, check_protocol
+from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.pixels import BICUBIC, eight_bit, normalise
+
+MEAN, STD = 0.5862785803043838, 0.27950088968644304
+VOCABULARY = 28_996
+UNUSED = r"\.pooler\.|position_ids$|relative_position_index$"
+TRANSFORM = "8-bit grey; black square of at least 224; 224 bicubic; 0.586/0.280; v1"
+ZIPS = "https://storage.googleapis.com/pytrial/medclip{}-pretrained.zip (unpack it)"
+
+VIT_CARD = ModelCard(
+    name="medclip-vit",
+    summary="MedCLIP, Swin-T and Bio_ClinicalBERT; the variant of the paper",
+    weights=ZIPS.format("-vit"),
+    license="none stated (BSD in its setup.py)",
+    embedding_dim=512,
+    image_size=224,
+    trained_on=frozenset({"mimic-cxr", "chexpert"}),
+    reference="Wang et al. 2022, EMNLP, arXiv:2210.10163",
+    transform=TRANSFORM,
+    needs=("torch", "safetensors", "tokenizers"),
+    files=(
+        WeightFile(
+            name="pytorch_model.bin",
+            sha256="07bf9f917ccce482ea30ec84e533a30c3ad395c424d3624f6b72edf8484f8126",
+        ),
+    ),
+    prompts="sentences of findings; lower-cased; a text's embedding depends on padding",
+    quirks=(
+        Quirk(what="the two prompts of a finding are encoded together, so that padding of the shorter one "
+              "takes part in its mean", source="models/medclip/medclip.py of clip_cxr_fairness"),
+    ),
+)  # fmt: skip
+RESNET_CARD = replace(
+    VIT_CARD,
+    name="medclip-resnet",
+    summary="MedCLIP, ResNet-50 and Bio_ClinicalBERT",
+    weights=ZIPS.format(""),
+    files=(WeightFile(name="pytorch_model.bin"),),
+)
+
+
+def network(variant: str) -> Any:
+    """Build the network of a variant under its checkpoint's key names."""
+    import torch
+    from torch import nn
+
+    from cxraudit.models.towers.bert import Bert
+    from cxraudit.models.towers.resnet import ResNet50
+    from cxraudit.models.towers.swin import Swin
+
+    net: Any = nn.Module()
+    if variant == "vit":
+        vision = nn.ModuleDict(
+            {"model": Swin(), "projection_head": nn.Linear(768, 512, bias=False)}
+        )
+    else:
+        resnet: Any = ResNet50()
+        resnet.fc = nn.Linear(2048, 512, bias=False)
+        vision = nn.ModuleDict({"model": resnet})
+    net.vision_model = vision
+    net.text_model = nn.ModuleDict(
+        {"model": Bert(VOCABULARY), "projection_head": nn.Linear(768, 512, bias=False)}
+    )
+    net.logit_scale = nn.Parameter(torch.empty(()))
+    return net
+
+
+class MedClip(TorchAdapter):
+    """One text at a time, so that it depends on nothing else."""
+
+    text_batch = 1
+
+    def preprocess(self, film: Image.Image) -> Pixels:
+        """Paste on a black square of at least 224, resize to 224; (1, 224, 224)."""
+        film = eight_bit(film)
+        width, height = film.size
+        side = max(224, width, height)
+        square = Image.new("L", (side, side))
+        square.paste(film, (int((side - width) / 2), int((side - height) / 2)))
+        grey = np.asarray(square.resize((224, 224), BICUBIC), dtype=np.float32)[None]
+        return normalise(grey * np.float32(1 / 255), (MEAN,), (STD,))
+
+    def image_features(self, batch: Any) -> Any:  # noqa: D102
+        vision, x = self.network.vision_model, batch.expand(-1, 3, -1, -1)
+        if "projection_head" in vision:
+            return vision["projection_head"](vision["model"](x).mean(1))
+        return vision["model"].fc(vision["model"](x).mean((2, 3)))
+
+    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+        import torch
+
+        from cxraudit.models.towers.bert import padded
+
+        text = self.network.text_model
+        rows = [tokens.clinical_bert()(each) for each in texts]
+        longest = max(len(row) for row in rows)
+        if longest > text["model"].positions:
+            raise DataError(
+                f"a text has {longest} tokens; {self.card.name} takes {text['model'].positions} at most "
+                "and its authors do not cut. Shorten it."
+            )
+        ids, mask = (part.to(self.device) for part in padded(rows, 0))
+        states = text["model"](ids, mask)
+        # All places count, padding too: it is what the published code does.
+        return text["projection_head"](torch.stack([states[k].mean(1) for k in (1, 2, -1)]).mean(0))
+
+
+class MedClipPaper(MedClip):
+    """Prompts of a finding go through in pairs, as in the published wrapper."""
+
+    text_batch = 2
+
+    def pair_directions(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return t₊ − t₋ of each pair, both encoded in one call."""
+        rows = [self.encode_texts(pair) for pair in pairs]
+        return np.stack([positive - negative for positive, negative in rows])
+
+
+def load(
+    variant: str, *, protocol: str = "native", device: str = "auto", precision: str = "fp32",
+    folder: Path | None = None,
+) -> ImageTextModel:  # fmt: skip
+    """Load a checkpoint as downloaded and unpacked."""
+    import torch
+
+    check_protocol(protocol)
+    card = CARDS[variant]
+    path = weights.find(card, card.files[0], folder)
+    with torch.device("meta"):
+        net = network(variant)
+    weights.load_strictly(net, weights.read_state(path), path, tolerated=UNUSED)
+    kind = MedClipPaper if protocol == "paper" else MedClip
+    return kind(
+        replace(card, protocol=protocol), net, device=device, precision=precision,
+        fingerprint=weights.fingerprint([path], card.transform),
+        logit_scale=float(net.logit_scale.clamp(0, 4.6052).exp()),
+    )  # fmt: skip
+
+
+CARDS = {"vit": VIT_CARD, "resnet": RESNET_CARD}
+VIT, RESNET = (Entry(card, partial(load, variant)) for variant, card in CARDS.items())

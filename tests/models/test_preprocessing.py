@@ -1,0 +1,140 @@
+"""Pixels and token ids are those of the original code, to the bit; every kind of film is taken."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import generated
+
+pytest.importorskip("torch")
+
+from cxraudit.errors import DataError
+from cxraudit.models import (
+    biomedclip,
+    biovil,
+    chexzero,
+    cxrclip,
+    medclip,
+    medimageinsight,
+    tokens,
+)
+
+PIPELINES = {
+    ("medclip_vit", "ref/"): (medclip.MedClip, {}),
+    ("medclip_resnet", "ref/"): (medclip.MedClipPaper, {}),
+    ("cxrclip_r50", "ref/"): (cxrclip.CxrClipHalf, {}),
+    ("cxrclip_r50", "imagenet/"): (cxrclip.CxrClip, {}),
+    ("cxrclip_swint", "ref/"): (cxrclip.CxrClipHalf, {}),
+    ("chexzero", "ref/"): (chexzero.CheXzeroPaper, {}),
+    ("chexzero", "h5_noaa/"): (chexzero.CheXzero, {}),
+    ("biovil", "wrapper512/"): (biovil.BioViLPaper, {"crop": 512}),
+    ("biovil", "himl_default/"): (biovil.BioViL, {"crop": 480}),
+    ("biovil_t", "himl_default/"): (biovil.BioViL, {"crop": 448}),
+    ("medimageinsight", ""): (medimageinsight.MedImageInsight, {}),
+    ("biomedclip", ""): (biomedclip.BiomedClip, {}),
+}
+
+
+def adapter(kind, **fields):
+    """An adapter without weights: preprocessing needs none."""
+    made = object.__new__(kind)
+    made.__dict__.update(fields)
+    return made
+
+
+@pytest.mark.parametrize("film", ["g1024", "g390x320"])
+@pytest.mark.parametrize(("model", "pipeline"), PIPELINES)
+def test_pixels_equal_those_of_the_original_code(model, pipeline, film):
+    """SHA-256 of the float32 input; grey models may copy the channel three times."""
+    kind, fields = PIPELINES[model, pipeline]
+    expected = str(generated.canonical(model)[f"{pipeline}pixels_sha256/{film}"])
+
+    pixels = adapter(kind, **fields).preprocess(generated.film(film))
+
+    copies = {1, 3 // pixels.shape[0]}
+    found = {hashlib.sha256(np.repeat(pixels, n, axis=0).tobytes()).hexdigest() for n in copies}
+    assert expected in found
+
+
+@pytest.mark.parametrize("kind", {kind: None for kind, _ in PIPELINES.values()})
+def test_every_kind_of_film_is_taken(kind):
+    """Grey, colour, opaque RGBA, palette and 16 bit of one picture: alike. Large, tiny and narrow: taken."""
+    made = adapter(kind, crop=480)
+    grey = generated.film("g390x320")
+    plain = made.preprocess(grey)
+
+    for mode in ("RGB", "RGBA", "P", "LA"):
+        other = made.preprocess(grey.convert(mode))
+        tolerance = 0.02 if kind is biovil.BioViL or kind is biovil.BioViLPaper else 1e-6
+        assert np.abs(other - plain).max() <= tolerance, mode
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    assert np.abs(made.preprocess(deep) - plain).max() <= 0.02
+    assert made.preprocess(generated.film("u16_512")).std() > 0.05  # not a white film
+    for film in (generated.film("g181x150"), Image.new("L", (1, 1)), Image.new("L", (40, 900), 7)):
+        found = made.preprocess(film)
+        assert found.shape == plain.shape
+        assert np.isfinite(found).all()
+
+
+def test_halves_are_rounded_to_even_as_python_rounds():
+    """224 × 227 after resizing: the crop starts at 2, not at 1."""
+    film = generated.film("g256x260")
+    made = adapter(cxrclip.CxrClip).preprocess(film)
+
+    resized = film.convert("RGB").resize((224, 227), Image.Resampling.BILINEAR)
+    expected = np.asarray(resized.crop((0, 2, 224, 226)), dtype=np.float32) / np.float32(255)
+    mean, std = (np.float32(v) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+    np.testing.assert_array_equal(made, ((expected - mean) / std).transpose(2, 0, 1))
+
+
+def padded(rows, width, pad=0):
+    """Rows of ids as the canonical files store them."""
+    return [row + [pad] * (width - len(row)) for row in rows]
+
+
+def test_token_ids_equal_those_of_the_original_tokenizers():
+    """Bio_ClinicalBERT (lower-cased), CXR-BERT, OpenAI's byte pairs, with and without a template."""
+    clinical = [tokens.clinical_bert()(text) for text in generated.PROMPTS]
+    for model in ("medclip_vit", "cxrclip_r50"):
+        stored = generated.canonical(model)["input_ids"]
+        assert stored.tolist() == padded(clinical, stored.shape[1])
+    assert tokens.clinical_bert()("PNEUMONIA") == tokens.clinical_bert()("pneumonia")
+
+    wordpiece = tokens.WordPiece(generated.HERE / "cxr_bert_vocab.txt")
+    stored = generated.canonical("biovil")["input_ids"]
+    assert stored.tolist() == padded([wordpiece(t) for t in generated.PROMPTS], stored.shape[1])
+    stored = generated.canonical("biomedclip")["input_ids_template"]
+    rows = [wordpiece(biomedclip.TEMPLATE + text) for text in generated.PROMPTS]
+    assert stored.tolist() == padded(rows, 256)
+
+    bpe = tokens.clip_bpe()
+    rows = [bpe(text) for text in generated.PROMPTS]
+    assert generated.canonical("chexzero")["input_ids"].tolist() == padded(rows, 77)
+    assert generated.canonical("medimageinsight")["input_ids"].tolist() == padded(rows, 77, bpe.end)
+
+
+def test_broken_characters_are_mended_before_byte_pairs():
+    """Entities, curly quotes, ligatures and full-width letters, as ftfy and html.unescape mend them."""
+    bpe = tokens.clip_bpe()
+
+    assert bpe("a &lt;b&gt; “c”") == bpe('a <b> "c"')
+    assert bpe("ﬁne") == bpe("fine")
+    assert bpe("&amp;amp;") == bpe("&")
+
+
+def test_texts_that_a_model_does_not_take_get_one_sentence():
+    """More than 512 tokens, more than 77 for the published CheXzero, special tokens for BioViL."""
+    long = "opacity " * 600
+    with pytest.raises(DataError, match="takes 512 at most"):
+        adapter(
+            biovil.BioViL, card=biovil.BIOVIL_CARD, network={"text": None},
+            wordpiece=tokens.WordPiece(generated.HERE / "cxr_bert_vocab.txt"),
+        ).text_features([long])  # fmt: skip
+    with pytest.raises(DataError, match="77 at most"):
+        adapter(chexzero.CheXzeroPaper, card=chexzero.CARD).text_features([long])
+    with pytest.raises(DataError, match=r"holds \[SEP\]"):
+        adapter(biovil.BioViL, card=biovil.BIOVIL_CARD)._checked("no effusion [SEP]")
+    assert adapter(biovil.BioViL)._checked("no effusion!?..") == "no effusion"
