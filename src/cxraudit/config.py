@@ -32,6 +32,7 @@ class EncodeSection(_Section):
     findings: list[str] | None = None
     batch_size: int = Field(default=32, ge=1)
     shard_size: int = Field(default=1024, ge=1)
+    device: str = "auto"
 
 
 class ScoresSection(_Section):

@@ -229,6 +229,7 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
         encode_step(
             dataset, config.encode.models, out, track,
             batch_size=config.encode.batch_size, shard_size=config.encode.shard_size,
+            device=config.encode.device,
         )  # fmt: skip
         file = score_step(out, prompt_set=config.encode.prompts, findings=config.encode.findings)
         scores = read_table(file)

@@ -1,6 +1,7 @@
 """Pixels and token ids are those of the original code, to the bit; every kind of film is taken."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -123,6 +124,18 @@ def test_broken_characters_are_mended_before_byte_pairs():
     assert bpe("a &lt;b&gt; “c”") == bpe('a <b> "c"')
     assert bpe("ﬁne") == bpe("fine")
     assert bpe("&amp;amp;") == bpe("&")
+
+
+def test_medimageinsight_leaves_entities_beside_a_bracket_alone(tmp_path):
+    """Its tokenizer ran ftfy only, which does not touch entities in a text that has a bracket."""
+    vocabulary, merges = tokens.bpe_lists()
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges))
+    bpe = tokens.bytepairs_from(tmp_path)
+
+    assert bpe("a &lt; b") == bpe("a < b")
+    assert bpe("<x> &amp; b") != bpe("<x> & b")
+    assert tokens.clip_bpe()("<x> &amp; b") == tokens.clip_bpe()("<x> & b")
 
 
 def test_texts_that_a_model_does_not_take_get_one_sentence():

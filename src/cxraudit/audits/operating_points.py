@@ -86,7 +86,7 @@ def at_operating_point(
             row = {**base, "attribute": attribute, "group": group}
             inside, outside = found[2 * k], found[2 * k + 1]
             levels += add_note(level_rows(row, films, mask, inside, settings), tuned.note)
-            if rest.any() and mask.any() and group not in NO_GROUP and films.both_classes:
+            if rest.any() and group not in NO_GROUP and films.both_classes:
                 gaps += gap_rows(
                     {**row, "reference": REST}, films, [mask, rest], inside, outside, settings
                 )

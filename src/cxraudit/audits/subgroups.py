@@ -72,7 +72,8 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
             {**base, "attribute": ALL, "group": ALL}, films, everyone, overall, settings
         )
         tested = {
-            a: {g.name: g.mask for g in plan if g.attribute == a and g.compared} for a in attributes
+            a: {g.name: g.mask for g in plan if g.attribute == a and g.compared and g.mask.any()}
+            for a in attributes
         }
         with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
             tests = [
@@ -89,7 +90,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
                 continue
             outside = ranking_metrics(next(replicates))
             forth, back = ({"xauc": next(replicates).auroc} for _ in range(2))
-            levels += level_rows(row, films, group.crossed(films.y_true)[0], forth, settings)
+            levels += level_rows(row, films, group.crossed[0], forth, settings)
             if films.both_classes:
                 families.setdefault(REST, []).extend(
                     gap_rows(
@@ -122,18 +123,19 @@ class _Group:
     @property
     def compared(self) -> bool:
         """Whether these are people of one kind, and there are others."""
-        return self.name not in NO_GROUP and bool(self.mask.any() and self.rest.any())
+        return self.name not in NO_GROUP and bool(self.rest.any())
 
-    def crossed(self, y_true: Mask) -> tuple[Mask, Mask]:
-        """Return the films of both xAUCs: positives of the group and negatives of the rest, and back."""
+    @property
+    def crossed(self) -> tuple[Mask, Mask]:
+        """The films of both xAUCs: positives of the group and negatives of the rest, and back."""
         return (
-            (self.mask & y_true) | (self.rest & ~y_true),
-            (self.rest & y_true) | (self.mask & ~y_true),
+            (self.mask & self.y_true) | (self.rest & ~self.y_true),
+            (self.rest & self.y_true) | (self.mask & ~self.y_true),
         )
 
     def cells(self) -> list[Mask]:
         """Return the sets of films to compute, in the order they are read."""
-        return [self.mask, self.rest, *self.crossed(self.y_true)] if self.compared else [self.mask]
+        return [self.mask, self.rest, *self.crossed] if self.compared else [self.mask]
 
 
 def _groups(cohort: Cohort, attribute: str, films: Labelled) -> list[_Group]:

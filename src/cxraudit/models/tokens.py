@@ -3,7 +3,7 @@
 import gzip
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -36,26 +36,37 @@ def clinical_bert() -> WordPiece:
         return WordPiece(path)
 
 
-def clean(text: str) -> str:
-    """Mend broken characters and entities as OpenAI's and open_clip's tokenizers do."""
+def mend(text: str) -> str:
+    """Mend broken characters as ftfy does, which the published tokenizers run first."""
     import ftfy
 
-    return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
+    return ftfy.fix_text(text)
+
+
+def clean(text: str) -> str:
+    """Mend broken characters and entities as OpenAI's and open_clip's tokenizers do."""
+    return html.unescape(html.unescape(mend(text))).strip()
 
 
 class BytePairs:
     """CLIP's tokenizer: [start] … [end], end = the largest id."""
 
-    def __init__(self, vocabulary: dict[str, int], merges: Sequence[str]) -> None:
+    def __init__(
+        self,
+        vocabulary: dict[str, int],
+        merges: Sequence[str],
+        prepare: Callable[[str], str] = clean,
+    ) -> None:
         from transformers import CLIPTokenizer
 
         pairs: Any = [tuple(line.split()) for line in merges]
         self._tokenizer: Any = CLIPTokenizer(vocab=vocabulary, merges=pairs)
         self.end = vocabulary["<|endoftext|>"]
+        self._prepare = prepare
 
     def __call__(self, text: str) -> list[int]:
         """Return all ids of a text."""
-        return self._tokenizer(clean(text))["input_ids"]
+        return self._tokenizer(self._prepare(text))["input_ids"]
 
 
 def bpe_lists() -> tuple[dict[str, int], list[str]]:
@@ -76,10 +87,11 @@ def clip_bpe() -> BytePairs:
 
 
 def bytepairs_from(folder: Path) -> BytePairs:
-    """Return the tokenizer of a folder with vocab.json and merges.txt."""
+    """Return the tokenizer of a folder with vocab.json and merges.txt, as transformers 4 ran it."""
     for name in ("vocab.json", "merges.txt"):
         if not (folder / name).is_file():
             raise DataError(f"{folder / name} is missing. It belongs to the published checkpoint.")
     merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
     pairs = [line for line in merges if line and not line.startswith("#version")]
-    return BytePairs(json.loads((folder / "vocab.json").read_text(encoding="utf-8")), pairs)
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    return BytePairs(vocabulary, pairs, mend)
