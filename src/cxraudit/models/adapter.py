@@ -20,7 +20,7 @@ class TorchAdapter:
     """See `ImageTextModel`; a family says how a batch of pixels and a list of texts become features.
 
     Embeddings are float32 and leave the device as numpy arrays. ``bf16`` runs matrix products in
-    bfloat16 (autocast), and is part of the fingerprint: it moves AUROCs by up to 0.003.
+    bfloat16 (autocast), and is part of the fingerprint: it changes ranks of scores.
     """
 
     unit_texts = True
