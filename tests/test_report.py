@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 
 from cxraudit import tables
 from cxraudit.audits.cells import AuditSettings
+from cxraudit.figures.adjusted import adjusted_gaps
 from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.pipeline import audit_step, open_audit, report_step
@@ -194,15 +195,66 @@ def test_the_forest_shows_every_row_at_its_value(record):
     left, right = figure.axes[:2]
 
     gaps = rows[rows["reference"] == "rest"]["value"].dropna()
-    drawn = [
-        line.get_xdata()[0]
-        for line in right.lines
-        if line.get_marker() not in ("None", None, "") and len(line.get_xdata())
-    ]
-    np.testing.assert_allclose(sorted(drawn), sorted(gaps))
+    np.testing.assert_allclose(points(right), sorted(gaps))
     assert len(left.get_yticklabels()) == 6
     texts = [text.get_text() for text in left.texts]
     assert "no positives" in texts
+
+
+def points(axes) -> list[float]:
+    """Return where the marks of a figure stand."""
+    return sorted(
+        float(line.get_xdata()[0])
+        for line in axes.lines
+        if line.get_marker() not in ("None", None, "") and len(line.get_xdata())
+    )
+
+
+def test_the_adjusted_figure_shows_one_group_per_finding_raw_and_alike(record):
+    """The gap shown best of each finding, and its adjusted gaps, at their values; none without any."""
+    rows = record.results[
+        (record.results["metric"] == "auroc") & (record.results["attribute"] == "race")
+    ]
+    raw = rows[(rows["reference"] == "rest") & rows["p_value"].notna()]
+    surest = raw.loc[raw.groupby("finding")["p_value"].idxmin(), ["finding", "group"]]
+    adjusted = rows[rows["reference"].str.startswith("rest")].merge(surest, on=["finding", "group"])
+
+    figure = adjusted_gaps(record.results, "race")
+
+    np.testing.assert_allclose(points(figure.axes[0]), sorted(adjusted["value"]))
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels.count("raw") == 2
+    assert "at equal age" in labels
+    assert "at equal chest drain" in labels
+    plain = record.results[~record.results["reference"].str.startswith("rest at")]
+    assert adjusted_gaps(plain, "race") is None
+
+
+def test_more_false_alarms_are_drawn_as_worse(record):
+    """FPR points the other way: the arrows of the axis and the marks are turned."""
+    results = record.results.copy()
+    gaps = (results["metric"] == "fpr") & (results["reference"] == "rest")
+    results.loc[gaps, ["value", "verdict"]] = [0.2, "disparity"]
+
+    right = forest(results, "sex", metric="fpr").axes[1]
+
+    assert "← better" in right.get_xlabel()
+    assert {line.get_marker() for line in right.lines if line.get_marker() not in ("None", "")} == {
+        "D"
+    }
+
+
+def test_the_operating_table_has_what_a_threshold_does(record):
+    """One row per finding and group, rates as in the rows."""
+    table = tables.operating_table(record.results, "sex").set_index(["finding", "group"])
+    rows = record.results[
+        (record.results["attribute"] == "sex") & (record.results["reference"] == "")
+    ].set_index(["finding", "group", "metric"])
+
+    for finding, group in [("Cardiomegaly", "female"), ("Pneumothorax", "male")]:
+        value = rows.loc[(finding, group, "tpr"), "value"]
+        assert table.loc[(finding, group), "TPR"].startswith(f"{value:.3f}")
+    assert {"called", "FPR", "PPV", "net benefit", "calibration slope"} <= set(table.columns)
 
 
 def test_the_shortcut_figure_shows_both_arms(record):

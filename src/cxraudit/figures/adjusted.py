@@ -18,7 +18,7 @@ from cxraudit.schemas import AT_EQUAL, REST, records
 
 
 def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
-    """Draw, per finding, the largest raw gap of a group, and that gap after each adjustment.
+    """Draw, per finding, the raw gap with the smallest p-value, and that gap after each adjustment.
 
     Parameters
     ----------
@@ -33,15 +33,15 @@ def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
         None if no gap of the attribute was adjusted for anything.
     """
     rows = results[(results["attribute"] == attribute) & (results["metric"] == "auroc")]
-    raw = rows[(rows["reference"] == REST) & rows["low"].notna()]
+    raw = rows[(rows["reference"] == REST) & rows["p_value"].notna()]
     even = rows[rows["reference"].str.startswith(AT_EQUAL)]
     raw = raw.merge(even[["finding", "group"]].drop_duplicates(), on=["finding", "group"])
     if raw.empty:
         return None
-    largest = raw.loc[raw["value"].abs().groupby(raw["finding"]).idxmax()]
+    surest = raw.loc[raw["p_value"].groupby(raw["finding"]).idxmin()]
     lines = [
         pd.concat([raw.loc[[k]], even[(even["finding"] == f) & (even["group"] == g)]])
-        for k, f, g in zip(largest.index, largest["finding"], largest["group"], strict=True)
+        for k, f, g in zip(surest.index, surest["finding"], surest["group"], strict=True)
     ]
     with house_style():
         figure = new_figure(9.2, 1.3 + 0.215 * sum(len(part) + 1.2 for part in lines))
@@ -65,7 +65,7 @@ def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
         axes.set_ylim(y, -1.0)
         axes.set_yticks([place for place, _ in names], [name for _, name in names], fontsize=8)
         axes.axvline(0, color=INK, lw=1)
-        margin = largest["margin"].iloc[0]
+        margin = surest["margin"].iloc[0]
         axes.axvspan(-margin, margin, color="#0b6fa4", alpha=0.08, lw=0)
         reach = max(0.12, *(abs(limit) for limit in axes.get_xlim()))
         axes.set_xlim(-reach, reach)
@@ -76,7 +76,7 @@ def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
             "AUROC gap to the rest, 95 % interval\n← worse for this group      better →"
         )
         axes.set_title(
-            "largest raw gap of each finding; marks are verdicts, as above", fontsize=9,
+            "the gap of each finding that is shown best, raw and adjusted; marks as above", fontsize=9,
             color=MUTED, loc="left",
         )  # fmt: skip
         figure.suptitle(
