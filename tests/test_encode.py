@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 from cxraudit import encode as encode_module
+from cxraudit import prompts
 from cxraudit.encode import encode_images
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models import load
 from cxraudit.models.random import RandomModel
 from cxraudit.store import EmbeddingStore
+from cxraudit.zeroshot import zero_shot_scores
 
 N = 23
 
@@ -58,6 +60,42 @@ def test_each_film_is_decoded_once_and_encoded_once_per_model(films, tmp_path, m
     encode_images(films, models, tmp_path / "out", batch_size=4, shard_size=10)
 
     assert counts == {"decoded": N, "encoded": 2 * N}
+
+
+def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(films, tmp_path):
+    """Seven different prompts, encoded once each; no film is touched again."""
+    asked: list[str] = []
+
+    class Listening(RandomModel):
+        def encode_texts(self, texts):
+            asked.extend(texts)
+            return super().encode_texts(texts)
+
+    encode_images(films, {"m": Listening()}, tmp_path / "out")
+    index, rows = read(tmp_path / "out", "m")
+    findings = [
+        "Atelectasis", "Cardiomegaly", "Consolidation", "Pleural Effusion", "Pneumonia", "Pneumothorax",
+    ]  # fmt: skip
+
+    table = zero_shot_scores(index, rows, Listening(), findings, prompts.load("paper"))
+
+    assert len(table) == 6 * N
+    assert len(asked) == len(set(asked)) == 7
+
+
+def test_a_film_a_model_cannot_take_is_listed_and_the_rest_goes_on(films, tmp_path):
+    """Too much memory for one film: its row says so."""
+
+    class Choosy(RandomModel):
+        def preprocess(self, film):
+            if film.mode == "RGBA":
+                raise MemoryError
+            return super().preprocess(film)
+
+    failed = encode_images(films, {"m": Choosy()}, tmp_path / "out")
+
+    assert 0 < len(failed) < N
+    assert failed["error"].str.contains("cannot be prepared for a model: MemoryError").all()
 
 
 @pytest.mark.parametrize("model", ["random", "phantom-clip"])

@@ -33,7 +33,7 @@ Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")]
 Many = Annotated[list[str] | None, Parameter(negative="")]
 Fraction = Annotated[float, Parameter(validator=Number(gt=0, lt=1))]
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
-Seed = Annotated[int, Parameter(validator=Number(gte=0))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**63))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 
 

@@ -140,9 +140,14 @@ def _batches(
     def read(path: str) -> tuple[str, list[Pixels]]:
         try:
             film = read_film(Path(path))
+            return "", [model.preprocess(film) for model in models]
         except ImageError as error:
             return str(error), []
-        return "", [model.preprocess(film) for model in models]
+        except (ValueError, OSError, MemoryError) as error:
+            return (
+                f"{path} cannot be prepared for a model: {str(error) or type(error).__name__}.",
+                [],
+            )
 
     starts = range(0, len(paths), batch_size)
     ahead = [readers.submit(read, path) for path in paths[:batch_size]]

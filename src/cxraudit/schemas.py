@@ -64,6 +64,8 @@ EACH_OTHER = "each other"
 """The reference of the row that tests all groups of an attribute at once."""
 AGAINST_MODEL = "model "
 """Begins the reference of a difference to another model on the same films."""
+NO_FINDING = "No Finding"
+"""The label whose false positives are ill patients called healthy."""
 UNKNOWN = "unknown"
 """The group of patients whose attribute is missing or impossible."""
 

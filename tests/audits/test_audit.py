@@ -13,6 +13,7 @@ from cxraudit.audits.run import audit
 from cxraudit.audits.wide import scores_from_wide
 from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.report.words import answer
 from cxraudit.schemas import RESULT_COLUMNS
 from planted import planted_dataset, planted_scores, planted_table
 
@@ -714,3 +715,93 @@ def test_a_group_of_which_nobody_is_found_is_not_taken_for_certain():
     assert gap["method"] == "limits of both sides (MOVER)"
     assert gap["low"] < -0.01 < gap["high"]
     assert gap["verdict"] == "inconclusive"
+
+
+def test_an_adjusted_gap_rests_on_the_films_that_keep_a_weight():
+    """Nearly all of one sex are AP, all of the other PA: what is compared are 8 films, and too few."""
+    frame = planted_table(24, n_patients=900)
+    frame["view"] = np.where(frame["sex"] == "F", "AP", "PA")
+    few = frame.index[(frame["sex"] == "F")][:8]
+    frame.loc[few, "view"] = "PA"
+    frame.loc[few, "Cardiomegaly"] = [1, 0] * 4
+    frame.loc[few, "score_Cardiomegaly"] = [-3.0, 3.0] * 4
+    dataset = from_frame(
+        frame, name="t", root=Path(), image="file", patient="pid", findings=["Cardiomegaly"], sex="sex",
+        view="view",
+    )  # fmt: skip
+    scores = scores_from_wide(
+        frame, image="file", model="m", columns={"Cardiomegaly": "score_Cardiomegaly"}
+    )
+
+    gap = pick(
+        audit(dataset, scores, settings=QUICK).results, attribute="sex", group="female", metric="auroc",
+        reference="rest at equal view",
+    ).iloc[0]  # fmt: skip
+
+    assert gap["n"] == 8
+    assert gap["verdict"] == "inconclusive"
+    assert "fewer than 10 patients" in gap["note"]
+
+
+def test_findings_without_a_threshold_say_why():
+    """One class among the tuning patients; all films are of tuning patients."""
+    frame = planted_table(25, n_patients=60)
+    settings = AuditSettings(n_resamples=0, tuning_share=0.2)
+    tuning, _ = tuned_apart(frame, settings)
+    frame.loc[frame["pid"].isin(tuning["pid"]), "Cardiomegaly"] = 0
+
+    rows = pick(audit_of(frame, settings=settings).results, finding="Cardiomegaly", metric="tpr")
+
+    assert rows["note"].tolist() == [
+        "nothing to choose on: the films of the tuning patients hold one class"
+    ]
+    assert rows["value"].isna().all()
+    frame.loc[~frame["pid"].isin(tuning["pid"]), "Pneumothorax"] = np.nan
+    rows = pick(audit_of(frame, settings=settings).results, finding="Pneumothorax", metric="tpr")
+    assert "nothing to evaluate" in rows["note"].iloc[0]
+
+
+def test_a_fixed_threshold_needs_no_tuning_patients():
+    """All films are evaluated, and nothing is said to have been chosen; one class among few is no error."""
+    frame = planted_table(26)
+    settings = AuditSettings(n_resamples=0, operating_point="fixed=0.5", calibration="none")
+
+    row = pick(
+        audit_of(frame, settings=settings).results,
+        finding="Cardiomegaly",
+        attribute="all",
+        metric="tpr",
+    ).iloc[0]
+
+    assert row["n"] == len(frame)
+    assert "chosen" not in row["note"]
+
+
+def test_underdiagnosis_is_judged_and_worded_as_what_it_is():
+    """One sex's ill score healthier: a disparity of underdiagnosis; the sentence says who is missed."""
+    frame = planted_table(27, n_patients=1500)
+    frame["No Finding"] = 1 - frame["Cardiomegaly"]
+    frame["score_No Finding"] = -frame["score_Cardiomegaly"]
+    ill = (frame["sex"] == "F") & (frame["Cardiomegaly"] == 1)
+    frame.loc[ill, "score_No Finding"] += 1.5
+    dataset = from_frame(
+        frame,
+        name="t",
+        root=Path(),
+        image="file",
+        patient="pid",
+        findings=["No Finding"],
+        sex="sex",
+    )
+    scores = scores_from_wide(
+        frame, image="file", model="m", columns={"No Finding": "score_No Finding"}
+    )
+
+    results = audit(dataset, scores, settings=QUICK).results
+
+    gap = pick(results, metric="underdiagnosis", group="female", reference="rest").iloc[0]
+    assert gap["verdict"] == "disparity"
+    said = " ".join(statement.headline for statement in answer(results, "m", "t"))
+    assert "ill patients are called healthy more often in female patients" in said
+    assert "false alarms" not in said
+    assert "missed" not in said

@@ -1,6 +1,7 @@
 """Any CLIP or SigLIP in transformers' format is audited through one adapter and no new line of code."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from cxraudit import models  # noqa: E402
-from cxraudit.errors import DataError  # noqa: E402
+from cxraudit.errors import ConfigError, DataError  # noqa: E402
 from cxraudit.models.tokens import bpe_lists  # noqa: E402
 from cxraudit.testing import check_model, sample_films  # noqa: E402
 
@@ -108,6 +109,43 @@ def test_what_is_no_clip_is_refused(folders, tmp_path):
     (tmp_path / "config.json").write_text((folders["clip"] / "config.json").read_text())
     with pytest.raises(DataError, match="cannot be loaded"):
         models.load(f"hf-clip:{tmp_path}")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda", "meta9"])
+def test_devices_that_are_not_there_are_refused(folders, device):
+    """Misspelled, or absent."""
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ConfigError, match=f"the device '{device}'"):
+        models.load(f"hf-clip:{folders['clip']}", device=device)
+
+
+def test_missing_tensors_are_never_made_up(folders, tmp_path):
+    """A file without one layer is refused: it would be random, and another each time."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "cut"
+    shutil.copytree(folders["clip"], folder)
+    state = load_file(folder / "model.safetensors")
+    kept = {key: value for key, value in state.items() if "layers.0" not in key}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(DataError, match="they would be random"):
+        models.load(f"hf-clip:{folder}")
+
+
+def test_code_beside_the_weights_is_never_run_nor_asked_about(folders, tmp_path):
+    """A configuration of an unknown kind that names a program."""
+    trace = tmp_path / "trace"
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    (folder / "conf.py").write_text(f"open({str(trace)!r}, 'w')\n")
+    config = {"model_type": "evil", "auto_map": {"AutoConfig": "conf.Evil"}}
+    (folder / "config.json").write_text(json.dumps(config))
+
+    with pytest.raises(DataError, match="can be read"):
+        models.card(f"hf-clip:{folder}")
+    assert not trace.exists()
 
 
 def test_the_whole_chain_runs_on_a_model_of_ones_own(folders, nih_release, tmp_path, capsys):

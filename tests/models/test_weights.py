@@ -67,6 +67,53 @@ def test_only_what_is_named_is_tolerated(tmp_path):
     weights.load_strictly(network, state, tmp_path / "w.pt", tolerated=r"position_ids$")
 
 
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ([torch.ones(2)], "holds a list, not tensors by name"),
+        (torch.ones(2), "holds a Tensor, not tensors by name"),
+    ],
+)
+def test_what_holds_no_names_is_refused(tmp_path, content, match):
+    """A list, a bare tensor."""
+    path = tmp_path / "w.pt"
+    path.write_bytes(saved(content))
+
+    with pytest.raises(DataError, match=match):
+        weights.read_state(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "match"),
+    [
+        (lambda s: s.update({"epoch": 3}), "holds a int under epoch"),
+        (
+            lambda s: s.update({"0.weight": torch.ones(4, 3, dtype=torch.int64)}),
+            "another kind of number",
+        ),
+    ],
+)
+def test_what_is_no_weight_is_refused(tmp_path, spoil, match):
+    """Numbers of the training run; whole numbers in place of weights."""
+    network, state = small()
+    spoil(state)
+
+    with pytest.raises(DataError, match=match):
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    "text", ["access denied", "bad gateway", "rate limit", "quota exceeded", "i"]
+)
+def test_a_servers_excuse_is_no_checkpoint(tmp_path, text):
+    """Whatever its letters mean to a pickle reader."""
+    path = tmp_path / "w.pt"
+    path.write_text(text)
+
+    with pytest.raises(DataError, match=r"damaged|no checkpoint"):
+        weights.read_state(path)
+
+
 class Evil:
     """Would make a file if it were run."""
 

@@ -220,3 +220,12 @@ def test_gaps_of_rates_are_tested_where_their_error_is_known(scale, z, slopes):
     squares = np.r_[moved[0] * slopes[0], moved[1] * slopes[1]] ** 2
     df = min(2 * squares.sum() ** 2 / ((squares**2).sum() - squares.sum() ** 2 / 80), 79)
     assert found.p_value == pytest.approx(2 * stdtr(df, -z * (df / (df + 1)) ** 0.5), rel=1e-4)
+
+
+def test_a_side_at_an_end_has_no_p_value_of_its_own_replicates():
+    """AUROC 1 against 0.73: NaN on the logit scale, never 1; `gap_of_limits` decides."""
+    ones = Replicated(np.ones(501), np.zeros(30))
+    rest = drawn(np.r_[0.73, np.linspace(0.70, 0.76, 500)], 30)
+
+    assert np.isnan(gap(ones, rest).p_value)
+    assert gap(ones, rest, scale="bootstrap").p_value < 0.001

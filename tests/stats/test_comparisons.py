@@ -97,7 +97,7 @@ def test_a_gap_that_is_all_view_vanishes_at_equal_view(own_gap, remains):
     sides = np.stack([side, ~side])
 
     raw = ranking_replicates(labels, scores, patients, sides, counts, n_resamples=300)
-    even, effective = standardised_replicates(
+    even, effective, _ = standardised_replicates(
         labels, scores, patients, sides, hard, counts, n_resamples=300
     )
 
@@ -107,11 +107,37 @@ def test_a_gap_that_is_all_view_vanishes_at_equal_view(own_gap, remains):
     assert (effective < sides.sum(1)).all()
 
 
+def test_the_error_of_an_adjusted_gap_includes_that_of_the_weights():
+    """Films of one view score higher whatever they show: the weights take that out of both sides in every
+    replicate. 200 cohorts without a gap: about 5 % of p-values below 0.05 from the replicates' error;
+    the influences, which take the weights as given, would say an error nearly twice as large.
+    """
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        side = rng.random(400) < 0.5
+        view = rng.random(400) < np.where(side, 0.7, 0.3)
+        labels = rng.random(400) < 0.4
+        scores = labels * 1.2 + 3.0 * view + rng.normal(size=400)
+        (inside, outside), _, _ = standardised_replicates(
+            labels, scores, np.arange(400), np.stack([side, ~side]), view,
+            draw_resamples(400, 200, seed), n_resamples=200,
+        )  # fmt: skip
+        apart = gap(inside.auroc, outside.auroc, scale="bootstrap")
+        as_given = (inside.auroc - outside.auroc).standard_error
+        found.append((apart.value, apart.standard_error, as_given, apart.p_value < 0.05))
+
+    values, errors, given, false = np.array(found).T
+    assert errors.mean() == pytest.approx(values.std(), rel=0.15)
+    assert given.mean() > 1.5 * values.std()
+    assert 0.01 <= false.mean() <= 0.09
+
+
 def test_standardised_replicates_equal_a_weighted_auroc():
     """Against scikit-learn with sample weights, weights estimated anew in each replicate."""
     labels, scores, patients, side, hard = (x[:900] for x in confounded(1, own_gap=0.3))
     counts = draw_resamples(300, 40, seed=2)
-    even, _ = standardised_replicates(
+    even, _, _ = standardised_replicates(
         labels, scores, patients, np.stack([side, ~side]), hard, counts, n_resamples=40
     )
 
@@ -133,7 +159,7 @@ def test_a_stratum_that_one_side_lacks_is_left_out():
     strata = np.where(hard & side, 2, hard)
     counts = draw_resamples(2000, 0, seed=0)
 
-    even, _ = standardised_replicates(
+    even, _, _ = standardised_replicates(
         labels, scores, patients, np.stack([side, ~side]), strata, counts, n_resamples=0
     )
 

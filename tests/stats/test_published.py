@@ -53,3 +53,12 @@ def test_an_unknown_metric_is_refused():
     """Only what the published code resamples."""
     with pytest.raises(ValueError, match="auroc or adjusted_auprc"):
         published_interval([0, 1], [0.1, 0.2], "tpr", np.random.RandomState(0))
+
+
+def test_without_positives_or_films_there_is_no_interval():
+    """NaN, and no error."""
+    for labels in ([0, 0, 0], [1]):
+        found = published_interval(
+            labels, np.arange(len(labels)), "auroc", np.random.RandomState(0)
+        )
+        assert np.isnan(found).all()

@@ -80,7 +80,7 @@ def _gaps(
             strata: NDArray[np.str_] = strata,
         ) -> list[Row]:
             attribute, group, sides = item
-            (inside, outside), effective = standardised_replicates(
+            (inside, outside), effective, kept = standardised_replicates(
                 films.y_true, films.y_score, films.units, sides, strata, cohort.counts,
                 n_resamples=settings.n_resamples, target=settings.standardise,
             )  # fmt: skip
@@ -89,8 +89,9 @@ def _gaps(
                 "reference": AT_EQUAL + shortcut_name(attribute_name(adjuster)),
             }  # fmt: skip
             rows = gap_rows(
-                row, films, list(sides), ranking_metrics(inside), ranking_metrics(outside), settings
-            )
+                row, films, list(kept), ranking_metrics(inside), ranking_metrics(outside), settings,
+                scale="bootstrap",
+            )  # fmt: skip
             how = {"both": "weighted", "matched": "matched by weights"}[settings.standardise]
             return add_note(rows, f"{how}; {effective[0]:.0f} effective films in the group")
 

@@ -53,7 +53,7 @@ class AuditSettings:
     def __post_init__(self) -> None:
         for wrong, rule in (
             (self.n_resamples < 0, f"n_resamples must be 0 or more, got {self.n_resamples}"),
-            (self.seed < 0, f"seed must be 0 or more, got {self.seed}"),
+            (not 0 <= self.seed < 2**63, f"seed must lie between 0 and 2⁶³ − 1, got {self.seed}"),
             (
                 not 0.5 < self.confidence_level < 1,
                 f"confidence_level must lie between 0.5 and 1, got {self.confidence_level}",
@@ -86,7 +86,7 @@ class AuditSettings:
         return self.margin if metric in MARGINED else float("nan")
 
 
-MARGINED = ("auroc", "tpr", "fpr")
+MARGINED = ("auroc", "tpr", "fpr", "underdiagnosis", "overdiagnosis")
 """Metrics the margin is declared for: their gaps can be called large or small."""
 
 

@@ -77,7 +77,7 @@ def _pair(
         )  # fmt: skip
         rows += gap_rows(
             {**base, "attribute": attribute, "group": group}, films, [cells[i] for i in used],
-            mine_, theirs_, cohort.settings, of_levels=k == 0,
+            mine_, theirs_, cohort.settings, scale=None if k == 0 else "plain",
         )  # fmt: skip
     return rows
 

@@ -16,7 +16,7 @@ from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask, group_masks,
 from cxraudit.audits.rows import Row, Statistics, add_note, gap_rows, judge_family, level_rows
 from cxraudit.audits.subgroups import scored_findings
 from cxraudit.errors import ConfigError
-from cxraudit.schemas import ALL, REST, results_frame
+from cxraudit.schemas import ALL, NO_FINDING, REST, results_frame
 from cxraudit.stats.calibration import (
     CALIBRATION_METRICS,
     calibration_replicates,
@@ -25,9 +25,6 @@ from cxraudit.stats.calibration import (
 )
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.thresholds import DECISION_METRICS, choose_threshold, decisions, rule_named
-
-NO_FINDING = "No Finding"
-"""The label whose false positives are ill patients called healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,14 @@ def at_operating_point(
     tuning = cohort.tuning()
     for base, all_films in scored_findings(cohort, scores):
         tuned = _tune(cohort, all_films, tuning)
-        if tuned is None:
+        if isinstance(tuned, str):
+            levels.append(
+                {
+                    **base, **all_films.counted(np.zeros(all_films.y_true.size, dtype=bool)),
+                    "attribute": ALL, "group": ALL, "metric": "tpr", "value": np.nan,
+                    "confidence_level": settings.confidence_level, "method": "undefined", "note": tuned,
+                }
+            )  # fmt: skip
             continue
         films = tuned.films
         everyone = np.ones(films.y_true.size, dtype=bool)
@@ -93,40 +97,46 @@ def at_operating_point(
     return results_frame([*levels, *judge_family(gaps, settings)])
 
 
-def _tune(cohort: Cohort, films: Labelled, tuning: Mask) -> _Tuned | None:
-    """Choose threshold and map on the films of tuning patients; None if they cannot choose."""
+def _tune(cohort: Cohort, films: Labelled, tuning: Mask) -> _Tuned | str:
+    """Choose threshold and map on the films of tuning patients; or say why they cannot choose."""
     settings = cohort.settings
     rule = settings.operating_point
+    chooses = rule != "none" and not rule.startswith("fixed=")
+    maps = settings.calibration == "platt"
     mine = tuning[films.rows]
-    given = settings.calibration == "as is"
-    needs_none = given and (rule == "none" or rule.startswith("fixed="))
     chosen, rest = films.only(mine), films.only(~mine)
-    if needs_none:
+    if not (chooses or maps):
         rest = films
     elif not chosen.both_classes:
-        return None
-    patients = chosen.counted(chosen.y_true | ~chosen.y_true)["n_patients"]
+        return "nothing to choose on: the films of the tuning patients hold one class"
+    if not rest.y_true.size:
+        return "nothing to evaluate: all films are of tuning patients"
+    on = f"on {chosen.counted(mine[mine])['n_patients']} other patients"
     threshold = float("nan")
     parts = []
     if rule != "none":
-        threshold = choose_threshold(chosen.y_true, chosen.y_score, rule_named(rule))
-        parts.append(f"called at or above {threshold:.6g}")
+        choose = rule_named(rule)
+        threshold = (
+            choose_threshold(chosen.y_true, chosen.y_score, choose) if chooses
+            else choose(films.y_true, films.y_score)
+        )  # fmt: skip
+        parts.append(
+            f"called at or above {threshold:.6g} ({rule}{f', chosen {on}' if chooses else ''})"
+        )
     probability, at_threshold = None, float("nan")
-    if given:
-        if rest.y_score.size and not (rest.y_score.min() >= 0 and rest.y_score.max() <= 1):
+    if settings.calibration == "as is":
+        if not (rest.y_score.min() >= 0 and rest.y_score.max() <= 1):
             raise ConfigError(
                 "calibration 'as is' needs probabilities, but scores run from "
                 f"{rest.y_score.min():.3g} to {rest.y_score.max():.3g}. Use platt."
             )
         probability, at_threshold = rest.y_score, threshold
-    elif settings.calibration == "platt":
+    elif maps:
         intercept, slope = platt(chosen.y_true, chosen.y_score)
         if np.isfinite(slope):
             probability = expit(intercept + slope * rest.y_score)
             at_threshold = float(expit(intercept + slope * threshold))
-            parts.append(f"probability by Platt's map, slope {slope:.4g}")
-    if not needs_none:
-        parts.append(f"{rule}, chosen on {patients} other patients")
+            parts.append(f"probability by Platt's map, slope {slope:.4g}, fitted {on}")
     return _Tuned(rest, threshold, probability, at_threshold, "; ".join(parts))
 
 

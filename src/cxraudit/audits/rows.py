@@ -106,7 +106,10 @@ def _small_sample(metric: str, found: Estimate, films: Labelled, cell: Mask) -> 
             found.value, patients["positive"], patients["negative"], confidence_level=level
         )
         return replace(found, low=low, high=high, method="Newcombe score interval over patients")
-    of = {"tpr": "positive", "fpr": "negative", "selection_rate": "all"}.get(metric)
+    of = {
+        "tpr": "positive", "fpr": "negative", "selection_rate": "all", "underdiagnosis": "negative",
+        "overdiagnosis": "positive",
+    }.get(metric)  # fmt: skip
     if of is None:
         return found
     low, high = wilson(found.value, patients[of], confidence_level=level)
@@ -133,28 +136,26 @@ def gap_rows(
     reference: Statistics,
     settings: AuditSettings,
     *,
-    of_levels: bool = True,
+    scale: str | None = None,
 ) -> list[Row]:
     """One row per metric for group − reference; judged later, with their family.
 
-    `cells` are the films that either side rests on, the group's first; `of_levels` is false if the
-    two sides are differences themselves.
+    `cells` are the films that either side rests on, the group's first; `scale` is where gaps
+    are tested, if not where each metric's error is best known.
     """
     counted = films.counted(cells[0])
     enough = films.limiting_patients(*cells) >= MIN_PATIENTS
     rows = []
     for metric in group:
-        scale = SCALES.get(metric, "plain") if of_levels else "plain"
+        where = scale or SCALES.get(metric, "plain")
         sides = (group[metric], reference[metric])
         found = gap(
             *sides, confidence_level=settings.confidence_level, interval=settings.interval,
-            scale=scale,
+            scale=where,
         )  # fmt: skip
-        if (
-            scale != "plain"
-            and np.isfinite(found.low)
-            and any(side.value in (0, 1) for side in sides)
-        ):
+        # Two sides at the same end differ by nothing in every resample, which proves nothing.
+        at_an_end = any(side.value in (0, 1) for side in sides) and abs(found.value) > 0
+        if where in ("logit", "arcsine") and at_an_end and settings.n_resamples:
             first, second = (
                 _both_levels(metric, side, films, cell, settings)
                 for side, cell in zip(sides, (cells[0], cells[-1]), strict=True)

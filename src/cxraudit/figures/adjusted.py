@@ -44,7 +44,7 @@ def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
         for k, f, g in zip(surest.index, surest["finding"], surest["group"], strict=True)
     ]
     with house_style():
-        figure = new_figure(9.2, 1.3 + 0.215 * sum(len(part) + 1.2 for part in lines))
+        figure = new_figure(9.2, 1.8 + 0.215 * sum(len(part) + 1.2 for part in lines))
         axes = figure.subplots()
         y = 0.0
         names = []

@@ -56,7 +56,7 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
     findings = [finding for finding in overall.index if finding in set(levels["finding"])]
     with house_style():
         n_lines = len(levels) + 1.1 * len(findings)
-        figure = new_figure(9.2, 1.3 + 0.215 * n_lines)
+        figure = new_figure(9.2, max(2.4, 1.3 + 0.215 * n_lines))
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
         y = 0.0
         names: list[tuple[float, str]] = []
@@ -75,7 +75,7 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
                 names.append((y, f"{row.group}  ({row.n_positive_patients})"))
                 gap = gaps[(gaps["finding"] == finding) & (gaps["group"] == row.group)]
                 kind = _kind(gap.iloc[0], metric) if len(gap) else ""
-                mark(left, y, row.value, row.low, row.high, kind, why=str(row.note))
+                mark(left, y, row.value, row.low, row.high, kind, why=str(row.note).split(";")[0])
                 if len(gap):
                     first = gap.iloc[0]
                     mark(right, y, first["value"], first["low"], first["high"], kind)

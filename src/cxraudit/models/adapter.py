@@ -45,7 +45,13 @@ class TorchAdapter:
         self.device, self.precision = device, precision
         self.fingerprint = fingerprint if precision == "fp32" else f"{fingerprint}-{precision}"
         self.logit_scale = logit_scale
-        self.network: Any = network.to(device)
+        try:
+            self.network: Any = network.to(torch.device(device))
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"the device '{device}' cannot be used ({str(error).splitlines()[0][:100]}). Use cpu, "
+                "cuda or auto."
+            ) from None
 
     def image_features(self, batch: "Tensor") -> "Tensor":
         """Return (n, embedding_dim) of a batch of pixels, not normalised."""

@@ -177,7 +177,10 @@ def load(
     saved = weights.read_state(path, allowed=harmless_globals(path))
     with torch.device("meta"):
         net = network(variant)
-    weights.load_strictly(net, saved.get("model", saved), path, tolerated=UNUSED)
+    state = saved.get("model", saved)
+    if not isinstance(state, dict):
+        raise DataError(f"{path} holds no weights under 'model'. Use the published file.")
+    weights.load_strictly(net, state, path, tolerated=UNUSED)
     paper = protocol == "paper"
     half = paper or variant == "swint"
     transform = SWINT_CARD.transform if half else card.transform

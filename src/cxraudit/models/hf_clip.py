@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, MissingExtraError
 from cxraudit.models import weights
 from cxraudit.models.adapter import TorchAdapter
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
 from cxraudit.models.pixels import eight_bit
 
 PREFIX = "hf-clip:"
-KINDS = ("clip", "siglip", "siglip2")
+NO_CODE = {"trust_remote_code": False}
+"""Never asked about, never run: code that lies beside weights."""
+KINDS = ("clip", "siglip")
 
 
 def entry(name: str) -> Entry:
@@ -53,10 +55,12 @@ def entry(name: str) -> Entry:
 
 
 def _config(where: str) -> Any:
-    from transformers import AutoConfig
-
     try:
-        config = AutoConfig.from_pretrained(where)
+        from transformers import AutoConfig
+    except ImportError:
+        raise MissingExtraError(f"the model '{PREFIX}{where}'", "models") from None
+    try:
+        config = AutoConfig.from_pretrained(where, **NO_CODE)
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise DataError(
@@ -109,19 +113,26 @@ def load(card: ModelCard, *, device: str = "auto", precision: str = "fp32") -> I
     config = _config(where)
     processors = {
         "clip": transformers.CLIPImageProcessorPil, "siglip": transformers.SiglipImageProcessorPil,
-        "siglip2": transformers.SiglipImageProcessorPil,
     }  # fmt: skip
     try:
-        network = transformers.AutoModel.from_pretrained(where, dtype="float32").eval()
-        processor = processors[config.model_type].from_pretrained(where)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
+        network, said = transformers.AutoModel.from_pretrained(
+            where, dtype="float32", output_loading_info=True, **NO_CODE
+        )
+        processor = processors[config.model_type].from_pretrained(where, **NO_CODE)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **NO_CODE)
     except (OSError, ValueError) as error:
         raise DataError(
             f"'{where}' cannot be loaded ({str(error).splitlines()[0]}). It needs weights, "
             "preprocessor_config.json and a tokenizer."
         ) from None
+    wrong = [*said["missing_keys"], *(str(key) for key in said["mismatched_keys"])]
+    if wrong:
+        raise DataError(
+            f"'{where}' lacks {len(wrong)} tensors of its network or has them in another shape (first "
+            f"{min(wrong)}); they would be random. Use the published files."
+        )
     model = HfClip(
-        card, network.requires_grad_(requires_grad=False), device=device, precision=precision,
+        card, network.eval().requires_grad_(requires_grad=False), device=device, precision=precision,
         fingerprint=_fingerprint(where, card, network), logit_scale=float(network.logit_scale.exp()),
     )  # fmt: skip
     model.processor, model.tokenizer = processor, tokenizer

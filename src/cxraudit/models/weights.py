@@ -1,11 +1,11 @@
 """Checkpoint files: where they are found, checked, read without running code, and loaded strictly."""
 
-import fnmatch
 import hashlib
 import json
 import os
 import pickle
 import re
+import struct
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,10 +63,11 @@ def find(card: ModelCard, file: WeightFile, folder: Path | None = None) -> Path:
 def missing(card: ModelCard, folder: Path | None = None) -> list[str]:
     """Return the files of a checkpoint that are not there."""
     folder = folder or folder_of(card)
-    present = (
-        [str(path.relative_to(folder)) for path in folder.rglob("*")] if folder.is_dir() else []
-    )
-    return [file.name for file in card.files if not fnmatch.filter(present, file.name)]
+    return [
+        file.name
+        for file in card.files
+        if not any(path.is_file() for path in folder.glob(file.name))
+    ]
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:
@@ -199,12 +200,12 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
         raise DataError(f"{path} is a web page, not weights. Download the file itself.")
     try:
         if start[8:9] == b"{":
-            return load_file(path)
+            return load_file(path)  # holds tensors by name, and nothing else
         with warnings.catch_warnings(), torch.serialization.safe_globals(list(allowed)):
             warnings.simplefilter(
                 "ignore", UserWarning
             )  # of unusual pickles, which are refused below
-            return torch.load(
+            found = torch.load(
                 path, map_location="cpu", weights_only=True, mmap=start.startswith(b"PK") or None
             )
     except pickle.UnpicklingError as error:
@@ -214,9 +215,17 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
             f"{path} holds objects {what}besides tensors, or is no checkpoint; it was not run. Use the "
             "published file."
         ) from None
-    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+    except (
+        SafetensorError, RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError, TypeError,
+        AttributeError, AssertionError, struct.error,
+    ) as error:  # fmt: skip
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise DataError(f"{path} is cut off or damaged ({reason}). Download it again.") from None
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{path} holds a {type(found).__name__}, not tensors by name. Use the published file."
+        )
+    return found
 
 
 def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: str = "") -> None:
@@ -245,6 +254,12 @@ def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: 
 
     extra = re.compile(tolerated) if tolerated else None
     wanted = network.state_dict()
+    for key, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise DataError(
+                f"{path} holds a {type(value).__name__} under {key}, where a tensor belongs. Use the "
+                "published file of this model."
+            )
     kept = {
         key: value.float() if value.is_floating_point() else value
         for key, value in state.items()
@@ -253,11 +268,17 @@ def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: 
     lacking = [key for key in wanted if key not in kept]
     left = [key for key in kept if key not in wanted]
     differ = [key for key in wanted if key in kept and kept[key].shape != wanted[key].shape]
+    whole = [
+        key
+        for key in wanted
+        if key in kept and kept[key].is_floating_point() != wanted[key].is_floating_point()
+    ]
     problems = [
         f"{len(keys)} {what} (first {keys[0]}{detail(keys[0])})"
         for keys, what, detail in (
             (lacking, "tensors are missing", lambda _: ""),
             (left, "are not expected", lambda _: ""),
+            (whole, "hold another kind of number", lambda _: ""),
             (
                 differ, "have another shape",
                 lambda k: f": {tuple(kept[k].shape)} instead of {tuple(wanted[k].shape)}",

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.schemas import ALL, REST, WITHOUT, records
+from cxraudit.schemas import ALL, NO_FINDING, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
 
 PEOPLE = {
@@ -189,23 +189,34 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
     return said
 
 
+METRIC_WORDS = {"tpr": "TPR", "fpr": "FPR"}
+
+
 def _at_threshold(rows: pd.DataFrame) -> list[Statement]:
     """Say who is missed more, and who gets more false alarms, at the same threshold."""
     said = []
     for metric, sign, words in (
         ("tpr", -1, "findings are missed more often"), ("fpr", 1, "more false alarms"),
+        ("underdiagnosis", 1, "ill patients are called healthy more often"),
+        ("overdiagnosis", 1, "healthy patients are called ill more often"),
     ):  # fmt: skip
         gaps = rows[(rows["metric"] == metric) & (rows["reference"] == REST)]
+        if metric in (
+            "tpr",
+            "fpr",
+        ):  # of No Finding these mean their opposite, and have names of their own
+            gaps = gaps[gaps["finding"] != NO_FINDING]
         shown = gaps[(gaps["verdict"] == Verdict.DISPARITY) & (gaps["value"] * sign > 0)]
         for (attribute, group), part in shown.groupby(["attribute", "group"], sort=False):
             worst = records(part.loc[[part["value"].abs().idxmax()]])[0]
             tested = int(((gaps["attribute"] == attribute) & (gaps["group"] == group)).sum())
+            named = METRIC_WORDS.get(metric, metric)
             said.append(
                 Statement(
                     "bad",
                     f"At one threshold for all, {words} in {people(str(attribute), str(group))}",
                     f"Shown for {len(part)} of {tested} findings. Largest for "
-                    f"{worst['finding'].lower()}: {metric.upper()} gap {_signed(worst['value'])} "
+                    f"{worst['finding'].lower()}: {named} gap {_signed(worst['value'])} "
                     f"({_interval(worst, '+.2f')}).",
                 )
             )
@@ -287,6 +298,7 @@ def checks(
     inverted = overall[_inverted(overall)]
     origin = (facts.get("truth") or {}).get("origin", facts["dataset"]["name"])
     seen = [name for name, card in cards.items() if origin in card.get("trained_on", [])]
+    by_patient = facts["settings"].get("resample", "patients") == "patients"
     repeated = facts["images"] / max(facts["patients"], 1)
     largest = unknown.sort_values("n").drop_duplicates(["attribute", "group"], keep="last")
     compared = set(results.loc[results["reference"] == REST, "attribute"])
@@ -306,8 +318,10 @@ def checks(
               ("ok" if cards else "not applicable"),
               f"{', '.join(seen)} was trained on {origin}." if seen else
               ("No model card names this data set." if cards else "No model card came with the scores.")),
-        Check("CXA005", "Several films per patient", "ok",
-              f"{repeated:.1f} films per patient; patients, not films, are resampled."),
+        Check("CXA005", "Several films per patient", "ok" if by_patient else "attention",
+              f"{repeated:.1f} films per patient; " + (
+                  "patients, not films, are resampled." if by_patient else
+                  "films were resampled as if they were independent, so intervals are too narrow.")),
         Check("CXA006", "Filters took films out", "attention" if facts.get("exclusions") else "ok",
               f"{len(facts.get('exclusions') or [])} steps, listed under 'What was left out'."
               if facts.get("exclusions") else "Every film of the data set is in the audit."),

@@ -113,9 +113,11 @@ def gap(
         Of the two-sided interval.
     interval : {"percentile", "bca"}
         As in `estimate`.
-    scale : {"logit", "arcsine", "plain"}
+    scale : {"logit", "arcsine", "plain", "bootstrap"}
         Where the p-value is computed: logit for areas, arcsine of the root for rates (whose error
-        it makes constant), plain for what does not lie between 0 and 1.
+        it makes constant), plain for what does not lie between 0 and 1, with the error from the
+        influences; bootstrap: plain, with the error from the replicates. NaN on the first two if a
+        side is 0 or 1: see `gap_of_limits`.
     """
     found = group - reference
     draws, method = _usable(found, interval)
@@ -126,7 +128,10 @@ def gap(
         low, high = _interval(draws, found, confidence_level, interval)
         inner_low, inner_high = _interval(draws, found, 1 - 2 * alpha, interval)
         error = float(draws.std(ddof=1)) * _correction(df)
-        p_value = _p_value(_scaled(group, scale) - _scaled(reference, scale))
+        if scale == "bootstrap":
+            p_value = float(2 * stdtr(df, -abs(found.value) / error))
+        else:
+            p_value = _p_value(_scaled(group, scale) - _scaled(reference, scale))
     return Gap(
         value=found.value, low=low, high=high, confidence_level=confidence_level,
         method=method, p_value=p_value, standard_error=error, degrees_of_freedom=df,
@@ -175,8 +180,10 @@ def _p_value(found: Replicated) -> float:
 def _scaled(side: Replicated, scale: str) -> Replicated:
     """Return the value and the influences on another scale (delta method)."""
     value = side.value
-    if scale == "plain" or not 0 < value < 1:
+    if scale == "plain":
         return Replicated(side.replicates[:1], side.influence)
+    if not 0 < value < 1:
+        return Replicated(np.array([np.nan]), np.full_like(side.influence, np.nan))
     moved, slope = {
         "logit": (float(logit(value)), 1 / (value * (1 - value))),
         "arcsine": (float(np.arcsin(value**0.5)), 0.5 / (value * (1 - value)) ** 0.5),

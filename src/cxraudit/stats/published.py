@@ -68,6 +68,8 @@ def published_interval(
     state["state"]["key"] = key
     stream.set_state(state)
     values = out[0, out[1] > 0]
+    if not values.size:
+        return float("nan"), float("nan")  # no resample has a positive
     if metric == "adjusted_auprc":
         with np.errstate(divide="ignore", invalid="ignore"):
             values = 1 - np.log(values) / np.log(out[1, out[1] > 0] / labels.size)

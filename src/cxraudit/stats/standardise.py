@@ -25,7 +25,7 @@ def standardised_replicates(
     n_resamples: int,
     reference_prevalence: float | None = None,
     target: str = "both",
-) -> tuple[list[RankingReplicates], NDArray[np.float64]]:
+) -> tuple[list[RankingReplicates], NDArray[np.float64], NDArray[np.bool_]]:
     """Compute ranking metrics of sides that are weighted to one mix of strata.
 
     Parameters
@@ -50,6 +50,13 @@ def standardised_replicates(
         comparison is about where they overlap.
     numpy.ndarray, shape (n_sides,)
         Effective number of films (Σw)²/Σw²: how much of the data the weighting keeps.
+    numpy.ndarray of bool, shape (n_sides, n_images)
+        The films of each side that have a weight in the cohort: what the comparison rests on.
+
+    Notes
+    -----
+    Influences take the weights as given, so they describe which patients matter, and not the error:
+    that of a gap is read from its replicates (``gap(scale="bootstrap")``).
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
@@ -78,4 +85,5 @@ def standardised_replicates(
         )  # fmt: skip
         weight = factor[cell[side], 0]
         effective.append(weight.sum() ** 2 / max(float((weight**2).sum()), 1e-300))
-    return found, np.array(effective)
+    kept = sides & np.asarray(shared)[cell, 0]
+    return found, np.array(effective), kept
