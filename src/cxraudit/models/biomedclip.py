@@ -93,7 +93,7 @@ class BiomedClip(TorchAdapter):
 
         cleaned = [" ".join(tokens.clean(self.template + text).split()) for text in texts]
         rows = [self.wordpiece(text) for text in cleaned]
-        rows = [row if len(row) <= CONTEXT else [*row[: CONTEXT - 1], row[-1]] for row in rows]
+        rows = [tokens.cut(row, CONTEXT) for row in rows]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         text = self.network.text
         return text["proj"](text["transformer"](ids, mask)[-1][:, 0])
@@ -113,15 +113,9 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:
     """Load the file open_clip publishes, and the vocabulary of its text tower."""
-    import torch
-
     check_protocol(protocol)
     paths = [weights.find(CARD, file, folder) for file in CARD.files]
-    with torch.device("meta"):
-        net = network()
-    weights.load_strictly(
-        net, weights.read_state(paths[0]), paths[0], tolerated=r"position_ids$|\.pooler\."
-    )
+    net = weights.filled(network, paths[0], tolerated=r"position_ids$|\.pooler\.")
     kind = BiomedClipPaper if protocol == "paper" else BiomedClip
     model = kind(
         replace(CARD, protocol=protocol), net, device=device, precision=precision,

@@ -168,16 +168,13 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:  # fmt: skip
     """Load image and text weights of a snapshot of the hub's repository."""
-    import torch
     from torch import nn
 
     check_protocol(protocol)
     card = CARDS[variant]
     paths = [weights.find(card, file, folder) for file in card.files]
-    with torch.device("meta"):
-        image, text = networks(variant)
-    weights.load_strictly(image, weights.read_state(paths[0]), paths[0], tolerated=IMAGE_UNUSED)
-    weights.load_strictly(text, weights.read_state(paths[1]), paths[1], tolerated=TEXT_UNUSED)
+    image = weights.filled(lambda: networks(variant)[0], paths[0], tolerated=IMAGE_UNUSED)
+    text = weights.filled(lambda: networks(variant)[1], paths[1], tolerated=TEXT_UNUSED)
     paper = protocol == "paper"
     crop = PAPER_CROP if paper else card.image_size
     card = replace(card, protocol=protocol, image_size=crop, transform=TRANSFORM.format(crop))

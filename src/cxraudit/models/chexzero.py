@@ -90,7 +90,7 @@ class CheXzero(TorchAdapter):
                 f"a text has {longest} tokens; the published wrapper of {self.card.name} takes {CONTEXT} at "
                 "most. Shorten it, or use the native protocol, which cuts."
             )
-        rows = [row if len(row) <= CONTEXT else [*row[: CONTEXT - 1], bpe.end] for row in rows]
+        rows = [tokens.cut(row, CONTEXT) for row in rows]
         return self.network.encode_text(padded(rows, 0, CONTEXT)[0].to(self.device))
 
 
@@ -113,13 +113,9 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:
     """Load one of the published files: mixed or single precision."""
-    import torch
-
     check_protocol(protocol)
     path = weights.find(CARD, CARD.files[0], folder)
-    with torch.device("meta"):
-        net = network()
-    weights.load_strictly(net, weights.read_state(path), path)
+    net = weights.filled(network, path)
     paper = protocol == "paper"
     transform = PAPER_TRANSFORM if paper else CARD.transform
     kind = CheXzeroPaper if paper else CheXzero

@@ -110,8 +110,7 @@ class CxrClip(TorchAdapter):
 
         from cxraudit.models.towers.bert import padded
 
-        rows = [tokens.clinical_bert()(text) for text in texts]
-        rows = [row if len(row) <= LONGEST else [*row[: LONGEST - 1], row[-1]] for row in rows]
+        rows = [tokens.cut(tokens.clinical_bert()(text), LONGEST) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         last = self.network.text_encoder["text_encoder"](ids, mask)[-1]
         ends = last[torch.arange(len(rows)), mask.sum(1) - 1]
@@ -169,18 +168,14 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:  # fmt: skip
     """Load a checkpoint as downloaded: a torch file in spite of its name."""
-    import torch
-
     check_protocol(protocol)
     card = CARDS[variant]
     path = weights.find(card, card.files[0], folder)
     saved = weights.read_state(path, allowed=harmless_globals(path))
-    with torch.device("meta"):
-        net = network(variant)
     state = saved.get("model", saved)
     if not isinstance(state, dict):
         raise DataError(f"{path} holds no weights under 'model'. Use the published file.")
-    weights.load_strictly(net, state, path, tolerated=UNUSED)
+    net = weights.filled(partial(network, variant), path, state, tolerated=UNUSED)
     paper = protocol == "paper"
     half = paper or variant == "swint"
     transform = SWINT_CARD.transform if half else card.transform

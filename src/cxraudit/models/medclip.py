@@ -139,14 +139,10 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:  # fmt: skip
     """Load a checkpoint as downloaded and unpacked."""
-    import torch
-
     check_protocol(protocol)
     card = CARDS[variant]
     path = weights.find(card, card.files[0], folder)
-    with torch.device("meta"):
-        net = network(variant)
-    weights.load_strictly(net, weights.read_state(path), path, tolerated=UNUSED)
+    net = weights.filled(partial(network, variant), path, tolerated=UNUSED)
     kind = MedClipPaper if protocol == "paper" else MedClip
     return kind(
         replace(card, protocol=protocol), net, device=device, precision=precision,

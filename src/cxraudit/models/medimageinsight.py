@@ -99,10 +99,8 @@ class MedImageInsight(TorchAdapter):
 
         from cxraudit.models.towers.bert import padded
 
-        end = self.bytepairs.end
-        rows = [self.bytepairs(text) for text in texts]
-        rows = [row if len(row) <= CONTEXT else [*row[: CONTEXT - 1], end] for row in rows]
-        ids, mask = (part.to(self.device) for part in padded(rows, end, CONTEXT))
+        rows = [tokens.cut(self.bytepairs(text), CONTEXT) for text in texts]
+        ids, mask = (part.to(self.device) for part in padded(rows, self.bytepairs.end, CONTEXT))
         text = self.network.lang_encoder
         x = text["token_embedding"](ids) + text.positional_embedding
         for block in text["resblocks"]:
@@ -119,13 +117,9 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:
     """Load the vision file, which is safetensors in spite of its name and holds both towers."""
-    import torch
-
     check_protocol(protocol)
     paths = [weights.find(CARD, file, folder) for file in CARD.files]
-    with torch.device("meta"):
-        net = network()
-    weights.load_strictly(net, weights.read_state(paths[0]), paths[0])
+    net = weights.filled(network, paths[0])
     model = MedImageInsight(
         replace(CARD, protocol=protocol), net, device=device, precision=precision,
         fingerprint=weights.fingerprint(paths, CARD.transform),

@@ -36,6 +36,11 @@ def clinical_bert() -> WordPiece:
         return WordPiece(path)
 
 
+def cut(row: list[int], longest: int) -> list[int]:
+    """Return a text's ids, at most so many: the first ones, and the end."""
+    return row if len(row) <= longest else [*row[: longest - 1], row[-1]]
+
+
 def mend(text: str) -> str:
     """Mend broken characters as ftfy does, which the published tokenizers run first."""
     import ftfy

@@ -7,7 +7,7 @@ import pickle
 import re
 import struct
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +226,21 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
             f"{path} holds a {type(found).__name__}, not tensors by name. Use the published file."
         )
     return found
+
+
+def filled(
+    build: Callable[[], Any], path: Path, state: State | None = None, *, tolerated: str = ""
+) -> Any:
+    """Build a network without memory and put the weights of a file into it; see `load_strictly`.
+
+    `state` is what the file holds, if it was read already.
+    """
+    import torch
+
+    with torch.device("meta"):
+        network = build()
+    load_strictly(network, read_state(path) if state is None else state, path, tolerated=tolerated)
+    return network
 
 
 def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: str = "") -> None:
