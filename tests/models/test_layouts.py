@@ -19,13 +19,13 @@ from cxraudit.models import (  # noqa: E402
 
 NETWORKS = {
     "biomedclip": (biomedclip.network, r"position_ids$"),
-    "biovil_image": (lambda: biovil.networks("biovil")[0], r"^encoder\.encoder\.fc\."),
+    "biovil_image": (lambda: biovil.image_network("biovil"), r"^encoder\.encoder\.fc\."),
     "biovil_t_image": (
-        lambda: biovil.networks("biovil-t")[0], r"^encoder\.encoder\.fc\.|^encoder\.vit_pooler\.",
+        lambda: biovil.image_network("biovil-t"), r"^encoder\.encoder\.fc\.|^encoder\.vit_pooler\.",
     ),
     "chexzero": (chexzero.network, None),
     "chexzero_float32": (chexzero.network, None),
-    "cxr_bert": (lambda: biovil.networks("biovil")[1], r"position_ids$|^cls\.predictions\."),
+    "cxr_bert": (biovil.text_network, r"position_ids$|^cls\.predictions\."),
     "cxrclip_r50": (lambda: cxrclip.network("r50"), r"\.pooler\.|position_ids$"),
     "cxrclip_swint": (
         lambda: cxrclip.network("swint"), r"\.pooler\.|position_ids$|relative_position_index$",

@@ -75,12 +75,11 @@ BIOVIL_T_CARD = replace(
 )  # fmt: skip
 
 
-def networks(variant: str) -> tuple[Any, Any]:
-    """Build image and text network of a variant under their checkpoints' key names."""
+def image_network(variant: str) -> Any:
+    """Build the image network of a variant under its checkpoint's key names."""
     import torch
     from torch import nn
 
-    from cxraudit.models.towers.bert import Bert
     from cxraudit.models.towers.resnet import ResNet50
 
     image: Any = nn.Module()
@@ -92,6 +91,15 @@ def networks(variant: str) -> tuple[Any, Any]:
         channels = 512
     layers = [nn.Conv2d(channels, WIDTH, 1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU()]
     image.projector = nn.ModuleDict({"model": nn.Sequential(*layers, nn.Conv2d(WIDTH, WIDTH, 1))})
+    return image
+
+
+def text_network() -> Any:
+    """Build CXR-BERT and its projection under their checkpoint's key names."""
+    from torch import nn
+
+    from cxraudit.models.towers.bert import Bert
+
     text: Any = nn.Module()
     text.bert = Bert(VOCABULARY)
     text.cls_projection_head = nn.ModuleDict(
@@ -100,7 +108,7 @@ def networks(variant: str) -> tuple[Any, Any]:
             "dense_to_output": nn.Linear(WIDTH, WIDTH),
         }
     )  # fmt: skip
-    return image, text
+    return text
 
 
 class BioViL(TorchAdapter):
@@ -173,8 +181,8 @@ def load(
     check_protocol(protocol)
     card = CARDS[variant]
     paths = [weights.find(card, file, folder) for file in card.files]
-    image = weights.filled(lambda: networks(variant)[0], paths[0], tolerated=IMAGE_UNUSED)
-    text = weights.filled(lambda: networks(variant)[1], paths[1], tolerated=TEXT_UNUSED)
+    image = weights.filled(partial(image_network, variant), paths[0], tolerated=IMAGE_UNUSED)
+    text = weights.filled(text_network, paths[1], tolerated=TEXT_UNUSED)
     paper = protocol == "paper"
     crop = PAPER_CROP if paper else card.image_size
     card = replace(card, protocol=protocol, image_size=crop, transform=TRANSFORM.format(crop))

@@ -51,7 +51,7 @@ def entry(name: str) -> Entry:
         needs=("torch", "safetensors", "transformers"),
         prompts="see its model card",
     )
-    return Entry(card, partial(load, card))
+    return Entry(card, partial(load, card, config))
 
 
 def _config(where: str) -> Any:
@@ -105,12 +105,13 @@ def _features(found: Any) -> Any:
     return getattr(found, "pooler_output", found)
 
 
-def load(card: ModelCard, *, device: str = "auto", precision: str = "fp32") -> ImageTextModel:
+def load(
+    card: ModelCard, config: Any, *, device: str = "auto", precision: str = "fp32"
+) -> ImageTextModel:
     """Load weights, image processor and tokenizer."""
     import transformers
 
     where = card.weights
-    config = _config(where)
     processors = {
         "clip": transformers.CLIPImageProcessorPil, "siglip": transformers.SiglipImageProcessorPil,
     }  # fmt: skip

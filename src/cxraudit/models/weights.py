@@ -45,8 +45,7 @@ def find(card: ModelCard, file: WeightFile, folder: Path | None = None) -> Path:
         If it is missing, or a pattern fits several files.
     """
     folder = folder or folder_of(card)
-    fitting = sorted(folder.glob(file.name)) if "*" in file.name else [folder / file.name]
-    fitting = [path for path in fitting if path.is_file()]
+    fitting = _fitting(file, folder)
     if len(fitting) > 1:
         raise DataError(
             f"{folder} holds {len(fitting)} files named like {file.name} "
@@ -63,11 +62,12 @@ def find(card: ModelCard, file: WeightFile, folder: Path | None = None) -> Path:
 def missing(card: ModelCard, folder: Path | None = None) -> list[str]:
     """Return the files of a checkpoint that are not there."""
     folder = folder or folder_of(card)
-    return [
-        file.name
-        for file in card.files
-        if not any(path.is_file() for path in folder.glob(file.name))
-    ]
+    return [file.name for file in card.files if not _fitting(file, folder)]
+
+
+def _fitting(file: WeightFile, folder: Path) -> list[Path]:
+    """Return what lies there under the name, or the pattern, of a file."""
+    return sorted(path for path in folder.glob(file.name) if path.is_file())
 
 
 def checksum(path: Path, kind: str = "sha256") -> str:
