@@ -139,6 +139,7 @@ def phantom(
     drain_given_pneumothorax: Share = 0.55,
     drain_otherwise: Share = 0.03,
     drain_visibility: Share = 1.0,
+    untidy: Share = 0.0,
     workers: Count = 2,
     quiet: Quiet = False,
 ) -> None:
@@ -176,6 +177,9 @@ def phantom(
         P(chest drain | no pneumothorax).
     drain_visibility
         0 to 1: how clearly drains are drawn.
+    untidy
+        0 to 1, `mimic` only: share of records that are missing, contradict each other or say nothing,
+        as in real releases.
     workers
         Processes that draw.
     quiet
@@ -191,7 +195,7 @@ def phantom(
         finding_contrast={**PLANTED_AGE_CONTRAST, **_numbers(contrast, "--contrast")},
         prevalence={**PREVALENCE, **_numbers(prevalence, "--prevalence")},
         drain_given_pneumothorax=drain_given_pneumothorax, drain_otherwise=drain_otherwise,
-        drain_visibility=drain_visibility,
+        drain_visibility=drain_visibility, untidy=untidy,
     )  # fmt: skip
     if layout not in LAYOUTS:
         raise UnknownNameError("phantom layout", layout, LAYOUTS)
@@ -209,9 +213,16 @@ def _numbers(items: list[str] | None, option: str) -> dict[str, float]:
         raise ConfigError(f"{option} takes NAME=NUMBER, got {' '.join(items or [])}.") from None
 
 
-@app.command(name="datasets")
+datasets_app = App(
+    name="datasets",
+    help="List the data sets that can be read, find them in a folder, check them against their papers.",
+)
+app.command(datasets_app)
+
+
+@datasets_app.default
 def list_datasets(name: str | None = None) -> None:
-    """List the data sets that can be read; with a name, its files and options.
+    """List the data sets that can be read; with a name, its files, options and published cohorts.
 
     Parameters
     ----------
@@ -219,6 +230,7 @@ def list_datasets(name: str | None = None) -> None:
         One of the names in the list.
     """
     from cxraudit import datasets
+    from cxraudit.datasets import cohort
 
     if name is None:
         for known in sorted(datasets.available()):
@@ -226,14 +238,260 @@ def list_datasets(name: str | None = None) -> None:
         return
     source = datasets.module(name)
     print(f"{name}: {source.SUMMARY}\n\nfiles")
-    for file, where in source.FILES:
-        print(f"  {file}\n      from: {where}")
+    for file in source.FILES:
+        print(f"  {file.name}{'' if file.needed else ' (optional)'}\n      from: {file.source}")
     print("\noptions (--option NAME=VALUE)")
     for key, parameter in datasets.options(name).items():
         print(f"  {key} = {parameter.default}")
-    if not datasets.options(name):
-        print("  none")
+    print("\noptions of every data set")
+    for key, what in cohort.OPTIONS.items():
+        print(f"  {key}: {what}")
+    for known, settings in getattr(source, "COHORTS", {}).items():
+        meant = " ".join(f"{key}={value}" for key, value in settings.items())
+        print(f"\n--option cohort={known} is {meant}")
     print(f"\n{source.load.__doc__.split('Raises')[0].rstrip() if source.load.__doc__ else ''}")
+
+
+@datasets_app.command(name="find")
+def find_datasets(root: Path) -> None:
+    """Say which releases lie under a folder, what is missing of them, and where to get it.
+
+    Parameters
+    ----------
+    root
+        A folder, for instance the one that downloads go to.
+    """
+    from cxraudit import datasets
+    from cxraudit.datasets.release import DEPTH
+    from cxraudit.errors import DataError
+
+    if not root.is_dir():
+        raise DataError(f"{root} is no folder. Give the one that holds the releases.")
+    nothing = True
+    for name in sorted(datasets.available()):
+        files = datasets.module(name).FILES
+        there = {file.name: file.find(root) for file in files}
+        if not any(there[file.name] for file in files if file.needed):
+            continue
+        nothing = False
+        lacking = [file for file in files if file.needed and not there[file.name]]
+        print(f"{name}: {'ready' if not lacking else f'{len(lacking)} of its files are missing'}")
+        for file in files:
+            place = there[file.name]
+            mark = "found   " if place else "missing " if file.needed else "not here"
+            print(f"  {mark} {file.name}" + (f": {place}" if place else f" (from: {file.source})"))
+    if nothing:
+        print(f"No known release within {DEPTH} folders below {root}. See cxraudit datasets.")
+
+
+@datasets_app.command(name="check")
+def check_release(name: str, root: Path) -> None:
+    """Count what a release holds and compare with the published numbers; exit code 2 if they differ.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    root
+        Folder the release was unpacked in.
+    """
+    from cxraudit import datasets
+    from cxraudit.errors import DataError
+
+    counts = datasets.release_counts(name, root)
+    width = max(len(count.what) for count in counts)
+    for count in counts:
+        published = "" if count.published is None else f"published {count.published:>9,}"
+        mark = " " if count.published is None else "=" if count.agrees else "!"
+        print(f"{mark} {count.what:{width}} {count.found:>9,}  {published}".rstrip())
+    compared = [count for count in counts if count.published is not None]
+    wrong = [count for count in compared if not count.agrees]
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} of {len(compared)} counts differ from the published ones, first: "
+            f"{wrong[0].what}. Is this a part of the release, or another version?"
+        )
+    print(f"All {len(compared)} published counts agree.")
+
+
+@app.command
+def prepare(
+    dataset: str,
+    *,
+    root: Path,
+    out: Path,
+    option: Many = None,
+    size: Count = 224,
+    resampling: Literal["bilinear", "antialiased"] = "bilinear",
+    stretching: Literal["min-max", "none"] = "min-max",
+    readers: Count = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Make small grey PNGs of the films, as an explicit step that the report tells of.
+
+    The defaults are the preprocessing of Sourget et al. (2025). The result is the data set
+    `prepared`: `cxraudit encode prepared --root OUT …`. After Ctrl-C the same command goes on where
+    it stopped; films that cannot be read are listed in failures.csv.
+
+    Parameters
+    ----------
+    dataset
+        Name of the data set; see `cxraudit datasets`.
+    root
+        Folder the release was unpacked in.
+    out
+        Folder for images.parquet and the films.
+    option
+        NAME=VALUE, repeatable: an option of the data set; see `cxraudit datasets NAME`.
+    size
+        Side of the square in pixels.
+    resampling
+        bilinear: without antialiasing, as OpenCV does and the paper did; antialiased: bicubic.
+    stretching
+        min-max: each film from black to white; none.
+    readers
+        Threads that decode.
+    quiet
+        No progress bars.
+    """
+    from cxraudit.files import writable_folder
+    from cxraudit.prepare import UNREADABLE, Preparation, prepare_films
+
+    films = _load(dataset, root, option)
+    how = Preparation(size=size, resampling=resampling, stretching=stretching)
+    writable_folder(out)
+    with _bar(quiet, f"prepare {films.name}", len(films.images)) as advance:
+        kept = prepare_films(films, out, how, n_readers=readers, progress=advance)
+    if lost := len(films.images) - len(kept.images):
+        _say(f"cxraudit: {lost} films could not be read; all are in {out / UNREADABLE}.")
+    print(f"{len(kept.images):,} films of {kept.n_patients:,} patients: {out} (dataset prepared)")
+
+
+drains_app = App(
+    name="drains",
+    help="Train a detector of chest drains (or another shortcut) on annotated films; label the others.",
+)
+app.command(drains_app)
+
+
+@drains_app.command(name="train")
+def train_drains(
+    dataset: str,
+    *,
+    root: Path,
+    out: Path,
+    option: Many = None,
+    shortcut: str = "drain",
+    image_size: Count = 224,
+    epochs: Count = 60,
+    patience: Count = 6,
+    batch_size: Count = 32,
+    learning_rate: float | None = None,
+    control: Annotated[bool, Parameter(negative="")] = False,
+    seed: Seed = 0,
+    device: str = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train a DenseNet-121 on films that people annotated, and measure it on other patients.
+
+    It begins with ImageNet weights if densenet121/densenet121-a639ec97.pth of torchvision is in
+    $CXRAUDIT_WEIGHTS. Every finished epoch is kept: after Ctrl-C the same command goes on.
+
+    Parameters
+    ----------
+    dataset
+        Name of a data set with the shortcut; see `cxraudit datasets`.
+    root
+        Folder of the data set.
+    out
+        Folder for the detector: weights, record, history, held-out predictions.
+    option
+        NAME=VALUE, repeatable: an option of the data set.
+    shortcut
+        The column to learn; only labels by people are used.
+    image_size
+        Side of the films the network sees.
+    epochs
+        At most.
+    patience
+        Epochs without a lower validation loss before training stops.
+    batch_size
+        Films per step.
+    learning_rate
+        Default: 1e-4 from ImageNet weights, 1e-3 from scratch.
+    control
+        Shuffle the labels between patients; the detector must then say it learned nothing.
+    seed
+        Of the split, the start and the order of the films.
+    device
+        auto (a GPU if there is one), cpu, cuda …
+    quiet
+        No progress bars.
+    """
+    from cxraudit.drains.train import TrainSettings, train_detector, verdict
+    from cxraudit.files import writable_folder
+    from cxraudit.models.adapter import pick_device
+
+    settings = TrainSettings(
+        shortcut=shortcut, image_size=image_size, epochs=epochs, patience=patience,
+        batch_size=batch_size, learning_rate=learning_rate, control=control, seed=seed,
+    )  # fmt: skip
+    films = _load(dataset, root, option)
+    writable_folder(out)
+    record = train_detector(
+        films, out, settings, device=pick_device(device), said=None if quiet else _say
+    )
+    print(verdict(record))
+    print(f"Detector: {out}")
+
+
+@drains_app.command(name="apply")
+def apply_drains(
+    detector: Path,
+    dataset: str,
+    *,
+    root: Path,
+    out: Path,
+    option: Many = None,
+    device: str = "auto",
+    readers: Count = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Label the films that nobody annotated; `--option predicted=OUT/predicted.csv` then uses them.
+
+    Each label comes with its probability and with what is known of the detector's errors, which
+    the audit turns into bounds. Finished parts are kept.
+
+    Parameters
+    ----------
+    detector
+        Folder that `cxraudit drains train` wrote.
+    dataset
+        Name of the data set; see `cxraudit datasets`.
+    root
+        Folder of the data set.
+    out
+        Folder for predicted.csv.
+    option
+        NAME=VALUE, repeatable: an option of the data set.
+    device
+        auto (a GPU if there is one), cpu, cuda …
+    readers
+        Threads that decode.
+    quiet
+        No progress bars.
+    """
+    from cxraudit.drains.apply import PREDICTED, apply_detector
+    from cxraudit.files import writable_folder
+    from cxraudit.models.adapter import pick_device
+
+    films = _load(dataset, root, option)
+    writable_folder(out)
+    with _bar(quiet, "label films", len(films.images)) as advance:
+        labels = apply_detector(
+            detector, films, out, device=pick_device(device), n_readers=readers, progress=advance
+        )
+    print(f"{len(labels):,} labels: {out / PREDICTED} (use --option predicted={out / PREDICTED})")
 
 
 models_app = App(
@@ -464,6 +722,7 @@ def audit(
     reference: Many = None,
     all_pairs: Annotated[bool, Parameter(negative="")] = False,
     standardise: Literal["both", "matched"] = "both",
+    shortcut_labels: Literal["all", "annotated"] = "all",
     interval: Literal["percentile", "bca"] = "percentile",
     resample: Literal["patients", "images"] = "patients",
     seed: Seed = 0,
@@ -536,6 +795,8 @@ def audit(
     standardise
         Mix that gaps at equal age, view or drains are weighted to: that of both sides together, or
         matched (of the smaller side of each stratum, like one-to-one matching).
+    shortcut_labels
+        all, those a detector predicted included; or annotated: only those people gave.
     interval
         Expanded percentile, or bias-corrected and accelerated (BCa).
     resample
@@ -557,7 +818,7 @@ def audit(
         n_resamples=resamples, seed=seed, confidence_level=confidence_level, margin=margin,
         operating_point=operating_point, calibration=calibration, tuning_share=tuning_share,
         references=_pairs(reference, "--reference"), all_pairs=all_pairs, standardise=standardise,
-        interval=interval, resample=resample,
+        interval=interval, resample=resample, shortcut_labels=shortcut_labels,
     )  # fmt: skip
     leans = _pairs(shortcut, "--shortcut") or None
     named = _pairs(score, "--score")

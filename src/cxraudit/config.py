@@ -56,6 +56,7 @@ class AuditSection(_Section):
     interval: str = "percentile"
     resample: str = "patients"
     standardise: str = "both"
+    shortcut_labels: str = "all"
     operating_point: str = "fpr=0.1"
     calibration: str = "platt"
     tuning_share: float = Field(default=0.2, gt=0, lt=1)

@@ -9,7 +9,7 @@ import shlex
 import sys
 import tomllib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -90,8 +90,17 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     )
 
 
-def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
-    """Read Parquet, CSV or CSV.gz.
+def read_table(path: Path, *, what: str = "the table", text: Sequence[str] = ()) -> pd.DataFrame:
+    """Read Parquet, CSV or CSV.gz, separated by commas or semicolons, with or without BOM and CRLF.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; its name says the format.
+    what : str
+        What an error calls it.
+    text : sequence of str
+        Columns that are identifiers, so that 007 and 1e9 stay as they are.
 
     Raises
     ------
@@ -100,6 +109,7 @@ def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
     """
     if not path.is_file():
         raise DataError(f"{what} {path} is missing. Check the path.")
+    as_text: Any = dict.fromkeys(text, "str")
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
@@ -111,6 +121,7 @@ def read_table(path: Path, *, what: str = "the table") -> pd.DataFrame:
                 low_memory=False,
                 keep_default_na=False,
                 na_values=_MISSING,
+                dtype=as_text,
             )
     except (ValueError, OSError, EOFError, zlib.error) as error:  # what the parsers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,25 +1,38 @@
-"""One film from disk: PNG, JPEG or any other format Pillow decodes."""
+"""One film from disk: PNG, JPEG, DICOM, or any other format Pillow decodes."""
 
+import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from cxraudit.errors import ImageError
 
+if TYPE_CHECKING:
+    from pydicom import Dataset as Header
+
+_PREAMBLE = 128
+"""Bytes before the letters DICM of a DICOM file."""
+
 
 def read_film(path: Path) -> Image.Image:
-    """Decode one film completely, in the mode it is stored in.
+    """Decode one film completely.
 
-    Models differ in how they turn a film into grey levels, so nothing is converted here; see
-    `to_grey` for the plain way.
+    PNG and JPEG keep the mode they are stored in, since models differ in how they turn a film into
+    grey levels; see `to_grey` for the plain way. DICOM becomes 8-bit grey as a viewer shows it:
+    rescaled, through the window or look-up table the file carries (else from minimum to maximum),
+    white for dense (MONOCHROME1 is inverted).
 
     Raises
     ------
     ImageError
-        If the file is missing, is no image, is cut off, or is too large to be a film.
+        If the file is missing, is no image, is cut off, has no pixel data, or is too large to be a
+        film.
     """
     try:
+        if is_dicom(path):
+            return _read_dicom(path)
         with Image.open(path) as film:
             film.load()
             return film
@@ -31,6 +44,90 @@ def read_film(path: Path) -> Image.Image:
         raise ImageError(f"{path} cannot be decoded: {error}.") from None
 
 
+def is_dicom(path: Path) -> bool:
+    """Tell a DICOM file by its preamble, or by its name where it has none."""
+    with path.open("rb") as handle:
+        start = handle.read(_PREAMBLE + 4)
+    return start[_PREAMBLE:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+
+
+def read_header(path: Path) -> "Header":
+    """Read a DICOM file up to its pixels.
+
+    Raises
+    ------
+    ImageError
+        If it is no DICOM file.
+    """
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # values that break the standard in ways of no use here
+            return pydicom.dcmread(path, stop_before_pixels=True)
+    except (InvalidDicomError, OSError, ValueError, KeyError) as error:
+        raise ImageError(f"{path} is no DICOM file that can be read: {error}.") from None
+
+
+def _read_dicom(path: Path) -> Image.Image:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file = pydicom.dcmread(path)
+            if "PixelData" not in file:
+                raise ImageError(f"{path} is a DICOM file without pixel data.")
+            stored = file.pixel_array
+            if stored.ndim == 3 and file.get("SamplesPerPixel", 1) > 1:
+                return Image.fromarray(stored.astype(np.uint8)).convert("L")
+            if stored.ndim != 2:
+                raise ImageError(
+                    f"{path} holds {stored.shape[0]} frames; a film has one. Split it into films."
+                )
+            shown = apply_voi_lut(apply_modality_lut(stored, file), file)
+            low, high = _range(file, shown)
+    except InvalidDicomError:
+        raise ImageError(f"{path} is not an image that can be decoded.") from None
+    except (AttributeError, KeyError, RuntimeError, NotImplementedError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise ImageError(f"{path} cannot be decoded: {reason}.") from None
+    grey = _stretch(shown.astype(np.float32), low, high)
+    if file.get("PhotometricInterpretation") == "MONOCHROME1":
+        grey = 255 - grey
+    return Image.fromarray(grey)
+
+
+def _range(file: "Header", shown: "np.ndarray[Any, Any]") -> tuple[float, float]:
+    """Return what is black and what is white: the ends of the window's output, or of the values."""
+    if "WindowCenter" in file or "VOILUTSequence" in file:
+        # pydicom maps a window onto the range the stored bits (rescaled) can hold.
+        slope, intercept = (
+            float(file.get("RescaleSlope", 1)),
+            float(file.get("RescaleIntercept", 0)),
+        )
+        bits = int(file.BitsStored)
+        signed = int(file.get("PixelRepresentation", 0)) == 1
+        ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        if "VOILUTSequence" in file:
+            entry = file.VOILUTSequence[0].LUTDescriptor
+            return 0.0, float(2 ** int(entry[2]) - 1)
+        low, high = sorted(slope * end + intercept for end in ends)
+        return low, high
+    return float(shown.min()), float(shown.max())
+
+
+def _stretch(values: "np.ndarray[Any, np.dtype[np.float32]]", low: float, high: float) -> Any:
+    """Map low…high to 0…255, rounded; a picture of one value becomes black."""
+    if not high > low:
+        return np.zeros(values.shape, dtype=np.uint8)
+    scaled = (values - np.float32(low)) * np.float32(255 / (high - low))
+    return np.round(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
 def to_grey(film: Image.Image) -> Image.Image:
     """Return an 8-bit grey picture: 16-bit films are stretched from minimum to maximum.
 
@@ -39,9 +136,7 @@ def to_grey(film: Image.Image) -> Image.Image:
     """
     if film.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         values = np.asarray(film, dtype=np.float32)
-        low, high = float(values.min()), float(values.max())
-        scaled = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
-        return Image.fromarray(np.round(scaled).astype(np.uint8))
+        return Image.fromarray(_stretch(values, float(values.min()), float(values.max())))
     if film.mode in ("P", "PA", "LA", "RGBA", "CMYK"):
         film = film.convert("RGB")
     return film.convert("L")

@@ -19,5 +19,12 @@ def attribute_name(attribute: str) -> str:
 
 
 def shortcut_name(shortcut: str) -> str:
-    """Return what people call a shortcut."""
-    return _SHORTCUTS.get(shortcut, shortcut.replace("_", " "))
+    """Return what people call a shortcut.
+
+    Examples
+    --------
+    >>> shortcut_name("drain"), shortcut_name("drain (annotated only)")
+    ('chest drain', 'chest drain (annotated only)')
+    """
+    name, bracket, rest = shortcut.partition(" (")
+    return _SHORTCUTS.get(name, name.replace("_", " ")) + bracket + rest

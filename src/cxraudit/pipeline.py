@@ -2,11 +2,12 @@
 
 .. code-block:: text
 
-    <out>/images.parquet          the cohort
+    <out>/images.parquet          the cohort, with excluded.parquet: the films left out of it
     <out>/embeddings/<model>/     see cxraudit.store
     <out>/failures.csv            films that could not be read (only if there are any)
     <out>/scores.parquet
-    <out>/audit/                  results.parquet, results.csv, exclusions.csv, report.html, figures/
+    <out>/audit/                  results.parquet, results.csv, exclusions.csv, flow.csv,
+                                  excluded.parquet, report.html, figures/
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,8 @@ from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import Audit, audit
 from cxraudit.audits.wide import match_columns, scores_from_wide
 from cxraudit.config import RunConfig
-from cxraudit.datasets.base import Dataset, dataset_from
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
 from cxraudit.encode import BATCH_SIZE, SHARD_SIZE, encode_images, failures, open_stores
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import (
@@ -42,22 +44,7 @@ from cxraudit.zeroshot import zero_shot_scores
 Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar: (description, total) → what to call with the number of items done."""
 
-IMAGES, SCORES, EMBEDDINGS, AUDIT = "images.parquet", "scores.parquet", "embeddings", "audit"
-
-
-def save_dataset(dataset: Dataset, out: Path) -> Path:
-    """Write the cohort and its facts."""
-    path = write_table(dataset.images, out / IMAGES)
-    write_manifest(path, dataset=dataset.facts())
-    return path
-
-
-def open_dataset(path: Path) -> Dataset:
-    """Read a cohort that `save_dataset` wrote."""
-    facts = read_manifest(path).get("dataset")
-    if facts is None:
-        raise DataError(f"{path} has no manifest beside it. Write it with cxraudit encode.")
-    return dataset_from(read_table(path, what="the images table"), facts)
+SCORES, EMBEDDINGS, AUDIT, FLOW = "scores.parquet", "embeddings", "audit", "flow.csv"
 
 
 def encode_step(
@@ -187,6 +174,8 @@ def audit_step(
     results = write_table(found.results, folder / "results.parquet")
     write_table(found.results, folder / "results.csv")
     write_table(found.exclusions, folder / "exclusions.csv")
+    write_table(found.flow, folder / FLOW)
+    write_table(found.excluded, folder / EXCLUDED)
     scores_file = (inputs or {}).get("scores")
     upstream = read_manifest(scores_file) if scores_file else {}
     manifest = write_manifest(
@@ -204,7 +193,10 @@ def open_audit(folder: Path) -> Audit:
     manifest = read_manifest(file)
     if "facts" not in manifest:
         raise DataError(f"{file} has no manifest beside it. Make it with cxraudit audit.")
-    return Audit(results, read_table(folder / "exclusions.csv"), manifest["facts"], manifest)
+    return Audit(
+        results, read_table(folder / "exclusions.csv"), read_table(folder / FLOW),
+        read_table(folder / EXCLUDED), manifest["facts"], manifest,
+    )  # fmt: skip
 
 
 def report_step(folders: Sequence[Path], path: Path) -> Path:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cxraudit import datasets
-from cxraudit.datasets import mimic_cxr, neatx, nih_cxr14
+from cxraudit.datasets import mimic_cxr, mimic_iv, neatx, nih_cxr14
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.testing import check_dataset
 
@@ -110,7 +110,7 @@ def test_films_that_are_not_there_are_kept_unless_asked(nih_release, tmp_path):
     shutil.copy(nih_release / "images" / "00000001_000.png", tmp_path / "images")
 
     assert len(nih_cxr14.load(tmp_path).images) > 1
-    present = nih_cxr14.load(tmp_path, present_only=True)
+    present = datasets.load("nih-cxr14", tmp_path, {"present_only": True})
 
     assert present.images["image_id"].tolist() == ["00000001_000.png"]
     assert present.exclusions["step"].tolist() == ["file present"]
@@ -213,11 +213,11 @@ def test_mimic_filters_are_counted(mimic_release, tmp_path):
 
 def test_races_of_mimic_iv_fall_into_groups():
     """The spellings of MIMIC-IV v1 to v3."""
-    assert mimic_cxr.race_group("WHITE - BRAZILIAN") == "white"
-    assert mimic_cxr.race_group("ASIAN - ASIAN INDIAN") == "asian"
-    assert mimic_cxr.race_group("HISPANIC/LATINO - CUBAN") == "hispanic"
-    assert mimic_cxr.race_group("AMERICAN INDIAN/ALASKA NATIVE") == "american indian"
-    assert mimic_cxr.race_group("PATIENT DECLINED TO ANSWER") == "unknown"
+    assert mimic_iv.race_group("WHITE - BRAZILIAN") == "white"
+    assert mimic_iv.race_group("ASIAN - ASIAN INDIAN") == "asian"
+    assert mimic_iv.race_group("HISPANIC/LATINO - CUBAN") == "hispanic"
+    assert mimic_iv.race_group("AMERICAN INDIAN/ALASKA NATIVE") == "american indian"
+    assert mimic_iv.race_group("PATIENT DECLINED TO ANSWER") == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ class AuditSettings:
     """Attribute → group that each other group is also compared with."""
     all_pairs: bool = False
     """Whether every group is also compared with every other."""
+    shortcut_labels: str = "all"
+    """``all``, or ``annotated``: only the labels of a shortcut that people gave."""
     n_threads: int = 2
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class AuditSettings:
                     ("resample", self.resample, ("patients", "images")),
                     ("standardise", self.standardise, TARGETS),
                     ("calibration", self.calibration, ("platt", "as is", "none")),
+                    ("shortcut_labels", self.shortcut_labels, ("all", "annotated")),
                 )
             ),
         ):

@@ -12,7 +12,7 @@ from cxraudit.audits.models import between_models
 from cxraudit.audits.operating_points import at_operating_point
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
 from cxraudit.audits.subgroups import by_subgroup
-from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.base import Dataset, excluded_films, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import check_scores
 
@@ -25,6 +25,10 @@ class Audit:
     """See `cxraudit.schemas.RESULT_COLUMNS`."""
     exclusions: pd.DataFrame
     """One row per step that took films out: step, images, patients, reason."""
+    flow: pd.DataFrame
+    """What every filter took out and left; see `cxraudit.datasets.base.flow`."""
+    excluded: pd.DataFrame
+    """One row per film that was left out of every finding, with step and reason."""
     facts: dict[str, Any]
     """What the report says about the cohort: counts, notes, settings."""
     manifest: dict[str, Any] = field(default_factory=dict)
@@ -107,9 +111,15 @@ def audit(
             "no finding has both positives and negatives among the scored films, so nothing can be "
             "said. Check the label columns."
         )
+    scored = dataset.keep(
+        dataset.images["image_id"].isin(cohort.images["image_id"]),
+        step="scored", reason="the film has no score",
+    )  # fmt: skip
     return Audit(
         results,
-        _exclusions(dataset, cohort.images, scores, unknown),
+        _exclusions(scored, cohort.images, scores, unknown, dataset),
+        flow(scored),
+        excluded_films(scored),
         _facts(dataset, cohort.images, scores, chosen, leans, settings),
     )
 
@@ -122,18 +132,16 @@ def _one_name_per_prompt_set(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _exclusions(
-    dataset: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, unknown: list[str]
-) -> pd.DataFrame:
-    rows = dataset.exclusions.to_dict("records")
+    scored: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, unknown: list[str],
+    dataset: Dataset,
+) -> pd.DataFrame:  # fmt: skip
+    """List what was left out: of everything, then of single findings and models."""
+    rows = scored.exclusions.to_dict("records")
 
     def add(step: str, images: int, patients: int, reason: str) -> None:
         if images:
             rows.append({"step": step, "images": images, "patients": patients, "reason": reason})
 
-    add(
-        "scored", len(dataset.images) - len(audited),
-        dataset.n_patients - audited["patient_id"].nunique(), "the film has no score",
-    )  # fmt: skip
     strangers = int((~scores["image_id"].drop_duplicates().isin(dataset.images["image_id"])).sum())
     add("known", strangers, 0, "scored, but not in the cohort (another split or filtered above)")
     for finding in sorted(set(scores["finding"])):

@@ -1,7 +1,8 @@
 """Data sets by name: ours, and those other packages register under ``cxraudit.datasets``.
 
-The module of a data set holds ``SUMMARY`` (one sentence), ``FILES`` (what is looked for and where
-to get it) and ``load(root, *, …) -> Dataset`` whose keyword options are the data set's own.
+The module of a data set holds ``SUMMARY`` (one sentence), ``FILES`` (`ReleaseFile`: what is looked
+for and where to get it) and ``load(root, *, …) -> Dataset`` whose keyword options are the data set's
+own. It may hold ``COHORTS`` (name → options, of a published cohort) and ``release_counts(root)``.
 """
 
 import importlib
@@ -12,12 +13,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from cxraudit.datasets import cohort
 from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.release import Count
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 
 REGISTRY = {
+    "chexpert": "cxraudit.datasets.chexpert",
+    "dicom": "cxraudit.datasets.dicom",
     "mimic-cxr": "cxraudit.datasets.mimic_cxr",
     "nih-cxr14": "cxraudit.datasets.nih_cxr14",
+    "prepared": "cxraudit.datasets.saved",
     "table": "cxraudit.datasets.table",
 }
 
@@ -43,7 +49,7 @@ def options(name: str) -> dict[str, inspect.Parameter]:
 
 
 def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Dataset:
-    """Load a data set by name.
+    """Load a data set by name, and apply the filters that were asked for.
 
     Parameters
     ----------
@@ -52,31 +58,74 @@ def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Da
     root : pathlib.Path
         Where the release was unpacked.
     settings : mapping, optional
-        Keyword options of the data set's ``load``.
+        Keyword options of the data set's ``load``; those of `cxraudit.datasets.cohort.OPTIONS`; and
+        ``cohort``, the name of a published cohort, whose options hold unless given here.
 
     Raises
     ------
     UnknownNameError
-        If the data set or an option does not exist.
+        If the data set, the cohort or an option does not exist.
     DataError
         If files are missing or not what they should be.
     """
     source = module(name)
     known = options(name)
-    for key in settings or {}:
-        if key not in known:
-            raise UnknownNameError(f"option of dataset {name}", key, known)
-    typed = {key: _typed(key, value, known[key]) for key, value in (settings or {}).items()}
+    wanted = _with_cohort(name, source, settings or {})
+    for key in wanted:
+        if key not in known and not cohort.is_common(key):
+            raise UnknownNameError(
+                f"option of dataset {name}", key, [*known, *cohort.OPTIONS, "cohort"]
+            )
     if not root.exists():
         raise DataError(f"{root} is missing. Give the folder {name} was unpacked in with --root.")
-    return source.load(root, **typed)
+    own = {key: _typed(key, value, known[key]) for key, value in wanted.items() if key in known}
+    common = {
+        key: _flag(key, value) if key in cohort.FLAGS else value
+        for key, value in wanted.items()
+        if key not in known
+    }
+    return cohort.apply(source.load(root, **own), common)
+
+
+def _with_cohort(name: str, source: ModuleType, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the options of the published cohort that was named; what is given wins."""
+    given = dict(settings)
+    chosen = given.pop("cohort", None)
+    if chosen is None:
+        return given
+    cohorts: Mapping[str, Mapping[str, Any]] = getattr(source, "COHORTS", {})
+    if chosen not in cohorts:
+        raise UnknownNameError(f"cohort of dataset {name}", chosen, cohorts)
+    return {**cohorts[chosen], **given}
+
+
+def release_counts(name: str, root: Path) -> list[Count]:
+    """Count what a release holds, beside the published numbers.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is published of this kind of data set.
+    """
+    counts = getattr(module(name), "release_counts", None)
+    if counts is None:
+        raise ConfigError(f"there are no published counts of '{name}' to compare with.")
+    if not root.is_dir():
+        raise DataError(f"{root} is missing. Give the folder {name} was unpacked in.")
+    return counts(root)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in ("true", "false", "yes", "no"):
+        raise ConfigError(f"the option {name} is true or false, got '{value}'.")
+    return str(value).lower() in ("true", "yes")
 
 
 def _typed(name: str, value: Any, parameter: inspect.Parameter) -> Any:
     """Read an option given as text, on the command line or in a file, as ``load`` wants it."""
     wanted = str(parameter.annotation)
-    if "bool" in wanted and not isinstance(value, bool):
-        if str(value).lower() not in ("true", "false", "yes", "no"):
-            raise ConfigError(f"the option {name} is true or false, got '{value}'.")
-        return str(value).lower() in ("true", "yes")
+    if "bool" in wanted:
+        return _flag(name, value)
     return Path(str(value)) if "Path" in wanted else value

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.schemas import (
@@ -38,6 +39,9 @@ ADULT_AGE_GROUPS = AGE_GROUPS[1:]
 
 OLDEST = 120
 """A higher age is a typing error (ChestX-ray14 holds 412 and 155) and counts as unknown."""
+
+EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
+"""Of the table of films that filters took out."""
 
 CONFLICTING = "conflicting"
 """The group of patients whose rows contradict each other on what cannot change."""
@@ -114,10 +118,12 @@ class Dataset:
     """Columns that hold ``yes``, ``no`` or ``unknown``: something a model might lean on."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Name a finding has in the release → its name here, where they differ."""
-    exclusions: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=["step", "images", "patients", "reason"])
-    )
-    """One row per filter that was applied, with what it took out."""
+    steps: tuple[tuple[str, str], ...] = ()
+    """Name and reason of each filter that was applied, in order, also of those that took nothing."""
+    excluded: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EXCLUDED_COLUMNS))
+    """One row per film that a filter took out, with the name of the step."""
+    label_errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Shortcut → how well the detector of its predicted labels does; see `cxraudit.drains`."""
     notes: tuple[str, ...] = ()
     """What a reader must know about this data set, in sentences."""
     truth: Mapping[str, Any] | None = None
@@ -147,7 +153,7 @@ class Dataset:
                 )
         # Ids are text and groups have names, whatever type the columns came in.
         named = {
-            **{column: self.images[column].astype("str") for column in ("image_id", "patient_id")},
+            **{column: self.images[column].astype("str") for column in EXCLUDED_COLUMNS[:-1]},
             **{
                 column: self.images[column].map(group_name).astype("str")
                 for column in (*self.attributes, *self.shortcuts)
@@ -161,32 +167,63 @@ class Dataset:
         return int(self.images["patient_id"].nunique())
 
     def facts(self) -> dict[str, Any]:
-        """Return everything but the images, as plain data; `dataset_from` takes it back."""
+        """Return everything but the films, as plain data; `dataset_from` takes it back."""
         return {
             "name": self.name, "version": self.version, "license": self.license,
             "root": str(self.root), "findings": list(self.findings),
             "attributes": list(self.attributes), "shortcuts": list(self.shortcuts),
-            "aliases": dict(self.aliases), "exclusions": self.exclusions.to_dict("records"),
+            "aliases": dict(self.aliases), "steps": [list(step) for step in self.steps],
             "notes": list(self.notes), "truth": dict(self.truth) if self.truth else None,
+            "label_errors": {name: dict(errors) for name, errors in self.label_errors.items()},
         }  # fmt: skip
 
     def keep(self, mask: pd.Series, *, step: str, reason: str) -> "Dataset":
-        """Keep the images where `mask` is true and record what left, and why."""
+        """Keep the images where `mask` is true; those that leave are listed under the step.
+
+        Parameters
+        ----------
+        mask : pandas.Series of bool
+            Over the rows of `images`.
+        step : str
+            Name of the filter, as the flow diagram shows it; not used before.
+        reason : str
+            Why the others leave.
+
+        Raises
+        ------
+        DataError
+            If nothing would be left.
+        """
+        if step in dict(self.steps):
+            raise ValueError(f"the step '{step}' was taken already")
         kept = self.images.loc[mask]
-        gone = {
-            "step": step,
-            "images": int((~mask).sum()),
-            "patients": self.n_patients - int(kept["patient_id"].nunique()),
-            "reason": reason,
-        }
         if kept.empty:
             raise DataError(
                 f"data set '{self.name}': the step '{step}' leaves no image ({reason})."
             )
-        if not gone["images"]:
-            return self
-        steps = pd.concat([self.exclusions, pd.DataFrame([gone])], ignore_index=True)
-        return replace(self, images=kept.reset_index(drop=True), exclusions=steps)
+        gone = self.images.loc[~mask, list(EXCLUDED_COLUMNS[:-1])].assign(step=step)
+        return replace(
+            self,
+            images=kept.reset_index(drop=True),
+            steps=(*self.steps, (step, reason)),
+            excluded=pd.concat([self.excluded, gone], ignore_index=True)
+            if len(gone)
+            else self.excluded,
+        )
+
+    @property
+    def exclusions(self) -> pd.DataFrame:
+        """One row per filter that took films out: ``step``, ``images``, ``patients``, ``reason``."""
+        steps = flow(self)
+        steps = steps[steps["images_out"] > 0]
+        return pd.DataFrame(
+            {
+                "step": steps["step"],
+                "images": steps["images_out"],
+                "patients": steps["patients_out"],
+                "reason": steps["reason"],
+            }
+        ).reset_index(drop=True)
 
     def choose_findings(self, names: Sequence[str]) -> "Dataset":
         """Keep some findings, in the order given."""
@@ -196,14 +233,63 @@ class Dataset:
         return replace(self, findings=tuple(names))
 
 
-def dataset_from(images: pd.DataFrame, facts: Mapping[str, Any]) -> Dataset:
-    """Rebuild a data set from its images table and `Dataset.facts`."""
+def flow(dataset: Dataset) -> pd.DataFrame:
+    """Count what every filter took out and left.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for the release, then one per step: ``step``, ``reason``, ``images_out``,
+        ``studies_out``, ``patients_out`` (those of whom nothing is left) and ``images``,
+        ``studies``, ``patients`` (what is left).
+    """
+    keys = list(EXCLUDED_COLUMNS[:-1])
+    films = pd.concat(
+        [dataset.excluded[keys], dataset.images[keys]], ignore_index=True
+    )  # in the order they leave
+    order = {step: number for number, (step, _) in enumerate(dataset.steps)}
+    left_at = np.concatenate(
+        [
+            dataset.excluded["step"].map(order).to_numpy(dtype=np.int64),
+            np.full(len(dataset.images), len(order), dtype=np.int64),
+        ]
+    )
+    counts = np.stack(
+        [_remaining(films[key], left_at, len(order)) for key in keys], axis=1
+    )  # (step, what)
+    names = [("release", "all films in the tables"), *dataset.steps]
+    gone = np.vstack([np.zeros(len(keys), dtype=np.int64), counts[:-1] - counts[1:]])
+    table = pd.DataFrame(names, columns=["step", "reason"])
+    for number, name in enumerate(("images", "patients", "studies")):
+        table[f"{name}_out"], table[name] = gone[:, number], counts[:, number]
+    columns = ("images_out", "studies_out", "patients_out", "images", "studies", "patients")
+    return table[["step", "reason", *columns]]
+
+
+def _remaining(keys: pd.Series, left_at: NDArray[np.integer], n_steps: int) -> NDArray[np.int64]:
+    """Count the different keys that are still there before the first step and after each."""
+    last = pd.Series(left_at).groupby(keys.to_numpy(dtype=object)).max().to_numpy()
+    return np.array([(last >= step).sum() for step in range(n_steps + 1)], dtype=np.int64)
+
+
+def excluded_films(dataset: Dataset) -> pd.DataFrame:
+    """One row per film that a filter took out, with step and reason."""
+    reasons = dict(dataset.steps)
+    return dataset.excluded.assign(reason=dataset.excluded["step"].map(reasons).astype("str"))
+
+
+def dataset_from(
+    images: pd.DataFrame, facts: Mapping[str, Any], excluded: pd.DataFrame | None = None
+) -> Dataset:
+    """Rebuild a data set from its images table, `Dataset.facts` and the films that were left out."""
+    gone = {} if excluded is None else {"excluded": excluded[list(EXCLUDED_COLUMNS)]}
     return Dataset(
         name=facts["name"], version=facts["version"], license=facts["license"],
         root=Path(facts["root"]), images=images, findings=tuple(facts["findings"]),
         attributes=tuple(facts["attributes"]), shortcuts=tuple(facts["shortcuts"]),
         aliases=facts["aliases"], notes=tuple(facts["notes"]), truth=facts["truth"],
-        exclusions=pd.DataFrame(facts["exclusions"], columns=["step", "images", "patients", "reason"]),
+        steps=tuple((step, reason) for step, reason in facts["steps"]),
+        label_errors=facts["label_errors"], **gone,
     )  # fmt: skip
 
 

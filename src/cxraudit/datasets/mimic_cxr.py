@@ -1,53 +1,80 @@
-"""MIMIC-CXR-JPG (Johnson et al. 2019) with demographics from MIMIC-IV."""
+"""MIMIC-CXR-JPG 2.0 and 2.1 (Johnson et al. 2019), MIMIC-CXR (DICOM), and MIMIC-IV."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cxraudit.datasets.base import (
-    CONFLICTING,
-    FINDINGS,
-    OLDEST,
-    Dataset,
-    age_group,
-    parse_sex,
-    resolve_per_patient,
-)
+from cxraudit.datasets import mimic_iv
+from cxraudit.datasets.base import FINDINGS, Dataset, age_group
+from cxraudit.datasets.mimic_reports import has_findings
+from cxraudit.datasets.release import Count, ReleaseFile, find_all, find_one
 from cxraudit.datasets.truth import read_truth
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.files import read_table
-from cxraudit.schemas import UNKNOWN, require_columns
+from cxraudit.schemas import UNKNOWN, require_columns, require_unique
 
-SUMMARY = "MIMIC-CXR-JPG 2.x with MIMIC-IV: 377,110 films of 65,379 patients, age, sex and race"
+SUMMARY = "MIMIC-CXR(-JPG) 2.x with MIMIC-IV: 377,110 films of 65,379 patients, age, sex and race"
+
+_METADATA = "mimic-cxr-2*-metadata.csv*"
+_HINT = (
+    "Download MIMIC-CXR-JPG from PhysioNet (credentialed access) and give the folder that holds it "
+    "and MIMIC-IV; the DICOM release alone has neither labels nor splits."
+)
+
 FILES = (
-    (
-        "mimic-cxr-2.*-metadata.csv.gz, -split.csv.gz, -chexpert.csv.gz or -negbio.csv.gz",
-        "PhysioNet, credentialed",
+    ReleaseFile("mimic-cxr-2.0.0-metadata.csv.gz", "PhysioNet, MIMIC-CXR-JPG", (_METADATA,)),
+    ReleaseFile(
+        "mimic-cxr-2.0.0-chexpert.csv.gz or -negbio.csv.gz", "PhysioNet, MIMIC-CXR-JPG",
+        ("mimic-cxr-2*-chexpert.csv*", "mimic-cxr-2*-negbio.csv*"),
     ),
-    ("files/p10/p10000032/s50414267/<dicom_id>.jpg", "PhysioNet, credentialed"),
-    ("MIMIC-IV hosp/patients.csv.gz and hosp/admissions.csv.gz", "PhysioNet, credentialed"),
-)
+    ReleaseFile(
+        "mimic-cxr-2.0.0-split.csv.gz", "PhysioNet, MIMIC-CXR-JPG; needed but for split=all",
+        ("mimic-cxr-2*-split.csv*",), needed=False,
+    ),
+    ReleaseFile(
+        "files/p10/p10000032/s50414267/<dicom_id>.jpg (or .dcm with images=dicom)", "PhysioNet",
+        ("files/p1*", "images*/files/p*"),
+    ),
+    ReleaseFile(
+        "reports: mimic_cxr_sectioned.csv, mimic-cxr-reports.zip, or .txt beside the films",
+        "PhysioNet, MIMIC-CXR; needed for reports=findings",
+        ("mimic_cxr_sectioned.csv*", "mimic-cxr-reports.zip", "files/p1*/p*/s*.txt"), needed=False,
+    ),
+    *mimic_iv.FILES,
+)  # fmt: skip
 
-LABELERS = ("chexpert", "negbio")
-UNCERTAIN = ("zeros", "ones", "ignore")
-RACES = ("drop-conflicting", "first", "majority")
-VIEWS = ("frontal", "all")
-SPLITS = ("train", "validate", "test", "all")
+OTHER_FINDINGS = (
+    "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion", "Lung Opacity",
+    "Pleural Other", "No Finding",
+)  # fmt: skip
 
-_RACE_STARTS = (
-    ("WHITE", "white"),
-    ("PORTUGUESE", "white"),
-    ("BLACK", "black"),
-    ("ASIAN", "asian"),
-    ("HISPANIC", "hispanic"),
-    ("SOUTH AMERICAN", "hispanic"),
-    ("AMERICAN INDIAN", "american indian"),
-    ("NATIVE HAWAIIAN", "pacific islander"),
-    ("MULTIPLE", "other"),
-    ("OTHER", "other"),
-)
-"""First letters of a MIMIC-IV race → group; anything else (UNKNOWN, UNABLE TO OBTAIN, …) is unknown."""
+CHOICES = {
+    "split": ("test", "validate", "train", "all"),
+    "labels": ("chexpert", "negbio"),
+    "uncertain": ("zeros", "ones", "ignore"),
+    "blank": ("zeros", "ones", "ignore"),
+    "views": ("frontal", "all"),
+    "race": tuple(mimic_iv.RACE_RULES),
+    "reports": ("any", "findings"),
+    "images": ("jpg", "dicom"),
+    "findings": ("six", "all"),
+    "demographics": ("mimic-iv", "none"),
+}
+"""Option → what it may be."""
+
+COHORTS: dict[str, Mapping[str, Any]] = {
+    "paper": {
+        "split": "test", "views": "frontal", "reports": "findings", "adults": True,
+        "uncertain": "zeros", "blank": "zeros", "only.race": "white,black,asian",
+    },
+}  # fmt: skip
+"""Cohort of a publication → options. ``paper``: Sourget et al. (2025)."""
+
+_POLICY = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}
 
 
 def load(
@@ -56,13 +83,18 @@ def load(
     split: str = "test",
     labels: str = "chexpert",
     uncertain: str = "zeros",
+    blank: str = "zeros",
     views: str = "frontal",
     race: str = "drop-conflicting",
-    present_only: bool = False,
+    reports: str = "any",
+    images: str = "jpg",
+    findings: str = "six",
+    demographics: str = "mimic-iv",
 ) -> Dataset:
     """Read MIMIC-CXR-JPG and MIMIC-IV unpacked under `root`.
 
-    Both may lie anywhere up to four folders down, as ``wget`` from PhysioNet leaves them.
+    Both may lie anywhere up to five folders down, as ``wget`` from PhysioNet leaves them; tables are
+    read as they are, gz or not.
 
     Parameters
     ----------
@@ -73,178 +105,227 @@ def load(
     labels : {"chexpert", "negbio"}
         Which labeler's table to use.
     uncertain : {"zeros", "ones", "ignore"}
-        What a label of −1 becomes: 0 (as in the paper), 1, or not labelled. A blank label means
-        the report does not mention the finding and counts as 0 in each.
+        What a label of −1 becomes: 0 (as in the paper), 1, or not labelled.
+    blank : {"zeros", "ones", "ignore"}
+        What becomes of a finding the report does not mention.
     views : {"frontal", "all"}
         Frontal is AP and PA.
-    race : {"drop-conflicting", "first", "majority"}
-        How one race is found from a patient's admissions: contradicting patients become the
-        group ``conflicting``, or the first or the most frequent admission decides.
-    present_only : bool
-        Leave out films whose file is not there, and count them.
+    race : {"drop-conflicting", "drop-inconsistent", "first", "first-known", "majority"}
+        How one race is found from a patient's admissions; see `cxraudit.datasets.mimic_iv`.
+    reports : {"any", "findings"}
+        ``findings``: only films whose report has a FINDINGS section, by the publishers' rules.
+    images : {"jpg", "dicom"}
+        Whether the films of MIMIC-CXR-JPG or of MIMIC-CXR are read.
+    findings : {"six", "all"}
+        The six of the paper, or all the labelers give.
+    demographics : {"mimic-iv", "none"}
+        ``none``: go on without age, sex and race.
 
     Raises
     ------
     DataError
-        If a table is missing or lacks its columns.
+        If a table is missing, damaged, of another release, or holds a film twice.
     """
-    for value, known, what in (
-        (split, SPLITS, "split"),
-        (labels, LABELERS, "labels"),
-        (uncertain, UNCERTAIN, "uncertain"),
-        (views, VIEWS, "views"),
-        (race, RACES, "race"),
-    ):
-        if value not in known:
-            raise UnknownNameError(f"value for '{what}'", value, known)
-    metadata_file = _find(root, "mimic-cxr-2*-metadata.csv*")
+    options = {
+        "split": split, "labels": labels, "uncertain": uncertain, "blank": blank, "views": views,
+        "race": race, "reports": reports, "images": images, "findings": findings,
+        "demographics": demographics,
+    }  # fmt: skip
+    for name, value in options.items():
+        if value not in CHOICES[name]:
+            raise UnknownNameError(f"value for '{name}'", value, CHOICES[name])
+    metadata_file = _metadata_file(root)
     folder = metadata_file.parent
     metadata = _read(
         metadata_file, ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate")
     )
-    splits = _read(_find(folder, "mimic-cxr-2*-split.csv*"), ("dicom_id", "split"))
-    labelled = _read(_find(folder, f"mimic-cxr-2*-{labels}.csv*"), ("study_id", *FINDINGS))
+    require_unique(str(metadata_file), metadata, ["dicom_id"])
+    label_file = find_one(folder, (f"mimic-cxr-2*-{labels}.csv*",), hint=_HINT)
+    chosen = (*FINDINGS, *OTHER_FINDINGS) if findings == "all" else FINDINGS
+    labelled = _read(label_file, ("study_id", *chosen))
+    require_unique(str(label_file), labelled, ["study_id"])
+    of_film = labelled.set_index("study_id").reindex(metadata["study_id"]).reset_index(drop=True)
+    has_labels = metadata["study_id"].isin(labelled["study_id"])
 
-    table = metadata.merge(
-        splits[["dicom_id", "split"]], on="dicom_id", how="left", validate="one_to_one"
-    )
-    key = ["subject_id", "study_id"]
-    table = table.merge(
-        labelled[[*key, *FINDINGS]],
-        on=key,
-        how="left",
-        indicator="_labelled",
-        validate="many_to_one",
-    )
-    ages, sexes = _demographics(root, table)
-    subjects, studies = table["subject_id"].astype("str"), table["study_id"].astype("str")
-    paths = (
-        f"{folder}/files/p"
-        + subjects.str[:2]
-        + "/p"
-        + subjects
-        + "/s"
-        + studies
-        + "/"
-        + table["dicom_id"]
-        + ".jpg"
-    )
-    images = pd.DataFrame(
+    table = pd.DataFrame(
         {
-            "image_id": table["dicom_id"].astype("str"),
-            "patient_id": subjects,
-            "study_id": studies,
-            "path": paths,
-            "view_position": table["ViewPosition"].fillna(UNKNOWN).astype("str"),
-            "age": ages,
-            "age_group": ages.map(age_group).astype("str"),
-            "sex": sexes,
-            "race": _races(root, table["subject_id"], race),
+            "image_id": metadata["dicom_id"],
+            "patient_id": metadata["subject_id"],
+            "study_id": metadata["study_id"],
+            "path": _paths(root, folder, metadata, images),
+            "view_position": metadata["ViewPosition"].fillna(UNKNOWN).astype("str"),
         }
     )
-    for finding in FINDINGS:
-        images[finding] = _label(table[finding], uncertain)
+    attributes: tuple[str, ...] = ("view_position",)
+    if demographics == "mimic-iv":
+        ages, sexes = mimic_iv.ages_and_sexes(root, metadata["subject_id"], metadata["StudyDate"])
+        table["age"], table["sex"] = ages, sexes
+        table["age_group"] = ages.map(age_group).astype("str")
+        table["race"] = mimic_iv.races(root, metadata["subject_id"], race)
+        attributes = ("age_group", "sex", "race", "view_position")
+    for finding in chosen:
+        table[finding] = _label(of_film[finding], uncertain, blank).where(has_labels)
+    devices = "Support Devices" in labelled
+    if devices:
+        there = _label(of_film["Support Devices"], uncertain, blank).where(has_labels)
+        table["support_devices"] = there.map({1.0: "yes", 0.0: "no"}).fillna(UNKNOWN).astype("str")
     truth = read_truth(root)
-    version = metadata_file.name.removeprefix("mimic-cxr-").split("-")[0]
     dataset = Dataset(
         name=truth["name"] if truth else "mimic-cxr",
-        version=version,
+        version=_version(metadata_file),
         license="made-up films" if truth else "PhysioNet Credentialed Health Data License 1.5.0",
         root=root,
-        images=images,
-        findings=FINDINGS,
-        attributes=("age_group", "sex", "race", "view_position"),
-        notes=(
-            f"Labels are the {labels} labeler's reading of the reports; uncertain (-1) is read as "
-            f"'{uncertain}', a finding the report does not mention as absent.",
-            f"Race is what was recorded at admission, resolved per patient by '{race}'.",
-        ),
+        images=table,
+        findings=chosen,
+        attributes=attributes,
+        shortcuts=("support_devices",) if devices else (),
+        notes=_notes(options, metadata, labelled),
         truth=truth,
     )
-    if split != "all":
-        dataset = dataset.keep(
-            table["split"] == split, step=f"split {split}", reason="in another split"
+    return _steps(dataset, root, folder, options)
+
+
+def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str]) -> Dataset:
+    """Apply the filters of this data set, each under its name."""
+    if options["split"] != "all":
+        file = find_one(
+            folder, ("mimic-cxr-2*-split.csv*",), hint="Download it, or say --option split=all."
         )
-    has_labels = dataset.images["image_id"].isin(
-        images.loc[table["_labelled"] == "both", "image_id"]
-    )
-    dataset = dataset.keep(has_labels, step="labelled", reason=f"the study has no {labels} labels")
-    if views == "frontal":
+        splits = _read(file, ("dicom_id", "split"))
+        require_unique(str(file), splits, ["dicom_id"])
+        of_film = dataset.images["image_id"].map(splits.set_index("dicom_id")["split"])
+        dataset = dataset.keep(
+            of_film == options["split"], step=f"split {options['split']}",
+            reason="in another split, or in none",
+        )  # fmt: skip
+    first = dataset.findings[0]
+    unlabelled = dataset.images[list(dataset.findings)].isna().all(axis=1)
+    if options["blank"] == "ignore":
+        reason = f"no label by {options['labels']} for any finding"
+    else:
+        unlabelled = dataset.images[first].isna() & unlabelled
+        reason = f"the study has no {options['labels']} labels"
+    dataset = dataset.keep(~unlabelled, step="labelled", reason=reason)
+    if options["views"] == "frontal":
         frontal = dataset.images["view_position"].isin(["AP", "PA"])
         dataset = dataset.keep(frontal, step="frontal", reason="neither AP nor PA")
-    if present_only:
-        there = dataset.images["path"].map(lambda path: Path(path).is_file())
-        dataset = dataset.keep(there, step="file present", reason="the film's file is not there")
+    if options["reports"] == "findings":
+        studies = dataset.images[["patient_id", "study_id"]].drop_duplicates("study_id")
+        described = has_findings(root, studies.rename(columns={"patient_id": "subject_id"}))
+        dataset = dataset.keep(
+            dataset.images["study_id"].map(described).astype(bool),
+            step="FINDINGS", reason="the report has no FINDINGS section",
+        )  # fmt: skip
     return dataset
 
 
-def _walk(root: Path, depth: int) -> Iterator[Path]:
-    """Yield folders down to `depth`, never into the films."""
-    yield root
-    if depth:
-        for child in sorted(root.iterdir()):
-            if child.is_dir() and child.name != "files":
-                yield from _walk(child, depth - 1)
+def _metadata_file(root: Path) -> Path:
+    others = [
+        path
+        for path in find_all(root, "mimic-cxr-*metadata.csv*")
+        if not re.match(r"mimic-cxr-2\.\d", path.name)
+    ]
+    if others and next(find_all(root, _METADATA), None) is None:
+        raise DataError(
+            f"{others[0]} belongs to a release of MIMIC-CXR-JPG that is not known here; versions 2.0 "
+            "and 2.1 are. Download one of them from PhysioNet."
+        )
+    return find_one(root, (_METADATA,), hint=_HINT)
 
 
-def _find(root: Path, pattern: str) -> Path:
-    start = root / "physionet.org" / "files" if (root / "physionet.org").is_dir() else root
-    for folder in _walk(start, 4):
-        if found := sorted(folder.glob(pattern)):
-            return found[-1]
-    raise DataError(
-        f"{pattern} is missing under {root}. Download MIMIC-CXR-JPG and MIMIC-IV from PhysioNet "
-        "(credentialed access) and give the folder that holds both."
-    )
+def _version(metadata_file: Path) -> str:
+    """Return the release: its folder's name, since 2.1.0 kept the file names of 2.0.0."""
+    folder = metadata_file.parent.name
+    if re.fullmatch(r"\d+\.\d+\.\d+", folder):
+        return folder
+    return metadata_file.name.removeprefix("mimic-cxr-").split("-")[0]
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = read_table(path)
+    table = read_table(path, text=("dicom_id", "subject_id", "study_id"))
     require_columns(str(path), table, columns)
     return table
 
 
-def _label(values: pd.Series, uncertain: str) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce").fillna(0.0)
-    replacement = {"zeros": 0.0, "ones": 1.0, "ignore": float("nan")}[uncertain]
-    return numbers.mask(numbers == -1, replacement)
+def _label(values: pd.Series, uncertain: str, blank: str) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce")
+    filled = numbers.fillna(_POLICY[blank]) if blank != "ignore" else numbers
+    return filled.mask(numbers == -1, _POLICY[uncertain])
 
 
-def _demographics(root: Path, table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Age at the study from anchor age and year, and sex; MIMIC-IV gives ages above 89 as 91."""
-    patients = _read(
-        _find(root, "patients.csv*"), ("subject_id", "gender", "anchor_age", "anchor_year")
+def _paths(root: Path, folder: Path, metadata: pd.DataFrame, images: str) -> pd.Series:
+    if images == "dicom":
+        return _dicom_paths(root, metadata["dicom_id"])
+    smaller = sorted(folder.glob("images*/files"))
+    home = folder / "files" if (folder / "files").is_dir() or not smaller else smaller[0]
+    subjects = metadata["subject_id"]
+    return (
+        f"{home}/p" + subjects.str[:2] + "/p" + subjects + "/s" + metadata["study_id"] + "/"
+        + metadata["dicom_id"] + ".jpg"
+    )  # fmt: skip
+
+
+def _dicom_paths(root: Path, dicoms: pd.Series) -> pd.Series:
+    """Find the films of MIMIC-CXR by its own list of records."""
+    for file in find_all(root, "cxr-record-list.csv*"):
+        records = _read(file, ("dicom_id", "path"))
+        if records["path"].iloc[:1].str.endswith(".dcm").all():
+            require_unique(str(file), records, ["dicom_id"])
+            of_film = dicoms.map(records.set_index("dicom_id")["path"])
+            return f"{file.parent}/" + of_film.fillna(dicoms + ".dcm")
+    raise DataError(
+        f"cxr-record-list.csv.gz with .dcm files is missing under {root}. Download MIMIC-CXR "
+        "from PhysioNet, or say --option images=jpg."
     )
-    known = table[["subject_id", "StudyDate"]].merge(
-        patients, on="subject_id", how="left", validate="many_to_one"
-    )
-    ages = known["anchor_age"] + known["StudyDate"] // 10000 - known["anchor_year"]
-    sexes = resolve_per_patient(table["subject_id"], parse_sex(known["gender"]))
-    return ages.where((ages >= 0) & (ages <= OLDEST)).astype("float64"), sexes
 
 
-def _races(root: Path, subjects: pd.Series, rule: str) -> pd.Series:
-    admissions = read_table(_find(root, "admissions.csv*"))
-    column = "race" if "race" in admissions else "ethnicity"
-    require_columns("MIMIC-IV admissions", admissions, ("subject_id", "admittime", column))
-    recorded = admissions.sort_values("admittime", kind="stable")
-    groups = recorded[column].astype("str").str.upper().map(race_group)
-    known = recorded.assign(group=groups)[groups != UNKNOWN].groupby("subject_id")["group"]
-    if rule == "drop-conflicting":
-        resolved = known.first().mask(known.nunique() > 1, CONFLICTING)
-    elif rule == "first":
-        resolved = known.first()
-    else:
-        resolved = known.agg(lambda values: values.mode().iloc[0])
-    return subjects.map(resolved).fillna(UNKNOWN).astype("str")
+def _notes(
+    options: Mapping[str, str], metadata: pd.DataFrame, labelled: pd.DataFrame
+) -> tuple[str, ...]:
+    words = {"zeros": "absent", "ones": "present", "ignore": "not labelled"}
+    notes = [
+        f"Labels are the {options['labels']} labeler's reading of the reports; uncertain (-1) counts as "
+        f"{words[options['uncertain']]}, a finding the report does not mention as {words[options['blank']]}."
+    ]
+    if options["demographics"] == "mimic-iv":
+        notes.append(
+            f"Race is what was recorded at admission, resolved per patient by '{options['race']}'."
+        )
+    strangers = int((~labelled["study_id"].isin(metadata["study_id"])).sum())
+    if strangers:
+        notes.append(f"{strangers:,} labelled studies have no film in the metadata.")
+    return tuple(notes)
 
 
-def race_group(recorded: str) -> str:
-    """Return the group of a race as MIMIC-IV records it, in capitals.
+PUBLISHED = {
+    "films": 377_110,
+    "studies": 227_835,
+    "patients": 65_379,
+    "films in train": 368_960,
+    "films in validate": 2_991,
+    "films in test": 5_159,
+    "studies in test": 3_269,
+    "patients in test": 293,
+    "frontal films in test": 3_653,
+}
+"""Counts of release 2.0.0, which 2.1.0 kept."""
 
-    Examples
-    --------
-    >>> race_group("BLACK/CAPE VERDEAN"), race_group("UNABLE TO OBTAIN")
-    ('black', 'unknown')
-    """
-    return next((group for start, group in _RACE_STARTS if recorded.startswith(start)), UNKNOWN)
+
+def release_counts(root: Path) -> list[Count]:
+    """Count what the release under `root` holds, beside the published numbers."""
+    metadata_file = _metadata_file(root)
+    films = _read(metadata_file, ("dicom_id", "subject_id", "study_id", "ViewPosition"))
+    found = {
+        "films": len(films),
+        "studies": films["study_id"].nunique(),
+        "patients": films["subject_id"].nunique(),
+    }
+    if file := next(find_all(metadata_file.parent, "mimic-cxr-2*-split.csv*"), None):
+        films = films.merge(_read(file, ("dicom_id", "split"))[["dicom_id", "split"]], how="left")
+        found |= {f"films in {name}": int((films["split"] == name).sum())
+                  for name in ("train", "validate", "test")}  # fmt: skip
+        test = films[films["split"] == "test"]
+        found["studies in test"] = test["study_id"].nunique()
+        found["patients in test"] = test["subject_id"].nunique()
+        found["frontal films in test"] = int(test["ViewPosition"].isin(["AP", "PA"]).sum())
+    return [Count(what, number, PUBLISHED.get(what)) for what, number in found.items()]

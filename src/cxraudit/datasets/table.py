@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.base import Dataset, age_group, parse_ages, parse_sex, resolve_per_patient
+from cxraudit.datasets.release import ReleaseFile
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import read_table, read_toml
 from cxraudit.schemas import UNKNOWN, group_name, require_columns, require_rows
 
 SUMMARY = "any CSV or Parquet of films; a TOML file names its columns"
-FILES = (("dataset.toml", "write it: see docs/how-to/audit-a-table.md"),)
+FILES = (ReleaseFile("dataset.toml", "write it: see docs/how-to/audit-a-table.md"),)
 
 _KEYS = {
     "name", "file", "image", "patient", "study", "path", "view", "age", "sex",

@@ -16,6 +16,23 @@ PRECISIONS = ("fp32", "bf16")
 TEXT_BATCH = 64
 
 
+def pick_device(device: str) -> str:
+    """Return where to compute: ``auto`` is a GPU if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If a GPU was asked for and there is none.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"the device '{device}' was asked for, but torch sees no GPU. Use cpu.")
+    return device
+
+
 class TorchAdapter:
     """See `ImageTextModel`; a family says how a batch of pixels and a list of texts become features.
 
@@ -35,12 +52,7 @@ class TorchAdapter:
 
         if precision not in PRECISIONS:
             raise ConfigError(f"precision must be {' or '.join(PRECISIONS)}, got '{precision}'.")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise ConfigError(
-                f"the device '{device}' was asked for, but torch sees no GPU. Use cpu."
-            )
+        device = pick_device(device)
         self.card = card
         self.device, self.precision = device, precision
         self.fingerprint = fingerprint if precision == "fp32" else f"{fingerprint}-{precision}"

@@ -10,12 +10,13 @@ import pandas as pd
 from cxraudit import tables
 from cxraudit.audits.run import Audit
 from cxraudit.figures.adjusted import adjusted_gaps
+from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.figures.style import save, svg
 from cxraudit.files import package_version, write_text
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.report.words import answer, checks, without_mirrors
+from cxraudit.report.words import answer, checks, mislabelled, without_mirrors
 from cxraudit.schemas import AGAINST_MODEL, ALL, REST, WITHOUT, records
 
 NULL_MODEL = "random"
@@ -117,7 +118,8 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
         "shortcuts": [
             {
                 "name": shortcut_name(shortcut),
-                "figure": keep(shortcut_gap(results, shortcut), shortcut),
+                "figure": keep(shortcut_gap(results, shortcut), shortcut.replace(" ", "-")),
+                "mislabelled": mislabelled(results, shortcut),
                 "table": tables.to_html(
                     pd.concat(
                         tables.gaps_table(results[results["model"] == model], shortcut).assign(
@@ -159,6 +161,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
             results, {**facts, "exclusions": record.exclusions.to_dict("records")}, cards
         ),
         "exclusions": tables.to_html(record.exclusions) if len(record.exclusions) else "",
+        "flow": keep(flow_diagram(record.flow), "flow") if len(record.exclusions) else "",
         "manifest": {"versions": {}, "inputs": {}, "commands": [], **record.manifest},
         "n_rows": len(results),
         "overall": _overall(results, models),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.schemas import ALL, NO_FINDING, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
@@ -273,6 +274,28 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
         return Statement("unsure", f"A real gap of unclear size by {name}", numbers)
     headline = f"The data cannot tell whether {finding} is recognised better with a {name}"
     return Statement("unsure", headline, numbers)
+
+
+def mislabelled(results: pd.DataFrame, shortcut: str) -> list[str]:
+    """Say what the errors of a detector can do to a shortcut's gap, one sentence per model."""
+    rows = results[(results["attribute"] == shortcut) & (results["reference"] == WITHOUT)]
+    said = []
+    for model, part in rows.groupby("model", sort=False):
+        by_metric = {row["metric"]: row for row in records(part)}
+        if not {CORRECTED, BOUNDS, "auroc"} <= set(by_metric):
+            continue
+        gap, corrected, bounds = by_metric["auroc"], by_metric[CORRECTED], by_metric[BOUNDS]
+        sentence = (
+            f"{model}: some {shortcut_name(shortcut)} labels are a detector's. Put right for its errors, "
+            f"if these have nothing to do with the score, the gap is {_signed(corrected['value'])} "
+            f"({_interval(corrected, '+.2f')}) instead of {_signed(gap['value'])}; whatever films "
+            f"they fall on, it lies between {_signed(bounds['low'])} and {_signed(bounds['high'])}"
+        )
+        said.append(
+            sentence + (", so its sign does not depend on them." if bounds["low"] * bounds["high"] > 0
+                        else ": its sign could be their work.")
+        )  # fmt: skip
+    return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A statistic with everything its uncertainty is read from: replicates, and influence of patients."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,14 @@ class Replicated:
         """Skewness of the influences over 6: the acceleration of BCa (Efron 1987)."""
         spread = float((self.influence**2).sum())
         return float((self.influence**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
+
+
+def weighted_sum(parts: Sequence[Replicated], weights: Sequence[float]) -> Replicated:
+    """Return Σ weight · part, within each replicate and of the influences."""
+    return Replicated(
+        np.sum([w * part.replicates for part, w in zip(parts, weights, strict=True)], axis=0),
+        np.sum([w * part.influence for part, w in zip(parts, weights, strict=True)], axis=0),
+    )
 
 
 def ratio(

@@ -23,6 +23,7 @@ from cxraudit.datasets.phantom.cohort import Film, draw_cohort, films
 from cxraudit.datasets.phantom.findings import SIDES_SHORT, render, side_of
 from cxraudit.datasets.phantom.spec import PhantomSpec
 from cxraudit.datasets.phantom.texts import findings_text
+from cxraudit.datasets.phantom.untidy import Untidiness
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.files import write_table, write_text
 
@@ -225,13 +226,12 @@ def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Pa
                 "PatientOrientationCodeSequence_CodeMeaning": "Erect",
             }
         )
-        write_table(metadata, folder / "mimic-cxr-2.0.0-metadata.csv.gz")
-        write_table(
-            pd.DataFrame(
-                {"dicom_id": dicoms, "study_id": studies, "subject_id": subjects, "split": "test"}
-            ),
-            folder / "mimic-cxr-2.0.0-split.csv.gz",
+        untidy = Untidiness(spec.seed, spec.untidy)
+        write_table(untidy.metadata(metadata), folder / "mimic-cxr-2.0.0-metadata.csv.gz")
+        splits = pd.DataFrame(
+            {"dicom_id": dicoms, "study_id": studies, "subject_id": subjects, "split": "test"}
         )
+        write_table(untidy.split(splits), folder / "mimic-cxr-2.0.0-split.csv.gz")
         relative = [
             str(path.relative_to(folder) / f"{d}.jpg")
             for path, d in zip(studies_of, dicoms, strict=True)
@@ -240,12 +240,14 @@ def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Pa
             pd.DataFrame({**key, "dicom_id": dicoms, "path": relative}),
             folder / "cxr-record-list.csv.gz",
         )
-        labels = _mimic_labels(key, cohort)
+        labels = untidy.labels(_mimic_labels(key, cohort))
         for labeler in ("chexpert", "negbio"):
             write_table(labels, folder / f"mimic-cxr-2.0.0-{labeler}.csv.gz")
-        for film, study in zip(shown, studies_of, strict=True):
-            write_text(study.with_suffix(".txt"), _report(film))
-        _write_mimic_iv(spec, root / "mimiciv" / "3.1" / "hosp", subjects, cohort)
+        silent = untidy.without_findings(len(shown))
+        for film, study, without in zip(shown, studies_of, silent, strict=True):
+            header = "IMPRESSION" if without else "FINDINGS"
+            write_text(study.with_suffix(".txt"), _report(film, header))
+        _write_mimic_iv(spec, root / "mimiciv" / "3.1" / "hosp", subjects, cohort, untidy)
 
     return [
         path / f"{dicom}.jpg" for path, dicom in zip(studies_of, dicoms, strict=True)
@@ -269,8 +271,8 @@ def _mimic_labels(key: Mapping[str, object], cohort: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame({**key, **{name: columns[name] for name in sorted(columns)}})
 
 
-def _report(film: Film) -> str:
-    lines = [" " * 33 + "FINAL REPORT", " EXAMINATION:  CHEST RADIOGRAPH", " ", " FINDINGS: ", " "]
+def _report(film: Film, header: str) -> str:
+    lines = [" " * 33 + "FINAL REPORT", " EXAMINATION:  CHEST RADIOGRAPH", " ", f" {header}: ", " "]
     words, line = findings_text(film).split(), " "
     for word in words:
         if len(line) + len(word) > 78:
@@ -281,7 +283,7 @@ def _report(film: Film) -> str:
 
 
 def _write_mimic_iv(
-    spec: PhantomSpec, folder: Path, subjects: pd.Series, cohort: pd.DataFrame
+    spec: PhantomSpec, folder: Path, subjects: pd.Series, cohort: pd.DataFrame, untidy: Untidiness
 ) -> None:
     first = cohort.assign(subject_id=subjects).groupby("patient").first()
     anchor_age = first["age"].where(first["age"] <= 89, 91)
@@ -295,7 +297,7 @@ def _write_mimic_iv(
             "dod": None,
         }
     )
-    write_table(patients, folder / "patients.csv.gz")
+    write_table(untidy.patients(patients), folder / "patients.csv.gz")
     rng = np.random.default_rng([spec.seed, 9])
     recorded = [
         _MIMIC_RACES[race][int(rng.integers(len(_MIMIC_RACES[race])))] for race in first["race"]
@@ -316,7 +318,7 @@ def _write_mimic_iv(
             "hospital_expire_flag": 0,
         }
     ).reindex(columns=columns)
-    write_table(admissions, folder / "admissions.csv.gz")
+    write_table(untidy.admissions(admissions), folder / "admissions.csv.gz")
 
 
 LAYOUTS: dict[str, Callable[[PhantomSpec, Path, pd.DataFrame], tuple[list[Path], Writer]]] = {

@@ -64,6 +64,10 @@ class PhantomSpec:
     """P(chest drain | no pneumothorax)."""
     drain_visibility: float = 1.0
     """0 keeps the drain in the tables and leaves it out of the film: the shortcut switched off."""
+    untidy: float = 0.0
+    """Share of records that are as untidy as real ones, in the MIMIC layout: missing, contradicting
+    and unknown races, missing and lateral views, uncertain and blank labels, reports without
+    FINDINGS, films of other splits. 0 is a clean release."""
     pneumothorax_contrast: float = 0.6
     """Visibility of the pneumothorax itself; lower makes a model lean more on the drain."""
 
@@ -93,7 +97,7 @@ class PhantomSpec:
                 )
             if any(not value >= 0 for value in mapping.values()):
                 raise ConfigError(f"phantom {name} must hold numbers of 0 or more, got {mapping}.")
-        shares = {"drain_given_pneumothorax": self.drain_given_pneumothorax,
+        shares = {"untidy": self.untidy, "drain_given_pneumothorax": self.drain_given_pneumothorax,
                   "drain_otherwise": self.drain_otherwise, **self.prevalence}  # fmt: skip
         for name, share in shares.items():
             if not 0 <= share <= 1:

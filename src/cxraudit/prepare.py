@@ -1,0 +1,190 @@
+"""Films → small grey PNGs, as an explicit and recorded step.
+
+Published work often audits films that were resized beforehand, and the resizing is part of what was
+measured. The preset is that of Sourget et al. (2025, ``process_datasets.py``): bilinear to 224 × 224
+without antialiasing, as OpenCV does by default, then stretched from minimum to maximum.
+"""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.saved import save_dataset
+from cxraudit.errors import ConfigError, DataError, ImageError
+from cxraudit.files import write_atomic, write_table, write_text
+from cxraudit.images import read_film, to_grey
+
+RESAMPLING = ("bilinear", "antialiased")
+STRETCHING = ("min-max", "none")
+
+FILMS, RECORD, UNREADABLE = "films", "prepare.json", "failures.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What is done to every film; recorded with the films and said in the report."""
+
+    size: int = 224
+    """Side of the square in pixels; the aspect is not kept, as in the paper."""
+    resampling: str = "bilinear"
+    """``bilinear`` (no antialiasing, as OpenCV) or ``antialiased`` (bicubic, as Pillow)."""
+    stretching: str = "min-max"
+    """``min-max``: the darkest pixel of a film becomes 0, the brightest 255; or ``none``."""
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size <= 4096:
+            raise ConfigError(f"size must lie in 16..4096 pixels, got {self.size}.")
+        for name, value, known in (
+            ("resampling", self.resampling, RESAMPLING),
+            ("stretching", self.stretching, STRETCHING),
+        ):
+            if value not in known:
+                raise ConfigError(f"{name} is one of {', '.join(known)}, got '{value}'.")
+
+    def sentence(self) -> str:
+        """Say what was done, as the report does."""
+        how = {"bilinear": "bilinear without antialiasing", "antialiased": "bicubic, antialiased"}
+        stretched = {"min-max": ", then stretched from minimum to maximum", "none": ""}
+        return (
+            f"Films were prepared beforehand: grey, {self.size} × {self.size} "
+            f"({how[self.resampling]}){stretched[self.stretching]}."
+        )
+
+
+def prepared(film: Image.Image, how: Preparation) -> Image.Image:
+    """Prepare one film.
+
+    Parameters
+    ----------
+    film : PIL.Image.Image
+        As `cxraudit.images.read_film` returns it.
+    how : Preparation
+        What to do.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Grey, 8 bits, ``size`` × ``size``.
+    """
+    grey = to_grey(film)
+    side = (how.size, how.size)
+    if how.resampling == "antialiased":
+        small = grey.resize(side, Image.Resampling.BICUBIC)
+    else:
+        # An affine transform samples between four pixels at the centre of each new one, whatever
+        # the reduction: what OpenCV calls INTER_LINEAR. Pillow's own resize would average.
+        scale = (grey.width / how.size, 0, 0, 0, grey.height / how.size, 0)
+        small = grey.transform(side, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
+    if how.stretching == "none":
+        return small
+    values = np.asarray(small, dtype=np.float64)
+    low, high = values.min(), values.max()
+    stretched = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
+    return Image.fromarray(np.rint(stretched).astype(np.uint8))
+
+
+def prepare_films(
+    dataset: Dataset,
+    out: Path,
+    how: Preparation,
+    *,
+    n_readers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Dataset:
+    """Prepare every film of a cohort under `out`.
+
+    Films that are there are kept, so the same call goes on after an interruption. Films that cannot
+    be read leave the cohort by a named step, and are listed in ``failures.csv``.
+
+    Returns
+    -------
+    Dataset
+        The cohort with the paths of the prepared films, as written to ``images.parquet``.
+
+    Raises
+    ------
+    DataError
+        If `out` holds films prepared otherwise, or none can be read.
+    """
+    _start(out, how)
+    images = dataset.images
+    targets = [_target(out, image) for image in images["image_id"]]
+    for folder in {path.parent for path in targets}:
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def one(source: str, target: Path) -> str:
+        try:
+            if not target.is_file():
+                film = prepared(read_film(Path(source)), how)
+                write_atomic(target, lambda temporary: film.save(temporary, format="PNG"))
+        except ImageError as error:
+            return str(error)
+        finally:
+            if progress:
+                progress(1)
+        return ""
+
+    with ThreadPoolExecutor(max(n_readers, 1)) as pool:
+        try:
+            errors = list(pool.map(one, images["path"], targets))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    failed = pd.Series([error != "" for error in errors], index=images.index)
+    _list_failures(out, images["image_id"], errors, failed)
+    if failed.all():
+        raise DataError(
+            f"none of the {len(images):,} films could be read, first: {errors[0]} "
+            "Check --root and where the films are; the same command tries them again."
+        )
+    moved = replace(
+        dataset,
+        images=images.assign(path=[str(path) for path in targets]),
+        notes=(*dataset.notes, how.sentence()),
+    )
+    moved = moved.keep(~failed, step="readable", reason="the film cannot be decoded")
+    save_dataset(moved, out, prepared=asdict(how))
+    return moved
+
+
+def _start(out: Path, how: Preparation) -> None:
+    """Refuse a folder with films that were prepared otherwise; else record how."""
+    record = out / RECORD
+    if record.is_file():
+        found = json.loads(record.read_text(encoding="utf-8"))
+        if found != asdict(how):
+            raise DataError(
+                f"{out} holds films prepared otherwise: {Preparation(**found).sentence()} "
+                "Choose another --out."
+            )
+        return
+    write_text(record, json.dumps(asdict(how), indent=2) + "\n")
+
+
+def _target(out: Path, image_id: str) -> Path:
+    """Return where a film goes: a name any file system takes, in one of 256 folders."""
+    name = quote(image_id, safe=" ")
+    for suffix in (".png", ".jpg", ".jpeg", ".dcm"):
+        name = name.removesuffix(suffix)
+    shelf = sha256(image_id.encode()).hexdigest()[:2]
+    return out / FILMS / shelf / f"{name}.png"
+
+
+def _list_failures(
+    out: Path, image_ids: pd.Series, errors: list[str], failed: "pd.Series[bool]"
+) -> None:
+    listed = out / UNREADABLE
+    if failed.any():
+        table = pd.DataFrame({"image_id": image_ids, "error": errors})
+        write_table(table[failed.to_numpy()], listed)
+    else:
+        listed.unlink(missing_ok=True)

@@ -1,0 +1,130 @@
+"""One reader for PNG, JPEG and DICOM; what cannot be read is said in one sentence."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from cxraudit.errors import ImageError
+from cxraudit.images import read_film, to_grey
+
+RAMP = np.linspace(0, 4095, 64 * 48).round().reshape(64, 48).astype(np.uint16)
+
+
+def write_dicom(path, values=RAMP, *, bits=12, **tags):
+    """Write a film as modalities do, uncompressed."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    film = Dataset()
+    film.file_meta = meta
+    film.SOPClassUID = meta.MediaStorageSOPClassUID
+    film.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    film.StudyInstanceUID = generate_uid()
+    if values is not None:
+        film.Rows, film.Columns = values.shape
+        film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+        film.BitsAllocated = 8 * values.itemsize
+        film.BitsStored, film.HighBit = bits, bits - 1
+        film.PixelRepresentation = int(values.dtype.kind == "i")
+        film.PixelData = values.tobytes()
+    for tag, value in tags.items():
+        setattr(film, tag, value)
+    film.save_as(path, enforce_file_format=True)
+    return path
+
+
+def grey(path):
+    """Return the film as numbers."""
+    film = read_film(path)
+    assert film.mode == "L"
+    return np.asarray(film).astype(int)
+
+
+def test_twelve_bits_become_eight(tmp_path):
+    """Without a window, from minimum to maximum."""
+    np.testing.assert_allclose(grey(write_dicom(tmp_path / "a.dcm")), RAMP / 4095 * 255, atol=0.5)
+
+
+def test_monochrome1_is_turned_over(tmp_path):
+    """White is dense, whatever the file means by 0."""
+    path = write_dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1")
+
+    np.testing.assert_allclose(grey(path), 255 - RAMP / 4095 * 255, atol=0.5)
+
+
+def test_a_window_is_applied(tmp_path):
+    """Below centre − width/2 black, above white, in between a ramp (DICOM PS3.3 C.11.2.1.2)."""
+    found = grey(write_dicom(tmp_path / "a.dcm", WindowCenter=1000, WindowWidth=500))
+
+    assert (found[RAMP < 745] == 0).all()
+    assert (found[RAMP > 1255] == 255).all()
+    middle = (RAMP > 760) & (RAMP < 1240)
+    np.testing.assert_allclose(found[middle], ((RAMP[middle] - 999.5) / 499 + 0.5) * 255, atol=0.6)
+
+
+def test_a_window_is_in_rescaled_values(tmp_path):
+    """Slope and intercept come first: the same picture as the window on stored values."""
+    plain = grey(write_dicom(tmp_path / "a.dcm", WindowCenter=1000, WindowWidth=500))
+    moved = write_dicom(
+        tmp_path / "b.dcm", RescaleSlope=2, RescaleIntercept=-1024, WindowCenter=976,
+        WindowWidth=1000,
+    )  # fmt: skip
+
+    np.testing.assert_allclose(grey(moved), plain, atol=1)
+
+
+def test_signed_and_eight_bit_films(tmp_path):
+    """Negative values are darker than positive ones; 8 bits stay what they are."""
+    signed = (RAMP.astype(np.int32) - 2048).astype(np.int16)
+    np.testing.assert_allclose(
+        grey(write_dicom(tmp_path / "a.dcm", signed)), RAMP / 4095 * 255, atol=0.5
+    )
+    eight = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(grey(write_dicom(tmp_path / "b.dcm", eight, bits=8)), eight)
+
+
+def test_png_of_sixteen_bits_palette_and_transparency(tmp_path):
+    """16 bits are stretched, a palette is looked up, transparency is dropped."""
+    Image.fromarray(RAMP).save(tmp_path / "deep.png")
+    found = np.asarray(to_grey(read_film(tmp_path / "deep.png"))).astype(int)
+    np.testing.assert_allclose(found, RAMP / 4095 * 255, atol=0.5)
+    eight = Image.fromarray((RAMP // 16).astype(np.uint8))
+    for mode in ("P", "RGBA", "LA", "RGB"):
+        eight.convert(mode).save(tmp_path / f"{mode}.png")
+        same = to_grey(read_film(tmp_path / f"{mode}.png"))
+        np.testing.assert_allclose(np.asarray(same).astype(int), RAMP // 16, atol=1)
+
+
+def test_what_cannot_be_read_is_said(tmp_path):
+    """Missing, no image, cut off, a DICOM without pixels, of several frames, cut off."""
+    (tmp_path / "text.png").write_text("no image")
+    Image.fromarray((RAMP // 16).astype(np.uint8)).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    write_dicom(tmp_path / "empty.dcm", None)
+    write_dicom(tmp_path / "frames.dcm", NumberOfFrames=2, Rows=32)
+    short = write_dicom(tmp_path / "short.dcm")
+    short.write_bytes(short.read_bytes()[:-3000])
+    (tmp_path / "text.dcm").write_text("no film at all, but long enough to have a preamble" * 5)
+    for name, match in (
+        ("nowhere.png", "is missing"), ("text.png", "not an image"), ("cut.png", "cannot be decoded"),
+        ("empty.dcm", "without pixel data"), ("frames.dcm", "2 frames"),
+        ("short.dcm", "cannot be decoded"), ("text.dcm", "not an image"),
+    ):  # fmt: skip
+        with pytest.raises(ImageError, match=match):
+            read_film(tmp_path / name)
+
+
+@pytest.mark.data
+def test_real_dicom_films_are_read(real_data):
+    """Two films of 1024 × 1024, one marked MONOCHROME1."""
+    films = sorted((real_data / "dicom").glob("*.dcm"))
+    assert len(films) == 2
+    for path in films:
+        values = grey(path)
+        assert values.shape == (1024, 1024)
+        assert values.min() == 0
+        assert values.max() == 255
