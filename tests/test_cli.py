@@ -352,3 +352,77 @@ def test_ctrl_c_ends_with_130_and_a_word(monkeypatch, capsys):
 
     assert run("datasets", "table") == 130
     assert "goes on from here" in capsys.readouterr().err
+
+
+def test_releases_are_found_and_checked(nih_release, mimic_release, tmp_path, capsys):
+    """What lies in a folder, what is missing; counts beside the published ones, exit code 2."""
+    (tmp_path / "nih").symlink_to(nih_release)
+    (tmp_path / "mimic").symlink_to(mimic_release)
+    (tmp_path / "nih2").mkdir()
+
+    assert main(["datasets", "find", str(nih_release)]) == 0
+    found = capsys.readouterr().out
+    assert "nih-cxr14: ready" in found
+    assert "not here BBox_List_2017.csv" in found
+    assert main(["datasets", "find", str(mimic_release)]) == 0
+    assert "mimic-cxr: ready" in capsys.readouterr().out
+    assert main(["datasets", "find", str(tmp_path / "nih2")]) == 0
+    assert "No known release" in capsys.readouterr().out
+    assert main(["datasets", "check", "nih-cxr14", str(nih_release)]) == 2
+    said = capsys.readouterr()
+    assert "published   112,120" in said.out
+    assert "counts differ" in said.err
+    assert main(["datasets", "check", "table", str(nih_release)]) == 2
+    assert "no published counts" in capsys.readouterr().err
+    assert main(["datasets", "mimic-cxr"]) == 0
+    assert "--option cohort=paper is split=test" in capsys.readouterr().out
+
+
+def test_predicted_drains_go_from_the_detector_into_the_report(nih_release, tmp_path, capsys):
+    """A file of predicted labels with its errors: two arms more, a corrected gap and bounds."""
+    import numpy as np
+
+    from cxraudit import datasets
+    from cxraudit.files import write_manifest, write_table
+
+    films = datasets.load("nih-cxr14", nih_release).images
+    rng = np.random.default_rng(0)
+    (nih_release / "CXR14_Drains_Labels.csv").rename(tmp_path / "all.csv")
+    try:
+        table = pd.read_csv(tmp_path / "all.csv", sep=";")
+        people = (table["Drain_a1"].notna()) & (np.arange(len(table)) % 2 == 0)
+        for column in ("Drain_a1", "Drain_a2", "Drain"):
+            table[column] = table[column].where(people)
+        table.to_csv(nih_release / "CXR14_Drains_Labels.csv", sep=";", index=False)
+        labels = pd.DataFrame({"image_id": films["image_id"], "drain": films["drain"]})
+        labels["drain_probability"] = rng.random(len(labels))
+        write_table(labels, tmp_path / "predicted.csv")
+        errors = {"sensitivity": 0.9, "sensitivity_low": 0.8, "specificity": 0.95,
+                  "specificity_low": 0.9}  # fmt: skip
+        write_manifest(tmp_path / "predicted.csv", detector={"shortcut": "drain", "errors": errors})
+        scores = pd.DataFrame(
+            {"image": films["image_id"], "ptx": films["Pneumothorax"] + rng.normal(size=len(films))}
+        )
+        scores.to_csv(tmp_path / "scores.csv", index=False)
+
+        code = main(
+            ["audit", str(tmp_path / "scores.csv"), "--dataset", "nih-cxr14", "--root",
+             str(nih_release), "--option", f"predicted={tmp_path / 'predicted.csv'}", "--image",
+             "image", "--score", "Pneumothorax=ptx", "--resamples", "200", "--out",
+             str(tmp_path / "out")]
+        )  # fmt: skip
+    finally:
+        (tmp_path / "all.csv").rename(nih_release / "CXR14_Drains_Labels.csv")
+
+    assert code == 0
+    capsys.readouterr()
+    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    gaps = results[(results["reference"] == "without")].set_index(["attribute", "metric"])
+    assert np.isfinite(gaps.loc[("drain (annotated only)", "auroc"), "value"])
+    corrected = gaps.loc[("drain", "auroc_if_errors_random"), "value"]
+    bounds = gaps.loc[("drain", "auroc_bounds")]
+    assert bounds["low"] <= gaps.loc[("drain", "auroc"), "value"] <= bounds["high"]
+    assert np.isfinite(corrected)
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "Put right for its errors" in html
+    assert "chest drain (annotated only)" in html

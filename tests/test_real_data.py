@@ -77,6 +77,75 @@ def test_the_drain_arms_of_pneumothorax_are_reproduced(chexnet, real_data):
     assert arms["with"] == pytest.approx(0.910566, abs=1e-6)
 
 
+def _kaggle(real_data, folder):
+    """Write Kaggle's variant: the v2020 labels, integer ages as in the raw table, a twelfth column."""
+    raw = pd.read_csv(real_data / "nih_cxr14" / "Data_Entry_2017.csv")
+    corrected = pd.read_csv(real_data / "nih_cxr14" / "Data_Entry_2017_v2020.csv")
+    age = raw["Patient Age"].str.extract(r"(\d+)([YMD])")
+    raw["Patient Age"] = age[0].astype(int).where(age[1] == "Y", 0)
+    raw["Finding Labels"] = corrected["Finding Labels"].to_numpy()
+    raw.to_csv(folder / "Data_Entry_2017.csv", index=False)
+
+
+@pytest.mark.parametrize("variant", ["v2020", "raw 2017", "Kaggle"])
+def test_release_counts_are_the_published_ones(real_data, tmp_path, variant):
+    """Every count of the check, in each variant of the entry table; 16 unknown ages in the older ones."""
+    names = {"v2020": "Data_Entry_2017_v2020.csv", "raw 2017": "Data_Entry_2017.csv"}
+    if variant == "Kaggle":
+        _kaggle(real_data, tmp_path)
+    else:
+        (tmp_path / names[variant]).symlink_to(real_data / "nih_cxr14" / names[variant])
+    for name in ("test_list.txt", "train_val_list.txt", "BBox_List_2017.csv",
+                 "google2019_nih-chest-xray-labels.csv"):  # fmt: skip
+        (tmp_path / name).symlink_to(real_data / "nih_cxr14" / name)
+    (tmp_path / neatx.FILES[0]).symlink_to(real_data / "neatx" / neatx.FILES[0])
+
+    counts = {count.what: count for count in datasets.release_counts("nih-cxr14", tmp_path)}
+
+    assert len(counts) == 41
+    assert [count.what for count in counts.values() if not count.agrees] == []
+    assert sum(count.published is not None for count in counts.values()) == 33
+    assert counts["films, age unknown"].found == (0 if variant == "v2020" else 16)
+    groups = [count.found for what, count in counts.items() if what.startswith("films, age")]
+    assert sum(groups) == 112_120
+    assert counts["films of adults"].found == sum(groups[1:6])
+    assert datasets.load("nih-cxr14", tmp_path).version == variant
+
+
+def test_the_drain_arms_of_the_papers_cohort_have_the_published_sizes(real_data, tmp_path):
+    """Prevalence 0.104; 973 of 23,904 and 1,692 of 24,623 films are positive in the two arms."""
+    for folder, name in (("nih_cxr14", "Data_Entry_2017_v2020.csv"), ("nih_cxr14", "test_list.txt"),
+                         ("neatx", neatx.FILES[0])):  # fmt: skip
+        (tmp_path / name).symlink_to(real_data / folder / name)
+
+    images = datasets.load("nih-cxr14", tmp_path, {"cohort": "paper"}).images
+
+    positive = images["Pneumothorax"] == 1
+    assert len(images) == 25_596
+    assert positive.mean() == pytest.approx(0.104, abs=5e-4)
+    for value, n_positive, n in (("no", 973, 23_904), ("yes", 1_692, 24_623)):
+        arm = ~positive | (images["drain"] == value)
+        assert (int((arm & positive).sum()), int(arm.sum())) == (n_positive, n)
+    annotated = images["drain_source"] == "annotated"
+    assert set(images.loc[annotated & (images["drain"] == "yes"), "drain_side"]) == {
+        "right", "left", "both",
+    }  # fmt: skip
+    assert images["drain_confidence"].notna().equals(annotated)
+
+
+def test_the_ten_film_layout_is_read_without_demographics(real_data):
+    """Ids in hexadecimal, films under images-224, NegBio labels, no split and no MIMIC-IV."""
+    root = real_data / "mimic_layout"
+    options = {"labels": "negbio", "split": "all", "views": "all", "demographics": "none"}
+
+    dataset = datasets.load("mimic-cxr", root, {**options, "present_only": True})
+
+    assert len(dataset.images) == 10
+    assert dataset.images["patient_id"].nunique() == 10
+    assert "1e752e16" in set(dataset.images["study_id"])
+    assert len(datasets.load("mimic-cxr", root, {**options, "views": "frontal"}).images) == 5
+
+
 @pytest.mark.parametrize("variant", ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"])
 def test_the_published_counts_of_the_nih_tables_are_found(real_data, tmp_path, variant):
     """112,120 films of 30,805 patients; 25,596 of 2,797 in the official test set; 16 ages above 120

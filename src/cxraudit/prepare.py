@@ -41,8 +41,8 @@ class Preparation:
     """``min-max``: the darkest pixel of a film becomes 0, the brightest 255; or ``none``."""
 
     def __post_init__(self) -> None:
-        if not 16 <= self.size <= 4096:
-            raise ConfigError(f"size must lie in 16..4096 pixels, got {self.size}.")
+        if not 8 <= self.size <= 4096:
+            raise ConfigError(f"size must lie in 8..4096 pixels, got {self.size}.")
         for name, value, known in (
             ("resampling", self.resampling, RESAMPLING),
             ("stretching", self.stretching, STRETCHING),
@@ -83,7 +83,10 @@ def prepared(film: Image.Image, how: Preparation) -> Image.Image:
         # An affine transform samples between four pixels at the centre of each new one, whatever
         # the reduction: what OpenCV calls INTER_LINEAR. Pillow's own resize would average.
         scale = (grey.width / how.size, 0, 0, 0, grey.height / how.size, 0)
-        small = grey.transform(side, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR)
+        exact = grey.convert("F").transform(
+            side, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR
+        )  # in floats, since Pillow cuts whole numbers off where OpenCV rounds
+        small = Image.fromarray(np.rint(np.asarray(exact)).astype(np.uint8))
     if how.stretching == "none":
         return small
     values = np.asarray(small, dtype=np.float64)

@@ -21,9 +21,10 @@ from cxraudit.files import digest, sha256, write_atomic, write_manifest, write_t
 from cxraudit.models.towers.densenet import DenseNet121, modern_keys
 from cxraudit.models.weights import read_state, weights_root
 from cxraudit.stats.calibration import platt
-from cxraudit.stats.compare import estimate
-from cxraudit.stats.estimate import Estimate
+from cxraudit.stats.compare import estimate, wilson
+from cxraudit.stats.delong import newcombe
 from cxraudit.stats.ranking import auroc, ranking_replicates
+from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.thresholds import decisions
 
@@ -408,20 +409,25 @@ def _measure(test: _Examples, probability: NDArray[np.float64], seed: int) -> di
     options: Any = {"n_resamples": N_RESAMPLES}
     area = ranking_replicates(test.labels, probability, units, everyone, counts, **options)[0].auroc
     called = decisions(test.labels, probability, 0.5, units, everyone, counts, **options)[0]
-    found: dict[str, Estimate] = {
-        "auroc": estimate(area),
-        "sensitivity": estimate(called.tpr),
-        "false_positive_rate": estimate(called.fpr),
-    }
-    false = found.pop("false_positive_rate")
+    with_it, without = (int(np.unique(units[test.labels == label]).size) for label in (1, 0))
+    area, tpr, fpr = (
+        _ends(found, fallback)
+        for found, fallback in (
+            (area, newcombe(area.value, with_it, without)),
+            (called.tpr, wilson(called.tpr.value, with_it)),
+            (called.fpr, wilson(called.fpr.value, without)),
+        )
+    )
     return {
-        **{
-            f"{name}{end}": value
-            for name, e in found.items()
-            for end, value in (("", e.value), ("_low", e.low), ("_high", e.high))
-        },
-        "specificity": 1 - false.value,
-        "specificity_low": 1 - false.high,
-        "specificity_high": 1 - false.low,
+        "auroc": area[0], "auroc_low": area[1], "auroc_high": area[2],
+        "sensitivity": tpr[0], "sensitivity_low": tpr[1], "sensitivity_high": tpr[2],
+        "specificity": 1 - fpr[0], "specificity_low": 1 - fpr[2], "specificity_high": 1 - fpr[1],
         "brier": float(np.mean((probability - test.labels) ** 2)),
-    }
+    }  # fmt: skip
+
+
+def _ends(found: Replicated, score_interval: tuple[float, float]) -> tuple[float, float, float]:
+    """Return value and interval; a score interval where resamples cannot give one (0 or 1)."""
+    e = estimate(found)
+    low, high = (e.low, e.high) if np.isfinite(e.low) else score_interval
+    return e.value, low, high
