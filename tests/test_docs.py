@@ -14,6 +14,13 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 COMMANDS = {name for name in app if not name.startswith("-")}
 
 
+SUBCOMMANDS = {
+    "datasets": ("find", "check"),
+    "drains": ("train", "apply"),
+    "models": ("check", "fetch", "bench"),
+}
+
+
 def blocks(page: Path, language: str) -> list[str]:
     """Return the code blocks of one language."""
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
@@ -35,7 +42,9 @@ def test_shown_commands_and_options_exist(page, capsys):
             if not match:
                 continue
             assert match[1] in COMMANDS, line
-            main([match[1], "--help"])
+            word = match[2].split()[0] if match[2].split() else ""
+            below = [word] if word in SUBCOMMANDS.get(match[1], ()) else []
+            main([match[1], *below, "--help"])
             known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
             for option in re.findall(r"\s(--[a-z-]+)", match[2]):
                 assert option in known, f"{page.name}: {option} in {line}"
