@@ -690,8 +690,16 @@ def score(folder: Path, *, prompts: str = "paper", finding: Many = None) -> None
         A finding to score, repeatable. Default: all of the data set.
     """
     from cxraudit.pipeline import score_step
+    from cxraudit.prompts import load
+    from cxraudit.prompts.bank import lint
 
-    print(score_step(folder, prompt_set=prompts, findings=finding))
+    path = score_step(folder, prompt_set=prompts, findings=finding)
+    import pandas as pd
+
+    for asked in sorted(set(pd.read_parquet(path, columns=["finding"])["finding"])):
+        if fault := lint(*load(prompts).pair(asked)):
+            _say(f"cxraudit: {asked}: {fault}; its scores may mean the opposite.")
+    print(path)
 
 
 @app.command
@@ -725,6 +733,7 @@ def audit(
     shortcut_labels: Literal["all", "annotated"] = "all",
     interval: Literal["percentile", "bca"] = "percentile",
     resample: Literal["patients", "images"] = "patients",
+    embeddings: bool = True,
     seed: Seed = 0,
 ) -> None:
     """Audit scores by group and by shortcut, and write results and report.
@@ -801,11 +810,22 @@ def audit(
         Expanded percentile, or bias-corrected and accelerated (BCa).
     resample
         patients; images is what published work does, and gives intervals that are too narrow.
+    embeddings
+        Where the scores lie beside the embeddings they were made of: also ask what these know of
+        every attribute, and what the score uses of it.
     seed
         Of the resamples.
     """
     from cxraudit.audits.cells import AuditSettings
-    from cxraudit.pipeline import AUDIT, IMAGES, audit_step, open_dataset, read_scores, report_step
+    from cxraudit.pipeline import (
+        AUDIT,
+        IMAGES,
+        audit_step,
+        open_dataset,
+        read_embedded,
+        read_scores,
+        report_step,
+    )
 
     for given, name in ((patient, "--patient"), (age, "--age"), (sex, "--sex"), (view, "--view")):
         if given and not label:
@@ -845,6 +865,7 @@ def audit(
     audit_step(
         films, table, folder, attributes=attribute, shortcuts=leans,
         settings=settings, inputs=inputs,
+        embedded=read_embedded(scores.parent) if embeddings else (),
     )  # fmt: skip
     report_step([folder], folder / "report.html")
     _summary([folder])
@@ -874,7 +895,7 @@ def _summary(folders: list[Path]) -> None:
     """Print the answer in plain words."""
     from cxraudit.pipeline import open_audit
     from cxraudit.report import NULL_MODEL
-    from cxraudit.report.words import answer
+    from cxraudit.report.words import answer, knows
 
     sign = {"bad": "!", "better": "+", "good": "=", "unsure": "?", "plain": " "}
     for folder in folders:
@@ -889,6 +910,9 @@ def _summary(folders: list[Path]) -> None:
                 if model == NULL_MODEL and statement.tone == "unsure":
                     continue
                 print(f" {sign[statement.tone]} {statement.headline}. {statement.detail}")
+            if record.knowledge is not None and model != NULL_MODEL:
+                for statement in knows(record.knowledge.results, model):
+                    print(f" {sign[statement.tone]} {statement.headline}. {statement.detail}")
     print()
 
 

@@ -62,11 +62,13 @@ class AuditSection(_Section):
     tuning_share: float = Field(default=0.2, gt=0, lt=1)
     references: dict[str, str] = Field(default_factory=dict)
     all_pairs: bool = False
+    embeddings: bool = True
 
     def settings(self, seed: int) -> AuditSettings:
         """Return the settings of the audit; wrong words raise `ConfigError`."""
         return AuditSettings(
-            seed=seed, **{k: v for k, v in self if k not in ("attributes", "shortcuts")}
+            seed=seed,
+            **{k: v for k, v in self if k not in ("attributes", "shortcuts", "embeddings")},
         )
 
 

@@ -5,9 +5,10 @@
     <out>/images.parquet          the cohort, with excluded.parquet: the films left out of it
     <out>/embeddings/<model>/     see cxraudit.store
     <out>/failures.csv            films that could not be read (only if there are any)
-    <out>/scores.parquet
+    <out>/scores.parquet          with directions.parquet: where the prompts point
     <out>/audit/                  results.parquet, results.csv, exclusions.csv, flow.csv,
-                                  excluded.parquet, report.html, figures/
+                                  excluded.parquet, embeddings.parquet and what its figures draw
+                                  (points, curves, prompts), report.html, figures/
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +16,13 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cxraudit import datasets, models, prompts
 from cxraudit.audits.cells import AuditSettings
+from cxraudit.audits.embeddings.run import Knowledge, examine
+from cxraudit.audits.embeddings.table import Embedded, PromptPair
 from cxraudit.audits.run import Audit, audit
 from cxraudit.audits.wide import match_columns, scores_from_wide
 from cxraudit.config import RunConfig
@@ -37,13 +41,19 @@ from cxraudit.files import (
     write_text,
 )
 from cxraudit.report import write_report
-from cxraudit.schemas import SCORE_COLUMNS, check_results, check_scores
+from cxraudit.schemas import SCORE_COLUMNS, check_results, check_scores, records
 from cxraudit.store import stores
-from cxraudit.zeroshot import zero_shot_scores
+from cxraudit.zeroshot import direction_table, zero_shot_scores
 
 Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar: (description, total) → what to call with the number of items done."""
 
+DIRECTIONS = "directions.parquet"
+KNOWLEDGE = {
+    "results": "embeddings.parquet", "points": "points.parquet", "curves": "curves.parquet",
+    "asked": "prompts.parquet",
+}  # fmt: skip
+"""Table of `Knowledge` → file in the folder of an audit."""
 SCORES, EMBEDDINGS, AUDIT, FLOW = "scores.parquet", "embeddings", "audit", "flow.csv"
 
 
@@ -100,7 +110,7 @@ def score_step(
     dataset = open_dataset(out / IMAGES)
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = prompts.load(prompt_set)
-    tables = []
+    tables, asked = [], []
     for name, store in encoded.items():
         model = models.load(name)
         if model.fingerprint != store.record()["fingerprint"]:
@@ -110,6 +120,8 @@ def score_step(
             )
         index, embeddings = store.read()
         tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair, name=name))
+        asked.append(direction_table(model, chosen.findings, pair, name=name))
+    write_table(pd.concat(asked, ignore_index=True), out / DIRECTIONS)
     path = write_table(check_scores(pd.concat(tables, ignore_index=True)), out / SCORES)
     write_manifest(
         path, prompts=asdict(pair), prompt_hash=pair.fingerprint,
@@ -118,6 +130,40 @@ def score_step(
         commands=[*_commands(out / EMBEDDINGS), command_line()],
     )  # fmt: skip
     return path
+
+
+def read_embedded(out: Path) -> list[Embedded]:
+    """Read what was encoded and how it was asked, for `cxraudit.audits.embeddings`.
+
+    Returns
+    -------
+    list of Embedded
+        One per model; empty if nothing was encoded here.
+    """
+    file = out / DIRECTIONS
+    if not (file.is_file() and (out / EMBEDDINGS).is_dir()):
+        return []
+    table = read_table(file, what="the table of prompt directions")
+    found = []
+    for name, store in stores(out / EMBEDDINGS).items():
+        mine = table[table["model"] == name]
+        if mine.empty:
+            continue
+        index, vectors = store.read()
+        ok = index["ok"].to_numpy(dtype=bool)
+        pairs = {
+            in_bank: tuple(
+                PromptPair(
+                    row["pair"], row["finding"], row["positive"], row["negative"],
+                    np.asarray(row["direction"], dtype=np.float32),
+                )
+                for row in records(part)
+            )
+            for in_bank, part in mine.groupby("in_bank")
+        }  # fmt: skip
+        ids = index.loc[ok, "image_id"].to_numpy(dtype=np.str_)
+        found.append(Embedded(name, ids, vectors[ok], pairs[False], pairs.get(True, ())))
+    return found
 
 
 def _commands(path: Path) -> list[str]:
@@ -167,10 +213,18 @@ def audit_step(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
     inputs: Mapping[str, Path] | None = None,
+    embedded: Sequence[Embedded] = (),
 ) -> Audit:
-    """Audit scores and write the results table, exclusions and manifest to `folder`."""
+    """Audit scores, and embeddings where there are any; write tables and manifest to `folder`."""
     writable_folder(folder)
     found = audit(dataset, scores, attributes=attributes, shortcuts=shortcuts, settings=settings)
+    scored = set(scores["model"])
+    known = examine(
+        dataset, [one for one in embedded if one.model in scored],
+        attributes=None if attributes is None else [*attributes, *dataset.shortcuts],
+        settings=settings,
+    )  # fmt: skip
+    _write_knowledge(known, folder)
     results = write_table(found.results, folder / "results.parquet")
     write_table(found.results, folder / "results.csv")
     write_table(found.exclusions, folder / "exclusions.csv")
@@ -183,7 +237,27 @@ def audit_step(
         cards=upstream.get("cards", {}), prompt_hash=upstream.get("prompt_hash"),
         commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
     )  # fmt: skip
-    return replace(found, facts=as_plain(found.facts), manifest=as_plain(manifest))
+    return replace(found, facts=as_plain(found.facts), manifest=as_plain(manifest), knowledge=known)
+
+
+def _write_knowledge(known: Knowledge, folder: Path) -> None:
+    """Write what embeddings know; tables of an earlier audit go, since they are not this one's."""
+    for name, file in KNOWLEDGE.items():
+        table = getattr(known, name)
+        if table.empty:
+            (folder / file).unlink(missing_ok=True)
+        else:
+            write_table(table, folder / file)
+
+
+def _read_knowledge(folder: Path) -> Knowledge | None:
+    if not (folder / KNOWLEDGE["results"]).is_file():
+        return None
+    tables = {
+        name: read_table(folder / file) if (folder / file).is_file() else pd.DataFrame()
+        for name, file in KNOWLEDGE.items()
+    }
+    return Knowledge(**tables)
 
 
 def open_audit(folder: Path) -> Audit:
@@ -195,7 +269,7 @@ def open_audit(folder: Path) -> Audit:
         raise DataError(f"{file} has no manifest beside it. Make it with cxraudit audit.")
     return Audit(
         results, read_table(folder / "exclusions.csv"), read_table(folder / FLOW),
-        read_table(folder / EXCLUDED), manifest["facts"], manifest,
+        read_table(folder / EXCLUDED), manifest["facts"], manifest, _read_knowledge(folder),
     )  # fmt: skip
 
 
@@ -237,6 +311,7 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
         dataset, scores, out / AUDIT, attributes=config.audit.attributes,
         shortcuts=config.audit.shortcuts, settings=config.audit.settings(config.seed),
         inputs={"scores": file, "images": out / IMAGES},
+        embedded=read_embedded(out) if config.encode and config.audit.embeddings else (),
     )  # fmt: skip
     return report_step([out / AUDIT], out / AUDIT / "report.html")
 
@@ -270,7 +345,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
         scores = score_step(work)
         audit_step(
             six, read_table(scores), work / AUDIT, settings=AuditSettings(seed=seed),
-            inputs={"scores": scores, "images": work / IMAGES},
+            inputs={"scores": scores, "images": work / IMAGES}, embedded=read_embedded(work),
         )  # fmt: skip
         folders.append(work / AUDIT)
     report = report_step(folders, out / "report.html")

@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from cxraudit.models.base import Embeddings, ImageTextModel
 from cxraudit.prompts import PromptSet
+from cxraudit.prompts.bank import wordings
 from cxraudit.schemas import check_scores
 
 
@@ -20,12 +21,41 @@ def prompt_directions(
     Every different prompt is encoded once; a model whose text embeddings depend on each other may
     have ``pair_directions``, which encodes each pair together, as its published wrapper did.
     """
-    pairs = [prompts.pair(finding) for finding in findings]
+    return pair_directions(model, [prompts.pair(finding) for finding in findings])
+
+
+def pair_directions(model: ImageTextModel, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    """Return t₊ − t₋ of each pair of prompts, shape (n_pairs, embedding_dim)."""
     if hasattr(model, "pair_directions"):
         return model.pair_directions(pairs)
     texts = list(dict.fromkeys(text for pair in pairs for text in pair))
     embedded = dict(zip(texts, model.encode_texts(texts), strict=True))
     return np.stack([embedded[positive] - embedded[negative] for positive, negative in pairs])
+
+
+def direction_table(
+    model: ImageTextModel, findings: Sequence[str], prompts: PromptSet, *, name: str
+) -> pd.DataFrame:
+    """Return the directions of the prompts the scores were made with, and of the bank.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per model, finding and pair of prompts: ``pair`` (its name), ``positive``,
+        ``negative``, ``in_bank``, ``direction`` (t₊ − t₋, a list of float32).
+    """
+    asked = [
+        (prompts.name, finding, *prompts.pair(finding), False) for finding in findings
+    ] + [
+        (one.name, finding, one.positive, one.negative, True)
+        for finding in findings
+        for one in wordings(finding)
+    ]  # fmt: skip
+    table = pd.DataFrame(asked, columns=["pair", "finding", "positive", "negative", "in_bank"])
+    directions = pair_directions(
+        model, list(zip(table["positive"], table["negative"], strict=True))
+    )
+    return table.assign(model=name, direction=list(directions))
 
 
 def zero_shot_scores(

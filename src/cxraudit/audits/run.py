@@ -8,6 +8,7 @@ import pandas as pd
 
 from cxraudit.audits.adjusted import ADJUSTERS, by_subgroup_at_equal
 from cxraudit.audits.cells import AuditSettings, cross, make_cohort
+from cxraudit.audits.embeddings.run import Knowledge
 from cxraudit.audits.models import between_models
 from cxraudit.audits.operating_points import at_operating_point
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
@@ -33,6 +34,8 @@ class Audit:
     """What the report says about the cohort: counts, notes, settings."""
     manifest: dict[str, Any] = field(default_factory=dict)
     """How the files came about, if the audit was written or read; see `cxraudit.files`."""
+    knowledge: Knowledge | None = None
+    """What embeddings know and scores use, where there were embeddings."""
 
 
 def audit(

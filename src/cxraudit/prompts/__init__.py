@@ -38,7 +38,8 @@ class PromptSet:
 def available() -> list[str]:
     """Return the names of the prompt sets in the package."""
     files = resources.files("cxraudit.prompts").iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+    names = {file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")}
+    return sorted(names - {"bank"})
 
 
 def load(name_or_path: str) -> PromptSet:

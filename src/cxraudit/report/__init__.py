@@ -1,6 +1,6 @@
 """Results in, one self-contained HTML file out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxraudit import tables
 from cxraudit.audits.run import Audit
+from cxraudit.figures import embeddings as drawn
 from cxraudit.figures.adjusted import adjusted_gaps
 from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
@@ -16,7 +17,7 @@ from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.figures.style import save, svg
 from cxraudit.files import package_version, write_text
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.report.words import answer, checks, mislabelled, without_mirrors
+from cxraudit.report.words import answer, checks, knows, mislabelled, without_mirrors
 from cxraudit.schemas import AGAINST_MODEL, ALL, REST, WITHOUT, records
 
 NULL_MODEL = "random"
@@ -156,6 +157,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
             }
             for model, part in ((model, results[results["model"] == model]) for model in models)
         ],
+        "knowledge": _knowledge(record, models, keep),
         "comparison": _comparison(results),
         "checks": checks(
             results, {**facts, "exclusions": record.exclusions.to_dict("records")}, cards
@@ -166,6 +168,46 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
         "n_rows": len(results),
         "overall": _overall(results, models),
     }
+
+
+def _knowledge(
+    record: Audit, models: list[str], keep: Callable[[Any, str], str]
+) -> list[dict[str, Any]]:
+    """What embeddings know and scores use, per model but the null model."""
+    known = record.knowledge
+    if known is None or known.results.empty:
+        return []
+    sections = []
+    for model in models:
+        rows = known.results[known.results["model"] == model]
+        if model == NULL_MODEL or rows.empty or not (rows["analysis"] == "reading").any():
+            continue
+        points, curves, asked = (
+            table[table["model"] == model] if len(table) else table
+            for table in (known.points, known.curves, known.asked)
+        )
+        inverted = rows[rows["verdict"] == "ranked below chance"]
+        sections.append(
+            {
+                "name": model,
+                "statements": knows(known.results, model),
+                "seen": keep(drawn.seen_and_read(rows, points), f"{model}-seen-and-read"),
+                "used": keep(drawn.used_or_not(rows), f"{model}-used-or-not"),
+                "erased": keep(drawn.erased(rows), f"{model}-erased"),
+                "centroids": keep(drawn.centroid_curves(curves), f"{model}-centroids")
+                if len(curves)
+                else "",
+                "prompts": keep(drawn.prompt_gaps(asked, rows), f"{model}-prompts")
+                if len(asked)
+                else "",
+                "inverted": [
+                    f"{r['finding']}: {r['note']} (AUROC {r['value']:.2f})"
+                    for r in records(inverted)
+                ],
+                "probes": tables.to_html(tables.probes_table(rows)),
+            }
+        )
+    return sections
 
 
 def _overall(results: pd.DataFrame, models: list[str]) -> str:

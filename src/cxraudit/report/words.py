@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.embeddings.directions import NOT_ENCODED, NOT_USED, USED
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.schemas import ALL, NO_FINDING, REST, WITHOUT, records
@@ -274,6 +275,68 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
         return Statement("unsure", f"A real gap of unclear size by {name}", numbers)
     headline = f"The data cannot tell whether {finding} is recognised better with a {name}"
     return Statement("unsure", headline, numbers)
+
+
+def knows(knowledge: pd.DataFrame, model: str) -> list[Statement]:
+    """Say of every attribute whether the embedding knows it and whether the scores use it."""
+    mine = knowledge[knowledge["model"] == model]
+    said = []
+    readings = mine[mine["analysis"] == "reading"]
+    for attribute, part in readings.groupby("attribute", sort=False):
+        probe = _probe(mine, attribute, "image", "linear")
+        seen = _probe(mine, attribute, "PCA (2 axes)", "linear")
+        name = shortcut_name(attribute_name(str(attribute)))
+        numbers = (
+            f"A line reads it with AUROC {probe['value']:.2f} ({_interval(probe, '.2f')}) on patients it "
+            f"has not seen; from two axes of a PCA, {seen['value']:.2f}."
+        )
+        answers = part["verdict"].value_counts()
+        used = part[part["verdict"] == USED]
+        if len(used):
+            row = records(used.loc[[used["value"].abs().idxmax()]])[0]
+            text = (
+                f"{numbers} Scores shift with it among patients with the same label, most for "
+                f"{row['finding'].lower()}: {_signed(row['value'])} standard deviations in "
+                f"{people(str(attribute), row['group']) if attribute in PEOPLE else row['group']}."
+                + _after(mine, str(attribute), row["finding"])
+            )
+            said.append(Statement("bad", f"Knows the {name}, and uses it for {len(used)} of {len(part)} "
+                                  "findings", text))  # fmt: skip
+        elif answers.index[0] == NOT_USED and len(answers) == 1:
+            said.append(Statement("good", f"Knows the {name}, and does not use it",
+                                  f"{numbers} No score shifts with it by more than 0.25 standard "
+                                  "deviations."))  # fmt: skip
+        elif answers.index[0] == NOT_ENCODED:
+            said.append(Statement("good", f"Does not know the {name}", numbers))
+        else:
+            said.append(
+                Statement("unsure", f"Cannot tell whether the {name} is known or used", numbers)
+            )
+    order = {"bad": 0, "unsure": 1, "good": 2}
+    return sorted(said, key=lambda statement: order[statement.tone])
+
+
+def _probe(rows: pd.DataFrame, attribute: object, space: str, method: str) -> dict[str, Any]:
+    found = rows[
+        (rows["analysis"] == "probe") & (rows["attribute"] == attribute)
+        & (rows["space"] == space) & (rows["method"] == method)
+    ]  # fmt: skip
+    return records(found)[0]
+
+
+def _after(rows: pd.DataFrame, attribute: str, finding: str) -> str:
+    """Say what erasing an attribute does to a finding, if that is shown."""
+    found = rows[
+        (rows["metric"] == "change of auroc") & (rows["attribute"] == attribute)
+        & (rows["finding"] == finding)
+    ]  # fmt: skip
+    for row in records(found):
+        if row["low"] > 0 or row["high"] < 0:
+            return (
+                f" Erased from the embedding, AUROC changes by {_signed(row['value'])} "
+                f"({_interval(row, '+.2f')})."
+            )
+    return " Erased from the embedding, no change of AUROC is shown."
 
 
 def mislabelled(results: pd.DataFrame, shortcut: str) -> list[str]:

@@ -133,3 +133,17 @@ def to_html(table: pd.DataFrame) -> str:
 def to_latex(table: pd.DataFrame) -> str:
     """Return a table as a LaTeX tabular (booktabs)."""
     return table.to_latex(index=False, escape=True)
+
+
+def probes_table(knowledge: pd.DataFrame) -> pd.DataFrame:
+    """One row per attribute and space, one column per probe: AUROC with interval, and the verdict."""
+    rows = knowledge[knowledge["analysis"] == "probe"]
+    shown = rows.assign(
+        shown=[
+            f"{with_interval(r['value'], r['low'], r['high'])} {r['verdict']}".strip()
+            for r in records(rows)
+        ]
+    )
+    order = list(dict.fromkeys(zip(rows["attribute"], rows["space"], strict=True)))
+    wide = shown.pivot(index=["attribute", "space"], columns="method", values="shown").loc[order]
+    return wide.fillna("").rename_axis(columns=None).reset_index()

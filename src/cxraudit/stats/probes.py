@@ -1,0 +1,152 @@
+"""Probes: can a group be read from embeddings.
+
+By a line, by neighbours, by a small network.
+
+Hyper-parameters are chosen on validation patients; each probe is then fitted on training and
+validation together, as in Sourget et al. (2025), and returns scores for films it has not seen.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxraudit.stats.ranking import auroc
+
+Vectors = NDArray[np.float32]
+Codes = NDArray[np.int64]
+Scores = NDArray[np.float64]
+"""Shape (n, n_groups): higher is more like the group."""
+
+Probe = Callable[[Vectors, Codes, Vectors, Codes, Vectors, int], Scores]
+"""(train, groups, validation, groups, others, seed) → scores of the others."""
+
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+"""Inverse penalties of the linear probe."""
+NEIGHBOURS = tuple(range(1, 22, 2))
+HIDDEN = (128, 512)
+FEW = 16
+"""With so few dimensions the smaller network is enough."""
+MAX_EPOCHS, PATIENCE = 60, 5
+
+
+def standardised(train: Vectors, *others: Vectors) -> tuple[Vectors, ...]:
+    """Scale every dimension to mean 0 and standard deviation 1 on the training films."""
+    mean, spread = train.mean(axis=0), train.std(axis=0)
+    spread = np.where(spread > 0, spread, 1)
+    return tuple(((part - mean) / spread).astype(np.float32) for part in (train, *others))
+
+
+def macro_auroc(codes: Codes, scores: Scores) -> float:
+    """Return the mean over groups of one group against the others; of two groups, the one AUROC."""
+    n_groups = scores.shape[1]
+    chosen = range(1, 2) if n_groups == 2 else range(n_groups)
+    return float(np.mean([auroc(codes == group, scores[:, group]) for group in chosen]))
+
+
+def linear_probe(
+    train: Vectors, codes: Codes, validation: Vectors, validation_codes: Codes, others: Vectors,
+    seed: int,
+) -> Scores:  # fmt: skip
+    """L2-penalised logistic regression, the penalty chosen on validation patients."""
+    from sklearn.linear_model import LogisticRegression
+
+    def fitted(strength: float, x: Vectors, y: Codes) -> LogisticRegression:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # convergence: the order of films is settled long before
+            return LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(x, y)
+
+    best = _best(
+        STRENGTHS,
+        lambda strength: _decision(fitted(strength, train, codes), validation),
+        validation_codes,
+    )
+    return _decision(
+        fitted(best, np.concatenate([train, validation]), np.concatenate([codes, validation_codes])),
+        others,
+    )  # fmt: skip
+
+
+def _decision(model: "object", x: Vectors) -> Scores:
+    found = np.asarray(model.decision_function(x), dtype=np.float64)  # type: ignore[attr-defined]
+    return np.column_stack([-found, found]) if found.ndim == 1 else found
+
+
+def _best(options: Sequence, scores_of: Callable, codes: Codes):  # type: ignore[type-arg]  # noqa: ANN202
+    """Return the option with the highest AUROC on validation patients; the first of equals."""
+    return max(options, key=lambda option: macro_auroc(codes, scores_of(option)))
+
+
+def neighbour_votes(
+    known: Vectors, codes: Codes, others: Vectors, n_groups: int, *, block: int = 2048
+) -> NDArray[np.float64]:
+    """Return the votes of 1, 3, … 21 nearest neighbours, from one pass over the distances.
+
+    Returns
+    -------
+    numpy.ndarray, shape (len(NEIGHBOURS), n, n_groups)
+        Shares of votes; neighbours by Euclidean distance.
+    """
+    most = min(NEIGHBOURS[-1], len(known))
+    squares = (known**2).sum(axis=1)
+    votes = np.empty((len(NEIGHBOURS), len(others), n_groups))
+    for start in range(0, len(others), block):
+        part = others[start : start + block]
+        # The square of the other film is the same for all neighbours, and left out.
+        distance = squares[None, :] - 2 * part @ known.T
+        near = np.argpartition(distance, most - 1, axis=1)[:, :most]
+        order = np.argsort(np.take_along_axis(distance, near, axis=1), axis=1, kind="stable")
+        groups = codes[np.take_along_axis(near, order, axis=1)]
+        cumulative = np.cumsum(groups[:, :, None] == np.arange(n_groups), axis=1)
+        for number, k in enumerate(NEIGHBOURS):
+            k = min(k, most)
+            votes[number, start : start + block] = cumulative[:, k - 1] / k
+    return votes
+
+
+def knn_probe(
+    train: Vectors, codes: Codes, validation: Vectors, validation_codes: Codes, others: Vectors,
+    seed: int,
+) -> Scores:  # fmt: skip
+    """K nearest neighbours, k chosen on validation patients."""
+    n_groups = int(codes.max()) + 1
+    tried = neighbour_votes(train, codes, validation, n_groups)
+    best = _best(range(len(NEIGHBOURS)), lambda number: tried[number], validation_codes)
+    known, labels = np.concatenate([train, validation]), np.concatenate([codes, validation_codes])
+    return neighbour_votes(known, labels, others, n_groups)[best]
+
+
+def mlp_probe(
+    train: Vectors, codes: Codes, validation: Vectors, validation_codes: Codes, others: Vectors,
+    seed: int,
+) -> Scores:  # fmt: skip
+    """One hidden layer, its size chosen and its training stopped on validation patients.
+
+    scikit-learn's own early stopping holds films out, not patients, so it is done here. The
+    network of the best epoch is used as it is: fitted again it could not be stopped.
+    """
+    from sklearn.neural_network import MLPClassifier
+
+    n_groups = int(codes.max()) + 1
+    best, found = -np.inf, np.zeros((len(others), n_groups))
+    for hidden in HIDDEN if train.shape[1] > FEW else HIDDEN[:1]:
+        network = MLPClassifier((hidden,), batch_size=min(200, len(train)), random_state=seed)
+        waited, top = 0, -np.inf
+        for _ in range(MAX_EPOCHS):
+            network.partial_fit(train, codes, classes=np.arange(n_groups))
+            reached = macro_auroc(validation_codes, network.predict_proba(validation))
+            waited = 0 if reached > top else waited + 1
+            if reached > top:
+                top = reached
+                if top > best:
+                    best, found = top, network.predict_proba(others).astype(np.float64)
+            if waited >= PATIENCE:
+                break
+    return found
+
+
+PROBES: dict[str, Probe] = {"linear": linear_probe, "k-NN": knn_probe, "MLP": mlp_probe}
+"""Name → probe; as in Sourget et al. (2025)."""
