@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxraudit.datasets.base import REPORT
 from cxraudit.errors import ConfigError, ImageError
 from cxraudit.images import read_film
 from cxraudit.models.base import ImageTextModel, Pixels
@@ -74,6 +75,40 @@ def encode_images(
             elif progress:
                 progress(len(shard.image_ids))
     return failures(targets)
+
+
+def encode_reports(
+    images: pd.DataFrame,
+    models: Mapping[str, ImageTextModel],
+    folder: Path,
+    *,
+    shard_size: int = SHARD_SIZE,
+    progress: Progress | None = None,
+) -> None:
+    """Embed the report of every film with every model, into stores like those of the films.
+
+    Parameters
+    ----------
+    images : pandas.DataFrame
+        An images table with the column ``report``; films without one get no embedding.
+    models, folder, shard_size, progress
+        As in `encode_images`.
+    """
+    texts = images.assign(path=images[REPORT].fillna(""))
+    shards, targets = open_stores(texts, models, folder, shard_size)
+    for shard in shards:
+        for name, store in targets.items():
+            if store.done(shard):
+                continue
+            rows = np.full(
+                (len(shard.paths), models[name].card.embedding_dim), np.nan, dtype=np.float32
+            )
+            said = [number for number, text in enumerate(shard.paths) if text]
+            if said:
+                rows[said] = models[name].encode_texts([shard.paths[number] for number in said])
+            store.write(shard, rows, ["" if text else "no report" for text in shard.paths])
+        if progress:
+            progress(len(shard.image_ids))
 
 
 def open_stores(

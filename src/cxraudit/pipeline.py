@@ -3,7 +3,7 @@
 .. code-block:: text
 
     <out>/images.parquet          the cohort, with excluded.parquet: the films left out of it
-    <out>/embeddings/<model>/     see cxraudit.store
+    <out>/embeddings/<model>/     see cxraudit.store; report-embeddings/ where there are reports
     <out>/failures.csv            films that could not be read (only if there are any)
     <out>/scores.parquet          with directions.parquet: where the prompts point
     <out>/audit/                  results.parquet, results.csv, exclusions.csv, flow.csv,
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cxraudit import datasets, models, prompts
 from cxraudit.audits.cells import AuditSettings
@@ -26,9 +27,16 @@ from cxraudit.audits.embeddings.table import Embedded, PromptPair
 from cxraudit.audits.run import Audit, audit
 from cxraudit.audits.wide import match_columns, scores_from_wide
 from cxraudit.config import RunConfig
-from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
-from cxraudit.encode import BATCH_SIZE, SHARD_SIZE, encode_images, failures, open_stores
+from cxraudit.encode import (
+    BATCH_SIZE,
+    SHARD_SIZE,
+    encode_images,
+    encode_reports,
+    failures,
+    open_stores,
+)
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import (
     as_plain,
@@ -42,13 +50,13 @@ from cxraudit.files import (
 )
 from cxraudit.report import write_report
 from cxraudit.schemas import SCORE_COLUMNS, check_results, check_scores, records
-from cxraudit.store import stores
+from cxraudit.store import EmbeddingStore, stores
 from cxraudit.zeroshot import direction_table, zero_shot_scores
 
 Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar: (description, total) → what to call with the number of items done."""
 
-DIRECTIONS = "directions.parquet"
+DIRECTIONS, REPORTS = "directions.parquet", "report-embeddings"
 KNOWLEDGE = {
     "results": "embeddings.parquet", "points": "points.parquet", "curves": "curves.parquet",
     "asked": "prompts.parquet",
@@ -79,6 +87,11 @@ def encode_step(
             dataset.images, loaded, out / EMBEDDINGS, batch_size=batch_size,
             shard_size=shard_size, n_readers=n_readers, progress=advance,
         )  # fmt: skip
+    if REPORT in dataset.images:
+        with track("encode reports", len(dataset.images)) as advance:
+            encode_reports(
+                dataset.images, loaded, out / REPORTS, shard_size=shard_size, progress=advance
+            )
     finished = {name: s for name, s in stores(out / EMBEDDINGS).items() if s.finished()}
     unread = failures(finished)
     films = unread["image_id"].nunique()
@@ -162,8 +175,19 @@ def read_embedded(out: Path) -> list[Embedded]:
             for in_bank, part in mine.groupby("in_bank")
         }  # fmt: skip
         ids = index.loc[ok, "image_id"].to_numpy(dtype=np.str_)
-        found.append(Embedded(name, ids, vectors[ok], pairs[False], pairs.get(True, ())))
+        texts = _read_reports(out / REPORTS / store.folder.name, ids)
+        found.append(Embedded(name, ids, vectors[ok], pairs[False], pairs.get(True, ()), texts))
     return found
+
+
+def _read_reports(folder: Path, image_ids: NDArray[np.str_]) -> NDArray[np.float32] | None:
+    """Read the embeddings of the reports of some films, NaN where a film has none."""
+    store = EmbeddingStore(folder)
+    if not (folder / "store.json").is_file() or not store.finished():
+        return None
+    index, vectors = store.read()
+    where = pd.Series(np.arange(len(index)), index=index["image_id"])
+    return vectors[where.reindex(image_ids).to_numpy(dtype=np.int64)]
 
 
 def _commands(path: Path) -> list[str]:

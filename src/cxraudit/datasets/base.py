@@ -40,6 +40,9 @@ ADULT_AGE_GROUPS = AGE_GROUPS[1:]
 OLDEST = 120
 """A higher age is a typing error (ChestX-ray14 holds 412 and 155) and counts as unknown."""
 
+REPORT = "report"
+"""Column of the images that holds what the report says, where a data set has it."""
+
 EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
 """Of the table of films that filters took out."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.datasets import mimic_iv
-from cxraudit.datasets.base import FINDINGS, Dataset, age_group
-from cxraudit.datasets.mimic_reports import has_findings
+from cxraudit.datasets.base import FINDINGS, REPORT, Dataset, age_group
+from cxraudit.datasets.mimic_reports import findings_texts
 from cxraudit.datasets.release import Count, ReleaseFile, find_all, find_one
 from cxraudit.datasets.truth import read_truth
 from cxraudit.errors import DataError, UnknownNameError
@@ -113,7 +114,8 @@ def load(
     race : {"drop-conflicting", "drop-inconsistent", "first", "first-known", "majority"}
         How one race is found from a patient's admissions; see `cxraudit.datasets.mimic_iv`.
     reports : {"any", "findings"}
-        ``findings``: only films whose report has a FINDINGS section, by the publishers' rules.
+        ``findings``: only films whose report has a FINDINGS section, by the publishers' rules; its
+        text comes along, and is embedded beside the film.
     images : {"jpg", "dicom"}
         Whether the films of MIMIC-CXR-JPG or of MIMIC-CXR are read.
     findings : {"six", "all"}
@@ -211,9 +213,11 @@ def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str
         dataset = dataset.keep(frontal, step="frontal", reason="neither AP nor PA")
     if options["reports"] == "findings":
         studies = dataset.images[["patient_id", "study_id"]].drop_duplicates("study_id")
-        described = has_findings(root, studies.rename(columns={"patient_id": "subject_id"}))
+        texts = findings_texts(root, studies.rename(columns={"patient_id": "subject_id"}))
+        of_film = dataset.images["study_id"].map(texts)
+        dataset = replace(dataset, images=dataset.images.assign(**{REPORT: of_film}))
         dataset = dataset.keep(
-            dataset.images["study_id"].map(described).astype(bool),
+            of_film != "",
             step="FINDINGS", reason="the report has no FINDINGS section",
         )  # fmt: skip
     return dataset

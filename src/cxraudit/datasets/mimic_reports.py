@@ -103,8 +103,8 @@ def _cut(report: str) -> list[tuple[str, str]]:
     return parts
 
 
-def has_findings(root: Path, studies: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which studies have a report with a FINDINGS section.
+def findings_texts(root: Path, studies: pd.DataFrame) -> "pd.Series[str]":
+    """Return the FINDINGS section of each study's report; empty where there is none.
 
     Parameters
     ----------
@@ -116,8 +116,8 @@ def has_findings(root: Path, studies: pd.DataFrame) -> "pd.Series[bool]":
 
     Returns
     -------
-    pandas.Series of bool
-        Indexed by ``study_id``.
+    pandas.Series of str
+        Indexed by ``study_id``; line breaks are blanks.
 
     Raises
     ------
@@ -128,14 +128,17 @@ def has_findings(root: Path, studies: pd.DataFrame) -> "pd.Series[bool]":
     if table := next(find_all(root, TABLE), None):
         sectioned = read_table(table, text=("study",))
         require_columns(str(table), sectioned, ("study", "findings"))
-        there = sectioned.loc[sectioned["findings"].fillna("").str.strip() != "", "study"]
-        return pd.Series(pd.Series("s" + wanted).isin(there).to_numpy(), index=wanted)
-    found = {study: bool(sections(text).get("findings")) for study, text in _reports(root, studies)}
-    by_hand = set(_rules()["by_hand"]["studies"])
+        texts = sectioned.drop_duplicates("study", keep="last").set_index("study")["findings"]
+        found = dict(zip(wanted, texts.reindex("s" + wanted).fillna(""), strict=True))
+    else:
+        by_hand = set(_rules()["by_hand"]["studies"])
+        found = {
+            study: "" if f"s{study}" in by_hand else sections(text).get("findings", "")
+            for study, text in _reports(root, studies)
+        }
     return pd.Series(
-        [found.get(study, False) and f"s{study}" not in by_hand for study in wanted],
-        index=wanted, dtype=bool,
-    )  # fmt: skip
+        [" ".join(found.get(s, "").split()) for s in wanted], index=wanted, dtype="str"
+    )
 
 
 def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -40,22 +40,40 @@ def seen_and_read(knowledge: pd.DataFrame, points: pd.DataFrame) -> Figure:
     """
     probes = knowledge[(knowledge["analysis"] == "probe") & (knowledge["method"] != "control")]
     attributes = _attributes(probes)
+    films = points[points["modality"] == "image"]
+    joint = "joint_x" in points
     with house_style():
-        figure = new_figure(10.4, 0.5 + 2.75 * len(attributes))
+        figure = new_figure(10.4, 0.5 + 2.75 * (len(attributes) + joint))
         grid = figure.subplots(
-            len(attributes), 3, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 1.35]}
+            len(attributes) + joint, 3, squeeze=False, gridspec_kw={"width_ratios": [1, 1, 1.35]}
         )
-        for row, attribute in zip(grid, attributes, strict=True):
+        if joint:
+            _modalities(grid[0], points, knowledge)
+        for row, attribute in zip(grid[joint:], attributes, strict=True):
             mine = probes[probes["attribute"] == attribute]
             groups = str(mine["group"].iloc[0]).split(", ")
             for axes, name, title in (
                 (row[0], "pca", "PCA, two axes"), (row[1], "tsne", "t-SNE"),
             ):  # fmt: skip
-                _scatter(axes, points, name, attribute, groups)
+                _scatter(axes, films, name, attribute, groups)
                 axes.set_title(title, fontsize=8.5, color=MUTED, loc="right")
             row[0].set_title(named(attribute), fontsize=11, fontweight="bold", loc="left")
             _read(row[2], mine, last=attribute == attributes[-1])
     return figure
+
+
+def _modalities(row: np.ndarray, points: pd.DataFrame, knowledge: pd.DataFrame) -> None:
+    """Draw films and reports on axes fitted to both, and say how far apart they lie."""
+    _scatter(row[0], points, "joint", "modality", ["image", "report"])
+    row[0].set_title("modality", fontsize=11, fontweight="bold", loc="left")
+    row[0].set_title("PCA of both", fontsize=8.5, color=MUTED, loc="right")
+    gap = knowledge.loc[knowledge["metric"] == "modality gap", "value"]
+    row[2].text(
+        0, 0.6, f"Films and reports lie apart: the distance of their\nmeans is {gap.iloc[0]:.2f} of 2 "
+        "(unit embeddings).", fontsize=9, transform=row[2].transAxes,
+    )  # fmt: skip
+    for axes in row[1:]:
+        axes.set_axis_off()
 
 
 def _scatter(

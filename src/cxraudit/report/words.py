@@ -297,7 +297,7 @@ def knows(knowledge: pd.DataFrame, model: str) -> list[Statement]:
             text = (
                 f"{numbers} Scores shift with it among patients with the same label, most for "
                 f"{row['finding'].lower()}: {_signed(row['value'])} standard deviations in "
-                f"{people(str(attribute), row['group']) if attribute in PEOPLE else row['group']}."
+                f"{_whom(str(attribute), row['group'])}."
                 + _after(mine, str(attribute), row["finding"])
             )
             said.append(Statement("bad", f"Knows the {name}, and uses it for {len(used)} of {len(part)} "
@@ -314,6 +314,12 @@ def knows(knowledge: pd.DataFrame, model: str) -> list[Statement]:
             )
     order = {"bad": 0, "unsure": 1, "good": 2}
     return sorted(said, key=lambda statement: order[statement.tone])
+
+
+def _whom(attribute: str, group: str) -> str:
+    if group in ("yes", "no"):
+        return "films with it" if group == "yes" else "films without it"
+    return people(attribute, group)
 
 
 def _probe(rows: pd.DataFrame, attribute: object, space: str, method: str) -> dict[str, Any]:

@@ -153,4 +153,30 @@ def _points(space: Space, attributes: list[str], axes: Mapping[str, Vectors]) ->
         table[f"{name}_x"], table[f"{name}_y"] = places[shown, 0], places[shown, 1]
     for attribute in attributes:
         table[attribute] = space.column(attribute)[shown]
-    return table
+    return (
+        table.assign(modality="image") if space.texts is None else _with_texts(space, table, shown)
+    )
+
+
+def _with_texts(space: Space, table: pd.DataFrame, shown: NDArray[np.intp]) -> pd.DataFrame:
+    """Add the axes of films and reports together: both coordinates come from the one fit.
+
+    Films and reports stand in random order, as separate rows.
+    """
+    assert space.texts is not None
+    there = np.asarray(np.isfinite(space.texts).all(axis=1))
+    train = space.parts.train
+    pca = fit_pca(np.concatenate([space.vectors[train], space.texts[train & there]]))
+    parts = []
+    for modality, vectors, kept in (
+        ("image", space.vectors, np.ones_like(there)), ("report", space.texts, there),
+    ):  # fmt: skip
+        rows = kept[shown]
+        axes = (vectors[shown][rows] - pca.mean_) @ pca.components_[:2].T
+        part = table[rows].assign(modality=modality, joint_x=axes[:, 0], joint_y=axes[:, 1])
+        if modality == "report":
+            part = part.assign(pca_x=np.nan, pca_y=np.nan, tsne_x=np.nan, tsne_y=np.nan)
+        parts.append(part)
+    both = pd.concat(parts, ignore_index=True)
+    order = np.random.default_rng([space.cohort.settings.seed, 38]).permutation(len(both))
+    return both.iloc[order].reset_index(drop=True)

@@ -1,0 +1,51 @@
+"""The probes find what is there, and agree with scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from cxraudit.stats.probes import NEIGHBOURS, PROBES, macro_auroc, neighbour_votes, standardised
+
+
+def _parts(n_groups, seed=0, n=600):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, n_groups, n)
+    x = (rng.normal(size=(n, 12)) + 0.8 * rng.normal(size=(n_groups, 12))[y]).astype(np.float32)
+    return x[:360], y[:360], x[360:460], y[360:460], x[460:], y[460:]
+
+
+@pytest.mark.parametrize("n_groups", [2, 4])
+@pytest.mark.parametrize("method", list(PROBES))
+def test_every_probe_reads_planted_groups_and_none_that_are_shuffled(method, n_groups):
+    """AUROC on films it has not seen."""
+    train, y, validation, y_validation, test, y_test = _parts(n_groups)
+    scores = PROBES[method](train, y, validation, y_validation, test, 0)
+
+    assert scores.shape == (len(test), n_groups)
+    assert macro_auroc(y_test, scores) > 0.8
+    rng = np.random.default_rng(1)
+    noise = [rng.normal(size=part.shape).astype(np.float32) for part in (train, validation, test)]
+    nothing = PROBES[method](noise[0], y, noise[1], y_validation, noise[2], 0)
+    assert abs(macro_auroc(y_test, nothing) - 0.5) < 0.12
+
+
+def test_votes_are_those_of_scikit_learn_for_every_number_of_neighbours():
+    """One pass for all k, in blocks."""
+    train, y, _, _, test, _ = _parts(3)
+
+    votes = neighbour_votes(train, y, test, 3, block=32)
+
+    for number, k in enumerate(NEIGHBOURS):
+        expected = KNeighborsClassifier(k).fit(train, y).predict_proba(test)
+        np.testing.assert_allclose(votes[number], expected, atol=1e-12)
+
+
+def test_standardisation_is_learned_on_training_films_only():
+    """Others are scaled by the same numbers; a dimension without spread stays."""
+    train = np.array([[0.0, 3.0], [2.0, 3.0]], dtype=np.float32)
+    other = np.array([[4.0, 5.0]], dtype=np.float32)
+
+    first, second = standardised(train, other)
+
+    np.testing.assert_allclose(first, [[-1, 0], [1, 0]])
+    np.testing.assert_allclose(second, [[3, 2]])
