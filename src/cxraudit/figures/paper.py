@@ -62,8 +62,8 @@ def drain_bars(numbers: pd.DataFrame, metric: str = "auroc") -> Figure:
         _bars(axes, rows, "model", list(dict.fromkeys(rows["model"])), list(ORDER["drain"]), metric)
         axes.set_ylabel(f"{NAMES[metric]}, pneumothorax")
         axes.legend(
-            ["without a drain", "with a drain"], ncols=2, frameon=False, fontsize=9,
-            loc="lower left", bbox_to_anchor=(0, 1.0),
+            handles=list(axes.containers[::2]), labels=[f"{arm} a drain" for arm in ORDER["drain"]],
+            ncols=2, frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.0),
         )  # fmt: skip
     return figure
 

@@ -125,4 +125,11 @@ def sentences(numbers: pd.DataFrame) -> list[str]:
         "disparities to the disadvantage of the oldest; adjusted AUPRC depends on prevalence, which "
         "differs most by age, so AUROC is compared here."
     )
+    whole = numbers[(numbers["auroc_low"] == 0) & (numbers["auroc_high"] == 1)]
+    if len(whole):
+        groups = ", ".join(dict.fromkeys(whole["group"]))
+        said.append(
+            f"{len(whole)} published intervals of AUROC are exactly 0 to 1 (group {groups}): with them "
+            "nothing can be concluded about these patients."
+        )
     return [sentence.replace("-0.", "−0.") for sentence in said]
