@@ -3,7 +3,7 @@
 The published script (``predict_attribute.py`` of the study's code) tunes scikit-learn's MLPClassifier
 over 4 sizes × 500 iterations, k-NN over 11 numbers of neighbours and a network without hidden layer over
 3 learning rates × 1,000 iterations, in float64, and fits the best again. Its structure is followed here,
-on rows that fit each other. Run: .venv/bin/python benchmarks/probes.py [small|large] [--no-mlp]
+on rows that fit each other. Run: .venv/bin/python benchmarks/probes.py [small|large] [linear|k-NN|MLP …]
 """
 
 import sys
@@ -82,4 +82,4 @@ def main(size: str, kinds: list[str]) -> None:
 if __name__ == "__main__":
     words = sys.argv[1:]
     chosen = next((word for word in words if word in SIZES), "small")
-    main(chosen, [k for k in ("linear", "k-NN", "MLP") if k != "MLP" or "--no-mlp" not in words])
+    main(chosen, [kind for kind in PROBES if kind in words] or list(PROBES))

@@ -398,7 +398,7 @@ def test_predicted_drains_go_from_the_detector_into_the_report(nih_release, tmp_
         labels["drain_probability"] = rng.random(len(labels))
         write_table(labels, tmp_path / "predicted.csv")
         errors = {"sensitivity": 0.9, "sensitivity_low": 0.8, "specificity": 0.95,
-                  "specificity_low": 0.9}  # fmt: skip
+                  "specificity_low": 0.9, "sensitivity_high": 0.95, "specificity_high": 0.99}  # fmt: skip
         write_manifest(tmp_path / "predicted.csv", detector={"shortcut": "drain", "errors": errors})
         scores = pd.DataFrame(
             {"image": films["image_id"], "ptx": films["Pneumothorax"] + rng.normal(size=len(films))}

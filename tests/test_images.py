@@ -76,6 +76,18 @@ def test_a_window_is_in_rescaled_values(tmp_path):
     np.testing.assert_allclose(grey(moved), plain, atol=1)
 
 
+def test_empty_tags_mean_what_their_absence_means(tmp_path):
+    """Windows, slopes and tables without values neither darken a film nor stop the reading."""
+    plain = grey(write_dicom(tmp_path / "a.dcm"))
+    for number, tags in enumerate((
+        {"WindowCenter": None, "WindowWidth": None}, {"WindowCenter": 1000},
+        {"RescaleSlope": None, "RescaleIntercept": None}, {"VOILUTSequence": []},
+    )):  # fmt: skip
+        np.testing.assert_array_equal(grey(write_dicom(tmp_path / f"{number}.dcm", **tags)), plain)
+    window = write_dicom(tmp_path / "w.dcm", WindowCenter=1000, WindowWidth=500, RescaleSlope=None)
+    assert grey(window).max() == 255
+
+
 def test_signed_and_eight_bit_films(tmp_path):
     """Negative values are darker than positive ones; 8 bits stay what they are."""
     signed = (RAMP.astype(np.int32) - 2048).astype(np.int16)

@@ -75,6 +75,9 @@ def test_a_prepared_cohort_is_a_data_set(nih_release, tmp_path):
     assert "32 × 32 (bilinear without antialiasing)" in again.notes[-1]
     assert again.truth == dataset.truth
     record = json.loads((tmp_path / "images.parquet.manifest.json").read_text())
+    assert prepare_films(again, tmp_path / "twice", Preparation(size=16)).excluded.empty
+    with pytest.raises(DataError, match="holds other films"):
+        prepare_films(again, tmp_path, Preparation(size=32))
     assert record["prepared"] == {"size": 32, "resampling": "bilinear", "stretching": "min-max"}
 
 
@@ -99,7 +102,7 @@ def test_finished_films_are_kept_and_unreadable_ones_are_a_step(nih_release, tmp
     assert Path(path).read_bytes() == before
     assert Path(untouched).stat().st_mtime_ns == stamp
     assert second.excluded["image_id"].tolist() == [broken]
-    assert flow(second)["step"].tolist()[-1] == "readable"
+    assert flow(second)["step"].tolist()[-1] == "decoded"
     assert pd.read_csv(tmp_path / "failures.csv")["image_id"].tolist() == [broken]
     with pytest.raises(DataError, match="prepared otherwise"):
         prepare_films(dataset, tmp_path, Preparation(size=64))

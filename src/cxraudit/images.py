@@ -88,12 +88,17 @@ def _read_dicom(path: Path) -> Image.Image:
                 raise ImageError(
                     f"{path} holds {stored.shape[0]} frames; a film has one. Split it into films."
                 )
+            _drop_empty(file)
             shown = apply_voi_lut(apply_modality_lut(stored, file), file)
             low, high = _range(file, shown)
     except InvalidDicomError:
         raise ImageError(f"{path} is not an image that can be decoded.") from None
-    except (AttributeError, KeyError, RuntimeError, NotImplementedError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    except (
+        ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
+        said = str(error).strip() or type(error).__name__
+        reason = said.splitlines()[0].rstrip(".")
         raise ImageError(f"{path} cannot be decoded: {reason}.") from None
     grey = _stretch(shown.astype(np.float32), low, high)
     if file.get("PhotometricInterpretation") == "MONOCHROME1":
@@ -101,20 +106,43 @@ def _read_dicom(path: Path) -> Image.Image:
     return Image.fromarray(grey)
 
 
+def _drop_empty(file: "Header") -> None:
+    """Take out tags that are there and hold nothing: they mean what their absence means."""
+    for tag in (
+        "WindowCenter",
+        "WindowWidth",
+        "RescaleSlope",
+        "RescaleIntercept",
+        "VOILUTSequence",
+    ):
+        value = file.get(tag)
+        if tag in file and (
+            value is None or value == "" or (hasattr(value, "__len__") and not len(value))
+        ):
+            del file[tag]
+    if ("RescaleSlope" in file) != ("RescaleIntercept" in file):
+        file.RescaleSlope = file.get("RescaleSlope", 1)
+        file.RescaleIntercept = file.get("RescaleIntercept", 0)
+    if ("WindowCenter" in file) != ("WindowWidth" in file):
+        for tag in ("WindowCenter", "WindowWidth"):
+            if tag in file:
+                del file[tag]
+
+
 def _range(file: "Header", shown: "np.ndarray[Any, Any]") -> tuple[float, float]:
     """Return what is black and what is white: the ends of the window's output, or of the values."""
-    if "WindowCenter" in file or "VOILUTSequence" in file:
+    if file.get("VOILUTSequence"):
+        entry = file.VOILUTSequence[0].LUTDescriptor
+        return 0.0, float(2 ** int(entry[2]) - 1)
+    if file.get("WindowCenter") is not None and file.get("WindowWidth") is not None:
         # pydicom maps a window onto the range the stored bits (rescaled) can hold.
         slope, intercept = (
-            float(file.get("RescaleSlope", 1)),
-            float(file.get("RescaleIntercept", 0)),
+            float(default if file.get(tag) is None else file.get(tag))
+            for tag, default in (("RescaleSlope", 1), ("RescaleIntercept", 0))
         )
         bits = int(file.BitsStored)
-        signed = int(file.get("PixelRepresentation", 0)) == 1
+        signed = int(file.get("PixelRepresentation") or 0) == 1
         ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        if "VOILUTSequence" in file:
-            entry = file.VOILUTSequence[0].LUTDescriptor
-            return 0.0, float(2 ** int(entry[2]) - 1)
         low, high = sorted(slope * end + intercept for end in ends)
         return low, high
     return float(shown.min()), float(shown.max())

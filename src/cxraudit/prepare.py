@@ -20,7 +20,7 @@ from PIL import Image
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import save_dataset
 from cxraudit.errors import ConfigError, DataError, ImageError
-from cxraudit.files import write_atomic, write_table, write_text
+from cxraudit.files import digest, write_atomic, write_table, write_text
 from cxraudit.images import read_film, to_grey
 
 RESAMPLING = ("bilinear", "antialiased")
@@ -118,8 +118,8 @@ def prepare_films(
     DataError
         If `out` holds films prepared otherwise, or none can be read.
     """
-    _start(out, how)
     images = dataset.images
+    _start(out, how, digest(images[["image_id", "path"]].to_numpy().tolist()))
     targets = [_target(out, image) for image in images["image_id"]]
     for folder in {path.parent for path in targets}:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,23 +154,27 @@ def prepare_films(
         images=images.assign(path=[str(path) for path in targets]),
         notes=(*dataset.notes, how.sentence()),
     )
-    moved = moved.keep(~failed, step="readable", reason="the film cannot be decoded")
+    moved = moved.keep(~failed, step="decoded", reason="the film cannot be decoded")
     save_dataset(moved, out, prepared=asdict(how))
     return moved
 
 
-def _start(out: Path, how: Preparation) -> None:
-    """Refuse a folder with films that were prepared otherwise; else record how."""
+def _start(out: Path, how: Preparation, films: str) -> None:
+    """Refuse a folder with other films, or films prepared otherwise; else record both."""
     record = out / RECORD
     if record.is_file():
         found = json.loads(record.read_text(encoding="utf-8"))
-        if found != asdict(how):
+        earlier = Preparation(**{key: found[key] for key in asdict(how)})
+        if earlier != how:
             raise DataError(
-                f"{out} holds films prepared otherwise: {Preparation(**found).sentence()} "
-                "Choose another --out."
+                f"{out} holds films prepared otherwise: {earlier.sentence()} Choose another --out."
+            )
+        if found["films"] != films:
+            raise DataError(
+                f"{out} holds other films, or films from elsewhere. Choose another --out."
             )
         return
-    write_text(record, json.dumps(asdict(how), indent=2) + "\n")
+    write_text(record, json.dumps({**asdict(how), "films": films}, indent=2) + "\n")
 
 
 def _target(out: Path, image_id: str) -> Path:

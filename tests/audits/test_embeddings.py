@@ -99,8 +99,9 @@ def test_the_three_readings_are_told_apart(known):
     }  # fmt: skip
     headlines = [statement.headline for statement in knows(known.results, "sim")]
     assert headlines == [
-        "Knows the used, and uses it for 1 of 1 findings", "Knows the hidden, and does not use it",
-        "Does not know the curved", "Does not know the absent",
+        "Knows the used, and uses it for 1 of 1 findings", "No line reads the curved, but MLP does",
+        "Knows the hidden, and does not use it",
+        "Does not know the absent",
     ]  # fmt: skip
 
 
@@ -365,3 +366,60 @@ def test_too_few_patients_give_no_rows():
     dataset, embedded = simulated(0, 40)
 
     assert examine(dataset, [embedded], settings=SETTINGS).results.empty
+
+
+def test_findings_the_data_set_lacks_are_left_out_and_use_may_be_untestable():
+    """Directions of an earlier run name other findings; probes are shown without any."""
+    dataset, embedded = simulated(2, 300)
+    other = PromptPair("usual", "Hernia", "yes", "no", np.eye(D, dtype=np.float32)[0])
+    quick = AuditSettings(n_resamples=100, seed=0)
+
+    found = examine(
+        dataset,
+        [replace(embedded, prompts=(other,), bank=(other,))],
+        attributes=["used"],
+        settings=quick,
+    )
+
+    assert not (found.results["analysis"] == "reading").any()
+    assert [s.headline for s in knows(found.results, "sim")] == [
+        "Knows the used; whether it is used cannot be tested"
+    ]
+
+
+def test_shortcuts_are_asked_the_same_way_as_in_the_audit():
+    """Positives with and without it, each against all negatives: the multiverse's gap is the audit's."""
+    from cxraudit.audits.run import audit
+
+    dataset, embedded = simulated(0, 250)
+    images = dataset.images.assign(used_source="annotated")
+    leaning = replace(dataset, images=images, attributes=("hidden",), shortcuts=("used",))
+    scores = pd.DataFrame(
+        {
+            "image_id": embedded.image_ids, "model": "sim", "prompt_set": "usual", "finding": FINDING,
+            "score": embedded.vectors[:, 0].astype(float),
+        }
+    )  # fmt: skip
+    rows = audit(leaning, scores, shortcuts={"used": FINDING}, settings=SETTINGS).results
+    gap = rows[
+        (rows["attribute"] == "used")
+        & (rows["reference"] == "without")
+        & (rows["metric"] == "auroc")
+    ]
+
+    _, asked = multiverse.over_prompts(space_of(leaning, embedded), ["used"])
+
+    mine = asked[(asked["pair"] == "pair 0") & (asked["group"] == "yes")]
+    assert mine["gap"].iloc[0] == pytest.approx(gap["value"].iloc[0], abs=1e-9)
+
+
+def test_only_labels_by_people_are_used_where_it_was_asked_for():
+    """Everywhere: a shortcut whose labels are all a detector's is known of nobody."""
+    dataset, embedded = simulated(0, 120)
+    images = dataset.images.assign(used_source="predicted")
+    leaning = replace(dataset, images=images, attributes=("hidden",), shortcuts=("used",))
+    strict = AuditSettings(n_resamples=100, seed=0, shortcut_labels="annotated")
+
+    found = examine(leaning, [embedded], attributes=["used", "hidden"], settings=strict).results
+
+    assert set(found.loc[found["analysis"] == "probe", "attribute"]) == {"hidden"}

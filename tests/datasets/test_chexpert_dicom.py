@@ -138,3 +138,23 @@ def test_dicom_films_need_labels_and_patients(archive):
     (archive / "empty").mkdir()
     with pytest.raises(DataError, match="no DICOM file"):
         datasets.load("dicom", archive / "empty", {"labels": str(other)})
+
+
+def test_films_of_an_archive_may_be_called_anything(tmp_path):
+    """Names that are UIDs, accession numbers with leading zeros, the directory of a disc."""
+    films = tmp_path / "films"
+    films.mkdir()
+    write_dicom(films / "1.2.840.113619.2.5", PatientID="1", AccessionNumber="01001")
+    write_dicom(films / "1.2.840.113619.2.6", PatientID="2", AccessionNumber="01002")
+    write_dicom(films / "DICOMDIR", None)
+    (films / "notes.txt").write_text("nothing " * 40)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("accession,Pneumonia\n01001,1\n01002,0\n")
+
+    dataset = datasets.load("dicom", films, {"labels": str(labels)})
+
+    assert dataset.images["Pneumonia"].tolist() == [1.0, 0.0]
+    assert dataset.excluded.empty
+    labels.write_text("accession,age\n01001,1\n01002,0\n")
+    with pytest.raises(DataError, match="columns that the headers fill: age"):
+        datasets.load("dicom", films, {"labels": str(labels)})

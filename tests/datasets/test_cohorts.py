@@ -163,3 +163,15 @@ def test_minors_and_unknown_ages_are_two_steps():
     ]
     with pytest.raises(ConfigError, match="no ages"):
         adults(dataset)
+
+
+def test_a_step_may_be_taken_again():
+    """Nothing is listed if it takes nobody; else its name is numbered."""
+    dataset = _cohort([0, 1, 2], [0, 0, 0])
+    once = dataset.keep(dataset.images["patient_id"] != "p0", step="some", reason="r")
+
+    assert once.keep(pd.Series([True, True]), step="some", reason="r").steps == once.steps
+    twice = once.keep(once.images["patient_id"] != "p1", step="some", reason="r")
+
+    assert [name for name, _ in twice.steps] == ["some", "some (2)"]
+    assert flow(twice)["images"].tolist() == [3, 2, 1]

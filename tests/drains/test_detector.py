@@ -1,6 +1,7 @@
 """The detector learns what is there, says when it learned nothing, and goes on after a kill."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -152,6 +153,15 @@ def test_only_films_nobody_annotated_are_labelled(films, detector, tmp_path):
     before = films.images["drain_source"] == "annotated"
     assert (filled.images["drain"][before] == films.images["drain"][before]).all()
     assert filled.images["drain_probability"].notna().sum() == 32
+    foreign = films.images.assign(
+        drain_source=films.images["drain_source"].replace("unknown", "predicted")
+    )
+    fewer = replace(predicted, table=predicted.table.head(5))
+    mixed = fill(replace(films, images=foreign.assign(drain=films.images["truth"])), fewer)
+    assert mixed.images["drain_source"].value_counts().to_dict() == {
+        "annotated": 128, "unknown": 27, "predicted": 5,
+    }  # fmt: skip
+    assert "27 labels of another detector" in mixed.notes[-1]
     assert filled.label_errors["drain"]["sensitivity"] == record["errors"]["sensitivity"]
 
 
@@ -169,11 +179,17 @@ def test_finished_parts_of_the_labels_are_kept(films, detector, tmp_path, monkey
     assert "f004" not in set(first["image_id"])
     assert pd.read_csv(tmp_path / "failures.csv")["image_id"].tolist() == ["f004"]
 
+    # The film is back: it is tried again, and labelled.
+    label_all = apply_detector(out, films, tmp_path)
+    assert "f004" in set(label_all["image_id"])
+    assert not (tmp_path / "failures.csv").exists()
+
     def never(*args, **kwargs):
         raise AssertionError("read again")
 
     monkeypatch.setattr("cxraudit.drains.apply.read_films", never)
-    pd.testing.assert_frame_equal(apply_detector(out, some, tmp_path), first)
+    pd.testing.assert_frame_equal(apply_detector(out, films, tmp_path), label_all)
+    assert len(first) == len(label_all) - 1
 
 
 def test_misuse_is_said(films, tmp_path):

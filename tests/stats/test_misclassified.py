@@ -72,7 +72,7 @@ def test_a_perfect_detector_changes_nothing():
     )
     assert found.value == pytest.approx(direct, abs=1e-12)
     placed = np.array([(score[~y_true] < s).mean() for s in score[y_true]])
-    low, high = gap_bounds(placed, has[y_true], predicted[y_true], perfect)
+    low, high = gap_bounds(placed, has[y_true], predicted[y_true], [perfect])
     assert low == pytest.approx(direct, abs=1e-9)
     assert high == pytest.approx(direct, abs=1e-9)
 
@@ -86,7 +86,7 @@ def test_the_bounds_are_those_of_trying_everything():
     ppv, npv = errors.predictive_values(0.5)
     assert (ppv, npv) == pytest.approx((0.8, 0.8))
 
-    low, high = gap_bounds(placed, has, everything, errors)
+    low, high = gap_bounds(placed, has, everything, [errors])
 
     gaps = []
     for out in (None, 0, 1, 2, 3):
@@ -106,10 +106,45 @@ def test_a_detector_without_skill_bounds_nothing():
 
     assert np.isnan(useless.predictive_values(0.4)).all()
     found = gap_bounds(
-        np.array([0.1, 0.9]), np.array([True, False]), np.array([True, True]), useless
+        np.array([0.1, 0.9]), np.array([True, False]), np.array([True, True]), [useless]
     )
     assert np.isnan(found).all()
     known = gap_bounds(
-        np.array([0.1, 0.9]), np.array([True, False]), np.array([False, False]), useless
+        np.array([0.1, 0.9]), np.array([True, False]), np.array([False, False]), [useless]
     )
     assert known == pytest.approx((-0.8, -0.8))
+
+
+def test_bounds_over_possible_errors_hold_those_of_each():
+    """Worse limits never give tighter bounds, though a low sensitivity alone raises the PPV; errors that
+    do not fit the share that was called are left out.
+    """
+    placed = np.concatenate([np.ones(56), np.zeros(14), np.full(30, 0.5)])
+    has = np.arange(100) < 70
+    everything = np.ones(100, dtype=bool)
+    point = DetectorError(sensitivity=0.78, specificity=0.75)
+    corners = [
+        point,
+        *(DetectorError(sensitivity=a, specificity=b) for a in (0.67, 0.86) for b in (0.71, 0.8)),
+    ]
+
+    alone = gap_bounds(placed, has, everything, [point])
+    together = gap_bounds(placed, has, everything, corners)
+
+    assert together[0] <= alone[0]
+    assert together[1] >= alone[1]
+    assert np.isnan(DetectorError(sensitivity=0.6, specificity=0.71).predictive_values(0.7)).all()
+
+
+def test_a_detector_that_cannot_have_called_so_few_corrects_nothing():
+    """5 % called with a specificity of 0.93: even without any drain 7 % would have been."""
+    y_true, score, _, _, _ = _cohort(1)
+    called = np.random.default_rng(0).random(y_true.size) < 0.05
+    areas = _areas(y_true, score, [called, ~called])
+    poor = DetectorError(sensitivity=0.9, specificity=0.93)
+
+    found = corrected_gap(
+        areas[0], areas[1], (int((y_true & called).sum()), int((y_true & ~called).sum())), poor
+    )
+
+    assert np.isnan(found.value)

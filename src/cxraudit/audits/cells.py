@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.datasets.base import CONFLICTING, Dataset, ordered_groups
+from cxraudit.datasets.predicted import PREDICTED, source_column
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import UNKNOWN, group_name
 from cxraudit.stats.compare import INTERVALS
@@ -131,6 +132,8 @@ def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings)
             f"{dataset.images['image_id'].iloc[0]}. Do both tables name the same images?"
         )
     images = dataset.images.loc[scored].sort_values("image_id").set_index("image_id", drop=False)
+    if settings.shortcut_labels == "annotated":
+        images = _by_people(images, dataset.shortcuts)
     patients, names = pd.factorize(images["patient_id"], sort=True)
     by_patient = settings.resample == "patients"
     units = patients if by_patient else np.arange(len(images))
@@ -141,6 +144,16 @@ def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings)
     return Cohort(
         dataset, images, patients.astype(np.int64), units.astype(np.int64), counts, settings
     )
+
+
+def _by_people(images: pd.DataFrame, shortcuts: Sequence[str]) -> pd.DataFrame:
+    """Make the labels of shortcuts that a detector gave unknown."""
+    for shortcut in shortcuts:
+        source = source_column(shortcut)
+        if source in images:
+            guessed = images[source] == PREDICTED
+            images = images.assign(**{shortcut: images[shortcut].mask(guessed, UNKNOWN)})
+    return images
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -100,9 +101,6 @@ def _labels(cohort: Cohort, films: Labelled, shortcut: str) -> _Labels:
     predicted = np.zeros(values.size, dtype=bool)
     if source in cohort.images:
         predicted = cohort.images[source].to_numpy(dtype=object)[films.rows] == PREDICTED
-    if cohort.settings.shortcut_labels == "annotated":
-        has, lacks = has & ~predicted, lacks & ~predicted
-        predicted = np.zeros_like(predicted)
     return _Labels(shortcut, has, lacks, predicted)
 
 
@@ -166,12 +164,16 @@ def _if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) 
         areas[0].auroc, areas[1].auroc, (n[0], n[1]), errors, known_with=areas[2].auroc,
         known_without=areas[3].auroc, n_known=(n[2], n[3]),
     )  # fmt: skip
-    cautious = DetectorError(
-        sensitivity=rates["sensitivity_low"], specificity=rates["specificity_low"]
-    )
+    ends = [
+        DetectorError(
+            sensitivity=rates[f"sensitivity{one}"], specificity=rates[f"specificity{other}"]
+        )
+        for one, other in product(("", "_low", "_high"), repeat=2)
+        if f"sensitivity{one}" in rates and f"specificity{other}" in rates
+    ]
     above, _ = placements(films.y_true, films.y_score)
     above = above[labels.known[films.y_true]]
-    low, high = gap_bounds(above, labels.has[positives], guessed[positives], cautious)
+    low, high = gap_bounds(above, labels.has[positives], guessed[positives], ends)
     settings = cohort.settings
     base = {**row, "group": WITH, "reference": WITHOUT}
     found = level_rows(base, films, ~films.y_true | positives, {CORRECTED: corrected}, settings)
@@ -181,7 +183,7 @@ def _if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) 
     bounds = {
         **found[0], "metric": BOUNDS, "value": np.nan, "low": low, "high": high,
         "confidence_level": np.nan, "method": "worst case over the films that may be mislabelled",
-        "note": f"{note} at their lower limits; sampling error is not in these bounds",
+        "note": f"{note} anywhere in their intervals; sampling error is not in these bounds",
     }  # fmt: skip
     return [*add_note(found, f"{note}; errors unrelated to the score"), bounds]
 

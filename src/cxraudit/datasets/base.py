@@ -188,7 +188,7 @@ class Dataset:
         mask : pandas.Series of bool
             Over the rows of `images`.
         step : str
-            Name of the filter, as the flow diagram shows it; not used before.
+            Name of the filter, as the flow diagram shows it; a name that was used is numbered.
         reason : str
             Why the others leave.
 
@@ -197,8 +197,13 @@ class Dataset:
         DataError
             If nothing would be left.
         """
-        if step in dict(self.steps):
-            raise ValueError(f"the step '{step}' was taken already")
+        taken = [
+            name for name, _ in self.steps if re.fullmatch(rf"{re.escape(step)}( \(\d+\))?", name)
+        ]
+        if taken:
+            if mask.all():
+                return self
+            step = f"{step} ({len(taken) + 1})"
         kept = self.images.loc[mask]
         if kept.empty:
             raise DataError(

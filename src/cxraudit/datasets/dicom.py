@@ -34,6 +34,12 @@ FILES = (
     ReleaseFile("a table of labels", "yours; needed for labels=FILE", ("*.csv",), needed=False),
 )
 
+_OTHERS = (
+    ".csv", ".tsv", ".txt", ".json", ".xml", ".html", ".pdf", ".png", ".jpg", ".jpeg", ".zip", ".gz",
+    ".parquet", ".toml", ".xlsx", ".md", ".inf", ".exe",
+)  # fmt: skip
+"""Endings of files beside films; names of films are often numbers, whose last part is no ending."""
+
 KEYS = ("image_id", "study_id", "accession", "file")
 """What a table of labels may be joined by, the first of which it has; ``image_id`` and ``study_id``
 are the SOP and study instance UIDs."""
@@ -64,9 +70,7 @@ def load(root: Path, *, labels: Path | None = None) -> Dataset:
             "DICOM headers do not say what films show. Name a table of labels: --option labels=FILE "
             f"with a column {', '.join(KEYS[:-1])} or {KEYS[-1]} and one column per finding."
         )
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix.lower() in
-                   (".dcm", ".dicom", ""))  # fmt: skip
-    films = [path for path in files if path.suffix or is_dicom(path)]
+    films = [path for path in sorted(root.rglob("*")) if path.is_file() and _is_film(path)]
     if not films:
         raise DataError(f"{root} holds no DICOM file (.dcm, or with a DICOM preamble).")
     with ThreadPoolExecutor(4) as pool:
@@ -83,7 +87,7 @@ def load(root: Path, *, labels: Path | None = None) -> Dataset:
     images["age_group"] = ages.map(age_group).astype("str")
     images["sex"] = resolve_per_patient(images["patient_id"], images["sex"])
     images["patient_id"] = images["patient_id"].where(images["patient_id"] != "", UNKNOWN)
-    table = read_table(labels, what="the table of labels")
+    table = read_table(labels, what="the table of labels", text=KEYS)
     joined, findings = _join(images, table, labels)
     dataset = Dataset(
         name=root.name, version="", license="", root=root, images=joined, findings=findings,
@@ -96,6 +100,13 @@ def load(root: Path, *, labels: Path | None = None) -> Dataset:
     labelled = dataset.images[list(findings)].notna().any(axis=1)
     dataset = dataset.keep(labelled, step="labelled", reason=f"no label in {labels.name}")
     return replace(dataset, images=dataset.images.drop(columns="body_part"))
+
+
+def _is_film(path: Path) -> bool:
+    """Tell DICOM files, whatever they are called, from others and from the directory of a disc."""
+    if path.name.upper() == "DICOMDIR" or path.suffix.lower() in _OTHERS:
+        return False
+    return path.suffix.lower() in (".dcm", ".dicom") or is_dicom(path)
 
 
 def _row(path: Path) -> dict[str, object]:
@@ -151,6 +162,11 @@ def _join(
     findings = tuple(str(name) for name in table.columns if name not in KEYS)
     if not findings:
         raise DataError(f"{file} has no column of labels besides {key}.")
+    if clashes := set(findings) & {*images.columns, "age_group"}:
+        raise DataError(
+            f"{file} has columns that the headers fill: {', '.join(sorted(clashes))}. Leave findings only, "
+            "or rename them."
+        )
     own = images.assign(file=images["path"].map(lambda path: Path(path).name))
     of_film = table.set_index(key).reindex(own[key])[list(findings)].reset_index(drop=True)
     return pd.concat([images.drop(columns="accession"), of_film], axis=1), findings

@@ -76,10 +76,12 @@ def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
     given = by_image[shortcut].reindex(images["image_id"]).to_numpy(dtype=object)
     probability = by_image[f"{shortcut}_probability"].reindex(images["image_id"]).to_numpy(float)
     takes = (images[source] != ANNOTATED).to_numpy() & pd.notna(given)
+    # Another detector's labels are not this one's to answer for.
+    foreign = (images[source] == PREDICTED).to_numpy() & ~takes
     filled = images.assign(
         **{
-            shortcut: np.where(takes, given, images[shortcut]),
-            source: np.where(takes, PREDICTED, images[source]),
+            shortcut: np.where(takes, given, images[shortcut].mask(foreign, UNKNOWN)),
+            source: np.where(takes, PREDICTED, images[source].mask(foreign, UNKNOWN)),
             f"{shortcut}_probability": np.where(takes, probability, np.nan),
         }
     )
@@ -89,6 +91,8 @@ def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
         f"{predicted.errors['sensitivity']:.2f}, specificity {predicted.errors['specificity']:.2f} on "
         "annotated films of patients it had not seen)."
     )
+    if foreign.any():
+        note += f" {int(foreign.sum()):,} labels of another detector are unknown, as it gave none there."
     return replace(
         dataset,
         images=filled,

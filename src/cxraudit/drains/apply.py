@@ -84,7 +84,8 @@ def apply_detector(
     parts = []
     for shard in shards:
         file = out / "parts" / f"part-{shard.number:05d}.parquet"
-        if not file.is_file():
+        done = file.is_file() and (pd.read_parquet(file, columns=["error"])["error"] == "").all()
+        if not done:  # films that could not be read are tried again
             films, errors = read_films(shard.paths, record["image_size"], n_readers=n_readers)
             table = pd.DataFrame(
                 {
@@ -120,8 +121,11 @@ def _write(found: pd.DataFrame, record: dict[str, Any], out: Path) -> pd.DataFra
         raise DataError(
             f"none of the {len(found):,} films could be read, first: {failed['error'].iloc[0]}"
         )
+    listed = out / "failures.csv"
     if len(failed):
-        write_table(failed[["image_id", "error"]], out / "failures.csv")
+        write_table(failed[["image_id", "error"]], listed)
+    else:
+        listed.unlink(missing_ok=True)
     read = found[found["error"] == ""]
     labels = pd.DataFrame(
         {

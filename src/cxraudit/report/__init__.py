@@ -180,7 +180,7 @@ def _knowledge(
     sections = []
     for model in models:
         rows = known.results[known.results["model"] == model]
-        if model == NULL_MODEL or rows.empty or not (rows["analysis"] == "reading").any():
+        if model == NULL_MODEL or not (rows["analysis"] == "probe").any():
             continue
         points, curves, asked = (
             table[table["model"] == model] if len(table) else table
@@ -192,13 +192,17 @@ def _knowledge(
                 "name": model,
                 "statements": knows(known.results, model),
                 "seen": keep(drawn.seen_and_read(rows, points), f"{model}-seen-and-read"),
-                "used": keep(drawn.used_or_not(rows), f"{model}-used-or-not"),
-                "erased": keep(drawn.erased(rows), f"{model}-erased"),
+                "used": keep(drawn.used_or_not(rows), f"{model}-used-or-not")
+                if (rows["analysis"] == "reading").any()
+                else "",
+                "erased": keep(drawn.erased(rows), f"{model}-erased")
+                if (rows["metric"] == "change of auroc").any()
+                else "",
                 "centroids": keep(drawn.centroid_curves(curves), f"{model}-centroids")
                 if len(curves)
                 else "",
                 "prompts": keep(drawn.prompt_gaps(asked, rows), f"{model}-prompts")
-                if len(asked)
+                if len(asked) and (rows["metric"] == "mean gap over prompts").any()
                 else "",
                 "inverted": [
                     f"{r['finding']}: {r['note']} (AUROC {r['value']:.2f})"

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cxraudit.audits.embeddings.directions import NOT_ENCODED, NOT_USED, USED
+from cxraudit.audits.embeddings.directions import NOT_USED, USED
+from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.schemas import ALL, NO_FINDING, REST, WITHOUT, records
@@ -280,54 +282,76 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
 def knows(knowledge: pd.DataFrame, model: str) -> list[Statement]:
     """Say of every attribute whether the embedding knows it and whether the scores use it."""
     mine = knowledge[knowledge["model"] == model]
-    said = []
-    readings = mine[mine["analysis"] == "reading"]
-    for attribute, part in readings.groupby("attribute", sort=False):
-        probe = _probe(mine, attribute, "image", "linear")
-        seen = _probe(mine, attribute, "PCA (2 axes)", "linear")
-        name = shortcut_name(attribute_name(str(attribute)))
-        numbers = (
-            f"A line reads it with AUROC {probe['value']:.2f} ({_interval(probe, '.2f')}) on patients it "
-            f"has not seen; from two axes of a PCA, {seen['value']:.2f}."
-        )
-        answers = part["verdict"].value_counts()
-        used = part[part["verdict"] == USED]
-        if len(used):
-            row = records(used.loc[[used["value"].abs().idxmax()]])[0]
-            text = (
-                f"{numbers} Scores shift with it among patients with the same label, most for "
-                f"{row['finding'].lower()}: {_signed(row['value'])} standard deviations in "
-                f"{_whom(str(attribute), row['group'])}."
-                + _after(mine, str(attribute), row["finding"])
-            )
-            said.append(Statement("bad", f"Knows the {name}, and uses it for {len(used)} of {len(part)} "
-                                  "findings", text))  # fmt: skip
-        elif answers.index[0] == NOT_USED and len(answers) == 1:
-            said.append(Statement("good", f"Knows the {name}, and does not use it",
-                                  f"{numbers} No score shifts with it by more than 0.25 standard "
-                                  "deviations."))  # fmt: skip
-        elif answers.index[0] == NOT_ENCODED:
-            said.append(Statement("good", f"Does not know the {name}", numbers))
-        else:
-            said.append(
-                Statement("unsure", f"Cannot tell whether the {name} is known or used", numbers)
-            )
+    probes = mine[(mine["analysis"] == "probe") & (mine["space"] == "image")]
+    said = [
+        _known(mine, str(attribute), {row["method"]: row for row in records(part)})
+        for attribute, part in probes.groupby("attribute", sort=False)
+    ]
     order = {"bad": 0, "unsure": 1, "good": 2}
     return sorted(said, key=lambda statement: order[statement.tone])
+
+
+def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]) -> Statement:
+    """Say what is known and used of one attribute."""
+    line = probes["linear"]
+    name = shortcut_name(attribute_name(attribute))
+    numbers = (
+        f"A line reads it with AUROC {line['value']:.2f} ({_interval(line, '.2f')}) on patients it has not "
+        f"seen{_from_axes(rows, attribute)}."
+    )
+    others = [m for m in ("k-NN", "MLP") if probes[m]["verdict"] == READABLE]
+    if line["verdict"] == HIDDEN:
+        if others:
+            best = max(others, key=lambda method: probes[method]["value"])
+            return Statement(
+                "unsure", f"No line reads the {name}, but {best} does",
+                f"{numbers} {best} reads it with {probes[best]['value']:.2f}. Scores are linear in the "
+                "embedding, so they do not use it as such; another head could.",
+            )  # fmt: skip
+        return Statement(
+            "good", f"Does not know the {name}", f"{numbers} No other probe reads it, either."
+        )
+    if line["verdict"] != READABLE:
+        return Statement("unsure", f"Cannot tell whether the {name} is known", numbers)
+    readings = rows[(rows["analysis"] == "reading") & (rows["attribute"] == attribute)]
+    used = readings[readings["verdict"] == USED]
+    if len(used):
+        row = records(used.loc[[used["value"].abs().idxmax()]])[0]
+        return Statement(
+            "bad", f"Knows the {name}, and uses it for {len(used)} of {len(readings)} findings",
+            f"{numbers} Scores shift with it among patients with the same label, most for "
+            f"{row['finding'].lower()}: {_signed(row['value'])} standard deviations in "
+            f"{_whom(attribute, row['group'])}.{_after(rows, attribute, row['finding'])}",
+        )  # fmt: skip
+    unsure = int((readings["verdict"] != NOT_USED).sum())
+    if readings.empty:
+        return Statement(
+            "unsure", f"Knows the {name}; whether it is used cannot be tested",
+            f"{numbers} No finding has enough patients with and without it in two groups.",
+        )  # fmt: skip
+    if unsure:
+        return Statement(
+            "unsure", f"Knows the {name}; for {unsure} of {len(readings)} findings it cannot be told "
+            "whether it is used", numbers,
+        )  # fmt: skip
+    return Statement(
+        "good", f"Knows the {name}, and does not use it",
+        f"{numbers} No score shifts with it by more than 0.25 standard deviations.",
+    )  # fmt: skip
+
+
+def _from_axes(rows: pd.DataFrame, attribute: str) -> str:
+    found = rows[
+        (rows["analysis"] == "probe") & (rows["attribute"] == attribute)
+        & (rows["space"] == "PCA (2 axes)") & (rows["method"] == "linear")
+    ]  # fmt: skip
+    return f"; from two axes of a PCA, {found['value'].iloc[0]:.2f}" if len(found) else ""
 
 
 def _whom(attribute: str, group: str) -> str:
     if group in ("yes", "no"):
         return "films with it" if group == "yes" else "films without it"
     return people(attribute, group)
-
-
-def _probe(rows: pd.DataFrame, attribute: object, space: str, method: str) -> dict[str, Any]:
-    found = rows[
-        (rows["analysis"] == "probe") & (rows["attribute"] == attribute)
-        & (rows["space"] == space) & (rows["method"] == method)
-    ]  # fmt: skip
-    return records(found)[0]
 
 
 def _after(rows: pd.DataFrame, attribute: str, finding: str) -> str:
@@ -354,6 +378,13 @@ def mislabelled(results: pd.DataFrame, shortcut: str) -> list[str]:
         if not {CORRECTED, BOUNDS, "auroc"} <= set(by_metric):
             continue
         gap, corrected, bounds = by_metric["auroc"], by_metric[CORRECTED], by_metric[BOUNDS]
+        if not np.isfinite([corrected["value"], bounds["low"], bounds["high"]]).all():
+            said.append(
+                f"{model}: some {shortcut_name(shortcut)} labels are a detector's, whose known errors do "
+                "not fit how many films it called, or which has no skill: the gap can neither be put "
+                "right nor bounded. See the arms of the labels by people."
+            )
+            continue
         sentence = (
             f"{model}: some {shortcut_name(shortcut)} labels are a detector's. Put right for its errors, "
             f"if these have nothing to do with the score, the gap is {_signed(corrected['value'])} "

@@ -5,6 +5,7 @@ reverse. If the errors have nothing to do with the score, they pull the two arms
 gap can be put right; if they do, they can do more, and only bounds are left.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +25,15 @@ class DetectorError:
         """Return P(there | called) and P(not there | not called), from the share that is called.
 
         The true share is (share called + specificity − 1) / (sensitivity + specificity − 1)
-        (Rogan & Gladen 1978), cut to 0–1.
+        (Rogan & Gladen 1978). NaN if the detector has no skill, or if that share lies outside 0–1: with
+        such errors so many films would not have been called.
         """
         skill = self.sensitivity + self.specificity - 1
-        if not skill > 0:
+        share = (share_called + self.specificity - 1) / skill if skill > 0 else np.nan
+        if not 0 <= share <= 1 or not 0 < share_called < 1:
             return np.nan, np.nan
-        share = float(np.clip((share_called + self.specificity - 1) / skill, 0, 1))
-        called = self.sensitivity * share + (1 - self.specificity) * (1 - share)
-        positive = self.sensitivity * share / called if called > 0 else np.nan
-        negative = self.specificity * (1 - share) / (1 - called) if called < 1 else np.nan
+        positive = self.sensitivity * share / share_called
+        negative = self.specificity * (1 - share) / (1 - share_called)
         return positive, negative
 
 
@@ -66,12 +67,15 @@ def corrected_gap(
     Returns
     -------
     Replicated
-        With − without; NaN if the detector has no skill. The detector's rates and the numbers of
+        With − without; NaN if the detector has no skill, or its errors do not fit the share it called.
+        The detector's rates and the numbers of
         films are taken as known.
     """
     n = sum(n_called)
     ppv, npv = errors.predictive_values(n_called[0] / n)
     skill = ppv + npv - 1
+    if not skill > 0:
+        return weighted_sum([called_with], [np.nan])
     share_with = ppv * n_called[0] / n + (1 - npv) * n_called[1] / n
     with_weight, without_weight = n * share_with, n * (1 - share_with)
     # The true areas of the films the detector labelled, as weights of the two areas it gives.
@@ -94,7 +98,7 @@ def gap_bounds(
     placements: NDArray[np.float64],
     has: NDArray[np.bool_],
     predicted: NDArray[np.bool_],
-    errors: DetectorError,
+    possible: Sequence[DetectorError],
 ) -> tuple[float, float]:
     """Bound the gap over every way the expected number of errors can fall on the films.
 
@@ -106,24 +110,29 @@ def gap_bounds(
         Whether the shortcut is there, by people or by the detector.
     predicted : numpy.ndarray of bool, shape (n_positives,)
         Whether the label is the detector's; only these may be wrong.
-    errors : DetectorError
-        Take its lower limits for cautious bounds.
+    possible : sequence of DetectorError
+        Errors the detector may have, such as all combinations of the limits of its sensitivity and
+        specificity. The lowest predictive values among them count; those that do not fit the share of
+        films that was called are left out.
 
     Returns
     -------
     tuple of float
         Lowest and highest gap, with − without, if at most the expected numbers (rounded up) of
-        called and of not called films are wrong. NaN if the detector has no skill.
+        called and of not called films are wrong. NaN if no error fits.
     """
     called, missed = predicted & has, predicted & ~has
     if not predicted.any():
         gap = _mean(placements[has]) - _mean(placements[~has])
         return gap, gap
-    ppv, npv = errors.predictive_values(called.sum() / predicted.sum())
-    if np.isnan([ppv, npv]).any():
+    share = float(called.sum() / predicted.sum())
+    values = np.array([errors.predictive_values(share) for errors in possible])
+    values = values[np.isfinite(values).all(axis=1)]
+    if not len(values):
         return np.nan, np.nan
-    wrong_called = min(int(np.ceil((1 - ppv) * called.sum())), int(called.sum()))
-    wrong_missed = min(int(np.ceil((1 - npv) * missed.sum())), int(missed.sum()))
+    ppv, npv = values.min(axis=0)
+    wrong_called = min(int(np.ceil((1 - ppv) * called.sum() - 1e-9)), int(called.sum()))
+    wrong_missed = min(int(np.ceil((1 - npv) * missed.sum() - 1e-9)), int(missed.sum()))
     ends = []
     for sign in (-1, 1):
         # The gap grows if low films leave the arm with the shortcut and high ones join it.

@@ -28,7 +28,7 @@ NEIGHBOURS = tuple(range(1, 22, 2))
 HIDDEN = (128, 512)
 FEW = 16
 """With so few dimensions the smaller network is enough."""
-MAX_EPOCHS, PATIENCE, GAIN = 60, 3, 0.002
+MAX_EPOCHS, PATIENCE, GAIN = 60, 8, 0.002
 PENALTY = 1.0
 """L2, as scikit-learn counts it (per batch)."""
 

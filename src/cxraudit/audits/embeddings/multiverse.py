@@ -37,8 +37,10 @@ def over_prompts(space: Space, attributes: list[str]) -> tuple[list[dict[str, An
         if len(pairs) < 2 or not (positive.any() and (~positive).any()):
             continue
         groups = [
-            (attribute, group, inside[known], outside[known])
+            (attribute, group, inside[known] | shared, outside[known] | shared)
             for attribute in attributes
+            # Positives with and without a shortcut are each compared with all negatives.
+            for shared in [~positive & (attribute in space.cohort.dataset.shortcuts)]
             for group, inside, outside in space.comparisons(attribute)
         ]
         groups = [g for g in groups if _both(positive, g[2]) and _both(positive, g[3])]

@@ -1,7 +1,7 @@
 """All analyses of the embeddings of some models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -62,7 +62,12 @@ def examine(
     found = Findings()
     for one in embedded:
         scored = pd.DataFrame({"image_id": one.image_ids.astype(str)})
-        space = make_space(make_cohort(dataset, scored, settings), one)
+        known = replace(
+            one,
+            prompts=tuple(p for p in one.prompts if p.finding in dataset.findings),
+            bank=tuple(p for p in one.bank if p.finding in dataset.findings),
+        )
+        space = make_space(make_cohort(dataset, scored, settings), known)
         if space is None:
             continue
         axes = two_axes(space)
