@@ -296,7 +296,7 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
     line = probes["linear"]
     name = shortcut_name(attribute_name(attribute))
     numbers = (
-        f"A line reads it with AUROC {line['value']:.2f} ({_interval(line, '.2f')}) on patients it has not "
+        f"A linear probe reaches AUROC {line['value']:.2f} ({_interval(line, '.2f')}) on patients it has not "
         f"seen{_from_axes(rows, attribute)}."
     )
     others = [m for m in ("k-NN", "MLP") if probes[m]["verdict"] == READABLE]
@@ -309,7 +309,7 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
                 "embedding, so they do not use it as such; another head could.",
             )  # fmt: skip
         return Statement(
-            "good", f"Does not know the {name}", f"{numbers} No other probe reads it, either."
+            "good", f"Does not know the {name}", f"{numbers} No other probe is shown to read it."
         )
     if line["verdict"] != READABLE:
         return Statement("unsure", f"Cannot tell whether the {name} is known", numbers)
