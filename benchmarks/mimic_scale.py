@@ -15,7 +15,7 @@ import pandas as pd
 
 from cxraudit import datasets
 from cxraudit.datasets.base import FINDINGS, flow
-from cxraudit.datasets.mimic_cxr import OTHER_FINDINGS
+from cxraudit.datasets.chexpert_labels import OTHER_FINDINGS
 
 N_FILMS, N_STUDIES, N_PATIENTS, N_ADMISSIONS, N_MIMIC_IV = (
     377_110,

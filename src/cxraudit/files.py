@@ -90,6 +90,33 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     )
 
 
+def write_or_remove(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table that has rows; without any, remove what an earlier run left there."""
+    if frame.empty:
+        path.unlink(missing_ok=True)
+    else:
+        write_table(frame, path)
+
+
+def take_up(mark: Path, wanted: Mapping[str, Any], *, what: str) -> None:
+    """Record what a folder is for, or check that it is for the same as before.
+
+    Raises
+    ------
+    DataError
+        If the record says otherwise: results of different work are never mixed.
+    """
+    plain = as_plain(wanted)
+    if not mark.is_file():
+        write_text(mark, json.dumps(plain, indent=2) + "\n")
+        return
+    found = json.loads(mark.read_text(encoding="utf-8"))
+    if differs := [key for key, value in plain.items() if found.get(key) != value]:
+        raise DataError(
+            f"{mark.parent} holds {what} in {', '.join(differs)}. Choose another --out."
+        )
+
+
 def read_table(path: Path, *, what: str = "the table", text: Sequence[str] = ()) -> pd.DataFrame:
     """Read Parquet, CSV or CSV.gz, separated by commas or semicolons, with or without BOM and CRLF.
 

@@ -45,6 +45,7 @@ from cxraudit.files import (
     read_table,
     writable_folder,
     write_manifest,
+    write_or_remove,
     write_table,
     write_text,
 )
@@ -100,11 +101,7 @@ def encode_step(
             f"none of the {films:,} films could be read, first: {unread['error'].iloc[0]} "
             "Check --root and where the films are; the same command tries them again."
         )
-    listed = out / "failures.csv"
-    if films:
-        write_table(unread, listed)
-    else:
-        listed.unlink(missing_ok=True)
+    write_or_remove(unread, out / "failures.csv")
     write_manifest(
         out / EMBEDDINGS,
         cards={name: asdict(model.card) for name, model in loaded.items()},
@@ -267,11 +264,7 @@ def audit_step(
 def _write_knowledge(known: Knowledge, folder: Path) -> None:
     """Write what embeddings know; tables of an earlier audit go, since they are not this one's."""
     for name, file in KNOWLEDGE.items():
-        table = getattr(known, name)
-        if table.empty:
-            (folder / file).unlink(missing_ok=True)
-        else:
-            write_table(table, folder / file)
+        write_or_remove(getattr(known, name), folder / file)
 
 
 def _read_knowledge(folder: Path) -> Knowledge | None:

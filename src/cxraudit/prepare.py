@@ -20,7 +20,7 @@ from PIL import Image
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import save_dataset
 from cxraudit.errors import ConfigError, DataError, ImageError
-from cxraudit.files import digest, write_atomic, write_table, write_text
+from cxraudit.files import digest, write_atomic, write_or_remove, write_text
 from cxraudit.images import read_film, to_grey
 
 RESAMPLING = ("bilinear", "antialiased")
@@ -189,9 +189,5 @@ def _target(out: Path, image_id: str) -> Path:
 def _list_failures(
     out: Path, image_ids: pd.Series, errors: list[str], failed: "pd.Series[bool]"
 ) -> None:
-    listed = out / UNREADABLE
-    if failed.any():
-        table = pd.DataFrame({"image_id": image_ids, "error": errors})
-        write_table(table[failed.to_numpy()], listed)
-    else:
-        listed.unlink(missing_ok=True)
+    table = pd.DataFrame({"image_id": image_ids, "error": errors})
+    write_or_remove(table[failed.to_numpy()], out / UNREADABLE)

@@ -10,7 +10,7 @@ results        estimate                                             ``results.pa
 =============  ===================================================  ==========================
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,10 +167,10 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Build a results table: all columns of `RESULT_COLUMNS`, typed, in their order."""
-    frame = pd.DataFrame(list(rows), columns=list(RESULT_COLUMNS))
-    for column, dtype in RESULT_COLUMNS.items():
+def typed_frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Build a table with all of some columns, typed, in their order; missing text is empty, a count 0."""
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    for column, dtype in columns.items():
         if dtype == "str":
             frame[column] = frame[column].astype(object).fillna("").astype("str")
         elif dtype == "int64":
@@ -178,6 +178,11 @@ def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
         else:
             frame[column] = frame[column].astype("float64")
     return frame
+
+
+def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Build a results table: all columns of `RESULT_COLUMNS`, typed, in their order."""
+    return typed_frame(rows, RESULT_COLUMNS)
 
 
 def check_results(frame: pd.DataFrame, table: str = "the results table") -> pd.DataFrame:

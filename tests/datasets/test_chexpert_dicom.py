@@ -7,7 +7,7 @@ from test_images import RAMP, write_dicom
 
 from cxraudit import datasets
 from cxraudit.datasets.base import FINDINGS, flow
-from cxraudit.datasets.chexpert import OTHER_FINDINGS
+from cxraudit.datasets.chexpert_labels import OTHER_FINDINGS
 from cxraudit.errors import DataError
 from cxraudit.testing import check_dataset
 

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.base import (
@@ -15,8 +14,9 @@ from cxraudit.datasets.base import (
     parse_sex,
     resolve_per_patient,
 )
-from cxraudit.datasets.release import Count, ReleaseFile, find_all, find_one
-from cxraudit.errors import DataError, MissingExtraError, UnknownNameError
+from cxraudit.datasets.chexpert_labels import MEANS, chosen_findings, resolved
+from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all, find_one
+from cxraudit.errors import DataError, MissingExtraError
 from cxraudit.files import read_table
 from cxraudit.schemas import UNKNOWN, require_columns, require_unique
 
@@ -34,11 +34,6 @@ FILES = (
     ),
 )
 
-OTHER_FINDINGS = (
-    "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion", "Lung Opacity",
-    "Pleural Other", "No Finding",
-)  # fmt: skip
-
 CHOICES = {
     "split": ("train", "valid", "all"),
     "uncertain": ("zeros", "ones", "ignore"),
@@ -46,7 +41,6 @@ CHOICES = {
     "views": ("frontal", "all"),
     "findings": ("six", "all"),
 }
-_POLICY = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}
 _PATH = re.compile(r"(?:.*?/)?((?:train|valid|test)/(patient\d+)/(study\d+)/[^/]+)$")
 
 
@@ -84,10 +78,8 @@ def load(
     options = {
         "split": split, "uncertain": uncertain, "blank": blank, "views": views, "findings": findings
     }  # fmt: skip
-    for name, value in options.items():
-        if value not in CHOICES[name]:
-            raise UnknownNameError(f"value for '{name}'", value, CHOICES[name])
-    chosen = (*FINDINGS, *OTHER_FINDINGS) if findings == "all" else FINDINGS
+    check_choices(options, CHOICES)
+    chosen = chosen_findings(findings)
     tables = [_read(root, name, chosen) for name in ("train", "valid") if split in (name, "all")]
     raw = pd.concat(tables, ignore_index=True)
     parts = raw["Path"].str.extract(_PATH)
@@ -115,12 +107,10 @@ def load(
     if races is not None:
         images["race"] = images["patient_id"].map(races).fillna(UNKNOWN)
     for finding in chosen:
-        numbers = pd.to_numeric(raw[finding], errors="coerce")
-        images[finding] = numbers.fillna(_POLICY[blank]).mask(numbers == -1, _POLICY[uncertain])
+        images[finding] = resolved(raw[finding], uncertain=uncertain, blank=blank)
     people: tuple[str, ...] = (
         ("age_group", "sex") if races is None else ("age_group", "sex", "race")
     )
-    words = {"zeros": "absent", "ones": "present", "ignore": "not labelled"}
     dataset = Dataset(
         name="chexpert",
         version=Path(raw["_folder"].iloc[0]).name,
@@ -130,7 +120,7 @@ def load(
         findings=chosen,
         attributes=(*people, "view_position"),
         notes=(
-            f"Uncertain labels (-1) count as {words[uncertain]}, blank ones as {words[blank]}.",
+            f"Uncertain labels (-1) count as {MEANS[uncertain]}, blank ones as {MEANS[blank]}.",
             *(() if races is not None else
               ("Race is not known: CHEXPERT DEMO.xlsx is not beside the tables.",)),
         ),

@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cxraudit.datasets import mimic_iv
-from cxraudit.datasets.base import FINDINGS, REPORT, Dataset, age_group
+from cxraudit.datasets.base import REPORT, Dataset, age_group
+from cxraudit.datasets.chexpert_labels import MEANS, chosen_findings, resolved
 from cxraudit.datasets.mimic_reports import findings_texts
-from cxraudit.datasets.release import Count, ReleaseFile, find_all, find_one
+from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all, find_one
 from cxraudit.datasets.truth import read_truth
-from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.errors import DataError
 from cxraudit.files import read_table
 from cxraudit.schemas import UNKNOWN, require_columns, require_unique
 
@@ -48,11 +48,6 @@ FILES = (
     *mimic_iv.FILES,
 )  # fmt: skip
 
-OTHER_FINDINGS = (
-    "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion", "Lung Opacity",
-    "Pleural Other", "No Finding",
-)  # fmt: skip
-
 CHOICES = {
     "split": ("test", "validate", "train", "all"),
     "labels": ("chexpert", "negbio"),
@@ -74,8 +69,6 @@ COHORTS: dict[str, Mapping[str, Any]] = {
     },
 }  # fmt: skip
 """Cohort of a publication → options. ``paper``: Sourget et al. (2025)."""
-
-_POLICY = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}
 
 
 def load(
@@ -133,9 +126,7 @@ def load(
         "race": race, "reports": reports, "images": images, "findings": findings,
         "demographics": demographics,
     }  # fmt: skip
-    for name, value in options.items():
-        if value not in CHOICES[name]:
-            raise UnknownNameError(f"value for '{name}'", value, CHOICES[name])
+    check_choices(options, CHOICES)
     metadata_file = _metadata_file(root)
     folder = metadata_file.parent
     metadata = _read(
@@ -143,7 +134,7 @@ def load(
     )
     require_unique(str(metadata_file), metadata, ["dicom_id"])
     label_file = find_one(folder, (f"mimic-cxr-2*-{labels}.csv*",), hint=_HINT)
-    chosen = (*FINDINGS, *OTHER_FINDINGS) if findings == "all" else FINDINGS
+    chosen = chosen_findings(findings)
     labelled = _read(label_file, ("study_id", *chosen))
     require_unique(str(label_file), labelled, ["study_id"])
     of_film = labelled.set_index("study_id").reindex(metadata["study_id"]).reset_index(drop=True)
@@ -165,11 +156,12 @@ def load(
         table["age_group"] = ages.map(age_group).astype("str")
         table["race"] = mimic_iv.races(root, metadata["subject_id"], race)
         attributes = ("age_group", "sex", "race", "view_position")
+    policies = {"uncertain": uncertain, "blank": blank}
     for finding in chosen:
-        table[finding] = _label(of_film[finding], uncertain, blank).where(has_labels)
+        table[finding] = resolved(of_film[finding], **policies).where(has_labels)
     devices = "Support Devices" in labelled
     if devices:
-        there = _label(of_film["Support Devices"], uncertain, blank).where(has_labels)
+        there = resolved(of_film["Support Devices"], **policies).where(has_labels)
         table["support_devices"] = there.map({1.0: "yes", 0.0: "no"}).fillna(UNKNOWN).astype("str")
     truth = read_truth(root)
     dataset = Dataset(
@@ -200,12 +192,10 @@ def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str
             of_film == options["split"], step=f"split {options['split']}",
             reason="in another split, or in none",
         )  # fmt: skip
-    first = dataset.findings[0]
     unlabelled = dataset.images[list(dataset.findings)].isna().all(axis=1)
     if options["blank"] == "ignore":
         reason = f"no label by {options['labels']} for any finding"
     else:
-        unlabelled = dataset.images[first].isna() & unlabelled
         reason = f"the study has no {options['labels']} labels"
     dataset = dataset.keep(~unlabelled, step="labelled", reason=reason)
     if options["views"] == "frontal":
@@ -251,12 +241,6 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _label(values: pd.Series, uncertain: str, blank: str) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
-    filled = numbers.fillna(_POLICY[blank]) if blank != "ignore" else numbers
-    return filled.mask(numbers == -1, _POLICY[uncertain])
-
-
 def _paths(root: Path, folder: Path, metadata: pd.DataFrame, images: str) -> pd.Series:
     if images == "dicom":
         return _dicom_paths(root, metadata["dicom_id"])
@@ -286,10 +270,9 @@ def _dicom_paths(root: Path, dicoms: pd.Series) -> pd.Series:
 def _notes(
     options: Mapping[str, str], metadata: pd.DataFrame, labelled: pd.DataFrame
 ) -> tuple[str, ...]:
-    words = {"zeros": "absent", "ones": "present", "ignore": "not labelled"}
     notes = [
         f"Labels are the {options['labels']} labeler's reading of the reports; uncertain (-1) counts as "
-        f"{words[options['uncertain']]}, a finding the report does not mention as {words[options['blank']]}."
+        f"{MEANS[options['uncertain']]}, a finding the report does not mention as {MEANS[options['blank']]}."
     ]
     if options["demographics"] == "mimic-iv":
         notes.append(

@@ -16,9 +16,6 @@ from cxraudit.schemas import UNKNOWN, require_columns, require_unique
 
 FILES = ("CXR14_Drains_Labels.csv", "NIH-CX14_TubeAnnotations_NonExperts_aggregated.csv")
 
-COLUMNS = ("drain", "drain_source", "drain_confidence", "drain_side")
-"""What `join` adds to an images table."""
-
 _SIDES = {"R": "right", "L": "left", "BOTH": "both"}
 
 

@@ -20,7 +20,7 @@ from cxraudit.datasets.base import (
     resolve_per_patient,
 )
 from cxraudit.datasets.predicted import ANNOTATED, PREDICTED
-from cxraudit.datasets.release import Count, ReleaseFile
+from cxraudit.datasets.release import Count, ReleaseFile, check_choices
 from cxraudit.datasets.truth import read_truth
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.files import read_table
@@ -118,8 +118,7 @@ def load(
     DataError
         If a file is missing, lacks its columns, or names a film twice.
     """
-    if labels not in ("reports", "experts"):
-        raise UnknownNameError("value for 'labels'", labels, ("reports", "experts"))
+    check_choices({"labels": labels}, {"labels": ("reports", "experts")})
     entries = _entries_file(root)
     raw = read_table(entries, what="the entry table")
     require_columns(str(entries), raw, COLUMNS)

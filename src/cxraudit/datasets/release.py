@@ -1,10 +1,10 @@
 """Finding the files of a release, and comparing its counts with the published ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, UnknownNameError
 
 DEPTH = 5
 """Folders a table may lie below the root, as ``wget -r`` leaves them."""
@@ -31,6 +31,13 @@ class ReleaseFile:
             if found := next(find_all(root, pattern), None):
                 return found
         return None
+
+
+def check_choices(given: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> None:
+    """Raise `UnknownNameError` for an option whose value is none of those it may have."""
+    for name, value in given.items():
+        if value not in known[name]:
+            raise UnknownNameError(f"value for '{name}'", value, known[name])
 
 
 @dataclass(frozen=True, slots=True)

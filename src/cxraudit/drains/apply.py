@@ -14,7 +14,7 @@ from cxraudit.datasets.predicted import ANNOTATED, source_column
 from cxraudit.drains.films import read_films
 from cxraudit.drains.train import RECORD, WEIGHTS, load_weights, predict
 from cxraudit.errors import DataError
-from cxraudit.files import digest, sha256, write_manifest, write_table, write_text
+from cxraudit.files import digest, sha256, take_up, write_manifest, write_or_remove, write_table
 from cxraudit.models.towers.densenet import DenseNet121
 from cxraudit.schemas import UNKNOWN
 from cxraudit.store import plan_shards
@@ -78,7 +78,8 @@ def apply_detector(
             f"every film of '{dataset.name}' has a label of '{shortcut}' by people already."
         )
     shards = plan_shards(images, SHARD_SIZE)
-    _begin(out, {"weights": record["weights"], "films": digest(sorted(images["image_id"]))})
+    task = {"weights": record["weights"], "films": digest(sorted(images["image_id"]))}
+    take_up(out / "apply.json", task, what="labels that differ")
     place = torch.device(device)
     network = network.to(place)
     parts = []
@@ -102,18 +103,6 @@ def apply_detector(
     return _write(found, record, out)
 
 
-def _begin(out: Path, wanted: dict[str, str]) -> None:
-    mark = out / "apply.json"
-    if mark.is_file():
-        found = json.loads(mark.read_text(encoding="utf-8"))
-        if differs := [key for key in wanted if found.get(key) != wanted[key]]:
-            raise DataError(
-                f"{out} holds labels that differ in {', '.join(differs)}. Choose another --out."
-            )
-        return
-    write_text(mark, json.dumps(wanted, indent=2) + "\n")
-
-
 def _write(found: pd.DataFrame, record: dict[str, Any], out: Path) -> pd.DataFrame:
     shortcut = record["shortcut"]
     failed = found[found["error"] != ""]
@@ -121,11 +110,7 @@ def _write(found: pd.DataFrame, record: dict[str, Any], out: Path) -> pd.DataFra
         raise DataError(
             f"none of the {len(found):,} films could be read, first: {failed['error'].iloc[0]}"
         )
-    listed = out / "failures.csv"
-    if len(failed):
-        write_table(failed[["image_id", "error"]], listed)
-    else:
-        listed.unlink(missing_ok=True)
+    write_or_remove(failed[["image_id", "error"]], out / "failures.csv")
     read = found[found["error"] == ""]
     labels = pd.DataFrame(
         {

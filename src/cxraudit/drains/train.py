@@ -17,7 +17,15 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.predicted import ANNOTATED, source_column
 from cxraudit.drains.films import Films, as_input, read_films, shaken
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
-from cxraudit.files import digest, sha256, write_atomic, write_manifest, write_table, write_text
+from cxraudit.files import (
+    digest,
+    sha256,
+    take_up,
+    write_atomic,
+    write_manifest,
+    write_table,
+    write_text,
+)
 from cxraudit.models.towers.densenet import DenseNet121, modern_keys
 from cxraudit.models.weights import read_state, weights_root
 from cxraudit.stats.calibration import platt
@@ -131,7 +139,7 @@ def train_detector(
         "labels": digest(examples.labels.tolist()),
         "start": sha256(start) if start else "random",
     }
-    _begin(out, wanted)
+    take_up(out / "training.json", wanted, what="a training that differs")
     place = torch.device(device)
     network = _network(start, settings.seed).to(place)
     history = _fit(network, parts, out, settings, start is not None, place, track, said)
@@ -272,20 +280,6 @@ def _network(start: Path | None, seed: int) -> DenseNet121:
 def _counters(network: DenseNet121) -> list[str]:
     """Counters of batches, which files of old versions do not have."""
     return [key for key in network.state_dict() if key.endswith("num_batches_tracked")]
-
-
-def _begin(out: Path, wanted: dict[str, Any]) -> None:
-    mark = out / "training.json"
-    if mark.is_file():
-        found = json.loads(mark.read_text(encoding="utf-8"))
-        if differs := [
-            key for key in wanted if found.get(key) != json.loads(json.dumps(wanted[key]))
-        ]:
-            raise DataError(
-                f"{out} holds a training that differs in {', '.join(differs)}. Choose another --out."
-            )
-        return
-    write_text(mark, json.dumps(wanted, indent=2) + "\n")
 
 
 def _fit(

@@ -5,6 +5,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxraudit.audits.embeddings.directions import (
+    CANNOT_TELL,
+    NOT_ENCODED,
+    NOT_USED,
+    SHIFT_MARGIN,
+    USED,
+)
 from cxraudit.audits.embeddings.table import SPACES_2D
 from cxraudit.figures.style import INK, LINE, MUTED, house_style, new_figure, quiet
 from cxraudit.names import attribute_name, shortcut_name
@@ -12,10 +19,10 @@ from cxraudit.schemas import records
 
 GROUP_COLOURS = ("#0b6fa4", "#c8451b", "#b07a00", "#6a4c93", "#2f7d4f", "#8f5a3c", "#444f5a")
 READING_COLOURS = {
-    "encoded and used": "#c8451b",
-    "encoded, not used": "#0b6fa4",
-    "not encoded": "#2f7d4f",
-    "cannot tell": "#7b8794",
+    USED: "#c8451b",
+    NOT_USED: "#0b6fa4",
+    NOT_ENCODED: "#2f7d4f",
+    CANNOT_TELL: "#7b8794",
 }
 PROBE_MARKERS = {"linear": "o", "k-NN": "s", "MLP": "^"}
 SPACES = ("image", "text", "both", *SPACES_2D)
@@ -163,7 +170,7 @@ def used_or_not(knowledge: pd.DataFrame) -> Figure:
     rows = knowledge[knowledge["analysis"] == "reading"]
     attributes = _attributes(rows)
     findings = list(dict.fromkeys(rows["finding"]))
-    margin = 0.25
+    margin = SHIFT_MARGIN
     with house_style():
         figure = new_figure(
             10.4,

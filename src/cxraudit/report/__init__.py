@@ -8,6 +8,7 @@ import jinja2
 import pandas as pd
 
 from cxraudit import tables
+from cxraudit.audits.embeddings.multiverse import INVERTED
 from cxraudit.audits.run import Audit
 from cxraudit.figures import embeddings as drawn
 from cxraudit.figures.adjusted import adjusted_gaps
@@ -186,7 +187,7 @@ def _knowledge(
             table[table["model"] == model] if len(table) else table
             for table in (known.points, known.curves, known.asked)
         )
-        inverted = rows[rows["verdict"] == "ranked below chance"]
+        inverted = rows[rows["verdict"] == INVERTED]
         sections.append(
             {
                 "name": model,

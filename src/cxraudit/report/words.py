@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.embeddings.directions import NOT_USED, USED
+from cxraudit.audits.embeddings.directions import NOT_USED, SHIFT_MARGIN, USED
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.names import attribute_name, shortcut_name
@@ -336,7 +336,7 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
         )  # fmt: skip
     return Statement(
         "good", f"Knows the {name}, and does not use it",
-        f"{numbers} No score shifts with it by more than 0.25 standard deviations.",
+        f"{numbers} No score shifts with it by more than {SHIFT_MARGIN} standard deviations.",
     )  # fmt: skip
 
 

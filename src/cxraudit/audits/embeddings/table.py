@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.cells import NO_GROUP, Cohort
 from cxraudit.datasets.base import ordered_groups
+from cxraudit.schemas import typed_frame
 
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -187,15 +188,7 @@ def make_space(cohort: Cohort, embedded: Embedded) -> Space | None:
 
 def knowledge_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Build the table: all of `KNOWLEDGE_COLUMNS`, typed, in their order."""
-    frame = pd.DataFrame(list(rows), columns=list(KNOWLEDGE_COLUMNS))
-    for column, dtype in KNOWLEDGE_COLUMNS.items():
-        if dtype == "str":
-            frame[column] = frame[column].astype(object).fillna("").astype("str")
-        elif dtype == "int64":
-            frame[column] = frame[column].fillna(0).astype("int64")
-        else:
-            frame[column] = frame[column].astype("float64")
-    return frame
+    return typed_frame(rows, KNOWLEDGE_COLUMNS)
 
 
 @dataclass(slots=True)
