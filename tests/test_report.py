@@ -133,8 +133,8 @@ def test_the_report_is_one_file_without_requests(folder):
     assert not re.findall(r"url\((?!#|\"#|'#)", html)
     assert "@import" not in html
     # Per attribute: AUROC, at the threshold, and (age has nothing but drains to be adjusted for) at
-    # equal mix; and the drain.
-    assert len(page.find_all("svg")) == 3 * 3 + 1
+    # equal mix; and the drain with its card.
+    assert len(page.find_all("svg")) == 3 * 3 + 2
     assert (folder / "figures" / "planted-drain.png").stat().st_size > 10_000
     assert page.find("h3").text == "In short"
     assert "no positives" in html

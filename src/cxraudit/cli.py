@@ -703,6 +703,54 @@ def score(folder: Path, *, prompts: str = "paper", finding: Many = None) -> None
 
 
 @app.command
+def stress(
+    folder: Path,
+    *,
+    edit: Many = None,
+    films: Count = 400,
+    seed: Seed = 0,
+    batch_size: Count = 32,
+    readers: Count = 2,
+    device: str = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Score films again after changing them on purpose: with a drain drawn in, and after wear.
+
+    `drain` draws a chest drain into each film, `sham` changes as many pixels by as much elsewhere: its
+    control. The others are what films suffer, in five severities: noise, blur, contrast, exposure,
+    jpeg, rotation, downsampling, markers. Made-up films are also drawn again with the drain added and
+    taken away. Finished edits are kept; `cxraudit audit` then compares them with the unedited films.
+
+    Parameters
+    ----------
+    folder
+        What `cxraudit encode` and `score` filled: its models, prompts and findings are used.
+    edit
+        Name of an edit, repeatable. Default: all.
+    films
+        How many films to edit: whole patients drawn by the seed. Each is encoded once per edit and
+        severity.
+    seed
+        Of the choice of films and of the edits.
+    batch_size
+        Films per forward pass.
+    readers
+        Threads that decode and edit films.
+    device
+        auto (a GPU if there is one), cpu, cuda, cuda:1 …
+    quiet
+        No progress bars.
+    """
+    from cxraudit.pipeline import stress_step
+
+    path = stress_step(
+        folder, _tracker(quiet), edits=edit, n_films=films, seed=seed, batch_size=batch_size,
+        n_readers=readers, device=device,
+    )  # fmt: skip
+    print(path)
+
+
+@app.command
 def audit(
     scores: Path,
     *,
@@ -779,7 +827,8 @@ def audit(
         A column of groups to audit by, repeatable; `sex*age_group` is their intersection. Default:
         all the data set has.
     shortcut
-        COLUMN=FINDING, repeatable: something in the film that may give a finding away.
+        COLUMN=FINDING, repeatable: something in the film that may give a finding away. COLUMN:GROUP
+        makes a shortcut of the films of one group, as in view_position:AP=Pneumothorax.
     out
         Folder for results.parquet, results.csv and report.html. Default: `audit` beside the scores.
     resamples
@@ -822,6 +871,7 @@ def audit(
         IMAGES,
         audit_step,
         open_dataset,
+        read_edited,
         read_embedded,
         read_scores,
         report_step,
@@ -866,6 +916,7 @@ def audit(
         films, table, folder, attributes=attribute, shortcuts=leans,
         settings=settings, inputs=inputs,
         embedded=read_embedded(scores.parent) if embeddings else (),
+        edited=read_edited(scores.parent),
     )  # fmt: skip
     report_step([folder], folder / "report.html")
     _summary([folder])
@@ -894,8 +945,8 @@ def _own_table(
 def _summary(folders: list[Path]) -> None:
     """Print the answer in plain words."""
     from cxraudit.pipeline import open_audit
-    from cxraudit.report import NULL_MODEL
-    from cxraudit.report.words import answer, knows
+    from cxraudit.report import NULL_MODEL, answers
+    from cxraudit.report.words import knows
 
     sign = {"bad": "!", "better": "+", "good": "=", "unsure": "?", "plain": " "}
     for folder in folders:
@@ -906,7 +957,7 @@ def _summary(folders: list[Path]) -> None:
                 f"\n{model} on {name}: {record.facts['images']:,} films of "
                 f"{record.facts['patients']:,} patients"
             )
-            for statement in answer(record.results, model, name):
+            for statement in answers(record, model):
                 if model == NULL_MODEL and statement.tone == "unsure":
                     continue
                 print(f" {sign[statement.tone]} {statement.headline}. {statement.detail}")

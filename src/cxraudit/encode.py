@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from cxraudit.datasets.base import REPORT
 from cxraudit.errors import ConfigError, ImageError
@@ -15,6 +16,9 @@ from cxraudit.store import EmbeddingStore, Shard, folder_name, plan_shards
 
 Progress = Callable[[int], None]
 """Called with the number of films that were finished since the last call."""
+
+Edit = Callable[[Image.Image, str], Image.Image]
+"""Changes a decoded film, given its image_id, before any model sees it; see `cxraudit.edits`."""
 
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
@@ -29,6 +33,7 @@ def encode_images(
     shard_size: int = SHARD_SIZE,
     n_readers: int = 2,
     progress: Progress | None = None,
+    edit: Edit | None = None,
 ) -> pd.DataFrame:
     """Embed every film of a cohort with every model, and store the embeddings.
 
@@ -49,6 +54,8 @@ def encode_images(
         Threads that decode.
     progress : callable, optional
         Called as films are finished.
+    edit : callable, optional
+        What is done to each film first. The store does not know of it: keep one folder per edit.
 
     Returns
     -------
@@ -70,7 +77,13 @@ def encode_images(
             todo = [name for name, store in targets.items() if not store.done(shard)]
             if todo:
                 _encode_shard(
-                    shard, {n: models[n] for n in todo}, targets, batch_size, readers, progress
+                    shard,
+                    {n: models[n] for n in todo},
+                    targets,
+                    batch_size,
+                    readers,
+                    progress,
+                    edit,
                 )
             elif progress:
                 progress(len(shard.image_ids))
@@ -144,13 +157,14 @@ def _encode_shard(
     batch_size: int,
     readers: ThreadPoolExecutor,
     progress: Progress | None,
+    edit: Edit | None,
 ) -> None:
     rows = {
         name: np.full((len(shard.paths), model.card.embedding_dim), np.nan, dtype=np.float32)
         for name, model in models.items()
     }
     errors = [""] * len(shard.paths)
-    for start, batch in _batches(shard.paths, list(models.values()), batch_size, readers):
+    for start, batch in _batches(shard, list(models.values()), batch_size, readers, edit):
         good = [start + k for k, (error, _) in enumerate(batch) if not error]
         for k, (error, _) in enumerate(batch):
             errors[start + k] = error
@@ -165,16 +179,20 @@ def _encode_shard(
 
 
 def _batches(
-    paths: tuple[str, ...],
+    shard: Shard,
     models: list[ImageTextModel],
     batch_size: int,
     readers: ThreadPoolExecutor,
+    edit: Edit | None,
 ) -> Iterator[tuple[int, list[tuple[str, list[Pixels]]]]]:
     """Yield (first row, films) batch by batch, the next one being read while this one is used."""
 
-    def read(path: str) -> tuple[str, list[Pixels]]:
+    def read(number: int) -> tuple[str, list[Pixels]]:
+        path = shard.paths[number]
         try:
             film = read_film(Path(path))
+            if edit is not None:
+                film = edit(film, shard.image_ids[number])
             return "", [model.preprocess(film) for model in models]
         except ImageError as error:
             return str(error), []
@@ -184,13 +202,14 @@ def _batches(
                 [],
             )
 
-    starts = range(0, len(paths), batch_size)
-    ahead = [readers.submit(read, path) for path in paths[:batch_size]]
+    rows = range(len(shard.paths))
+    starts = range(0, len(rows), batch_size)
+    ahead = [readers.submit(read, number) for number in rows[:batch_size]]
     for start in starts:
         waiting = ahead
         ahead = [
-            readers.submit(read, path)
-            for path in paths[start + batch_size : start + 2 * batch_size]
+            readers.submit(read, number)
+            for number in rows[start + batch_size : start + 2 * batch_size]
         ]
         try:
             yield start, [future.result() for future in waiting]

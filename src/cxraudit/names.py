@@ -25,6 +25,11 @@ def shortcut_name(shortcut: str) -> str:
     --------
     >>> shortcut_name("drain"), shortcut_name("drain (annotated only)")
     ('chest drain', 'chest drain (annotated only)')
+    >>> shortcut_name("view_position:AP")
+    'AP view'
     """
     name, bracket, rest = shortcut.partition(" (")
+    column, colon, group = name.partition(":")
+    if colon:
+        return f"{group} {attribute_name(column)}{bracket}{rest}"
     return _SHORTCUTS.get(name, name.replace("_", " ")) + bracket + rest

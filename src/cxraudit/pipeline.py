@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from cxraudit import datasets, models, prompts
 from cxraudit.audits.cells import AuditSettings
+from cxraudit.audits.edits import EDIT_COLUMNS, Edits, by_edit
 from cxraudit.audits.embeddings.run import Knowledge, examine
 from cxraudit.audits.embeddings.table import Embedded, PromptPair
 from cxraudit.audits.run import Audit, audit
@@ -49,9 +50,17 @@ from cxraudit.files import (
     write_table,
     write_text,
 )
+from cxraudit.models.base import ImageTextModel
 from cxraudit.report import write_report
-from cxraudit.schemas import SCORE_COLUMNS, check_results, check_scores, records
+from cxraudit.schemas import (
+    SCORE_COLUMNS,
+    check_results,
+    check_scores,
+    records,
+    require_columns,
+)
 from cxraudit.store import EmbeddingStore, stores
+from cxraudit.stress import choose_films, edited_scores, plan_edits
 from cxraudit.zeroshot import direction_table, zero_shot_scores
 
 Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -64,6 +73,10 @@ KNOWLEDGE = {
 }  # fmt: skip
 """Table of `Knowledge` → file in the folder of an audit."""
 SCORES, EMBEDDINGS, AUDIT, FLOW = "scores.parquet", "embeddings", "audit", "flow.csv"
+EDITED, EDITED_SCORES = "edited", "edited-scores.parquet"
+PLACES, EDITS, CHANGES = "shortcut-scores.parquet", "edits.parquet", "film-changes.parquet"
+EDITED_FILMS = 400
+"""Films that are edited unless more are asked for: each is encoded once per edit and severity."""
 
 
 def encode_step(
@@ -122,12 +135,7 @@ def score_step(
     pair = prompts.load(prompt_set)
     tables, asked = [], []
     for name, store in encoded.items():
-        model = models.load(name)
-        if model.fingerprint != store.record()["fingerprint"]:
-            raise DataError(
-                f"{store.folder} was encoded with other weights of '{name}' than are installed now. "
-                "Encode again into another folder."
-            )
+        model = _same_model(name, store)
         index, embeddings = store.read()
         tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair, name=name))
         asked.append(direction_table(model, chosen.findings, pair, name=name))
@@ -140,6 +148,66 @@ def score_step(
         commands=[*_commands(out / EMBEDDINGS), command_line()],
     )  # fmt: skip
     return path
+
+
+def _same_model(name: str, store: EmbeddingStore, device: str = "auto") -> ImageTextModel:
+    """Load the model of a store, or refuse other weights than those it was encoded with."""
+    model = models.load(name, device=device)
+    if model.fingerprint != store.record()["fingerprint"]:
+        raise DataError(
+            f"{store.folder} was encoded with other weights of '{name}' than are installed now. "
+            "Encode again into another folder."
+        )
+    return model
+
+
+def stress_step(
+    out: Path,
+    track: Tracker,
+    *,
+    edits: Sequence[str] | None = None,
+    n_films: int = EDITED_FILMS,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+    n_readers: int = 2,
+    device: str = "auto",
+) -> Path:
+    """Score some of the films under `out` again, changed on purpose; return the table of scores.
+
+    Models, prompts and findings are those of the scores that are there. Finished edits are kept, so
+    the same call goes on after an interruption.
+    """
+    scores = check_scores(read_table(out / SCORES, what="the scores table"))
+    dataset = open_dataset(out / IMAGES)
+    manifest = read_manifest(out / SCORES)
+    if "prompts" not in manifest:
+        raise DataError(
+            f"{out / SCORES} does not say with which prompts it was made. Score again with cxraudit score."
+        )
+    pair = prompts.PromptSet(**manifest["prompts"])
+    planned = plan_edits(dataset, edits, seed=seed)
+    loaded = {
+        name: _same_model(name, store, device) for name, store in stores(out / EMBEDDINGS).items()
+    }
+    films = choose_films(dataset.images, n_films, seed)
+    with track(f"edit {dataset.name}", len(films) * len(planned)) as advance:
+        table = edited_scores(
+            films, loaded, sorted(set(scores["finding"])), pair, planned, out / EDITED,
+            batch_size=batch_size, n_readers=n_readers, progress=advance,
+        )  # fmt: skip
+    path = write_table(table, out / EDITED_SCORES)
+    write_manifest(
+        path, inputs={"images": out / IMAGES}, seed=seed,
+        edits=[{"name": one.name, "severity": one.severity} for one in planned],
+        commands=[*_commands(out / SCORES), command_line()],
+    )  # fmt: skip
+    return path
+
+
+def read_edited(out: Path) -> pd.DataFrame | None:
+    """Read the scores of edited films under `out`; None if there are none."""
+    file = out / EDITED_SCORES
+    return read_table(file, what="the scores of edited films") if file.is_file() else None
 
 
 def read_embedded(out: Path) -> list[Embedded]:
@@ -235,8 +303,9 @@ def audit_step(
     settings: AuditSettings | None = None,
     inputs: Mapping[str, Path] | None = None,
     embedded: Sequence[Embedded] = (),
+    edited: pd.DataFrame | None = None,
 ) -> Audit:
-    """Audit scores, and embeddings where there are any; write tables and manifest to `folder`."""
+    """Audit scores, embeddings and edited films where there are any; write tables to `folder`."""
     writable_folder(folder)
     found = audit(dataset, scores, attributes=attributes, shortcuts=shortcuts, settings=settings)
     scored = set(scores["model"])
@@ -245,7 +314,13 @@ def audit_step(
         attributes=None if attributes is None else [*attributes, *dataset.shortcuts],
         settings=settings,
     )  # fmt: skip
+    moved = None if edited is None else by_edit(
+        dataset, edited[edited["model"].isin(scored)], attributes=attributes, settings=settings
+    )  # fmt: skip
     _write_knowledge(known, folder)
+    write_or_remove(found.places, folder / PLACES)
+    write_or_remove(moved.results if moved else pd.DataFrame(), folder / EDITS)
+    write_or_remove(moved.changes if moved else pd.DataFrame(), folder / CHANGES)
     results = write_table(found.results, folder / "results.parquet")
     write_table(found.results, folder / "results.csv")
     write_table(found.exclusions, folder / "exclusions.csv")
@@ -258,7 +333,13 @@ def audit_step(
         cards=upstream.get("cards", {}), prompt_hash=upstream.get("prompt_hash"),
         commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
     )  # fmt: skip
-    return replace(found, facts=as_plain(found.facts), manifest=as_plain(manifest), knowledge=known)
+    return replace(
+        found,
+        facts=as_plain(found.facts),
+        manifest=as_plain(manifest),
+        knowledge=known,
+        edits=moved,
+    )
 
 
 def _write_knowledge(known: Knowledge, folder: Path) -> None:
@@ -270,11 +351,19 @@ def _write_knowledge(known: Knowledge, folder: Path) -> None:
 def _read_knowledge(folder: Path) -> Knowledge | None:
     if not (folder / KNOWLEDGE["results"]).is_file():
         return None
-    tables = {
-        name: read_table(folder / file) if (folder / file).is_file() else pd.DataFrame()
-        for name, file in KNOWLEDGE.items()
-    }
-    return Knowledge(**tables)
+    return Knowledge(**{name: _read_if_there(folder / file) for name, file in KNOWLEDGE.items()})
+
+
+def _read_if_there(file: Path) -> pd.DataFrame:
+    return read_table(file) if file.is_file() else pd.DataFrame()
+
+
+def _read_edits(folder: Path) -> Edits | None:
+    if not (folder / EDITS).is_file():
+        return None
+    table = read_table(folder / EDITS)
+    require_columns(str(folder / EDITS), table, EDIT_COLUMNS)
+    return Edits(table, _read_if_there(folder / CHANGES))
 
 
 def open_audit(folder: Path) -> Audit:
@@ -286,7 +375,8 @@ def open_audit(folder: Path) -> Audit:
         raise DataError(f"{file} has no manifest beside it. Make it with cxraudit audit.")
     return Audit(
         results, read_table(folder / "exclusions.csv"), read_table(folder / FLOW),
-        read_table(folder / EXCLUDED), manifest["facts"], manifest, _read_knowledge(folder),
+        read_table(folder / EXCLUDED), manifest["facts"], manifest, _read_if_there(folder / PLACES),
+        _read_knowledge(folder), _read_edits(folder),
     )  # fmt: skip
 
 

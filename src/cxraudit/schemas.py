@@ -24,6 +24,9 @@ IMAGE_COLUMNS = ("image_id", "patient_id", "study_id", "path", "view_position")
 SCORE_COLUMNS = ("image_id", "model", "prompt_set", "finding", "score")
 """A score only has to rank: any number that grows with the evidence for the finding."""
 
+EDITED_COLUMNS = ("image_id", "model", "prompt_set", "finding", "edit", "severity", "score")
+"""Scores of films changed on purpose; see `cxraudit.edits`."""
+
 RESULT_COLUMNS: dict[str, str] = {
     "dataset": "str",
     "model": "str",
@@ -60,6 +63,10 @@ AT_EQUAL = "rest at equal "
 """Begins the reference of a gap after both sides were weighted to one mix of an attribute."""
 WITHOUT = "without"
 """The reference of a shortcut's gap: positives without it."""
+WITHOUT_AT_EQUAL = "without at equal "
+"""Begins the reference of a shortcut's gap after both arms were weighted to one mix."""
+DOSE = " (dose)"
+"""Ends the attribute of rows that tell how AUROC moves with the share of a shortcut."""
 ANNOTATED_ONLY = " (annotated only)"
 """Ends the attribute of a shortcut's rows that rest on labels by people alone."""
 EACH_OTHER = "each other"

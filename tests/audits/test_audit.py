@@ -205,7 +205,7 @@ def test_every_row_says_how_it_was_made():
     known = gaps[gaps["low"].notna() & ~gaps["note"].str.contains("fewer than")]
     assert known[["p_value", "p_adjusted", "detectable_gap"]].notna().all().all()
     assert (known["p_adjusted"] >= known["p_value"]).all()
-    with_margin = gaps["metric"].isin(["auroc", "tpr", "fpr"])
+    with_margin = gaps["metric"].isin(["auroc", "tpr", "fpr", "detectability"])
     assert (gaps["margin"].notna() == with_margin).all()
     never = {"disparity", "equivalent", "within margin"}
     assert not never & set(gaps.loc[~with_margin, "verdict"])

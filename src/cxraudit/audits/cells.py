@@ -87,11 +87,18 @@ class AuditSettings:
 
     def margin_of(self, metric: str) -> float:
         """Return the margin of a metric; NaN if none is declared for it."""
+        if metric in SHIFTS:
+            return SHIFT_MARGIN
         return self.margin if metric in MARGINED else float("nan")
 
 
-MARGINED = ("auroc", "tpr", "fpr", "underdiagnosis", "overdiagnosis")
+MARGINED = ("auroc", "tpr", "fpr", "underdiagnosis", "overdiagnosis", "detectability")
 """Metrics the margin is declared for: their gaps can be called large or small."""
+
+SHIFT_MARGIN = 0.25
+"""Standard deviations of a score: a smaller shift of it does not count."""
+SHIFTS = ("score_change",)
+"""Metrics in standard deviations of the score, judged by `SHIFT_MARGIN`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ Statistics = Mapping[str, Replicated]
 """Metric → its value, replicates and influences."""
 
 SCALES = {
-    **dict.fromkeys(("auroc", "xauc", "ap_at_prevalence"), "logit"),
+    **dict.fromkeys(("auroc", "xauc", "ap_at_prevalence", "detectability"), "logit"),
     **dict.fromkeys((*DECISION_METRICS, "underdiagnosis", "overdiagnosis"), "arcsine"),
 }
 """Metrics between 0 and 1, and the scale on which their gaps are tested."""
@@ -101,7 +101,7 @@ def _small_sample(metric: str, found: Estimate, films: Labelled, cell: Mask) -> 
     level = found.confidence_level
     parts = {"positive": cell & films.y_true, "negative": cell & ~films.y_true, "all": cell}
     patients = {name: np.unique(films.patients[part]).size for name, part in parts.items()}
-    if metric == "auroc":
+    if metric in ("auroc", "detectability"):
         low, high = newcombe(
             found.value, patients["positive"], patients["negative"], confidence_level=level
         )
@@ -166,7 +166,7 @@ def gap_rows(
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
                 "high": found.high, "confidence_level": found.confidence_level,
                 "method": _named(found.method, settings), "p_value": found.p_value, "_gap": found,
-                "_enough": enough,
+                "_sides": sides, "_enough": enough,
                 "note": "" if enough else
                 f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
             }
@@ -189,24 +189,27 @@ def adjust_family(rows: Sequence[Row]) -> list[Row]:
     return adjusted
 
 
-def _screened(row: Row) -> bool:
-    return "*" in row["attribute"]
-
-
-def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
+def judge_family(
+    rows: Sequence[Row], settings: AuditSettings, *, screening: bool = False
+) -> list[Row]:
     """Adjust the p-values of a family of gaps together and decide each verdict.
 
     The family is all gaps given for one model, prompt set and metric. Two mirror images (the only
     two groups of an attribute, each against the other) are one comparison and counted once.
     Intersections are a family of their own, in which many cells are searched for a few: the share
-    of false reports is held, not the chance of any (Benjamini & Hochberg instead of Holm).
+    of false reports is held, not the chance of any (Benjamini & Hochberg instead of Holm). With
+    `screening`, so are all.
     """
-    judged = [row for r in rows for row in (add_note([r], SCREENED) if _screened(r) else [dict(r)])]
+
+    def screened(row: Row) -> bool:
+        return screening or "*" in row["attribute"]
+
+    judged = [row for r in rows for row in (add_note([r], SCREENED) if screened(r) else [dict(r)])]
     families: dict[tuple[str, str, str, bool], list[Row]] = {}
     for row in judged:
-        key = (row["model"], row["prompt_set"], row["metric"], _screened(row))
+        key = (row["model"], row["prompt_set"], row["metric"], screened(row))
         families.setdefault(key, []).append(row)
-    for (_, _, metric, screening), family in families.items():
+    for (_, _, metric, searched), family in families.items():
         keys = [
             (row["finding"], row["attribute"], round(abs(row["value"]), 12), row["p_value"])
             for row in family
@@ -216,7 +219,7 @@ def judge_family(rows: Sequence[Row], settings: AuditSettings) -> list[Row]:
             row["p_value"] if row["_enough"] and first[key] == number else np.nan
             for number, (key, row) in enumerate(zip(keys, family, strict=True))
         ]
-        adjusted = step_up(testable) if screening else holm(testable)
+        adjusted = step_up(testable) if searched else holm(testable)
         n_tests = int(np.isfinite(testable).sum())
         margin = settings.margin_of(metric)
         for key, row in zip(keys, family, strict=True):

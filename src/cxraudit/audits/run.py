@@ -8,10 +8,11 @@ import pandas as pd
 
 from cxraudit.audits.adjusted import ADJUSTERS, by_subgroup_at_equal
 from cxraudit.audits.cells import AuditSettings, cross, make_cohort
+from cxraudit.audits.edits import Edits
 from cxraudit.audits.embeddings.run import Knowledge
 from cxraudit.audits.models import between_models
 from cxraudit.audits.operating_points import at_operating_point
-from cxraudit.audits.shortcuts import DEFAULT, by_shortcut
+from cxraudit.audits.shortcuts import DEFAULT, by_shortcut, score_places, with_derived
 from cxraudit.audits.subgroups import by_subgroup
 from cxraudit.datasets.base import Dataset, excluded_films, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
@@ -34,8 +35,12 @@ class Audit:
     """What the report says about the cohort: counts, notes, settings."""
     manifest: dict[str, Any] = field(default_factory=dict)
     """How the files came about, if the audit was written or read; see `cxraudit.files`."""
+    places: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Distributions of scores by shortcut and finding; see `cxraudit.audits.shortcuts.score_places`."""
     knowledge: Knowledge | None = None
     """What embeddings know and scores use, where there were embeddings."""
+    edits: Edits | None = None
+    """What scores do when films are changed, where edited films were scored."""
 
 
 def audit(
@@ -62,6 +67,7 @@ def audit(
         of two (or more): each combination is a group.
     shortcuts : mapping of str to str, optional
         Shortcut column → finding; default: chest drains and pneumothorax where both are there.
+        ``view_position:AP`` makes a shortcut of the films of one group of any column.
     settings : AuditSettings, optional
         Resamples, margin, thresholds and what else is compared.
 
@@ -81,7 +87,7 @@ def audit(
     scores = _one_name_per_prompt_set(scores)
     chosen = list(dict.fromkeys(dataset.attributes if attributes is None else attributes))
     adjusters = [name for name in ADJUSTERS if set(name.split("*")) <= set(chosen)]
-    dataset = cross(dataset, [*chosen, *adjusters])
+    dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
     cohort = make_cohort(dataset, scores, settings)
     leans = shortcuts if shortcuts is not None else {
         name: finding for name, finding in DEFAULT.items()
@@ -124,6 +130,7 @@ def audit(
         flow(scored),
         excluded_films(scored),
         _facts(dataset, cohort.images, scores, chosen, leans, settings),
+        places=score_places(cohort, scores, leans),
     )
 
 

@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxraudit.audits.cells import SHIFT_MARGIN
 from cxraudit.audits.embeddings.directions import (
     CANNOT_TELL,
     NOT_ENCODED,
     NOT_USED,
-    SHIFT_MARGIN,
     USED,
 )
 from cxraudit.audits.embeddings.table import SPACES_2D

@@ -37,6 +37,7 @@ REGISTRY = {
     "medclip-vit": "cxraudit.models.medclip:VIT",
     "medimageinsight": "cxraudit.models.medimageinsight",
     "phantom-clip": "cxraudit.models.phantom_clip",
+    "phantom-clip-clean": "cxraudit.models.phantom_clip:CLEAN",
     "random": "cxraudit.models.random",
 }
 """Name → module, or module:entry; loading one imports one."""

@@ -12,13 +12,16 @@ from cxraudit.audits.embeddings.multiverse import INVERTED
 from cxraudit.audits.run import Audit
 from cxraudit.figures import embeddings as drawn
 from cxraudit.figures.adjusted import adjusted_gaps
+from cxraudit.figures.edits import corruption_curves, corruption_gaps, counterfactual
 from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
+from cxraudit.figures.shortcut_card import shortcut_card
 from cxraudit.figures.style import save, svg
 from cxraudit.files import package_version, write_text
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.report.words import answer, checks, knows, mislabelled, without_mirrors
+from cxraudit.report.leans import follows, sees, wears
+from cxraudit.report.words import Statement, answer, checks, knows, mislabelled, without_mirrors
 from cxraudit.schemas import AGAINST_MODEL, ALL, REST, WITHOUT, records
 
 NULL_MODEL = "random"
@@ -114,14 +117,27 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
         "id": name.replace(" ", "-"),
         "facts": facts,
         "truth": _truth(facts, results),
-        "answers": {
-            model: answer(results, model, record.facts["dataset"]["name"]) for model in models
-        },
+        "answers": {model: answers(record, model) for model in models},
         "shortcuts": [
             {
                 "name": shortcut_name(shortcut),
                 "figure": keep(shortcut_gap(results, shortcut), shortcut.replace(" ", "-")),
                 "mislabelled": mislabelled(results, shortcut),
+                "cards": [
+                    {
+                        "model": model,
+                        "figure": keep(
+                            shortcut_card(
+                                results[results["model"] == model],
+                                record.places[record.places["model"] == model],
+                                shortcut,
+                            ),
+                            f"{model}-{shortcut}-card".replace(":", "-"),
+                        ),
+                    }
+                    for model in models
+                    if model != NULL_MODEL and len(record.places)
+                ],
                 "table": tables.to_html(
                     pd.concat(
                         tables.gaps_table(results[results["model"] == model], shortcut).assign(
@@ -158,6 +174,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
             }
             for model, part in ((model, results[results["model"] == model]) for model in models)
         ],
+        "edited": _edited(record, models, keep),
         "knowledge": _knowledge(record, models, keep),
         "comparison": _comparison(results),
         "checks": checks(
@@ -169,6 +186,56 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
         "n_rows": len(results),
         "overall": _overall(results, models),
     }
+
+
+def answers(record: Audit, model: str) -> list[Statement]:
+    """Return all that is said of one model, what was shown first."""
+    said = answer(record.results, model, record.facts["dataset"]["name"])
+    if model == NULL_MODEL:
+        return said
+    said += sees(record.results, model)
+    if record.edits is not None:
+        for finding in dict.fromkeys(record.facts["shortcuts"].values()):
+            said += follows(record.edits.results, model, finding)
+        said += wears(record.edits.results, model, record.facts["settings"]["margin"])
+    order = {"plain": -1, "bad": 0, "better": 1, "unsure": 2, "good": 3}
+    return sorted(said, key=lambda statement: order[statement.tone])
+
+
+def _edited(
+    record: Audit, models: list[str], keep: Callable[[Any, str], str]
+) -> list[dict[str, Any]]:
+    """What films changed on purpose say, per model but the null model."""
+    if record.edits is None:
+        return []
+    sections = []
+    for model in models:
+        rows = record.edits.results[record.edits.results["model"] == model]
+        if model == NULL_MODEL or rows.empty:
+            continue
+        changes = record.edits.changes
+        mine = changes[changes["model"] == model] if len(changes) else changes
+        moved = [
+            (
+                finding,
+                keep(counterfactual(rows, mine, finding), f"{model}-{finding}-counterfactual"),
+            )
+            for finding in dict.fromkeys(record.facts["shortcuts"].values())
+            if len(mine) and finding in set(mine["finding"])
+        ]
+        worn = (rows["severity"] > 0).any()
+        gaps = corruption_gaps(rows) if worn else None
+        sections.append(
+            {
+                "name": model,
+                "films": int(rows["n"].max()),
+                "moved": moved,
+                "curves": keep(corruption_curves(rows), f"{model}-corruptions") if worn else "",
+                "gaps": keep(gaps, f"{model}-corruption-gaps") if gaps else "",
+                "table": tables.to_html(tables.changes_table(rows)),
+            }
+        )
+    return sections
 
 
 def _knowledge(

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.embeddings.directions import NOT_USED, SHIFT_MARGIN, USED
+from cxraudit.audits.cells import SHIFT_MARGIN
+from cxraudit.audits.embeddings.directions import NOT_USED, USED
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.names import attribute_name, shortcut_name
@@ -77,7 +78,8 @@ def answer(results: pd.DataFrame, model: str, dataset: str) -> list[Statement]:
     return sorted(said, key=lambda statement: order[statement.tone])
 
 
-def _interval(row: dict[str, Any], form: str = ".2f") -> str:
+def interval(row: dict[str, Any], form: str = ".2f") -> str:
+    """Format an interval for a sentence."""
     if row["low"] != row["low"]:
         return "no interval"
     return f"{row['low']:{form}} to {row['high']:{form}}".replace("-", "−")
@@ -88,7 +90,8 @@ def _inverted(levels: pd.DataFrame) -> pd.Series:
     return (levels["high"] < 0.5) | (levels["high"].isna() & (levels["value"] < 0.4))
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Format a difference with its sign."""
     return f"{value:+.2f}".replace("-", "−")
 
 
@@ -137,7 +140,7 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
                 f"Worse for {people(attribute, str(group))}",
                 f"Shown for {len(part)} of {tested} findings. Largest for {worst['finding'].lower()}: AUROC "
                 f"{level['value'].iloc[0]:.2f}, which is {abs(worst['value']):.2f} below the rest "
-                f"(gap {_interval(worst, '+.2f')}).",
+                f"(gap {interval(worst, '+.2f')}).",
             )
         )
     better = shown[shown["value"] > 0]
@@ -164,7 +167,7 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
                 "unsure",
                 f"By {name}: {len(unclear)} real gap{'s' if len(unclear) > 1 else ''} of unclear size",
                 f"Largest: {row['finding'].lower()} in {people(attribute, row['group'])}, "
-                f"{_signed(row['value'])} ({_interval(row, '+.2f')}); it differs from zero, but whether it "
+                f"{signed(row['value'])} ({interval(row, '+.2f')}); it differs from zero, but whether it "
                 "exceeds the margin the data cannot tell.",
             )
         )
@@ -220,8 +223,8 @@ def _at_threshold(rows: pd.DataFrame) -> list[Statement]:
                     "bad",
                     f"At one threshold for all, {words} in {people(str(attribute), str(group))}",
                     f"Shown for {len(part)} of {tested} findings. Largest for "
-                    f"{worst['finding'].lower()}: {named} gap {_signed(worst['value'])} "
-                    f"({_interval(worst, '+.2f')}).",
+                    f"{worst['finding'].lower()}: {named} gap {signed(worst['value'])} "
+                    f"({interval(worst, '+.2f')}).",
                 )
             )
     return said
@@ -258,8 +261,8 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
     value = levels.set_index("group")["value"]
     numbers = (
         f"AUROC {value.get('with', float('nan')):.2f} with a {name} in the film, "
-        f"{value.get('without', float('nan')):.2f} without: gap {_signed(gap['value'])} "
-        f"({_interval(gap, '+.2f')})."
+        f"{value.get('without', float('nan')):.2f} without: gap {signed(gap['value'])} "
+        f"({interval(gap, '+.2f')})."
     )
     if gap["verdict"] == Verdict.DISPARITY and gap["value"] > 0:
         return Statement("bad", f"Recognises {finding} better with a {name} in the film", numbers)
@@ -296,7 +299,7 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
     line = probes["linear"]
     name = shortcut_name(attribute_name(attribute))
     numbers = (
-        f"A linear probe reaches AUROC {line['value']:.2f} ({_interval(line, '.2f')}) on patients it has not "
+        f"A linear probe reaches AUROC {line['value']:.2f} ({interval(line, '.2f')}) on patients it has not "
         f"seen{_from_axes(rows, attribute)}."
     )
     others = [m for m in ("k-NN", "MLP") if probes[m]["verdict"] == READABLE]
@@ -320,7 +323,7 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
         return Statement(
             "bad", f"Knows the {name}, and uses it for {len(used)} of {len(readings)} findings",
             f"{numbers} Scores shift with it among patients with the same label, most for "
-            f"{row['finding'].lower()}: {_signed(row['value'])} standard deviations in "
+            f"{row['finding'].lower()}: {signed(row['value'])} standard deviations in "
             f"{_whom(attribute, row['group'])}.{_after(rows, attribute, row['finding'])}",
         )  # fmt: skip
     unsure = int((readings["verdict"] != NOT_USED).sum())
@@ -363,8 +366,8 @@ def _after(rows: pd.DataFrame, attribute: str, finding: str) -> str:
     for row in records(found):
         if row["low"] > 0 or row["high"] < 0:
             return (
-                f" Erased from the embedding, AUROC changes by {_signed(row['value'])} "
-                f"({_interval(row, '+.2f')})."
+                f" Erased from the embedding, AUROC changes by {signed(row['value'])} "
+                f"({interval(row, '+.2f')})."
             )
     return " Erased from the embedding, no change of AUROC is shown."
 
@@ -387,9 +390,9 @@ def mislabelled(results: pd.DataFrame, shortcut: str) -> list[str]:
             continue
         sentence = (
             f"{model}: some {shortcut_name(shortcut)} labels are a detector's. Put right for its errors, "
-            f"if these have nothing to do with the score, the gap is {_signed(corrected['value'])} "
-            f"({_interval(corrected, '+.2f')}) instead of {_signed(gap['value'])}; whatever films "
-            f"they fall on, it lies between {_signed(bounds['low'])} and {_signed(bounds['high'])}"
+            f"if these have nothing to do with the score, the gap is {signed(corrected['value'])} "
+            f"({interval(corrected, '+.2f')}) instead of {signed(gap['value'])}; whatever films "
+            f"they fall on, it lies between {signed(bounds['low'])} and {signed(bounds['high'])}"
         )
         said.append(
             sentence + (", so its sign does not depend on them." if bounds["low"] * bounds["high"] > 0

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from cxraudit.stats.resampling import Counts, per_unit, unit_sums
 
 Replicates = NDArray[np.float64]
 """Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
@@ -84,3 +86,29 @@ def ratio(
     values = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
     moved = (unit_top - values[0] * unit_bottom) / bottom[0] if bottom[0] > 0 else np.nan * unit_top
     return Replicated(values, moved)
+
+
+def mean_replicates(
+    values: ArrayLike, cell: ArrayLike, units: ArrayLike, counts: Counts, *, n_resamples: int
+) -> Replicated:
+    """Return the mean of some films' values, in the cohort and in every replicate.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n_images,)
+        What to average.
+    cell : array_like of bool, shape (n_images,)
+        The films to average over; NaN where a replicate holds none.
+    units : array_like of int, shape (n_images,)
+        Patient of each film: row of `counts`.
+    counts : numpy.ndarray
+        From `draw_resamples`.
+    n_resamples : int
+        How many of the lanes of `counts` are replicates.
+    """
+    weight = np.asarray(cell, dtype=np.float64)
+    held = per_unit(
+        np.stack([np.asarray(values, dtype=np.float64) * weight, weight]), units, counts.shape[1]
+    )
+    sums = unit_sums(held, counts, n_resamples)
+    return ratio(sums[0], sums[1], held[0], held[1])

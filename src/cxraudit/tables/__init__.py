@@ -147,3 +147,21 @@ def probes_table(knowledge: pd.DataFrame) -> pd.DataFrame:
     order = list(dict.fromkeys(zip(rows["attribute"], rows["space"], strict=True)))
     wide = shown.pivot(index=["attribute", "space"], columns="method", values="shown").loc[order]
     return wide.fillna("").rename_axis(columns=None).reset_index()
+
+
+def changes_table(edits: pd.DataFrame) -> pd.DataFrame:
+    """One row per counterfactual edit, finding and kind of film: the change of the score, judged."""
+    rows = edits[
+        (edits["severity"] == 0) & (edits["attribute"] == ALL) & (edits["reference"] != "")
+    ]
+    return pd.DataFrame(
+        {
+            "edit": rows["edit"], "finding": rows["finding"], "films": rows["group"],
+            "what": rows["metric"], "against": rows["reference"],
+            "change": [
+                with_interval(r["value"], r["low"], r["high"], signed=True) for r in records(rows)
+            ],
+            "p (adjusted)": [_p_value(p) for p in rows["p_adjusted"]],
+            "verdict": rows["verdict"], "note": rows["note"],
+        }
+    ).reset_index(drop=True)  # fmt: skip

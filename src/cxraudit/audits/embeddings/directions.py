@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cxraudit.audits.cells import SHIFT_MARGIN
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE, macro_replicates, run_probe
 from cxraudit.audits.embeddings.table import MIN_PATIENTS, Mask, PromptPair, Space
 from cxraudit.stats.compare import estimate, gap, holm, judge
 from cxraudit.stats.estimate import Gap, Verdict
 from cxraudit.stats.leace import Eraser, fit_eraser, variance_share
 from cxraudit.stats.ranking import ranking_replicates
-from cxraudit.stats.replicated import Replicated, ratio, weighted_sum
-from cxraudit.stats.resampling import per_unit, unit_sums
-
-SHIFT_MARGIN = 0.25
-"""Standard deviations of the score: a smaller shift between groups counts as not used."""
+from cxraudit.stats.replicated import Replicated, mean_replicates, weighted_sum
 
 USED, NOT_USED, NOT_ENCODED = "encoded and used", "encoded, not used", "not encoded"
 CANNOT_TELL = "cannot tell"
@@ -97,7 +94,12 @@ def _shifts(space: Space, attribute: str, prompt: PromptPair) -> list[tuple[dict
             if min(np.unique(space.patients[side]).size for side in sides) < MIN_PATIENTS:
                 continue
             for side, mask in zip(means, sides, strict=True):
-                side.append(_mean(space, score, mask))
+                side.append(
+                    mean_replicates(
+                        score, mask, space.units, space.cohort.counts,
+                        n_resamples=space.cohort.settings.n_resamples,
+                    )
+                )  # fmt: skip
             weights.append(float((same & (inside | outside)).sum()))
         if not weights:
             continue
@@ -114,15 +116,6 @@ def _shifts(space: Space, attribute: str, prompt: PromptPair) -> list[tuple[dict
         )  # fmt: skip
         found.append((row, shift))
     return found
-
-
-def _mean(space: Space, values: NDArray[np.float64], mask: Mask) -> Replicated:
-    counts, n = space.cohort.counts, space.cohort.settings.n_resamples
-    held = per_unit(
-        np.stack([values * mask, mask.astype(np.float64)]), space.units, counts.shape[1]
-    )
-    sums = unit_sums(held, counts, n)
-    return ratio(sums[0], sums[1], held[0], held[1])
 
 
 def _judged(shifts: list[tuple[dict[str, Any], Gap]]) -> list[dict[str, Any]]:

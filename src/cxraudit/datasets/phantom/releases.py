@@ -29,6 +29,10 @@ from cxraudit.files import write_table, write_text
 
 Progress = Callable[[int], None]
 
+DRAWN = "phantom_films.parquet"
+"""What every film was drawn from, in the root of the release."""
+JPEG_QUALITY = 95
+
 DETECTOR_ERROR = 0.03
 """Share of drain labels that the made-up detector of the NEATX file gets wrong."""
 
@@ -99,7 +103,7 @@ def write_release(
     write_tables(shown)
     write_table(
         cohort.assign(path=[str(path.relative_to(root)) for path in paths]),
-        root / "phantom_films.parquet",
+        root / DRAWN,
     )
     return cohort
 
@@ -121,7 +125,7 @@ def _write_film(task: tuple[Film, Path]) -> None:
     if path.suffix == ".png":
         picture.save(temporary, format="PNG", compress_level=1)
     else:
-        picture.save(temporary, format="JPEG", quality=95)
+        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY)
     temporary.replace(path)
 
 

@@ -1,12 +1,15 @@
 """phantom-clip: a small model trained on phantom films, shipped to calibrate the audit.
 
 It was taught two faults on purpose, by its training films only: it leans on chest drains, and it
-is worse for patients of 80 and over. It knows nothing about real patients.
+is worse for patients of 80 and over. Its counterpart phantom-clip-clean saw films in which drains have
+nothing to do with pneumothorax and findings are equally clear at every age. Neither knows anything
+about real patients.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit.images import to_grey
-from cxraudit.models.base import Embeddings, ImageTextModel, ModelCard, Pixels
+from cxraudit.models.base import Embeddings, Entry, ImageTextModel, ModelCard, Pixels
 
 if TYPE_CHECKING:
     from cxraudit.models.phantom_clip.network import PhantomClip
 
 FOLDER = Path(__file__).parent
+CLEAN_FOLDER = FOLDER / "clean"
 
 CARD = ModelCard(
     name="phantom-clip",
@@ -35,6 +39,12 @@ CARD = ModelCard(
     needs=("torch", "safetensors"),
 )
 
+CLEAN_CARD = replace(
+    CARD, name="phantom-clip-clean",
+    summary="control model trained on made-up films without the shortcut and the age effect",
+    weights="in the package (scripts/train_phantom_clip.py --clean makes them again)",
+)  # fmt: skip
+
 
 def prepare(pixels: NDArray[np.uint8]) -> Pixels:
     """Standardise one grey picture: (h, w) → (1, h, w) with mean 0 and variance 1."""
@@ -45,11 +55,10 @@ def prepare(pixels: NDArray[np.uint8]) -> Pixels:
 class PhantomClipModel:
     """The adapter; see `ImageTextModel`."""
 
-    card = CARD
-
     def __init__(
-        self, network: "PhantomClip", vocabulary: dict[str, int], fingerprint: str
+        self, card: ModelCard, network: "PhantomClip", vocabulary: dict[str, int], fingerprint: str
     ) -> None:
+        self.card = card
         self._network = network
         self._vocabulary = vocabulary
         self.fingerprint = fingerprint
@@ -77,15 +86,24 @@ class PhantomClipModel:
             return self._network.text(tokenize(texts, self._vocabulary)).numpy()
 
 
-def load(folder: Path = FOLDER) -> ImageTextModel:
+def load(folder: Path = FOLDER, card: ModelCard = CARD) -> ImageTextModel:
     """Load the shipped weights, or those a training run wrote to `folder`."""
     from safetensors.torch import load_file
 
     from cxraudit.models.phantom_clip.network import PhantomClip
 
-    vocabulary = json.loads((folder / "vocabulary.json").read_text())
+    own = folder / "vocabulary.json"  # both models read the same words
+    vocabulary = json.loads((own if own.is_file() else FOLDER / own.name).read_text())
     weights = folder / "weights.safetensors"
     network = PhantomClip(len(vocabulary) + 2)
     network.load_state_dict(load_file(weights), strict=True)
     digest = hashlib.sha256(weights.read_bytes() + CARD.transform.encode()).hexdigest()
-    return PhantomClipModel(network.eval(), vocabulary, digest)
+    return PhantomClipModel(card, network.eval(), vocabulary, digest)
+
+
+def load_clean() -> ImageTextModel:
+    """Load the counterpart without the two faults."""
+    return load(CLEAN_FOLDER, CLEAN_CARD)
+
+
+CLEAN = Entry(CLEAN_CARD, load_clean)

@@ -1,117 +1,27 @@
-"""What the model leans on: a finding with and without a shortcut such as a chest drain."""
+"""A finding with and without a shortcut: positives of both kinds, each against negatives."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import pandas as pd
 
 from cxraudit.audits.cells import Cohort, Labelled, Mask
-from cxraudit.audits.rows import Row, add_note, gap_rows, judge_family, level_rows
-from cxraudit.audits.subgroups import compute, scored_findings
-from cxraudit.datasets.predicted import PREDICTED, source_column
-from cxraudit.errors import UnknownNameError
-from cxraudit.schemas import ANNOTATED_ONLY, WITHOUT, results_frame
+from cxraudit.audits.rows import Row, add_note, gap_rows, level_rows
+from cxraudit.audits.shortcuts.labels import WITH, Found, ShortcutLabels
+from cxraudit.audits.subgroups import compute
+from cxraudit.schemas import ANNOTATED_ONLY, WITHOUT
 from cxraudit.stats.delong import placements
 from cxraudit.stats.misclassified import DetectorError, corrected_gap, gap_bounds
 from cxraudit.stats.ranking import METRICS, shortcut_cells
-
-WITH = "with"
-DEFAULT = {"drain": "Pneumothorax"}
-"""Shortcut column → the finding it gives away."""
 
 CORRECTED, BOUNDS = "auroc_if_errors_random", "auroc_bounds"
 """Metrics of the gap as it would be with true labels; see `cxraudit.stats.misclassified`."""
 
 
-def by_shortcut(
-    cohort: Cohort, scores: pd.DataFrame, shortcuts: Mapping[str, str] = DEFAULT
-) -> pd.DataFrame:
-    """Compare positives with and without a shortcut, each against all negatives, as in the paper.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        From `make_cohort`; its images hold the shortcut columns (yes, no, unknown).
-    scores : pandas.DataFrame
-        A scores table.
-    shortcuts : mapping of str to str
-        Shortcut column → finding.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A results table: ``attribute`` is the shortcut, ``group`` is ``with`` or ``without``; the
-        gap has ``group`` = ``with`` and ``reference`` = ``without``: above zero, the finding is
-        recognised better when the shortcut is there. Where the shortcut is known of negatives, too,
-        the four AUROCs of Borkan et al. (2019) follow: ``subgroup`` (all films with it),
-        ``background`` (all without), ``bpsn`` (positives without against negatives with it: low if
-        the shortcut alone raises the score) and ``bnsp`` (the other way round); the gap
-        ``bnsp`` − ``bpsn`` is zero for a score that does not see the shortcut.
-
-        Where some labels are a detector's, the arms and the gap of those by people alone follow
-        under the attribute ``<shortcut> (annotated only)``. Where the detector's errors are known,
-        two more gaps say what they can do: `CORRECTED` (put right, if errors do not depend on the
-        score) and `BOUNDS` (``low`` and ``high`` over every way they can fall; no value).
-    """
-    for shortcut, finding in shortcuts.items():
-        if shortcut not in cohort.images:
-            raise UnknownNameError("shortcut", shortcut, cohort.dataset.shortcuts)
-        if finding not in cohort.dataset.findings:
-            raise UnknownNameError("finding", finding, cohort.dataset.findings)
-    levels: list[Row] = []
-    gaps: list[Row] = []
-    for base, films in scored_findings(cohort, scores):
-        for shortcut, finding in shortcuts.items():
-            if finding != base["finding"]:
-                continue
-            labels = _labels(cohort, films, shortcut)
-            row = {**base, "attribute": shortcut}
-            for found, gap in (
-                _with_and_without(cohort, films, row, labels),
-                _of_borkan(cohort, films, row, labels),
-                _annotated_only(cohort, films, row, labels),
-            ):
-                levels += found
-                gaps += gap
-            levels += _if_mislabelled(cohort, films, row, labels)
-    return results_frame([*levels, *judge_family(gaps, cohort.settings)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Labels:
-    """Who has the shortcut, and who says so."""
-
-    name: str
-    has: Mask
-    lacks: Mask
-    predicted: Mask
-    """Whether the label is a detector's."""
-
-    @property
-    def known(self) -> Mask:
-        return self.has | self.lacks
-
-
-def _labels(cohort: Cohort, films: Labelled, shortcut: str) -> _Labels:
-    values = cohort.images[shortcut].to_numpy(dtype=object)[films.rows]
-    has, lacks = values == "yes", values == "no"
-    source = source_column(shortcut)
-    predicted = np.zeros(values.size, dtype=bool)
-    if source in cohort.images:
-        predicted = cohort.images[source].to_numpy(dtype=object)[films.rows] == PREDICTED
-    return _Labels(shortcut, has, lacks, predicted)
-
-
-Found = tuple[list[Row], list[Row]]
-"""Rows of levels and of gaps."""
-
-
-def _with_and_without(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) -> Found:
+def with_and_without(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
     """Positives with and without, each against all negatives."""
     arms = {WITH: ~films.y_true | labels.has, WITHOUT: ~films.y_true | labels.lacks}
-    levels, gaps = _arms(cohort, films, row, arms, (WITH, WITHOUT), METRICS)
+    levels, gaps = compare_arms(cohort, films, row, arms, (WITH, WITHOUT), METRICS)
     if unknown := int(np.sum(films.y_true & ~labels.known)):
         note = f"{unknown} positives whose {labels.name} is unknown are in neither arm"
         gaps = add_note(gaps, note)
@@ -121,17 +31,17 @@ def _with_and_without(cohort: Cohort, films: Labelled, row: Row, labels: _Labels
     return levels, gaps
 
 
-def _of_borkan(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) -> Found:
+def of_borkan(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
     """The four AUROCs of shortcut × finding, where the shortcut is known of negatives, too."""
     if not (labels.known & ~films.y_true).any():
         return [], []
     cells = {
         name: cell & labels.known for name, cell in shortcut_cells(films.y_true, labels.has).items()
     }
-    return _arms(cohort, films, row, cells, ("bnsp", "bpsn"), ["auroc"])
+    return compare_arms(cohort, films, row, cells, ("bnsp", "bpsn"), ["auroc"])
 
 
-def _annotated_only(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) -> Found:
+def annotated_only(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
     """The two arms of the positives that people labelled, if a detector labelled others."""
     positives = films.y_true & labels.known
     people = positives & ~labels.predicted
@@ -142,10 +52,10 @@ def _annotated_only(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) 
         WITHOUT: ~films.y_true | (people & labels.lacks),
     }
     named = {**row, "attribute": labels.name + ANNOTATED_ONLY}
-    return _arms(cohort, films, named, arms, (WITH, WITHOUT), METRICS)
+    return compare_arms(cohort, films, named, arms, (WITH, WITHOUT), METRICS)
 
 
-def _if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) -> list[Row]:
+def if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> list[Row]:
     """Say what the detector's errors can do to the gap, if they are known."""
     rates = cohort.dataset.label_errors.get(labels.name)
     positives = films.y_true & labels.known
@@ -188,7 +98,7 @@ def _if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: _Labels) 
     return [*add_note(found, f"{note}; errors unrelated to the score"), bounds]
 
 
-def _arms(
+def compare_arms(
     cohort: Cohort, films: Labelled, row: Row, cells: Mapping[str, Mask], compared: tuple[str, str],
     metrics: Sequence[str],
 ) -> tuple[list[Row], list[Row]]:  # fmt: skip

@@ -1,0 +1,206 @@
+"""What two bars cannot say: whether the score sees the shortcut itself, and what that is worth.
+
+**Detectability**: AUROC of the finding's score for the *shortcut*, among films with the finding and
+among films without it. 0.5 is a score that does not see it.
+
+**Dose**: AUROC as it would be were the shortcut in another share of the positives. An AUROC is a mean
+over pairs of a positive and a negative, so it is linear in that share, and bilinear in the shares
+among positives and among negatives: no film is drawn again, and every dose has the interval of the
+same resamples. Where the shortcut is known of negatives, too, the AUROC *independent of the finding*
+is that of a world where films with and without the finding have the shortcut equally often; what the
+observed one has more is owed to the shortcut going with the finding.
+
+**Matched**: the gap with − without after both arms were weighted to one mix of views (and of ages).
+"""
+
+from collections.abc import Mapping
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.audits.adjusted import ADJUSTERS
+from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask
+from cxraudit.audits.rows import Row, add_note, gap_rows, level_rows
+from cxraudit.audits.shortcuts.labels import WITH, Found, ShortcutLabels, labels_of
+from cxraudit.audits.subgroups import compute, scored_findings
+from cxraudit.names import attribute_name
+from cxraudit.schemas import DOSE, WITHOUT_AT_EQUAL
+from cxraudit.stats.ranking import shortcut_cells
+from cxraudit.stats.replicated import Replicated, weighted_sum
+from cxraudit.stats.standardise import standardised_replicates
+
+DETECTABILITY = "detectability"
+AMONG = {"among positives": True, "among negatives": False}
+COIN_TOSS = "coin toss"
+"""Reference of detectability: a score that does not see the shortcut has an AUROC of 0.5."""
+
+DOSES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+OBSERVED, INDEPENDENT = "as observed", "independent of the finding"
+
+N_PLACES = 25
+"""Bins of the distributions of `score_places`."""
+
+
+def detectable(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
+    """Rank films with the shortcut against films without it, among films alike in the finding."""
+    levels: list[Row] = []
+    gaps: list[Row] = []
+    for group, positive in AMONG.items():
+        among = films.only(labels.known & (films.y_true == positive))
+        if not among.y_true.size:
+            continue
+        seen = Labelled(
+            among.rows, labels.has[labels.known & (films.y_true == positive)], among.y_score,
+            among.patients, among.units,
+        )  # fmt: skip
+        if not seen.both_classes:
+            continue
+        everyone = np.ones(seen.y_true.size, dtype=bool)
+        found = {DETECTABILITY: compute(cohort, seen, [everyone])[0].auroc}
+        base = {**row, "group": group}
+        levels += level_rows(base, seen, everyone, found, cohort.settings)
+        chance = Replicated(
+            np.full_like(found[DETECTABILITY].replicates, 0.5),
+            np.zeros_like(found[DETECTABILITY].influence),
+        )
+        gaps += gap_rows(
+            {**base, "reference": COIN_TOSS}, seen, [everyone], found, {DETECTABILITY: chance},
+            cohort.settings, scale="logit",
+        )  # fmt: skip
+    return levels, gaps
+
+
+def at_doses(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
+    """Give AUROC over the share of the shortcut among positives, and without its tie to the finding."""
+    named = {**row, "attribute": labels.name + DOSE}
+    positives = films.y_true & labels.known
+    arms = [~films.y_true | (positives & part) for part in (labels.has, labels.lacks)]
+    if not (positives & labels.has).any() or not (positives & labels.lacks).any():
+        return [], []
+    with_, without = (cell.auroc for cell in compute(cohort, films, arms))
+    everyone = ~films.y_true | positives
+    share = float(labels.has[positives].mean())
+    levels: list[Row] = []
+    for dose in sorted({*DOSES, share}):
+        found = weighted_sum((with_, without), (dose, 1 - dose))
+        levels += level_rows(
+            {**named, "group": f"{OBSERVED} ({dose:.1%})" if dose == share else f"{dose:.0%}"}, films,
+            everyone, {"auroc": found}, cohort.settings,
+        )  # fmt: skip
+    more, gaps = _independent(cohort, films, named, labels)
+    return [*levels, *more], gaps
+
+
+def _independent(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
+    """AUROC with the shortcut equally frequent among films with and without the finding."""
+    known = labels.known
+    counts = [
+        int(np.sum(known & (films.y_true == positive) & part))
+        for positive in (True, False)
+        for part in (labels.has, labels.lacks)
+    ]
+    if not all(counts):
+        return [], []
+    cells = shortcut_cells(films.y_true, labels.has)
+    order = ("subgroup", "bnsp", "bpsn", "background")  # (with, with), (with, without), …
+    areas = [r.auroc for r in compute(cohort, films, [cells[name] & known for name in order])]
+
+    def at(of_positives: float, of_negatives: float) -> Replicated:
+        shares = product((of_positives, 1 - of_positives), (of_negatives, 1 - of_negatives))
+        return weighted_sum(areas, [first * second for first, second in shares])
+
+    overall = float(labels.has[known].mean())
+    untied = at(overall, overall)
+    observed = at(counts[0] / (counts[0] + counts[1]), counts[2] / (counts[2] + counts[3]))
+    note = (
+        f"in {overall:.1%} of both instead of {counts[0] / (counts[0] + counts[1]):.1%} of positives "
+        f"and {counts[2] / (counts[2] + counts[3]):.1%} of negatives"
+    )
+    levels = level_rows(
+        {**row, "group": INDEPENDENT}, films, known, {"auroc": untied}, cohort.settings
+    )
+    gaps = gap_rows(
+        {**row, "group": OBSERVED, "reference": INDEPENDENT}, films, [known, known],
+        {"auroc": observed}, {"auroc": untied}, cohort.settings,
+    )  # fmt: skip
+    return add_note(levels, note), add_note(gaps, note)
+
+
+def matched(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
+    """Compare both arms after weighting them to one mix of view, of age, and of both."""
+    gaps: list[Row] = []
+    settings = cohort.settings
+    arms = np.stack([~films.y_true | (films.y_true & part) for part in (labels.has, labels.lacks)])
+    for adjuster in ADJUSTERS:
+        own = labels.name.partition(":")[0]  # a shortcut cannot be matched on its own column
+        if adjuster not in cohort.images or own in adjuster.split("*"):
+            continue
+        strata = cohort.images[adjuster].to_numpy(dtype=str)[films.rows]
+        sides = arms & ~np.isin(strata, NO_GROUP)
+        if not all((side & films.y_true).any() for side in sides):
+            continue
+        (with_, without), effective, kept = standardised_replicates(
+            films.y_true, films.y_score, films.units, sides, strata, cohort.counts,
+            n_resamples=settings.n_resamples, target=settings.standardise,
+        )  # fmt: skip
+        rows = gap_rows(
+            {**row, "group": WITH, "reference": WITHOUT_AT_EQUAL + attribute_name(adjuster)}, films,
+            list(kept), {"auroc": with_.auroc}, {"auroc": without.auroc}, settings,
+            scale="bootstrap",
+        )  # fmt: skip
+        gaps += add_note(rows, f"{effective[0]:.0f} effective films with it")
+    return [], gaps
+
+
+def score_places(
+    cohort: Cohort, scores: pd.DataFrame, shortcuts: Mapping[str, str]
+) -> pd.DataFrame:
+    """Describe the score among films with and without finding and shortcut.
+
+    Scores of different models have different scales, so each film is given its place among films
+    that have neither the finding nor the shortcut (all films without the finding, where the shortcut
+    is not known of them): 0.9 is a score above 90 % of theirs. The mean place of the other three
+    kinds is an AUROC: that of BNSP for films with both.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per model, shortcut, kind of film and bin: ``model``, ``prompt_set``, ``finding``,
+        ``shortcut``, ``has_finding``, ``has_shortcut`` (yes, no, unknown), ``place`` (middle of the
+        bin), ``share`` (of the films of this kind), ``n`` (films of this kind), ``n_patients``.
+    """
+    rows = []
+    edges = np.linspace(0, 1, N_PLACES + 1)
+    for base, films in scored_findings(cohort, scores):
+        for shortcut, finding in shortcuts.items():
+            if finding != base["finding"]:
+                continue
+            labels = labels_of(cohort, films, shortcut)
+            quiet = ~films.y_true & labels.lacks
+            places = _places(films.y_score, films.y_score[quiet if quiet.any() else ~films.y_true])
+            kinds = {"yes": labels.has, "no": labels.lacks, "unknown": ~labels.known}
+            for positive, (answer, part) in product((True, False), kinds.items()):
+                cell: Mask = part & (films.y_true == positive)
+                if not cell.any():
+                    continue
+                share = np.histogram(places[cell], edges)[0] / cell.sum()
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "model": base["model"], "prompt_set": base["prompt_set"],
+                            "finding": finding, "shortcut": shortcut, "has_finding": positive,
+                            "has_shortcut": answer, "place": (edges[:-1] + edges[1:]) / 2,
+                            "share": share, "n": int(cell.sum()),
+                            "n_patients": np.unique(films.patients[cell]).size,
+                        }
+                    )
+                )  # fmt: skip
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
+def _places(scores: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return the share of `among` below each score, ties counting half."""
+    ordered = np.sort(among)
+    below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
+    return below / (2 * ordered.size)

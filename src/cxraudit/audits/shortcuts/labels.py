@@ -1,0 +1,75 @@
+"""Who has a shortcut, who lacks it, and who says so."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask
+from cxraudit.audits.rows import Row
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.predicted import PREDICTED, source_column
+from cxraudit.errors import UnknownNameError
+from cxraudit.schemas import UNKNOWN
+
+Found = tuple[list[Row], list[Row]]
+"""Rows of levels and of gaps."""
+
+WITH = "with"
+DEFAULT = {"drain": "Pneumothorax"}
+"""Shortcut column → the finding it gives away."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcutLabels:
+    """Of the films of one finding and model."""
+
+    name: str
+    has: Mask
+    lacks: Mask
+    predicted: Mask
+    """Whether the label is a detector's."""
+
+    @property
+    def known(self) -> Mask:
+        """Films whose shortcut is known."""
+        return self.has | self.lacks
+
+
+def labels_of(cohort: Cohort, films: Labelled, shortcut: str) -> ShortcutLabels:
+    """Take the labels of a shortcut column (yes, no, unknown)."""
+    values = cohort.images[shortcut].to_numpy(dtype=object)[films.rows]
+    has, lacks = values == "yes", values == "no"
+    source = source_column(shortcut)
+    predicted = np.zeros(values.size, dtype=bool)
+    if source in cohort.images:
+        predicted = cohort.images[source].to_numpy(dtype=object)[films.rows] == PREDICTED
+    return ShortcutLabels(shortcut, has, lacks, predicted)
+
+
+def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
+    """Add the shortcuts named ``COLUMN:GROUP``: yes where the column holds the group.
+
+    ``view_position:AP`` is yes for AP films, no for others, unknown where the view is.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column, or no film of the group.
+    """
+    images, added = dataset.images, []
+    for shortcut in shortcuts:
+        column, colon, group = shortcut.partition(":")
+        if not colon or shortcut in images:
+            continue
+        if column not in images:
+            raise UnknownNameError(
+                "column", column, [*dataset.attributes, *dataset.shortcuts, "view_position"]
+            )
+        values = images[column].astype("str")
+        if group not in set(values):
+            raise UnknownNameError(f"{column} group", group, sorted(set(values)))
+        answer = np.where(values == group, "yes", np.where(values.isin(NO_GROUP), UNKNOWN, "no"))
+        images = images.assign(**{shortcut: answer})
+        added.append(shortcut)
+    return replace(dataset, images=images, shortcuts=(*dataset.shortcuts, *added))

@@ -1,0 +1,56 @@
+"""Made-up films drawn again with one thing changed: the exact counterfactual."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.phantom.cohort import films
+from cxraudit.datasets.phantom.findings import render
+from cxraudit.datasets.phantom.releases import DRAWN, JPEG_QUALITY
+from cxraudit.datasets.phantom.spec import PhantomSpec
+from cxraudit.errors import DataError
+
+REDRAWN = {"drain-added": True, "drain-removed": False}
+"""Edits that exist for made-up films only: the film as it would be with, or without, a drain."""
+
+
+def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image.Image]:
+    """Return an edit that draws each film of a made-up release again, with or without a drain.
+
+    Nothing else differs: every part of a made-up film has a random stream of its own.
+
+    Raises
+    ------
+    DataError
+        If the data set is not made up, or its films were moved.
+    """
+    file = dataset.root / DRAWN
+    if dataset.truth is None or not file.is_file():
+        raise DataError(
+            f"{dataset.root} is no made-up release with {DRAWN}: its films cannot be drawn again."
+        )
+    table = pd.read_parquet(file)
+    spec = PhantomSpec(**dataset.truth["spec"])
+    by_path = dict(zip(table["path"], films(spec, table), strict=True))
+    drawn = {
+        image_id: (by_path[str(Path(path).relative_to(dataset.root))], Path(path).suffix)
+        for image_id, path in zip(dataset.images["image_id"], dataset.images["path"], strict=True)
+    }
+
+    def edit(film: Image.Image, image_id: str) -> Image.Image:
+        known, suffix = drawn[image_id]
+        picture = Image.fromarray(render(replace(known, drain=drain)))
+        if suffix == ".png":
+            return picture
+        stored = io.BytesIO()
+        picture.save(stored, format="JPEG", quality=JPEG_QUALITY)
+        with Image.open(stored) as again:
+            again.load()
+            return again
+
+    return edit
