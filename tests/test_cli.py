@@ -44,7 +44,9 @@ def test_from_films_to_report(nih_release, tmp_path, capsys):
 
     results = pd.read_parquet(work / "audit" / "results.parquet")
     assert set(results["finding"]) == {"Pneumothorax", "Cardiomegaly"}
-    assert set(results["attribute"]) == {"all", "age_group", "sex", "view_position", "drain"}
+    assert set(results["attribute"]) == {
+        "all", "age_group", "sex", "view_position", "drain", "drain (dose)",
+    }  # fmt: skip
     assert (work / "again.html").read_text().startswith("<!doctype html>")
     manifest = json.loads((work / "audit" / "results.parquet.manifest.json").read_text())
     assert manifest["cards"]["random"]["name"] == "random"

@@ -17,7 +17,7 @@ COMMANDS = {name for name in app if not name.startswith("-")}
 SUBCOMMANDS = {
     "datasets": ("find", "check"),
     "drains": ("train", "apply"),
-    "paper": ("tables", "compare"),
+    "paper": ("run", "tables", "compare"),
     "models": ("check", "fetch", "bench"),
 }
 

@@ -974,6 +974,67 @@ paper_app = App(
 app.command(paper_app)
 
 
+@paper_app.command(name="run")
+def paper_run(
+    out: Path = Path("paper"),
+    *,
+    model: Annotated[list[str], Parameter(negative="")],
+    mimic: Path | None = None,
+    nih: Path | None = None,
+    mimic_option: Many = None,
+    nih_option: Many = None,
+    resamples: Annotated[int, Parameter(validator=Number(gte=0))] = 2000,
+    batch_size: Count = 32,
+    device: str = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Make every table and figure of the study from the releases and the weights, in one go.
+
+    Cohorts, prompts and statistics are those published; beside them stand an audit of the same
+    predictions, the published numbers, and each fault of the published code with what it does here.
+    Finished work is kept: the same command goes on after an interruption.
+
+    Parameters
+    ----------
+    out
+        Folder for paper.html, tables, figures, and one folder of work per data set.
+    model
+        Name of a model, repeatable; NAME@paper runs it as the published wrapper did.
+    mimic
+        Folder of MIMIC-CXR-JPG, with MIMIC-IV below it (or named with --mimic-option).
+    nih
+        Folder of ChestX-ray14, with the NEATX labels in it (or --nih-option drains=FILE).
+    mimic_option
+        NAME=VALUE, repeatable: an option of mimic-cxr; see `cxraudit datasets mimic-cxr`.
+    nih_option
+        NAME=VALUE, repeatable: an option of nih-cxr14.
+    resamples
+        Resamples of patients for the audit; the published protocol has 1,000 of films.
+    batch_size
+        Films per forward pass.
+    device
+        auto (a GPU if there is one), cpu, cuda, cuda:1 …
+    quiet
+        No progress bars.
+    """
+    from cxraudit.audits.cells import AuditSettings
+    from cxraudit.reproduce import reproduce
+
+    roots = {"mimic-cxr": mimic, "nih-cxr14": nih}
+    given = {name: root for name, root in roots.items() if root is not None}
+    if not given:
+        raise ConfigError("give --mimic, --nih, or both: the folders of the releases.")
+    path = reproduce(
+        given, list(dict.fromkeys(model)), out, _tracker(quiet),
+        options={
+            "mimic-cxr": _pairs(mimic_option, "--mimic-option"),
+            "nih-cxr14": _pairs(nih_option, "--nih-option"),
+        },
+        settings=AuditSettings(n_resamples=resamples), batch_size=batch_size, device=device,
+    )  # fmt: skip
+    print(path)
+
+
 @paper_app.command(name="tables")
 def paper_tables(out: Path = Path("paper")) -> None:
     """Draw the study's table and bar charts from its published numbers, and say what follows from them.
@@ -988,12 +1049,12 @@ def paper_tables(out: Path = Path("paper")) -> None:
     from cxraudit.files import writable_folder
     from cxraudit.paper.conclusions import sentences
     from cxraudit.paper.numbers import published
-    from cxraudit.report.paper import write_paper
+    from cxraudit.report.paper import Reproduction, write_paper
 
     writable_folder(out)
     numbers = published()
     path = write_paper(
-        numbers, out, title="The published numbers",
+        Reproduction(numbers=numbers), out, title="The published numbers",
         intro="Drawn from the numbers published with the study, rounded to two decimals by its authors.",
         conclude=True,
     )  # fmt: skip
@@ -1023,7 +1084,7 @@ def paper_compare(work: Path, *, out: Path | None = None, as_dataset: str | None
     from cxraudit.paper.numbers import compare
     from cxraudit.paper.protocol import evaluate
     from cxraudit.pipeline import IMAGES, SCORES, open_dataset
-    from cxraudit.report.paper import write_paper
+    from cxraudit.report.paper import Reproduction, write_paper
     from cxraudit.schemas import check_scores
 
     if as_dataset not in (None, "mimic-cxr", "nih-cxr14"):
@@ -1034,9 +1095,9 @@ def paper_compare(work: Path, *, out: Path | None = None, as_dataset: str | None
     beside = compare(numbers)
     folder = writable_folder(out if out is not None else work / "paper")
     path = write_paper(
-        numbers, folder, title=f"{dataset.name} by the published protocol",
+        Reproduction(numbers=numbers, compared=beside), folder,
+        title=f"{dataset.name} by the published protocol",
         intro="The same films, prompts and statistics as published; see docs/how-to/the-paper.md.",
-        compared=beside,
     )  # fmt: skip
     for row in beside[beside["group"].isin(["all", "with", "without"])].itertuples():
         mark = "=" if row.agrees else "!"

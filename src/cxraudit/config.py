@@ -35,6 +35,13 @@ class EncodeSection(_Section):
     device: str = "auto"
 
 
+class StressSection(_Section):
+    """``[stress]``: films changed on purpose, scored again."""
+
+    films: int = Field(default=400, ge=1)
+    edits: list[str] | None = None
+
+
 class ScoresSection(_Section):
     """``[scores]``: a table of scores that exists already."""
 
@@ -79,6 +86,7 @@ class RunConfig(_Section):
     seed: int = Field(default=0, ge=0)
     dataset: DatasetSection
     encode: EncodeSection | None = None
+    stress: StressSection | None = None
     scores: ScoresSection | None = None
     audit: AuditSection = AuditSection()
 
@@ -86,6 +94,8 @@ class RunConfig(_Section):
     def _one_source(self) -> "RunConfig":
         if (self.encode is None) == (self.scores is None):
             raise ValueError("give either [encode] or [scores], and not both")
+        if self.stress and self.encode is None:
+            raise ValueError("[stress] needs [encode]: films are changed and encoded again")
         return self
 
 

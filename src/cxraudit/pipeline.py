@@ -197,7 +197,7 @@ def stress_step(
         )  # fmt: skip
     path = write_table(table, out / EDITED_SCORES)
     write_manifest(
-        path, inputs={"images": out / IMAGES}, seed=seed,
+        path, inputs={"images": out / IMAGES}, seed=seed, prompt_hash=pair.fingerprint,
         edits=[{"name": one.name, "severity": one.severity} for one in planned],
         commands=[*_commands(out / SCORES), command_line()],
     )  # fmt: skip
@@ -205,9 +205,22 @@ def stress_step(
 
 
 def read_edited(out: Path) -> pd.DataFrame | None:
-    """Read the scores of edited films under `out`; None if there are none."""
+    """Read the scores of edited films under `out`; None if there are none.
+
+    Raises
+    ------
+    DataError
+        If films were asked about in another way since.
+    """
     file = out / EDITED_SCORES
-    return read_table(file, what="the scores of edited films") if file.is_file() else None
+    if not file.is_file():
+        return None
+    if read_manifest(file).get("prompt_hash") != read_manifest(out / SCORES).get("prompt_hash"):
+        raise DataError(
+            f"{file} was made with other prompts than {SCORES} beside it. Run cxraudit stress again, or "
+            "delete it."
+        )
+    return read_table(file, what="the scores of edited films")
 
 
 def read_embedded(out: Path) -> list[Embedded]:
@@ -406,6 +419,11 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
         )  # fmt: skip
         file = score_step(out, prompt_set=config.encode.prompts, findings=config.encode.findings)
         scores = read_table(file)
+        if config.stress:
+            stress_step(
+                out, track, edits=config.stress.edits, n_films=config.stress.films, seed=config.seed,
+                batch_size=config.encode.batch_size, device=config.encode.device,
+            )  # fmt: skip
     else:
         assert config.scores is not None
         file = config.scores.file
@@ -419,12 +437,15 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
         shortcuts=config.audit.shortcuts, settings=config.audit.settings(config.seed),
         inputs={"scores": file, "images": out / IMAGES},
         embedded=read_embedded(out) if config.encode and config.audit.embeddings else (),
+        edited=read_edited(out) if config.stress else None,
     )  # fmt: skip
     return report_step([out / AUDIT], out / AUDIT / "report.html")
 
 
 DEMO_SEED = 2025
 DEMO_MODELS = ("phantom-clip", "random")
+DEMO_EDITED = 200
+"""Films of the release with drain labels that are changed on purpose."""
 
 
 def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SEED) -> Path:
@@ -450,9 +471,12 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
         six = dataset.choose_findings([*spec.prevalence])
         encode_step(six, DEMO_MODELS, work, track)
         scores = score_step(work)
+        if layout == "nih":
+            stress_step(work, track, n_films=DEMO_EDITED, seed=seed)
         audit_step(
             six, read_table(scores), work / AUDIT, settings=AuditSettings(seed=seed),
             inputs={"scores": scores, "images": work / IMAGES}, embedded=read_embedded(work),
+            edited=read_edited(work),
         )  # fmt: skip
         folders.append(work / AUDIT)
     report = report_step(folders, out / "report.html")

@@ -136,7 +136,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
                         ),
                     }
                     for model in models
-                    if model != NULL_MODEL and len(record.places)
+                    if model != NULL_MODEL and shortcut in _with_places(record)
                 ],
                 "table": tables.to_html(
                     pd.concat(
@@ -186,6 +186,11 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
         "n_rows": len(results),
         "overall": _overall(results, models),
     }
+
+
+def _with_places(record: Audit) -> set[str]:
+    """Return the shortcuts that have a card: not the arms of labels by people alone."""
+    return set(record.places["shortcut"]) if len(record.places) else set()
 
 
 def answers(record: Audit, model: str) -> list[Statement]:

@@ -1,0 +1,470 @@
+"""What changed and why: every fault of the published code, run beside what replaces it.
+
+Each function takes the films and predictions of a run and does the same thing twice, as published and as
+here, so that what a fault does is a number of this run, not an opinion. The published lines are in
+TheoSourget/clip_cxr_fairness (MIT), the file is named with each.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import spearmanr
+
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.predicted import PREDICTED, source_column
+from cxraudit.stats.calibration import platt
+from cxraudit.stats.compare import estimate
+from cxraudit.stats.estimate import Estimate
+from cxraudit.stats.published import PUBLISHED_SEED, published_interval
+from cxraudit.stats.ranking import auroc, ranking_replicates, shortcut_cells
+from cxraudit.stats.replicated import weighted_sum
+from cxraudit.stats.resampling import draw_resamples
+
+N_RESAMPLES = 1000
+BATCH = 32
+"""Default batch size of the published script."""
+K_NEIGHBOURS = (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21)
+"""The published search for the k-NN head."""
+N_SPLITS = 20
+LONGER = 1.1
+"""How much longer one prompt's embedding is than the other's, where lengths are shown to matter."""
+
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault, both ways."""
+
+    where: str
+    """The published file."""
+    fault: str
+    published: str
+    """What comes of it on these films."""
+    ours: str
+    """What comes of doing it otherwise, on the same films."""
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one model did on one data set."""
+
+    dataset: Dataset
+    model: str
+    scores: pd.DataFrame
+    """Of this model."""
+    image_ids: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    """Embeddings of these films."""
+    texts: NDArray[np.float32] | None
+    logit_scale: float
+    """What the model multiplies cosines with."""
+    prompts: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+    """Finding → unit embeddings of its two prompts."""
+
+
+def find_faults(run: Run) -> list[Fault]:
+    """Run every fault that the data set can show."""
+    return [fault for check in CHECKS for fault in check(run)]
+
+
+def _labelled(run: Run, finding: str) -> tuple[pd.DataFrame, Bool, NDArray[np.float64]]:
+    """Return films, labels (blank is negative, as published) and scores of a finding."""
+    part = run.scores[run.scores["finding"] == finding].set_index("image_id")["score"]
+    films = run.dataset.images[run.dataset.images["image_id"].isin(part.index)]
+    label = films[finding].fillna(0).to_numpy(dtype=np.float64) == 1
+    return films, label, part.loc[films["image_id"]].to_numpy(dtype=np.float64)
+
+
+def _main_finding(run: Run) -> str:
+    findings = [f for f in run.dataset.findings if f in set(run.scores["finding"])]
+    return "Pneumothorax" if "Pneumothorax" in findings else findings[0]
+
+
+def unfilled_drains(run: Run) -> Iterator[Fault]:
+    """Predictions written to a copy of the table."""
+    if "drain" not in run.dataset.shortcuts:
+        return
+    images = run.dataset.images
+    source = source_column("drain")
+    if source not in images or not (images[source] == PREDICTED).any():
+        return
+    guessed = images[source].to_numpy(dtype=object) == PREDICTED
+    filled = (images["drain"] == "yes").to_numpy().astype(float)
+    df = pd.DataFrame({"Drain": np.where(guessed, -1.0, filled)})
+    preds = filled[guessed]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas warns of just this
+        df[df.Drain == -1]["Drain"] = preds
+    left = int((df["Drain"] == -1).sum())
+    yield Fault(
+        "drains_detection.py", "predicted drains are assigned to a copy, df[df.Drain==-1]['Drain'] = preds",
+        f"{left:,} of {int(guessed.sum()):,} unlabelled films still hold −1 after the assignment",
+        f"{int(guessed.sum()):,} labels filled in, each marked as a detector's; "
+        f"{int((~guessed).sum()):,} by people",
+        "Re-run, the code leaves nearly every film without a drain label; the published numbers come from "
+        "a filled table. Labels carry who gave them, and arms of labels by people come first.",
+    )  # fmt: skip
+
+
+def unwritten_films(run: Run) -> Iterator[Fault]:
+    """Films prepared only where people labelled drains."""
+    if "drain" not in run.dataset.shortcuts:
+        return
+    images = run.dataset.images
+    source = source_column("drain")
+    people = (
+        images[source] != PREDICTED if source in images else images["drain"].isin(["yes", "no"])
+    ).to_numpy() & images["drain"].isin(["yes", "no"]).to_numpy()
+    negative = (images["Pneumothorax"].fillna(0) == 0).to_numpy()
+    yield Fault(
+        "process_datasets.py", "films are written only for annotated rows, the table keeps all",
+        f"{int(people.sum()):,} of {len(images):,} films written, "
+        f"{int((people & negative).sum()):,} of the {int(negative.sum()):,} without pneumothorax",
+        f"{len(images):,} films",
+        "The evaluation needs the films without pneumothorax; as published it stops at the first of them.",
+    )  # fmt: skip
+
+
+def drains_of_negatives(run: Run) -> Iterator[Fault]:
+    """The same negatives in both arms, whatever is in them."""
+    if "drain" not in run.dataset.shortcuts or "Pneumothorax" not in set(run.scores["finding"]):
+        return
+    films, label, score = _labelled(run, "Pneumothorax")
+    has = (films["drain"] == "yes").to_numpy()
+    known = films["drain"].isin(["yes", "no"]).to_numpy()
+    arms = {
+        name: auroc(label[kept], score[kept])
+        for name, kept in (
+            ("with", ~label | (label & has)), ("without", ~label | (label & known & ~has)),
+        )
+    }  # fmt: skip
+    if not (known & ~label & has).any():
+        return
+    cells = {
+        name: auroc(label[cell & known], score[cell & known])
+        for name, cell in shortcut_cells(label, has).items()
+    }
+    yield Fault(
+        "evaluate_performance.py", "both arms use all films without pneumothorax, with or without drain",
+        f"AUROC {arms['with']:.3f} with, {arms['without']:.3f} without a drain",
+        f"pneumothorax with drain against neither {cells['bnsp']:.3f}; pneumothorax alone against a drain "
+        f"alone {cells['bpsn']:.3f}; all with {cells['subgroup']:.3f}; none with {cells['background']:.3f}",
+        "Two bars cannot tell finding the pneumothorax from finding the drain; the area that can "
+        "(pneumothorax alone against a drain alone) was not computed.",
+    )  # fmt: skip
+
+
+def films_as_unit(run: Run) -> Iterator[Fault]:
+    """Films resampled instead of patients."""
+    finding = _main_finding(run)
+    films, label, score = _labelled(run, finding)
+    if not 0 < label.sum() < label.size:
+        return
+    stream = np.random.RandomState(PUBLISHED_SEED)
+    low, high = published_interval(label, score, "auroc", stream, n_resamples=N_RESAMPLES)
+    found = _by_patient(films, label, score)
+    ratio = (found.high - found.low) / (high - low)
+    patients = films["patient_id"].nunique()
+    yield Fault(
+        "evaluate_performance.py", "bootstrap draws films; films of one patient resemble each other",
+        f"{finding}: {low:.3f} to {high:.3f}",
+        f"{found.low:.3f} to {found.high:.3f}, {ratio:.2f} times as wide "
+        f"({len(films) / patients:.1f} films per patient)",
+        "With many films per patient, intervals of 95 % cover 54 to 60 % (docs/concepts/methods.md).",
+    )  # fmt: skip
+
+
+def _by_patient(films: pd.DataFrame, label: Bool, score: NDArray[np.float64]) -> Estimate:
+    units, names = pd.factorize(films["patient_id"], sort=True)
+    counts = draw_resamples(len(names), N_RESAMPLES, 0)
+    found = ranking_replicates(
+        label, score, units, np.ones((1, label.size), dtype=bool), counts, n_resamples=N_RESAMPLES
+    )[0]
+    return estimate(found.auroc)
+
+
+def no_gap(run: Run) -> Iterator[Fault]:
+    """Groups compared by eye, from rounded numbers."""
+    finding = _main_finding(run)
+    films, label, score = _labelled(run, finding)
+    attribute = next((a for a in ("sex", "race", "age_group") if a in run.dataset.attributes), None)
+    if attribute is None:
+        return
+    values = films[attribute].to_numpy(dtype=object)
+    groups = [g for g in pd.unique(values) if 0 < label[values == g].sum() < (values == g).sum()]
+    if len(groups) < 2:
+        return
+    stream = np.random.RandomState(PUBLISHED_SEED)
+    told = []
+    for group in groups[:2]:
+        kept = values == group
+        low, high = published_interval(label[kept], score[kept], "auroc", stream)
+        told.append(f"{group} {auroc(label[kept], score[kept]):.2f} [{low:.2f}, {high:.2f}]")
+    units, names = pd.factorize(films["patient_id"], sort=True)
+    counts = draw_resamples(len(names), N_RESAMPLES, 0)
+    cells = np.stack([values == group for group in groups[:2]])
+    first, second = ranking_replicates(label, score, units, cells, counts, n_resamples=N_RESAMPLES)
+    gap = estimate(first.auroc - second.auroc)
+    yield Fault(
+        "evaluate_performance.py", "values rounded to two decimals on disk; gaps are never computed",
+        f"{finding}: {'; '.join(told)}",
+        f"gap {groups[0]} − {groups[1]} {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), with a verdict "
+        "after adjustment for all comparisons",
+        "Overlapping bars are not equality and bars apart are not a test; a difference has an interval of "
+        "its own, on shared resamples.",
+    )  # fmt: skip
+
+
+def spread_over_labels(run: Run) -> Iterator[Fault]:
+    """The standard deviation over labels, printed where an interval stands."""
+    findings = [f for f in run.dataset.findings if f in set(run.scores["finding"])]
+    parts = {f: _labelled(run, f) for f in findings}
+    parts = {f: p for f, p in parts.items() if 0 < p[1].sum() < p[1].size}
+    if len(parts) < 2:
+        return
+    values = np.array([auroc(label, score) for _, label, score in parts.values()])
+    _, names = pd.factorize(run.dataset.images["patient_id"], sort=True)
+    counts = draw_resamples(len(names), N_RESAMPLES, 0)
+    where = {name: number for number, name in enumerate(names)}
+    found = [
+        ranking_replicates(
+            label, score, films["patient_id"].map(where).to_numpy(), np.ones((1, label.size), dtype=bool),
+            counts, n_resamples=N_RESAMPLES,
+        )[0].auroc
+        for films, label, score in parts.values()
+    ]  # fmt: skip
+    mean = estimate(weighted_sum(found, [1 / len(found)] * len(found)))
+    yield Fault(
+        "generate_figures_tables.py", "mean over findings ± standard deviation over findings",
+        f"{values.mean():.2f} ± {values.std(ddof=1):.2f}",
+        f"{mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f}), over patients",
+        "How much findings differ says nothing about how well their mean is known.",
+    )  # fmt: skip
+
+
+def unscaled_softmax(run: Run) -> Iterator[Fault]:
+    """Cosines in a softmax without the scale the model was trained with."""
+    finding = _main_finding(run)
+    _, label, score = _labelled(run, finding)
+    if not 0 < label.sum() < label.size or score.min() < 0 or score.max() > 1:
+        return
+    scaled = logit(np.clip(score, 1e-12, 1 - 1e-12))
+    plain = scaled / run.logit_scale
+    intercept, slope = platt(label, plain)
+    error = {
+        "unscaled": _ece(label, expit(plain)), "scaled": _ece(label, expit(scaled)),
+        "fitted": _ece(label, expit(intercept + slope * plain)),
+    }  # fmt: skip
+    yield Fault(
+        "models/*", "softmax over bare cosines for some models, over scaled logits for others",
+        f"{finding}: calibration error {error['unscaled']:.3f} of bare cosines; the same scores times "
+        f"{run.logit_scale:.1f}: {error['scaled']:.3f}",
+        f"{error['fitted']:.3f} after Platt's map, chosen on tuning patients in an audit; AUROC is the same "
+        f"({auroc(label, plain):.3f} and {auroc(label, scaled):.3f})",
+        "Calibration curves of raw zero-shot scores compare temperatures, not models.",
+    )  # fmt: skip
+
+
+def _ece(label: Bool, probability: NDArray[np.float64]) -> float:
+    """Calibration error, ten bins of equal width."""
+    bins = np.minimum((probability * 10).astype(int), 9)
+    n = np.bincount(bins, minlength=10)
+    apart = np.abs(np.bincount(bins, probability, 10) - np.bincount(bins, label.astype(float), 10))
+    return float(apart.sum() / n.sum())
+
+
+def text_lengths(run: Run) -> Iterator[Fault]:
+    """Prompts of different length in the score."""
+    finding = _main_finding(run)
+    if finding not in run.prompts:
+        return
+    films, label, _ = _labelled(run, finding)
+    at = pd.Series(np.arange(run.image_ids.size), index=run.image_ids).reindex(films["image_id"])
+    there = at.notna().to_numpy()
+    vectors = run.vectors[at[there].to_numpy(dtype=np.int64)].astype(np.float64)
+    label = label[there]
+    if not 0 < label.sum() < label.size:
+        return
+    positive, negative = run.prompts[finding]
+    unit = vectors @ positive - vectors @ negative
+    longer = LONGER * (vectors @ positive) - vectors @ negative
+    agreement = float(spearmanr(unit, longer).statistic)
+    yield Fault(
+        "models/biovil/biovil.py", "text embeddings are not normalised (normalize=False), images are",
+        f"{finding}: if one prompt's embedding is {LONGER:g} times as long as the other's, AUROC "
+        f"{auroc(label, longer):.3f}, rank correlation of the scores {agreement:.3f}",
+        f"AUROC {auroc(label, unit):.3f} with unit embeddings",
+        "The score becomes cosine times length, so that the ranking depends on how long a sentence's "
+        "embedding is. biovil@paper keeps it, biovil does not.",
+    )  # fmt: skip
+
+
+def encoded_again(run: Run) -> Iterator[Fault]:
+    """Every film encoded once per label, films dropped when fewer than a batch."""
+    n, labels = len(run.dataset.images), len(set(run.scores["finding"]))
+    small = BATCH - 1
+    scored = (small // BATCH) * BATCH + (
+        small % BATCH if small % BATCH != 0 and small > BATCH else 0
+    )
+    yield Fault(
+        "evaluate_performance.py", "films are encoded once per label and again for the embeddings; a last "
+        "batch is kept only if there was one before it",
+        f"{n * (labels + 1):,} encodings of {n:,} films; {scored} of {small} films scored at batch {BATCH}",
+        f"{n:,} encodings; of {small} films, {small} are scored",
+        "Slow, and silently empty for small cohorts. Here each film is decoded and encoded once.",
+    )  # fmt: skip
+
+
+def _attribute(run: Run) -> tuple[NDArray[np.object_], NDArray[np.object_]] | None:
+    """Return a readable attribute and the patient of each embedded film."""
+    images = run.dataset.images.set_index("image_id").reindex(run.image_ids)
+    for attribute in ("sex", "age_group", "race"):
+        if attribute in images:
+            values = images[attribute].to_numpy(dtype=object)
+            patients = images["patient_id"].to_numpy(dtype=object)
+            if len(set(values)) >= 2 and len(set(patients)) >= 50:
+                return values, patients
+    return None
+
+
+def _area(model: Any, x: NDArray[np.float32], y: NDArray[np.object_]) -> float:
+    """AUROC of a fitted classifier, of several classes one against the rest, as published."""
+    from sklearn.metrics import roc_auc_score
+
+    chance = np.asarray(model.predict_proba(x))
+    return float(
+        roc_auc_score(y, chance[:, 1] if chance.shape[1] == 2 else chance, multi_class="ovr")
+    )
+
+
+def misaligned_search(run: Run) -> Iterator[Fault]:
+    """Hyper-parameters chosen on rows that do not belong to their labels."""
+    from sklearn.model_selection import GroupShuffleSplit
+    from sklearn.neighbors import KNeighborsClassifier
+
+    found = _attribute(run)
+    if found is None:
+        return
+    values, patients = found
+    split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=1907)
+    outer, test = next(split.split(values, groups=patients))
+    inner, validation = next(split.split(values[outer], groups=patients[outer]))
+
+    def search(x_train: NDArray[np.float32], x_validation: NDArray[np.float32]) -> dict[int, float]:
+        y = values[outer]
+        return {
+            k: _area(KNeighborsClassifier(k).fit(x_train, y[inner]), x_validation, y[validation])
+            for k in K_NEIGHBOURS
+            if k <= inner.size
+        }
+
+    # As published: inner and validation number rows of the outer part, and index the whole table.
+    published = search(run.vectors[inner], run.vectors[validation])
+    aligned = search(run.vectors[outer][inner], run.vectors[outer][validation])
+    tested = {}
+    for name, areas in (("published", published), ("aligned", aligned)):
+        best = max(areas, key=lambda k: areas[k])
+        model = KNeighborsClassifier(best).fit(run.vectors[outer], values[outer])
+        tested[name] = (best, _area(model, run.vectors[test], values[test]))
+    yield Fault(
+        "predict_attribute.py", "embeddings[train_idx], where train_idx numbers rows of a subset",
+        f"search for k: validation AUROC {min(published.values()):.2f} to {max(published.values()):.2f}, k = "
+        f"{tested['published'][0]}, test {tested['published'][1]:.3f}",
+        f"{min(aligned.values()):.2f} to {max(aligned.values()):.2f}, k = {tested['aligned'][0]}, test "
+        f"{tested['aligned'][1]:.3f}",
+        "The search sees labels of other films, so it chooses at random; the last fit is right.",
+    )  # fmt: skip
+
+
+def one_split(run: Run) -> Iterator[Fault]:
+    """One split into training and test patients, no interval."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupShuffleSplit
+
+    found = _attribute(run)
+    if found is None:
+        return
+    values, patients = found
+
+    def area(seed: int) -> float:
+        split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=seed)
+        train, test = next(split.split(values, groups=patients))
+        model = LogisticRegression(max_iter=200).fit(run.vectors[train], values[train])
+        return _area(model, run.vectors[test], values[test])
+
+    areas = [area(seed) for seed in range(N_SPLITS)]
+    yield Fault(
+        "predict_attribute.py", "a single 80/20 split and no interval",
+        f"AUROC {area(1907):.3f} of a linear probe",
+        f"{min(areas):.3f} to {max(areas):.3f} over {N_SPLITS} other splits; an audit gives an interval over "
+        "test patients",
+        "A difference between two models smaller than that between two splits means nothing.",
+    )  # fmt: skip
+
+
+def projected_paths(run: Run) -> Iterator[Fault]:
+    """Probes of projections that stop with an error."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from sklearn.neighbors import KNeighborsClassifier
+
+    found = _attribute(run)
+    if found is None:
+        return
+    values, _ = found
+    half = len(values) // 2
+    projection = PCA(n_components=2, random_state=1907).fit(run.vectors[:half])
+    model = KNeighborsClassifier(5).fit(run.vectors[:half], values[:half])
+    try:
+        model.predict_proba(projection.transform(run.vectors[half:]))
+        said = "no error with this version of scikit-learn"
+    except ValueError as error:
+        said = str(error).splitlines()[0].rstrip(".")
+    has = "has" if hasattr(TSNE, "transform") else "has no"
+    yield Fault(
+        "predict_attribute.py", "the classifier is fitted on whole embeddings and asked of projected ones; "
+        "TSNE.transform is called",
+        f"PCA: {said}; TSNE {has} transform",
+        "both axes are fitted on training patients only, and the probe is fitted on them",
+        "The table of attributes read from projections cannot come from this code as it stands.",
+    )  # fmt: skip
+
+
+def mixed_axes(run: Run) -> Iterator[Fault]:
+    """X from one projection, y from another."""
+    from sklearn.decomposition import PCA
+
+    if run.texts is None:
+        return
+    there = np.isfinite(run.texts).all(axis=1)
+    if there.sum() < 10:
+        return
+    films, reports = run.vectors[there], run.texts[there]
+    joint = PCA(2, random_state=1907).fit(np.concatenate([films, reports])).transform(films)
+    alone = PCA(2, random_state=1907).fit(films).transform(films)
+    mixed = float(np.corrcoef(joint[:, 0], alone[:, 1])[0, 1])
+    right = float(np.corrcoef(alone[:, 0], alone[:, 1])[0, 1])
+    shown = joint[:, 0].var() + alone[:, 1].var()
+    yield Fault(
+        "embedding_analysis.py", "plots of films take x from the projection of films and reports, y from "
+        "that of films alone",
+        f"the axes are correlated, r = {mixed:+.2f}, and hold {shown / films.var(axis=0).sum():.0%} of the "
+        "films' variance",
+        f"r = {right:+.2f}, {alone.var(axis=0).sum() / films.var(axis=0).sum():.0%} of the variance",
+        "The plot is no projection: distances and shapes in it are those of no space.",
+    )  # fmt: skip
+
+
+CHECKS = (
+    unfilled_drains, unwritten_films, drains_of_negatives, films_as_unit, no_gap, spread_over_labels,
+    unscaled_softmax, text_lengths, encoded_again, misaligned_search, one_split, projected_paths, mixed_axes,
+)  # fmt: skip
+"""One per fault; each yields nothing where the data set cannot show it."""
