@@ -66,7 +66,10 @@ def test_the_configuration_reference_is_accepted_and_complete():
     data = tomllib.loads(first)
     config = RunConfig.model_validate(data)
     scores = RunConfig.model_validate(
-        {**{k: v for k, v in data.items() if k not in ("encode", "stress")}, **tomllib.loads(second)}
+        {
+            **{k: v for k, v in data.items() if k not in ("encode", "stress")},
+            **tomllib.loads(second),
+        }
     )
 
     shown = {

@@ -9,13 +9,14 @@ from cxraudit.cli import main
 from cxraudit.datasets.phantom.releases import write_release
 from cxraudit.datasets.phantom.spec import PhantomSpec
 from cxraudit.pipeline import open_audit
+from cxraudit.report.leans import follows, sees
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """150 made-up patients, encoded and scored with both control models."""
+    """120 made-up patients, encoded and scored with both control models."""
     root = tmp_path_factory.mktemp("stress")
-    write_release(PhantomSpec(n_patients=150, seed=77, image_size=128), root / "release", "nih")
+    write_release(PhantomSpec(n_patients=120, seed=77, image_size=128), root / "release", "nih")
     out = root / "work"
     assert main(["encode", "nih-cxr14", "--root", str(root / "release"), "--model", "phantom-clip",
                  "--model", "phantom-clip-clean", "--out", str(out), "-q"]) == 0  # fmt: skip
@@ -74,11 +75,79 @@ def test_corruptions_run_over_files_and_wear_shows(work, capsys):
         main(["audit", str(work / "scores.parquet"), "--no-embeddings", "--resamples", "300"]) == 0
     )
     assert "Loses AUROC with blur" in capsys.readouterr().out
+    before = set(edited["edit"])
+    assert main(["stress", str(work), "--films", "1000", "--edit", "markers", "-q"]) == 0
+    after = set(pd.read_parquet(work / "edited-scores.parquet")["edit"])
+    assert after == before | {"markers"}
+    capsys.readouterr()
+    assert main(["stress", str(work), "--films", "1000", "--seed", "5", "--edit", "blur"]) == 2
+    assert "differ in edit" in capsys.readouterr().err
     assert main(["stress", str(work), "--edit", "fog"]) == 2
     assert "fog" in capsys.readouterr().err
+
+
+def test_edited_scores_of_other_prompts_are_not_compared(work, tmp_path, capsys):
+    """Films asked about in another way since: one sentence, and nothing is audited."""
+    other = tmp_path / "other.toml"
+    other.write_text('positive = "a film of {finding}"\nnegative = "a normal film"\n')
+    assert main(["stress", str(work), "--films", "1000", "--edit", "blur", "-q"]) == 0
+    assert main(["score", str(work), "--prompts", str(other), "--finding", "Pneumothorax"]) == 0
+    capsys.readouterr()
+    assert main(["audit", str(work / "scores.parquet"), "--no-embeddings"]) == 2
+    assert "made with other prompts" in capsys.readouterr().err
+    (work / "edited-scores.parquet").unlink()
 
 
 def test_scores_that_were_not_made_here_cannot_be_made_again(tmp_path, capsys):
     """A folder without scores, and one whose scores do not say with which prompts."""
     assert main(["stress", str(tmp_path)]) == 2
     assert "scores" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_readings_over_many_cohorts(tmp_path):
+    """Twelve cohorts of 200 patients; prints the table of the documentation (run with -s)."""
+    rows = []
+    for seed in range(6001, 6013):
+        root = tmp_path / str(seed)
+        write_release(
+            PhantomSpec(n_patients=200, seed=seed, image_size=128), root / "release", "nih"
+        )
+        out = root / "work"
+        assert main(["encode", "nih-cxr14", "--root", str(root / "release"), "--model", "phantom-clip",
+                     "--model", "phantom-clip-clean", "--out", str(out), "-q"]) == 0  # fmt: skip
+        assert main(["score", str(out), "--finding", "Pneumothorax"]) == 0
+        assert main(["stress", str(out), "--films", "400", "--edit", "drain", "-q"]) == 0
+        assert main(["audit", str(out / "scores.parquet"), "--no-embeddings"]) == 0
+        record = open_audit(out / "audit")
+        edits = record.edits.results
+        moved = edits[(edits["metric"] == CHANGE) & (edits["group"] == "all")]
+        for model in ("phantom-clip", "phantom-clip-clean"):
+            mine = moved[(moved["model"] == model) & (moved["reference"] == "unedited")]
+            changes = mine.set_index("edit")
+            rows.append(
+                {
+                    "model": model, "seed": seed,
+                    "sees": sees(record.results, model)[0].tone,
+                    "follows": follows(edits, model, "Pneumothorax")[0].tone,
+                    "sham": changes.loc["sham", "verdict"],
+                    "drawn": changes.loc["drain", "value"],
+                    "exact": changes.loc["drain-added", "value"],
+                    "covers": changes.loc["drain", "low"] - 0.1 < changes.loc["drain-added", "value"]
+                    < changes.loc["drain", "high"] + 0.1,
+                }
+            )  # fmt: skip
+    table = pd.DataFrame(rows)
+    print(table.to_string())  # noqa: T201
+    for column in ("sees", "follows", "sham"):
+        print(table.groupby(["model", column]).size().to_string())  # noqa: T201
+    leaning = table[table["model"] == "phantom-clip"]
+    clean = table[table["model"] == "phantom-clip-clean"]
+
+    assert (leaning["follows"] == "bad").all()
+    assert (leaning["sees"] == "bad").sum() >= 10
+    assert (clean["follows"] == "good").sum() >= 10
+    assert not (clean["follows"] == "bad").any()
+    assert (clean["sees"] == "bad").sum() <= 1
+    assert table["sham"].isin(["equivalent", "within margin"]).all()
+    assert table["covers"].sum() >= 20

@@ -869,6 +869,7 @@ def audit(
     from cxraudit.pipeline import (
         AUDIT,
         IMAGES,
+        SCORES,
         audit_step,
         open_dataset,
         read_edited,
@@ -916,7 +917,7 @@ def audit(
         films, table, folder, attributes=attribute, shortcuts=leans,
         settings=settings, inputs=inputs,
         embedded=read_embedded(scores.parent) if embeddings else (),
-        edited=read_edited(scores.parent),
+        edited=read_edited(scores.parent) if scores.name == SCORES else None,
     )  # fmt: skip
     report_step([folder], folder / "report.html")
     _summary([folder])

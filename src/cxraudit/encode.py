@@ -34,6 +34,7 @@ def encode_images(
     n_readers: int = 2,
     progress: Progress | None = None,
     edit: Edit | None = None,
+    edit_name: str = "",
 ) -> pd.DataFrame:
     """Embed every film of a cohort with every model, and store the embeddings.
 
@@ -55,7 +56,9 @@ def encode_images(
     progress : callable, optional
         Called as films are finished.
     edit : callable, optional
-        What is done to each film first. The store does not know of it: keep one folder per edit.
+        What is done to each film first; keep one folder per edit.
+    edit_name : str
+        All that the edit depends on, recorded so that embeddings of other edits are never taken up.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def encode_images(
         raise ConfigError(
             f"batch and shard size must be at least 1, got {batch_size} and {shard_size}."
         )
-    shards, targets = open_stores(images, models, folder, shard_size)
+    shards, targets = open_stores(images, models, folder, shard_size, edit_name)
     with ThreadPoolExecutor(max(n_readers, 1)) as readers:
         for shard in shards:
             todo = [name for name, store in targets.items() if not store.done(shard)]
@@ -125,7 +128,11 @@ def encode_reports(
 
 
 def open_stores(
-    images: pd.DataFrame, models: Mapping[str, ImageTextModel], folder: Path, shard_size: int
+    images: pd.DataFrame,
+    models: Mapping[str, ImageTextModel],
+    folder: Path,
+    shard_size: int,
+    edit_name: str = "",
 ) -> tuple[list[Shard], dict[str, EmbeddingStore]]:
     """Start or take up the stores of a cohort; nothing is encoded yet.
 
@@ -137,7 +144,7 @@ def open_stores(
     shards = plan_shards(images, shard_size)
     targets = {name: EmbeddingStore(folder / folder_name(name)) for name in models}
     for name, store in targets.items():
-        store.open(models[name], shards, name)
+        store.open(models[name], shards, name, edit_name)
     return shards, targets
 
 

@@ -126,16 +126,23 @@ def encode_step(
 
 
 def score_step(
-    out: Path, *, prompt_set: str = "paper", findings: Sequence[str] | None = None
-) -> Path:
-    """Score every embedded film under `out` with a prompt set; return the scores file."""
-    encoded = stores(out / EMBEDDINGS)
+    out: Path, *, prompt_set: str = "paper", findings: Sequence[str] | None = None,
+    model_names: Sequence[str] | None = None, device: str = "auto",
+) -> Path:  # fmt: skip
+    """Score every embedded film under `out` with a prompt set; return the scores file.
+
+    `model_names` are the models to score; default: all that were encoded there.
+    """
+    encoded = {
+        name: store for name, store in stores(out / EMBEDDINGS).items()
+        if model_names is None or name in model_names
+    }  # fmt: skip
     dataset = open_dataset(out / IMAGES)
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = prompts.load(prompt_set)
     tables, asked = [], []
     for name, store in encoded.items():
-        model = _same_model(name, store)
+        model = _same_model(name, store, device)
         index, embeddings = store.read()
         tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair, name=name))
         asked.append(direction_table(model, chosen.findings, pair, name=name))
@@ -175,7 +182,8 @@ def stress_step(
     """Score some of the films under `out` again, changed on purpose; return the table of scores.
 
     Models, prompts and findings are those of the scores that are there. Finished edits are kept, so
-    the same call goes on after an interruption.
+    the same call goes on after an interruption; edits of an earlier call with the same films and seed
+    stay in the table.
     """
     scores = check_scores(read_table(out / SCORES, what="the scores table"))
     dataset = open_dataset(out / IMAGES)
@@ -185,19 +193,24 @@ def stress_step(
             f"{out / SCORES} does not say with which prompts it was made. Score again with cxraudit score."
         )
     pair = prompts.PromptSet(**manifest["prompts"])
+    before = read_manifest(out / EDITED_SCORES)
+    if edits is not None and (before.get("seed"), before.get("films")) == (seed, n_films):
+        edits = [*before["asked"], *edits] if before["asked"] is not None else None
     planned = plan_edits(dataset, edits, seed=seed)
     loaded = {
         name: _same_model(name, store, device) for name, store in stores(out / EMBEDDINGS).items()
     }
     films = choose_films(dataset.images, n_films, seed)
     with track(f"edit {dataset.name}", len(films) * len(planned)) as advance:
-        table = edited_scores(
+        table, unread = edited_scores(
             films, loaded, sorted(set(scores["finding"])), pair, planned, out / EDITED,
             batch_size=batch_size, n_readers=n_readers, progress=advance,
         )  # fmt: skip
+    write_or_remove(unread, out / "edited-failures.csv")
     path = write_table(table, out / EDITED_SCORES)
     write_manifest(
-        path, inputs={"images": out / IMAGES}, seed=seed, prompt_hash=pair.fingerprint,
+        path, inputs={"images": out / IMAGES}, seed=seed, films=n_films, asked=edits,
+        prompt_hash=pair.fingerprint,
         edits=[{"name": one.name, "severity": one.severity} for one in planned],
         commands=[*_commands(out / SCORES), command_line()],
     )  # fmt: skip
@@ -327,8 +340,9 @@ def audit_step(
         attributes=None if attributes is None else [*attributes, *dataset.shortcuts],
         settings=settings,
     )  # fmt: skip
-    moved = None if edited is None else by_edit(
-        dataset, edited[edited["model"].isin(scored)], attributes=attributes, settings=settings
+    mine = pd.DataFrame() if edited is None else edited[edited["model"].isin(scored)]
+    moved = None if mine.empty else by_edit(
+        dataset, mine, attributes=attributes, settings=settings
     )  # fmt: skip
     _write_knowledge(known, folder)
     write_or_remove(found.places, folder / PLACES)

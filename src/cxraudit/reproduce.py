@@ -116,7 +116,7 @@ def _study(
     """Run one data set: encode, score, audit, evaluate as published."""
     six = dataset.choose_findings([f for f in FINDINGS if f in dataset.findings])
     unread = encode_step(six, model_names, work, track, batch_size=batch_size, device=device)
-    file = score_step(work, prompt_set=PROMPTS)
+    file = score_step(work, prompt_set=PROMPTS, model_names=model_names, device=device)
     scores = read_table(file)
     embedded = read_embedded(work)
     with track(f"audit {name}", 1) as advance:
@@ -128,14 +128,15 @@ def _study(
         advance(1)
     read = six.images[~six.images["image_id"].isin(unread["image_id"])]
     with track(f"evaluate {name} as published", 1) as advance:
-        made = _as_published(name, replace(six, images=read), scores, embedded, audited)
+        made = _as_published(name, replace(six, images=read), scores, embedded, audited, device)
         advance(1)
     return made
 
 
 def _as_published(
-    name: str, dataset: Dataset, scores: pd.DataFrame, embedded: Sequence[Embedded], audited: Audit
-) -> Reproduction:
+    name: str, dataset: Dataset, scores: pd.DataFrame, embedded: Sequence[Embedded], audited: Audit,
+    device: str,
+) -> Reproduction:  # fmt: skip
     numbers = evaluate(dataset, scores, named=name)
     points, differences, faults = [], [], []
     by_id = dataset.images.set_index("image_id", drop=False)
@@ -148,7 +149,7 @@ def _as_published(
         texts = None if one.texts is None else one.texts[kept]
         points.append(project(one.model, vectors, texts, films))
         differences.append(centroid_differences(one.model, vectors, texts, films))
-        faults += _faults(name, dataset, scores, one, kept)
+        faults += _faults(name, dataset, scores, one, kept, device)
     knowledge = audited.knowledge.results if audited.knowledge is not None else pd.DataFrame()
     return Reproduction(
         numbers=numbers, both=side_by_side(numbers, audited.results),
@@ -165,9 +166,9 @@ def _named(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
 
 
 def _faults(
-    name: str, dataset: Dataset, scores: pd.DataFrame, one: Embedded, kept: np.ndarray
+    name: str, dataset: Dataset, scores: pd.DataFrame, one: Embedded, kept: np.ndarray, device: str
 ) -> Iterator[tuple[str, str, Fault]]:
-    model = models.load(one.model)
+    model = models.load(one.model, device=device)
     pair = prompts.load(PROMPTS)
     asked = {finding: model.encode_texts(pair.pair(finding)) for finding in dataset.findings}
     run = Run(

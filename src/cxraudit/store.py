@@ -57,8 +57,12 @@ class EmbeddingStore:
     def _record(self) -> Path:
         return self.folder / "store.json"
 
-    def open(self, model: ImageTextModel, shards: list[Shard], name: str = "") -> None:
-        """Start the store, or take it up again; `name` is what the model is asked for by.
+    def open(
+        self, model: ImageTextModel, shards: list[Shard], name: str = "", edit: str = ""
+    ) -> None:
+        """Start the store, or take it up again.
+
+        `name` is what the model is asked for by, `edit` what was done to the films first.
 
         Raises
         ------
@@ -72,6 +76,7 @@ class EmbeddingStore:
             "precision": PRECISION,
             "films": digest([image for shard in shards for image in shard.image_ids]),
             "shard size": len(shards[0].image_ids),
+            **({"edit": edit} if edit else {}),
         }
         if self._record.is_file():
             found = self.record()

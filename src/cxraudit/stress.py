@@ -26,6 +26,7 @@ class PlannedEdit:
     severity: int
     folder: str
     edit: Edit
+    fingerprint: str
 
 
 def plan_edits(
@@ -42,11 +43,13 @@ def plan_edits(
         If there is no such edit.
     """
     planned = [
-        PlannedEdit(one.name, one.severity, one.folder, one) for one in choose(names, seed=seed)
+        PlannedEdit(one.name, one.severity, one.folder, one, one.fingerprint)
+        for one in choose(names, seed=seed)
     ]
     if dataset.truth is not None and (names is None or "drain" in names):
         planned += [
-            PlannedEdit(name, 0, name, redrawn(dataset, drain)) for name, drain in REDRAWN.items()
+            PlannedEdit(name, 0, name, redrawn(dataset, drain), name)
+            for name, drain in REDRAWN.items()
         ]
     return planned
 
@@ -71,7 +74,7 @@ def edited_scores(
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     progress: Progress | None = None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Encode and score films under every edit; what was finished before is kept.
 
     Parameters
@@ -93,15 +96,19 @@ def edited_scores(
     -------
     pandas.DataFrame
         `cxraudit.schemas.EDITED_COLUMNS`.
+    pandas.DataFrame
+        Films that could not be read or edited: ``image_id``, ``error``, ``model``, ``edit``.
     """
-    tables = []
+    tables, unread = [], []
     for one in planned:
-        encode_images(
+        failed = encode_images(
             images, models, folder / one.folder, batch_size=batch_size, n_readers=n_readers,
-            progress=progress, edit=one.edit,
+            progress=progress, edit=one.edit, edit_name=one.fingerprint,
         )  # fmt: skip
+        unread.append(failed.assign(edit=one.folder))
         for name, model in models.items():
             index, rows = EmbeddingStore(folder / one.folder / folder_name(name)).read()
             scores = zero_shot_scores(index, rows, model, findings, prompts, name=name)
             tables.append(scores.assign(edit=one.name, severity=one.severity))
-    return pd.concat(tables, ignore_index=True)[list(EDITED_COLUMNS)]
+    scored = pd.concat(tables, ignore_index=True)[list(EDITED_COLUMNS)]
+    return scored, pd.concat(unread, ignore_index=True)

@@ -1,5 +1,7 @@
 """Films changed on purpose: planted changes recovered, none reported where there is none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,6 +112,36 @@ def test_a_change_that_the_sham_makes_too_is_not_the_drain_s(frame):
     assert "sham" in said.headline
 
 
+def test_the_sham_does_not_hide_a_drain_nor_make_one(frame):
+    """A drain far beyond the sham is said; a score that only the sham moves does not follow drains."""
+    dataset = planted_dataset(frame)
+    beyond = by_edit(dataset, edited_scores(frame, leaning(2.5, sham=0.6)), settings=SETTINGS)
+    assert follows(beyond.results, "m", "Pneumothorax")[0].tone == "bad"
+    alone = by_edit(dataset, edited_scores(frame, leaning(0.0, sham=1.4)), settings=SETTINGS)
+    assert follows(alone.results, "m", "Pneumothorax")[0].tone == "good"
+
+
+def test_without_labels_of_drains_all_films_count(frame):
+    """A data set without the column, and one in which no drain is known."""
+    dataset = planted_dataset(frame)
+    unknown = replace(dataset, images=dataset.images.assign(drain="unknown"))
+    without = replace(dataset, images=dataset.images.drop(columns="drain"), shortcuts=())
+    for kind in (unknown, without):
+        found = by_edit(kind, edited_scores(frame, leaning(1.5)), settings=SETTINGS)
+        assert len(chosen(found.changes, edit="drain", finding="Pneumothorax")) == len(frame)
+        assert follows(found.results, "m", "Pneumothorax")[0].tone == "bad"
+
+
+def test_what_has_no_baseline_or_no_label_is_left_out(frame):
+    """A finding without unedited scores, one without labels: the others are compared."""
+    dataset = planted_dataset(frame)
+    edited = edited_scores(frame, leaning(1.0))
+    part = edited[~((edited["edit"] == "unedited") & (edited["finding"] == "Cardiomegaly"))]
+    assert set(by_edit(dataset, part, settings=SETTINGS).results["finding"]) == {"Pneumothorax"}
+    blank = replace(dataset, images=dataset.images.assign(Cardiomegaly=np.nan))
+    assert set(by_edit(blank, edited, settings=SETTINGS).results["finding"]) == {"Pneumothorax"}
+
+
 def test_alarms_and_areas_after_an_edit_are_those_of_scikit_learn(frame):
     """False alarms at the threshold of the unedited films; AUROC with the negatives edited."""
     edited = edited_scores(frame, leaning(1.5))
@@ -172,6 +204,8 @@ def test_wear_is_reported_where_it_is_and_gaps_that_open_with_it(frame):
                     attribute="sex")  # fmt: skip
     assert chosen(opened, group="female to the rest")["value"].item() < -0.1
     assert "disparity" in set(opened["verdict"])
+    drawn = corruption_gaps(uneven)
+    assert "sex: female" in {text.get_text() for text in drawn.legends[0].get_texts()}
     levels = chosen(found, edit="noise", severity=2, attribute="all", reference="")
     of_findings = levels[levels["finding"] != MEAN]["value"].mean()
     assert chosen(levels, finding=MEAN)["value"].item() == pytest.approx(of_findings, abs=1e-12)

@@ -209,3 +209,104 @@ def test_card_rows_take_no_power_from_the_first_question():
     assert np.sort(first["p_adjusted"]) == pytest.approx(
         np.minimum(np.maximum.accumulate(expected), 1).to_numpy()
     )
+
+
+def thin(frame, *, label, keep):
+    """Leave drains only to `keep` patients among films with a label, all others lack it."""
+    part = frame["Pneumothorax"] == label
+    patients = frame.loc[part, "pid"].drop_duplicates().head(keep)
+    frame = frame.copy()
+    frame.loc[part, "drain"] = frame.loc[part, "pid"].isin(patients).astype(int)
+    return frame
+
+
+def test_a_dose_is_no_surer_than_its_thinner_arm():
+    """Three patients with a drain: at 100 % the interval and the note are those of that arm."""
+    rows, _ = card_of(thin(planted_table(3, n_patients=400), label=1, keep=3))
+    arm, dose = level(rows, "with"), level(rows[rows["attribute"] == "drain" + DOSE], "100%")
+
+    assert dose["value"] == pytest.approx(arm["value"], abs=1e-12)
+    assert "only 3 patients" in dose["note"]
+    assert not dose["high"] - dose["low"] < arm["high"] - arm["low"] - 1e-9
+
+
+def test_what_is_owed_gets_no_verdict_from_a_handful_of_patients():
+    """Drains in the negatives of four patients: the number stands, the verdict does not."""
+    rows, found = card_of(thin(planted_table(4, n_patients=400, drain_gap=0.8), label=0, keep=4))
+    owed = rows[rows["reference"] == INDEPENDENT].iloc[0]
+
+    assert owed["verdict"] == "inconclusive"
+    assert "cannot be told" in sees(found.results, "m")[0].detail
+
+
+def test_a_detector_s_labels_stay_marked_under_another_name():
+    """`drain:yes` is drain: with labels by people only, both have the same rows."""
+    frame = planted_table(10, n_patients=300, drain_gap=0.5)
+    dataset = planted_dataset(frame)
+    source = np.where(dataset.images["Pneumothorax"] == 1, "annotated", "predicted")
+    dataset = replace(dataset, images=dataset.images.assign(drain_source=source))
+    both = {"drain": "Pneumothorax", "drain:yes": "Pneumothorax"}
+    results = audit(
+        dataset, planted_scores(frame), attributes=["sex"], shortcuts=both,
+        settings=replace(SETTINGS, shortcut_labels="annotated"),
+    ).results  # fmt: skip
+    groups = {name: set(results.loc[results["attribute"] == name, "group"]) for name in both}
+    assert groups["drain"] == groups["drain:yes"]
+    assert "bnsp" not in groups["drain"]
+
+
+def test_only_films_without_the_finding_say_that_the_drain_is_seen():
+    """Higher among positives alone may be severity: said as such, and not as seeing."""
+    _, found = card_of(planted_table(4, n_patients=800, drain_gap=0.8))
+    said = sees(found.results, "m")[0]
+    assert said.tone == "unsure"
+    assert "severe" in said.detail
+    frame = planted_table(4, n_patients=800)
+    frame["score_Pneumothorax"] += 0.8 * frame["drain"]
+    _, found = card_of(frame)
+    assert sees(found.results, "m")[0].headline == "The score for pneumothorax sees the chest drain"
+
+
+def test_a_perfect_sight_of_the_drain_has_a_possible_interval():
+    """Every drained positive far above the others: between 0 and 1, also in the sentence."""
+    frame = planted_table(12, n_patients=300)
+    frame.loc[(frame["Pneumothorax"] == 1) & (frame["drain"] == 1), "score_Pneumothorax"] += 50
+    rows, found = card_of(frame)
+    seen = rows[(rows["reference"] == "coin toss") & (rows["group"] == "among positives")].iloc[0]
+
+    assert seen["value"] == pytest.approx(0.5)
+    assert seen["high"] <= 0.5 + 1e-12
+    assert seen["low"] > 0.4
+    assert "AUROC 1.00 (0.9" in sees(found.results, "m")[0].detail
+    assert "to 1.00)" in sees(found.results, "m")[0].detail
+
+
+def test_the_card_raises_no_alarm_about_few_patients():
+    """CXA001 is about groups: notes of the card are none of its business."""
+    from cxraudit.report.words import checks
+
+    _, found = card_of(planted_table(3, n_patients=500, drain_gap=0.8))
+    first = checks(found.results, {**found.facts, "exclusions": []}, {})[0]
+    assert (first.code, first.state) == ("CXA001", "ok")
+
+
+def test_the_panel_of_subgroups_is_there_for_derived_shortcuts():
+    """`sex:male` at equal `male sex`: the name the adjusted gaps carry is the name the card looks for."""
+    frame = planted_table(13, n_patients=300)
+    _, found = card_of(frame, shortcuts={"race:asian": "Pneumothorax"})
+    figure = shortcut_card(found.results, found.places, "race:asian")
+    assert len(figure.subfigs) == 3
+
+
+def test_a_model_without_the_finding_has_no_card(tmp_path):
+    """Two models, one of them scored for cardiomegaly only: the report is written."""
+    from cxraudit.report import write_report
+
+    frame = planted_table(14, n_patients=150)
+    scores = planted_scores(frame)
+    other = scores[scores["finding"] == "Cardiomegaly"].assign(model="b")
+    found = audit(
+        planted_dataset(frame), pd.concat([scores, other]), settings=SETTINGS, attributes=["sex"]
+    )
+    html = write_report([found], tmp_path / "report.html").read_text()
+    assert html.count("the card</h4>") == 1

@@ -1,5 +1,7 @@
 """The rest of the study: calibration, plots of embeddings, faults both ways, all of it from files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,6 +161,35 @@ def test_a_data_set_without_drains_shows_the_others():
     assert len(found) == len(CHECKS) - 3
 
 
+def test_untidy_runs_still_leave_a_page():
+    """A patient of unknown sex, a perfect ranking, one report: faults that cannot be shown are left out."""
+    run = run_of(seed=5)
+    images = run.dataset.images.copy()
+    images.loc[images["patient_id"] == "0", "sex"] = "unknown"
+    label = dict(zip(images["image_id"], images["Pneumothorax"], strict=True))
+    perfect = run.scores.assign(score=run.scores["image_id"].map(label) * 0.8 + 0.1)
+    texts = np.full_like(run.texts, np.nan)
+    texts[0] = 1
+    found = find_faults(
+        replace(run, dataset=replace(run.dataset, images=images), scores=perfect, texts=texts)
+    )
+    assert not any("draws films" in fault.fault for fault in found)
+    assert any("train_idx" in fault.fault for fault in found)
+    points = project("m", run.vectors, texts, images)
+    assert len(points) == 2 * len(images)
+
+
+def test_a_wrapper_without_scale_or_with_lengths_is_shown_as_it_is():
+    """Scale 1 has nothing to show; prompts that are longer show their own lengths."""
+    run = run_of()
+    assert not any("bare cosines" in f.fault for f in find_faults(replace(run, logit_scale=1.0)))
+    longer = {f: (3 * a, 2 * b) for f, (a, b) in run.prompts.items()}
+    fault = next(f for f in find_faults(replace(run, prompts=longer)) if "normalize" in f.fault)
+    assert "1.50 times" in fault.published
+    plain = next(f for f in find_faults(run) if "normalize" in f.fault)
+    assert plain.ours == fault.ours
+
+
 def test_both_protocols_stand_side_by_side():
     """Same AUROC where every film is labelled; other intervals; a verdict only on our side."""
     dataset, scores, *_ = cohort(drains=False)
@@ -180,8 +211,8 @@ def test_both_protocols_stand_side_by_side():
 def releases(tmp_path_factory):
     """Small made-up releases in both layouts."""
     root = tmp_path_factory.mktemp("study")
-    for layout, seed in (("mimic", 61), ("nih", 62)):
-        spec = PhantomSpec(n_patients=60, seed=seed, image_size=64)
+    for layout, seed, n_patients in (("mimic", 61, 130), ("nih", 62, 60)):
+        spec = PhantomSpec(n_patients=n_patients, seed=seed, image_size=64, films_per_patient=2)
         write_release(spec, root / layout, layout)
     return root
 

@@ -84,9 +84,9 @@ def _gaps(
                 films.y_true, films.y_score, films.units, sides, strata, cohort.counts,
                 n_resamples=settings.n_resamples, target=settings.standardise,
             )  # fmt: skip
+            name = shortcut_name(adjuster) if adjuster in shortcuts else attribute_name(adjuster)
             row = {
-                **base, "attribute": attribute, "group": group,
-                "reference": AT_EQUAL + shortcut_name(attribute_name(adjuster)),
+                **base, "attribute": attribute, "group": group, "reference": AT_EQUAL + name,
             }  # fmt: skip
             rows = gap_rows(
                 row, films, list(kept), ranking_metrics(inside), ranking_metrics(outside), settings,

@@ -32,6 +32,7 @@ from cxraudit.audits.cells import (
 from cxraudit.audits.rows import Row, gap_rows, judge_family, level_rows
 from cxraudit.audits.subgroups import compute
 from cxraudit.datasets.base import Dataset
+from cxraudit.edits import UNEDITED
 from cxraudit.errors import DataError
 from cxraudit.schemas import ALL, EDITED_COLUMNS, REST, RESULT_COLUMNS, require_columns, typed_frame
 from cxraudit.stats.compare import MIN_PATIENTS, estimate, gap
@@ -41,7 +42,7 @@ from cxraudit.stats.thresholds import target_fpr
 EDIT_COLUMNS: dict[str, str] = {"edit": "str", "severity": "int64", **RESULT_COLUMNS}
 """A results table with the edit; ``reference`` is ``unedited``, ``sham`` or ``rest``."""
 
-UNEDITED, SHAM = "unedited", "sham"
+SHAM = "sham"
 DRAWN_INTO = {"drain": "no", SHAM: "no", "drain-added": "no", "drain-removed": "yes"}
 """Counterfactual edit → what the films it is about have in the column `DEVICE`."""
 DEVICE = "drain"
@@ -152,12 +153,14 @@ def _pairs(
         [*keys, "edit", "severity"], sort=False, observed=True
     )
     for (model, prompt_set, finding, edit, severity), part in order:
-        if finding not in cohort.dataset.findings:
-            continue
+        if finding not in cohort.dataset.findings or (model, prompt_set, finding) not in unedited:
+            continue  # nothing to compare with
         after = labelled_films(cohort, part, str(finding))
         before = labelled_films(cohort, unedited[model, prompt_set, finding], str(finding))
         before = before.only(np.isin(before.rows, after.rows))
         after = after.only(np.isin(after.rows, before.rows))
+        if not before.rows.size:
+            continue
         base = {
             "edit": edit, "severity": severity, "dataset": cohort.dataset.name, "model": model,
             "prompt_set": prompt_set, "finding": finding, "reference": "",
@@ -188,6 +191,8 @@ class _Moved:
         if DEVICE not in self.cohort.images:
             return np.ones(self.before.rows.size, dtype=bool)
         has = self.cohort.images[DEVICE].to_numpy(dtype=object)[self.before.rows]
+        if not np.isin(has, ("yes", "no")).any():
+            return np.ones(has.size, dtype=bool)  # not labelled
         return has == DRAWN_INTO[self.base["edit"]]
 
     def films(self) -> pd.DataFrame:
@@ -238,10 +243,15 @@ class _Moved:
             {**row, "reference": UNEDITED}, self.before, [cell], {metric: after},
             {metric: before or none}, self.cohort.settings, scale="plain",
         )  # fmt: skip
-        # Every film is compared with itself, so only its own kind has to be many.
+        # Each film is compared with itself, so only its own kind has to be many.
+        alone = [{**row, "_enough": True, "_after": after} for row in rows]
+        return self._if_enough(alone, cell)
+
+    def _if_enough(self, rows: list[Row], cell: Mask) -> list[Row]:
+        """Refuse a verdict where few patients were edited."""
         enough = np.unique(self.before.patients[cell]).size >= MIN_PATIENTS
-        note = "" if enough else f"fewer than {MIN_PATIENTS} patients"
-        return [{**r, "_enough": enough, "_after": after, "note": note} for r in rows]
+        note = "" if enough else f"fewer than {MIN_PATIENTS} patients were edited"
+        return [{**row, "_enough": row["_enough"] and enough, "note": note} for row in rows]
 
     def _called(self, positive: Mask) -> tuple[list[Row], list[Row]]:
         """Films called before and after, at a threshold of the unedited films."""
@@ -284,10 +294,11 @@ class _Moved:
             found = {"auroc": compute(self.cohort, films, [everyone])[0].auroc}
             row = {**self.base, "attribute": ALL, "group": f"edited: {group}"}
             levels += level_rows(row, films, everyone, found, self.cohort.settings)
-            gaps += gap_rows(
+            rows = gap_rows(
                 {**row, "reference": UNEDITED}, films, [everyone], found, {"auroc": unedited},
                 self.cohort.settings,
             )  # fmt: skip
+            gaps += self._if_enough(rows, part)
         return levels, gaps
 
 

@@ -49,14 +49,24 @@ def minus(first: Statistics, second: Statistics) -> Statistics:
 
 
 def level_rows(
-    base: Row, films: Labelled, cell: Mask, statistics: Statistics, settings: AuditSettings
-) -> list[Row]:
-    """One row per metric for the films of a cell."""
+    base: Row, films: Labelled, cell: Mask, statistics: Statistics, settings: AuditSettings,
+    *, parts: Sequence[Mask] = (),
+) -> list[Row]:  # fmt: skip
+    """One row per metric for the films of a cell.
+
+    `parts` are the cells a statistic was put together from, where it was: the thinnest of them says
+    whether there are too few patients, and no small-sample interval of the whole stands in for theirs.
+    """
     counted = films.counted(cell)
-    limiting = films.limiting_patients(cell)
+    limiting = films.limiting_patients(*(parts or (cell,)))
     rows = []
     for metric, statistic in statistics.items():
-        found = _estimate(metric, statistic, films, cell, settings)
+        if parts:
+            found = estimate(
+                statistic, confidence_level=settings.confidence_level, interval=settings.interval
+            )
+        else:
+            found = _estimate(metric, statistic, films, cell, settings)
         rows.append(
             {
                 **base, **counted, "metric": metric, "value": found.value, "low": found.low,
@@ -137,11 +147,13 @@ def gap_rows(
     settings: AuditSettings,
     *,
     scale: str | None = None,
+    exact_reference: bool = False,
 ) -> list[Row]:
     """One row per metric for group − reference; judged later, with their family.
 
     `cells` are the films that either side rests on, the group's first; `scale` is where gaps
-    are tested, if not where each metric's error is best known.
+    are tested, if not where each metric's error is best known. An exact reference (a coin toss) is
+    a number, not an estimate.
     """
     counted = films.counted(cells[0])
     enough = films.limiting_patients(*cells) >= MIN_PATIENTS
@@ -160,6 +172,9 @@ def gap_rows(
                 _both_levels(metric, side, films, cell, settings)
                 for side, cell in zip(sides, (cells[0], cells[-1]), strict=True)
             )
+            if exact_reference:
+                low, high = (replace(e, low=e.value, high=e.value) for e in second)
+                second = (low, high)
             found = gap_of_limits(first, second)
         rows.append(
             {

@@ -24,6 +24,9 @@ from cxraudit.images import to_grey
 Grey = NDArray[np.float32]
 """A film, shape (height, width), 0 black to 1 white."""
 
+VERSION = 1
+"""Of the renderers: a higher number refuses films edited by older ones."""
+
 UNEDITED = "unedited"
 """The film as grey levels, through the same steps as edited ones: what they are compared with."""
 
@@ -46,6 +49,11 @@ class FilmEdit:
     def folder(self) -> str:
         """Name of the folder for what was made with it."""
         return f"{self.name}-{self.severity}" if self.severity else self.name
+
+    @property
+    def fingerprint(self) -> str:
+        """All that an edited film depends on, besides the film."""
+        return f"{self.name}, severity {self.severity}, seed {self.seed}, version {VERSION}"
 
     def __call__(self, film: Image.Image, image_id: str) -> Image.Image:
         """Return the film as 8-bit grey, changed."""

@@ -196,7 +196,7 @@ def corruption_gaps(edits: pd.DataFrame) -> Figure | None:
     if chosen.empty:
         return None
     names = list(dict.fromkeys(chosen["edit"]))
-    groups = _largest_per_attribute(chosen)
+    groups = _worst_off(chosen)
     with house_style():
         figure, grid = _panels(len(names))
         for axes, name in zip(grid, names, strict=False):
@@ -218,12 +218,12 @@ def corruption_gaps(edits: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def _largest_per_attribute(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the group of each attribute whose gap is largest at the lowest severity."""
-    first = rows[rows["severity"] == rows["severity"].min()]
-    size = first.groupby(["attribute", "group"], sort=False)["value"].mean().abs()
+def _worst_off(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the group of each attribute that is worst off at the highest severity, over corruptions."""
+    last = rows[rows["severity"] == rows["severity"].max()]
+    size = last.groupby(["attribute", "group"], sort=False)["value"].mean()
     return [
-        (str(attribute), str(part.idxmax()[1]))
+        (str(attribute), str(part.idxmin()[1]))
         for attribute, part in size.groupby(level=0, sort=False)
         if part.notna().any()
     ]

@@ -152,7 +152,8 @@ def _coloured(axes: Axes, part: pd.DataFrame, attribute: str) -> None:
     colour_of = dict(zip(groups, COLOURS, strict=False))
     rows = part[part[attribute].isin(list(colour_of))]
     axes.scatter(
-        rows["x"], rows["y"], c=rows[attribute].map(colour_of).tolist(), s=5, alpha=0.55, lw=0,
+        rows["x"], rows["y"], c=rows[attribute].map(colour_of).tolist(), alpha=0.55, lw=0,
+        s=float(np.clip(4500 / max(len(rows), 1), 4, 14)),
         rasterized=True,
     )  # fmt: skip
     axes.set_xticks([])

@@ -16,6 +16,8 @@ from cxraudit.datasets.base import ordered_groups
 SEED = 1907
 MAX_FILMS = 1500
 """Films that are projected and drawn; t-SNE of more takes minutes and shows no more."""
+MIN_FILMS = 10
+"""With fewer reports there is no joint plot."""
 ATTRIBUTES = ("sex", "race", "age_group")
 FILMS, BOTH = "films", "films and reports"
 
@@ -32,7 +34,8 @@ def project(
     model : str
         Name for the rows.
     vectors, texts : numpy.ndarray, shape (n, d)
-        Embeddings of films and of their reports; rows of reports that do not exist are NaN.
+        Embeddings of films and of their reports; rows of reports that do not exist are NaN, and their
+        films are in the fit of films only.
     images : pandas.DataFrame
         One row per film, with the attributes.
 
@@ -44,17 +47,18 @@ def project(
     """
     rng = np.random.default_rng(SEED)
     kept = rng.permutation(len(vectors))[:MAX_FILMS]
+    fits = {FILMS: (kept, [("film", vectors[kept])])}
     if texts is not None:
-        kept = kept[np.isfinite(texts[kept]).all(axis=1)]
-    fits = {FILMS: [("film", vectors[kept])]}
-    if texts is not None and kept.size:
-        fits[BOTH] = [("film", vectors[kept]), ("report", texts[kept])]
+        with_report = kept[np.isfinite(texts[kept]).all(axis=1)]
+        if with_report.size >= MIN_FILMS:
+            pieces = [("film", vectors[with_report]), ("report", texts[with_report])]
+            fits[BOTH] = (with_report, pieces)
     shown = [name for name in (*ATTRIBUTES, "drain") if name in images]
     parts = []
-    for fit, pieces in fits.items():
+    for fit, (rows, pieces) in fits.items():
         points = np.concatenate([piece for _, piece in pieces])
-        people = pd.concat([images.iloc[kept][shown]] * len(pieces), ignore_index=True)
-        modality = np.repeat([name for name, _ in pieces], kept.size)
+        people = pd.concat([images.iloc[rows][shown]] * len(pieces), ignore_index=True)
+        modality = np.repeat([name for name, _ in pieces], rows.size)
         order = rng.permutation(len(points))
         for method, axes in _two_axes(points).items():
             table = people.assign(

@@ -8,8 +8,10 @@ import jinja2
 import pandas as pd
 
 from cxraudit import tables
+from cxraudit.audits.edits import DEVICE
 from cxraudit.audits.embeddings.multiverse import INVERTED
 from cxraudit.audits.run import Audit
+from cxraudit.audits.shortcuts import DEFAULT
 from cxraudit.figures import embeddings as drawn
 from cxraudit.figures.adjusted import adjusted_gaps
 from cxraudit.figures.edits import corruption_curves, corruption_gaps, counterfactual
@@ -136,7 +138,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
                         ),
                     }
                     for model in models
-                    if model != NULL_MODEL and shortcut in _with_places(record)
+                    if model != NULL_MODEL and (model, shortcut) in _with_places(record)
                 ],
                 "table": tables.to_html(
                     pd.concat(
@@ -188,9 +190,18 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
     }
 
 
-def _with_places(record: Audit) -> set[str]:
-    """Return the shortcuts that have a card: not the arms of labels by people alone."""
-    return set(record.places["shortcut"]) if len(record.places) else set()
+def _with_places(record: Audit) -> set[tuple[str, str]]:
+    """Return the models and shortcuts that have a card: not the arms of labels by people alone."""
+    if record.places.empty:
+        return set()
+    return set(zip(record.places["model"], record.places["shortcut"], strict=True))
+
+
+def _follows(record: Audit) -> list[str]:
+    """Return the findings a drain may give away: those of the audit's shortcut, else pneumothorax."""
+    assert record.edits is not None
+    found = record.facts["shortcuts"].get(DEVICE, DEFAULT[DEVICE])
+    return [found] if found in set(record.edits.results["finding"]) else []
 
 
 def answers(record: Audit, model: str) -> list[Statement]:
@@ -200,7 +211,7 @@ def answers(record: Audit, model: str) -> list[Statement]:
         return said
     said += sees(record.results, model)
     if record.edits is not None:
-        for finding in dict.fromkeys(record.facts["shortcuts"].values()):
+        for finding in _follows(record):
             said += follows(record.edits.results, model, finding)
         said += wears(record.edits.results, model, record.facts["settings"]["margin"])
     order = {"plain": -1, "bad": 0, "better": 1, "unsure": 2, "good": 3}
@@ -225,7 +236,7 @@ def _edited(
                 finding,
                 keep(counterfactual(rows, mine, finding), f"{model}-{finding}-counterfactual"),
             )
-            for finding in dict.fromkeys(record.facts["shortcuts"].values())
+            for finding in _follows(record)
             if len(mine) and finding in set(mine["finding"])
         ]
         worn = (rows["severity"] > 0).any()

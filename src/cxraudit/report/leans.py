@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cxraudit.audits.edits import CHANGE, MEAN, NEGATIVES, SHAM, UNEDITED
-from cxraudit.audits.shortcuts.card import COIN_TOSS, INDEPENDENT
+from cxraudit.audits.shortcuts.card import AMONG, COIN_TOSS, DETECTABILITY, INDEPENDENT
 from cxraudit.names import shortcut_name
 from cxraudit.report.words import Statement, interval, signed
 from cxraudit.schemas import ALL, DOSE, WITHOUT_AT_EQUAL, records
@@ -27,23 +28,29 @@ def sees(results: pd.DataFrame, model: str) -> list[Statement]:
 def _seen(rows: pd.DataFrame, shortcut: str, seen: pd.DataFrame) -> Statement:
     name = shortcut_name(shortcut)
     finding = str(seen["finding"].iloc[0]).lower()
-    by_kind = {row["group"]: row for row in records(seen)}
+    levels = rows[
+        (rows["attribute"] == shortcut) & (rows["metric"] == DETECTABILITY)
+        & (rows["reference"] == "")
+    ]  # fmt: skip
     told = "; ".join(
-        f"{kind}, a {name} is told with AUROC {0.5 + row['value']:.2f} "
-        f"({interval({**row, 'low': 0.5 + row['low'], 'high': 0.5 + row['high']})})"
-        for kind, row in by_kind.items()
-        if row["value"] == row["value"]
+        f"{row['group']}, a {name} is told with AUROC {row['value']:.2f} ({interval(row)})"
+        for row in records(levels.dropna(subset=["value"]))
     )
     detail = f"From the score alone, {told}.{_owed(rows, shortcut, name)}{_matched(rows, shortcut)}"
-    # Among positives a drain also goes with the size of the pneumothorax; among negatives with nothing.
-    verdicts = [row["verdict"] for row in by_kind.values()]
-    above = any(row["verdict"] in SHOWN and row["value"] > 0 for row in by_kind.values())
-    if above:
-        return Statement("bad", f"The score for {finding} sees the {name}", detail)
-    if verdicts and all(v in SMALL for v in verdicts):
-        return Statement("good", f"The score for {finding} does not see the {name}", detail)
-    if any(v in SHOWN for v in verdicts):
+    by_kind = {row["group"]: row for row in records(seen)}
+    # Among positives a drain also goes with how large the pneumothorax is; among negatives with nothing.
+    without = by_kind.get("among negatives")
+    if without is not None and without["verdict"] in SHOWN:
+        if without["value"] > 0:
+            return Statement("bad", f"The score for {finding} sees the {name}", detail)
         return Statement("bad", f"The score for {finding} is lower where there is a {name}", detail)
+    if len(by_kind) == len(AMONG) and all(row["verdict"] in SMALL for row in by_kind.values()):
+        return Statement("good", f"The score for {finding} does not see the {name}", detail)
+    if any(row["verdict"] in SHOWN and row["value"] > 0 for row in by_kind.values()):
+        return Statement(
+            "unsure", f"Among films with {finding}, the score is higher with a {name}",
+            f"{detail} That may be the {name}, or how severe the finding is where there is one.",
+        )  # fmt: skip
     return Statement(
         "unsure", f"Cannot tell whether the score for {finding} sees the {name}", detail
     )
@@ -52,6 +59,8 @@ def _seen(rows: pd.DataFrame, shortcut: str, seen: pd.DataFrame) -> Statement:
 def _owed(rows: pd.DataFrame, shortcut: str, name: str) -> str:
     found = rows[(rows["attribute"] == shortcut + DOSE) & (rows["reference"] == INDEPENDENT)]
     for row in records(found):
+        if not np.isfinite(row["p_adjusted"]):
+            return f" How much of the AUROC is owed to the {name} cannot be told: {row['note']}."
         return (
             f" {signed(row['value'])} ({interval(row, '+.2f')}) of the AUROC is owed to the {name} going "
             "with the finding."
@@ -87,20 +96,21 @@ def follows(edits: pd.DataFrame, model: str, finding: str) -> list[Statement]:
         f"{signed(sham['value'])} ({interval(sham, '+.2f')}).{_called(rows)}"
     )
     name = finding.lower()
-    if sham["verdict"] in SHOWN:
+    moves, beyond = drain["verdict"] in SHOWN, more["verdict"] in SHOWN
+    if drain["verdict"] in SMALL:
+        return [
+            Statement("good", f"The score for {name} does not follow a drain drawn in", numbers)
+        ]
+    if moves and beyond and drain["value"] * more["value"] > 0:
+        way = "rises" if drain["value"] > 0 else "falls"
+        return [Statement("bad", f"The score for {name} {way} when a drain is drawn in", numbers)]
+    if moves and sham["verdict"] in SHOWN:
         return [
             Statement(
                 "unsure",
                 f"The score for {name} moves with a drain, and with the sham, too",
                 numbers,
             )
-        ]
-    if more["verdict"] in SHOWN:
-        way = "rises" if more["value"] > 0 else "falls"
-        return [Statement("bad", f"The score for {name} {way} when a drain is drawn in", numbers)]
-    if more["verdict"] in SMALL:
-        return [
-            Statement("good", f"The score for {name} does not follow a drain drawn in", numbers)
         ]
     return [
         Statement("unsure", f"Cannot tell whether the score for {name} follows a drain", numbers)
@@ -125,40 +135,41 @@ def wears(edits: pd.DataFrame, model: str, margin: float) -> list[Statement]:
     rows = edits[(edits["model"] == model) & (edits["severity"] > 0) & (edits["metric"] == "auroc")]
     overall = rows[(rows["attribute"] == ALL) & (rows["reference"] == UNEDITED)]
     names = [f for f in dict.fromkeys(overall["finding"]) if f != MEAN]
-    averaged = overall[overall["finding"] == (MEAN if len(names) > 1 else (names or [MEAN])[0])]
+    several = len(names) > 1
+    averaged = overall[overall["finding"] == (MEAN if several else (names or [MEAN])[0])]
+    what = "mean AUROC" if several else "AUROC"
     if averaged.empty:
         return []
     costs, safe, unsure = [], [], []
     for name, part in averaged.groupby("edit", sort=False):
         ordered = records(part.sort_values("severity"))
-        bad = [r for r in ordered if r["verdict"] in SHOWN and r["value"] < 0]
-        if bad and bad[-1]["verdict"] == Verdict.DISPARITY:
-            first = next(r for r in bad if r["verdict"] == Verdict.DISPARITY)
-            costs.append((str(name), first, ordered[-1]))
+        large = [r for r in ordered if r["verdict"] == Verdict.DISPARITY and r["value"] < 0]
+        if large:
+            costs.append(
+                f"{name} from severity {large[0]['severity']} ({signed(large[0]['value'])})"
+            )
         elif all(r["verdict"] in SMALL for r in ordered):
             safe.append(str(name))
         else:
             unsure.append(str(name))
     said = []
     if costs:
-        worst = _worst(overall[overall["finding"] != MEAN])
-        listed = "; ".join(
-            f"{name} from severity {first['severity']} ({signed(first['value'])})"
-            for name, first, _ in costs
-        )
+        listed = ", ".join(text.split(" from ")[0] for text in costs)
         said.append(
-            Statement("bad", f"Loses AUROC with {', '.join(name for name, *_ in costs)}",
-                      f"Mean over findings: {listed}. {worst}")
+            Statement("bad", f"Loses AUROC with {listed}",
+                      f"{what.capitalize()}: {'; '.join(costs)}. "
+                      f"{_worst(overall[overall['finding'] != MEAN])}")
         )  # fmt: skip
     if safe:
         said.append(
             Statement("good", f"Withstands {', '.join(safe)} up to severity 5",
-                      f"Mean AUROC is shown to change by less than {margin:.2f}.")
+                      f"The {what} is shown to change by less than {margin:.2f}.")
         )  # fmt: skip
     if unsure:
         said.append(
-            Statement("unsure", f"Cannot tell what {', '.join(unsure)} cost",
-                      "At some severity the change of the mean AUROC is neither shown nor shown to be small.")
+            Statement("unsure", f"Cannot tell how much {', '.join(unsure)} cost",
+                      f"At some severity, that the {what} changes by more than {margin:.2f} is neither shown "
+                      "nor ruled out.")
         )  # fmt: skip
     return said
 

@@ -30,6 +30,10 @@ from cxraudit.tables.paper import (
 )
 
 CAPTION = "AUROC and adjusted AUPRC of zero-shot classification, with 95 % intervals."
+STALE = (
+    "zeroshot-*.tex", "attributes-*", "calibration-*", "compare.csv", "protocols.csv", "changed.csv",
+    "figures/*.svg", "figures/*.png",
+)  # fmt: skip
 OVER_FILMS = (
     "Bars are values, lines 95 % intervals over films, as published: too narrow where patients have "
     "several films."
@@ -59,6 +63,9 @@ class Reproduction:
 
 Section = dict[str, Any]
 
+NULL_MODEL = "random"
+"""Its intervals are those of noise, and not counted."""
+
 
 def write_paper(
     made: Reproduction, out: Path, *, title: str, intro: str, conclude: bool = False
@@ -76,6 +83,9 @@ def write_paper(
     conclude : bool
         Whether to say what follows from the numbers (for published ones).
     """
+    for pattern in STALE:
+        for old in out.glob(pattern):
+            old.unlink()  # files of an earlier run would look like this one's
     write_table(made.numbers, out / "numbers.csv")
     sections: list[Section] = []
     if made.compared is not None:
@@ -217,7 +227,7 @@ def _embeddings(made: Reproduction, dataset: str, out: Path) -> list[Section]:
 def _both(both: pd.DataFrame, out: Path) -> Section:
     """Both protocols on the same predictions."""
     write_table(both, out / "protocols.csv")
-    ratio = both["wider"].dropna()
+    ratio = both.loc[both["model"] != NULL_MODEL, "wider"].dropna()
     said = []
     if len(ratio):
         said.append(
@@ -228,8 +238,7 @@ def _both(both: pd.DataFrame, out: Path) -> Section:
     if overlap[0] + overlap[1]:
         said.append(
             f"Of {overlap[0]} groups whose bars overlap those of another group of the attribute, "
-            f"{overlap[2]} have a gap that the audit shows, and {overlap[3]} one that it shows to be small: "
-            "overlap tells neither. "
+            f"{overlap[2]} have a gap that the audit shows, and {overlap[3]} one that it shows to be small. "
             f"Of {overlap[1]} whose bars do not overlap, {overlap[4]} have a gap that is shown."
         )
     whole = both[both["attribute"].isin(["all", "drain"])]
@@ -245,7 +254,7 @@ def _both(both: pd.DataFrame, out: Path) -> Section:
 def _overlaps(both: pd.DataFrame) -> tuple[int, int, int, int, int]:
     """Count groups by whether bars overlap, and what the audit says of their gaps."""
     counts: dict[bool, list[str]] = {True: [], False: []}
-    groups = both[~both["attribute"].isin(["all", "drain"])]
+    groups = both[~both["attribute"].isin(["all", "drain"]) & (both["model"] != NULL_MODEL)]
     for _, part in groups.groupby(["dataset", "model", "finding", "attribute"], sort=False):
         for row in records(part):
             others = part[part["group"] != row["group"]]

@@ -11,7 +11,7 @@ from cxraudit.audits.embeddings.directions import NOT_USED, USED
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.schemas import ALL, NO_FINDING, REST, WITHOUT, records
+from cxraudit.schemas import ALL, DOSE, NO_FINDING, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
 
 PEOPLE = {
@@ -417,7 +417,10 @@ def checks(
 ) -> list[Check]:
     """Check what makes an audit weaker than it looks."""
     levels = results[(results["reference"] == "") & (results["metric"] == "auroc")]
-    few = levels[(levels["note"] != "") & ~levels["group"].isin(["unknown", "conflicting"])]
+    few = levels[
+        (levels["note"] != "") & ~levels["group"].isin(["unknown", "conflicting"])
+        & ~levels["attribute"].str.endswith(DOSE)
+    ]  # fmt: skip
     unknown = levels[(levels["group"].isin(["unknown", "conflicting"])) & (levels["n"] > 0)]
     cells = few[["finding", "attribute", "group"]].drop_duplicates()
     overall = levels[levels["attribute"] == ALL]

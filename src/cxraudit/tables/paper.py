@@ -32,7 +32,7 @@ def zeroshot_table(
             for metric, short in METRICS.items():
                 row[str(one["finding"]), short] = _cell(one, metric)
         for metric, short in METRICS.items():
-            row["Mean", short] = f"{part[metric].mean():.2f}"
+            row["Mean", short] = f"{part[metric].mean():.2f}".replace("-", "−")
         rows.append(row)
     return (
         pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(list(rows[0])))

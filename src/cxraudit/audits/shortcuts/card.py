@@ -59,16 +59,22 @@ def detectable(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels
         everyone = np.ones(seen.y_true.size, dtype=bool)
         found = {DETECTABILITY: compute(cohort, seen, [everyone])[0].auroc}
         base = {**row, "group": group}
-        levels += level_rows(base, seen, everyone, found, cohort.settings)
+        levels += _of_shortcut(level_rows(base, seen, everyone, found, cohort.settings))
         chance = Replicated(
             np.full_like(found[DETECTABILITY].replicates, 0.5),
             np.zeros_like(found[DETECTABILITY].influence),
         )
-        gaps += gap_rows(
+        rows = gap_rows(
             {**base, "reference": COIN_TOSS}, seen, [everyone], found, {DETECTABILITY: chance},
-            cohort.settings, scale="logit",
+            cohort.settings, scale="logit", exact_reference=True,
         )  # fmt: skip
+        gaps += _of_shortcut(rows)
     return levels, gaps
+
+
+def _of_shortcut(rows: list[Row]) -> list[Row]:
+    """Let notes speak of the shortcut, which is what is ranked here."""
+    return [{**row, "note": row["note"].replace("the finding", "the shortcut")} for row in rows]
 
 
 def at_doses(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
@@ -84,9 +90,10 @@ def at_doses(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) 
     levels: list[Row] = []
     for dose in sorted({*DOSES, share}):
         found = weighted_sum((with_, without), (dose, 1 - dose))
+        rests_on = [arm for arm, part in zip(arms, (dose, 1 - dose), strict=True) if part > 0]
         levels += level_rows(
             {**named, "group": f"{OBSERVED} ({dose:.1%})" if dose == share else f"{dose:.0%}"}, films,
-            everyone, {"auroc": found}, cohort.settings,
+            everyone, {"auroc": found}, cohort.settings, parts=rests_on,
         )  # fmt: skip
     more, gaps = _independent(cohort, films, named, labels)
     return [*levels, *more], gaps
@@ -104,7 +111,8 @@ def _independent(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabe
         return [], []
     cells = shortcut_cells(films.y_true, labels.has)
     order = ("subgroup", "bnsp", "bpsn", "background")  # (with, with), (with, without), …
-    areas = [r.auroc for r in compute(cohort, films, [cells[name] & known for name in order])]
+    four = [cells[name] & known for name in order]
+    areas = [r.auroc for r in compute(cohort, films, four)]
 
     def at(of_positives: float, of_negatives: float) -> Replicated:
         shares = product((of_positives, 1 - of_positives), (of_negatives, 1 - of_negatives))
@@ -118,10 +126,10 @@ def _independent(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabe
         f"and {counts[2] / (counts[2] + counts[3]):.1%} of negatives"
     )
     levels = level_rows(
-        {**row, "group": INDEPENDENT}, films, known, {"auroc": untied}, cohort.settings
+        {**row, "group": INDEPENDENT}, films, known, {"auroc": untied}, cohort.settings, parts=four
     )
     gaps = gap_rows(
-        {**row, "group": OBSERVED, "reference": INDEPENDENT}, films, [known, known],
+        {**row, "group": OBSERVED, "reference": INDEPENDENT}, films, [known, *four],
         {"auroc": observed}, {"auroc": untied}, cohort.settings,
     )  # fmt: skip
     return add_note(levels, note), add_note(gaps, note)

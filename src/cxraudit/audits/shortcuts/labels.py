@@ -10,7 +10,7 @@ from cxraudit.audits.rows import Row
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.predicted import PREDICTED, source_column
 from cxraudit.errors import UnknownNameError
-from cxraudit.schemas import UNKNOWN
+from cxraudit.schemas import UNKNOWN, group_name
 
 Found = tuple[list[Row], list[Row]]
 """Rows of levels and of gaps."""
@@ -58,6 +58,7 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
         If there is no such column, or no film of the group.
     """
     images, added = dataset.images, []
+    errors = dict(dataset.label_errors)
     for shortcut in shortcuts:
         column, colon, group = shortcut.partition(":")
         if not colon or shortcut in images:
@@ -66,10 +67,16 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
             raise UnknownNameError(
                 "column", column, [*dataset.attributes, *dataset.shortcuts, "view_position"]
             )
-        values = images[column].astype("str")
+        values = images[column].map(group_name).astype("str")
         if group not in set(values):
             raise UnknownNameError(f"{column} group", group, sorted(set(values)))
         answer = np.where(values == group, "yes", np.where(values.isin(NO_GROUP), UNKNOWN, "no"))
         images = images.assign(**{shortcut: answer})
         added.append(shortcut)
-    return replace(dataset, images=images, shortcuts=(*dataset.shortcuts, *added))
+        if source_column(column) in images:  # who gave the labels goes with them
+            images = images.assign(**{source_column(shortcut): images[source_column(column)]})
+        if column in errors and group == "yes":
+            errors[shortcut] = errors[column]
+    return replace(
+        dataset, images=images, shortcuts=(*dataset.shortcuts, *added), label_errors=errors
+    )
