@@ -12,22 +12,24 @@ from cxraudit.pipeline import open_audit
 from cxraudit.report.leans import follows, sees
 
 
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """120 made-up patients, encoded and scored with both control models."""
-    root = tmp_path_factory.mktemp("stress")
-    write_release(PhantomSpec(n_patients=120, seed=77, image_size=128), root / "release", "nih")
+def scored(root, n_patients, models):
+    """Return a folder with made-up films, encoded and scored for two findings."""
+    write_release(
+        PhantomSpec(n_patients=n_patients, seed=77, image_size=128), root / "release", "nih"
+    )
     out = root / "work"
-    assert main(["encode", "nih-cxr14", "--root", str(root / "release"), "--model", "phantom-clip",
-                 "--model", "phantom-clip-clean", "--out", str(out), "-q"]) == 0  # fmt: skip
+    named = [part for model in models for part in ("--model", model)]
+    assert main(["encode", "nih-cxr14", "--root", str(root / "release"), *named, "--out", str(out),
+                 "-q"]) == 0  # fmt: skip
     assert main(["score", str(out), "--finding", "Pneumothorax", "--finding", "Cardiomegaly"]) == 0
     return out
 
 
 def test_the_model_that_was_taught_the_shortcut_follows_a_drain_and_its_counterpart_does_not(
-    work, capsys
+    tmp_path, capsys
 ):
     """A drawn drain does what the film drawn again with a drain does; the sham is null for both."""
+    work = scored(tmp_path, 110, ("phantom-clip", "phantom-clip-clean"))
     command = ["stress", str(work), "--films", "1000", "--edit", "drain", "-q"]
     assert main(command) == 0
     edited = pd.read_parquet(work / "edited-scores.parquet")
@@ -65,8 +67,9 @@ def test_the_model_that_was_taught_the_shortcut_follows_a_drain_and_its_counterp
     assert len(record.places)
 
 
-def test_corruptions_run_over_files_and_wear_shows(work, capsys):
-    """Blur at five severities, from the command to the report; an unknown edit is refused."""
+def test_corruptions_run_over_files_and_wear_shows(tmp_path, capsys):
+    """Blur at five severities, from the command to the report; edits add up; what differs is refused."""
+    work = scored(tmp_path, 60, ("phantom-clip",))
     assert main(["stress", str(work), "--films", "1000", "--edit", "blur", "-q"]) == 0
     edited = pd.read_parquet(work / "edited-scores.parquet")
     assert sorted(edited.loc[edited["edit"] == "blur", "severity"].unique()) == [1, 2, 3, 4, 5]
@@ -84,18 +87,12 @@ def test_corruptions_run_over_files_and_wear_shows(work, capsys):
     assert "differ in edit" in capsys.readouterr().err
     assert main(["stress", str(work), "--edit", "fog"]) == 2
     assert "fog" in capsys.readouterr().err
-
-
-def test_edited_scores_of_other_prompts_are_not_compared(work, tmp_path, capsys):
-    """Films asked about in another way since: one sentence, and nothing is audited."""
     other = tmp_path / "other.toml"
     other.write_text('positive = "a film of {finding}"\nnegative = "a normal film"\n')
-    assert main(["stress", str(work), "--films", "1000", "--edit", "blur", "-q"]) == 0
     assert main(["score", str(work), "--prompts", str(other), "--finding", "Pneumothorax"]) == 0
     capsys.readouterr()
     assert main(["audit", str(work / "scores.parquet"), "--no-embeddings"]) == 2
     assert "made with other prompts" in capsys.readouterr().err
-    (work / "edited-scores.parquet").unlink()
 
 
 def test_scores_that_were_not_made_here_cannot_be_made_again(tmp_path, capsys):

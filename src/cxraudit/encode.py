@@ -10,9 +10,10 @@ from PIL import Image
 
 from cxraudit.datasets.base import REPORT
 from cxraudit.errors import ConfigError, ImageError
+from cxraudit.files import folder_name
 from cxraudit.images import read_film
 from cxraudit.models.base import ImageTextModel, Pixels
-from cxraudit.store import EmbeddingStore, Shard, folder_name, plan_shards
+from cxraudit.store import EmbeddingStore, Shard, plan_shards
 
 Progress = Callable[[int], None]
 """Called with the number of films that were finished since the last call."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import tomllib
@@ -88,6 +89,17 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     return write_atomic(
         path, lambda temporary: frame.to_csv(temporary, index=False, compression=packed)
     )
+
+
+def folder_name(model: str) -> str:
+    """Return a name for files or folders of a model: its own, but for what a path cannot hold.
+
+    Examples
+    --------
+    >>> folder_name("biovil@paper+bf16"), folder_name("hf-clip:/data/my clip")
+    ('biovil@paper+bf16', 'hf-clip-data-my-clip')
+    """
+    return re.sub(r"[^\w@+.-]+", "-", model).strip("-")
 
 
 def write_or_remove(frame: pd.DataFrame, path: Path) -> None:

@@ -12,7 +12,6 @@ that could not be read has ``ok`` false, its reason, and a row of NaN.
 """
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -168,17 +167,6 @@ class EmbeddingStore:
                 f"{self.folder}: {len(index)} films but {len(rows)} embeddings. Encode again."
             )
         return index, rows
-
-
-def folder_name(model: str) -> str:
-    """Return a folder's name for a model: its own, but for what a path cannot hold.
-
-    Examples
-    --------
-    >>> folder_name("biovil@paper+bf16"), folder_name("hf-clip:/data/my clip")
-    ('biovil@paper+bf16', 'hf-clip-data-my-clip')
-    """
-    return re.sub(r"[^\w@+.-]+", "-", model).strip("-")
 
 
 def stores(folder: Path) -> dict[str, EmbeddingStore]:

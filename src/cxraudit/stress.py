@@ -11,10 +11,11 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.phantom.redraw import REDRAWN, redrawn
 from cxraudit.edits import choose
 from cxraudit.encode import BATCH_SIZE, Edit, Progress, encode_images
+from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
 from cxraudit.prompts import PromptSet
 from cxraudit.schemas import EDITED_COLUMNS
-from cxraudit.store import EmbeddingStore, folder_name
+from cxraudit.store import EmbeddingStore
 from cxraudit.zeroshot import zero_shot_scores
 
 

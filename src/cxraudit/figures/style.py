@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cxraudit.files import write_atomic
+from cxraudit.files import write_atomic, write_text
 
+XML = '<?xml version="1.0" encoding="utf-8" standalone="no"?>\n'
 INK, MUTED, LINE = "#1d2733", "#66727f", "#cdd5de"
 
 WORSE, BETTER = "disparity: worse", "disparity: better"
@@ -112,14 +113,13 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as SVG and as PNG."""
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write a figure as SVG and as PNG; return the SVG element."""
+    element = svg(figure)
+    write_text(folder / f"{name}.svg", f"{XML}{element}")
     with house_style():
-        for suffix in ("svg", "png"):
-            metadata = {"Date": None} if suffix == "svg" else {}
-            write_atomic(
-                folder / f"{name}.{suffix}",
-                lambda path, kind=suffix, facts=metadata: figure.savefig(
-                    path, format=kind, dpi=150, metadata=facts, facecolor="white"
-                ),
-            )
+        write_atomic(
+            folder / f"{name}.png",
+            lambda path: figure.savefig(path, format="png", dpi=150, facecolor="white"),
+        )
+    return element

@@ -20,7 +20,7 @@ from cxraudit.figures.forest import forest
 from cxraudit.figures.shortcut import shortcut_gap
 from cxraudit.figures.shortcut_card import shortcut_card
 from cxraudit.figures.style import save, svg
-from cxraudit.files import package_version, write_text
+from cxraudit.files import folder_name, package_version, write_text
 from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.report.leans import follows, sees, wears
 from cxraudit.report.words import Statement, answer, checks, knows, mislabelled, without_mirrors
@@ -110,9 +110,9 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
     shortcuts = list(dict.fromkeys(leans["attribute"]))
 
     def keep(figure: Any, kind: str) -> str:
-        if figures is not None:
-            save(figure, figures, f"{name}-{kind}".replace(" ", "-"))
-        return svg(figure)
+        if figures is None:
+            return svg(figure)
+        return save(figure, figures, folder_name(f"{name}-{kind}"))
 
     return {
         "title": name,
@@ -134,7 +134,7 @@ def _section(record: Audit, name: str, figures: Path | None) -> dict[str, Any]:
                                 record.places[record.places["model"] == model],
                                 shortcut,
                             ),
-                            f"{model}-{shortcut}-card".replace(":", "-"),
+                            f"{model}-{shortcut}-card",
                         ),
                     }
                     for model in models

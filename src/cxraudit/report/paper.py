@@ -16,8 +16,8 @@ from cxraudit.figures.paper import (
     projections,
     subgroup_bars,
 )
-from cxraudit.figures.style import save, svg
-from cxraudit.files import package_version, write_table, write_text
+from cxraudit.figures.style import save
+from cxraudit.files import folder_name, package_version, write_table, write_text
 from cxraudit.names import attribute_name
 from cxraudit.paper.conclusions import sentences
 from cxraudit.paper.faults import Fault
@@ -158,12 +158,13 @@ def _performance(numbers: pd.DataFrame, dataset: str, out: Path) -> list[Section
             else subgroup_bars(mine, str(attribute), metric)
             for metric in ("auroc", "adjusted_auprc")
         }
-        for metric, figure in drawn.items():
+        figures = [
             save(figure, out / "figures", f"{dataset}-{attribute}-{metric}")
+            for metric, figure in drawn.items()
+        ]
         sections.append(
             _section(
-                f"By {attribute_name(str(attribute))} on {dataset}",
-                figures=[svg(figure) for figure in drawn.values()], note=OVER_FILMS,
+                f"By {attribute_name(str(attribute))} on {dataset}", figures=figures, note=OVER_FILMS,
             )
         )  # fmt: skip
     return sections
@@ -174,11 +175,10 @@ def _calibration(points: pd.DataFrame, dataset: str, out: Path) -> list[Section]
     if mine.empty:
         return []
     write_table(mine, out / f"calibration-{dataset}.csv")
-    figure = calibration_curves(mine)
-    save(figure, out / "figures", f"{dataset}-calibration")
+    figure = save(calibration_curves(mine), out / "figures", f"{dataset}-calibration")
     return [
         _section(
-            f"Calibration on {dataset}", figures=[svg(figure)],
+            f"Calibration on {dataset}", figures=[figure],
             note="Raw zero-shot scores in ten bins of equal width, as published. They compare how each score "
             "is scaled (see “what changed and why”), not how well a model knows what it does not know.",
         )
@@ -194,15 +194,14 @@ def _embeddings(made: Reproduction, dataset: str, out: Path) -> list[Section]:
     )
     for model in dict.fromkeys(points["model"]) if len(points) else ():
         mine = points[points["model"] == model].dropna(axis=1, how="all")  # of another data set
-        figures = [projections(mine)]
-        save(figures[0], out / "figures", f"{dataset}-{model}-projections")
+        named = folder_name(f"{dataset}-{model}")
+        figures = [save(projections(mine), out / "figures", f"{named}-projections")]
         apart = differences[differences["model"] == model]
         if len(apart):
-            figures.append(centroid_pairs(apart))
-            save(figures[1], out / "figures", f"{dataset}-{model}-centroids")
+            figures.append(save(centroid_pairs(apart), out / "figures", f"{named}-centroids"))
         sections.append(
             _section(
-                f"{model} on {dataset}: embeddings", figures=[svg(figure) for figure in figures],
+                f"{model} on {dataset}: embeddings", figures=figures,
                 note="Points in random order; both coordinates from one fit. Below, differences of the "
                 "groups' means, dimension by dimension, largest first.",
             )
