@@ -116,6 +116,7 @@ def svg(figure: Figure) -> str:
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write a figure as SVG and as PNG; return the SVG element."""
     element = svg(figure)
+    figure.set_layout_engine("none")  # it is laid out; doing it again takes as long as drawing
     write_text(folder / f"{name}.svg", f"{XML}{element}")
     with house_style():
         write_atomic(
