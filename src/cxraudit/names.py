@@ -18,6 +18,23 @@ def attribute_name(attribute: str) -> str:
     return " × ".join(_ATTRIBUTES.get(part, part.replace("_", " ")) for part in parts)
 
 
+_SPOKEN_AS_VOWEL = "AEFHILMNORSX"
+"""Letters whose names begin with a vowel, for abbreviations."""
+
+
+def with_article(name: str) -> str:
+    """Return a name with its indefinite article.
+
+    Examples
+    --------
+    >>> with_article("chest drain"), with_article("AP view"), with_article("ICU ward")
+    ('a chest drain', 'an AP view', 'an ICU ward')
+    """
+    word = name.split(" ", 1)[0]
+    vowels = _SPOKEN_AS_VOWEL if word.isupper() and len(word) > 1 else "AEIOUaeiou"
+    return f"{'an' if name[:1] in tuple(vowels) else 'a'} {name}"
+
+
 def shortcut_name(shortcut: str) -> str:
     """Return what people call a shortcut.
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxraudit.figures.style import COLOURS, LINE, MUTED, WORSE, house_style, new_figure, quiet
-from cxraudit.names import shortcut_name
+from cxraudit.names import shortcut_name, with_article
 from cxraudit.schemas import WITHOUT
 
 WITH_COLOUR, WITHOUT_COLOUR = "#1d2733", "#c8451b"
@@ -86,7 +86,7 @@ def shortcut_gap(results: pd.DataFrame, shortcut: str) -> Figure:
             f"AUROC: how often a film with {finding.lower()} is ranked above one without"
         )
         figure.suptitle(
-            f"{finding} with and without a {name} in the film",
+            f"{finding} with and without {with_article(name)} in the film",
             x=0.01,
             ha="left",
             fontsize=12,

@@ -20,7 +20,7 @@ from cxraudit.figures.style import (
     quiet,
     shown_as,
 )
-from cxraudit.names import attribute_name, shortcut_name
+from cxraudit.names import attribute_name, shortcut_name, with_article
 from cxraudit.schemas import (
     ANNOTATED_ONLY,
     AT_EQUAL,
@@ -161,7 +161,7 @@ def _doses(axes: Axes, rows: pd.DataFrame, name: str) -> None:
         axes.axhline(row["value"], color=COLOURS[WORSE], lw=1.2, ls=(0, (4, 3)))
         axes.text(1.0, row["value"], f"independent of the finding: {row['value']:.2f}",
                   fontsize=8, color=COLOURS[WORSE], ha="right", va="bottom")  # fmt: skip
-    axes.set_xlabel(f"share of positives with a {name}")
+    axes.set_xlabel(f"share of positives with {with_article(name)}")
     axes.set_ylabel("AUROC")
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])

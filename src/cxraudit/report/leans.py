@@ -7,7 +7,7 @@ import pandas as pd
 
 from cxraudit.audits.edits import CHANGE, MEAN, NEGATIVES, SHAM, UNEDITED
 from cxraudit.audits.shortcuts.card import AMONG, COIN_TOSS, DETECTABILITY, INDEPENDENT
-from cxraudit.names import shortcut_name
+from cxraudit.names import shortcut_name, with_article
 from cxraudit.report.words import Statement, interval, signed
 from cxraudit.schemas import ALL, DOSE, WITHOUT_AT_EQUAL, records
 from cxraudit.stats.estimate import Verdict
@@ -33,22 +33,29 @@ def _seen(rows: pd.DataFrame, shortcut: str, seen: pd.DataFrame) -> Statement:
         & (rows["reference"] == "")
     ]  # fmt: skip
     told = "; ".join(
-        f"{row['group']}, a {name} is told with AUROC {row['value']:.2f} ({interval(row)})"
+        f"{row['group']}, {with_article(name)} is told with AUROC {row['value']:.2f} ({interval(row)})"
         for row in records(levels.dropna(subset=["value"]))
     )
     detail = f"From the score alone, {told}.{_owed(rows, shortcut, name)}{_matched(rows, shortcut)}"
     by_kind = {row["group"]: row for row in records(seen)}
     # Among positives a drain also goes with how large the pneumothorax is; among negatives with nothing.
     without = by_kind.get("among negatives")
-    if without is not None and without["verdict"] in SHOWN:
+    if without is not None and without["verdict"] == Verdict.UNCLEAR_SIZE:
+        return Statement(
+            "unsure", f"The score for {finding} differs with {with_article(name)}; whether by more than the "
+            "margin the data cannot tell", detail,
+        )  # fmt: skip
+    if without is not None and without["verdict"] == Verdict.DISPARITY:
         if without["value"] > 0:
             return Statement("bad", f"The score for {finding} sees the {name}", detail)
-        return Statement("bad", f"The score for {finding} is lower where there is a {name}", detail)
+        return Statement(
+            "bad", f"The score for {finding} is lower with {with_article(name)}", detail
+        )
     if len(by_kind) == len(AMONG) and all(row["verdict"] in SMALL for row in by_kind.values()):
         return Statement("good", f"The score for {finding} does not see the {name}", detail)
     if any(row["verdict"] in SHOWN and row["value"] > 0 for row in by_kind.values()):
         return Statement(
-            "unsure", f"Among films with {finding}, the score is higher with a {name}",
+            "unsure", f"Among films with {finding}, the score is higher with {with_article(name)}",
             f"{detail} That may be the {name}, or how severe the finding is where there is one.",
         )  # fmt: skip
     return Statement(

@@ -10,7 +10,7 @@ from cxraudit.audits.cells import SHIFT_MARGIN
 from cxraudit.audits.embeddings.directions import NOT_USED, USED
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
-from cxraudit.names import attribute_name, shortcut_name
+from cxraudit.names import attribute_name, shortcut_name, with_article
 from cxraudit.schemas import ALL, DOSE, NO_FINDING, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
 
@@ -252,6 +252,7 @@ def _detectable(unsure: pd.DataFrame) -> str:
 
 def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
     name = shortcut_name(gap["attribute"])
+    a_name = with_article(name)
     finding = gap["finding"].lower()
     levels = rows[
         (rows["attribute"] == gap["attribute"])
@@ -260,17 +261,17 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
     ]
     value = levels.set_index("group")["value"]
     numbers = (
-        f"AUROC {value.get('with', float('nan')):.2f} with a {name} in the film, "
+        f"AUROC {value.get('with', float('nan')):.2f} with {a_name} in the film, "
         f"{value.get('without', float('nan')):.2f} without: gap {signed(gap['value'])} "
         f"({interval(gap, '+.2f')})."
     )
     if gap["verdict"] == Verdict.DISPARITY and gap["value"] > 0:
-        return Statement("bad", f"Recognises {finding} better with a {name} in the film", numbers)
+        return Statement("bad", f"Recognises {finding} better with {a_name} in the film", numbers)
     if gap["verdict"] == Verdict.DISPARITY:
-        return Statement("bad", f"Recognises {finding} worse with a {name} in the film", numbers)
+        return Statement("bad", f"Recognises {finding} worse with {a_name} in the film", numbers)
     if gap["verdict"] in (Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN):
         headline = (
-            f"{finding.capitalize()} with and without a {name}: gap within ±{gap['margin']:.2f}"
+            f"{finding.capitalize()} with and without {a_name}: gap within ±{gap['margin']:.2f}"
         )
         return Statement("good", headline, numbers)
     if gap["verdict"] == Verdict.UNDEFINED:
@@ -278,7 +279,7 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
         return Statement("unsure", f"Nothing can be said about the {name}", why)
     if gap["verdict"] == Verdict.UNCLEAR_SIZE:
         return Statement("unsure", f"A real gap of unclear size by {name}", numbers)
-    headline = f"The data cannot tell whether {finding} is recognised better with a {name}"
+    headline = f"The data cannot tell whether {finding} is recognised better with {a_name}"
     return Statement("unsure", headline, numbers)
 
 
