@@ -128,8 +128,8 @@ def shown_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     rows = records(table)
     return pd.DataFrame(
         {
-            "model": table["model"], "finding": table["finding"], "attribute": table["attribute"],
-            "group": table["group"],
+            "data set": table["dataset"], "model": table["model"], "finding": table["finding"],
+            "attribute": table["attribute"], "group": table["group"],
             "published: AUROC [films]": [
                 cell(r, "auroc", "published_low", "published_high") for r in rows
             ],
