@@ -434,3 +434,27 @@ def test_predicted_drains_go_from_the_detector_into_the_report(nih_release, tmp_
     html = (tmp_path / "out" / "report.html").read_text()
     assert "Put right for its errors" in html
     assert "chest drain (annotated only)" in html
+
+
+def test_groups_of_own_columns_can_be_shortcuts(tmp_path, capsys):
+    """A column of ones and zeros with gaps, a group of a column of numbers, and one of sex."""
+    frame = planted_table(15, n_patients=150)
+    frame["device"] = frame["drain"].astype(float).mask(frame.index % 10 == 0)
+    frame["ward"] = (frame["pid"] % 3).astype(float).mask(frame["pid"] % 7 == 0)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    columns = ["--image", "file", "--patient", "pid", "--sex", "sex", "--label",
+               "Pneumothorax=Pneumothorax", "--score", "Pneumothorax=score_Pneumothorax"]  # fmt: skip
+    shortcuts = [part for name in ("device", "ward:2", "sex:male")
+                 for part in ("--shortcut", f"{name}=Pneumothorax")]  # fmt: skip
+    out = tmp_path / "out"
+    assert (
+        run("audit", tmp_path / "own.csv", *columns, *shortcuts, "--resamples", "150", "--out", out)
+        == 0
+    )
+    seen = pd.read_parquet(out / "results.parquet").query("metric == 'detectability'")
+    assert set(seen["attribute"]) == {"device", "ward:2", "sex:male"}
+    among = seen[(seen["attribute"] == "ward:2") & (seen["reference"] == "")]
+    known = frame["ward"].notna() & (frame["Pneumothorax"] == 1)
+    assert among.set_index("group").loc["among positives", "n"] == known.sum()
+    assert run("audit", tmp_path / "own.csv", *columns, "--shortcut", "ward:9=Pneumothorax") == 2
+    assert "no ward group named '9'" in capsys.readouterr().err

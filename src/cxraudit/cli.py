@@ -936,10 +936,19 @@ def _own_table(
             "with --label, also name the columns of the film and the patient: --image and --patient. "
             "Patients are the unit of every interval."
         )
+    table = read_table(scores, what="the scores table")
+    columns = list(dict.fromkeys(attribute or []))
+    shortcuts = []
+    for shortcut in leans or {}:
+        column, colon, _ = shortcut.partition(":")
+        if not colon or shortcut in table:
+            shortcuts.append(shortcut)
+        elif column in table and column not in (*columns, age, sex, view):
+            columns.append(column)  # one of its groups is the shortcut: see audits.shortcuts
     return from_frame(
-        read_table(scores, what="the scores table"), name=scores.name.split(".")[0], root=scores.parent,
+        table, name=scores.name.split(".")[0], root=scores.parent,
         image=image, patient=patient, findings=_pairs(label, "--label"), age=age, sex=sex, view=view,
-        attributes=attribute or [], shortcuts=list(leans or {}),
+        attributes=columns, shortcuts=shortcuts,
     )  # fmt: skip
 
 

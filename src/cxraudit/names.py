@@ -42,11 +42,14 @@ def shortcut_name(shortcut: str) -> str:
     --------
     >>> shortcut_name("drain"), shortcut_name("drain (annotated only)")
     ('chest drain', 'chest drain (annotated only)')
-    >>> shortcut_name("view_position:AP")
-    'AP view'
+    >>> shortcut_name("view_position:AP"), shortcut_name("ward:2")
+    ('AP view', 'ward 2')
     """
     name, bracket, rest = shortcut.partition(" (")
     column, colon, group = name.partition(":")
     if colon:
-        return f"{group} {attribute_name(column)}{bracket}{rest}"
+        shown = (
+            f"{group} view" if column == "view_position" else f"{attribute_name(column)} {group}"
+        )
+        return f"{shown}{bracket}{rest}"
     return _SHORTCUTS.get(name, name.replace("_", " ")) + bracket + rest

@@ -291,7 +291,7 @@ def test_the_card_raises_no_alarm_about_few_patients():
 
 
 def test_the_panel_of_subgroups_is_there_for_derived_shortcuts():
-    """`sex:male` at equal `male sex`: the name the adjusted gaps carry is the name the card looks for."""
+    """The name of `race:asian`: the adjusted gaps carry the one the card looks for."""
     frame = planted_table(13, n_patients=300)
     _, found = card_of(frame, shortcuts={"race:asian": "Pneumothorax"})
     figure = shortcut_card(found.results, found.places, "race:asian")

@@ -77,7 +77,7 @@ def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Da
                 f"option of dataset {name}", key, [*known, *cohort.OPTIONS, "cohort"]
             )
     if not root.exists():
-        raise DataError(f"{root} is missing. Give the folder {name} was unpacked in with --root.")
+        raise DataError(f"{root} is missing. Give the folder {name} was unpacked in.")
     own = {key: _typed(key, value, known[key]) for key, value in wanted.items() if key in known}
     common = {
         key: _flag(key, value) if key in cohort.FLAGS else value
