@@ -89,6 +89,9 @@ def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path):
         [encode]
         models = ["random"]
         findings = ["Pneumonia"]
+        [stress]
+        films = 30
+        edits = ["drain", "jpeg"]
         [audit]
         attributes = ["race"]
         n_resamples = 60
@@ -103,6 +106,8 @@ def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path):
         first, pd.read_parquet(tmp_path / "result" / "audit" / "results.parquet")
     )
     assert set(first["attribute"]) == {"all", "race"}
+    edits = pd.read_parquet(tmp_path / "result" / "audit" / "edits.parquet")
+    assert {"drain", "sham", "drain-added", "jpeg"} <= set(edits["edit"])
     assert (tmp_path / "result" / "audit" / "report.html").is_file()
 
 

@@ -1,5 +1,6 @@
 """Films changed on purpose: what an edit may touch, and that it is the same every time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from cxraudit.edits import CORRUPTIONS, DEVICES, UNEDITED, FilmEdit, choose
 from cxraudit.edits.devices import draw_drain, draw_sham
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.images import read_film, to_grey
+from cxraudit.stress import plan_edits
 from cxraudit.testing import sample_films
 
 
@@ -111,10 +113,8 @@ def test_made_up_films_are_drawn_again_exactly(nih_release, mimic_release):
         changed = np.abs(values(remove(film, has["image_id"])) - values(film)) > 12
         assert 0 < changed.mean() < 0.15
     with pytest.raises(DataError, match="cannot be drawn again"):
-        redrawn(_not_made_up(dataset), True)
-
-
-def _not_made_up(dataset):
-    from dataclasses import replace
-
-    return replace(dataset, truth=None)
+        redrawn(replace(dataset, truth=None), True)
+    moved = replace(dataset, images=dataset.images.assign(path="/elsewhere/film.jpg"))
+    with pytest.raises(DataError, match="not where"):
+        redrawn(moved, True)
+    assert {one.name for one in plan_edits(moved, ["drain"])} == {"unedited", "drain", "sham"}

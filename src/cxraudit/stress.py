@@ -1,6 +1,7 @@
 """Films → edited films → scores: every chosen film, unedited and under every edit, for every model."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.phantom.redraw import REDRAWN, redrawn
 from cxraudit.edits import choose
 from cxraudit.encode import BATCH_SIZE, Edit, Progress, encode_images
+from cxraudit.errors import DataError
 from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
 from cxraudit.prompts import PromptSet
@@ -48,10 +50,11 @@ def plan_edits(
         for one in choose(names, seed=seed)
     ]
     if dataset.truth is not None and (names is None or "drain" in names):
-        planned += [
-            PlannedEdit(name, 0, name, redrawn(dataset, drain), name)
-            for name, drain in REDRAWN.items()
-        ]
+        with suppress(DataError):  # films that were prepared or moved: the other edits do without
+            planned += [
+                PlannedEdit(name, 0, name, redrawn(dataset, drain), name)
+                for name, drain in REDRAWN.items()
+            ]
     return planned
 
 

@@ -37,10 +37,14 @@ def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image
     table = pd.read_parquet(file)
     spec = PhantomSpec(**dataset.truth["spec"])
     by_path = dict(zip(table["path"], films(spec, table), strict=True))
-    drawn = {
-        image_id: (by_path[str(Path(path).relative_to(dataset.root))], Path(path).suffix)
-        for image_id, path in zip(dataset.images["image_id"], dataset.images["path"], strict=True)
-    }
+    drawn = {}
+    for image_id, path in zip(dataset.images["image_id"], dataset.images["path"], strict=True):
+        place = Path(path)
+        inside = place.is_relative_to(dataset.root)
+        name = str(place.relative_to(dataset.root)) if inside else ""
+        if name not in by_path:
+            raise DataError(f"{path} is not where {file} says: its film cannot be drawn again.")
+        drawn[image_id] = (by_path[name], place.suffix)
 
     def edit(film: Image.Image, image_id: str) -> Image.Image:
         known, suffix = drawn[image_id]
