@@ -38,7 +38,7 @@ def test_the_model_that_was_taught_the_shortcut_follows_a_drain_and_its_counterp
     assert main(command) == 0
     assert stores == {p: p.stat().st_mtime_ns for p in (work / "edited").rglob("*.npy")}
     assert main(["stress", str(work), "--films", "50", "--edit", "drain", "-q"]) == 2
-    assert "differ in films" in capsys.readouterr().err
+    assert "--films 1000" in capsys.readouterr().err
     assert (
         main(["audit", str(work / "scores.parquet"), "--no-embeddings", "--resamples", "500"]) == 0
     )
@@ -84,7 +84,7 @@ def test_corruptions_run_over_files_and_wear_shows(tmp_path, capsys):
     assert after == before | {"markers"}
     capsys.readouterr()
     assert main(["stress", str(work), "--films", "1000", "--seed", "5", "--edit", "blur"]) == 2
-    assert "differ in edit" in capsys.readouterr().err
+    assert "--seed 0" in capsys.readouterr().err
     assert main(["stress", str(work), "--edit", "fog"]) == 2
     assert "fog" in capsys.readouterr().err
     other = tmp_path / "other.toml"

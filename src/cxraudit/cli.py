@@ -986,7 +986,7 @@ app.command(paper_app)
 
 @paper_app.command(name="run")
 def paper_run(
-    out: Path = Path("paper"),
+    out: Path = Path("paper-run"),
     *,
     model: Annotated[list[str], Parameter(negative="")],
     mimic: Path | None = None,

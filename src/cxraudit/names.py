@@ -48,6 +48,9 @@ def shortcut_name(shortcut: str) -> str:
     name, bracket, rest = shortcut.partition(" (")
     column, colon, group = name.partition(":")
     if colon:
+        if group in ("yes", "no"):
+            own = shortcut_name(column)
+            return (own if group == "yes" else f"no {own}") + bracket + rest
         shown = (
             f"{group} view" if column == "view_position" else f"{attribute_name(column)} {group}"
         )

@@ -11,6 +11,7 @@
                                   (points, curves, prompts), report.html, figures/
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -26,10 +27,12 @@ from cxraudit.audits.edits import EDIT_COLUMNS, Edits, by_edit
 from cxraudit.audits.embeddings.run import Knowledge, examine
 from cxraudit.audits.embeddings.table import Embedded, PromptPair
 from cxraudit.audits.run import Audit, audit
+from cxraudit.audits.shortcuts import with_derived
 from cxraudit.audits.wide import match_columns, scores_from_wide
 from cxraudit.config import RunConfig
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
+from cxraudit.edits import choose
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -185,6 +188,10 @@ def stress_step(
     the same call goes on after an interruption; edits of an earlier call with the same films and seed
     stay in the table.
     """
+    if not (out / SCORES).is_file():
+        raise DataError(
+            f"{out} holds no {SCORES}. Run cxraudit encode and cxraudit score on it first."
+        )
     scores = check_scores(read_table(out / SCORES, what="the scores table"))
     dataset = open_dataset(out / IMAGES)
     manifest = read_manifest(out / SCORES)
@@ -201,6 +208,7 @@ def stress_step(
         name: _same_model(name, store, device) for name, store in stores(out / EMBEDDINGS).items()
     }
     films = choose_films(dataset.images, n_films, seed)
+    _same_edits(out / EDITED / "stress.json", {"seed": seed, "films": n_films})
     with track(f"edit {dataset.name}", len(films) * len(planned)) as advance:
         table, unread = edited_scores(
             films, loaded, sorted(set(scores["finding"])), pair, planned, out / EDITED,
@@ -215,6 +223,19 @@ def stress_step(
         commands=[*_commands(out / SCORES), command_line()],
     )  # fmt: skip
     return path
+
+
+def _same_edits(mark: Path, wanted: Mapping[str, int]) -> None:
+    """Record the seed and number of films, or refuse others: edited films are compared as one set."""
+    if not mark.is_file():
+        write_text(mark, json.dumps(wanted) + "\n")
+        return
+    found = json.loads(mark.read_text(encoding="utf-8"))
+    if found != wanted:
+        raise DataError(
+            f"{mark.parent} holds films edited with --seed {found['seed']} --films {found['films']}. Give "
+            "the same, or delete that folder to edit others."
+        )
 
 
 def read_edited(out: Path) -> pd.DataFrame | None:
@@ -425,6 +446,9 @@ def run_config(config: RunConfig, track: Tracker) -> Path:
     """Do everything a configuration asks for; return the report."""
     out = writable_folder(config.out)
     dataset = datasets.load(config.dataset.name, config.dataset.root, config.dataset.options)
+    with_derived(dataset, config.audit.shortcuts or {})  # wrong names are said before any work
+    if config.stress:
+        choose(config.stress.edits)
     if config.encode:
         encode_step(
             dataset, config.encode.models, out, track,

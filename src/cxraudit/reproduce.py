@@ -90,14 +90,23 @@ def reproduce(
         return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
 
     numbers = joined("numbers")
+    notes = [
+        f"On {part.numbers['dataset'].iloc[0]}, attributes could not be read from embeddings: that takes at "
+        "least two groups with 10 patients in each part of the films."
+        for part in parts
+        if part.knowledge.empty or not (part.knowledge["analysis"] == "probe").any()
+    ]
     try:
         beside = compare(numbers)
     except DataError:
-        beside = None  # none of the models is the study's
+        beside = None
+        notes.append(
+            "None of these models is one of the study's: no published numbers stand beside."
+        )
     made = Reproduction(
         numbers=numbers, compared=beside, both=joined("both"), calibration=joined("calibration"),
         points=joined("points"), differences=joined("differences"), knowledge=joined("knowledge"),
-        faults=[fault for part in parts for fault in part.faults],
+        faults=[fault for part in parts for fault in part.faults], notes=notes,
     )  # fmt: skip
     for field in ("points", "differences"):
         if len(getattr(made, field)):
@@ -138,6 +147,7 @@ def _as_published(
     device: str,
 ) -> Reproduction:  # fmt: skip
     numbers = evaluate(dataset, scores, named=name)
+    both = side_by_side(numbers, audited.results)
     points, differences, faults = [], [], []
     by_id = dataset.images.set_index("image_id", drop=False)
     for one in embedded:
@@ -149,10 +159,11 @@ def _as_published(
         texts = None if one.texts is None else one.texts[kept]
         points.append(project(one.model, vectors, texts, films))
         differences.append(centroid_differences(one.model, vectors, texts, films))
-        faults += _faults(name, dataset, scores, one, kept, device)
+        mine = both[both["model"] == one.model]
+        faults += _faults(name, dataset, scores, one, kept, mine, device)
     knowledge = audited.knowledge.results if audited.knowledge is not None else pd.DataFrame()
     return Reproduction(
-        numbers=numbers, both=side_by_side(numbers, audited.results),
+        numbers=numbers, both=both,
         calibration=calibration_points(dataset, scores, named=name),
         points=_named(points, name), differences=_named(differences, name),
         knowledge=knowledge[knowledge["model"] != NULL_MODEL].assign(dataset=name)
@@ -166,7 +177,13 @@ def _named(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
 
 
 def _faults(
-    name: str, dataset: Dataset, scores: pd.DataFrame, one: Embedded, kept: np.ndarray, device: str
+    name: str,
+    dataset: Dataset,
+    scores: pd.DataFrame,
+    one: Embedded,
+    kept: np.ndarray,
+    both: pd.DataFrame,
+    device: str,
 ) -> Iterator[tuple[str, str, Fault]]:
     model = models.load(one.model, device=device)
     pair = prompts.load(PROMPTS)
@@ -174,7 +191,7 @@ def _faults(
     run = Run(
         dataset=dataset, model=one.model, scores=scores[scores["model"] == one.model],
         image_ids=one.image_ids[kept], vectors=one.vectors[kept],
-        texts=None if one.texts is None else one.texts[kept], logit_scale=model.logit_scale,
+        texts=None if one.texts is None else one.texts[kept], logit_scale=model.logit_scale, both=both,
         prompts={finding: (rows[0], rows[1]) for finding, rows in asked.items()},
     )  # fmt: skip
     for fault in find_faults(run):

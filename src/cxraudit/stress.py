@@ -109,6 +109,10 @@ def edited_scores(
             images, models, folder / one.folder, batch_size=batch_size, n_readers=n_readers,
             progress=progress, edit=one.edit, edit_name=one.fingerprint,
         )  # fmt: skip
+        if failed["image_id"].nunique() == len(images):
+            raise DataError(
+                f"none of the {len(images):,} films could be read, first: {failed['error'].iloc[0]}"
+            )
         unread.append(failed.assign(edit=one.folder))
         for name, model in models.items():
             index, rows = EmbeddingStore(folder / one.folder / folder_name(name)).read()

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
 from cxraudit.audits.shortcuts.card import DETECTABILITY, INDEPENDENT, OBSERVED
-from cxraudit.errors import UnknownNameError
+from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.figures.shortcut_card import shortcut_card
 from cxraudit.report.leans import sees
 from cxraudit.schemas import DOSE, WITHOUT_AT_EQUAL
@@ -156,6 +156,10 @@ def test_any_group_of_any_column_can_be_a_shortcut():
     assert level(mine, "with")["value"] == pytest.approx(expected, abs=1e-12)
     with pytest.raises(UnknownNameError, match="other"):
         card_of(frame, shortcuts={"sex:other": "Cardiomegaly"})
+    with pytest.raises(ConfigError, match="sex:female=FINDING"):
+        card_of(frame, shortcuts={"sex": "Cardiomegaly"})
+    with pytest.raises(UnknownNameError, match="patient_id"):
+        card_of(frame, shortcuts={"patient_id:1": "Cardiomegaly"})
     with pytest.raises(UnknownNameError, match="hospital"):
         card_of(frame, shortcuts={"hospital:A": "Cardiomegaly"})
 

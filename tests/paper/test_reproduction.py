@@ -65,8 +65,13 @@ def run_of(**options):
     dataset, scores, vectors, texts = cohort(**options)
     prompts = {f: (np.eye(12, dtype=np.float32)[1], np.eye(12, dtype=np.float32)[2])
                for f in dataset.findings}  # fmt: skip
+    settings = AuditSettings(n_resamples=300, operating_point="none", calibration="none")
+    both = side_by_side(
+        evaluate(dataset, scores, n_resamples=200),
+        audit(dataset, scores, settings=settings).results,
+    )
     return Run(
-        dataset=dataset, model="m", scores=scores, vectors=vectors, texts=texts, logit_scale=5.0,
+        both=both, dataset=dataset, model="m", scores=scores, vectors=vectors, texts=texts, logit_scale=5.0,
         image_ids=dataset.images["image_id"].to_numpy(dtype=np.str_), prompts=prompts,
     )  # fmt: skip
 
@@ -181,9 +186,11 @@ def test_untidy_runs_still_leave_a_page():
     perfect = run.scores.assign(score=run.scores["image_id"].map(label) * 0.8 + 0.1)
     texts = np.full_like(run.texts, np.nan)
     texts[0] = 1
-    found = find_faults(
-        replace(run, dataset=replace(run.dataset, images=images), scores=perfect, texts=texts)
-    )
+    untidy = replace(
+        run, dataset=replace(run.dataset, images=images), scores=perfect, texts=texts,
+        both=run.both.assign(wider=np.nan),
+    )  # fmt: skip
+    found = find_faults(untidy)
     assert not any("draws films" in fault.fault for fault in found)
     assert any("train_idx" in fault.fault for fault in found)
     points = project("m", run.vectors[:60], texts[:60], images.iloc[:60])

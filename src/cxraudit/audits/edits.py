@@ -50,6 +50,7 @@ CALLED = 0.1
 """Share of unedited films without the finding that the threshold calls."""
 
 CHANGE = "score_change"
+TOO_FEW = "too few patients with or without one of them"
 MEAN = "mean over findings"
 POSITIVES, NEGATIVES = "films with the finding", "films without the finding"
 SATURATED = 1e-12
@@ -339,7 +340,15 @@ def _certain(row: Row) -> Row:
         row["_gap"], low=0.0, high=0.0, inner_low=0.0, inner_high=0.0, p_value=1.0,
         standard_error=0.0, method="no difference in any resample",
     )  # fmt: skip
-    return {**row, "_gap": found, "low": 0.0, "high": 0.0, "p_value": 1.0, "method": found.method}
+    return {
+        **row,
+        "_enough": True,
+        "_gap": found,
+        "low": 0.0,
+        "high": 0.0,
+        "p_value": 1.0,
+        "method": found.method,
+    }
 
 
 def _over_findings(rows: Sequence[Row], settings: AuditSettings) -> tuple[list[Row], list[Row]]:
@@ -353,6 +362,7 @@ def _over_findings(rows: Sequence[Row], settings: AuditSettings) -> tuple[list[R
         if len(part) < 2:
             continue
         share = [1 / len(part)] * len(part)
+        enough = all(row["_enough"] for row in part)
         after, before = (weighted_sum([row["_sides"][k] for row in part], share) for k in (0, 1))
         found = gap(
             after, before, confidence_level=settings.confidence_level, interval=settings.interval,
@@ -360,12 +370,12 @@ def _over_findings(rows: Sequence[Row], settings: AuditSettings) -> tuple[list[R
         )  # fmt: skip
         base = {
             **part[0], "finding": MEAN, "n_positive": 0, "n_positive_patients": 0,
-            "note": f"mean over {len(part)} findings",
+            "note": f"mean over {len(part)} findings" + ("" if enough else f", {TOO_FEW}"),
         }  # fmt: skip
         gaps.append(
             {**base, "value": found.value, "low": found.low, "high": found.high,
              "p_value": found.p_value, "_gap": found, "_sides": (after, before),
-             "_enough": all(r["_enough"] for r in part)}
+             "_enough": enough}
         )  # fmt: skip
         if base["attribute"] == ALL:
             level = estimate(

@@ -178,7 +178,10 @@ def corruption_curves(edits: pd.DataFrame) -> Figure:
                 before = mine["value"].to_numpy()[0] - moved["value"].to_numpy()[0]
                 axes.plot([0, *mine["severity"]], [before, *mine["value"]],
                           color=LINES[number % len(LINES)], lw=1, alpha=0.85, label=finding)  # fmt: skip
-            _mean(axes, levels[(levels["edit"] == name) & (levels["finding"] == MEAN)])
+            _mean(
+                axes,
+                *(t[(t["edit"] == name) & (t["finding"] == MEAN)] for t in (levels, changes)),
+            )
             axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
             _severities(axes)
         grid[0].set_ylabel("AUROC")
@@ -239,10 +242,13 @@ def _panels(n: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.flat)
 
 
-def _mean(axes: Axes, rows: pd.DataFrame) -> None:
-    part = rows.sort_values("severity")
+def _mean(axes: Axes, levels: pd.DataFrame, changes: pd.DataFrame) -> None:
+    if levels.empty:
+        return
+    part = levels.sort_values("severity")
+    before = part["value"].to_numpy()[0] - changes.sort_values("severity")["value"].to_numpy()[0]
     axes.fill_between(part["severity"], part["low"], part["high"], color=INK, alpha=0.1, lw=0)
-    axes.plot(part["severity"], part["value"], color=INK, lw=2, label="mean")
+    axes.plot([0, *part["severity"]], [before, *part["value"]], color=INK, lw=2, label="mean")
 
 
 def _severities(axes: Axes, first: int = 0) -> None:

@@ -18,10 +18,10 @@ from scipy.stats import spearmanr
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.predicted import PREDICTED, source_column
+from cxraudit.schemas import records
 from cxraudit.stats.calibration import platt
 from cxraudit.stats.compare import estimate
-from cxraudit.stats.estimate import Estimate
-from cxraudit.stats.published import PUBLISHED_SEED, published_interval
+from cxraudit.stats.published import PUBLISHED_SEED
 from cxraudit.stats.ranking import auroc, ranking_replicates, shortcut_cells
 from cxraudit.stats.replicated import weighted_sum
 from cxraudit.stats.resampling import draw_resamples
@@ -69,6 +69,8 @@ class Run:
     texts: NDArray[np.float32] | None
     logit_scale: float
     """What the model multiplies cosines with."""
+    both: pd.DataFrame
+    """Both protocols on these predictions; see `cxraudit.tables.paper.side_by_side`."""
     prompts: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
     """Finding → embeddings of its two prompts, as the model gives them."""
 
@@ -168,64 +170,47 @@ def drains_of_negatives(run: Run) -> Iterator[Fault]:
 def films_as_unit(run: Run) -> Iterator[Fault]:
     """Films resampled instead of patients."""
     finding = _main_finding(run)
-    films, label, score = _labelled(run, finding)
-    if not 0 < label.sum() < label.size:
-        return
-    stream = np.random.RandomState(PUBLISHED_SEED)
-    low, high = published_interval(label, score, "auroc", stream, n_resamples=N_RESAMPLES)
-    found = _by_patient(films, label, score)
-    if not (high > low and np.isfinite(found.low)):
-        return  # a perfect ranking has no width
-    ratio = (found.high - found.low) / (high - low)
+    films, _, _ = _labelled(run, finding)
     patients = films["patient_id"].nunique()
-    yield Fault(
-        "evaluate_performance.py", "bootstrap draws films; films of one patient resemble each other",
-        f"{finding}: {low:.3f} to {high:.3f}",
-        f"{found.low:.3f} to {found.high:.3f}, {ratio:.2f} times as wide "
-        f"({len(films) / patients:.1f} films per patient)",
-        "With many films per patient, intervals of 95 % cover 54 to 60 % (docs/concepts/methods.md).",
-    )  # fmt: skip
-
-
-def _by_patient(films: pd.DataFrame, label: Bool, score: NDArray[np.float64]) -> Estimate:
-    units, names = pd.factorize(films["patient_id"], sort=True)
-    counts = draw_resamples(len(names), N_RESAMPLES, 0)
-    found = ranking_replicates(
-        label, score, units, np.ones((1, label.size), dtype=bool), counts, n_resamples=N_RESAMPLES
-    )[0]
-    return estimate(found.auroc)
+    rows = run.both[(run.both["finding"] == finding) & (run.both["attribute"] == "all")]
+    for row in records(rows):
+        if not np.isfinite(row["wider"]):
+            continue  # a perfect ranking has no width
+        yield Fault(
+            "evaluate_performance.py", "bootstrap draws films; films of one patient resemble each other",
+            f"{finding}: {row['published_low']:.3f} to {row['published_high']:.3f}",
+            f"{row['audit_low']:.3f} to {row['audit_high']:.3f}, {row['wider']:.2f} times as wide "
+            f"({len(films) / patients:.1f} films per patient)",
+            "With many films per patient, intervals of 95 % cover 54 to 60 % (docs/concepts/methods.md).",
+        )  # fmt: skip
 
 
 def no_gap(run: Run) -> Iterator[Fault]:
     """Groups compared by eye, from rounded numbers."""
     finding = _main_finding(run)
-    films, label, score = _labelled(run, finding)
-    attribute = next((a for a in ("sex", "race", "age_group") if a in run.dataset.attributes), None)
-    if attribute is None:
+    for attribute in ("sex", "race", "age_group", "drain"):
+        rows = records(
+            run.both[(run.both["finding"] == finding) & (run.both["attribute"] == attribute)]
+        )
+        tested = [row for row in rows if np.isfinite(row["gap_low"])]
+        if len(rows) < 2 or not tested:
+            continue
+        told = "; ".join(
+            f"{r['group']} {r['auroc']:.2f} [{r['published_low']:.2f}, {r['published_high']:.2f}]"
+            for r in rows[:2]
+        )
+        first = tested[-1]
+        against = "without" if attribute == "drain" else "the rest"
+        gap = f"{first['gap']:+.3f} ({first['gap_low']:+.3f} to {first['gap_high']:+.3f})"
+        yield Fault(
+            "evaluate_performance.py", "values rounded to two decimals on disk; gaps are never computed",
+            f"{finding}: {told}",
+            f"gap of {first['group']} to {against} {gap.replace('-', '−')}, after adjustment for all "
+            f"comparisons: {first['verdict']}",
+            "Overlapping bars are not equality and bars apart are not a test; a difference has an interval "
+            "of its own, on shared resamples.",
+        )  # fmt: skip
         return
-    values = films[attribute].to_numpy(dtype=object)
-    groups = [g for g in pd.unique(values) if 0 < label[values == g].sum() < (values == g).sum()]
-    if len(groups) < 2:
-        return
-    stream = np.random.RandomState(PUBLISHED_SEED)
-    told = []
-    for group in groups[:2]:
-        kept = values == group
-        low, high = published_interval(label[kept], score[kept], "auroc", stream)
-        told.append(f"{group} {auroc(label[kept], score[kept]):.2f} [{low:.2f}, {high:.2f}]")
-    units, names = pd.factorize(films["patient_id"], sort=True)
-    counts = draw_resamples(len(names), N_RESAMPLES, 0)
-    cells = np.stack([values == group for group in groups[:2]])
-    first, second = ranking_replicates(label, score, units, cells, counts, n_resamples=N_RESAMPLES)
-    gap = estimate(first.auroc - second.auroc)
-    yield Fault(
-        "evaluate_performance.py", "values rounded to two decimals on disk; gaps are never computed",
-        f"{finding}: {'; '.join(told)}",
-        f"gap {groups[0]} − {groups[1]} {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), with a verdict "
-        "after adjustment for all comparisons",
-        "Overlapping bars are not equality and bars apart are not a test; a difference has an interval of "
-        "its own, on shared resamples.",
-    )  # fmt: skip
 
 
 def spread_over_labels(run: Run) -> Iterator[Fault]:

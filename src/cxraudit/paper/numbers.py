@@ -81,7 +81,7 @@ def compare(ours: pd.DataFrame) -> pd.DataFrame:
         raise DataError(
             f"none of the models {', '.join(sorted(set(ours['model'])))} on "
             f"{', '.join(sorted(set(ours['dataset'])))} is in the study, which has {', '.join(MODELS)} on "
-            "mimic-cxr and nih-cxr14. Name the data set with --as if it is a phantom."
+            "mimic-cxr and nih-cxr14 (--as-dataset says which, if yours has another name)."
         )
     parts = []
     for metric in ("auroc", "adjusted_auprc"):

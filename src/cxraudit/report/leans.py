@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.edits import CHANGE, MEAN, NEGATIVES, SHAM, UNEDITED
+from cxraudit.audits.edits import CALLED, CHANGE, MEAN, NEGATIVES, SHAM, UNEDITED
 from cxraudit.audits.shortcuts.card import AMONG, COIN_TOSS, DETECTABILITY, INDEPENDENT
 from cxraudit.names import shortcut_name, with_article
 from cxraudit.report.words import Statement, interval, signed
@@ -104,6 +104,14 @@ def follows(edits: pd.DataFrame, model: str, finding: str) -> list[Statement]:
     )
     name = finding.lower()
     moves, beyond = drain["verdict"] in SHOWN, more["verdict"] in SHOWN
+    called = rows[(rows["edit"] == "drain") & (rows["metric"] == "fpr")]
+    if drain["verdict"] in SMALL and called["verdict"].isin([*SHOWN]).any():
+        return [
+            Statement(
+                "unsure", f"The score for {name} moves little with a drain, but more films are called",
+                numbers,
+            )
+        ]  # fmt: skip
     if drain["verdict"] in SMALL:
         return [
             Statement("good", f"The score for {name} does not follow a drain drawn in", numbers)
@@ -131,8 +139,8 @@ def _called(rows: pd.DataFrame) -> str:
     for row in records(part[part["reference"] == UNEDITED]):
         after = float(part.loc[part["reference"] == "", "value"].iloc[0])
         return (
-            f" At one threshold, {after - row['value']:.0%} of films without the finding are called before "
-            f"and {after:.0%} after."
+            f" At the threshold that calls {CALLED:.0%} of all unedited films without the finding, "
+            f"{after - row['value']:.0%} of these are called before and {after:.0%} after."
         )
     return ""
 
@@ -145,6 +153,7 @@ def wears(edits: pd.DataFrame, model: str, margin: float) -> list[Statement]:
     several = len(names) > 1
     averaged = overall[overall["finding"] == (MEAN if several else (names or [MEAN])[0])]
     what = "mean AUROC" if several else "AUROC"
+    few = averaged["note"].str.contains("too few|fewer than").any()
     if averaged.empty:
         return []
     costs, safe, unsure = [], [], []
@@ -175,6 +184,7 @@ def wears(edits: pd.DataFrame, model: str, margin: float) -> list[Statement]:
     if unsure:
         said.append(
             Statement("unsure", f"Cannot tell how much {', '.join(unsure)} cost",
+                      "There are too few patients with or without a finding." if few else
                       f"At some severity, that the {what} changes by more than {margin:.2f} is neither shown "
                       "nor ruled out.")
         )  # fmt: skip

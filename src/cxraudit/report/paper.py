@@ -59,6 +59,8 @@ class Reproduction:
     """Probes; see `cxraudit.audits.embeddings.table.KNOWLEDGE_COLUMNS`."""
     faults: Sequence[tuple[str, str, Fault]] = ()
     """Data set, model and fault."""
+    notes: Sequence[str] = ()
+    """Why something is left out."""
 
 
 Section = dict[str, Any]
@@ -105,7 +107,7 @@ def write_paper(
     )
     html = environment.get_template("paper.html.j2").render(
         title=title, intro=intro, sections=sections, version=package_version(),
-        sentences=sentences(made.numbers) if conclude else [],
+        sentences=sentences(made.numbers) if conclude else [], notes=list(made.notes),
     )  # fmt: skip
     return write_text(out / "paper.html", html)
 

@@ -123,6 +123,8 @@ def shown_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     def cell(row: dict[str, float], value: str, low: str, high: str, form: str = ".3f") -> str:
         if not np.isfinite(row[value]):
             return "–"
+        if not np.isfinite(row[low]):
+            return f"{row[value]:{form}}".replace("-", "−")
         return f"{row[value]:{form}} [{row[low]:{form}}, {row[high]:{form}}]".replace("-", "−")
 
     rows = records(table)
@@ -135,7 +137,9 @@ def shown_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
             ],
             "audit: AUROC [patients]": [cell(r, "audit_auroc", "audit_low", "audit_high") for r in rows],
             "wider": [f"{r['wider']:.2f}×" if np.isfinite(r["wider"]) else "–" for r in rows],
-            "published: adjusted AUPRC": [f"{r['adjusted_auprc']:.3f}".replace("-", "−") for r in rows],
+            "published: adjusted AUPRC": [
+                f"{r['adjusted_auprc']:.3f}".replace("-", "−").replace("nan", "–") for r in rows
+            ],
             "audit: AP at common prevalence": [
                 f"{r['ap_at_prevalence']:.3f}" if np.isfinite(r["ap_at_prevalence"]) else "–" for r in rows
             ],

@@ -7,11 +7,13 @@ import numpy as np
 
 from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask
 from cxraudit.audits.rows import Row
-from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.base import EXCLUDED_COLUMNS, Dataset
 from cxraudit.datasets.predicted import PREDICTED, source_column
-from cxraudit.errors import UnknownNameError
+from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.schemas import UNKNOWN, group_name
 
+SHOWN = 20
+"""Groups that a message names at most."""
 Found = tuple[list[Row], list[Row]]
 """Rows of levels and of gaps."""
 
@@ -61,15 +63,16 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
     errors = dict(dataset.label_errors)
     for shortcut in shortcuts:
         column, colon, group = shortcut.partition(":")
+        if shortcut in images:
+            _demand_yes_and_no(dataset, shortcut)
         if not colon or shortcut in images:
             continue
-        if column not in images:
-            raise UnknownNameError(
-                "column", column, [*dataset.attributes, *dataset.shortcuts, "view_position"]
-            )
+        if column not in images or column in EXCLUDED_COLUMNS or column == "path":
+            known = dict.fromkeys([*dataset.attributes, *dataset.shortcuts, "view_position"])
+            raise UnknownNameError("column", column, list(known))
         values = images[column].map(group_name).astype("str")
         if group not in set(values):
-            raise UnknownNameError(f"{column} group", group, sorted(set(values)))
+            raise UnknownNameError(f"{column} group", group, sorted(set(values))[:SHOWN])
         answer = np.where(values == group, "yes", np.where(values.isin(NO_GROUP), UNKNOWN, "no"))
         images = images.assign(**{shortcut: answer})
         added.append(shortcut)
@@ -80,3 +83,13 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
     return replace(
         dataset, images=images, shortcuts=(*dataset.shortcuts, *added), label_errors=errors
     )
+
+
+def _demand_yes_and_no(dataset: Dataset, shortcut: str) -> None:
+    """Refuse a column of groups as a shortcut: one of its groups has to be named."""
+    groups = sorted(set(dataset.images[shortcut].astype("str")) - {"yes", "no", UNKNOWN})
+    if groups:
+        raise ConfigError(
+            f"the shortcut '{shortcut}' holds {', '.join(groups[:3])}, not yes and no. Name the group that "
+            f"is the shortcut: {shortcut}:{groups[0]}=FINDING."
+        )
