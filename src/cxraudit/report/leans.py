@@ -173,7 +173,7 @@ def wears(edits: pd.DataFrame, model: str, margin: float) -> list[Statement]:
         listed = ", ".join(text.split(" from ")[0] for text in costs)
         said.append(
             Statement("bad", f"Loses AUROC with {listed}",
-                      f"{what.capitalize()}: {'; '.join(costs)}. "
+                      f"{what[0].upper()}{what[1:]}: {'; '.join(costs)}. "
                       f"{_worst(overall[overall['finding'] != MEAN])}")
         )  # fmt: skip
     if safe:
