@@ -11,7 +11,6 @@
                                   (points, curves, prompts), report.html, figures/
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -47,6 +46,7 @@ from cxraudit.files import (
     command_line,
     read_manifest,
     read_table,
+    recorded,
     writable_folder,
     write_manifest,
     write_or_remove,
@@ -227,10 +227,7 @@ def stress_step(
 
 def _same_edits(mark: Path, wanted: Mapping[str, int]) -> None:
     """Record the seed and number of films, or refuse others: edited films are compared as one set."""
-    if not mark.is_file():
-        write_text(mark, json.dumps(wanted) + "\n")
-        return
-    found = json.loads(mark.read_text(encoding="utf-8"))
+    found = recorded(mark, wanted)
     if found != wanted:
         raise DataError(
             f"{mark.parent} holds films edited with --seed {found['seed']} --films {found['films']}. Give "

@@ -30,12 +30,12 @@ from cxraudit.pipeline import (
     report_step,
     score_step,
 )
+from cxraudit.report import NULL_MODEL
 from cxraudit.report.paper import Reproduction, write_paper
 from cxraudit.tables.paper import side_by_side
 
 STUDIED = ("mimic-cxr", "nih-cxr14")
 PROMPTS = "paper"
-NULL_MODEL = "random"
 
 
 def reproduce(

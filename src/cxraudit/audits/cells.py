@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.datasets.base import CONFLICTING, Dataset, ordered_groups
+from cxraudit.datasets.base import NO_GROUP, Dataset, ordered_groups
 from cxraudit.datasets.predicted import PREDICTED, source_column
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schemas import UNKNOWN, group_name
@@ -17,9 +17,6 @@ from cxraudit.stats.standardise import TARGETS
 from cxraudit.stats.thresholds import rule_named
 
 Mask = NDArray[np.bool_]
-
-NO_GROUP = (UNKNOWN, CONFLICTING)
-"""Shown and counted like groups, but not people of one kind: never compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

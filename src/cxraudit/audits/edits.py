@@ -119,6 +119,7 @@ def by_edit(
     levels: list[Row] = []
     worn: list[Row] = []
     changes: list[pd.DataFrame] = []
+    baselines: dict[tuple[str, ...], _Baseline] = {}
     for base, before, after in _pairs(cohort, clean, edited):
         if base["edit"] in DRAWN_INTO:
             found = _Moved(cohort, base, before, after)
@@ -127,7 +128,10 @@ def by_edit(
             counterfactual += gaps
             changes.append(found.films())
         else:
-            own_levels, gaps = _worn(cohort, base, before, after, looked)
+            key = (base["model"], base["prompt_set"], base["finding"])
+            if key not in baselines or baselines[key].films is not before:
+                baselines[key] = _baseline(cohort, before, looked)
+            own_levels, gaps = _worn(cohort, base, baselines[key], after)
             levels += own_levels
             worn += gaps
     moved = _against_sham(counterfactual, cohort)
@@ -149,16 +153,21 @@ def _pairs(
 ) -> Iterator[tuple[Row, Labelled, Labelled]]:
     """Yield the films of a finding unedited and edited: the same films, in the same order."""
     keys = ["model", "prompt_set", "finding"]
-    unedited = dict(iter(clean.groupby(keys, observed=True)))
+    unedited = {
+        key: labelled_films(cohort, part, str(key[-1]))
+        for key, part in clean.groupby(keys, observed=True)
+        if key[-1] in cohort.dataset.findings
+    }
     order = edited[edited["edit"] != UNEDITED].groupby(
         [*keys, "edit", "severity"], sort=False, observed=True
     )
     for (model, prompt_set, finding, edit, severity), part in order:
-        if finding not in cohort.dataset.findings or (model, prompt_set, finding) not in unedited:
+        if (model, prompt_set, finding) not in unedited:
             continue  # nothing to compare with
         after = labelled_films(cohort, part, str(finding))
-        before = labelled_films(cohort, unedited[model, prompt_set, finding], str(finding))
-        before = before.only(np.isin(before.rows, after.rows))
+        before = unedited[model, prompt_set, finding]
+        there = np.isin(before.rows, after.rows)
+        before = before if there.all() else before.only(there)
         after = after.only(np.isin(after.rows, before.rows))
         if not before.rows.size:
             continue
@@ -239,10 +248,9 @@ class _Moved:
         self, row: Row, cell: Mask, metric: str, after: Replicated, before: Replicated | None
     ) -> list[Row]:
         """Return edited − unedited. A change is one already: it is compared with none."""
-        none = Replicated(np.zeros_like(after.replicates), np.zeros_like(after.influence))
         rows = gap_rows(
             {**row, "reference": UNEDITED}, self.before, [cell], {metric: after},
-            {metric: before or none}, self.cohort.settings, scale="plain",
+            {metric: before or after.constant(0)}, self.cohort.settings, scale="plain",
         )  # fmt: skip
         # Each film is compared with itself, so only its own kind has to be many.
         alone = [{**row, "_enough": True, "_after": after} for row in rows]
@@ -316,11 +324,8 @@ def _against_sham(rows: list[Row], cohort: Cohort) -> list[Row]:
         other = shams.get(tuple(row[k] for k in key))
         if row["edit"] == "drain" and row["metric"] == CHANGE and other is not None:
             difference = row["_after"] - other
-            none = Replicated(
-                np.zeros_like(difference.replicates), np.zeros_like(difference.influence)
-            )
             found = gap(
-                difference, none, confidence_level=cohort.settings.confidence_level,
+                difference, difference.constant(0), confidence_level=cohort.settings.confidence_level,
                 interval=cohort.settings.interval, scale="plain",
             )  # fmt: skip
             more.append(
@@ -389,20 +394,37 @@ def _over_findings(rows: Sequence[Row], settings: AuditSettings) -> tuple[list[R
     return levels, gaps
 
 
-def _worn(
-    cohort: Cohort, base: Row, before: Labelled, after: Labelled, attributes: Sequence[str]
-) -> tuple[list[Row], list[Row]]:
-    """AUROC and every group's gap, and how both changed."""
-    everyone = np.ones(before.y_true.size, dtype=bool)
-    if not before.both_classes:
-        return [], []
+@dataclass(frozen=True, slots=True)
+class _Baseline:
+    """The unedited films of a finding, measured once for all corruptions."""
+
+    films: Labelled
+    plan: list[tuple[str, str, Mask, Mask]]
+    """Attribute, group, its films and the rest's."""
+    cells: list[Mask]
+    areas: list[Replicated]
+
+
+def _baseline(cohort: Cohort, films: Labelled, attributes: Sequence[str]) -> _Baseline:
     plan = [
         (attribute, group, mask, rest)
         for attribute in attributes
-        for group, mask, rest in comparisons(cohort, attribute, before.rows)
+        for group, mask, rest in comparisons(cohort, attribute, films.rows)
     ]
+    everyone = np.ones(films.y_true.size, dtype=bool)
     cells = [everyone, *(cell for *_, mask, rest in plan for cell in (mask, rest))]
-    sides = [[r.auroc for r in compute(cohort, films, cells)] for films in (before, after)]
+    areas = [r.auroc for r in compute(cohort, films, cells)] if films.both_classes else []
+    return _Baseline(films, plan, cells, areas)
+
+
+def _worn(
+    cohort: Cohort, base: Row, before: _Baseline, after: Labelled
+) -> tuple[list[Row], list[Row]]:
+    """AUROC and every group's gap, and how both changed."""
+    if not after.both_classes:
+        return [], []
+    everyone, plan = before.cells[0], before.plan
+    sides = [before.areas, [r.auroc for r in compute(cohort, after, before.cells)]]
     row = {**base, "attribute": ALL, "group": ALL}
     settings = cohort.settings
     levels = level_rows(row, after, everyone, {"auroc": sides[1][0]}, settings)

@@ -48,6 +48,8 @@ EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
 
 CONFLICTING = "conflicting"
 """The group of patients whose rows contradict each other on what cannot change."""
+NO_GROUP = (UNKNOWN, CONFLICTING)
+"""Shown and counted like groups, but not people of one kind: never compared."""
 
 
 def age_group(age: float) -> str:

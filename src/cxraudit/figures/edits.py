@@ -7,7 +7,16 @@ from matplotlib.figure import Figure
 
 from cxraudit.audits.cells import SHIFT_MARGIN
 from cxraudit.audits.edits import CALLED, CHANGE, DRAWN_INTO, MEAN, NEGATIVES, POSITIVES, UNEDITED
-from cxraudit.figures.style import INK, LINE, MUTED, house_style, new_figure, quiet
+from cxraudit.figures.style import (
+    INK,
+    LINE,
+    MUTED,
+    PALETTE,
+    close_grid,
+    house_style,
+    new_figure,
+    quiet,
+)
 from cxraudit.names import attribute_name
 from cxraudit.schemas import ALL, REST, records
 
@@ -21,7 +30,7 @@ COLOURS = {
     "drain-added": "#8f5a3c",
     "drain-removed": "#0b6fa4",
 }
-LINES = ("#0b6fa4", "#c8451b", "#b07a00", "#6a4c93", "#2f7d4f", "#8f5a3c")
+LINES = PALETTE[:6]
 REACH = 0.005
 """Share of films beyond the axis on either side."""
 
@@ -237,8 +246,7 @@ def _panels(n: int) -> tuple[Figure, list[Axes]]:
     n_rows = -(-n // columns)
     figure = new_figure(10.4, 0.5 + 2.1 * n_rows)
     grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in list(grid.flat)[n:]:
-        axes.set_visible(False)
+    close_grid(grid, n)
     return figure, list(grid.flat)
 
 

@@ -13,11 +13,19 @@ from cxraudit.audits.embeddings.directions import (
     USED,
 )
 from cxraudit.audits.embeddings.table import SPACES_2D
-from cxraudit.figures.style import INK, LINE, MUTED, house_style, new_figure, quiet
+from cxraudit.figures.style import (
+    INK,
+    LINE,
+    MUTED,
+    PALETTE,
+    close_grid,
+    house_style,
+    new_figure,
+    quiet,
+)
 from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.schemas import records
 
-GROUP_COLOURS = ("#0b6fa4", "#c8451b", "#b07a00", "#6a4c93", "#2f7d4f", "#8f5a3c", "#444f5a")
 READING_COLOURS = {
     USED: "#c8451b",
     NOT_USED: "#0b6fa4",
@@ -88,7 +96,7 @@ def _scatter(
 ) -> None:
     """Draw films in the order of the table, which is random: no group lies on top of another."""
     x, y = points[f"{name}_x"].to_numpy(), points[f"{name}_y"].to_numpy()
-    colour_of = dict(zip(groups, GROUP_COLOURS, strict=False))
+    colour_of = dict(zip(groups, PALETTE, strict=False))
     colours = points[attribute].map(colour_of)
     known = colours.notna().to_numpy()
     axes.scatter(
@@ -203,12 +211,10 @@ def used_or_not(knowledge: pd.DataFrame) -> Figure:
                 color=READING_COLOURS[answers[0]] if len(answers) == 1 else INK,
             )  # fmt: skip
             quiet(axes)
-        for axes in list(grid.flat)[len(attributes) :]:
-            axes.set_visible(False)
-        for axes in grid[-1]:
-            axes.set_xlabel(
-                "shift of the score, group − rest, among films with the same label (SD)"
-            )
+        close_grid(
+            grid, len(attributes),
+            x="shift of the score, group − rest, among films with the same label (SD)",
+        )  # fmt: skip
     return figure
 
 
@@ -275,7 +281,7 @@ def centroid_curves(curves: pd.DataFrame) -> Figure:
         for axes, attribute in zip(grid.flat, attributes, strict=False):
             mine = curves[curves["attribute"] == attribute]
             for number, (group, part) in enumerate(mine.groupby("group", sort=False)):
-                colour = GROUP_COLOURS[number % len(GROUP_COLOURS)]
+                colour = PALETTE[number % len(PALETTE)]
                 axes.fill_between(
                     part["rank"], part["low"], part["high"], color=colour, alpha=0.14, lw=0
                 )
@@ -284,12 +290,7 @@ def centroid_curves(curves: pd.DataFrame) -> Figure:
             axes.legend(frameon=False, fontsize=7.5, loc="upper right")
             quiet(axes, keep="bottom left")
             axes.grid(color=LINE, lw=0.5)
-        for axes in list(grid.flat)[len(attributes) :]:
-            axes.set_visible(False)
-        for axes in grid[-1]:
-            axes.set_xlabel("dimension, sorted")
-        for row in grid:
-            row[0].set_ylabel("|difference of the means|")
+        close_grid(grid, len(attributes), x="dimension, sorted", y="|difference of the means|")
     return figure
 
 

@@ -5,8 +5,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxraudit.datasets.base import ADULT_AGE_GROUPS
-from cxraudit.figures.style import INK, LINE, MUTED, house_style, new_figure, quiet
+from cxraudit.datasets.base import ADULT_AGE_GROUPS, NO_GROUP
+from cxraudit.figures.style import (
+    INK,
+    LINE,
+    MUTED,
+    PALETTE,
+    close_grid,
+    house_style,
+    new_figure,
+    quiet,
+)
 from cxraudit.names import attribute_name
 
 NAMES = {"auroc": "AUROC", "adjusted_auprc": "adjusted AUPRC"}
@@ -16,7 +25,6 @@ ORDER = {
     "age_group": ADULT_AGE_GROUPS,
     "drain": ("without", "with"),
 }
-COLOURS = ("#0b6fa4", "#c8451b", "#b07a00", "#6a4c93", "#2f7d4f", "#8f5a3c", "#444f5a")
 WHOLE = "#b4bcc5"
 """Of all films, beside the groups."""
 
@@ -98,7 +106,7 @@ def calibration_curves(points: pd.DataFrame) -> Figure:
                                                         "without": "without a drain"}[name]  # fmt: skip
                 axes.plot(
                     curve["predicted"], curve["observed"], marker="os^Dv"[number % 5], ms=4.5, lw=1.3,
-                    color=COLOURS[number % len(COLOURS)], label=label,
+                    color=PALETTE[number % len(PALETTE)], label=label,
                 )  # fmt: skip
             axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
             axes.legend(frameon=False, fontsize=7.5, loc="upper left")
@@ -106,12 +114,7 @@ def calibration_curves(points: pd.DataFrame) -> Figure:
             axes.set_ylim(-0.02, 1.02)
             quiet(axes, keep="bottom left")
             axes.grid(color=LINE, lw=0.6)
-        for axes in list(grid.flat)[len(panels) :]:
-            axes.set_visible(False)
-        for axes in grid[-1]:
-            axes.set_xlabel("mean predicted probability")
-        for row in grid:
-            row[0].set_ylabel("share of positives")
+        close_grid(grid, len(panels), x="mean predicted probability", y="share of positives")
     return figure
 
 
@@ -146,10 +149,10 @@ def projections(points: pd.DataFrame) -> Figure:
 
 
 def _coloured(axes: Axes, part: pd.DataFrame, attribute: str) -> None:
-    known = [g for g in dict.fromkeys(part[attribute]) if g not in ("unknown", "conflicting")]
+    known = [g for g in dict.fromkeys(part[attribute]) if g not in NO_GROUP]
     order = [g for g in ORDER.get(attribute, ()) if g in known]
     groups = [*order, *(g for g in known if g not in order)]
-    colour_of = dict(zip(groups, COLOURS, strict=False))
+    colour_of = dict(zip(groups, PALETTE, strict=False))
     rows = part[part[attribute].isin(list(colour_of))]
     axes.scatter(
         rows["x"], rows["y"], c=rows[attribute].map(colour_of).tolist(), alpha=0.55, lw=0,
@@ -160,7 +163,7 @@ def _coloured(axes: Axes, part: pd.DataFrame, attribute: str) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color(LINE)
-    for number, group in enumerate(groups[: len(COLOURS)]):
+    for number, group in enumerate(groups[: len(PALETTE)]):
         axes.text(0.02, 0.02 + 0.075 * number, group, transform=axes.transAxes, fontsize=7,
                   color=colour_of[group], fontweight="bold")  # fmt: skip
 
@@ -181,8 +184,8 @@ def centroid_pairs(differences: pd.DataFrame) -> Figure:
             mine = differences[differences["attribute"] == attribute]
             for number, (pair, part) in enumerate(mine.groupby("pair", sort=False)):
                 axes.plot(
-                    part["rank"], part["difference"], color=COLOURS[number % len(COLOURS)], lw=1.2,
-                    ls="-" if number < len(COLOURS) else (0, (4, 2)), label=str(pair),
+                    part["rank"], part["difference"], color=PALETTE[number % len(PALETTE)], lw=1.2,
+                    ls="-" if number < len(PALETTE) else (0, (4, 2)), label=str(pair),
                 )  # fmt: skip
             axes.set_title(attribute_name(attribute), loc="left", fontsize=10, fontweight="bold")
             axes.legend(frameon=False, fontsize=6.5, loc="upper right")
@@ -202,7 +205,7 @@ def _bars(
         part = rows[rows["group"] == group].set_index(across).reindex(places)
         x = np.arange(len(places)) + (number - (len(groups) - 1) / 2) * width
         value = part[metric].to_numpy()
-        colour = WHOLE if group == "all" else COLOURS[(number - ("all" in groups)) % len(COLOURS)]
+        colour = WHOLE if group == "all" else PALETTE[(number - ("all" in groups)) % len(PALETTE)]
         axes.bar(x, value, width * 0.92, color=colour, label=group)
         ends = np.abs(part[[f"{metric}_low", f"{metric}_high"]].to_numpy().T - value)
         axes.errorbar(x, value, yerr=ends, fmt="none", ecolor=INK, elinewidth=1)

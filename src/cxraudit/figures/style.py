@@ -4,17 +4,22 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from cxraudit.files import write_atomic, write_text
 
 XML = '<?xml version="1.0" encoding="utf-8" standalone="no"?>\n'
 INK, MUTED, LINE = "#1d2733", "#66727f", "#cdd5de"
+
+PALETTE = ("#0b6fa4", "#c8451b", "#b07a00", "#6a4c93", "#2f7d4f", "#8f5a3c", "#444f5a")
+"""Of groups, models and findings, in this order."""
 
 WORSE, BETTER = "disparity: worse", "disparity: better"
 
@@ -82,6 +87,16 @@ def quiet(axes: Axes, *, keep: str = "bottom") -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in keep)
     axes.tick_params(length=0)
+
+
+def close_grid(grid: NDArray[Any], n: int, *, x: str = "", y: str = "") -> None:
+    """Hide the panels of a grid that nothing was drawn in; name the axes at its edges."""
+    for axes in list(grid.flat)[n:]:
+        axes.set_visible(False)
+    for axes in grid[-1] if x else ():
+        axes.set_xlabel(x)
+    for row in grid if y else ():
+        row[0].set_ylabel(y)
 
 
 def mark(

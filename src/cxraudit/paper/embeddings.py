@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.datasets.base import ordered_groups
+from cxraudit.datasets.base import NO_GROUP, ordered_groups
 
 SEED = 1907
 MAX_FILMS = 1500
@@ -102,7 +102,7 @@ def centroid_differences(
             continue
         values = images[attribute].to_numpy(dtype=object)
         groups = [g for g in ordered_groups(attribute, images[attribute]) if (values == g).any()]
-        groups = [g for g in groups if g not in ("unknown", "conflicting")]
+        groups = [g for g in groups if g not in NO_GROUP]
         means = {group: vectors[values == group].mean(axis=0) for group in groups}
         pairs += [
             (attribute, f"{first} − {second}", means[first] - means[second])

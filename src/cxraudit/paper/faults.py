@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import spearmanr
 
-from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.base import NO_GROUP, Dataset
 from cxraudit.datasets.predicted import PREDICTED, source_column
 from cxraudit.schemas import records
-from cxraudit.stats.calibration import platt
+from cxraudit.stats.calibration import platt, reliability_curve
 from cxraudit.stats.compare import estimate
 from cxraudit.stats.published import PUBLISHED_SEED
 from cxraudit.stats.ranking import auroc, ranking_replicates, shortcut_cells
@@ -34,7 +34,6 @@ K_NEIGHBOURS = (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21)
 N_SPLITS = 20
 MIN_PATIENTS = 25
 """Of a group that a split of patients is tried on."""
-NO_GROUP = ("unknown", "conflicting")
 LONGER = 1.1
 """How much longer one prompt's embedding is than the other's, where lengths are shown to matter."""
 
@@ -280,10 +279,8 @@ def _tuning(patients: NDArray[np.object_]) -> Bool:
 
 def _ece(label: Bool, probability: NDArray[np.float64]) -> float:
     """Calibration error, ten bins of equal width."""
-    bins = np.minimum((probability * 10).astype(int), 9)
-    n = np.bincount(bins, minlength=10)
-    apart = np.abs(np.bincount(bins, probability, 10) - np.bincount(bins, label.astype(float), 10))
-    return float(apart.sum() / n.sum())
+    said, seen, n = reliability_curve(label, probability).T
+    return float((np.abs(said - seen) * n).sum() / n.sum())
 
 
 def text_lengths(run: Run) -> Iterator[Fault]:
@@ -364,18 +361,24 @@ def _area(model: Any, x: NDArray[np.float32], y: NDArray[np.object_]) -> float:
     )
 
 
+def _split(patients: NDArray[np.object_], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split films by patient, 80 to 20, as published."""
+    from sklearn.model_selection import GroupShuffleSplit
+
+    split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=seed)
+    return next(split.split(patients, groups=patients))
+
+
 def misaligned_search(run: Run) -> Iterator[Fault]:
     """Hyper-parameters chosen on rows that do not belong to their labels."""
-    from sklearn.model_selection import GroupShuffleSplit
     from sklearn.neighbors import KNeighborsClassifier
 
     found = _readable(run)
     if found is None:
         return
     vectors, values, patients = found
-    split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=1907)
-    outer, test = next(split.split(values, groups=patients))
-    inner, validation = next(split.split(values[outer], groups=patients[outer]))
+    outer, test = _split(patients, PUBLISHED_SEED)
+    inner, validation = _split(patients[outer], PUBLISHED_SEED)
 
     def search(x_train: NDArray[np.float32], x_validation: NDArray[np.float32]) -> dict[int, float]:
         y = values[outer]
@@ -406,7 +409,6 @@ def misaligned_search(run: Run) -> Iterator[Fault]:
 def one_split(run: Run) -> Iterator[Fault]:
     """One split into training and test patients, no interval."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupShuffleSplit
 
     found = _readable(run)
     if found is None:
@@ -414,15 +416,14 @@ def one_split(run: Run) -> Iterator[Fault]:
     vectors, values, patients = found
 
     def area(seed: int) -> float:
-        split = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=seed)
-        train, test = next(split.split(values, groups=patients))
+        train, test = _split(patients, seed)
         model = LogisticRegression(max_iter=200).fit(vectors[train], values[train])
         return _area(model, vectors[test], values[test])
 
     areas = [area(seed) for seed in range(N_SPLITS)]
     yield Fault(
         "predict_attribute.py", "a single 80/20 split and no interval",
-        f"AUROC {area(1907):.3f} of a linear probe",
+        f"AUROC {area(PUBLISHED_SEED):.3f} of a linear probe",
         f"{min(areas):.3f} to {max(areas):.3f} over {N_SPLITS} other splits; an audit gives an interval over "
         "test patients",
         "A difference between two models smaller than that between two splits means nothing.",

@@ -21,6 +21,7 @@ from cxraudit.files import folder_name, package_version, write_table, write_text
 from cxraudit.names import attribute_name
 from cxraudit.paper.conclusions import sentences
 from cxraudit.paper.faults import Fault
+from cxraudit.report import NULL_MODEL
 from cxraudit.schemas import records
 from cxraudit.tables.paper import (
     as_latex,
@@ -64,9 +65,6 @@ class Reproduction:
 
 
 Section = dict[str, Any]
-
-NULL_MODEL = "random"
-"""Its intervals are those of noise, and not counted."""
 
 
 def write_paper(

@@ -10,6 +10,7 @@ from cxraudit.audits.cells import SHIFT_MARGIN
 from cxraudit.audits.embeddings.directions import NOT_USED, USED
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
+from cxraudit.datasets.base import NO_GROUP
 from cxraudit.names import attribute_name, shortcut_name, with_article
 from cxraudit.schemas import ALL, DOSE, NO_FINDING, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
@@ -419,10 +420,10 @@ def checks(
     """Check what makes an audit weaker than it looks."""
     levels = results[(results["reference"] == "") & (results["metric"] == "auroc")]
     few = levels[
-        (levels["note"] != "") & ~levels["group"].isin(["unknown", "conflicting"])
+        (levels["note"] != "") & ~levels["group"].isin(NO_GROUP)
         & ~levels["attribute"].str.endswith(DOSE)
     ]  # fmt: skip
-    unknown = levels[(levels["group"].isin(["unknown", "conflicting"])) & (levels["n"] > 0)]
+    unknown = levels[(levels["group"].isin(NO_GROUP)) & (levels["n"] > 0)]
     cells = few[["finding", "attribute", "group"]].drop_duplicates()
     overall = levels[levels["attribute"] == ALL]
     inverted = overall[_inverted(overall)]

@@ -27,6 +27,10 @@ class Replicated:
         """Return the difference within each replicate, and of the influences."""
         return Replicated(self.replicates - other.replicates, self.influence - other.influence)
 
+    def constant(self, value: float) -> "Replicated":
+        """Return a number that is known, on the same resamples: to compare with."""
+        return Replicated(np.full_like(self.replicates, value), np.zeros_like(self.influence))
+
     @property
     def value(self) -> float:
         """The value in the cohort."""

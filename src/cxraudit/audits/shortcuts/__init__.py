@@ -22,6 +22,10 @@ from cxraudit.schemas import results_frame
 
 __all__ = ["BOUNDS", "CORRECTED", "DEFAULT", "by_shortcut", "score_places", "with_derived"]
 
+ARMS = (with_and_without, of_borkan, annotated_only, if_mislabelled)
+CARD = (detectable, at_doses, matched)
+"""Questions about a shortcut and a finding; the gaps of each line are a family."""
+
 
 def by_shortcut(
     cohort: Cohort, scores: pd.DataFrame, shortcuts: Mapping[str, str] = DEFAULT
@@ -70,22 +74,10 @@ def by_shortcut(
                 continue
             labels = labels_of(cohort, films, shortcut)
             row = {**base, "attribute": shortcut}
-            for found, gap in (
-                with_and_without(cohort, films, row, labels),
-                of_borkan(cohort, films, row, labels),
-                annotated_only(cohort, films, row, labels),
-            ):
-                levels += found
-                gaps += gap
-            levels += if_mislabelled(cohort, films, row, labels)
-            if not films.both_classes:
-                continue
-            for found, gap in (
-                detectable(cohort, films, row, labels),
-                at_doses(cohort, films, row, labels),
-                matched(cohort, films, row, labels),
-            ):
-                levels += found
-                more += gap
+            for family, questions in ((gaps, ARMS), (more, CARD if films.both_classes else ())):
+                for ask in questions:
+                    found, compared = ask(cohort, films, row, labels)
+                    levels += found
+                    family += compared
     judged = [row for family in (gaps, more) for row in judge_family(family, cohort.settings)]
     return results_frame([*levels, *judged])

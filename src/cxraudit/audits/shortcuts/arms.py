@@ -55,7 +55,7 @@ def annotated_only(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLa
     return compare_arms(cohort, films, named, arms, (WITH, WITHOUT), METRICS)
 
 
-def if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> list[Row]:
+def if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels) -> Found:
     """Say what the detector's errors can do to the gap, if they are known."""
     rates = cohort.dataset.label_errors.get(labels.name)
     positives = films.y_true & labels.known
@@ -66,7 +66,7 @@ def if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLa
         "known without": positives & ~guessed & labels.lacks,
     }  # fmt: skip
     if not rates or not (arms["called"].any() and arms["not called"].any()):
-        return []
+        return [], []
     areas = compute(cohort, films, [~films.y_true | arm for arm in arms.values()])
     n = [int(arm.sum()) for arm in arms.values()]
     errors = DetectorError(sensitivity=rates["sensitivity"], specificity=rates["specificity"])
@@ -95,7 +95,7 @@ def if_mislabelled(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLa
         "confidence_level": np.nan, "method": "worst case over the films that may be mislabelled",
         "note": f"{note} anywhere in their intervals; sampling error is not in these bounds",
     }  # fmt: skip
-    return [*add_note(found, f"{note}; errors unrelated to the score"), bounds]
+    return [*add_note(found, f"{note}; errors unrelated to the score"), bounds], []
 
 
 def compare_arms(

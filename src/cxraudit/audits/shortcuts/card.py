@@ -60,10 +60,7 @@ def detectable(cohort: Cohort, films: Labelled, row: Row, labels: ShortcutLabels
         found = {DETECTABILITY: compute(cohort, seen, [everyone])[0].auroc}
         base = {**row, "group": group}
         levels += _of_shortcut(level_rows(base, seen, everyone, found, cohort.settings))
-        chance = Replicated(
-            np.full_like(found[DETECTABILITY].replicates, 0.5),
-            np.zeros_like(found[DETECTABILITY].influence),
-        )
+        chance = found[DETECTABILITY].constant(0.5)
         rows = gap_rows(
             {**base, "reference": COIN_TOSS}, seen, [everyone], found, {DETECTABILITY: chance},
             cohort.settings, scale="logit", exact_reference=True,
