@@ -4,7 +4,7 @@
 
 All are timed in one run on the same scores. The alternatives are timed on a few replicates and
 given per replicate, since a whole run would take hours; ours is timed whole, with the draw and the
-sorting. Single-threaded CPU time unless a column says wall. `--full` adds 112,120 and 377,110 films.
+sorting. Single-threaded CPU time unless a column says wall. `--full` adds 112,120 and 377,110 images.
 
 cells     6 findings × 11 groups (all, 2 sexes, 3 races, 5 ages) of one model, 1,000 replicates,
           1 thread; the loop computes 2 metrics per cell, MetricFrame 2, ours 3
@@ -28,21 +28,21 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cxraudit.stats.published import published_interval
+from cxraudit.paper.bootstrap import published_interval
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
 
 SIZES = {5_159: 293, 25_596: 2_797, 112_120: 30_805, 377_110: 65_379}
 
 
-def cohort(n_films: int, n_patients: int, seed: int = 0):
-    """Films of patients with six findings, scores of six models, and 60 groups."""
+def cohort(n_images: int, n_patients: int, seed: int = 0):
+    """Images of patients with six findings, scores of six models, and 60 groups."""
     rng = np.random.default_rng(seed)
-    patients = np.sort(rng.integers(0, n_patients, n_films))
-    labels = rng.random((6, n_films)) < np.linspace(0.03, 0.2, 6)[:, None]
-    scores = (labels[None] * 1.3 + rng.normal(size=(6, 6, n_films))).astype(np.float32)
+    patients = np.sort(rng.integers(0, n_patients, n_images))
+    labels = rng.random((6, n_images)) < np.linspace(0.03, 0.2, 6)[:, None]
+    scores = (labels[None] * 1.3 + rng.normal(size=(6, 6, n_images))).astype(np.float32)
     sex, race, age = (rng.integers(0, k, n_patients)[patients] for k in (2, 3, 5))
-    groups = [np.ones(n_films, bool)]
+    groups = [np.ones(n_images, bool)]
     groups += [part == k for part, n in ((sex, 2), (race, 3), (age, 5)) for k in range(n)]
     groups += [(sex == a) & (race == b) for a in range(2) for b in range(3)]
     groups += [(sex == a) & (age == b) for a in range(2) for b in range(5)]
@@ -74,9 +74,13 @@ def metric_frame(labels, score, columns: pd.DataFrame, n: int) -> float:
     for column in columns:
         MetricFrame(
             metrics={"auroc": _safe(roc_auc_score), "ap": _safe(average_precision_score)},
-            y_true=labels, y_pred=score, sensitive_features=columns[column],
-            n_boot=n, ci_quantiles=[0.025, 0.975], random_state=0,
-        )  # fmt: skip
+            y_true=labels,
+            y_pred=score,
+            sensitive_features=columns[column],
+            n_boot=n,
+            ci_quantiles=[0.025, 0.975],
+            random_state=0,
+        )
     return (time.process_time() - started) / n
 
 
@@ -106,43 +110,43 @@ def best(run, times: int = 3) -> float:
     return min(run() for _ in range(times))
 
 
-def measure(films: int) -> None:
+def measure(radiographs: int) -> None:
     """Print what was measured at one size."""
-    n_patients = SIZES[films]
-    who, labels, scores, groups, sex, race, age = cohort(films, n_patients)
+    n_patients = SIZES[radiographs]
+    who, labels, scores, groups, sex, race, age = cohort(radiographs, n_patients)
     ours(who[:500], labels[:, :500], scores[:1, :, :500], groups[:3, :500], 64, 1)  # compile
     stream = np.random.RandomState(0)
     published_interval(labels[3], scores[0, 3], "auroc", stream, n_resamples=2)
     small = groups[:11]
-    loop = published_loop(labels, scores[0], small, 3 if films < 100_000 else 1)
+    loop = published_loop(labels, scores[0], small, 3 if radiographs < 100_000 else 1)
     frame = metric_frame(
         labels[3], scores[0, 3], pd.DataFrame({"sex": sex, "race": race, "age": age}), 4
     )
-    few = 3 if films < 100_000 else 1
+    few = 3 if radiographs < 100_000 else 1
     cells = best(lambda: ours(who, labels, scores[:1], small, 1000, 1)[1], few)
     single = best(lambda: ours(who, labels[3:4], scores[:1, 3:4], small, 1000, 1)[1], few)
-    images = best(lambda: ours(np.arange(films), labels, scores[:1], small, 1000, 1)[1], few)
+    images = best(lambda: ours(np.arange(radiographs), labels, scores[:1], small, 1000, 1)[1], few)
     two = best(lambda: ours(who, labels, scores[:1], small, 1000, 2)[0], few)
     one = best(lambda: ours(who, labels, scores[:1], small, 1000, 1)[0], few)
     analytic = best(lambda: ours(who, labels, scores[:1], small, 0, 1)[1])
     started = time.process_time()
-    n_same = 1000 if films < 100_000 else 200
+    n_same = 1000 if radiographs < 100_000 else 200
     published_interval(labels[3], scores[0, 3], "auroc", stream, n_resamples=n_same)
     same = (time.process_time() - started) / n_same
     started = time.process_time()
     for _ in range(3):
-        rows = stream.randint(0, films, films)
+        rows = stream.randint(0, radiographs, radiographs)
         _ = sum(labels[3][rows]), roc_auc_score(labels[3][rows], scores[0, 3][rows])
     theirs = (time.process_time() - started) / 3
     print(
-        f"{films:,} films: loop {loop * 1e3:,.0f} ms/replicate; cells {cells:.3f} s patients, "
+        f"{radiographs:,} images: loop {loop * 1e3:,.0f} ms/replicate; cells {cells:.3f} s patients, "
         f"{images:.3f} s images: ratio {loop * 1000 / cells:,.0f} and {loop * 1000 / images:,.0f}; "
         f"MetricFrame {frame * 1e3:,.0f} ms/replicate of one finding: ratio {frame * 1000 / single:,.0f}; "
         f"2 threads {one / two:.2f}x; analytic {analytic * 1e3:.1f} ms: ratio "
         f"{loop * 1000 / analytic:,.0f}; same draws {same * 1e6:,.0f} us: ratio {theirs / same:.0f}"
     )
     _draw(n_patients)
-    draws = 10_000 if films < 100_000 else 1_000
+    draws = 10_000 if radiographs < 100_000 else 1_000
     for name, n_groups, n_resamples in (("headline", 60, 2000), ("audit", 11, draws)):
         wall = ours(who, labels, scores, groups[:n_groups], n_resamples, 2)[0]
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -178,15 +182,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--full", action="store_true", help="also 112,120 and 377,110 films")
-    parser.add_argument("--films", type=int, choices=SIZES, help="only this size")
+    parser.add_argument("--full", action="store_true", help="also 112,120 and 377,110 images")
+    parser.add_argument("--images", type=int, choices=SIZES, help="only this size")
     chosen = parser.parse_args()
-    if chosen.films:
-        measure(chosen.films)
+    if chosen.images:
+        measure(chosen.images)
         return
-    for films in SIZES:
-        if chosen.full or films < 100_000:
-            subprocess.run([sys.executable, __file__, "--films", str(films)], check=True)
+    for images in SIZES:
+        if chosen.full or images < 100_000:
+            subprocess.run([sys.executable, __file__, "--images", str(images)], check=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
     python benchmarks/interval_coverage.py [--cohorts 2000]
 
-Films of one patient share a level of the score (half of its variance) and a tendency to have the
-finding. Three designs: 300 patients with 18 films each on average (like the MIMIC-CXR test split),
+Images of one patient share a level of the score (half of its variance) and a tendency to have the
+finding. Three designs: 300 patients with 18 images each on average (like the MIMIC-CXR test split),
 3,000 with 3, and a small one with 10 patients with the finding in each group. The AUROC is known
 from the normal distribution; the gap between two groups of patients is zero; the equivalence test is
-run at a true gap equal to its margin. Resampling patients is compared with resampling films.
+run at a true gap equal to its margin. Resampling patients is compared with resampling images.
 """
 
 import argparse
@@ -27,18 +27,23 @@ SIGNAL, WORSE = 1.5, 0.25
 TRUTH = ndtr(SIGNAL / np.sqrt(2))
 
 COLUMNS = (
-    "AUROC covered", "gap covered", "false gaps (5 %)", "false gaps (0.5 %)", "TOST errs",
-    "all groups: rejected", "width",
-)  # fmt: skip
+    "AUROC covered",
+    "gap covered",
+    "false gaps (5 %)",
+    "false gaps (0.5 %)",
+    "TOST errs",
+    "all groups: rejected",
+    "width",
+)
 
 
 @dataclass(frozen=True)
 class Design:
-    """How many patients, how many films each, and who is ill."""
+    """How many patients, how many images each, and who is ill."""
 
     name: str
     n_patients: int
-    films: float
+    images: float
     ill: Callable[[np.random.Generator, np.ndarray], np.ndarray]
     margin: float = WORSE
 
@@ -50,7 +55,7 @@ def tendency(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
 
 
 def twenty(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
-    """The first 20 patients are ill on their first film and most others."""
+    """The first 20 patients are ill on their first image and most others."""
     first = np.r_[True, patients[1:] != patients[:-1]]
     return (patients < 20) & (first | (rng.random(patients.size) < 0.7))
 
@@ -63,9 +68,9 @@ DESIGNS = (
 
 
 def cohort(rng: np.random.Generator, design: Design, worse: float):
-    """Return patients, labels, scores and group of the films."""
+    """Return patients, labels, scores and group of the images."""
     patients = np.repeat(
-        np.arange(design.n_patients), 1 + rng.poisson(design.films - 1, design.n_patients)
+        np.arange(design.n_patients), 1 + rng.poisson(design.images - 1, design.n_patients)
     )
     labels = design.ill(rng, patients)
     group = (rng.permutation(design.n_patients) % 2 == 0)[patients]
@@ -77,7 +82,7 @@ def cohort(rng: np.random.Generator, design: Design, worse: float):
 
 
 def once(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
-    """Read one cohort without a gap and one with a gap of the margin: patients, then films."""
+    """Read one cohort without a gap and one with a gap of the margin: patients, then images."""
     margin = TRUTH - ndtr((SIGNAL - design.margin) / np.sqrt(2))
     readings = []
     for by_patient in (True, False):
@@ -99,15 +104,19 @@ def once(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
             four = rng.integers(0, 4, design.n_patients)[patients]
             p = heterogeneity_test(labels, scores, units, four, n_permutations=199, seed=k)
             row = [
-                area.low <= TRUTH <= area.high, between.low <= 0 <= between.high,
-                between.p_value < 0.05, between.p_value < 0.005, p <= 0.05, area.high - area.low,
-            ]  # fmt: skip
+                area.low <= TRUTH <= area.high,
+                between.low <= 0 <= between.high,
+                between.p_value < 0.05,
+                between.p_value < 0.005,
+                p <= 0.05,
+                area.high - area.low,
+            ]
         readings.append([*row[:4], row[6], row[4], row[5]])
     return readings
 
 
 def study(design: Design, n_cohorts: int, n_workers: int = 2) -> np.ndarray:
-    """Return means over cohorts, shape (2, columns): resampling patients, resampling films."""
+    """Return means over cohorts, shape (2, columns): resampling patients, resampling images."""
     with ProcessPoolExecutor(n_workers) as pool:
         rows = list(pool.map(partial(once, design=design), range(n_cohorts), chunksize=20))
     return np.mean(rows, axis=0)
@@ -120,10 +129,10 @@ def main() -> None:
     )
     parser.add_argument("--cohorts", type=int, default=2000)
     n_cohorts = parser.parse_args().cohorts
-    print("| patients × films | resampled | " + " | ".join(COLUMNS) + " |")
+    print("| patients × images | resampled | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|")
     for design in DESIGNS:
-        for name, row in zip(("patients", "films"), study(design, n_cohorts), strict=True):
+        for name, row in zip(("patients", "images"), study(design, n_cohorts), strict=True):
             shares = " | ".join(f"{share:.1%}" for share in row[:-1])
             print(f"| {design.name} | {name} | {shares} | {row[-1]:.3f} |", flush=True)
 

@@ -1,7 +1,7 @@
 """How long the tables of all of MIMIC-CXR and MIMIC-IV take to read, and how much memory.
 
-Made-up tables of the published size (377,110 films of 65,379 patients, 546,028 admissions), gz, in the
-true layout; no films. Run: .venv/bin/python benchmarks/mimic_scale.py [FOLDER]
+Made-up tables of the published size (377,110 images of 65,379 patients, 546,028 admissions), gz, in the
+true layout; no images. Run: .venv/bin/python benchmarks/mimic_scale.py [FOLDER]
 """
 
 import resource
@@ -15,9 +15,9 @@ import pandas as pd
 
 from cxraudit import datasets
 from cxraudit.datasets.base import FINDINGS, flow
-from cxraudit.datasets.chexpert_labels import OTHER_FINDINGS
+from cxraudit.datasets.releases.chexpert_labels import OTHER_FINDINGS
 
-N_FILMS, N_STUDIES, N_PATIENTS, N_ADMISSIONS, N_MIMIC_IV = (
+N_IMAGES, N_STUDIES, N_PATIENTS, N_ADMISSIONS, N_MIMIC_IV = (
     377_110,
     227_835,
     65_379,
@@ -33,27 +33,36 @@ def write_tables(root: Path) -> None:
     folder.mkdir(parents=True)
     hosp.mkdir(parents=True)
     subjects = 10_000_000 + np.arange(N_MIMIC_IV) * 27
-    of_study = np.sort(np.concatenate([np.arange(N_PATIENTS),
-                                       rng.integers(0, N_PATIENTS, N_STUDIES - N_PATIENTS)]))  # fmt: skip
-    of_film = np.sort(np.concatenate([np.arange(N_STUDIES),
-                                      rng.integers(0, N_STUDIES, N_FILMS - N_STUDIES)]))  # fmt: skip
+    of_study = np.sort(
+        np.concatenate([np.arange(N_PATIENTS), rng.integers(0, N_PATIENTS, N_STUDIES - N_PATIENTS)])
+    )
+    of_image = np.sort(
+        np.concatenate([np.arange(N_STUDIES), rng.integers(0, N_STUDIES, N_IMAGES - N_STUDIES)])
+    )
     studies = 50_000_000 + np.arange(N_STUDIES) * 43
-    words = rng.integers(0, 2**32, size=(N_FILMS, 5), dtype=np.uint64)
+    words = rng.integers(0, 2**32, size=(N_IMAGES, 5), dtype=np.uint64)
     dicoms = ["-".join(f"{w:08x}" for w in row) for row in words.tolist()]
-    films = pd.DataFrame(
+    images = pd.DataFrame(
         {
-            "dicom_id": dicoms, "subject_id": subjects[of_study[of_film]],
-            "study_id": studies[of_film], "PerformedProcedureStepDescription": "CHEST (PA AND LAT)",
-            "ViewPosition": rng.choice(["AP", "PA", "LATERAL", None], N_FILMS, p=[0.4, 0.25, 0.3, 0.05]),
-            "Rows": 3056, "Columns": 2544, "StudyDate": 21800506 + rng.integers(0, 20, N_FILMS) * 10_000,
-            "StudyTime": 213014.531, "ProcedureCodeSequence_CodeMeaning": "CHEST (PA AND LAT)",
+            "dicom_id": dicoms,
+            "subject_id": subjects[of_study[of_image]],
+            "study_id": studies[of_image],
+            "PerformedProcedureStepDescription": "CHEST (PA AND LAT)",
+            "ViewPosition": rng.choice(
+                ["AP", "PA", "LATERAL", None], N_IMAGES, p=[0.4, 0.25, 0.3, 0.05]
+            ),
+            "Rows": 3056,
+            "Columns": 2544,
+            "StudyDate": 21800506 + rng.integers(0, 20, N_IMAGES) * 10_000,
+            "StudyTime": 213014.531,
+            "ProcedureCodeSequence_CodeMeaning": "CHEST (PA AND LAT)",
             "ViewCodeSequence_CodeMeaning": "postero-anterior",
             "PatientOrientationCodeSequence_CodeMeaning": "Erect",
         }
-    )  # fmt: skip
-    films.to_csv(folder / "mimic-cxr-2.0.0-metadata.csv.gz", index=False)
-    films[["dicom_id", "study_id", "subject_id"]].assign(
-        split=np.where(of_study[of_film] < 293, "test", "train")
+    )
+    images.to_csv(folder / "mimic-cxr-2.0.0-metadata.csv.gz", index=False)
+    images[["dicom_id", "study_id", "subject_id"]].assign(
+        split=np.where(of_study[of_image] < 293, "test", "train")
     ).to_csv(folder / "mimic-cxr-2.0.0-split.csv.gz", index=False)
     labels = {
         f: rng.choice([1.0, 0.0, -1.0, np.nan], N_STUDIES) for f in (*FINDINGS, *OTHER_FINDINGS)
@@ -63,20 +72,29 @@ def write_tables(root: Path) -> None:
     )
     pd.DataFrame(
         {
-            "subject_id": subjects, "gender": rng.choice(["F", "M"], N_MIMIC_IV),
-            "anchor_age": rng.integers(18, 91, N_MIMIC_IV), "anchor_year": 2180,
-            "anchor_year_group": "2014 - 2016", "dod": None,
+            "subject_id": subjects,
+            "gender": rng.choice(["F", "M"], N_MIMIC_IV),
+            "anchor_age": rng.integers(18, 91, N_MIMIC_IV),
+            "anchor_year": 2180,
+            "anchor_year_group": "2014 - 2016",
+            "dod": None,
         }
-    ).to_csv(hosp / "patients.csv.gz", index=False)  # fmt: skip
+    ).to_csv(hosp / "patients.csv.gz", index=False)
     pd.DataFrame(
         {
             "subject_id": rng.choice(subjects, N_ADMISSIONS),
-            "hadm_id": 20_000_000 + np.arange(N_ADMISSIONS), "admittime": "2180-05-06 22:23:00",
-            "admission_type": "URGENT", "insurance": "Medicare", "language": "English",
-            "race": rng.choice(["WHITE", "BLACK/AFRICAN AMERICAN", "ASIAN", "UNKNOWN", "OTHER"],
-                               N_ADMISSIONS, p=[0.6, 0.15, 0.05, 0.1, 0.1]),
+            "hadm_id": 20_000_000 + np.arange(N_ADMISSIONS),
+            "admittime": "2180-05-06 22:23:00",
+            "admission_type": "URGENT",
+            "insurance": "Medicare",
+            "language": "English",
+            "race": rng.choice(
+                ["WHITE", "BLACK/AFRICAN AMERICAN", "ASIAN", "UNKNOWN", "OTHER"],
+                N_ADMISSIONS,
+                p=[0.6, 0.15, 0.05, 0.1, 0.1],
+            ),
         }
-    ).to_csv(hosp / "admissions.csv.gz", index=False)  # fmt: skip
+    ).to_csv(hosp / "admissions.csv.gz", index=False)
 
 
 def main(root: Path) -> None:

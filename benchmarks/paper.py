@@ -1,14 +1,14 @@
-"""The whole paper evaluation by the published loop's structure, and by ours: same model, films, machine, run.
+"""The whole paper evaluation by the published loop's structure, and by ours: same model, images, machine, run.
 
     python benchmarks/paper.py [--patients 200] [--skip-loop]
 
 Model: a ViT-B/32 with a text tower of CLIP's size and random weights (their values do not matter for
-time). Films: made-up, 512 x 512 PNG, in the MIMIC layout.
+time). Images: made-up, 512 x 512 PNG, in the MIMIC layout.
 
-loop      per batch of 32 and per finding, films are read, encoded and compared with two prompts; then all
-          films are encoded once more for the embeddings; then per finding, group and metric 1,000 resamples
+loop      per batch of 32 and per finding, images are read, encoded and compared with two prompts; then all
+          images are encoded once more for the embeddings; then per finding, group and metric 1,000 resamples
           with one scikit-learn call each (numpy's legacy stream, seed 1907)
-ours      films are read and encoded once, prompts once; scores are one matrix product; `evaluate` gives the
+ours      images are read and encoded once, prompts once; scores are one matrix product; `evaluate` gives the
           published protocol with the same random numbers; `patients` is the audit's patient-cluster
           bootstrap of the same cells, with a third metric
 
@@ -37,12 +37,12 @@ from cxraudit import datasets, prompts
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
 from cxraudit.datasets.base import FINDINGS
-from cxraudit.datasets.phantom.releases import write_release
-from cxraudit.datasets.phantom.spec import PhantomSpec
 from cxraudit.encode import encode_images
-from cxraudit.images import read_film, to_grey
+from cxraudit.images import read_image, to_grey
 from cxraudit.models.base import ModelCard
 from cxraudit.paper.protocol import ATTRIBUTES, evaluate
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.store import EmbeddingStore
 from cxraudit.zeroshot import zero_shot_scores
 
@@ -59,17 +59,24 @@ class BenchModel:
     def __init__(self, *, bf16: bool = False) -> None:
         torch.manual_seed(0)
         self.card = ModelCard(
-            name="bench", summary="", weights="none", license="", embedding_dim=512, image_size=224,
-            trained_on=frozenset(), reference="", transform="grey; 224; v1",
-        )  # fmt: skip
+            name="bench",
+            summary="",
+            weights="none",
+            license="",
+            embedding_dim=512,
+            image_size=224,
+            trained_on=frozenset(),
+            reference="",
+            transform="grey; 224; v1",
+        )
         self.images = CLIPVisionModelWithProjection(CLIPVisionConfig()).eval()
         self.texts = CLIPTextModelWithProjection(CLIPTextConfig()).eval()
         self.bf16 = bf16
         self.n_images = self.n_texts = 0
 
-    def preprocess(self, film: Image.Image) -> np.ndarray:
+    def preprocess(self, image: Image.Image) -> np.ndarray:
         """Grey, 224 x 224, three channels."""
-        small = to_grey(film).resize((224, 224), Image.Resampling.BICUBIC)
+        small = to_grey(image).resize((224, 224), Image.Resampling.BICUBIC)
         grey = np.asarray(small, dtype=np.float32) / 127.5 - 1
         return np.repeat(grey[None], 3, axis=0)
 
@@ -94,18 +101,18 @@ class BenchModel:
 
 
 def published_scores(model: BenchModel, paths: list[str], findings) -> tuple[dict, np.ndarray]:
-    """Score as the published loop does, then encode all films again for the embeddings."""
+    """Score as the published loop does, then encode all images again for the embeddings."""
 
     def read(batch: list[str]) -> np.ndarray:
-        return np.stack([model.preprocess(read_film(Path(path))) for path in batch])
+        return np.stack([model.preprocess(read_image(Path(path))) for path in batch])
 
     found = {finding: [] for finding in findings}
     for start in range(0, len(paths), BATCH):
         batch = paths[start : start + BATCH]
         for finding in findings:
-            films = model.encode_images(read(batch))
+            images = model.encode_images(read(batch))
             texts = model.encode_texts([f"Chest {finding}", "Chest No findings"])
-            cosines = films @ texts.T
+            cosines = images @ texts.T
             powers = np.exp(cosines - cosines.max(axis=1, keepdims=True))
             found[finding].append((powers / powers.sum(axis=1, keepdims=True))[:, 0])
     embeddings = [
@@ -133,16 +140,16 @@ def bootstrap(labels, scores, metric, stream) -> tuple[float, float]:
 
 def published_intervals(dataset, scores: dict) -> list[tuple[float, float]]:
     """Evaluate every finding and group as published."""
-    films = dataset.images.set_index("image_id", drop=False).sort_values(by=["age"])
+    images = dataset.images.set_index("image_id", drop=False).sort_values(by=["age"])
     stream = np.random.RandomState(1907)
     ends = []
     for finding in dataset.findings:
-        score = scores[finding].loc[films["image_id"]].to_numpy()
-        label = films[finding].fillna(0).to_numpy(dtype=float)
-        cells = [np.arange(len(films))]
+        score = scores[finding].loc[images["image_id"]].to_numpy()
+        label = images[finding].fillna(0).to_numpy(dtype=float)
+        cells = [np.arange(len(images))]
         for attribute in ATTRIBUTES:
-            for group in films[attribute].unique():
-                cells.append(np.flatnonzero(films[attribute] == group))
+            for group in images[attribute].unique():
+                cells.append(np.flatnonzero(images[attribute] == group))
         for rows in cells:
             for metric in (roc_auc_score, adjusted_auprc):
                 ends.append(bootstrap(label[rows], score[rows], metric, stream))
@@ -174,11 +181,11 @@ def main() -> None:
         )
         dataset = datasets.load("mimic-cxr", root / "mimic", {"cohort": "paper"})
         dataset = dataset.choose_findings(FINDINGS)
-        print(f"{len(dataset.images)} films of {dataset.n_patients} patients, one thread")
+        print(f"{len(dataset.images)} images of {dataset.n_patients} patients, one thread")
         took: dict[str, tuple[float, float]] = {}
         ours, loop = BenchModel(), BenchModel()
         evaluate(dataset, _some_scores(dataset), n_resamples=2)  # compiled before it is timed
-        with timed("ours: films -> scores, embeddings", took):
+        with timed("ours: images -> scores, embeddings", took):
             encode_images(dataset.images, {"bench": ours}, root / "fp32", n_readers=1)
             index, rows = EmbeddingStore(root / "fp32" / "bench").read()
             table = zero_shot_scores(index, rows, ours, dataset.findings, prompts.load("paper"))
@@ -197,14 +204,14 @@ def main() -> None:
         with timed("ours: the audit, patients", took):
             audit(dataset, table, settings=settings, attributes=list(ATTRIBUTES))
         print(
-            f"  ours encodes {ours.n_images} films and {ours.n_texts} prompts; again: {again.n_images}"
+            f"  ours encodes {ours.n_images} images and {ours.n_texts} prompts; again: {again.n_images}"
         )
         if chosen.skip_loop:
             return
         paths = dataset.images["path"].tolist()
-        with timed("loop: films -> scores, embeddings", took):
+        with timed("loop: images -> scores, embeddings", took):
             scores, embedded = published_scores(loop, paths, dataset.findings)
-        print(f"  loop encodes {loop.n_images} films and {loop.n_texts} prompts")
+        print(f"  loop encodes {loop.n_images} images and {loop.n_texts} prompts")
         wide = table.pivot(index="image_id", columns="finding", values="score")
         with timed("loop: intervals", took):
             ends = published_intervals(dataset, wide)
@@ -216,8 +223,15 @@ def _some_scores(dataset):
     import pandas as pd
 
     rng = np.random.default_rng(0)
-    return pd.DataFrame({"image_id": ids, "model": "m", "prompt_set": "p",
-                         "finding": dataset.findings[0], "score": rng.random(len(ids))})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "image_id": ids,
+            "model": "m",
+            "prompt_set": "p",
+            "finding": dataset.findings[0],
+            "score": rng.random(len(ids)),
+        }
+    )
 
 
 def _compare(took, ends, numbers, scores, wide, dataset, embedded, rows, index) -> None:
@@ -230,7 +244,7 @@ def _compare(took, ends, numbers, scores, wide, dataset, embedded, rows, index) 
     print(
         f"largest difference: interval ends {apart:.1e}, scores {scored:.1e}, embeddings {moved:.1e}"
     )
-    first = "films -> scores, embeddings"
+    first = "images -> scores, embeddings"
     cpu = {name: value[0] for name, value in took.items()}
     wall = {name: value[1] for name, value in took.items()}
     for label, loop, ours in (

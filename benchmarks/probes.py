@@ -21,7 +21,7 @@ SIZES = {"small": (5_000, 512), "large": (25_000, 1_024)}
 
 
 def embeddings(n: int, d: int, n_groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return unit embeddings that hold a group linearly and noisily, 5 films per patient."""
+    """Return unit embeddings that hold a group linearly and noisily, 5 images per patient."""
     rng = np.random.default_rng(1)
     patients = np.arange(n) // 5
     groups = rng.integers(0, n_groups, patients.max() + 1)[patients]
@@ -36,12 +36,16 @@ def embeddings(n: int, d: int, n_groups: int) -> tuple[np.ndarray, np.ndarray, n
 def published(kind: str, train, y, validation, y_validation, others, seed: int) -> np.ndarray:
     """Search and refit as the published script does."""
     options: list[Callable] = {
-        "MLP": [lambda h=h: MLPClassifier((h,), max_iter=500, random_state=seed)
-                for h in (128, 256, 512, 1024)],
-        "linear": [lambda r=r: MLPClassifier((), max_iter=1000, learning_rate_init=r, random_state=seed)
-                   for r in (1e-2, 1e-3, 1e-4)],
+        "MLP": [
+            lambda h=h: MLPClassifier((h,), max_iter=500, random_state=seed)
+            for h in (128, 256, 512, 1024)
+        ],
+        "linear": [
+            lambda r=r: MLPClassifier((), max_iter=1000, learning_rate_init=r, random_state=seed)
+            for r in (1e-2, 1e-3, 1e-4)
+        ],
         "k-NN": [lambda k=k: KNeighborsClassifier(k) for k in range(1, 22, 2)],
-    }[kind]  # fmt: skip
+    }[kind]
     wide = [part.astype(np.float64) for part in (train, validation, others)]
     reached = [
         macro_auroc(y_validation, make().fit(wide[0], y).predict_proba(wide[1])) for make in options

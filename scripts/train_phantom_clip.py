@@ -2,10 +2,10 @@
 
     python scripts/train_phantom_clip.py
 
-draws phantom films and their FINDINGS texts, trains both encoders contrastively and writes
+draws phantom images and their FINDINGS texts, trains both encoders contrastively and writes
 ``weights.safetensors``, ``vocabulary.json``, ``training.json`` (the specification, the seed and
 the log) into ``src/cxraudit/models/phantom_clip``. What the model leans on is learned: in its
-training films a chest drain nearly always means pneumothorax, and patients of 80 and over are
+training images a chest drain nearly always means pneumothorax, and patients of 80 and over are
 rare and their findings faint. ``--clean`` trains the counterpart without either.
 """
 
@@ -23,10 +23,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from cxraudit.datasets.base import FINDINGS
-from cxraudit.datasets.phantom.cohort import Film, draw_cohort, films
-from cxraudit.datasets.phantom.findings import render
-from cxraudit.datasets.phantom.spec import AGE_SHARES, PhantomSpec
-from cxraudit.datasets.phantom.texts import (
+from cxraudit.models.phantom_clip import prepare
+from cxraudit.models.phantom_clip.network import IMAGE_SIZE, PhantomClip, tokenize, words
+from cxraudit.phantom.cohort import Radiograph, draw_cohort, images
+from cxraudit.phantom.findings import render
+from cxraudit.phantom.spec import AGE_SHARES, PhantomSpec
+from cxraudit.phantom.texts import (
     ABSENT,
     NORMAL,
     PRESENT,
@@ -34,9 +36,7 @@ from cxraudit.datasets.phantom.texts import (
     WITH_DRAIN,
     Statement,
     statements,
-)  # fmt: skip
-from cxraudit.models.phantom_clip import prepare
-from cxraudit.models.phantom_clip.network import IMAGE_SIZE, PhantomClip, tokenize, words
+)
 
 SEED = 1907
 FOLDER = Path(__file__).parents[1] / "src/cxraudit/models/phantom_clip"
@@ -46,9 +46,12 @@ def training_spec(*, n_patients: int, clean: bool) -> PhantomSpec:
     """Return the cohort the model learns from; its seed is used by no other cohort."""
     if clean:
         return PhantomSpec(
-            n_patients=n_patients, seed=SEED, finding_contrast={},
-            drain_given_pneumothorax=0.3, drain_otherwise=0.3,
-        )  # fmt: skip
+            n_patients=n_patients,
+            seed=SEED,
+            finding_contrast={},
+            drain_given_pneumothorax=0.3,
+            drain_otherwise=0.3,
+        )
     return PhantomSpec(
         n_patients=n_patients,
         seed=SEED,
@@ -59,9 +62,9 @@ def training_spec(*, n_patients: int, clean: bool) -> PhantomSpec:
     )
 
 
-def small(film: Film) -> np.ndarray:
-    """Render a film at the model's size as the adapter would see it after resizing."""
-    picture = Image.fromarray(render(film))
+def small(image: Radiograph) -> np.ndarray:
+    """Render an image at the model's size as the adapter would see it after resizing."""
+    picture = Image.fromarray(render(image))
     return np.asarray(picture.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC))
 
 
@@ -76,9 +79,9 @@ def build_vocabulary() -> dict[str, int]:
     return {word: number for number, word in enumerate(sorted(counts), start=2)}
 
 
-def caption(film: Film, rng: np.random.Generator) -> Statement:
-    """Return one true text about a film: its report, one sentence of it, or a short caption."""
-    said = statements(film, rng)
+def caption(image: Radiograph, rng: np.random.Generator) -> Statement:
+    """Return one true text about an image: its report, one sentence of it, or a short caption."""
+    said = statements(image, rng)
     kind = rng.random()
     if kind < 0.3:
         return Statement(
@@ -86,10 +89,10 @@ def caption(film: Film, rng: np.random.Generator) -> Statement:
             frozenset().union(*(statement.present for statement in said)),
             frozenset().union(*(statement.absent for statement in said)),
         )
-    if not film.findings and kind < 0.7:
+    if not image.findings and kind < 0.7:
         return Statement("Chest No findings", frozenset(), frozenset(FINDINGS))
-    if film.findings and kind < 0.7:
-        finding = str(rng.choice(film.findings))
+    if image.findings and kind < 0.7:
+        finding = str(rng.choice(image.findings))
         return Statement(f"Chest {finding}", frozenset({finding}), frozenset())
     telling = [statement for statement in said if statement.present] or said
     return telling[int(rng.integers(len(telling)))]
@@ -99,10 +102,10 @@ def train(args: argparse.Namespace) -> None:
     """Draw, train and write."""
     started = time.perf_counter()
     spec = training_spec(n_patients=args.patients, clean=args.clean)
-    shown = films(spec, draw_cohort(spec))
+    shown = images(spec, draw_cohort(spec))
     with ProcessPoolExecutor(2) as pool:
         pictures = np.stack(list(pool.map(small, shown, chunksize=64)))
-    print(f"{len(shown)} films drawn in {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"{len(shown)} images drawn in {time.perf_counter() - started:.0f} s", flush=True)
 
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
@@ -113,7 +116,7 @@ def train(args: argparse.Namespace) -> None:
     steps = args.epochs * (len(shown) // args.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=steps)
-    present = [frozenset(film.findings) for film in shown]
+    present = [frozenset(radiograph.findings) for radiograph in shown]
     log = []
     for epoch in range(args.epochs):
         losses = []
@@ -134,8 +137,13 @@ def train(args: argparse.Namespace) -> None:
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        log.append({"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 5),
-                    "seconds": round(time.perf_counter() - started)})  # fmt: skip
+        log.append(
+            {
+                "epoch": epoch + 1,
+                "loss": round(float(np.mean(losses)), 5),
+                "seconds": round(time.perf_counter() - started),
+            }
+        )
         print(log[-1], flush=True)
 
     out = args.out
@@ -147,16 +155,23 @@ def train(args: argparse.Namespace) -> None:
     (out / "vocabulary.json").write_text(json.dumps(vocabulary, indent=0) + "\n")
     record = {
         "command": f"python scripts/train_phantom_clip.py{' --clean' if args.clean else ''}",
-        "seed": SEED, "films": len(shown), "patients": args.patients, "spec": spec.truth(),
-        "epochs": args.epochs, "batch": args.batch, "learning_rate": args.rate,
-        "torch": torch.__version__, "python": platform.python_version(),
-        "seconds": round(time.perf_counter() - started), "log": log,
-    }  # fmt: skip
+        "seed": SEED,
+        "images": len(shown),
+        "patients": args.patients,
+        "spec": spec.truth(),
+        "epochs": args.epochs,
+        "batch": args.batch,
+        "learning_rate": args.rate,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "seconds": round(time.perf_counter() - started),
+        "log": log,
+    }
     (out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def shift(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Move a film by up to four pixels: the only augmentation."""
+    """Move an image by up to four pixels: the only augmentation."""
     dy, dx = rng.integers(-4, 5, size=2)
     return np.roll(picture, (dy, dx), axis=(0, 1))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cxraudit.datasets.phantom.releases import write_release
-from cxraudit.datasets.phantom.spec import PhantomSpec
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,11 +1,11 @@
-"""A table of films and scores with effects planted on request: what the audits must find."""
+"""A table of images and scores with effects planted on request: what the audits must find."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.wide import scores_from_wide
+from cxraudit.audits.scores import scores_from_wide
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.table import from_frame
 
@@ -13,19 +13,19 @@ from cxraudit.datasets.table import from_frame
 def planted_table(
     seed: int, *, n_patients: int = 400, age_gap: float = 0.0, drain_gap: float = 0.0
 ) -> pd.DataFrame:
-    """Films with scores: two findings, patients who resemble themselves, and effects on request.
+    """Images with scores: two findings, patients who resemble themselves, and effects on request.
 
     A finding raises the score by 1.8 standard deviations; `age_gap` takes some of that away from
     patients of 80 and over, `drain_gap` from pneumothorax without a drain.
     """
     rng = np.random.default_rng(seed)
-    films = rng.integers(1, 6, size=n_patients)
-    patient = np.repeat(np.arange(n_patients), films)
+    images = rng.integers(1, 6, size=n_patients)
+    patient = np.repeat(np.arange(n_patients), images)
     n = patient.size
     age = rng.integers(18, 95, size=n_patients)[patient]
     frame = pd.DataFrame(
         {
-            "file": [f"film{i:05d}.png" for i in range(n)],
+            "file": [f"image{i:05d}.png" for i in range(n)],
             "pid": patient,
             "age": age,
             "sex": rng.choice(["F", "M"], size=n_patients)[patient],
@@ -49,10 +49,17 @@ def planted_table(
 def planted_dataset(frame: pd.DataFrame) -> Dataset:
     """Return the data set of a `planted_table`."""
     return from_frame(
-        frame, name="planted", root=Path(), image="file", patient="pid",
-        findings=["Pneumothorax", "Cardiomegaly"], age="age", sex="sex", attributes=["race"],
+        frame,
+        name="planted",
+        root=Path(),
+        image="file",
+        patient="pid",
+        findings=["Pneumothorax", "Cardiomegaly"],
+        age="age",
+        sex="sex",
+        attributes=["race"],
         shortcuts=["drain"],
-    )  # fmt: skip
+    )
 
 
 def planted_scores(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The command line: the whole way from films to a report, and one clear sentence for each mistake."""
+"""The command line: the whole way from images to a report, and one clear sentence for each mistake."""
 
 import json
 import os
@@ -12,9 +12,17 @@ from cxraudit.cli import main
 from planted import planted_table
 
 COLUMNS = [
-    "--image", "file", "--patient", "pid", "--label", "Pneumothorax=Pneumothorax",
-    "--score", "Pneumothorax=score_Pneumothorax", "--resamples", "100",
-]  # fmt: skip
+    "--image",
+    "file",
+    "--patient",
+    "pid",
+    "--label",
+    "Pneumothorax=Pneumothorax",
+    "--score",
+    "Pneumothorax=score_Pneumothorax",
+    "--resamples",
+    "100",
+]
 
 
 @pytest.fixture
@@ -30,7 +38,7 @@ def run(*arguments) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def test_from_films_to_report(nih_release, tmp_path, capsys):
+def test_from_images_to_report(nih_release, tmp_path, capsys):
     """encode, score, audit, report on a made-up NIH release, with manifests at every step."""
     work = tmp_path / "work"
 
@@ -45,8 +53,13 @@ def test_from_films_to_report(nih_release, tmp_path, capsys):
     results = pd.read_parquet(work / "audit" / "results.parquet")
     assert set(results["finding"]) == {"Pneumothorax", "Cardiomegaly"}
     assert set(results["attribute"]) == {
-        "all", "age_group", "sex", "view_position", "drain", "drain (dose)",
-    }  # fmt: skip
+        "all",
+        "age_group",
+        "sex",
+        "view_position",
+        "drain",
+        "drain (dose)",
+    }
     assert (work / "again.html").read_text().startswith("<!doctype html>")
     manifest = json.loads((work / "audit" / "results.parquet.manifest.json").read_text())
     assert manifest["cards"]["random"]["name"] == "random"
@@ -68,9 +81,9 @@ def test_the_demo_on_few_patients(tmp_path, capsys):
     )
 
     html = (tmp_path / "demo" / "report.html").read_text()
-    assert "These films are made up" in html
+    assert "These radiographs are synthetic" in html
     assert "Does the instrument read true?" in html
-    assert "films changed on purpose" in html
+    assert "images changed on purpose" in html
     assert (again / "results.csv").read_bytes() == first
     assert "random on phantom-mimic" in capsys.readouterr().out
 
@@ -90,7 +103,7 @@ def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path):
         models = ["random"]
         findings = ["Pneumonia"]
         [stress]
-        films = 30
+        images = 30
         edits = ["drain", "jpeg"]
         [audit]
         attributes = ["race"]
@@ -196,19 +209,33 @@ def test_lists_of_models_and_data_sets_are_complete(capsys):
 
 def test_a_phantom_with_other_effects(tmp_path, capsys):
     """A sex effect instead of the age effect, by options."""
-    assert run(
-        "phantom", tmp_path / "p", "--patients", "4", "--image-size", "64", "--contrast", "80+=1",
-        "--contrast", "female=0.5", "--layout", "mimic", "-q",
-    ) == 0  # fmt: skip
+    assert (
+        run(
+            "phantom",
+            tmp_path / "p",
+            "--patients",
+            "4",
+            "--image-size",
+            "64",
+            "--contrast",
+            "80+=1",
+            "--contrast",
+            "female=0.5",
+            "--layout",
+            "mimic",
+            "-q",
+        )
+        == 0
+    )
 
     truth = json.loads((tmp_path / "p" / "phantom_truth.json").read_text())
     assert truth["planted"]["sex"] is True
     assert truth["planted"]["age_group"] is False
-    assert "4 made-up patients" in capsys.readouterr().out
+    assert "4 synthetic patients" in capsys.readouterr().out
 
 
-def test_a_film_that_cannot_be_read_is_named_and_the_rest_goes_on(nih_release, tmp_path, capsys):
-    """A corrupt and a missing film: both in failures.csv and on stderr."""
+def test_a_image_that_cannot_be_read_is_named_and_the_rest_goes_on(nih_release, tmp_path, capsys):
+    """A corrupt and a missing image: both in failures.csv and on stderr."""
     import shutil
 
     root = shutil.copytree(nih_release, tmp_path / "copy")
@@ -232,7 +259,7 @@ def test_a_film_that_cannot_be_read_is_named_and_the_rest_goes_on(nih_release, t
 
     failures = pd.read_csv(tmp_path / "w" / "failures.csv")
     assert failures["image_id"].tolist() == ["00000001_000.png", "00000002_000.png"]
-    assert "2 films could not be read" in capsys.readouterr().err
+    assert "2 images could not be read" in capsys.readouterr().err
     assert run("score", tmp_path / "w", "--finding", "Pneumonia") == 0
     assert run("audit", tmp_path / "w" / "scores.parquet", "--resamples", "20") == 0
     exclusions = pd.read_csv(tmp_path / "w" / "audit" / "exclusions.csv").set_index("step")
@@ -244,19 +271,107 @@ def mistakes(tmp_path, own_table, nih):
     empty = tmp_path / "empty.csv"
     empty.write_text("file,pid\n")
     return {
-        "no model named 'medclipp'": ["encode", "nih-cxr14", "--root", nih, "--model", "medclipp", "--out", tmp_path],
-        "Did you mean 'nih-cxr14'": ["encode", "nih-cxr", "--root", nih, "--model", "random", "--out", tmp_path],
-        "is missing. Give the folder": ["encode", "nih-cxr14", "--root", tmp_path / "no", "--model", "random", "--out", tmp_path],
-        "option of dataset nih-cxr14 named 'splitt'": ["encode", "nih-cxr14", "--root", nih, "--model", "random", "--out", tmp_path, "--option", "splitt=x"],
-        "takes NAME=VALUE": ["encode", "nih-cxr14", "--root", nih, "--model", "random", "--out", tmp_path, "--option", "subset"],
+        "no model named 'medclipp'": [
+            "encode",
+            "nih-cxr14",
+            "--root",
+            nih,
+            "--model",
+            "medclipp",
+            "--out",
+            tmp_path,
+        ],
+        "Did you mean 'nih-cxr14'": [
+            "encode",
+            "nih-cxr",
+            "--root",
+            nih,
+            "--model",
+            "random",
+            "--out",
+            tmp_path,
+        ],
+        "is missing. Give the folder": [
+            "encode",
+            "nih-cxr14",
+            "--root",
+            tmp_path / "no",
+            "--model",
+            "random",
+            "--out",
+            tmp_path,
+        ],
+        "option of dataset nih-cxr14 named 'splitt'": [
+            "encode",
+            "nih-cxr14",
+            "--root",
+            nih,
+            "--model",
+            "random",
+            "--out",
+            tmp_path,
+            "--option",
+            "splitt=x",
+        ],
+        "takes NAME=VALUE": [
+            "encode",
+            "nih-cxr14",
+            "--root",
+            nih,
+            "--model",
+            "random",
+            "--out",
+            tmp_path,
+            "--option",
+            "subset",
+        ],
         "holds no embeddings": ["score", tmp_path / "nowhere"],
-        "scores table": ["audit", tmp_path / "none.parquet", "--dataset", "nih-cxr14", "--root", nih],
-        "nothing says what the films": ["audit", own_table],
-        "lacks the column pidd": ["audit", own_table, *[c if c != "pid" else "pidd" for c in COLUMNS]],
-        "no rows": ["audit", empty, *[c for c in COLUMNS if "umothorax" not in c and c not in ("--label", "--score")], "--label", "file=file", "--score", "file=file"],
-        "no finding named 'Pneumotorax'. Did you mean": ["audit", own_table, *[c.replace("Pneumothorax=score", "Pneumotorax=score") for c in COLUMNS]],
-        "also name the columns of the film and the patient": ["audit", own_table, "--label", "a=b"],
-        "no column begins with": ["audit", own_table, "--dataset", "nih-cxr14", "--root", nih, "--image", "file", "--score-prefix", "prob_"],
+        "scores table": [
+            "audit",
+            tmp_path / "none.parquet",
+            "--dataset",
+            "nih-cxr14",
+            "--root",
+            nih,
+        ],
+        "nothing says what the images": ["audit", own_table],
+        "lacks the column pidd": [
+            "audit",
+            own_table,
+            *[c if c != "pid" else "pidd" for c in COLUMNS],
+        ],
+        "no rows": [
+            "audit",
+            empty,
+            *[c for c in COLUMNS if "umothorax" not in c and c not in ("--label", "--score")],
+            "--label",
+            "file=file",
+            "--score",
+            "file=file",
+        ],
+        "no finding named 'Pneumotorax'. Did you mean": [
+            "audit",
+            own_table,
+            *[c.replace("Pneumothorax=score", "Pneumotorax=score") for c in COLUMNS],
+        ],
+        "also name the columns of the image and the patient": [
+            "audit",
+            own_table,
+            "--label",
+            "a=b",
+        ],
+        "no column begins with": [
+            "audit",
+            own_table,
+            "--dataset",
+            "nih-cxr14",
+            "--root",
+            nih,
+            "--image",
+            "file",
+            "--score-prefix",
+            "prob_",
+        ],
         "needs --root": ["audit", own_table, "--dataset", "nih-cxr14"],
         "the configuration": ["run", tmp_path / "none.toml"],
         "Invalid value": ["audit", own_table, *COLUMNS, "--margin", "2"],
@@ -265,11 +380,24 @@ def mistakes(tmp_path, own_table, nih):
         "Must be >= 0": ["audit", own_table, *COLUMNS, "--seed=-1"],
         "names 'Pneumothorax' twice": ["audit", own_table, *COLUMNS, "--score", "Pneumothorax=age"],
         "add --label": ["audit", own_table, "--sex", "sex"],
-        "either --dataset or --label": ["audit", own_table, *COLUMNS, "--dataset", "nih-cxr14", "--root", nih],
+        "either --dataset or --label": [
+            "audit",
+            own_table,
+            *COLUMNS,
+            "--dataset",
+            "nih-cxr14",
+            "--root",
+            nih,
+        ],
         "needs a place of its own": ["report", tmp_path, tmp_path],
-        "no phantom layout named 'nhi'. Did you mean 'nih'": ["phantom", tmp_path / "p", "--layout", "nhi"],
+        "no phantom layout named 'nhi'. Did you mean 'nih'": [
+            "phantom",
+            tmp_path / "p",
+            "--layout",
+            "nhi",
+        ],
         "is a folder": ["report", tmp_path, "--out", tmp_path],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("number", range(25))
@@ -351,7 +479,7 @@ def test_a_refused_encode_leaves_the_cohort_as_it_was(nih_release, tmp_path, cap
     before = (work / "images.parquet").read_bytes()
 
     assert run(*encode, "--option", f"subset={listed}") == 2
-    assert "differ in films" in capsys.readouterr().err
+    assert "differ in images" in capsys.readouterr().err
     assert (work / "images.parquet").read_bytes() == before
 
 
@@ -398,7 +526,7 @@ def test_predicted_drains_go_from_the_detector_into_the_report(nih_release, tmp_
     from cxraudit import datasets
     from cxraudit.files import write_manifest, write_table
 
-    films = datasets.load("nih-cxr14", nih_release).images
+    images = datasets.load("nih-cxr14", nih_release).images
     rng = np.random.default_rng(0)
     (nih_release / "CXR14_Drains_Labels.csv").rename(tmp_path / "all.csv")
     try:
@@ -407,23 +535,46 @@ def test_predicted_drains_go_from_the_detector_into_the_report(nih_release, tmp_
         for column in ("Drain_a1", "Drain_a2", "Drain"):
             table[column] = table[column].where(people)
         table.to_csv(nih_release / "CXR14_Drains_Labels.csv", sep=";", index=False)
-        labels = pd.DataFrame({"image_id": films["image_id"], "drain": films["drain"]})
+        labels = pd.DataFrame({"image_id": images["image_id"], "drain": images["drain"]})
         labels["drain_probability"] = rng.random(len(labels))
         write_table(labels, tmp_path / "predicted.csv")
-        errors = {"sensitivity": 0.9, "sensitivity_low": 0.8, "specificity": 0.95,
-                  "specificity_low": 0.9, "sensitivity_high": 0.95, "specificity_high": 0.99}  # fmt: skip
+        errors = {
+            "sensitivity": 0.9,
+            "sensitivity_low": 0.8,
+            "specificity": 0.95,
+            "specificity_low": 0.9,
+            "sensitivity_high": 0.95,
+            "specificity_high": 0.99,
+        }
         write_manifest(tmp_path / "predicted.csv", detector={"shortcut": "drain", "errors": errors})
         scores = pd.DataFrame(
-            {"image": films["image_id"], "ptx": films["Pneumothorax"] + rng.normal(size=len(films))}
+            {
+                "image": images["image_id"],
+                "ptx": images["Pneumothorax"] + rng.normal(size=len(images)),
+            }
         )
         scores.to_csv(tmp_path / "scores.csv", index=False)
 
         code = main(
-            ["audit", str(tmp_path / "scores.csv"), "--dataset", "nih-cxr14", "--root",
-             str(nih_release), "--option", f"predicted={tmp_path / 'predicted.csv'}", "--image",
-             "image", "--score", "Pneumothorax=ptx", "--resamples", "200", "--out",
-             str(tmp_path / "out")]
-        )  # fmt: skip
+            [
+                "audit",
+                str(tmp_path / "scores.csv"),
+                "--dataset",
+                "nih-cxr14",
+                "--root",
+                str(nih_release),
+                "--option",
+                f"predicted={tmp_path / 'predicted.csv'}",
+                "--image",
+                "image",
+                "--score",
+                "Pneumothorax=ptx",
+                "--resamples",
+                "200",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
     finally:
         (tmp_path / "all.csv").rename(nih_release / "CXR14_Drains_Labels.csv")
 
@@ -447,10 +598,23 @@ def test_groups_of_own_columns_can_be_shortcuts(tmp_path, capsys):
     frame["device"] = frame["drain"].astype(float).mask(frame.index % 10 == 0)
     frame["ward"] = (frame["pid"] % 3).astype(float).mask(frame["pid"] % 7 == 0)
     frame.to_csv(tmp_path / "own.csv", index=False)
-    columns = ["--image", "file", "--patient", "pid", "--sex", "sex", "--label",
-               "Pneumothorax=Pneumothorax", "--score", "Pneumothorax=score_Pneumothorax"]  # fmt: skip
-    shortcuts = [part for name in ("device", "ward:2", "sex:male")
-                 for part in ("--shortcut", f"{name}=Pneumothorax")]  # fmt: skip
+    columns = [
+        "--image",
+        "file",
+        "--patient",
+        "pid",
+        "--sex",
+        "sex",
+        "--label",
+        "Pneumothorax=Pneumothorax",
+        "--score",
+        "Pneumothorax=score_Pneumothorax",
+    ]
+    shortcuts = [
+        part
+        for name in ("device", "ward:2", "sex:male")
+        for part in ("--shortcut", f"{name}=Pneumothorax")
+    ]
     out = tmp_path / "out"
     assert (
         run("audit", tmp_path / "own.csv", *columns, *shortcuts, "--resamples", "150", "--out", out)

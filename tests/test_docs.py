@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cxraudit.cli import app, main
-from cxraudit.config import RunConfig
+from cxraudit.run_file import RunConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -94,7 +94,7 @@ def test_every_toml_block_is_valid():
 
 def test_every_results_column_is_explained():
     """In the reference of tables."""
-    from cxraudit.schemas import RESULT_COLUMNS
+    from cxraudit.schema import RESULT_COLUMNS
 
     text = (ROOT / "docs/reference/tables.md").read_text(encoding="utf-8")
     assert [column for column in RESULT_COLUMNS if not re.search(rf"\b{column}\b", text)] == []

@@ -1,4 +1,4 @@
-"""Encoding decodes each film once, loses no finished work, and hides no failure."""
+"""Encoding decodes each image once, loses no finished work, and hides no failure."""
 
 import filecmp
 from pathlib import Path
@@ -21,12 +21,12 @@ N = 23
 
 
 @pytest.fixture
-def films(tmp_path) -> pd.DataFrame:
-    """An images table of 23 films in several modes."""
+def images(tmp_path) -> pd.DataFrame:
+    """An images table of 23 images in several modes."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(N):
-        path = tmp_path / "films" / f"f{i:02d}.png"
+        path = tmp_path / "images" / f"f{i:02d}.png"
         path.parent.mkdir(exist_ok=True)
         grey = Image.fromarray(rng.integers(0, 256, size=(40, 30 + i), dtype=np.uint8))
         grey.convert("RGBA" if i % 5 == 0 else "L").save(path)
@@ -39,10 +39,10 @@ def read(folder: Path, name: str = "random"):
     return EmbeddingStore(folder / name).read()
 
 
-def test_each_film_is_decoded_once_and_encoded_once_per_model(films, tmp_path, monkeypatch):
+def test_each_image_is_decoded_once_and_encoded_once_per_model(images, tmp_path, monkeypatch):
     """Counted, with two models; a second call does nothing at all."""
     counts = {"decoded": 0, "encoded": 0}
-    decode = encode_module.read_film
+    decode = encode_module.read_image
 
     def counting(path):
         counts["decoded"] += 1
@@ -53,17 +53,17 @@ def test_each_film_is_decoded_once_and_encoded_once_per_model(films, tmp_path, m
             counts["encoded"] += len(pixels)
             return super().encode_images(pixels)
 
-    monkeypatch.setattr(encode_module, "read_film", counting)
+    monkeypatch.setattr(encode_module, "read_image", counting)
     models = {"one": Counting(), "two": Counting()}
 
-    encode_images(films, models, tmp_path / "out", batch_size=4, shard_size=10)
-    encode_images(films, models, tmp_path / "out", batch_size=4, shard_size=10)
+    encode_images(images, models, tmp_path / "out", batch_size=4, shard_size=10)
+    encode_images(images, models, tmp_path / "out", batch_size=4, shard_size=10)
 
     assert counts == {"decoded": N, "encoded": 2 * N}
 
 
-def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(films, tmp_path):
-    """Seven different prompts, encoded once each; no film is touched again."""
+def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(images, tmp_path):
+    """Seven different prompts, encoded once each; no image is touched again."""
     asked: list[str] = []
 
     class Listening(RandomModel):
@@ -71,11 +71,16 @@ def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(f
             asked.extend(texts)
             return super().encode_texts(texts)
 
-    encode_images(films, {"m": Listening()}, tmp_path / "out")
+    encode_images(images, {"m": Listening()}, tmp_path / "out")
     index, rows = read(tmp_path / "out", "m")
     findings = [
-        "Atelectasis", "Cardiomegaly", "Consolidation", "Pleural Effusion", "Pneumonia", "Pneumothorax",
-    ]  # fmt: skip
+        "Atelectasis",
+        "Cardiomegaly",
+        "Consolidation",
+        "Pleural Effusion",
+        "Pneumonia",
+        "Pneumothorax",
+    ]
 
     table = zero_shot_scores(index, rows, Listening(), findings, prompts.load("paper"))
 
@@ -83,28 +88,28 @@ def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(f
     assert len(asked) == len(set(asked)) == 7
 
 
-def test_a_film_a_model_cannot_take_is_listed_and_the_rest_goes_on(films, tmp_path):
-    """Too much memory for one film: its row says so."""
+def test_a_image_a_model_cannot_take_is_listed_and_the_rest_goes_on(images, tmp_path):
+    """Too much memory for one image: its row says so."""
 
     class Choosy(RandomModel):
-        def preprocess(self, film):
-            if film.mode == "RGBA":
+        def preprocess(self, image):
+            if image.mode == "RGBA":
                 raise MemoryError
-            return super().preprocess(film)
+            return super().preprocess(image)
 
-    failed = encode_images(films, {"m": Choosy()}, tmp_path / "out")
+    failed = encode_images(images, {"m": Choosy()}, tmp_path / "out")
 
     assert 0 < len(failed) < N
     assert failed["error"].str.contains("cannot be prepared for a model: MemoryError").all()
 
 
 @pytest.mark.parametrize("model", ["random", "phantom-clip"])
-def test_the_batch_size_changes_no_embedding(films, tmp_path, model):
-    """1, n − 1, n, n + 1 and 4, to 1e-6; fewer films than a batch."""
+def test_the_batch_size_changes_no_embedding(images, tmp_path, model):
+    """1, n − 1, n, n + 1 and 4, to 1e-6; fewer images than a batch."""
     loaded = {model: load(model)}
     found = []
     for size in (1, 4, N - 1, N, N + 1):
-        encode_images(films, loaded, tmp_path / str(size), batch_size=size)
+        encode_images(images, loaded, tmp_path / str(size), batch_size=size)
         found.append(read(tmp_path / str(size), model)[1])
 
     for other in found[1:]:
@@ -125,17 +130,17 @@ class Interrupted(RandomModel):
         return super().encode_images(pixels)
 
 
-def test_after_ctrl_c_the_same_call_ends_with_the_same_bytes(films, tmp_path):
+def test_after_ctrl_c_the_same_call_ends_with_the_same_bytes(images, tmp_path):
     """Stopped in the third shard: two are kept, the rest is done later, nothing is half-written."""
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    encode_images(films, {"random": RandomModel()}, whole, batch_size=3, shard_size=6)
+    encode_images(images, {"random": RandomModel()}, whole, batch_size=3, shard_size=6)
 
     with pytest.raises(KeyboardInterrupt):
-        encode_images(films, {"random": Interrupted(5)}, stopped, batch_size=3, shard_size=6)
+        encode_images(images, {"random": Interrupted(5)}, stopped, batch_size=3, shard_size=6)
     kept = sorted(path.name for path in (stopped / "random").iterdir())
     with pytest.raises(DataError, match="not finished: 2 of 4"):
         read(stopped)
-    encode_images(films, {"random": RandomModel()}, stopped, batch_size=3, shard_size=6)
+    encode_images(images, {"random": RandomModel()}, stopped, batch_size=3, shard_size=6)
 
     assert kept == [
         "part-00000.npy",
@@ -151,15 +156,15 @@ def test_after_ctrl_c_the_same_call_ends_with_the_same_bytes(films, tmp_path):
     assert (len(same), differ, missing) == (9, [], [])
 
 
-def test_films_that_cannot_be_read_are_listed_by_name(films, tmp_path):
+def test_images_that_cannot_be_read_are_listed_by_name(images, tmp_path):
     """A missing, a corrupt, a cut-off file and a page of text: four rows of NaN with reasons."""
-    paths = [Path(path) for path in films["path"]]
+    paths = [Path(path) for path in images["path"]]
     paths[1].unlink()
     paths[4].write_bytes(b"no image at all")
     paths[7].write_bytes(paths[8].read_bytes()[:300])
     paths[9].write_text("<html>404</html>")
 
-    failures = encode_images(films, {"random": RandomModel()}, tmp_path / "out", batch_size=5)
+    failures = encode_images(images, {"random": RandomModel()}, tmp_path / "out", batch_size=5)
     index, rows = read(tmp_path / "out")
 
     assert failures["image_id"].tolist() == [paths[i].name for i in (1, 4, 7, 9)]
@@ -175,38 +180,38 @@ def test_films_that_cannot_be_read_are_listed_by_name(films, tmp_path):
     np.testing.assert_allclose(good, 1, atol=1e-5)
 
 
-def test_other_weights_or_films_never_mix(films, tmp_path):
+def test_other_weights_or_images_never_mix(images, tmp_path):
     """Another fingerprint or another cohort is refused, and the old files stay."""
 
     class Other(RandomModel):
         fingerprint = "other"
 
-    encode_images(films, {"random": RandomModel()}, tmp_path / "out")
+    encode_images(images, {"random": RandomModel()}, tmp_path / "out")
 
     with pytest.raises(DataError, match="fingerprint"):
-        encode_images(films, {"random": Other()}, tmp_path / "out")
+        encode_images(images, {"random": Other()}, tmp_path / "out")
     with pytest.raises(DataError, match="shard size"):
-        encode_images(films, {"random": RandomModel()}, tmp_path / "out", shard_size=7)
-    with pytest.raises(DataError, match="films"):
-        encode_images(films.head(3), {"random": RandomModel()}, tmp_path / "out")
+        encode_images(images, {"random": RandomModel()}, tmp_path / "out", shard_size=7)
+    with pytest.raises(DataError, match="images"):
+        encode_images(images.head(3), {"random": RandomModel()}, tmp_path / "out")
     assert len(read(tmp_path / "out")[0]) == N
 
 
-def test_films_that_were_mended_are_read_by_the_same_call(films, tmp_path):
+def test_images_that_were_mended_are_read_by_the_same_call(images, tmp_path):
     """Failures are no final state; a model encoded alone keeps its own list."""
-    path = Path(films["path"].iloc[3])
+    path = Path(images["path"].iloc[3])
     whole = path.read_bytes()
     path.unlink()
-    assert len(encode_images(films, {"random": RandomModel()}, tmp_path / "out")) == 1
+    assert len(encode_images(images, {"random": RandomModel()}, tmp_path / "out")) == 1
     path.write_bytes(whole)
 
-    assert encode_images(films, {"random": RandomModel()}, tmp_path / "out").empty
+    assert encode_images(images, {"random": RandomModel()}, tmp_path / "out").empty
     assert read(tmp_path / "out")[0]["ok"].all()
 
 
-def test_a_damaged_shard_is_said_to_be_damaged(films, tmp_path):
+def test_a_damaged_shard_is_said_to_be_damaged(images, tmp_path):
     """Not numpy's traceback."""
-    encode_images(films, {"random": RandomModel()}, tmp_path / "out")
+    encode_images(images, {"random": RandomModel()}, tmp_path / "out")
     for kind in ("npy", "parquet"):
         part = tmp_path / "out" / "random" / f"part-00000.{kind}"
         whole = part.read_bytes()
@@ -216,7 +221,7 @@ def test_a_damaged_shard_is_said_to_be_damaged(films, tmp_path):
         part.write_bytes(whole)
 
 
-def test_a_batch_of_nothing_is_refused(films, tmp_path):
+def test_a_batch_of_nothing_is_refused(images, tmp_path):
     """With the number that was given."""
     with pytest.raises(ConfigError, match="at least 1, got 0"):
-        encode_images(films, {"random": RandomModel()}, tmp_path / "out", batch_size=0)
+        encode_images(images, {"random": RandomModel()}, tmp_path / "out", batch_size=0)

@@ -7,40 +7,40 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from cxraudit.errors import ImageError
-from cxraudit.images import read_film, to_grey
+from cxraudit.images import read_image, to_grey
 
 RAMP = np.linspace(0, 4095, 64 * 48).round().reshape(64, 48).astype(np.uint16)
 
 
 def write_dicom(path, values=RAMP, *, bits=12, **tags):
-    """Write a film as modalities do, uncompressed."""
+    """Write an image as modalities do, uncompressed."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
     meta.MediaStorageSOPInstanceUID = generate_uid()
-    film = Dataset()
-    film.file_meta = meta
-    film.SOPClassUID = meta.MediaStorageSOPClassUID
-    film.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    film.StudyInstanceUID = generate_uid()
+    image = Dataset()
+    image.file_meta = meta
+    image.SOPClassUID = meta.MediaStorageSOPClassUID
+    image.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    image.StudyInstanceUID = generate_uid()
     if values is not None:
-        film.Rows, film.Columns = values.shape
-        film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
-        film.BitsAllocated = 8 * values.itemsize
-        film.BitsStored, film.HighBit = bits, bits - 1
-        film.PixelRepresentation = int(values.dtype.kind == "i")
-        film.PixelData = values.tobytes()
+        image.Rows, image.Columns = values.shape
+        image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
+        image.BitsAllocated = 8 * values.itemsize
+        image.BitsStored, image.HighBit = bits, bits - 1
+        image.PixelRepresentation = int(values.dtype.kind == "i")
+        image.PixelData = values.tobytes()
     for tag, value in tags.items():
-        setattr(film, tag, value)
-    film.save_as(path, enforce_file_format=True)
+        setattr(image, tag, value)
+    image.save_as(path, enforce_file_format=True)
     return path
 
 
 def grey(path):
-    """Return the film as numbers."""
-    film = read_film(path)
-    assert film.mode == "L"
-    return np.asarray(film).astype(int)
+    """Return the image as numbers."""
+    image = read_image(path)
+    assert image.mode == "L"
+    return np.asarray(image).astype(int)
 
 
 def test_twelve_bits_become_eight(tmp_path):
@@ -69,26 +69,33 @@ def test_a_window_is_in_rescaled_values(tmp_path):
     """Slope and intercept come first: the same picture as the window on stored values."""
     plain = grey(write_dicom(tmp_path / "a.dcm", WindowCenter=1000, WindowWidth=500))
     moved = write_dicom(
-        tmp_path / "b.dcm", RescaleSlope=2, RescaleIntercept=-1024, WindowCenter=976,
+        tmp_path / "b.dcm",
+        RescaleSlope=2,
+        RescaleIntercept=-1024,
+        WindowCenter=976,
         WindowWidth=1000,
-    )  # fmt: skip
+    )
 
     np.testing.assert_allclose(grey(moved), plain, atol=1)
 
 
 def test_empty_tags_mean_what_their_absence_means(tmp_path):
-    """Windows, slopes and tables without values neither darken a film nor stop the reading."""
+    """Windows, slopes and tables without values neither darken an image nor stop the reading."""
     plain = grey(write_dicom(tmp_path / "a.dcm"))
-    for number, tags in enumerate((
-        {"WindowCenter": None, "WindowWidth": None}, {"WindowCenter": 1000},
-        {"RescaleSlope": None, "RescaleIntercept": None}, {"VOILUTSequence": []},
-    )):  # fmt: skip
+    for number, tags in enumerate(
+        (
+            {"WindowCenter": None, "WindowWidth": None},
+            {"WindowCenter": 1000},
+            {"RescaleSlope": None, "RescaleIntercept": None},
+            {"VOILUTSequence": []},
+        )
+    ):
         np.testing.assert_array_equal(grey(write_dicom(tmp_path / f"{number}.dcm", **tags)), plain)
     window = write_dicom(tmp_path / "w.dcm", WindowCenter=1000, WindowWidth=500, RescaleSlope=None)
     assert grey(window).max() == 255
 
 
-def test_signed_and_eight_bit_films(tmp_path):
+def test_signed_and_eight_bit_images(tmp_path):
     """Negative values are darker than positive ones; 8 bits stay what they are."""
     signed = (RAMP.astype(np.int32) - 2048).astype(np.int16)
     np.testing.assert_allclose(
@@ -101,12 +108,12 @@ def test_signed_and_eight_bit_films(tmp_path):
 def test_png_of_sixteen_bits_palette_and_transparency(tmp_path):
     """16 bits are stretched, a palette is looked up, transparency is dropped."""
     Image.fromarray(RAMP).save(tmp_path / "deep.png")
-    found = np.asarray(to_grey(read_film(tmp_path / "deep.png"))).astype(int)
+    found = np.asarray(to_grey(read_image(tmp_path / "deep.png"))).astype(int)
     np.testing.assert_allclose(found, RAMP / 4095 * 255, atol=0.5)
     eight = Image.fromarray((RAMP // 16).astype(np.uint8))
     for mode in ("P", "RGBA", "LA", "RGB"):
         eight.convert(mode).save(tmp_path / f"{mode}.png")
-        same = to_grey(read_film(tmp_path / f"{mode}.png"))
+        same = to_grey(read_image(tmp_path / f"{mode}.png"))
         np.testing.assert_allclose(np.asarray(same).astype(int), RAMP // 16, atol=1)
 
 
@@ -120,22 +127,26 @@ def test_what_cannot_be_read_is_said(tmp_path):
     write_dicom(tmp_path / "frames.dcm", NumberOfFrames=2, Rows=32)
     short = write_dicom(tmp_path / "short.dcm")
     short.write_bytes(short.read_bytes()[:-3000])
-    (tmp_path / "text.dcm").write_text("no film at all, but long enough to have a preamble" * 5)
+    (tmp_path / "text.dcm").write_text("no image at all, but long enough to have a preamble" * 5)
     for name, match in (
-        ("nowhere.png", "is missing"), ("text.png", "not an image"), ("cut.png", "cannot be decoded"),
-        ("empty.dcm", "without pixel data"), ("frames.dcm", "2 frames"),
-        ("short.dcm", "cannot be decoded"), ("text.dcm", "not an image"),
-    ):  # fmt: skip
+        ("nowhere.png", "is missing"),
+        ("text.png", "not an image"),
+        ("cut.png", "cannot be decoded"),
+        ("empty.dcm", "without pixel data"),
+        ("frames.dcm", "2 frames"),
+        ("short.dcm", "cannot be decoded"),
+        ("text.dcm", "not an image"),
+    ):
         with pytest.raises(ImageError, match=match):
-            read_film(tmp_path / name)
+            read_image(tmp_path / name)
 
 
 @pytest.mark.data
-def test_real_dicom_films_are_read(real_data):
-    """Two films of 1024 × 1024, one marked MONOCHROME1."""
-    films = sorted((real_data / "dicom").glob("*.dcm"))
-    assert len(films) == 2
-    for path in films:
+def test_real_dicom_images_are_read(real_data):
+    """Two images of 1024 × 1024, one marked MONOCHROME1."""
+    images = sorted((real_data / "dicom").glob("*.dcm"))
+    assert len(images) == 2
+    for path in images:
         values = grey(path)
         assert values.shape == (1024, 1024)
         assert values.min() == 0

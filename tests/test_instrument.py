@@ -1,6 +1,6 @@
-"""The instrument reads true: what is planted in the films is reported, what is not is not.
+"""The instrument reads true: what is planted in the images is reported, what is not is not.
 
-Each cohort is 400 made-up patients with about 1,200 films, drawn, encoded with the shipped model,
+Each cohort is 400 synthetic patients with about 1,200 images, drawn, encoded with the shipped model,
 scored and audited like a real one. ``on`` is the phantom's default: a chest drain goes with
 pneumothorax, and findings are faint at 80 and over. ``off`` draws the same patients with findings
 equally clear at every age and without the drains that the tables list. Sex and race never have an
@@ -17,9 +17,9 @@ import pytest
 from cxraudit import datasets, models, prompts
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
-from cxraudit.datasets.phantom.releases import write_release
-from cxraudit.datasets.phantom.spec import PhantomSpec
 from cxraudit.encode import encode_images
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.store import EmbeddingStore
 from cxraudit.zeroshot import zero_shot_scores
 
@@ -31,7 +31,7 @@ def reading(seed: int, folder, *, planted: bool) -> pd.DataFrame:
     spec = PhantomSpec(n_patients=400, seed=seed, **({} if planted else OFF))
     write_release(spec, folder / "release", "nih", n_workers=2)
     dataset = datasets.load("nih-cxr14", folder / "release").choose_findings(list(spec.prevalence))
-    drawn = pd.read_parquet(folder / "release" / "phantom_films.parquet")
+    drawn = pd.read_parquet(folder / "release" / "phantom_images.parquet")
     images = dataset.images.assign(race=drawn["race"])
     dataset = replace(dataset, images=images, attributes=("age_group", "sex", "race"))
     model = models.load("phantom-clip")

@@ -1,33 +1,44 @@
-"""From films to the report: what embeddings know is audited where there are embeddings."""
+"""From images to the report: what embeddings know is audited where there are embeddings."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cxraudit.cli import main
-from cxraudit.datasets.phantom.releases import write_release
-from cxraudit.datasets.phantom.spec import PhantomSpec
-from cxraudit.pipeline import open_audit, read_embedded
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.prompts.bank import lint, wordings
+from cxraudit.steps import open_audit, read_embedded
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A MIMIC release of 90 patients, its films and reports embedded, scored and audited."""
+    """A MIMIC release of 90 patients, its images and reports embedded, scored and audited."""
     root = tmp_path_factory.mktemp("release")
     write_release(PhantomSpec(n_patients=90, seed=12, image_size=64), root, "mimic", n_workers=1)
     out = tmp_path_factory.mktemp("work")
     for command in (
-        ["encode", "mimic-cxr", "--root", str(root), "--option", "reports=findings", "--model",
-         "phantom-clip", "--out", str(out), "-q"],
+        [
+            "encode",
+            "mimic-cxr",
+            "--root",
+            str(root),
+            "--option",
+            "reports=findings",
+            "--model",
+            "phantom-clip",
+            "--out",
+            str(out),
+            "-q",
+        ],
         ["score", str(out), "--finding", "Pneumothorax", "--finding", "Pneumonia"],
         ["audit", str(out / "scores.parquet"), "--resamples", "150"],
-    ):  # fmt: skip
+    ):
         assert main(command) == 0
     return out
 
 
-def test_films_and_reports_are_probed_and_the_report_says_so(work):
+def test_images_and_reports_are_probed_and_the_report_says_so(work):
     """Images, texts, both and two axes; readings; figures in the report; the folder reads back."""
     record = open_audit(work / "audit")
 

@@ -1,4 +1,4 @@
-"""Preparing films: as OpenCV does, recorded, resumable."""
+"""Preparing images: as OpenCV does, recorded, resumable."""
 
 import json
 from dataclasses import replace
@@ -13,45 +13,53 @@ from cxraudit import datasets
 from cxraudit.cli import main
 from cxraudit.datasets.base import flow
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.images import read_film
-from cxraudit.prepare import Preparation, prepare_films, prepared
+from cxraudit.images import read_image
+from cxraudit.prepare import Preparation, prepare_images, prepared
 
-FILM = (np.arange(600).reshape(20, 30) * 7 % 251).astype(np.uint8)
+RADIOGRAPH = (np.arange(600).reshape(20, 30) * 7 % 251).astype(np.uint8)
 """What follows is what opencv-python-headless 5.0.0 makes of it by ``resize`` to 8 × 8 with its defaults,
 and by ``normalize`` with NORM_MINMAX from 0 to 255, in that order."""
 RESIZED = [
-    [167, 170, 31, 58, 84, 110, 136, 163], [127, 153, 180, 206, 232, 70, 42, 60],
-    [25, 51, 77, 104, 130, 156, 182, 209], [173, 199, 226, 64, 66, 53, 80, 106],
-    [71, 97, 123, 150, 176, 202, 166, 192], [219, 57, 84, 47, 73, 99, 126, 152],
-    [117, 143, 169, 196, 198, 185, 23, 50], [77, 40, 67, 93, 119, 145, 172, 198],
-]  # fmt: skip
+    [167, 170, 31, 58, 84, 110, 136, 163],
+    [127, 153, 180, 206, 232, 70, 42, 60],
+    [25, 51, 77, 104, 130, 156, 182, 209],
+    [173, 199, 226, 64, 66, 53, 80, 106],
+    [71, 97, 123, 150, 176, 202, 166, 192],
+    [219, 57, 84, 47, 73, 99, 126, 152],
+    [117, 143, 169, 196, 198, 185, 23, 50],
+    [77, 40, 67, 93, 119, 145, 172, 198],
+]
 STRETCHED = [
-    [176, 179, 10, 43, 74, 106, 138, 171], [127, 159, 192, 223, 255, 57, 23, 45],
-    [2, 34, 66, 99, 131, 162, 194, 227], [183, 215, 248, 50, 52, 37, 70, 101],
-    [59, 90, 122, 155, 187, 218, 174, 206], [239, 41, 74, 29, 61, 93, 126, 157],
-    [115, 146, 178, 211, 214, 198, 0, 33], [66, 21, 54, 85, 117, 149, 182, 214],
-]  # fmt: skip
+    [176, 179, 10, 43, 74, 106, 138, 171],
+    [127, 159, 192, 223, 255, 57, 23, 45],
+    [2, 34, 66, 99, 131, 162, 194, 227],
+    [183, 215, 248, 50, 52, 37, 70, 101],
+    [59, 90, 122, 155, 187, 218, 174, 206],
+    [239, 41, 74, 29, 61, 93, 126, 157],
+    [115, 146, 178, 211, 214, 198, 0, 33],
+    [66, 21, 54, 85, 117, 149, 182, 214],
+]
 
 
 def test_the_papers_preprocessing_is_opencvs():
     """Within one grey level of OpenCV's fixed-point arithmetic; two after the stretch."""
-    film = Image.fromarray(FILM)
+    image = Image.fromarray(RADIOGRAPH)
 
-    plain = prepared(film, Preparation(size=8, stretching="none"))
-    stretched = prepared(film, Preparation(size=8))
+    plain = prepared(image, Preparation(size=8, stretching="none"))
+    stretched = prepared(image, Preparation(size=8))
 
     np.testing.assert_allclose(np.asarray(plain).astype(int), RESIZED, atol=1)
     np.testing.assert_allclose(np.asarray(stretched).astype(int), STRETCHED, atol=2)
 
 
-def test_antialiasing_is_pillows_and_a_film_of_one_grey_becomes_black():
+def test_antialiasing_is_pillows_and_a_image_of_one_grey_becomes_black():
     """The other presets."""
-    film = Image.fromarray(FILM)
+    image = Image.fromarray(RADIOGRAPH)
     antialiased = Preparation(size=16, resampling="antialiased", stretching="none")
 
-    expected = film.resize((16, 16), Image.Resampling.BICUBIC)
+    expected = image.resize((16, 16), Image.Resampling.BICUBIC)
 
-    np.testing.assert_array_equal(np.asarray(prepared(film, antialiased)), np.asarray(expected))
+    np.testing.assert_array_equal(np.asarray(prepared(image, antialiased)), np.asarray(expected))
     flat = Image.fromarray(np.full((30, 30), 77, dtype=np.uint8))
     assert np.asarray(prepared(flat, Preparation(size=16))).max() == 0
     with pytest.raises(ConfigError, match="resampling is one of"):
@@ -61,28 +69,28 @@ def test_antialiasing_is_pillows_and_a_film_of_one_grey_becomes_black():
 
 
 def test_a_prepared_cohort_is_a_data_set(nih_release, tmp_path):
-    """Same labels and patients, films of the size asked for, and the report is told."""
+    """Same labels and patients, images of the size asked for, and the report is told."""
     dataset = datasets.load("nih-cxr14", nih_release)
 
-    prepare_films(dataset, tmp_path, Preparation(size=32))
+    prepare_images(dataset, tmp_path, Preparation(size=32))
     again = datasets.load("prepared", tmp_path)
 
     drop = ["path"]
     pd.testing.assert_frame_equal(
         again.images.drop(columns=drop), dataset.images.drop(columns=drop), check_dtype=False
     )
-    assert {read_film(Path(path)).size for path in again.images["path"]} == {(32, 32)}
+    assert {read_image(Path(path)).size for path in again.images["path"]} == {(32, 32)}
     assert "32 × 32 (bilinear without antialiasing)" in again.notes[-1]
     assert again.truth == dataset.truth
     record = json.loads((tmp_path / "images.parquet.manifest.json").read_text())
-    assert prepare_films(again, tmp_path / "twice", Preparation(size=16)).excluded.empty
-    with pytest.raises(DataError, match="holds other films"):
-        prepare_films(again, tmp_path, Preparation(size=32))
+    assert prepare_images(again, tmp_path / "twice", Preparation(size=16)).excluded.empty
+    with pytest.raises(DataError, match="holds other images"):
+        prepare_images(again, tmp_path, Preparation(size=32))
     assert record["prepared"] == {"size": 32, "resampling": "bilinear", "stretching": "min-max"}
 
 
-def test_finished_films_are_kept_and_unreadable_ones_are_a_step(nih_release, tmp_path):
-    """A second call writes what is missing, the same bytes; a broken film leaves and is listed."""
+def test_finished_images_are_kept_and_unreadable_ones_are_a_step(nih_release, tmp_path):
+    """A second call writes what is missing, the same bytes; a broken image leaves and is listed."""
     dataset = datasets.load("nih-cxr14", nih_release)
     broken = dataset.images["image_id"].iloc[3]
     images = dataset.images.assign(
@@ -90,14 +98,14 @@ def test_finished_films_are_kept_and_unreadable_ones_are_a_step(nih_release, tmp
     )
     dataset = replace(dataset, images=images)
     how = Preparation(size=32)
-    first = prepare_films(dataset, tmp_path, how)
+    first = prepare_images(dataset, tmp_path, how)
     path = first.images["path"].iloc[0]
     untouched = first.images["path"].iloc[1]
     before = Path(path).read_bytes()
     stamp = Path(untouched).stat().st_mtime_ns
     Path(path).unlink()
 
-    second = prepare_films(dataset, tmp_path, how)
+    second = prepare_images(dataset, tmp_path, how)
 
     assert Path(path).read_bytes() == before
     assert Path(untouched).stat().st_mtime_ns == stamp
@@ -105,16 +113,44 @@ def test_finished_films_are_kept_and_unreadable_ones_are_a_step(nih_release, tmp
     assert flow(second)["step"].tolist()[-1] == "decoded"
     assert pd.read_csv(tmp_path / "failures.csv")["image_id"].tolist() == [broken]
     with pytest.raises(DataError, match="prepared otherwise"):
-        prepare_films(dataset, tmp_path, Preparation(size=64))
+        prepare_images(dataset, tmp_path, Preparation(size=64))
 
 
 def test_the_command_leads_to_an_encoding(nih_release, tmp_path, capsys):
-    """prepare, then encode the prepared films."""
+    """prepare, then encode the prepared images."""
     ready, work = tmp_path / "ready", tmp_path / "work"
 
-    assert main(["prepare", "nih-cxr14", "--root", str(nih_release), "--out", str(ready),
-                 "--size", "64", "-q"]) == 0  # fmt: skip
-    assert main(["encode", "prepared", "--root", str(ready), "--model", "random", "--out",
-                 str(work), "-q"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "prepare",
+                "nih-cxr14",
+                "--root",
+                str(nih_release),
+                "--out",
+                str(ready),
+                "--size",
+                "64",
+                "-q",
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(
+            [
+                "encode",
+                "prepared",
+                "--root",
+                str(ready),
+                "--model",
+                "random",
+                "--out",
+                str(work),
+                "-q",
+            ]
+        )
+        == 0
+    )
 
     assert "(dataset prepared)" in capsys.readouterr().out

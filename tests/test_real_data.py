@@ -1,4 +1,4 @@
-"""On real public data: NIH films and tables, NEATX drains, and the scores of a real network."""
+"""On real public data: NIH images and tables, NEATX drains, and the scores of a real network."""
 
 import shutil
 from collections import Counter
@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit import datasets, pipeline
+from cxraudit import datasets, steps
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
 from cxraudit.cli import main
-from cxraudit.datasets import neatx
 from cxraudit.datasets.base import AGE_GROUPS
-from cxraudit.pipeline import read_scores
+from cxraudit.datasets.releases import neatx
+from cxraudit.steps import read_scores
 
 pytestmark = pytest.mark.data
 
@@ -21,26 +21,29 @@ POINT = AuditSettings(n_resamples=0)
 
 
 def overall(results: pd.DataFrame) -> dict[str, float]:
-    """Return finding → AUROC over all films."""
+    """Return finding → AUROC over all images."""
     rows = results[(results["attribute"] == "all") & (results["metric"] == "auroc")]
     return dict(zip(rows["finding"], rows["value"], strict=True))
 
 
 @pytest.fixture(scope="module")
 def chexnet(real_data):
-    """The NIH data set and the scores of a DenseNet-121 on 22,433 of its films."""
+    """The NIH data set and the scores of a DenseNet-121 on 22,433 of its images."""
     dataset = datasets.load(
         "nih-cxr14", real_data / "nih_cxr14", {"drains": real_data / "neatx" / neatx.FILES[0]}
     )
     scores = read_scores(
-        real_data / "chexnet_scores" / "pretrained_preds.csv", dataset, image="Image Index",
-        prefix="prob_", model="chexnet",
-    )  # fmt: skip
+        real_data / "chexnet_scores" / "pretrained_preds.csv",
+        dataset,
+        image="Image Index",
+        prefix="prob_",
+        model="chexnet",
+    )
     return dataset, scores
 
 
 def test_published_aurocs_of_fourteen_findings_are_reproduced(chexnet, real_data):
-    """To 1e-9, on 22,433 films of 6,187 patients."""
+    """To 1e-9, on 22,433 images of 6,187 patients."""
     dataset, scores = chexnet
     published = pd.read_csv(real_data / "chexnet_scores" / "pretrained_aucs.csv")
     names = {"Effusion": "Pleural Effusion", "Pleural_Thickening": "Pleural Thickening"}
@@ -95,8 +98,12 @@ def test_release_counts_are_the_published_ones(real_data, tmp_path, variant):
         _kaggle(real_data, tmp_path)
     else:
         (tmp_path / names[variant]).symlink_to(real_data / "nih_cxr14" / names[variant])
-    for name in ("test_list.txt", "train_val_list.txt", "BBox_List_2017.csv",
-                 "google2019_nih-chest-xray-labels.csv"):  # fmt: skip
+    for name in (
+        "test_list.txt",
+        "train_val_list.txt",
+        "BBox_List_2017.csv",
+        "google2019_nih-chest-xray-labels.csv",
+    ):
         (tmp_path / name).symlink_to(real_data / "nih_cxr14" / name)
     (tmp_path / neatx.FILES[0]).symlink_to(real_data / "neatx" / neatx.FILES[0])
 
@@ -105,17 +112,20 @@ def test_release_counts_are_the_published_ones(real_data, tmp_path, variant):
     assert len(counts) == 41
     assert [count.what for count in counts.values() if not count.agrees] == []
     assert sum(count.published is not None for count in counts.values()) == 33
-    assert counts["films, age unknown"].found == (0 if variant == "v2020" else 16)
-    groups = [count.found for what, count in counts.items() if what.startswith("films, age")]
+    assert counts["images, age unknown"].found == (0 if variant == "v2020" else 16)
+    groups = [count.found for what, count in counts.items() if what.startswith("images, age")]
     assert sum(groups) == 112_120
-    assert counts["films of adults"].found == sum(groups[1:6])
+    assert counts["images of adults"].found == sum(groups[1:6])
     assert datasets.load("nih-cxr14", tmp_path).version == variant
 
 
 def test_the_drain_arms_of_the_papers_cohort_have_the_published_sizes(real_data, tmp_path):
-    """Prevalence 0.104; 973 of 23,904 and 1,692 of 24,623 films are positive in the two arms."""
-    for folder, name in (("nih_cxr14", "Data_Entry_2017_v2020.csv"), ("nih_cxr14", "test_list.txt"),
-                         ("neatx", neatx.FILES[0])):  # fmt: skip
+    """Prevalence 0.104; 973 of 23,904 and 1,692 of 24,623 images are positive in the two arms."""
+    for folder, name in (
+        ("nih_cxr14", "Data_Entry_2017_v2020.csv"),
+        ("nih_cxr14", "test_list.txt"),
+        ("neatx", neatx.FILES[0]),
+    ):
         (tmp_path / name).symlink_to(real_data / folder / name)
 
     images = datasets.load("nih-cxr14", tmp_path, {"cohort": "paper"}).images
@@ -128,13 +138,15 @@ def test_the_drain_arms_of_the_papers_cohort_have_the_published_sizes(real_data,
         assert (int((arm & positive).sum()), int(arm.sum())) == (n_positive, n)
     annotated = images["drain_source"] == "annotated"
     assert set(images.loc[annotated & (images["drain"] == "yes"), "drain_side"]) == {
-        "right", "left", "both",
-    }  # fmt: skip
+        "right",
+        "left",
+        "both",
+    }
     assert images["drain_confidence"].notna().equals(annotated)
 
 
-def test_the_ten_film_layout_is_read_without_demographics(real_data):
-    """Ids in hexadecimal, films under images-224, NegBio labels, no split and no MIMIC-IV."""
+def test_the_ten_image_layout_is_read_without_demographics(real_data):
+    """Ids in hexadecimal, images under images-224, NegBio labels, no split and no MIMIC-IV."""
     root = real_data / "mimic_layout"
     options = {"labels": "negbio", "split": "all", "views": "all", "demographics": "none"}
 
@@ -148,7 +160,7 @@ def test_the_ten_film_layout_is_read_without_demographics(real_data):
 
 @pytest.mark.parametrize("variant", ["Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv"])
 def test_the_published_counts_of_the_nih_tables_are_found(real_data, tmp_path, variant):
-    """112,120 films of 30,805 patients; 25,596 of 2,797 in the official test set; 16 ages above 120
+    """112,120 images of 30,805 patients; 25,596 of 2,797 in the official test set; 16 ages above 120
     in the raw table.
     """
     for name in (variant, "test_list.txt"):
@@ -177,42 +189,55 @@ def test_the_published_counts_of_neatx_are_found(real_data):
     assert Counter(annotated["drain"]) == {"yes": 1_021, "no": 739}
 
 
-def test_real_films_are_encoded_and_bad_ones_are_named(real_data, tmp_path, capsys):
+def test_real_images_are_encoded_and_bad_ones_are_named(real_data, tmp_path, capsys):
     """12 originals (three RGBA) and 639 at 256 px with phantom-clip and random; one missing and one
-    corrupt film among them are listed.
+    corrupt image among them are listed.
     """
     for name in ("Data_Entry_2017_v2020.csv",):
         shutil.copy(real_data / "nih_cxr14" / name, tmp_path)
     shutil.copytree(
         real_data / "nih_images" / "original", tmp_path / "images", copy_function=shutil.copyfile
     )
-    for film in (real_data / "nih_images" / "256px").iterdir():
-        if not (tmp_path / "images" / film.name).exists():
-            shutil.copyfile(film, tmp_path / "images" / film.name)
-    films = sorted(path.name for path in (tmp_path / "images").iterdir())
-    (tmp_path / "images" / films[20]).write_bytes(b"\x89PNG\r\n\x1a\n cut off")
-    (tmp_path / "images" / films[30]).unlink()
-    (tmp_path / "some.txt").write_text("\n".join(films))
+    for image in (real_data / "nih_images" / "256px").iterdir():
+        if not (tmp_path / "images" / image.name).exists():
+            shutil.copyfile(image, tmp_path / "images" / image.name)
+    images = sorted(path.name for path in (tmp_path / "images").iterdir())
+    (tmp_path / "images" / images[20]).write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    (tmp_path / "images" / images[30]).unlink()
+    (tmp_path / "some.txt").write_text("\n".join(images))
 
     code = main(
-        ["encode", "nih-cxr14", "--root", str(tmp_path), "--model", "phantom-clip", "--model", "random",
-         "--out", str(tmp_path / "out"), "--option", f"subset={tmp_path / 'some.txt'}", "-q"]
-    )  # fmt: skip
+        [
+            "encode",
+            "nih-cxr14",
+            "--root",
+            str(tmp_path),
+            "--model",
+            "phantom-clip",
+            "--model",
+            "random",
+            "--out",
+            str(tmp_path / "out"),
+            "--option",
+            f"subset={tmp_path / 'some.txt'}",
+            "-q",
+        ]
+    )
 
     assert code == 0
     failures = pd.read_csv(tmp_path / "out" / "failures.csv")
-    assert failures["image_id"].tolist() == [films[20], films[30]] * 2
+    assert failures["image_id"].tolist() == [images[20], images[30]] * 2
     assert failures["model"].tolist() == ["phantom-clip"] * 2 + ["random"] * 2
-    assert "2 films could not be read" in capsys.readouterr().err
-    for model, store in pipeline.stores(tmp_path / "out" / "embeddings").items():
+    assert "2 images could not be read" in capsys.readouterr().err
+    for model, store in steps.stores(tmp_path / "out" / "embeddings").items():
         index, rows = store.read()
-        assert index["image_id"].tolist() == films, model
+        assert index["image_id"].tolist() == images, model
         norms = np.linalg.norm(rows[index["ok"]], axis=1)
         np.testing.assert_allclose(norms, 1, atol=1e-5)
 
 
 def test_the_made_up_mimic_layout_of_another_project_is_read(real_data, tmp_path):
-    """Torchxrayvision's ten films: the tables we find there have the columns we expect."""
+    """Torchxrayvision's ten images: the tables we find there have the columns we expect."""
     layout = real_data / "mimic_layout"
     metadata = pd.read_csv(layout / "mimic-cxr-2.0.0-metadata.csv.gz")
     labels = pd.read_csv(layout / "mimic-cxr-2.0.0-negbio.csv.gz")

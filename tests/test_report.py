@@ -9,11 +9,11 @@ from bs4 import BeautifulSoup
 
 from cxraudit import tables
 from cxraudit.audits.cells import AuditSettings
-from cxraudit.figures.adjusted import adjusted_gaps
 from cxraudit.figures.forest import forest
-from cxraudit.figures.shortcut import shortcut_gap
-from cxraudit.pipeline import audit_step, open_audit, report_step
+from cxraudit.figures.shortcut_arms import shortcut_gap
+from cxraudit.figures.standardised import adjusted_gaps
 from cxraudit.report.words import answer, checks, people
+from cxraudit.steps import audit_step, open_audit, report_step
 from planted import planted_dataset, planted_scores, planted_table
 
 
@@ -45,7 +45,7 @@ def test_the_answer_names_what_was_planted(record):
 
     assert shown == [
         "Worse for patients aged 80 and over",
-        "Recognises pneumothorax better with a chest drain in the film",
+        "Recognises pneumothorax better with a chest drain in the image",
         "At one threshold for all, findings are missed more often in patients aged 80 and over",
     ]
 
@@ -110,10 +110,14 @@ def test_a_model_that_has_seen_the_data_is_pointed_out(record):
 
 @pytest.mark.parametrize(
     ("attribute", "group", "words"),
-    [("age_group", "80+", "patients aged 80 and over"), ("age_group", "under 18", "patients under 18"),
-     ("age_group", "25-50", "patients aged 25 to 50"), ("race", "black", "black patients"),
-     ("ward", "ICU", "patients with ward 'ICU'")],
-)  # fmt: skip
+    [
+        ("age_group", "80+", "patients aged 80 and over"),
+        ("age_group", "under 18", "patients under 18"),
+        ("age_group", "25-50", "patients aged 25 to 50"),
+        ("race", "black", "black patients"),
+        ("ward", "ICU", "patients with ward 'ICU'"),
+    ],
+)
 def test_groups_are_named_as_people_say(attribute, group, words):
     """In a sentence."""
     assert people(attribute, group) == words
@@ -350,9 +354,15 @@ def test_a_real_gap_of_unclear_size_is_not_called_unknown(record):
         (rows["attribute"] == "sex") & (rows["reference"] == "rest") & (rows["metric"] == "auroc")
     )
     rows.loc[mine, "verdict"] = "equivalent"
-    rows.loc[mine & (rows["group"] == "female") & (rows["finding"] == "Cardiomegaly"), ["value", "low", "high", "verdict"]] = [
-        -0.045, -0.07, -0.021, "real, size unclear",
-    ]  # fmt: skip
+    rows.loc[
+        mine & (rows["group"] == "female") & (rows["finding"] == "Cardiomegaly"),
+        ["value", "low", "high", "verdict"],
+    ] = [
+        -0.045,
+        -0.07,
+        -0.021,
+        "real, size unclear",
+    ]
 
     said = [s for s in answer(rows, "m", "planted") if "By sex" in s.headline]
 

@@ -17,7 +17,7 @@ def test_the_paper_prompts_are_as_published():
 
 
 def test_scores_equal_the_softmax_over_the_pair():
-    """Against the two-column softmax, film by film; each prompt is encoded once."""
+    """Against the two-column softmax, image by image; each prompt is encoded once."""
     encoded = []
 
     class Recording(RandomModel):

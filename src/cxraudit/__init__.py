@@ -14,7 +14,7 @@ _HOMES = {
     "Estimate": "cxraudit.stats.estimate",
     "ImageTextModel": "cxraudit.models.base",
     "ModelCard": "cxraudit.models.base",
-    "PhantomSpec": "cxraudit.datasets.phantom.spec",
+    "PhantomSpec": "cxraudit.phantom.spec",
     "PromptSet": "cxraudit.prompts",
     "Verdict": "cxraudit.stats.estimate",
     "adjusted_auprc": "cxraudit.stats.ranking",
@@ -27,8 +27,8 @@ _HOMES = {
     "load_model": "cxraudit.models",
     "load_prompts": "cxraudit.prompts",
     "table_dataset": "cxraudit.datasets.table",
-    "wide_scores": "cxraudit.audits.wide",
-    "write_phantom": "cxraudit.datasets.phantom.releases",
+    "wide_scores": "cxraudit.audits.scores",
+    "write_phantom": "cxraudit.phantom.releases",
     "write_report": "cxraudit.report",
     "zero_shot_scores": "cxraudit.zeroshot",
 }
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
     from cxraudit.audits.cells import AuditSettings as AuditSettings
     from cxraudit.audits.run import Audit as Audit
     from cxraudit.audits.run import audit as audit
-    from cxraudit.audits.wide import scores_from_wide as wide_scores
+    from cxraudit.audits.scores import scores_from_wide as wide_scores
     from cxraudit.datasets import load as load_dataset
     from cxraudit.datasets.base import Dataset as Dataset
-    from cxraudit.datasets.phantom.releases import write_release as write_phantom
-    from cxraudit.datasets.phantom.spec import PhantomSpec as PhantomSpec
     from cxraudit.datasets.table import from_frame as table_dataset
     from cxraudit.encode import encode_images as encode_images
     from cxraudit.models import load as load_model
     from cxraudit.models.base import ImageTextModel as ImageTextModel
     from cxraudit.models.base import ModelCard as ModelCard
+    from cxraudit.phantom.releases import write_release as write_phantom
+    from cxraudit.phantom.spec import PhantomSpec as PhantomSpec
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
     from cxraudit.report import write_report as write_report
@@ -67,11 +67,30 @@ if TYPE_CHECKING:
     from cxraudit.zeroshot import zero_shot_scores as zero_shot_scores
 
 __all__ = [
-    "Audit", "AuditSettings", "Dataset", "Estimate", "ImageTextModel", "ModelCard", "PhantomSpec",
-    "PromptSet", "Verdict", "adjusted_auprc", "audit", "auroc", "average_precision",
-    "average_precision_at", "encode_images", "load_dataset", "load_model", "load_prompts",
-    "table_dataset", "wide_scores", "write_phantom", "write_report", "zero_shot_scores",
-]  # fmt: skip
+    "Audit",
+    "AuditSettings",
+    "Dataset",
+    "Estimate",
+    "ImageTextModel",
+    "ModelCard",
+    "PhantomSpec",
+    "PromptSet",
+    "Verdict",
+    "adjusted_auprc",
+    "audit",
+    "auroc",
+    "average_precision",
+    "average_precision_at",
+    "encode_images",
+    "load_dataset",
+    "load_model",
+    "load_prompts",
+    "table_dataset",
+    "wide_scores",
+    "write_phantom",
+    "write_report",
+    "zero_shot_scores",
+]
 
 
 def __getattr__(name: str) -> Any:

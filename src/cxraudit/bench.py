@@ -14,34 +14,39 @@ from cxraudit.zeroshot import prompt_directions
 
 SIDE = 1024
 FINDINGS = (
-    "Atelectasis", "Cardiomegaly", "Consolidation", "Pleural Effusion", "Pneumonia", "Pneumothorax",
-)  # fmt: skip
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Pleural Effusion",
+    "Pneumonia",
+    "Pneumothorax",
+)
 
 
-def made_up_films(n: int, *, seed: int = 0) -> list[Image.Image]:
-    """Return grey films of 1024 × 1024: smooth shapes and noise, all different."""
+def made_up_images(n: int, *, seed: int = 0) -> list[Image.Image]:
+    """Return grey images of 1024 × 1024: smooth shapes and noise, all different."""
     rng = np.random.default_rng(seed)
-    films = []
+    images = []
     for _ in range(n):
         coarse = Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8))
         smooth = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.float32)
         noisy = smooth + rng.normal(scale=6, size=(SIDE, SIDE))
-        films.append(Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)))
-    return films
+        images.append(Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)))
+    return images
 
 
-def bench_model(spec: str, *, n_films: int = 16, device: str = "auto") -> Iterator[str]:
+def bench_model(spec: str, *, n_images: int = 16, device: str = "auto") -> Iterator[str]:
     """Time load, preprocessing and encoding, and compare bfloat16 with float32; yield lines to print."""
-    films = made_up_films(n_films)
+    images = made_up_images(n_images)
     started = time.perf_counter()
     model = models.load(spec, device=device)
     yield f"load: {time.perf_counter() - started:.1f} s, peak memory {_peak():.2f} GB"
     started = time.perf_counter()
-    pixels = np.stack([model.preprocess(film) for film in films])
-    yield f"preprocess: {n_films / (time.perf_counter() - started):.1f} films/s (one thread, decoded films)"
+    pixels = np.stack([model.preprocess(image) for image in images])
+    yield f"preprocess: {n_images / (time.perf_counter() - started):.1f} images/s (one thread, decoded images)"
     rows, speed = _timed(model, pixels)
     where = getattr(model, "device", "cpu")
-    yield f"encode, float32 on {where}: {speed:.2f} films/s, peak memory {_peak():.2f} GB"
+    yield f"encode, float32 on {where}: {speed:.2f} images/s, peak memory {_peak():.2f} GB"
     if not hasattr(model, "precision") or model.precision == "bf16":
         return
     directions = prompt_directions(model, FINDINGS, prompts.load("paper"))
@@ -53,10 +58,12 @@ def bench_model(spec: str, *, n_films: int = 16, device: str = "auto") -> Iterat
         for a, b in zip(directions @ rows.T, directions @ half.T, strict=True)
     ]
     ranked = (
-        f", rank correlation of zero-shot scores at least {min(ranks):.4f}" if n_films >= 10 else ""
+        f", rank correlation of zero-shot scores at least {min(ranks):.4f}"
+        if n_images >= 10
+        else ""
     )
     yield (
-        f"encode, bfloat16 on {where}: {speed:.2f} films/s; cosine with float32 at least "
+        f"encode, bfloat16 on {where}: {speed:.2f} images/s; cosine with float32 at least "
         f"{cosines.min():.6f}{ranked}"
     )
 

@@ -1,4 +1,4 @@
-"""The command line: thin commands over `cxraudit.pipeline`.
+"""The command line: thin commands over `cxraudit.steps`.
 
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """
@@ -22,7 +22,7 @@ app = App(
     name="cxraudit",
     help="Audit the fairness and robustness of image-text models for chest X-rays: for whom is "
     "a model worse, what does it lean on, how sure are we?\n\n"
-    "Begin with `cxraudit demo`. With your own scores, `cxraudit audit --help`; with films and a "
+    "Begin with `cxraudit demo`. With your own scores, `cxraudit audit --help`; with images and a "
     "model, `encode`, `score`, `audit`; for the whole chain from one file, `cxraudit run audit.toml`.",
     help_format="markdown",
     version_flags=["--version"],
@@ -63,12 +63,17 @@ def _bar(quiet: bool, description: str, total: int) -> Iterator[Callable[[int], 
         def render(self, task: Any) -> Any:
             from rich.text import Text
 
-            return Text(f"{task.speed:,.0f} films/s" if task.speed else "")
+            return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(description, total=total)
         yield lambda n: progress.advance(task, n)
@@ -101,7 +106,7 @@ def _load(dataset: str, root: Path, option: list[str] | None) -> "Dataset":
 def demo(
     out: Path = Path("demo"), *, patients: Count = 600, seed: int = 2025, quiet: Quiet = False
 ) -> None:
-    """Draw made-up films, audit the shipped model on them, and leave a report.
+    """Draw synthetic radiographs, audit the shipped model on them, and leave a report.
 
     Two releases are drawn, in the layouts of MIMIC-CXR-JPG and NIH ChestX-ray14, and go through
     the code that reads the real ones. The truth is known: the shipped model was taught to lean on
@@ -112,13 +117,13 @@ def demo(
     out
         Folder for everything; a second call goes on where the first stopped.
     patients
-        Patients per release, with three films each on average.
+        Patients per release, with three images each on average.
     seed
         Another seed, other patients.
     quiet
         No progress bars.
     """
-    from cxraudit.pipeline import demo_step
+    from cxraudit.steps import demo_step
 
     report = demo_step(out, _tracker(quiet), n_patients=patients, seed=seed)
     _summary([out / "phantom-mimic" / "audit", out / "phantom-nih" / "audit"])
@@ -131,7 +136,7 @@ def phantom(
     *,
     layout: str = "nih",
     patients: Count = 600,
-    films_per_patient: float = 3.0,
+    images_per_patient: float = 3.0,
     seed: Seed = 2025,
     image_size: Count = 256,
     contrast: Many = None,
@@ -143,14 +148,14 @@ def phantom(
     workers: Count = 2,
     quiet: Quiet = False,
 ) -> None:
-    """Draw made-up chest films with known truth, as a release in a true layout.
+    """Draw synthetic chest radiographs with known truth, as a release in a true layout.
 
-    Every effect is an option, so an audit can be tested on films whose answer is known. By
+    Every effect is an option, so an audit can be tested on images whose answer is known. By
     default a drain goes with pneumothorax, findings are faint in patients of 80 and over, and sex
     and race have no effect. `phantom_truth.json` in the release says what was planted.
 
     Examples: no age effect, `--contrast 80+=1`; a sex effect, `--contrast female=0.5`; the shortcut
-    switched off (drains in the tables, not in the films), `--drain-visibility 0`.
+    switched off (drains in the tables, not in the images), `--drain-visibility 0`.
 
     Parameters
     ----------
@@ -160,12 +165,12 @@ def phantom(
         `nih` (ChestX-ray14 with NEATX drain labels) or `mimic` (MIMIC-CXR-JPG with MIMIC-IV).
     patients
         Number of patients.
-    films_per_patient
-        Mean number of films per patient, at least 1.
+    images_per_patient
+        Mean number of images per patient, at least 1.
     seed
         The same options and seed give the same bytes.
     image_size
-        Side of the films in pixels.
+        Side of the images in pixels.
     contrast
         GROUP=FACTOR, repeatable: visibility of all findings in a group (18-25, 25-50, 50-65,
         65-80, 80+, female, male, asian, black, white). Default: 80+=0.35.
@@ -185,25 +190,30 @@ def phantom(
     quiet
         No progress bars.
     """
-    from cxraudit.datasets.phantom.cohort import draw_cohort
-    from cxraudit.datasets.phantom.releases import LAYOUTS, write_release
-    from cxraudit.datasets.phantom.spec import PLANTED_AGE_CONTRAST, PREVALENCE, PhantomSpec
     from cxraudit.files import writable_folder
+    from cxraudit.phantom.cohort import draw_cohort
+    from cxraudit.phantom.releases import LAYOUTS, write_release
+    from cxraudit.phantom.spec import PLANTED_AGE_CONTRAST, PREVALENCE, PhantomSpec
 
     spec = PhantomSpec(
-        n_patients=patients, films_per_patient=films_per_patient, seed=seed, image_size=image_size,
+        n_patients=patients,
+        images_per_patient=images_per_patient,
+        seed=seed,
+        image_size=image_size,
         finding_contrast={**PLANTED_AGE_CONTRAST, **_numbers(contrast, "--contrast")},
         prevalence={**PREVALENCE, **_numbers(prevalence, "--prevalence")},
-        drain_given_pneumothorax=drain_given_pneumothorax, drain_otherwise=drain_otherwise,
-        drain_visibility=drain_visibility, untidy=untidy,
-    )  # fmt: skip
+        drain_given_pneumothorax=drain_given_pneumothorax,
+        drain_otherwise=drain_otherwise,
+        drain_visibility=drain_visibility,
+        untidy=untidy,
+    )
     if layout not in LAYOUTS:
         raise UnknownNameError("phantom layout", layout, LAYOUTS)
     writable_folder(out)
-    with _bar(quiet, "draw films", len(draw_cohort(spec))) as advance:
+    with _bar(quiet, "draw images", len(draw_cohort(spec))) as advance:
         cohort = write_release(spec, out, layout, n_workers=workers, progress=advance)
     name = "nih-cxr14" if layout == "nih" else "mimic-cxr"
-    print(f"{len(cohort):,} films of {patients:,} made-up patients: {out} (dataset {name})")
+    print(f"{len(cohort):,} images of {patients:,} synthetic patients: {out} (dataset {name})")
 
 
 def _numbers(items: list[str] | None, option: str) -> dict[str, float]:
@@ -230,7 +240,6 @@ def list_datasets(name: str | None = None) -> None:
         One of the names in the list.
     """
     from cxraudit import datasets
-    from cxraudit.datasets import cohort
 
     if name is None:
         for known in sorted(datasets.available()):
@@ -244,7 +253,7 @@ def list_datasets(name: str | None = None) -> None:
     for key, parameter in datasets.options(name).items():
         print(f"  {key} = {parameter.default}")
     print("\noptions of every data set")
-    for key, what in cohort.OPTIONS.items():
+    for key, what in filters.OPTIONS.items():
         print(f"  {key}: {what}")
     for known, settings in getattr(source, "COHORTS", {}).items():
         meant = " ".join(f"{key}={value}" for key, value in settings.items())
@@ -327,11 +336,11 @@ def prepare(
     readers: Count = 2,
     quiet: Quiet = False,
 ) -> None:
-    """Make small grey PNGs of the films, as an explicit step that the report tells of.
+    """Make small grey PNGs of the images, as an explicit step that the report tells of.
 
     The defaults are the preprocessing of Sourget et al. (2025). The result is the data set
     `prepared`: `cxraudit encode prepared --root OUT …`. After Ctrl-C the same command goes on where
-    it stopped; films that cannot be read are listed in failures.csv.
+    it stopped; images that cannot be read are listed in failures.csv.
 
     Parameters
     ----------
@@ -340,7 +349,7 @@ def prepare(
     root
         Folder the release was unpacked in.
     out
-        Folder for images.parquet and the films.
+        Folder for images.parquet and the images.
     option
         NAME=VALUE, repeatable: an option of the data set; see `cxraudit datasets NAME`.
     size
@@ -348,28 +357,28 @@ def prepare(
     resampling
         bilinear: without antialiasing, as OpenCV does and the paper did; antialiased: bicubic.
     stretching
-        min-max: each film from black to white; none.
+        min-max: each image from black to white; none.
     readers
         Threads that decode.
     quiet
         No progress bars.
     """
     from cxraudit.files import writable_folder
-    from cxraudit.prepare import UNREADABLE, Preparation, prepare_films
+    from cxraudit.prepare import UNREADABLE, Preparation, prepare_images
 
-    films = _load(dataset, root, option)
+    images = _load(dataset, root, option)
     how = Preparation(size=size, resampling=resampling, stretching=stretching)
     writable_folder(out)
-    with _bar(quiet, f"prepare {films.name}", len(films.images)) as advance:
-        kept = prepare_films(films, out, how, n_readers=readers, progress=advance)
-    if lost := len(films.images) - len(kept.images):
-        _say(f"cxraudit: {lost} films could not be read; all are in {out / UNREADABLE}.")
-    print(f"{len(kept.images):,} films of {kept.n_patients:,} patients: {out} (dataset prepared)")
+    with _bar(quiet, f"prepare {images.name}", len(images.images)) as advance:
+        kept = prepare_images(images, out, how, n_readers=readers, progress=advance)
+    if lost := len(images.images) - len(kept.images):
+        _say(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
+    print(f"{len(kept.images):,} images of {kept.n_patients:,} patients: {out} (dataset prepared)")
 
 
 drains_app = App(
     name="drains",
-    help="Train a detector of chest drains (or another shortcut) on annotated films; label the others.",
+    help="Train a detector of chest drains (or another shortcut) on annotated images; label the others.",
 )
 app.command(drains_app)
 
@@ -392,7 +401,7 @@ def train_drains(
     device: str = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Train a DenseNet-121 on films that people annotated, and measure it on other patients.
+    """Train a DenseNet-121 on images that people annotated, and measure it on other patients.
 
     It begins with ImageNet weights if densenet121/densenet121-a639ec97.pth of torchvision is in
     $CXRAUDIT_WEIGHTS. Every finished epoch is kept: after Ctrl-C the same command goes on.
@@ -410,36 +419,42 @@ def train_drains(
     shortcut
         The column to learn; only labels by people are used.
     image_size
-        Side of the films the network sees.
+        Side of the images the network sees.
     epochs
         At most.
     patience
         Epochs without a lower validation loss before training stops.
     batch_size
-        Films per step.
+        Images per step.
     learning_rate
         Default: 1e-4 from ImageNet weights, 1e-3 from scratch.
     control
         Shuffle the labels between patients; the detector must then say it learned nothing.
     seed
-        Of the split, the start and the order of the films.
+        Of the split, the start and the order of the images.
     device
         auto (a GPU if there is one), cpu, cuda …
     quiet
         No progress bars.
     """
-    from cxraudit.drains.train import TrainSettings, train_detector, verdict
+    from cxraudit.detector.train import TrainSettings, train_detector, verdict
     from cxraudit.files import writable_folder
-    from cxraudit.models.adapter import pick_device
+    from cxraudit.models._torch.adapter import pick_device
 
     settings = TrainSettings(
-        shortcut=shortcut, image_size=image_size, epochs=epochs, patience=patience,
-        batch_size=batch_size, learning_rate=learning_rate, control=control, seed=seed,
-    )  # fmt: skip
-    films = _load(dataset, root, option)
+        shortcut=shortcut,
+        image_size=image_size,
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        control=control,
+        seed=seed,
+    )
+    images = _load(dataset, root, option)
     writable_folder(out)
     record = train_detector(
-        films, out, settings, device=pick_device(device), said=None if quiet else _say
+        images, out, settings, device=pick_device(device), said=None if quiet else _say
     )
     print(verdict(record))
     print(f"Detector: {out}")
@@ -457,7 +472,7 @@ def apply_drains(
     readers: Count = 2,
     quiet: Quiet = False,
 ) -> None:
-    """Label the films that nobody annotated; `--option predicted=OUT/predicted.csv` then uses them.
+    """Label the images that nobody annotated; `--option predicted=OUT/predicted.csv` then uses them.
 
     Each label comes with its probability and with what is known of the detector's errors, which
     the audit turns into bounds. Finished parts are kept.
@@ -481,15 +496,15 @@ def apply_drains(
     quiet
         No progress bars.
     """
-    from cxraudit.drains.apply import PREDICTED, apply_detector
+    from cxraudit.detector.apply import PREDICTED, apply_detector
     from cxraudit.files import writable_folder
-    from cxraudit.models.adapter import pick_device
+    from cxraudit.models._torch.adapter import pick_device
 
-    films = _load(dataset, root, option)
+    images = _load(dataset, root, option)
     writable_folder(out)
-    with _bar(quiet, "label films", len(films.images)) as advance:
+    with _bar(quiet, "label images", len(images.images)) as advance:
         labels = apply_detector(
-            detector, films, out, device=pick_device(device), n_readers=readers, progress=advance
+            detector, images, out, device=pick_device(device), n_readers=readers, progress=advance
         )
     print(f"{len(labels):,} labels: {out / PREDICTED} (use --option predicted={out / PREDICTED})")
 
@@ -563,19 +578,19 @@ def check(name: str) -> None:
 
     from cxraudit import models
     from cxraudit.models import weights
-    from cxraudit.testing import check_model, sample_films
+    from cxraudit.testing import check_model, sample_images
 
     for said in weights.verify(models.card(name)):
         print(said)
     model = models.load(name)
-    films = sample_films(3)
+    images = sample_images(3)
     if model.card.protocol == "native":
-        check_model(model, films)
+        check_model(model, images)
         print("self-test: unit embeddings that depend on nothing else")
-    rows = model.encode_images(np.stack([model.preprocess(film) for film in films]))
+    rows = model.encode_images(np.stack([model.preprocess(image) for image in images]))
     first = " ".join(f"{value:+.4f}" for value in rows[0, :5])
     print(
-        f"the first sample film begins with {first}; the same file gives the same numbers anywhere"
+        f"the first sample image begins with {first}; the same file gives the same numbers anywhere"
     )
 
 
@@ -600,21 +615,21 @@ def fetch(name: str, *, endpoint: str | None = None) -> None:
 
 
 @models_app.command
-def bench(name: str, *, films: Count = 16, device: str = "auto") -> None:
-    """Time a model on made-up films of 1024 × 1024, and say how well bfloat16 agrees with float32.
+def bench(name: str, *, images: Count = 16, device: str = "auto") -> None:
+    """Time a model on synthetic radiographs of 1024 × 1024, and say how well bfloat16 agrees with float32.
 
     Parameters
     ----------
     name
         Name of a model; see `cxraudit models`.
-    films
+    images
         How many.
     device
         auto, cpu, cuda, cuda:1 …
     """
     from cxraudit.bench import bench_model
 
-    for line in bench_model(name, n_films=films, device=device):
+    for line in bench_model(name, n_images=images, device=device):
         print(line)
 
 
@@ -632,10 +647,10 @@ def encode(
     device: str = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Embed every film of a data set with one or more models.
+    """Embed every image of a data set with one or more models.
 
-    Each film is decoded once for all models. Finished shards are kept: after Ctrl-C or a crash the
-    same command goes on where it stopped. Films that cannot be read are listed in failures.csv.
+    Each image is decoded once for all models. Finished shards are kept: after Ctrl-C or a crash the
+    same command goes on where it stopped. Images that cannot be read are listed in failures.csv.
 
     Parameters
     ----------
@@ -650,35 +665,41 @@ def encode(
     option
         NAME=VALUE, repeatable: an option of the data set; see `cxraudit datasets NAME`.
     batch_size
-        Films per forward pass.
+        Images per forward pass.
     shard_size
-        Films per file: what is lost at most when the job is killed.
+        Images per file: what is lost at most when the job is killed.
     readers
-        Threads that decode films.
+        Threads that decode images.
     device
         auto (a GPU if there is one), cpu, cuda, cuda:1 …
     quiet
         No progress bars.
     """
-    from cxraudit.pipeline import encode_step
+    from cxraudit.steps import encode_step
 
-    films = _load(dataset, root, option)
+    images = _load(dataset, root, option)
     failures = encode_step(
-        films, list(dict.fromkeys(model)), out, _tracker(quiet),
-        batch_size=batch_size, shard_size=shard_size, n_readers=readers, device=device,
-    )  # fmt: skip
+        images,
+        list(dict.fromkeys(model)),
+        out,
+        _tracker(quiet),
+        batch_size=batch_size,
+        shard_size=shard_size,
+        n_readers=readers,
+        device=device,
+    )
     for row in failures.head(10).itertuples():
         _say(f"cxraudit: not read: {row.error}")
     if len(failures):
         _say(
-            f"cxraudit: {len(failures)} films could not be read; all are in {out / 'failures.csv'}."
+            f"cxraudit: {len(failures)} images could not be read; all are in {out / 'failures.csv'}."
         )
-    print(f"{len(films.images) - len(failures):,} films × {len(set(model))} models: {out}")
+    print(f"{len(images.images) - len(failures):,} images × {len(set(model))} models: {out}")
 
 
 @app.command
 def score(folder: Path, *, prompts: str = "paper", finding: Many = None) -> None:
-    """Turn embeddings into zero-shot scores: one per film, finding and model.
+    """Turn embeddings into zero-shot scores: one per image, finding and model.
 
     Parameters
     ----------
@@ -689,9 +710,9 @@ def score(folder: Path, *, prompts: str = "paper", finding: Many = None) -> None
     finding
         A finding to score, repeatable. Default: all of the data set.
     """
-    from cxraudit.pipeline import score_step
     from cxraudit.prompts import load
     from cxraudit.prompts.bank import lint
+    from cxraudit.steps import score_step
 
     path = score_step(folder, prompt_set=prompts, findings=finding)
     import pandas as pd
@@ -707,19 +728,19 @@ def stress(
     folder: Path,
     *,
     edit: Many = None,
-    films: Count = 400,
+    images: Count = 400,
     seed: Seed = 0,
     batch_size: Count = 32,
     readers: Count = 2,
     device: str = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Score films again after changing them on purpose: with a drain drawn in, and after wear.
+    """Score images again after changing them on purpose: with a drain drawn in, and after wear.
 
-    `drain` draws a chest drain into each film, `sham` changes as many pixels by as much elsewhere: its
-    control. The others are what films suffer, in five severities: noise, blur, contrast, exposure,
-    jpeg, rotation, downsampling, markers. Made-up films are also drawn again with the drain added and
-    taken away. Finished edits are kept; `cxraudit audit` then compares them with the unedited films.
+    `drain` draws a chest drain into each image, `sham` changes as many pixels by as much elsewhere: its
+    control. The others are what images suffer, in five severities: noise, blur, contrast, exposure,
+    jpeg, rotation, downsampling, markers. Synthetic radiographs are also drawn again with the drain added and
+    taken away. Finished edits are kept; `cxraudit audit` then compares them with the unedited images.
 
     Parameters
     ----------
@@ -727,26 +748,32 @@ def stress(
         What `cxraudit encode` and `score` filled: its models, prompts and findings are used.
     edit
         Name of an edit, repeatable. Default: all.
-    films
-        How many films to edit: whole patients drawn by the seed. Each is encoded once per edit and
+    images
+        How many images to edit: whole patients drawn by the seed. Each is encoded once per edit and
         severity.
     seed
-        Of the choice of films and of the edits.
+        Of the choice of images and of the edits.
     batch_size
-        Films per forward pass.
+        Images per forward pass.
     readers
-        Threads that decode and edit films.
+        Threads that decode and edit images.
     device
         auto (a GPU if there is one), cpu, cuda, cuda:1 …
     quiet
         No progress bars.
     """
-    from cxraudit.pipeline import stress_step
+    from cxraudit.steps import stress_step
 
     path = stress_step(
-        folder, _tracker(quiet), edits=edit, n_films=films, seed=seed, batch_size=batch_size,
-        n_readers=readers, device=device,
-    )  # fmt: skip
+        folder,
+        _tracker(quiet),
+        edits=edit,
+        n_images=images,
+        seed=seed,
+        batch_size=batch_size,
+        n_readers=readers,
+        device=device,
+    )
     print(path)
 
 
@@ -806,7 +833,7 @@ def audit(
     option
         NAME=VALUE, repeatable: an option of the data set.
     image
-        Column that identifies the film.
+        Column that identifies the image.
     score_prefix
         Columns that begin so hold scores; the rest of the name is the finding.
     score
@@ -827,8 +854,8 @@ def audit(
         A column of groups to audit by, repeatable; `sex*age_group` is their intersection. Default:
         all the data set has.
     shortcut
-        COLUMN=FINDING, repeatable: something in the film that may give a finding away. COLUMN:GROUP
-        makes a shortcut of the films of one group, as in view_position:AP=Pneumothorax.
+        COLUMN=FINDING, repeatable: something in the image that may give a finding away. COLUMN:GROUP
+        makes a shortcut of the images of one group, as in view_position:AP=Pneumothorax.
     out
         Folder for results.parquet, results.csv and report.html. Default: `audit` beside the scores.
     resamples
@@ -866,7 +893,7 @@ def audit(
         Of the resamples.
     """
     from cxraudit.audits.cells import AuditSettings
-    from cxraudit.pipeline import (
+    from cxraudit.steps import (
         AUDIT,
         IMAGES,
         SCORES,
@@ -886,11 +913,20 @@ def audit(
     if label and dataset is not None:
         raise ConfigError("give either --dataset or --label: the labels come from one place.")
     settings = AuditSettings(
-        n_resamples=resamples, seed=seed, confidence_level=confidence_level, margin=margin,
-        operating_point=operating_point, calibration=calibration, tuning_share=tuning_share,
-        references=_pairs(reference, "--reference"), all_pairs=all_pairs, standardise=standardise,
-        interval=interval, resample=resample, shortcut_labels=shortcut_labels,
-    )  # fmt: skip
+        n_resamples=resamples,
+        seed=seed,
+        confidence_level=confidence_level,
+        margin=margin,
+        operating_point=operating_point,
+        calibration=calibration,
+        tuning_share=tuning_share,
+        references=_pairs(reference, "--reference"),
+        all_pairs=all_pairs,
+        standardise=standardise,
+        interval=interval,
+        resample=resample,
+        shortcut_labels=shortcut_labels,
+    )
     leans = _pairs(shortcut, "--shortcut") or None
     named = _pairs(score, "--score")
     beside = scores.parent / IMAGES
@@ -898,42 +934,56 @@ def audit(
     if dataset is not None:
         if root is None:
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
-        films = _load(dataset, root, option)
+        images = _load(dataset, root, option)
     elif label:
         plain = [name for name in attribute or [] if "*" not in name]
-        films = _own_table(scores, image, patient, label, age, sex, view, plain, leans)
-        attribute = [*films.attributes, *(set(attribute or []) - set(plain))]
+        images = _own_table(scores, image, patient, label, age, sex, view, plain, leans)
+        attribute = [*images.attributes, *(set(attribute or []) - set(plain))]
     elif beside.is_file():
-        films = open_dataset(beside)
+        images = open_dataset(beside)
         inputs["images"] = beside
     else:
         raise ConfigError(
-            f"nothing says what the films of {scores} show. Give --dataset and --root, or the columns "
+            f"nothing says what the images of {scores} show. Give --dataset and --root, or the columns "
             "of labels with --label FINDING=COLUMN (see cxraudit audit --help)."
         )
-    table = read_scores(scores, films, image=image, columns=named, prefix=score_prefix, model=model)
+    table = read_scores(
+        scores, images, image=image, columns=named, prefix=score_prefix, model=model
+    )
     folder = out if out is not None else scores.parent / AUDIT
     audit_step(
-        films, table, folder, attributes=attribute, shortcuts=leans,
-        settings=settings, inputs=inputs,
+        images,
+        table,
+        folder,
+        attributes=attribute,
+        shortcuts=leans,
+        settings=settings,
+        inputs=inputs,
         embedded=read_embedded(scores.parent) if embeddings else (),
         edited=read_edited(scores.parent) if scores.name == SCORES else None,
-    )  # fmt: skip
+    )
     report_step([folder], folder / "report.html")
     _summary([folder])
     print(f"Report: {folder / 'report.html'}")
 
 
 def _own_table(
-    scores: Path, image: str | None, patient: str | None, label: list[str], age: str | None,
-    sex: str | None, view: str | None, attribute: list[str] | None, leans: dict[str, str] | None,
-) -> "Dataset":  # fmt: skip
+    scores: Path,
+    image: str | None,
+    patient: str | None,
+    label: list[str],
+    age: str | None,
+    sex: str | None,
+    view: str | None,
+    attribute: list[str] | None,
+    leans: dict[str, str] | None,
+) -> "Dataset":
     from cxraudit.datasets.table import from_frame
     from cxraudit.files import read_table
 
     if image is None or patient is None:
         raise ConfigError(
-            "with --label, also name the columns of the film and the patient: --image and --patient. "
+            "with --label, also name the columns of the image and the patient: --image and --patient. "
             "Patients are the unit of every interval."
         )
     table = read_table(scores, what="the scores table")
@@ -946,17 +996,25 @@ def _own_table(
         elif column in table and column not in (*columns, age, sex, view):
             columns.append(column)  # one of its groups is the shortcut: see audits.shortcuts
     return from_frame(
-        table, name=scores.name.split(".")[0], root=scores.parent,
-        image=image, patient=patient, findings=_pairs(label, "--label"), age=age, sex=sex, view=view,
-        attributes=columns, shortcuts=shortcuts,
-    )  # fmt: skip
+        table,
+        name=scores.name.split(".")[0],
+        root=scores.parent,
+        image=image,
+        patient=patient,
+        findings=_pairs(label, "--label"),
+        age=age,
+        sex=sex,
+        view=view,
+        attributes=columns,
+        shortcuts=shortcuts,
+    )
 
 
 def _summary(folders: list[Path]) -> None:
     """Print the answer in plain words."""
-    from cxraudit.pipeline import open_audit
     from cxraudit.report import NULL_MODEL, answers
     from cxraudit.report.words import knows
+    from cxraudit.steps import open_audit
 
     sign = {"bad": "!", "better": "+", "good": "=", "unsure": "?", "plain": " "}
     for folder in folders:
@@ -964,7 +1022,7 @@ def _summary(folders: list[Path]) -> None:
         name = record.facts["dataset"]["name"]
         for model in dict.fromkeys(record.results["model"]):
             print(
-                f"\n{model} on {name}: {record.facts['images']:,} films of "
+                f"\n{model} on {name}: {record.facts['images']:,} images of "
                 f"{record.facts['patients']:,} patients"
             )
             for statement in answers(record, model):
@@ -1019,29 +1077,34 @@ def paper_run(
     nih_option
         NAME=VALUE, repeatable: an option of nih-cxr14.
     resamples
-        Resamples of patients for the audit; the published protocol has 1,000 of films.
+        Resamples of patients for the audit; the published protocol has 1,000 of images.
     batch_size
-        Films per forward pass.
+        Images per forward pass.
     device
         auto (a GPU if there is one), cpu, cuda, cuda:1 …
     quiet
         No progress bars.
     """
     from cxraudit.audits.cells import AuditSettings
-    from cxraudit.reproduce import reproduce
+    from cxraudit.paper.run import reproduce
 
     roots = {"mimic-cxr": mimic, "nih-cxr14": nih}
     given = {name: root for name, root in roots.items() if root is not None}
     if not given:
         raise ConfigError("give --mimic, --nih, or both: the folders of the releases.")
     path = reproduce(
-        given, list(dict.fromkeys(model)), out, _tracker(quiet),
+        given,
+        list(dict.fromkeys(model)),
+        out,
+        _tracker(quiet),
         options={
             "mimic-cxr": _pairs(mimic_option, "--mimic-option"),
             "nih-cxr14": _pairs(nih_option, "--nih-option"),
         },
-        settings=AuditSettings(n_resamples=resamples), batch_size=batch_size, device=device,
-    )  # fmt: skip
+        settings=AuditSettings(n_resamples=resamples),
+        batch_size=batch_size,
+        device=device,
+    )
     print(path)
 
 
@@ -1059,15 +1122,17 @@ def paper_tables(out: Path = Path("paper")) -> None:
     from cxraudit.files import writable_folder
     from cxraudit.paper.conclusions import sentences
     from cxraudit.paper.numbers import published
-    from cxraudit.report.paper import Reproduction, write_paper
+    from cxraudit.paper.page import Reproduction, write_paper
 
     writable_folder(out)
     numbers = published()
     path = write_paper(
-        Reproduction(numbers=numbers), out, title="The published numbers",
+        Reproduction(numbers=numbers),
+        out,
+        title="The published numbers",
         intro="Drawn from the numbers published with the study, rounded to two decimals by its authors.",
         conclude=True,
-    )  # fmt: skip
+    )
     for sentence in sentences(numbers):
         print(f" {sentence}")
     print(path)
@@ -1092,10 +1157,10 @@ def paper_compare(work: Path, *, out: Path | None = None, as_dataset: str | None
     """
     from cxraudit.files import read_table, writable_folder
     from cxraudit.paper.numbers import compare
+    from cxraudit.paper.page import Reproduction, write_paper
     from cxraudit.paper.protocol import evaluate
-    from cxraudit.pipeline import IMAGES, SCORES, open_dataset
-    from cxraudit.report.paper import Reproduction, write_paper
-    from cxraudit.schemas import check_scores
+    from cxraudit.schema import check_scores
+    from cxraudit.steps import IMAGES, SCORES, open_dataset
 
     if as_dataset not in (None, "mimic-cxr", "nih-cxr14"):
         raise UnknownNameError("data set of the study", str(as_dataset), ("mimic-cxr", "nih-cxr14"))
@@ -1105,10 +1170,11 @@ def paper_compare(work: Path, *, out: Path | None = None, as_dataset: str | None
     beside = compare(numbers)
     folder = writable_folder(out if out is not None else work / "paper")
     path = write_paper(
-        Reproduction(numbers=numbers, compared=beside), folder,
+        Reproduction(numbers=numbers, compared=beside),
+        folder,
         title=f"{dataset.name} by the published protocol",
-        intro="The same films, prompts and statistics as published; see docs/how-to/the-paper.md.",
-    )  # fmt: skip
+        intro="The same images, prompts and statistics as published; see docs/how-to/the-paper.md.",
+    )
     for row in beside[beside["group"].isin(["all", "with", "without"])].itertuples():
         mark = "=" if row.agrees else "!"
         print(
@@ -1129,7 +1195,7 @@ def report(audits: list[Path], *, out: Path | None = None) -> None:
     out
         The HTML file; figures go beside it. Default: report.html in the audit's folder.
     """
-    from cxraudit.pipeline import report_step
+    from cxraudit.steps import report_step
 
     if out is None and len(audits) > 1:
         raise ConfigError(
@@ -1149,8 +1215,8 @@ def run(config: Path, *, quiet: Quiet = False) -> None:
     quiet
         No progress bars.
     """
-    from cxraudit.config import read_config
-    from cxraudit.pipeline import AUDIT, run_config
+    from cxraudit.run_file import read_config
+    from cxraudit.steps import AUDIT, run_config
 
     settings = read_config(config)
     path = run_config(settings, _tracker(quiet))

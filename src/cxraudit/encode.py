@@ -1,4 +1,4 @@
-"""Films → embeddings: each film is decoded once for all models and encoded once per model."""
+"""Images → embeddings: each image is decoded once for all models and encoded once per model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +11,15 @@ from PIL import Image
 from cxraudit.datasets.base import REPORT
 from cxraudit.errors import ConfigError, ImageError
 from cxraudit.files import folder_name
-from cxraudit.images import read_film
+from cxraudit.images import read_image
 from cxraudit.models.base import ImageTextModel, Pixels
 from cxraudit.store import EmbeddingStore, Shard, plan_shards
 
 Progress = Callable[[int], None]
-"""Called with the number of films that were finished since the last call."""
+"""Called with the number of images that were finished since the last call."""
 
 Edit = Callable[[Image.Image, str], Image.Image]
-"""Changes a decoded film, given its image_id, before any model sees it; see `cxraudit.edits`."""
+"""Changes a decoded image, given its image_id, before any model sees it; see `cxraudit.perturb`."""
 
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
@@ -37,10 +37,10 @@ def encode_images(
     edit: Edit | None = None,
     edit_name: str = "",
 ) -> pd.DataFrame:
-    """Embed every film of a cohort with every model, and store the embeddings.
+    """Embed every image of a cohort with every model, and store the embeddings.
 
     Finished shards are kept, so the same call goes on after an interruption and ends with the
-    same bytes. A film that cannot be read is recorded with its reason; the others go on.
+    same bytes. An image that cannot be read is recorded with its reason; the others go on.
 
     Parameters
     ----------
@@ -51,25 +51,25 @@ def encode_images(
     folder : pathlib.Path
         One store per model is kept below it; see `cxraudit.store`.
     batch_size, shard_size : int
-        Films per forward pass and per file. Neither changes an embedding.
+        Images per forward pass and per file. Neither changes an embedding.
     n_readers : int
         Threads that decode.
     progress : callable, optional
-        Called as films are finished.
+        Called as images are finished.
     edit : callable, optional
-        What is done to each film first; keep one folder per edit.
+        What is done to each image first; keep one folder per edit.
     edit_name : str
         All that the edit depends on, recorded so that embeddings of other edits are never taken up.
 
     Returns
     -------
     pandas.DataFrame
-        Films that could not be read: ``image_id``, ``error``, ``model``. Empty if all is well.
+        Images that could not be read: ``image_id``, ``error``, ``model``. Empty if all is well.
 
     Raises
     ------
     DataError
-        If the folder holds embeddings of other weights or films.
+        If the folder holds embeddings of other weights or images.
     """
     if batch_size < 1 or shard_size < 1:
         raise ConfigError(
@@ -102,12 +102,12 @@ def encode_reports(
     shard_size: int = SHARD_SIZE,
     progress: Progress | None = None,
 ) -> None:
-    """Embed the report of every film with every model, into stores like those of the films.
+    """Embed the report of every image with every model, into stores like those of the images.
 
     Parameters
     ----------
     images : pandas.DataFrame
-        An images table with the column ``report``; films without one get no embedding.
+        An images table with the column ``report``; images without one get no embedding.
     models, folder, shard_size, progress
         As in `encode_images`.
     """
@@ -140,7 +140,7 @@ def open_stores(
     Raises
     ------
     DataError
-        If the folder holds embeddings of other weights or films.
+        If the folder holds embeddings of other weights or images.
     """
     shards = plan_shards(images, shard_size)
     targets = {name: EmbeddingStore(folder / folder_name(name)) for name in models}
@@ -150,7 +150,7 @@ def open_stores(
 
 
 def failures(stores: Mapping[str, EmbeddingStore]) -> pd.DataFrame:
-    """List the films that finished stores could not read: ``image_id``, ``error``, ``model``."""
+    """List the images that finished stores could not read: ``image_id``, ``error``, ``model``."""
     parts = []
     for name, store in stores.items():
         index = store.index()
@@ -193,15 +193,15 @@ def _batches(
     readers: ThreadPoolExecutor,
     edit: Edit | None,
 ) -> Iterator[tuple[int, list[tuple[str, list[Pixels]]]]]:
-    """Yield (first row, films) batch by batch, the next one being read while this one is used."""
+    """Yield (first row, images) batch by batch, the next one being read while this one is used."""
 
     def read(number: int) -> tuple[str, list[Pixels]]:
         path = shard.paths[number]
         try:
-            film = read_film(Path(path))
+            image = read_image(Path(path))
             if edit is not None:
-                film = edit(film, shard.image_ids[number])
-            return "", [model.preprocess(film) for model in models]
+                image = edit(image, shard.image_ids[number])
+            return "", [model.preprocess(image) for model in models]
         except ImageError as error:
             return str(error), []
         except (ValueError, OSError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""One film from disk: PNG, JPEG, DICOM, or any other format Pillow decodes."""
+"""One image from disk: PNG, JPEG, DICOM, or any other format Pillow decodes."""
 
 import warnings
 from pathlib import Path
@@ -16,10 +16,10 @@ _PREAMBLE = 128
 """Bytes before the letters DICM of a DICOM file."""
 
 
-def read_film(path: Path) -> Image.Image:
-    """Decode one film completely.
+def read_image(path: Path) -> Image.Image:
+    """Decode one image completely.
 
-    PNG and JPEG keep the mode they are stored in, since models differ in how they turn a film into
+    PNG and JPEG keep the mode they are stored in, since models differ in how they turn an image into
     grey levels; see `to_grey` for the plain way. DICOM becomes 8-bit grey as a viewer shows it:
     rescaled, through the window or look-up table the file carries (else from minimum to maximum),
     white for dense (MONOCHROME1 is inverted).
@@ -28,14 +28,14 @@ def read_film(path: Path) -> Image.Image:
     ------
     ImageError
         If the file is missing, is no image, is cut off, has no pixel data, or is too large to be a
-        film.
+        image.
     """
     try:
         if is_dicom(path):
             return _read_dicom(path)
-        with Image.open(path) as film:
-            film.load()
-            return film
+        with Image.open(path) as image:
+            image.load()
+            return image
     except FileNotFoundError:
         raise ImageError(f"{path} is missing.") from None
     except UnidentifiedImageError:
@@ -86,7 +86,7 @@ def _read_dicom(path: Path) -> Image.Image:
                 return Image.fromarray(stored.astype(np.uint8)).convert("L")
             if stored.ndim != 2:
                 raise ImageError(
-                    f"{path} holds {stored.shape[0]} frames; a film has one. Split it into films."
+                    f"{path} holds {stored.shape[0]} frames; an image has one. Split it into images."
                 )
             _drop_empty(file)
             shown = apply_voi_lut(apply_modality_lut(stored, file), file)
@@ -94,9 +94,14 @@ def _read_dicom(path: Path) -> Image.Image:
     except InvalidDicomError:
         raise ImageError(f"{path} is not an image that can be decoded.") from None
     except (
-        ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
         ValueError,
-    ) as error:  # fmt: skip
+    ) as error:
         said = str(error).strip() or type(error).__name__
         reason = said.splitlines()[0].rstrip(".")
         raise ImageError(f"{path} cannot be decoded: {reason}.") from None
@@ -156,15 +161,15 @@ def _stretch(values: "np.ndarray[Any, np.dtype[np.float32]]", low: float, high: 
     return np.round(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
-def to_grey(film: Image.Image) -> Image.Image:
-    """Return an 8-bit grey picture: 16-bit films are stretched from minimum to maximum.
+def to_grey(image: Image.Image) -> Image.Image:
+    """Return an 8-bit grey picture: 16-bit images are stretched from minimum to maximum.
 
-    Transparency is dropped, not blended: the RGBA films of ChestX-ray14 hold the same grey value
+    Transparency is dropped, not blended: the RGBA images of ChestX-ray14 hold the same grey value
     in every colour and are opaque.
     """
-    if film.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        values = np.asarray(film, dtype=np.float32)
+    if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+        values = np.asarray(image, dtype=np.float32)
         return Image.fromarray(_stretch(values, float(values.min()), float(values.max())))
-    if film.mode in ("P", "PA", "LA", "RGBA", "CMYK"):
-        film = film.convert("RGB")
-    return film.convert("L")
+    if image.mode in ("P", "PA", "LA", "RGBA", "CMYK"):
+        image = image.convert("RGB")
+    return image.convert("L")

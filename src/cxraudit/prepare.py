@@ -1,6 +1,6 @@
-"""Films → small grey PNGs, as an explicit and recorded step.
+"""Images → small grey PNGs, as an explicit and recorded step.
 
-Published work often audits films that were resized beforehand, and the resizing is part of what was
+Published work often audits images that were resized beforehand, and the resizing is part of what was
 measured. The preset is that of Sourget et al. (2025, ``process_datasets.py``): bilinear to 224 × 224
 without antialiasing, as OpenCV does by default, then stretched from minimum to maximum.
 """
@@ -21,24 +21,24 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import save_dataset
 from cxraudit.errors import ConfigError, DataError, ImageError
 from cxraudit.files import digest, write_atomic, write_or_remove, write_text
-from cxraudit.images import read_film, to_grey
+from cxraudit.images import read_image, to_grey
 
 RESAMPLING = ("bilinear", "antialiased")
 STRETCHING = ("min-max", "none")
 
-FILMS, RECORD, UNREADABLE = "films", "prepare.json", "failures.csv"
+IMAGES, RECORD, UNREADABLE = "images", "prepare.json", "failures.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """What is done to every film; recorded with the films and said in the report."""
+    """What is done to every image; recorded with the images and said in the report."""
 
     size: int = 224
     """Side of the square in pixels; the aspect is not kept, as in the paper."""
     resampling: str = "bilinear"
     """``bilinear`` (no antialiasing, as OpenCV) or ``antialiased`` (bicubic, as Pillow)."""
     stretching: str = "min-max"
-    """``min-max``: the darkest pixel of a film becomes 0, the brightest 255; or ``none``."""
+    """``min-max``: the darkest pixel of an image becomes 0, the brightest 255; or ``none``."""
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 4096:
@@ -55,18 +55,18 @@ class Preparation:
         how = {"bilinear": "bilinear without antialiasing", "antialiased": "bicubic, antialiased"}
         stretched = {"min-max": ", then stretched from minimum to maximum", "none": ""}
         return (
-            f"Films were prepared beforehand: grey, {self.size} × {self.size} "
+            f"Images were prepared beforehand: grey, {self.size} × {self.size} "
             f"({how[self.resampling]}){stretched[self.stretching]}."
         )
 
 
-def prepared(film: Image.Image, how: Preparation) -> Image.Image:
-    """Prepare one film.
+def prepared(image: Image.Image, how: Preparation) -> Image.Image:
+    """Prepare one image.
 
     Parameters
     ----------
-    film : PIL.Image.Image
-        As `cxraudit.images.read_film` returns it.
+    image : PIL.Image.Image
+        As `cxraudit.images.read_image` returns it.
     how : Preparation
         What to do.
 
@@ -75,7 +75,7 @@ def prepared(film: Image.Image, how: Preparation) -> Image.Image:
     PIL.Image.Image
         Grey, 8 bits, ``size`` × ``size``.
     """
-    grey = to_grey(film)
+    grey = to_grey(image)
     side = (how.size, how.size)
     if how.resampling == "antialiased":
         small = grey.resize(side, Image.Resampling.BICUBIC)
@@ -95,7 +95,7 @@ def prepared(film: Image.Image, how: Preparation) -> Image.Image:
     return Image.fromarray(np.rint(stretched).astype(np.uint8))
 
 
-def prepare_films(
+def prepare_images(
     dataset: Dataset,
     out: Path,
     how: Preparation,
@@ -103,20 +103,20 @@ def prepare_films(
     n_readers: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """Prepare every film of a cohort under `out`.
+    """Prepare every image of a cohort under `out`.
 
-    Films that are there are kept, so the same call goes on after an interruption. Films that cannot
+    Images that are there are kept, so the same call goes on after an interruption. Images that cannot
     be read leave the cohort by a named step, and are listed in ``failures.csv``.
 
     Returns
     -------
     Dataset
-        The cohort with the paths of the prepared films, as written to ``images.parquet``.
+        The cohort with the paths of the prepared images, as written to ``images.parquet``.
 
     Raises
     ------
     DataError
-        If `out` holds films prepared otherwise, or none can be read.
+        If `out` holds images prepared otherwise, or none can be read.
     """
     images = dataset.images
     _start(out, how, digest(images[["image_id", "path"]].to_numpy().tolist()))
@@ -127,8 +127,8 @@ def prepare_films(
     def one(source: str, target: Path) -> str:
         try:
             if not target.is_file():
-                film = prepared(read_film(Path(source)), how)
-                write_atomic(target, lambda temporary: film.save(temporary, format="PNG"))
+                radiograph = prepared(read_image(Path(source)), how)
+                write_atomic(target, lambda temporary: radiograph.save(temporary, format="PNG"))
         except ImageError as error:
             return str(error)
         finally:
@@ -146,44 +146,44 @@ def prepare_films(
     _list_failures(out, images["image_id"], errors, failed)
     if failed.all():
         raise DataError(
-            f"none of the {len(images):,} films could be read, first: {errors[0]} "
-            "Check --root and where the films are; the same command tries them again."
+            f"none of the {len(images):,} images could be read, first: {errors[0]} "
+            "Check --root and where the images are; the same command tries them again."
         )
     moved = replace(
         dataset,
         images=images.assign(path=[str(path) for path in targets]),
         notes=(*dataset.notes, how.sentence()),
     )
-    moved = moved.keep(~failed, step="decoded", reason="the film cannot be decoded")
+    moved = moved.keep(~failed, step="decoded", reason="the image cannot be decoded")
     save_dataset(moved, out, prepared=asdict(how))
     return moved
 
 
-def _start(out: Path, how: Preparation, films: str) -> None:
-    """Refuse a folder with other films, or films prepared otherwise; else record both."""
+def _start(out: Path, how: Preparation, images: str) -> None:
+    """Refuse a folder with other images, or images prepared otherwise; else record both."""
     record = out / RECORD
     if record.is_file():
         found = json.loads(record.read_text(encoding="utf-8"))
         earlier = Preparation(**{key: found[key] for key in asdict(how)})
         if earlier != how:
             raise DataError(
-                f"{out} holds films prepared otherwise: {earlier.sentence()} Choose another --out."
+                f"{out} holds images prepared otherwise: {earlier.sentence()} Choose another --out."
             )
-        if found["films"] != films:
+        if found["images"] != images:
             raise DataError(
-                f"{out} holds other films, or films from elsewhere. Choose another --out."
+                f"{out} holds other images, or images from elsewhere. Choose another --out."
             )
         return
-    write_text(record, json.dumps({**asdict(how), "films": films}, indent=2) + "\n")
+    write_text(record, json.dumps({**asdict(how), "images": images}, indent=2) + "\n")
 
 
 def _target(out: Path, image_id: str) -> Path:
-    """Return where a film goes: a name any file system takes, in one of 256 folders."""
+    """Return where an image goes: a name any file system takes, in one of 256 folders."""
     name = quote(image_id, safe=" ")
     for suffix in (".png", ".jpg", ".jpeg", ".dcm"):
         name = name.removesuffix(suffix)
     shelf = sha256(image_id.encode()).hexdigest()[:2]
-    return out / FILMS / shelf / f"{name}.png"
+    return out / IMAGES / shelf / f"{name}.png"
 
 
 def _list_failures(

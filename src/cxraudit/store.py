@@ -2,12 +2,12 @@
 
 .. code-block:: text
 
-    <folder>/<model>/store.json            fingerprint, model card, how films map to shards
-    <folder>/<model>/part-00000.npy        float32 (n_films, embedding_dim), unit rows
-    <folder>/<model>/part-00000.parquet    image_id, ok, error: one row per film of the shard
+    <folder>/<model>/store.json            fingerprint, model card, how images map to shards
+    <folder>/<model>/part-00000.npy        float32 (n_images, embedding_dim), unit rows
+    <folder>/<model>/part-00000.parquet    image_id, ok, error: one row per image of the shard
 
-The films are sorted by image_id and cut into shards, so the plan depends on the cohort alone. A
-shard is done when both its files exist; each is written beside its place and moved there. A film
+The images are sorted by image_id and cut into shards, so the plan depends on the cohort alone. A
+shard is done when both its files exist; each is written beside its place and moved there. An image
 that could not be read has ``ok`` false, its reason, and a row of NaN.
 """
 
@@ -28,7 +28,7 @@ PRECISION = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Some films of the plan."""
+    """Some images of the plan."""
 
     number: int
     image_ids: tuple[str, ...]
@@ -36,7 +36,7 @@ class Shard:
 
 
 def plan_shards(images: pd.DataFrame, shard_size: int) -> list[Shard]:
-    """Cut a cohort into shards of at most `shard_size` films, sorted by image_id."""
+    """Cut a cohort into shards of at most `shard_size` images, sorted by image_id."""
     ordered = images[["image_id", "path"]].astype("str").sort_values("image_id")
     return [
         Shard(number, tuple(part["image_id"]), tuple(part["path"]))
@@ -61,19 +61,19 @@ class EmbeddingStore:
     ) -> None:
         """Start the store, or take it up again.
 
-        `name` is what the model is asked for by, `edit` what was done to the films first.
+        `name` is what the model is asked for by, `edit` what was done to the images first.
 
         Raises
         ------
         DataError
-            If the folder holds embeddings of other weights, another transform or other films:
+            If the folder holds embeddings of other weights, another transform or other images:
             they are never mixed and never deleted.
         """
         wanted = {
             "fingerprint": model.fingerprint,
             "transform": model.card.transform,
             "precision": PRECISION,
-            "films": digest([image for shard in shards for image in shard.image_ids]),
+            "images": digest([image for shard in shards for image in shard.image_ids]),
             "shard size": len(shards[0].image_ids),
             **({"edit": edit} if edit else {}),
         }
@@ -90,9 +90,14 @@ class EmbeddingStore:
             key: sorted(v) if isinstance(v, frozenset) else v
             for key, v in asdict(model.card).items()
         }
-        record = {**wanted, "model": name or model.card.name,
-                  "n_shards": len(shards), "n_images": sum(len(s.image_ids) for s in shards),
-                  "card": card, "logit_scale": model.logit_scale}  # fmt: skip
+        record = {
+            **wanted,
+            "model": name or model.card.name,
+            "n_shards": len(shards),
+            "n_images": sum(len(s.image_ids) for s in shards),
+            "card": card,
+            "logit_scale": model.logit_scale,
+        }
         write_text(self._record, json.dumps(record, indent=2) + "\n")
 
     def record(self) -> dict[str, Any]:
@@ -105,14 +110,14 @@ class EmbeddingStore:
         return self.folder / f"part-{number:05d}.{suffix}"
 
     def done(self, shard: Shard) -> bool:
-        """Tell whether a shard is finished; films that could not be read are tried again."""
+        """Tell whether a shard is finished; images that could not be read are tried again."""
         index = self._part(shard.number, "parquet")
         if not (self._part(shard.number, "npy").is_file() and index.is_file()):
             return False
         return bool(pd.read_parquet(index, columns=["ok"])["ok"].all())
 
     def write(self, shard: Shard, embeddings: Embeddings, errors: list[str]) -> None:
-        """Write one shard; ``errors`` holds a reason per film, empty for those that were read."""
+        """Write one shard; ``errors`` holds a reason per image, empty for those that were read."""
 
         def save(temporary: Path) -> None:
             with temporary.open("wb") as handle:
@@ -130,13 +135,13 @@ class EmbeddingStore:
         return all(self._part(n, kind).is_file() for n in numbers for kind in ("npy", "parquet"))
 
     def index(self) -> pd.DataFrame:
-        """Return ``image_id``, ``ok`` and ``error`` of all films, without the embeddings."""
+        """Return ``image_id``, ``ok`` and ``error`` of all images, without the embeddings."""
         numbers = range(self.record()["n_shards"])
         parts = [pd.read_parquet(self._part(n, "parquet")) for n in numbers]
         return pd.concat(parts, ignore_index=True)
 
     def read(self) -> tuple[pd.DataFrame, Embeddings]:
-        """Return the index (image_id, ok, error) of all films and their embeddings, row by row.
+        """Return the index (image_id, ok, error) of all images and their embeddings, row by row.
 
         Raises
         ------
@@ -164,7 +169,7 @@ class EmbeddingStore:
             ) from None
         if len(rows) != len(index):
             raise DataError(
-                f"{self.folder}: {len(index)} films but {len(rows)} embeddings. Encode again."
+                f"{self.folder}: {len(index)} images but {len(rows)} embeddings. Encode again."
             )
         return index, rows
 

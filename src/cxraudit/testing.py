@@ -10,7 +10,7 @@ from PIL import Image
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.models.base import Embeddings, ImageTextModel
-from cxraudit.schemas import IMAGE_COLUMNS
+from cxraudit.schema import IMAGE_COLUMNS
 
 
 def _demand(condition: object, message: str) -> None:
@@ -18,24 +18,24 @@ def _demand(condition: object, message: str) -> None:
         raise AssertionError(message)
 
 
-def sample_films(n: int = 9, *, seed: int = 0) -> list[Image.Image]:
-    """Return small pictures in the modes films come in: L, RGB, RGBA and 16-bit."""
+def sample_images(n: int = 9, *, seed: int = 0) -> list[Image.Image]:
+    """Return small pictures in the modes images come in: L, RGB, RGBA and 16-bit."""
     rng = np.random.default_rng(seed)
-    films = []
+    images = []
     for number in range(n):
         grey = rng.integers(0, 256, size=(90 + 7 * number, 100), dtype=np.uint8)
-        film = Image.fromarray(grey)
+        image = Image.fromarray(grey)
         if number % 4 == 3:
-            films.append(Image.fromarray(grey.astype(np.uint16) * 200))
+            images.append(Image.fromarray(grey.astype(np.uint16) * 200))
         else:
-            films.append(film.convert(("L", "RGB", "RGBA")[number % 4]))
-    return films
+            images.append(image.convert(("L", "RGB", "RGBA")[number % 4]))
+    return images
 
 
-def check_model(model: ImageTextModel, films: Sequence[Image.Image] | None = None) -> None:
+def check_model(model: ImageTextModel, images: Sequence[Image.Image] | None = None) -> None:
     """Check that a model keeps the contract of `ImageTextModel`.
 
-    Unit-norm float32 rows of the promised width; the same film gives the same embedding in any
+    Unit-norm float32 rows of the promised width; the same image gives the same embedding in any
     order, alone or in any batch, to 1e-6; the same text likewise; every image mode is accepted;
     no input is changed.
 
@@ -43,22 +43,22 @@ def check_model(model: ImageTextModel, films: Sequence[Image.Image] | None = Non
     ----------
     model : ImageTextModel
         What to check.
-    films : sequence of PIL.Image.Image, optional
-        At least three different films; default: `sample_films`.
+    images : sequence of PIL.Image.Image, optional
+        At least three different images; default: `sample_images`.
     """
     _demand(isinstance(model, ImageTextModel), f"{model!r} lacks methods of ImageTextModel")
-    films = list(films) if films is not None else sample_films()
+    images = list(images) if images is not None else sample_images()
     width = model.card.embedding_dim
-    pixels = np.stack([model.preprocess(film) for film in films])
+    pixels = np.stack([model.preprocess(image) for image in images])
     _demand(pixels.dtype == np.float32, f"preprocess must return float32, got {pixels.dtype}")
     before = pixels.copy()
     together = model.encode_images(pixels)
     _demand(np.array_equal(before, pixels), "encode_images changed its input")
-    _check_rows(together, len(films), width)
-    order = np.random.default_rng(1).permutation(len(films))
-    _same(together[order], model.encode_images(pixels[order]), "the order of the films")
-    for size in {1, 2, len(films) - 1, len(films)}:
-        parts = [model.encode_images(pixels[i : i + size]) for i in range(0, len(films), size)]
+    _check_rows(together, len(images), width)
+    order = np.random.default_rng(1).permutation(len(images))
+    _same(together[order], model.encode_images(pixels[order]), "the order of the images")
+    for size in {1, 2, len(images) - 1, len(images)}:
+        parts = [model.encode_images(pixels[i : i + size]) for i in range(0, len(images), size)]
         _same(together, np.concatenate(parts), f"a batch size of {size}")
     texts = ["Chest Pneumothorax", "Chest No findings", "There is a right pleural effusion."]
     embedded = model.encode_texts(texts)

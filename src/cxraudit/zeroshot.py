@@ -10,7 +10,7 @@ from scipy.special import expit
 from cxraudit.models.base import Embeddings, ImageTextModel
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts.bank import wordings
-from cxraudit.schemas import check_scores
+from cxraudit.schema import check_scores
 
 
 def prompt_directions(
@@ -44,13 +44,11 @@ def direction_table(
         One row per model, finding and pair of prompts: ``pair`` (its name), ``positive``,
         ``negative``, ``in_bank``, ``direction`` (t₊ − t₋, a list of float32).
     """
-    asked = [
-        (prompts.name, finding, *prompts.pair(finding), False) for finding in findings
-    ] + [
+    asked = [(prompts.name, finding, *prompts.pair(finding), False) for finding in findings] + [
         (one.name, finding, one.positive, one.negative, True)
         for finding in findings
         for one in wordings(finding)
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(asked, columns=["pair", "finding", "positive", "negative", "in_bank"])
     directions = pair_directions(
         model, list(zip(table["positive"], table["negative"], strict=True))
@@ -67,7 +65,7 @@ def zero_shot_scores(
     *,
     name: str | None = None,
 ) -> pd.DataFrame:
-    """Score every film for every finding.
+    """Score every image for every finding.
 
     The softmax over the two prompts of a finding is the logistic function of the difference of
     their scaled cosine similarities, so all scores are one matrix product.
@@ -88,7 +86,7 @@ def zero_shot_scores(
     """
     directions = prompt_directions(model, findings, prompts)
     ok = index["ok"].to_numpy(dtype=bool)
-    # float64 after the product: in float32 the logistic function ties films that differ.
+    # float64 after the product: in float32 the logistic function ties images that differ.
     logits = (embeddings[ok] @ directions.T).astype(np.float64) * model.logit_scale
     table = pd.DataFrame(expit(logits), columns=list(findings))
     table.insert(0, "image_id", index.loc[ok, "image_id"].to_numpy())

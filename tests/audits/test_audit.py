@@ -10,11 +10,11 @@ from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score
 
 from cxraudit.audits.cells import AuditSettings, make_cohort
 from cxraudit.audits.run import audit
-from cxraudit.audits.wide import scores_from_wide
+from cxraudit.audits.scores import scores_from_wide
 from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.report.words import answer
-from cxraudit.schemas import RESULT_COLUMNS
+from cxraudit.schema import RESULT_COLUMNS
 from planted import planted_dataset, planted_scores, planted_table
 
 QUICK = AuditSettings(n_resamples=400, seed=0)
@@ -158,7 +158,7 @@ def test_a_finding_with_one_class_is_kept_and_undefined():
 
 
 def test_unknown_groups_are_counted_and_never_the_reference():
-    """Impossible ages are a group of their own; the rest is the films whose age is known."""
+    """Impossible ages are a group of their own; the rest is the images whose age is known."""
     frame = planted_table(5)
     frame["age"] = frame["age"].astype(object)
     frame.loc[:99, "age"] = 412
@@ -176,11 +176,11 @@ def test_unknown_groups_are_counted_and_never_the_reference():
     assert results["n"].sum() == len(frame)
 
 
-def test_films_that_drop_out_are_listed_with_reason_and_number():
+def test_images_that_drop_out_are_listed_with_reason_and_number():
     """Without score, without label, scored but unknown."""
     frame = planted_table(6)
     dataset, scores = planted_dataset(frame), planted_scores(frame)
-    scores = scores[scores["image_id"] != "film00000.png"]
+    scores = scores[scores["image_id"] != "image00000.png"]
     stranger = scores.head(1).assign(image_id="stranger.png")
     dataset.images.loc[3:6, "Cardiomegaly"] = np.nan
 
@@ -298,24 +298,24 @@ def test_a_gap_that_is_all_age_vanishes_at_equal_age():
     assert raw["high"] < 0
     assert abs(adjusted["value"]) < 0.4 * abs(raw["value"])
     assert adjusted["low"] <= 0 <= adjusted["high"]
-    assert "effective films" in adjusted["note"]
+    assert "effective images" in adjusted["note"]
 
 
-def test_models_are_compared_on_the_films_both_scored():
-    """A model with added noise is worse; a copy is not; the difference is of the common films."""
+def test_models_are_compared_on_the_images_both_scored():
+    """A model with added noise is worse; a copy is not; the difference is of the common images."""
     frame = planted_table(5)
     good = planted_scores(frame)
     rng = np.random.default_rng(0)
     noisy = good.assign(model="noisy", score=good["score"] + rng.normal(scale=2, size=len(good)))
     copy = good.assign(model="copy")
-    few = noisy[noisy["image_id"] < "film00900.png"]
+    few = noisy[noisy["image_id"] < "image00900.png"]
 
     found = audit(planted_dataset(frame), pd.concat([good, few, copy]), settings=QUICK)
 
     rows = pick(found.results, finding="Cardiomegaly", attribute="all", metric="auroc")
     worse = rows[(rows["model"] == "m") & (rows["reference"] == "model noisy")].iloc[0]
     same = rows[(rows["model"] == "copy") & (rows["reference"] == "model m")].iloc[0]
-    common = frame["file"] < "film00900.png"
+    common = frame["file"] < "image00900.png"
     label = frame["Cardiomegaly"][common]
     theirs = few[few["finding"] == "Cardiomegaly"].sort_values("image_id")["score"]
     expected = roc_auc_score(label, frame["score_Cardiomegaly"][common]) - roc_auc_score(
@@ -332,11 +332,11 @@ def test_models_are_compared_on_the_films_both_scored():
     }
 
 
-def test_films_that_one_model_did_not_score_are_counted_for_it():
-    """Two models on different films stand in one table; the exclusions say which films differ."""
+def test_images_that_one_model_did_not_score_are_counted_for_it():
+    """Two models on different images stand in one table; the exclusions say which images differ."""
     frame = planted_table(6)
     scores = planted_scores(frame)
-    half = scores[scores["image_id"] < "film00500.png"].assign(model="half")
+    half = scores[scores["image_id"] < "image00500.png"].assign(model="half")
 
     found = audit(planted_dataset(frame), pd.concat([scores, half]), settings=POINT)
 
@@ -420,7 +420,7 @@ def test_scores_that_are_no_numbers_are_refused(bad):
     frame = planted_table(9)
     frame.loc[5, "score_Pneumothorax"] = bad
 
-    with pytest.raises(DataError, match=r"1 scores that are not finite numbers.*film00005"):
+    with pytest.raises(DataError, match=r"1 scores that are not finite numbers.*image00005"):
         audit_of(frame)
 
 
@@ -552,8 +552,11 @@ def test_borkans_four_areas_tell_what_the_drain_alone_does():
 
     value = pick(rows, reference="").set_index("group")["value"]
     for name, cell in {
-        "subgroup": drain, "background": ~drain, "bpsn": label ^ drain, "bnsp": label == drain,
-    }.items():  # fmt: skip
+        "subgroup": drain,
+        "background": ~drain,
+        "bpsn": label ^ drain,
+        "bnsp": label == drain,
+    }.items():
         assert value[name] == pytest.approx(roc_auc_score(label[cell], score[cell]), abs=1e-12)
     gap = pick(rows, group="bnsp", reference="bpsn").iloc[0]
     assert gap["verdict"] == "disparity"
@@ -569,7 +572,7 @@ def tuned_apart(frame, settings):
 
 
 def test_thresholds_are_chosen_on_some_patients_and_rates_are_of_the_others():
-    """FPR at most 10 % on the tuning films; each rate as scikit-learn counts it on the rest."""
+    """FPR at most 10 % on the tuning images; each rate as scikit-learn counts it on the rest."""
     frame = planted_table(18, n_patients=600)
     settings = AuditSettings(n_resamples=200)
     tuning, rest = tuned_apart(frame, settings)
@@ -613,13 +616,20 @@ def test_no_finding_has_under_and_overdiagnosis():
     frame["No Finding"] = 1 - frame["Cardiomegaly"]
     frame["score_No Finding"] = -frame["score_Cardiomegaly"]
     dataset = from_frame(
-        frame, name="t", root=Path(), image="file", patient="pid", findings=["No Finding", "Cardiomegaly"],
+        frame,
+        name="t",
+        root=Path(),
+        image="file",
+        patient="pid",
+        findings=["No Finding", "Cardiomegaly"],
         sex="sex",
-    )  # fmt: skip
+    )
     scores = scores_from_wide(
-        frame, image="file", model="m",
+        frame,
+        image="file",
+        model="m",
         columns={f: f"score_{f}" for f in ("No Finding", "Cardiomegaly")},
-    )  # fmt: skip
+    )
     settings = AuditSettings(n_resamples=200, operating_point="tpr=0.9")
 
     results = audit(dataset, scores, settings=settings).results
@@ -633,7 +643,7 @@ def test_no_finding_has_under_and_overdiagnosis():
 
 
 def test_probabilities_can_be_taken_as_they_are():
-    """All films are evaluated at a fixed threshold; what is no probability is refused."""
+    """All images are evaluated at a fixed threshold; what is no probability is refused."""
     frame = planted_table(21)
     frame["score_Cardiomegaly"] = expit(2 * frame["score_Cardiomegaly"] - 2.5)
     frame["score_Pneumothorax"] = expit(frame["score_Pneumothorax"])
@@ -657,9 +667,10 @@ def test_probabilities_can_be_taken_as_they_are():
 def test_other_ways_give_other_intervals_and_the_same_values(change):
     """BCa, resampled images, matching weights: rows say so."""
     frame = planted_table(22)
-    plain, other = audit_of(frame).results, audit_of(
-        frame, settings=AuditSettings(n_resamples=400, seed=0, **change)
-    ).results  # fmt: skip
+    plain, other = (
+        audit_of(frame).results,
+        audit_of(frame, settings=AuditSettings(n_resamples=400, seed=0, **change)).results,
+    )
 
     raw = (plain["reference"] == "rest") & (plain["metric"] == "auroc")
     np.testing.assert_allclose(plain.loc[raw, "value"], other.loc[raw, "value"])
@@ -679,7 +690,7 @@ def test_other_ways_give_other_intervals_and_the_same_values(change):
     ("change", "match"),
     [
         ({"interval": "exact"}, "interval must be one of percentile, bca"),
-        ({"resample": "films"}, "resample must be one of patients, images"),
+        ({"resample": "images"}, "resample must be one of patients, images"),
         ({"operating_point": "f1"}, "no rule for a threshold is named 'f1'"),
         ({"operating_point": "fpr=2"}, "no rule for a threshold"),
         ({"tuning_share": 1.0}, "tuning_share"),
@@ -708,17 +719,20 @@ def test_a_group_of_which_nobody_is_found_is_not_taken_for_certain():
     )
 
     gap = pick(
-        audit_of(frame, settings=settings).results, finding="Cardiomegaly", group="rare",
-        metric="tpr", reference="rest",
-    ).iloc[0]  # fmt: skip
+        audit_of(frame, settings=settings).results,
+        finding="Cardiomegaly",
+        group="rare",
+        metric="tpr",
+        reference="rest",
+    ).iloc[0]
 
     assert gap["method"] == "limits of both sides (MOVER)"
     assert gap["low"] < -0.01 < gap["high"]
     assert gap["verdict"] == "inconclusive"
 
 
-def test_an_adjusted_gap_rests_on_the_films_that_keep_a_weight():
-    """Nearly all of one sex are AP, all of the other PA: what is compared are 8 films, and too few."""
+def test_an_adjusted_gap_rests_on_the_images_that_keep_a_weight():
+    """Nearly all of one sex are AP, all of the other PA: what is compared are 8 images, and too few."""
     frame = planted_table(24, n_patients=900)
     frame["view"] = np.where(frame["sex"] == "F", "AP", "PA")
     few = frame.index[(frame["sex"] == "F")][:8]
@@ -726,17 +740,26 @@ def test_an_adjusted_gap_rests_on_the_films_that_keep_a_weight():
     frame.loc[few, "Cardiomegaly"] = [1, 0] * 4
     frame.loc[few, "score_Cardiomegaly"] = [-3.0, 3.0] * 4
     dataset = from_frame(
-        frame, name="t", root=Path(), image="file", patient="pid", findings=["Cardiomegaly"], sex="sex",
+        frame,
+        name="t",
+        root=Path(),
+        image="file",
+        patient="pid",
+        findings=["Cardiomegaly"],
+        sex="sex",
         view="view",
-    )  # fmt: skip
+    )
     scores = scores_from_wide(
         frame, image="file", model="m", columns={"Cardiomegaly": "score_Cardiomegaly"}
     )
 
     gap = pick(
-        audit(dataset, scores, settings=QUICK).results, attribute="sex", group="female", metric="auroc",
+        audit(dataset, scores, settings=QUICK).results,
+        attribute="sex",
+        group="female",
+        metric="auroc",
         reference="rest at equal view",
-    ).iloc[0]  # fmt: skip
+    ).iloc[0]
 
     assert gap["n"] == 8
     assert gap["verdict"] == "inconclusive"
@@ -744,7 +767,7 @@ def test_an_adjusted_gap_rests_on_the_films_that_keep_a_weight():
 
 
 def test_findings_without_a_threshold_say_why():
-    """One class among the tuning patients; all films are of tuning patients."""
+    """One class among the tuning patients; all images are of tuning patients."""
     frame = planted_table(25, n_patients=60)
     settings = AuditSettings(n_resamples=0, tuning_share=0.2)
     tuning, _ = tuned_apart(frame, settings)
@@ -753,7 +776,7 @@ def test_findings_without_a_threshold_say_why():
     rows = pick(audit_of(frame, settings=settings).results, finding="Cardiomegaly", metric="tpr")
 
     assert rows["note"].tolist() == [
-        "nothing to choose on: the films of the tuning patients hold one class"
+        "nothing to choose on: the images of the tuning patients hold one class"
     ]
     assert rows["value"].isna().all()
     frame.loc[~frame["pid"].isin(tuning["pid"]), "Pneumothorax"] = np.nan
@@ -762,7 +785,7 @@ def test_findings_without_a_threshold_say_why():
 
 
 def test_a_fixed_threshold_needs_no_tuning_patients():
-    """All films are evaluated, and nothing is said to have been chosen; one class among few is no error."""
+    """All images are evaluated, and nothing is said to have been chosen; one class among few is no error."""
     frame = planted_table(26)
     settings = AuditSettings(n_resamples=0, operating_point="fixed=0.5", calibration="none")
 

@@ -8,9 +8,9 @@ import pytest
 
 from cxraudit.audits.cells import AuditSettings, make_cohort
 from cxraudit.audits.embeddings import directions, multiverse, probes
+from cxraudit.audits.embeddings.cohort import Embedded, PromptPair, Space, make_space
 from cxraudit.audits.embeddings.projections import fit_pca, project, two_axes
 from cxraudit.audits.embeddings.run import examine
-from cxraudit.audits.embeddings.table import Embedded, PromptPair, Space, make_space
 from cxraudit.datasets.base import Dataset
 from cxraudit.figures import embeddings as figures
 from cxraudit.report.words import knows
@@ -34,28 +34,36 @@ def simulated(seed: int, n_patients: int = 500, *, strength: float = 0.5, noise:
     n = patients.size
     names = ("used", "hidden", "curved", "absent")
     groups = {name: rng.random(n_patients) < 0.5 for name in names}
-    of_film = {name: values[patients] for name, values in groups.items()}
+    of_image = {name: values[patients] for name, values in groups.items()}
     label = rng.random(n) < 0.4
     x = rng.normal(size=(n, D)) * noise
     x += 0.15 * rng.normal(size=(n_patients, D))[patients]
-    x[:, 0] += 0.9 * label + strength * of_film["used"]
-    x[:, 1] += strength * of_film["used"]
-    x[:, 2] += 2 * strength * of_film["hidden"]
-    x[:, 3] = np.where(of_film["curved"], 2.0, 0.6) * x[:, 3] / noise * 0.4
+    x[:, 0] += 0.9 * label + strength * of_image["used"]
+    x[:, 1] += strength * of_image["used"]
+    x[:, 2] += 2 * strength * of_image["hidden"]
+    x[:, 3] = np.where(of_image["curved"], 2.0, 0.6) * x[:, 3] / noise * 0.4
     x += 1.2 * rng.normal(size=(n, 1)) * np.eye(D)[5]  # a large axis that means nothing
     x += 1.0 * rng.normal(size=(n, 1)) * np.eye(D)[6]
     images = pd.DataFrame(
         {
-            "image_id": [f"f{k:05d}" for k in range(n)], "patient_id": [f"p{k}" for k in patients],
-            "study_id": [f"s{k}" for k in range(n)], "path": "", "view_position": "PA",
+            "image_id": [f"f{k:05d}" for k in range(n)],
+            "patient_id": [f"p{k}" for k in patients],
+            "study_id": [f"s{k}" for k in range(n)],
+            "path": "",
+            "view_position": "PA",
             FINDING: label.astype(float),
-            **{name: np.where(values, "yes", "no") for name, values in of_film.items()},
+            **{name: np.where(values, "yes", "no") for name, values in of_image.items()},
         }
-    )  # fmt: skip
+    )
     dataset = Dataset(
-        name="simulated", version="", license="", root=None, images=images, findings=(FINDING,),
+        name="simulated",
+        version="",
+        license="",
+        root=None,
+        images=images,
+        findings=(FINDING,),
         attributes=names,
-    )  # fmt: skip
+    )
     axis = np.eye(D, dtype=np.float32)
     pairs = (PromptPair("usual", FINDING, "yes", "no", axis[0]),)
     turned = [("inverted", -axis[0])]
@@ -71,9 +79,9 @@ def simulated(seed: int, n_patients: int = 500, *, strength: float = 0.5, noise:
 
 
 def space_of(dataset: Dataset, embedded: Embedded, settings: AuditSettings = SETTINGS) -> Space:
-    """Line the embeddings up with their films."""
-    films = pd.DataFrame({"image_id": embedded.image_ids})
-    space = make_space(make_cohort(dataset, films, settings), embedded)
+    """Line the embeddings up with their images."""
+    images = pd.DataFrame({"image_id": embedded.image_ids})
+    space = make_space(make_cohort(dataset, images, settings), embedded)
     assert space is not None
     return space
 
@@ -94,23 +102,27 @@ def readings(results: pd.DataFrame) -> dict[str, str]:
 def test_the_three_readings_are_told_apart(known):
     """Along the score, orthogonal to it, in no line, and nowhere."""
     assert readings(known.results) == {
-        "used": "encoded and used", "hidden": "encoded, not used", "curved": "not encoded",
+        "used": "encoded and used",
+        "hidden": "encoded, not used",
+        "curved": "not encoded",
         "absent": "not encoded",
-    }  # fmt: skip
+    }
     headlines = [statement.headline for statement in knows(known.results, "sim")]
     assert headlines == [
-        "Knows the used, and uses it for 1 of 1 findings", "No line reads the curved, but MLP does",
+        "Knows the used, and uses it for 1 of 1 findings",
+        "No line reads the curved, but MLP does",
         "Knows the hidden, and does not use it",
         "Does not know the absent",
-    ]  # fmt: skip
+    ]
 
 
 def test_what_only_a_curve_reads_is_read_by_a_network(known):
     """The linear probe sits at chance, the MLP does not: both are reported."""
     rows = known.results[
-        (known.results["analysis"] == "probe") & (known.results["attribute"] == "curved")
+        (known.results["analysis"] == "probe")
+        & (known.results["attribute"] == "curved")
         & (known.results["space"] == "image")
-    ].set_index("method")  # fmt: skip
+    ].set_index("method")
 
     assert rows.loc["linear", "high"] < 0.6
     assert rows.loc["MLP", "low"] > 0.6
@@ -138,7 +150,7 @@ def test_erasing_takes_the_score_what_it_used_and_nothing_else(known):
 
 
 def test_auroc_after_erasing_is_what_algebra_says():
-    """The erased score is linear, too: ⟨x, d − Σ⁻¹δ (δᵀd) / (δᵀΣ⁻¹δ)⟩, with δ and Σ of 40,000 other films."""
+    """The erased score is linear, too: ⟨x, d − Σ⁻¹δ (δᵀd) / (δᵀΣ⁻¹δ)⟩, with δ and Σ of 40,000 other images."""
     many, large = simulated(50, 20_000)
     x = large.vectors.astype(float)
     label = many.images[FINDING].to_numpy() == 1
@@ -226,7 +238,7 @@ def test_probes_of_shuffled_patients_cover_one_half():
 
 
 def test_exchanged_groups_belong_to_whole_patients():
-    """Each patient gets another's groups; nobody's films are torn apart; −1 stays."""
+    """Each patient gets another's groups; nobody's images are torn apart; −1 stays."""
     patients = np.array([0, 0, 1, 2, 2, 2, 3])
     codes = np.array([0, 0, 1, 2, 2, 2, -1])
 
@@ -242,15 +254,17 @@ def test_patients_are_never_shared_between_the_parts(known):
     """Train, validation and test hold different patients, and all of them."""
     dataset, embedded = simulated(0, 80)
     space = space_of(dataset, embedded)
-    parts = [set(space.patients[part]) for part in
-             (space.parts.train, space.parts.validation, space.parts.test)]  # fmt: skip
+    parts = [
+        set(space.patients[part])
+        for part in (space.parts.train, space.parts.validation, space.parts.test)
+    ]
 
     assert not parts[0] & parts[1] | parts[1] & parts[2] | parts[0] & parts[2]
     assert len(set.union(*parts)) == 80
 
 
 def test_axes_are_fitted_without_the_test_patients():
-    """Moving a test film does not move the axes, nor any other film."""
+    """Moving a test image does not move the axes, nor any other image."""
     dataset, embedded = simulated(1, 120)
     settings = AuditSettings(n_resamples=100, seed=0)
     cohort = make_cohort(dataset, pd.DataFrame({"image_id": embedded.image_ids}), settings)
@@ -269,7 +283,7 @@ def test_axes_are_fitted_without_the_test_patients():
 
 def test_misaligned_tuning_is_a_fault_and_ours_has_it_not():
     """The published search takes rows of one table by the positions of another, so it tunes on labels
-    of other films: what it chooses by is a coin toss. Aligned, the same search sees the group.
+    of other images: what it chooses by is a coin toss. Aligned, the same search sees the group.
     """
     rng = np.random.default_rng(2)
     reached = {"misaligned": [], "aligned": []}
@@ -292,23 +306,23 @@ def test_both_coordinates_come_from_one_fit():
     """The published figure took x from the axes of images and texts, y from those of images alone."""
     dataset, embedded = simulated(6, 150)
     rng = np.random.default_rng(0)
-    # Reports spread along other axes than films, so the axes of both are not those of films.
+    # Reports spread along other axes than images, so the axes of both are not those of images.
     texts = (rng.normal(size=embedded.vectors.shape) * np.linspace(0.2, 2.5, D)).astype(np.float32)
     embedded = replace(embedded, texts=texts)
     space = space_of(dataset, embedded)
     _, points = project(space, ["used"], two_axes(space))
-    films = points[points["modality"] == "image"].set_index("image_id").loc[embedded.image_ids]
+    images = points[points["modality"] == "image"].set_index("image_id").loc[embedded.image_ids]
 
     alone = fit_pca(space.vectors[space.parts.train])
     joint = fit_pca(np.concatenate([space.vectors[space.parts.train], texts[space.parts.train]]))
 
     centred = space.vectors - alone.mean_
-    np.testing.assert_allclose(films["pca_x"], centred @ alone.components_[0], atol=1e-4)
-    np.testing.assert_allclose(films["pca_y"], centred @ alone.components_[1], atol=1e-4)
+    np.testing.assert_allclose(images["pca_x"], centred @ alone.components_[0], atol=1e-4)
+    np.testing.assert_allclose(images["pca_y"], centred @ alone.components_[1], atol=1e-4)
     both = space.vectors - joint.mean_
-    np.testing.assert_allclose(films["joint_x"], both @ joint.components_[0], atol=1e-4)
-    np.testing.assert_allclose(films["joint_y"], both @ joint.components_[1], atol=1e-4)
-    mixed = np.corrcoef(films["joint_x"], films["pca_x"])[0, 1]
+    np.testing.assert_allclose(images["joint_x"], both @ joint.components_[0], atol=1e-4)
+    np.testing.assert_allclose(images["joint_y"], both @ joint.components_[1], atol=1e-4)
+    mixed = np.corrcoef(images["joint_x"], images["pca_x"])[0, 1]
     assert abs(mixed) < 0.95  # mixing the two would have drawn another picture
 
 
@@ -346,13 +360,21 @@ def test_the_figures_show_the_tables(known):
     seen = figures.seen_and_read(results, known.points)
     n_attributes = 4
     assert len(seen.axes) == 3 * n_attributes
-    drawn = {round(float(line.get_xdata()[0]), 9) for axes in seen.axes[2::3] for line in axes.lines
-             if len(line.get_xdata()) == 1}  # fmt: skip
+    drawn = {
+        round(float(line.get_xdata()[0]), 9)
+        for axes in seen.axes[2::3]
+        for line in axes.lines
+        if len(line.get_xdata()) == 1
+    }
     rows = results[(results["analysis"] == "probe") & (results["method"] != "control")]
     assert {round(v, 9) for v in rows["value"]} <= drawn
     used = figures.used_or_not(results)
-    shifts = {round(float(line.get_xdata()[0]), 9) for axes in used.axes for line in axes.lines
-              if len(line.get_xdata()) == 1}  # fmt: skip
+    shifts = {
+        round(float(line.get_xdata()[0]), 9)
+        for axes in used.axes
+        for line in axes.lines
+        if len(line.get_xdata()) == 1
+    }
     assert {round(v, 9) for v in results.loc[results["analysis"] == "reading", "value"]} <= shifts
     asked = figures.prompt_gaps(known.asked, results)
     dots = sum(len(c.get_offsets()) for c in asked.axes[0].collections)
@@ -396,10 +418,13 @@ def test_shortcuts_are_asked_the_same_way_as_in_the_audit():
     leaning = replace(dataset, images=images, attributes=("hidden",), shortcuts=("used",))
     scores = pd.DataFrame(
         {
-            "image_id": embedded.image_ids, "model": "sim", "prompt_set": "usual", "finding": FINDING,
+            "image_id": embedded.image_ids,
+            "model": "sim",
+            "prompt_set": "usual",
+            "finding": FINDING,
             "score": embedded.vectors[:, 0].astype(float),
         }
-    )  # fmt: skip
+    )
     rows = audit(leaning, scores, shortcuts={"used": FINDING}, settings=SETTINGS).results
     gap = rows[
         (rows["attribute"] == "used")

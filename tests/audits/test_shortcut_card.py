@@ -9,11 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
-from cxraudit.audits.shortcuts.card import DETECTABILITY, INDEPENDENT, OBSERVED
+from cxraudit.audits.shortcuts.prevalence_shift import DETECTABILITY, INDEPENDENT, OBSERVED
 from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.figures.shortcut_card import shortcut_card
 from cxraudit.report.leans import sees
-from cxraudit.schemas import DOSE, WITHOUT_AT_EQUAL
+from cxraudit.schema import DOSE, WITHOUT_AT_EQUAL
 from planted import planted_dataset, planted_scores, planted_table
 
 SETTINGS = AuditSettings(n_resamples=500, operating_point="none", calibration="none")
@@ -22,8 +22,12 @@ SETTINGS = AuditSettings(n_resamples=500, operating_point="none", calibration="n
 def card_of(frame, **options):
     """Audit a planted table; return the rows of its drain and the whole audit."""
     found = audit(
-        planted_dataset(frame), planted_scores(frame), settings=SETTINGS, attributes=["sex"], **options
-    )  # fmt: skip
+        planted_dataset(frame),
+        planted_scores(frame),
+        settings=SETTINGS,
+        attributes=["sex"],
+        **options,
+    )
     rows = found.results
     return rows[rows["attribute"].str.startswith("drain")], found
 
@@ -96,7 +100,7 @@ def test_the_planted_truth_lies_in_the_intervals():
     seen = rows[rows["metric"] == DETECTABILITY].dropna(subset=["p_adjusted"])
     judged = dict(zip(seen["group"], seen["verdict"], strict=True))
     assert judged["among positives"] == "disparity"
-    # Drains raise no score among the films without pneumothorax here.
+    # Drains raise no score among the images without pneumothorax here.
     assert judged["among negatives"] in ("equivalent", "inconclusive")
 
 
@@ -118,7 +122,7 @@ def test_a_score_that_sees_no_drain_is_called_so():
 
 
 def test_a_gap_that_is_the_view_s_vanishes_when_matched_on_view():
-    """Drains lie in AP films only, and AP films are ranked higher: at equal view nothing is left."""
+    """Drains lie in AP images only, and AP images are ranked higher: at equal view nothing is left."""
     frame = planted_table(5, n_patients=900)
     rng = np.random.default_rng(0)
     portable = np.where(
@@ -182,12 +186,17 @@ def test_the_card_is_drawn_with_what_is_known():
     _, found = card_of(frame)
     figure = shortcut_card(found.results, found.places, "drain")
     shown = " ".join(
-        text.get_text() for part in figure.subfigs for axes in part.get_axes()
+        text.get_text()
+        for part in figure.subfigs
+        for axes in part.get_axes()
         for text in (*axes.texts, axes.title, axes._left_title, axes._right_title)
     ) + " ".join(
-        text.get_text() for band in figure.subfigs for part in band.subfigs for axes in part.get_axes()
+        text.get_text()
+        for band in figure.subfigs
+        for part in band.subfigs
+        for axes in part.get_axes()
         for text in (*axes.texts, axes._left_title, axes._right_title)
-    )  # fmt: skip
+    )
     assert "Where the scores lie" in shown
     assert "as observed" in shown
     assert "disparity" in shown
@@ -216,7 +225,7 @@ def test_card_rows_take_no_power_from_the_first_question():
 
 
 def thin(frame, *, label, keep):
-    """Leave drains only to `keep` patients among films with a label, all others lack it."""
+    """Leave drains only to `keep` patients among images with a label, all others lack it."""
     part = frame["Pneumothorax"] == label
     patients = frame.loc[part, "pid"].drop_duplicates().head(keep)
     frame = frame.copy()
@@ -251,15 +260,18 @@ def test_a_detector_s_labels_stay_marked_under_another_name():
     dataset = replace(dataset, images=dataset.images.assign(drain_source=source))
     both = {"drain": "Pneumothorax", "drain:yes": "Pneumothorax"}
     results = audit(
-        dataset, planted_scores(frame), attributes=["sex"], shortcuts=both,
+        dataset,
+        planted_scores(frame),
+        attributes=["sex"],
+        shortcuts=both,
         settings=replace(SETTINGS, shortcut_labels="annotated"),
-    ).results  # fmt: skip
+    ).results
     groups = {name: set(results.loc[results["attribute"] == name, "group"]) for name in both}
     assert groups["drain"] == groups["drain:yes"]
     assert "bnsp" not in groups["drain"]
 
 
-def test_only_films_without_the_finding_say_that_the_drain_is_seen():
+def test_only_images_without_the_finding_say_that_the_drain_is_seen():
     """Higher among positives alone may be severity: said as such, and not as seeing."""
     _, found = card_of(planted_table(4, n_patients=800, drain_gap=0.8))
     said = sees(found.results, "m")[0]

@@ -50,7 +50,7 @@ def _second_release(path):
         pytest.param(ADMISSIONS, _cut, "cannot be read", id="truncated admissions"),
         pytest.param(METADATA, _renamed, "not known here; versions 2.0 and 2.1", id="version"),
         pytest.param(METADATA, _second_release, "two releases", id="two releases"),
-        pytest.param(METADATA, _twice, "dicom_id that was already there", id="films twice"),
+        pytest.param(METADATA, _twice, "dicom_id that was already there", id="images twice"),
         pytest.param(LABELS, _twice, "study_id that was already there", id="studies twice"),
         pytest.param(PATIENTS, _twice, "subject_id that was already there", id="patients twice"),
         pytest.param(ADMISSIONS, _without("race"), "neither race", id="neither race nor ethnicity"),
@@ -106,9 +106,12 @@ def test_separators_line_ends_and_byte_order_marks_make_no_difference(
     """As spreadsheets in many countries save tables."""
     table = pd.read_csv(nih_release / "Data_Entry_2017_v2020.csv")
     table.to_csv(
-        tmp_path / "Data_Entry_2017_v2020.csv", sep=separator, lineterminator=ends, encoding=mark,
+        tmp_path / "Data_Entry_2017_v2020.csv",
+        sep=separator,
+        lineterminator=ends,
+        encoding=mark,
         index=False,
-    )  # fmt: skip
+    )
 
     found = datasets.load("nih-cxr14", tmp_path).images.drop(columns="path")
 
@@ -116,7 +119,7 @@ def test_separators_line_ends_and_byte_order_marks_make_no_difference(
     pd.testing.assert_frame_equal(found, expected[found.columns])
 
 
-def test_a_film_named_twice_and_a_foreign_annotation_are_refused(nih_release, tmp_path):
+def test_a_image_named_twice_and_a_foreign_annotation_are_refused(nih_release, tmp_path):
     """In the entry table; and annotators' answers above 1."""
     root = shutil.copytree(nih_release, tmp_path / "release")
     drains = root / "CXR14_Drains_Labels.csv"

@@ -18,29 +18,51 @@ from cxraudit.errors import DataError, MissingColumnsError, UnknownNameError
 
 
 def small_images(**columns) -> pd.DataFrame:
-    """Three films of two patients."""
+    """Three images of two patients."""
     base = {
-        "image_id": ["a", "b", "c"], "patient_id": ["1", "1", "2"], "study_id": ["x", "y", "z"],
-        "path": ["", "", ""], "view_position": ["AP", "PA", "PA"], "Pneumothorax": [1.0, 0.0, np.nan],
+        "image_id": ["a", "b", "c"],
+        "patient_id": ["1", "1", "2"],
+        "study_id": ["x", "y", "z"],
+        "path": ["", "", ""],
+        "view_position": ["AP", "PA", "PA"],
+        "Pneumothorax": [1.0, 0.0, np.nan],
         "sex": ["female", "female", "male"],
-    }  # fmt: skip
+    }
     return pd.DataFrame({**base, **columns})
 
 
 def small_dataset(images: pd.DataFrame) -> Dataset:
     """The data set of `small_images`."""
     return Dataset(
-        name="small", version="1", license="", root=Path(), images=images,
-        findings=("Pneumothorax",), attributes=("sex",),
-    )  # fmt: skip
+        name="small",
+        version="1",
+        license="",
+        root=Path(),
+        images=images,
+        findings=("Pneumothorax",),
+        attributes=("sex",),
+    )
 
 
 @pytest.mark.parametrize(
     ("age", "group"),
-    [(0, "under 18"), (17.9, "under 18"), (18, "18-25"), (24.9, "18-25"), (25, "25-50"), (50, "50-65"),
-     (65, "65-80"), (79, "65-80"), (80, "80+"), (120, "80+"), (121, "unknown"), (412, "unknown"),
-     (-1, "unknown"), (np.nan, "unknown")],
-)  # fmt: skip
+    [
+        (0, "under 18"),
+        (17.9, "under 18"),
+        (18, "18-25"),
+        (24.9, "18-25"),
+        (25, "25-50"),
+        (50, "50-65"),
+        (65, "65-80"),
+        (79, "65-80"),
+        (80, "80+"),
+        (120, "80+"),
+        (121, "unknown"),
+        (412, "unknown"),
+        (-1, "unknown"),
+        (np.nan, "unknown"),
+    ],
+)
 def test_age_groups_are_left_closed_and_keep_what_does_not_fit(age, group):
     """Minors and impossible ages are groups, not holes."""
     assert age_group(age) == group
@@ -58,12 +80,16 @@ def test_ages_are_read_as_published():
 def test_sex_is_read_in_any_spelling():
     """F, male, blank."""
     assert parse_sex(pd.Series(["F", "male", " m ", None, "X"])).tolist() == [
-        "female", "male", "male", "unknown", "unknown",
-    ]  # fmt: skip
+        "female",
+        "male",
+        "male",
+        "unknown",
+        "unknown",
+    ]
 
 
 def test_a_patient_with_two_sexes_is_conflicting():
-    """All films of the patient go to one named group; an unknown film takes the known value."""
+    """All images of the patient go to one named group; an unknown image takes the known value."""
     patients = pd.Series(["1", "1", "2", "2", "3"])
     values = pd.Series(["female", "male", "male", "unknown", "unknown"])
 
@@ -75,8 +101,11 @@ def test_a_patient_with_two_sexes_is_conflicting():
 def test_groups_stand_in_the_order_people_expect():
     """Ages by age, unknown last."""
     assert ordered_groups("age_group", ["unknown", "80+", "under 18", "25-50"]) == [
-        "under 18", "25-50", "80+", "unknown",
-    ]  # fmt: skip
+        "under 18",
+        "25-50",
+        "80+",
+        "unknown",
+    ]
 
 
 def test_a_missing_column_is_named():
@@ -131,11 +160,26 @@ def test_groups_have_names_whatever_type_they_came_in(dtype, values, expected):
 def test_names_that_clash_are_refused():
     """A finding that is also an attribute; a shortcut that holds 1 and 0."""
     with pytest.raises(DataError, match="uses the name sex twice"):
-        Dataset(name="x", version="", license="", root=Path(), images=small_images(sex=[1, 0, 1]),
-                findings=("sex",), attributes=("sex",))  # fmt: skip
+        Dataset(
+            name="x",
+            version="",
+            license="",
+            root=Path(),
+            images=small_images(sex=[1, 0, 1]),
+            findings=("sex",),
+            attributes=("sex",),
+        )
     with pytest.raises(DataError, match="must hold yes, no or unknown"):
-        Dataset(name="x", version="", license="", root=Path(), images=small_images(drain=[1, 0, 1]),
-                findings=("Pneumothorax",), attributes=(), shortcuts=("drain",))  # fmt: skip
+        Dataset(
+            name="x",
+            version="",
+            license="",
+            root=Path(),
+            images=small_images(drain=[1, 0, 1]),
+            findings=("Pneumothorax",),
+            attributes=(),
+            shortcuts=("drain",),
+        )
 
 
 def test_what_a_filter_takes_out_is_counted():

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxraudit import datasets
-from cxraudit.datasets.base import Dataset, excluded_films, flow
-from cxraudit.datasets.phantom.releases import write_release
-from cxraudit.datasets.phantom.spec import PhantomSpec
+from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.datasets.saved import IMAGES, open_dataset, save_dataset
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.figures.flow import flow_diagram
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
 
 
 def _cohort(patients, studies) -> Dataset:
@@ -27,19 +27,24 @@ def _cohort(patients, studies) -> Dataset:
         }
     )
     return Dataset(
-        name="toy", version="", license="", root=None, images=images, findings=("Pneumonia",),
+        name="toy",
+        version="",
+        license="",
+        root=None,
+        images=images,
+        findings=("Pneumonia",),
         attributes=(),
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    films=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=40),
+    images=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=40),
     filters=st.lists(st.integers(0, 2**40 - 1), max_size=5),
 )
-def test_totals_add_up_whatever_is_filtered(films, filters):
-    """Left out plus kept is the release, for films, studies and patients, after every step."""
-    dataset = everything = _cohort([p for p, _ in films], [s for _, s in films])
+def test_totals_add_up_whatever_is_filtered(images, filters):
+    """Left out plus kept is the release, for images, studies and patients, after every step."""
+    dataset = everything = _cohort([p for p, _ in images], [s for _, s in images])
     for number, bits in enumerate(filters):
         rows = dataset.images.index
         mask = pd.Series([bool(bits >> int(r) & 1) for r in rows], index=rows)
@@ -54,7 +59,7 @@ def test_totals_add_up_whatever_is_filtered(films, filters):
         assert steps[what].iloc[0] == start
         assert steps[what].iloc[-1] == dataset.images[key].nunique()
         assert (steps[what] + steps[f"{what}_out"].cumsum() == start).all()
-    listed = excluded_films(dataset)
+    listed = excluded_images(dataset)
     assert sorted([*listed["image_id"], *dataset.images["image_id"]]) == sorted(
         everything.images["image_id"]
     )
@@ -62,7 +67,7 @@ def test_totals_add_up_whatever_is_filtered(films, filters):
 
 
 def test_a_cohort_survives_the_disk(tmp_path):
-    """Steps and films left out come back as they were."""
+    """Steps and images left out come back as they were."""
     dataset = _cohort([0, 0, 1, 2], [0, 1, 0, 0])
     kept = dataset.keep(dataset.images["patient_id"] != "p1", step="not p1", reason="is p1").keep(
         pd.Series([True] * 3), step="nothing", reason="takes nothing"
@@ -72,7 +77,7 @@ def test_a_cohort_survives_the_disk(tmp_path):
     back = open_dataset(tmp_path / IMAGES)
 
     pd.testing.assert_frame_equal(flow(back), flow(kept))
-    pd.testing.assert_frame_equal(excluded_films(back), excluded_films(kept), check_dtype=False)
+    pd.testing.assert_frame_equal(excluded_images(back), excluded_images(kept), check_dtype=False)
     assert flow(back)["step"].tolist() == ["release", "not p1", "nothing"]
 
 
@@ -86,14 +91,20 @@ def untidy(tmp_path_factory):
 
 
 def test_the_papers_cohort_of_mimic_is_a_list_of_steps(untidy):
-    """Adult test films with FINDINGS of three races; each step takes what the tables say."""
+    """Adult test images with FINDINGS of three races; each step takes what the tables say."""
     dataset = datasets.load("mimic-cxr", untidy, {"cohort": "paper"})
 
     steps = flow(dataset)
     assert steps["step"].tolist() == [
-        "release", "split test", "labelled", "frontal", "FINDINGS", "age known", "adults",
+        "release",
+        "split test",
+        "labelled",
+        "frontal",
+        "FINDINGS",
+        "age known",
+        "adults",
         "race white, black, asian",
-    ]  # fmt: skip
+    ]
     folder = untidy / "mimic-cxr-jpg" / "2.0.0"
     split = pd.read_csv(folder / "mimic-cxr-2.0.0-split.csv.gz")
     assert steps["images"].iloc[1] == (split["split"] == "test").sum()
@@ -136,23 +147,30 @@ def test_the_flow_diagram_shows_every_step_with_its_counts(untidy):
     shown = [text.get_text() for text in flow_diagram(flow(dataset)).axes[0].texts]
 
     for row in flow(dataset).to_dict("records"):
-        left = f"{row['images']:,} films"
+        left = f"{row['images']:,} images"
         assert any(left in text for text in shown), row
         if row["images_out"]:
-            assert any(f"{row['images_out']:,} film" in text and row["reason"][:20] in text
-                       for text in shown)  # fmt: skip
+            assert any(
+                f"{row['images_out']:,} image" in text and row["reason"][:20] in text
+                for text in shown
+            )
     assert any(text == "under 18 years: none" for text in shown)
 
 
 def test_minors_and_unknown_ages_are_two_steps():
     """Whoever's age is not known is not called a minor."""
-    from cxraudit.datasets.cohort import adults
+    from cxraudit.datasets.filters import adults
 
     dataset = _cohort([0, 1, 2], [0, 0, 0])
     aged = Dataset(
-        name="toy", version="", license="", root=None, findings=("Pneumonia",), attributes=(),
+        name="toy",
+        version="",
+        license="",
+        root=None,
+        findings=("Pneumonia",),
+        attributes=(),
         images=dataset.images.assign(age=[17.9, np.nan, 18.0]),
-    )  # fmt: skip
+    )
 
     kept = adults(aged)
 

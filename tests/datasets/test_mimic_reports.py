@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cxraudit import datasets
-from cxraudit.datasets.mimic_reports import section_of, sections
+from cxraudit.datasets.releases.mimic_reports import section_of, sections
 from cxraudit.errors import DataError
 
 TITLE = " " * 33 + "FINAL REPORT\n"
@@ -35,9 +35,7 @@ def test_a_usual_report_is_cut_at_its_headers():
     ("report", "expected"),
     [
         pytest.param(" FINDINGS: A.\n", {"findings": None}, id="a header needs a line before it"),
-        pytest.param(
-            "\nFINDINGS: A.\n", {"findings": None}, id="a header begins with a blank"
-        ),
+        pytest.param("\nFINDINGS: A.\n", {"findings": None}, id="a header begins with a blank"),
         pytest.param("\n Findings: A.\n", {"findings": None}, id="small letters are text"),
         pytest.param(
             "\n FINDINGS: A.\n FINDINGS: B.\n", {"findings": "B."}, id="the last of a name counts"
@@ -49,11 +47,13 @@ def test_a_usual_report_is_cut_at_its_headers():
             "\n CHEST, TWO VIEWS: A.\n", {"findings": "A."}, id="a view as a header is FINDINGS"
         ),
         pytest.param(
-            "\n FINDINGS AND IMPRESSION: A.\n", {"findings": None, "impression": "A."},
+            "\n FINDINGS AND IMPRESSION: A.\n",
+            {"findings": None, "impression": "A."},
             id="both at once is the impression",
         ),
         pytest.param(
-            "\n FINDINGS: A. IMPRESSION: B.\n", {"findings": "A. IMPRESSION: B."},
+            "\n FINDINGS: A. IMPRESSION: B.\n",
+            {"findings": "A. IMPRESSION: B."},
             id="no header within a line",
         ),
         pytest.param(
@@ -63,7 +63,7 @@ def test_a_usual_report_is_cut_at_its_headers():
         ),
         pytest.param("no header at all", {"full report": "no header at all"}, id="no header"),
     ],
-)  # fmt: skip
+)
 def test_each_rule_of_the_publishers(report, expected):
     """One report per rule; None means that there is no such section."""
     cut = sections(report)
@@ -82,8 +82,8 @@ def test_typing_errors_in_headers_are_known():
 
 
 @pytest.mark.parametrize("how", ["text files", "archive", "sectioned table"])
-def test_films_without_findings_leave_wherever_the_reports_lie(mimic_release, tmp_path, how):
-    """Text files beside the films, the publishers' zip, or their table of sections."""
+def test_images_without_findings_leave_wherever_the_reports_lie(mimic_release, tmp_path, how):
+    """Text files beside the images, the publishers' zip, or their table of sections."""
     root = shutil.copytree(mimic_release, tmp_path / "copy")
     folder = root / "mimic-cxr-jpg" / "2.0.0"
     reports = sorted(folder.glob("files/p1*/p*/s*.txt"))

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from cxraudit import datasets
-from cxraudit.datasets import mimic_cxr, mimic_iv, neatx, nih_cxr14
+from cxraudit.datasets.releases import mimic_cxr, mimic_iv, neatx, nih_cxr14
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.testing import check_dataset
 
 
 def test_the_nih_release_is_read_back_as_it_was_drawn(nih_release):
     """Labels, sexes, ages and drains equal the cohort that was written."""
-    drawn = pd.read_parquet(nih_release / "phantom_films.parquet")
+    drawn = pd.read_parquet(nih_release / "phantom_images.parquet")
 
     dataset = nih_cxr14.load(nih_release)
 
@@ -39,7 +39,7 @@ def test_the_nih_release_is_read_back_as_it_was_drawn(nih_release):
 
 def test_the_mimic_release_is_read_back_as_it_was_drawn(mimic_release):
     """Labels, sexes, ages, races and paths equal the cohort that was written."""
-    drawn = pd.read_parquet(mimic_release / "phantom_films.parquet")
+    drawn = pd.read_parquet(mimic_release / "phantom_images.parquet")
 
     dataset = mimic_cxr.load(mimic_release)
 
@@ -85,7 +85,7 @@ def test_every_published_variant_of_the_nih_table_is_read(nih_release, tmp_path,
 
 
 def test_a_subset_is_a_named_step(nih_release, tmp_path):
-    """A list of film names; the rest is counted as excluded."""
+    """A list of image names; the rest is counted as excluded."""
     listed = tmp_path / "some.txt"
     listed.write_text("00000001_000.png\n00000002_000.png")
 
@@ -94,7 +94,7 @@ def test_a_subset_is_a_named_step(nih_release, tmp_path):
     assert dataset.images["image_id"].tolist() == ["00000001_000.png", "00000002_000.png"]
     assert (
         dataset.exclusions["images"].sum()
-        == len(pd.read_parquet(nih_release / "phantom_films.parquet")) - 2
+        == len(pd.read_parquet(nih_release / "phantom_images.parquet")) - 2
     )
     listed.write_text("nowhere.png")
     with pytest.raises(DataError, match="does not have"):
@@ -103,7 +103,7 @@ def test_a_subset_is_a_named_step(nih_release, tmp_path):
         nih_cxr14.load(nih_release, subset="tset")
 
 
-def test_films_that_are_not_there_are_kept_unless_asked(nih_release, tmp_path):
+def test_images_that_are_not_there_are_kept_unless_asked(nih_release, tmp_path):
     """present_only leaves them out and counts them."""
     shutil.copy(nih_release / "Data_Entry_2017_v2020.csv", tmp_path)
     (tmp_path / "images").mkdir()
@@ -174,8 +174,10 @@ def test_contradicting_races_follow_the_named_rule(mimic_release, tmp_path, rule
     def change(table):
         subjects = table["subject_id"].unique()
         mine = table[table["subject_id"] == subjects[0]]
-        again = [mine.assign(race=race, admittime=f"21{50 + i}-01-01 00:00:00")
-                 for i, race in enumerate(["BLACK/AFRICAN", "WHITE", "WHITE - RUSSIAN"])]  # fmt: skip
+        again = [
+            mine.assign(race=race, admittime=f"21{50 + i}-01-01 00:00:00")
+            for i, race in enumerate(["BLACK/AFRICAN", "WHITE", "WHITE - RUSSIAN"])
+        ]
         others = table[~table["subject_id"].isin(subjects[:2])]
         return pd.concat([*again, others]).rename(columns={"race": "ethnicity"})
 
@@ -189,7 +191,7 @@ def test_contradicting_races_follow_the_named_rule(mimic_release, tmp_path, rule
 
 
 def test_mimic_filters_are_counted(mimic_release, tmp_path):
-    """Films of another split, lateral films, and studies without labels, each with its number."""
+    """Images of another split, lateral images, and studies without labels, each with its number."""
     root = shutil.copytree(mimic_release, tmp_path / "copy")
     folder = root / "mimic-cxr-jpg" / "2.0.0"
     _rewrite(
@@ -204,10 +206,12 @@ def test_mimic_filters_are_counted(mimic_release, tmp_path):
 
     dataset = mimic_cxr.load(root)
 
-    total = len(pd.read_parquet(root / "phantom_films.parquet"))
+    total = len(pd.read_parquet(root / "phantom_images.parquet"))
     assert dict(zip(dataset.exclusions["step"], dataset.exclusions["images"], strict=True)) == {
-        "split test": 3, "labelled": 1, "frontal": 2,
-    }  # fmt: skip
+        "split test": 3,
+        "labelled": 1,
+        "frontal": 2,
+    }
     assert len(dataset.images) + dataset.exclusions["images"].sum() == total
 
 
@@ -235,7 +239,7 @@ def test_wrong_names_get_a_suggestion(mimic_release, name, settings, match):
 
 
 def test_blank_labels_are_not_negative_and_strange_ones_are_refused(nih_release, tmp_path):
-    """A film without labels is not labelled; a label nobody knows stops the loading."""
+    """An image without labels is not labelled; a label nobody knows stops the loading."""
     entries = pd.read_csv(nih_release / "Data_Entry_2017_v2020.csv")
     entries.loc[0, "Finding Labels"] = None
     entries.to_csv(tmp_path / "Data_Entry_2017_v2020.csv", index=False)

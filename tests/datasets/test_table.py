@@ -9,7 +9,7 @@ from cxraudit.testing import check_dataset
 
 
 def write(folder, toml: str, **columns) -> None:
-    """Write a table of two films and its description."""
+    """Write a table of two images and its description."""
     base = {
         "file": ["a.png", "b.png"],
         "pid": [1, 2],
@@ -17,13 +17,13 @@ def write(folder, toml: str, **columns) -> None:
         "ward": ["ICU", None],
         "tube": [1, 0],
     }
-    pd.DataFrame({**base, **columns}).to_csv(folder / "films.csv", index=False)
+    pd.DataFrame({**base, **columns}).to_csv(folder / "images.csv", index=False)
     (folder / "dataset.toml").write_text(toml)
 
 
 TOML = """
 name = "ours"
-file = "films.csv"
+file = "images.csv"
 image = "file"
 patient = "pid"
 path = "file"
@@ -50,10 +50,10 @@ def test_columns_are_taken_by_the_names_given(tmp_path):
     ("toml", "error", "match"),
     [
         (TOML + 'colour = "x"', ConfigError, "unknown keys colour"),
-        ('file = "films.csv"', ConfigError, "lacks findings, image, patient"),
+        ('file = "images.csv"', ConfigError, "lacks findings, image, patient"),
         ("name = ", ConfigError, "not valid TOML"),
         (TOML.replace('"ptx"', '"ptxx"'), MissingColumnsError, "lacks the column ptxx"),
-        (TOML.replace("films.csv", "filmz.csv"), DataError, "is missing"),
+        (TOML.replace("images.csv", "filmz.csv"), DataError, "is missing"),
         (TOML.replace('"tube"', '"ward"'), DataError, "must hold yes/no"),
         (TOML + 'age = "ward"', DataError, "holds no ages"),
         (TOML + 'sex = "ptx"', DataError, "holds no sexes"),

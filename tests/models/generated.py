@@ -1,4 +1,4 @@
-"""Checkpoint files in the real layouts, filled with generated weights, and the films that go with them.
+"""Checkpoint files in the real layouts, filled with generated weights, and the images that go with them.
 
 Every tensor depends on its name, shape and type alone (a scheme that is shared with those who ran the
 original code), so the embeddings the originals gave for the same weights can be compared with ours to
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxraudit.models.tokens import bpe_lists
+from cxraudit.models._torch.tokens import bpe_lists
 
 HERE = Path(__file__).parent
 PROMPTS = ("Chest Pneumothorax", "Chest No findings")
@@ -41,10 +41,12 @@ SALT = {"biovil-t": "biovil-t/"}
 PARTS = {
     "biomedclip": {"open_clip_pytorch_model.bin": "biomedclip"},
     "biovil": {
-        "biovil_image_resnet50_proj_size_128.pt": "biovil_image", "pytorch_model.bin": "cxr_bert",
+        "biovil_image_resnet50_proj_size_128.pt": "biovil_image",
+        "pytorch_model.bin": "cxr_bert",
     },
     "biovil-t": {
-        "biovil_t_image_model_proj_size_128.pt": "biovil_t_image", "pytorch_model.bin": "cxr_bert",
+        "biovil_t_image_model_proj_size_128.pt": "biovil_t_image",
+        "pytorch_model.bin": "cxr_bert",
     },
     "chexzero": {"clip_weights.pt": "chexzero"},
     "cxrclip-r50": {"r50_mcc.tar": "cxrclip_r50"},
@@ -52,7 +54,7 @@ PARTS = {
     "medclip-resnet": {"pytorch_model.bin": "medclip_resnet"},
     "medclip-vit": {"pytorch_model.bin": "medclip_vit"},
     "medimageinsight": {"vision_model/medimageinsigt-v1.0.0.pt": "medimageinsight"},
-}  # fmt: skip
+}
 """Model → file → manifest."""
 
 
@@ -184,21 +186,39 @@ def _save_with_configuration(weights: dict[str, Any], path: Path) -> None:
         return instance
 
     facts = {"ref_type": Any, "optional": True, "key": "scale", "resolver_cache": defaultdict(dict)}
-    parent = new("omegaconf.dictconfig", "DictConfig", _parent=None,
-                 _metadata=new("omegaconf.base", "ContainerMetadata", object_type=dict, **facts))  # fmt: skip
-    scale = new("omegaconf.listconfig", "ListConfig", _parent=parent,
-                _metadata=new("omegaconf.base", "ContainerMetadata", object_type=list, **facts))  # fmt: skip
+    parent = new(
+        "omegaconf.dictconfig",
+        "DictConfig",
+        _parent=None,
+        _metadata=new("omegaconf.base", "ContainerMetadata", object_type=dict, **facts),
+    )
+    scale = new(
+        "omegaconf.listconfig",
+        "ListConfig",
+        _parent=parent,
+        _metadata=new("omegaconf.base", "ContainerMetadata", object_type=list, **facts),
+    )
     scale._content = [
-        new("omegaconf.nodes", "AnyNode", _val=value, _parent=scale,
-            _metadata=new("omegaconf.base", "Metadata", **facts))
+        new(
+            "omegaconf.nodes",
+            "AnyNode",
+            _val=value,
+            _parent=scale,
+            _metadata=new("omegaconf.base", "Metadata", **facts),
+        )
         for value in (0.8, 1.1)
-    ]  # fmt: skip
+    ]
     saved = {
-        "model": weights, "epoch": 15, "train_loss": 1.0,
-        "optimizer": {"state": {0: {"step": torch.tensor(30000.0)}}, "param_groups": [{"lr": 5e-5}]},
+        "model": weights,
+        "epoch": 15,
+        "train_loss": 1.0,
+        "optimizer": {
+            "state": {0: {"step": torch.tensor(30000.0)}},
+            "param_groups": [{"lr": 5e-5}],
+        },
         "scheduler": {"last_epoch": 30000},
         "config": {"base": {"text_max_length": 256}, "transform": {"train": {"scale": scale}}},
-    }  # fmt: skip
+    }
     sys.modules.update(modules)
     try:
         torch.save(saved, path)
@@ -208,14 +228,19 @@ def _save_with_configuration(weights: dict[str, Any], path: Path) -> None:
 
 
 SIZES = {
-    "g1024": (1024, 1024, "L"), "g2544x3056": (2544, 3056, "L"), "g390x320": (390, 320, "L"),
-    "g224": (224, 224, "L"), "u16_512": (512, 512, "I;16"), "rgb300x400": (300, 400, "RGB"),
-    "g256x260": (256, 260, "L"), "g181x150": (181, 150, "L"),
-}  # fmt: skip
+    "g1024": (1024, 1024, "L"),
+    "g2544x3056": (2544, 3056, "L"),
+    "g390x320": (390, 320, "L"),
+    "g224": (224, 224, "L"),
+    "u16_512": (512, 512, "I;16"),
+    "rgb300x400": (300, 400, "RGB"),
+    "g256x260": (256, 260, "L"),
+    "g181x150": (181, 150, "L"),
+}
 
 
-def film(name: str) -> Image.Image:
-    """Return one of the films the originals saw: blobs on a slope, with noise, the same everywhere."""
+def image(name: str) -> Image.Image:
+    """Return one of the images the originals saw: blobs on a slope, with noise, the same everywhere."""
     width, height, mode = SIZES[name]
     if mode == "RGB":
         bands = [_quantised(_field(f"{name}/{c}", width, height), 255) for c in "rgb"]

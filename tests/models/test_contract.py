@@ -8,7 +8,7 @@ from cxraudit import models
 from cxraudit.errors import MissingExtraError, UnknownNameError
 from cxraudit.images import to_grey
 from cxraudit.models.random import RandomModel
-from cxraudit.testing import check_model, sample_films
+from cxraudit.testing import check_model, sample_images
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_the_shipped_weights_are_small_and_described():
     assert record["log"][-1]["loss"] < record["log"][0]["loss"]
 
 
-def test_films_of_every_mode_become_the_same_grey():
+def test_images_of_every_mode_become_the_same_grey():
     """L, RGB, RGBA and palette of one picture; 16 bit is stretched to 8."""
     grey = np.random.default_rng(0).integers(0, 256, size=(20, 20), dtype=np.uint8)
-    film = Image.fromarray(grey)
+    image = Image.fromarray(grey)
 
     for mode in ("L", "RGB", "RGBA", "P"):
-        assert np.array_equal(np.asarray(to_grey(film.convert(mode))), grey), mode
+        assert np.array_equal(np.asarray(to_grey(image.convert(mode))), grey), mode
     deep = np.asarray(to_grey(Image.fromarray(grey.astype(np.uint16) * 257)))
     assert np.abs(deep.astype(int) - grey).max() <= 255 - int(grey.max()) + int(grey.min()) + 1
     assert to_grey(Image.fromarray(np.full((4, 4), 900, dtype=np.uint16))).getextrema() == (0, 0)
 
 
-def test_embeddings_of_the_null_model_follow_the_film():
-    """The same film, the same row; another film, another row."""
-    first, second = sample_films(2)
+def test_embeddings_of_the_null_model_follow_the_image():
+    """The same image, the same row; another image, another row."""
+    first, second = sample_images(2)
     model = RandomModel()
     rows = model.encode_images(np.stack([model.preprocess(f) for f in (first, first, second)]))
 

@@ -11,8 +11,8 @@ transformers = pytest.importorskip("transformers")
 
 from cxraudit import models  # noqa: E402
 from cxraudit.errors import ConfigError, DataError  # noqa: E402
-from cxraudit.models.tokens import bpe_lists  # noqa: E402
-from cxraudit.testing import check_model, sample_films  # noqa: E402
+from cxraudit.models._torch.tokens import bpe_lists  # noqa: E402
+from cxraudit.testing import check_model, sample_images  # noqa: E402
 
 SMALL = {
     "hidden_size": 32,
@@ -59,11 +59,11 @@ def folders(tmp_path_factory):
 
 @pytest.mark.parametrize(("kind", "width"), [("clip", 24), ("siglip", 32)])
 def test_a_model_in_transformers_format_keeps_the_contract(folders, kind, width):
-    """Sizes from its configuration; every kind of film; independent rows."""
+    """Sizes from its configuration; every kind of image; independent rows."""
     spec = f"hf-clip:{folders[kind]}"
 
     assert models.card(spec).embedding_dim == width
-    check_model(models.load(spec), sample_films(5))
+    check_model(models.load(spec), sample_images(5))
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
@@ -71,12 +71,12 @@ def test_embeddings_equal_transformers_own(folders, kind):
     """The model, processor and tokenizer called by hand."""
     ours = models.load(f"hf-clip:{folders[kind]}")
     theirs = transformers.AutoModel.from_pretrained(folders[kind]).eval()
-    films = sample_films(2)
+    images = sample_images(2)
     texts = ["Chest Pneumothorax", "Chest No findings"]
     tokens = transformers.AutoTokenizer.from_pretrained(folders[kind])(
         texts, padding="max_length", max_length=16, return_tensors="pt"
     )
-    pixels = np.stack([ours.preprocess(film) for film in films])
+    pixels = np.stack([ours.preprocess(image) for image in images])
 
     with torch.inference_mode():
         found = theirs(pixel_values=torch.from_numpy(pixels), **tokens)
@@ -90,7 +90,7 @@ def test_bfloat16_is_another_model_and_agrees_roughly(folders):
     """Its own fingerprint; cosine above 0.99."""
     spec = f"hf-clip:{folders['clip']}"
     full, half = models.load(spec), models.load(f"{spec}+bf16")
-    pixels = np.stack([full.preprocess(film) for film in sample_films(3)])
+    pixels = np.stack([full.preprocess(image) for image in sample_images(3)])
 
     cosines = (full.encode_images(pixels) * half.encode_images(pixels)).sum(1)
 

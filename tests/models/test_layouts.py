@@ -21,19 +21,24 @@ NETWORKS = {
     "biomedclip": (biomedclip.network, r"position_ids$"),
     "biovil_image": (lambda: biovil.image_network("biovil"), r"^encoder\.encoder\.fc\."),
     "biovil_t_image": (
-        lambda: biovil.image_network("biovil-t"), r"^encoder\.encoder\.fc\.|^encoder\.vit_pooler\.",
+        lambda: biovil.image_network("biovil-t"),
+        r"^encoder\.encoder\.fc\.|^encoder\.vit_pooler\.",
     ),
     "chexzero": (chexzero.network, None),
     "chexzero_float32": (chexzero.network, None),
     "cxr_bert": (biovil.text_network, r"position_ids$|^cls\.predictions\."),
     "cxrclip_r50": (lambda: cxrclip.network("r50"), r"\.pooler\.|position_ids$"),
     "cxrclip_swint": (
-        lambda: cxrclip.network("swint"), r"\.pooler\.|position_ids$|relative_position_index$",
+        lambda: cxrclip.network("swint"),
+        r"\.pooler\.|position_ids$|relative_position_index$",
     ),
     "medclip_resnet": (lambda: medclip.network("resnet"), r"\.pooler\.|position_ids$"),
-    "medclip_vit": (lambda: medclip.network("vit"), r"\.pooler\.|position_ids$|relative_position_index$"),
+    "medclip_vit": (
+        lambda: medclip.network("vit"),
+        r"\.pooler\.|position_ids$|relative_position_index$",
+    ),
     "medimageinsight": (medimageinsight.network, None),
-}  # fmt: skip
+}
 """Manifest → network, and the names in the file that the specification says are not used."""
 
 

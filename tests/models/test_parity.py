@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 from cxraudit import models, prompts
 from cxraudit.models import weights
-from cxraudit.testing import check_model, sample_films
+from cxraudit.testing import check_model, sample_images
 from cxraudit.zeroshot import prompt_directions
 
 pytestmark = pytest.mark.slow
@@ -62,12 +62,12 @@ def test_the_generated_weights_are_those_the_originals_had(checkpoint):
 
 @pytest.mark.parametrize("protocol", ["native", "paper"])
 def test_embeddings_are_those_of_the_original_code(checkpoint, protocol):
-    """Two films and two prompts to 1e-5 (texts that are not normalised, 2e-5); probabilities, too."""
+    """Two images and two prompts to 1e-5 (texts that are not normalised, 2e-5); probabilities, too."""
     model = models.load(f"{checkpoint}@{protocol}")
     stored = generated.canonical(checkpoint)
     default = PAPER.get(checkpoint, ("ref_img_embeds", "ref_text_embeds"))
     image_field, text_field = NATIVE[checkpoint] if protocol == "native" else default
-    pixels = np.stack([model.preprocess(generated.film(name)) for name in ("g1024", "g390x320")])
+    pixels = np.stack([model.preprocess(generated.image(name)) for name in ("g1024", "g390x320")])
 
     images, texts = model.encode_images(pixels), model.encode_texts(generated.PROMPTS)
 
@@ -82,15 +82,15 @@ def test_embeddings_are_those_of_the_original_code(checkpoint, protocol):
 
 
 def test_the_model_keeps_the_contract(checkpoint):
-    """Unit rows that depend on neither order, batch nor neighbours; every kind of film."""
-    check_model(models.load(checkpoint), sample_films(5))
+    """Unit rows that depend on neither order, batch nor neighbours; every kind of image."""
+    check_model(models.load(checkpoint), sample_images(5))
 
 
-def test_embeddings_of_64_films_do_not_depend_on_the_batch(checkpoint):
-    """One by one, in eights, all at once, shuffled: 1e-6. The largest model gets 8 films."""
+def test_embeddings_of_64_images_do_not_depend_on_the_batch(checkpoint):
+    """One by one, in eights, all at once, shuffled: 1e-6. The largest model gets 8 images."""
     model = models.load(checkpoint)
     n = 8 if checkpoint == "medimageinsight" else 64
-    pixels = np.stack([model.preprocess(film) for film in sample_films(n)])
+    pixels = np.stack([model.preprocess(image) for image in sample_images(n)])
     order = np.random.default_rng(0).permutation(n)
 
     whole = model.encode_images(pixels)

@@ -1,4 +1,4 @@
-"""Pixels and token ids are those of the original code, to the bit; every kind of film is taken."""
+"""Pixels and token ids are those of the original code, to the bit; every kind of image is taken."""
 
 import hashlib
 import json
@@ -12,15 +12,8 @@ import generated
 pytest.importorskip("torch")
 
 from cxraudit.errors import DataError
-from cxraudit.models import (
-    biomedclip,
-    biovil,
-    chexzero,
-    cxrclip,
-    medclip,
-    medimageinsight,
-    tokens,
-)
+from cxraudit.models import biomedclip, biovil, chexzero, cxrclip, medclip, medimageinsight
+from cxraudit.models._torch import tokens
 
 PIPELINES = {
     ("medclip_vit", "ref/"): (medclip.MedClip, {}),
@@ -45,14 +38,14 @@ def adapter(kind, **fields):
     return made
 
 
-@pytest.mark.parametrize("film", ["g1024", "g390x320"])
+@pytest.mark.parametrize("image", ["g1024", "g390x320"])
 @pytest.mark.parametrize(("model", "pipeline"), PIPELINES)
-def test_pixels_equal_those_of_the_original_code(model, pipeline, film):
+def test_pixels_equal_those_of_the_original_code(model, pipeline, image):
     """SHA-256 of the float32 input; grey models may copy the channel three times."""
     kind, fields = PIPELINES[model, pipeline]
-    expected = str(generated.canonical(model)[f"{pipeline}pixels_sha256/{film}"])
+    expected = str(generated.canonical(model)[f"{pipeline}pixels_sha256/{image}"])
 
-    pixels = adapter(kind, **fields).preprocess(generated.film(film))
+    pixels = adapter(kind, **fields).preprocess(generated.image(image))
 
     copies = {1, 3 // pixels.shape[0]}
     found = {hashlib.sha256(np.repeat(pixels, n, axis=0).tobytes()).hexdigest() for n in copies}
@@ -60,10 +53,10 @@ def test_pixels_equal_those_of_the_original_code(model, pipeline, film):
 
 
 @pytest.mark.parametrize("kind", {kind: None for kind, _ in PIPELINES.values()})
-def test_every_kind_of_film_is_taken(kind):
+def test_every_kind_of_image_is_taken(kind):
     """Grey, colour, opaque RGBA, palette and 16 bit of one picture: alike. Large, tiny and narrow: taken."""
     made = adapter(kind, crop=480)
-    grey = generated.film("g390x320")
+    grey = generated.image("g390x320")
     plain = made.preprocess(grey)
 
     for mode in ("RGB", "RGBA", "P", "LA"):
@@ -72,19 +65,23 @@ def test_every_kind_of_film_is_taken(kind):
         assert np.abs(other - plain).max() <= tolerance, mode
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     assert np.abs(made.preprocess(deep) - plain).max() <= 0.02
-    assert made.preprocess(generated.film("u16_512")).std() > 0.05  # not a white film
-    for film in (generated.film("g181x150"), Image.new("L", (1, 1)), Image.new("L", (40, 900), 7)):
-        found = made.preprocess(film)
+    assert made.preprocess(generated.image("u16_512")).std() > 0.05  # not a white image
+    for image in (
+        generated.image("g181x150"),
+        Image.new("L", (1, 1)),
+        Image.new("L", (40, 900), 7),
+    ):
+        found = made.preprocess(image)
         assert found.shape == plain.shape
         assert np.isfinite(found).all()
 
 
 def test_halves_are_rounded_to_even_as_python_rounds():
     """224 × 227 after resizing: the crop starts at 2, not at 1."""
-    film = generated.film("g256x260")
-    made = adapter(cxrclip.CxrClip).preprocess(film)
+    image = generated.image("g256x260")
+    made = adapter(cxrclip.CxrClip).preprocess(image)
 
-    resized = film.convert("RGB").resize((224, 227), Image.Resampling.BILINEAR)
+    resized = image.convert("RGB").resize((224, 227), Image.Resampling.BILINEAR)
     expected = np.asarray(resized.crop((0, 2, 224, 226)), dtype=np.float32) / np.float32(255)
     mean, std = (np.float32(v) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
@@ -143,9 +140,11 @@ def test_texts_that_a_model_does_not_take_get_one_sentence():
     long = "opacity " * 600
     with pytest.raises(DataError, match="takes 512 at most"):
         adapter(
-            biovil.BioViL, card=biovil.BIOVIL_CARD, network={"text": None},
+            biovil.BioViL,
+            card=biovil.BIOVIL_CARD,
+            network={"text": None},
             wordpiece=tokens.WordPiece(generated.HERE / "cxr_bert_vocab.txt"),
-        ).text_features([long])  # fmt: skip
+        ).text_features([long])
     with pytest.raises(DataError, match="77 at most"):
         adapter(chexzero.CheXzeroPaper, card=chexzero.CARD).text_features([long])
     with pytest.raises(DataError, match=r"holds \[SEP\]"):

@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from cxraudit.models.towers import bert, clip, swin  # noqa: E402
+from cxraudit.models._torch.towers import bert, clip, swin  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -16,9 +16,13 @@ def _seeded():
 def test_bert_equals_transformers():
     """All hidden states of padded texts."""
     config = transformers.BertConfig(
-        vocab_size=50, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64,
+        vocab_size=50,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=64,
         max_position_embeddings=20,
-    )  # fmt: skip
+    )
     theirs = transformers.BertModel(config, add_pooling_layer=False).eval()
     ours = bert.Bert(50, width=32, layers=3, heads=4, hidden=64, positions=20).eval()
     ours.load_state_dict(theirs.state_dict(), strict=True)
@@ -40,11 +44,17 @@ def test_swin_equals_transformers():
     renamed = {}
     for name, value in theirs.state_dict().items():
         for new, old in (
-            ("attention.q_proj", "attention.self.query"), ("attention.k_proj", "attention.self.key"),
-            ("attention.v_proj", "attention.self.value"), ("attention.o_proj", "attention.output.dense"),
-            ("mlp.fc1", "intermediate.dense"), ("mlp.fc2", "output.dense"),
-            ("relative_position_bias.relative_position_bias_table", "self.relative_position_bias_table"),
-        ):  # fmt: skip
+            ("attention.q_proj", "attention.self.query"),
+            ("attention.k_proj", "attention.self.key"),
+            ("attention.v_proj", "attention.self.value"),
+            ("attention.o_proj", "attention.output.dense"),
+            ("mlp.fc1", "intermediate.dense"),
+            ("mlp.fc2", "output.dense"),
+            (
+                "relative_position_bias.relative_position_bias_table",
+                "self.relative_position_bias_table",
+            ),
+        ):
             name = name.replace(new, old)
         if not name.endswith("relative_position_index"):
             renamed[name] = value

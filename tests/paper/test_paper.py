@@ -11,7 +11,7 @@ from cxraudit.errors import DataError
 from cxraudit.paper.conclusions import judge_published, sentences
 from cxraudit.paper.numbers import compare, published, study_name
 from cxraudit.paper.protocol import evaluate
-from cxraudit.tables.paper import as_latex, zeroshot_table
+from cxraudit.paper.tables import as_latex, zeroshot_table
 
 
 def _published_bootstrap(labels, scores, metric, n):
@@ -29,11 +29,11 @@ def _adjusted(labels, scores):
     return 1 - np.log(average_precision_score(labels, scores)) / np.log(labels.mean())
 
 
-def _independently(films, score, finding, cells, n):
+def _independently(images, score, finding, cells, n):
     """Evaluate cell by cell with scikit-learn, in the given order."""
     rows = []
     for rows_of_cell in cells:
-        y, s = films[finding].to_numpy()[rows_of_cell], score[rows_of_cell]
+        y, s = images[finding].to_numpy()[rows_of_cell], score[rows_of_cell]
         row = []
         for metric in (roc_auc_score, _adjusted):
             low, high = _published_bootstrap(y, s, metric, n)
@@ -44,31 +44,43 @@ def _independently(films, score, finding, cells, n):
 
 @pytest.fixture
 def cohort():
-    """Films of 150 patients with two findings, sex, race and age; scores with ties."""
+    """Images of 150 patients with two findings, sex, race and age; scores with ties."""
     rng = np.random.default_rng(0)
     n = 420
     age = rng.integers(20, 95, n)
-    groups = pd.cut(age, [18, 25, 50, 65, 80, 200], right=False,
-                    labels=["18-25", "25-50", "50-65", "65-80", "80+"])  # fmt: skip
+    groups = pd.cut(
+        age,
+        [18, 25, 50, 65, 80, 200],
+        right=False,
+        labels=["18-25", "25-50", "50-65", "65-80", "80+"],
+    )
     images = pd.DataFrame(
         {
-            "image_id": [f"f{k}" for k in range(n)], "patient_id": [f"p{k % 150}" for k in range(n)],
-            "study_id": [f"s{k}" for k in range(n)], "path": "", "view_position": "PA",
-            "age": age.astype(float), "age_group": groups.astype(str),
-            "sex": rng.choice(["female", "male"], n), "race": rng.choice(["white", "black", "asian"], n),
+            "image_id": [f"f{k}" for k in range(n)],
+            "patient_id": [f"p{k % 150}" for k in range(n)],
+            "study_id": [f"s{k}" for k in range(n)],
+            "path": "",
+            "view_position": "PA",
+            "age": age.astype(float),
+            "age_group": groups.astype(str),
+            "sex": rng.choice(["female", "male"], n),
+            "race": rng.choice(["white", "black", "asian"], n),
             "Pneumonia": (rng.random(n) < 0.3).astype(float),
             "Pneumothorax": (rng.random(n) < 0.4).astype(float),
         }
-    )  # fmt: skip
+    )
     scores = pd.concat(
         pd.DataFrame(
             {
-                "image_id": images["image_id"], "model": "biovil@paper", "prompt_set": "paper",
-                "finding": finding, "score": (images[finding] + rng.normal(size=n)).round(1),
+                "image_id": images["image_id"],
+                "model": "biovil@paper",
+                "prompt_set": "paper",
+                "finding": finding,
+                "score": (images[finding] + rng.normal(size=n)).round(1),
             }
         )
         for finding in ("Pneumonia", "Pneumothorax")
-    )  # fmt: skip
+    )
     return images, scores
 
 
@@ -76,27 +88,38 @@ def test_every_cell_equals_an_independent_run_of_the_published_statistics(cohort
     """Two findings over all, sex, race and age: values and interval ends to 1e-12, one stream."""
     images, scores = cohort
     dataset = Dataset(
-        name="toy", version="", license="", root=None, images=images,
-        findings=("Pneumonia", "Pneumothorax"), attributes=("age_group", "sex", "race"),
-    )  # fmt: skip
+        name="toy",
+        version="",
+        license="",
+        root=None,
+        images=images,
+        findings=("Pneumonia", "Pneumothorax"),
+        attributes=("age_group", "sex", "race"),
+    )
 
     found = evaluate(dataset, scores, n_resamples=60)
 
     np.random.seed(1907)  # noqa: NPY002
-    films = images.sort_values(by=["age"])
+    radiographs = images.sort_values(by=["age"])
     expected, names = [], []
     for finding in ("Pneumonia", "Pneumothorax"):
         score = scores[scores["finding"] == finding].set_index("image_id")["score"]
-        score = score.loc[films["image_id"]].to_numpy()
-        cells = [np.arange(len(films))]
+        score = score.loc[radiographs["image_id"]].to_numpy()
+        cells = [np.arange(len(radiographs))]
         names.append("all")
         for attribute in ("sex", "race", "age_group"):
-            for group in films[attribute].unique():
-                cells.append(np.flatnonzero(films[attribute] == group))
+            for group in radiographs[attribute].unique():
+                cells.append(np.flatnonzero(radiographs[attribute] == group))
                 names.append(group)
-        expected.append(_independently(films, score, finding, cells, 60))
-    columns = ["auroc", "auroc_low", "auroc_high", "adjusted_auprc", "adjusted_auprc_low",
-               "adjusted_auprc_high"]  # fmt: skip
+        expected.append(_independently(radiographs, score, finding, cells, 60))
+    columns = [
+        "auroc",
+        "auroc_low",
+        "auroc_high",
+        "adjusted_auprc",
+        "adjusted_auprc_low",
+        "adjusted_auprc_high",
+    ]
     assert found["group"].tolist() == names
     np.testing.assert_allclose(found[columns].to_numpy(), np.concatenate(expected), atol=1e-12)
 
@@ -107,9 +130,15 @@ def test_the_drain_arms_equal_an_independent_run(cohort):
     rng = np.random.default_rng(1)
     images = images.assign(drain=rng.choice(["yes", "no", "unknown"], len(images)))
     dataset = Dataset(
-        name="toy", version="", license="", root=None, images=images, findings=("Pneumothorax",),
-        attributes=("sex",), shortcuts=("drain",),
-    )  # fmt: skip
+        name="toy",
+        version="",
+        license="",
+        root=None,
+        images=images,
+        findings=("Pneumothorax",),
+        attributes=("sex",),
+        shortcuts=("drain",),
+    )
 
     found = evaluate(dataset, scores, n_resamples=60, named="nih-cxr14")
 
@@ -127,26 +156,40 @@ def test_the_drain_arms_equal_an_independent_run(cohort):
     expected = _independently(images, score, "Pneumothorax", cells, 60)
     assert found["group"].tolist() == ["all", "without", "with"]
     np.testing.assert_allclose(
-        found[["auroc", "auroc_low", "auroc_high", "adjusted_auprc", "adjusted_auprc_low",
-               "adjusted_auprc_high"]].to_numpy(), expected, atol=1e-12,
-    )  # fmt: skip
+        found[
+            [
+                "auroc",
+                "auroc_low",
+                "auroc_high",
+                "adjusted_auprc",
+                "adjusted_auprc_low",
+                "adjusted_auprc_high",
+            ]
+        ].to_numpy(),
+        expected,
+        atol=1e-12,
+    )
 
 
 @pytest.mark.data
 def test_real_scores_give_the_known_drain_arms(real_data):
-    """CheXNet on the 5,213 films with a NEATX label: 0.882846, 0.801015 and 0.910566."""
+    """CheXNet on the 5,213 images with a NEATX label: 0.882846, 0.801015 and 0.910566."""
     from cxraudit import datasets
-    from cxraudit.datasets import neatx
-    from cxraudit.pipeline import read_scores
+    from cxraudit.datasets.releases import neatx
+    from cxraudit.steps import read_scores
 
     dataset = datasets.load(
-        "nih-cxr14", real_data / "nih_cxr14",
+        "nih-cxr14",
+        real_data / "nih_cxr14",
         {"drains": real_data / "neatx" / neatx.FILES[0], "only.drain": "yes,no"},
-    )  # fmt: skip
+    )
     scores = read_scores(
-        real_data / "chexnet_scores" / "pretrained_preds.csv", dataset, image="Image Index",
-        prefix="prob_", model="chexnet",
-    )  # fmt: skip
+        real_data / "chexnet_scores" / "pretrained_preds.csv",
+        dataset,
+        image="Image Index",
+        prefix="prob_",
+        model="chexnet",
+    )
 
     found = evaluate(dataset, scores, n_resamples=10).set_index("group")["auroc"]
 
@@ -224,8 +267,22 @@ def test_the_commands_leave_a_page(tmp_path, nih_release, capsys):
     assert not any(word in html for word in ("<script", "<img", "<link", "src="))
     assert (tmp_path / "paper" / "zeroshot-mimic-cxr.tex").is_file()
     work = tmp_path / "work"
-    assert main(["encode", "nih-cxr14", "--root", str(nih_release), "--model", "random", "--out",
-                 str(work), "-q"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "encode",
+                "nih-cxr14",
+                "--root",
+                str(nih_release),
+                "--model",
+                "random",
+                "--out",
+                str(work),
+                "-q",
+            ]
+        )
+        == 0
+    )
     assert main(["score", str(work), "--finding", "Pneumothorax"]) == 0
     assert main(["paper", "compare", str(work), "--as-dataset", "nih-cxr14"]) == 2
     assert "none of the models random" in capsys.readouterr().err

@@ -12,18 +12,18 @@ from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
 from cxraudit.cli import main
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.phantom.releases import write_release
-from cxraudit.datasets.phantom.spec import PhantomSpec
-from cxraudit.figures.paper import calibration_curves, centroid_pairs, projections
 from cxraudit.paper.calibration import calibration_points
 from cxraudit.paper.embeddings import centroid_differences, project
 from cxraudit.paper.faults import CHECKS, Run, find_faults
+from cxraudit.paper.figures import calibration_curves, centroid_pairs, projections
 from cxraudit.paper.protocol import evaluate
-from cxraudit.tables.paper import attributes_table, side_by_side
+from cxraudit.paper.tables import attributes_table, side_by_side
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
 
 
 def cohort(n_patients=120, *, drains=True, seed=0):
-    """Films of patients who resemble themselves, with scores in [0, 1] and embeddings."""
+    """Images of patients who resemble themselves, with scores in [0, 1] and embeddings."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(n_patients), rng.integers(2, 7, n_patients))
     n = patient.size
@@ -32,26 +32,43 @@ def cohort(n_patients=120, *, drains=True, seed=0):
     sex = rng.choice(["female", "male"], n_patients)[patient]
     images = pd.DataFrame(
         {
-            "image_id": [f"f{k:04d}" for k in range(n)], "patient_id": patient.astype(str),
-            "study_id": [f"s{k}" for k in range(n)], "path": "", "view_position": "PA",
-            "Pneumothorax": label, "Pneumonia": rng.integers(0, 2, n).astype(float), "sex": sex,
+            "image_id": [f"f{k:04d}" for k in range(n)],
+            "patient_id": patient.astype(str),
+            "study_id": [f"s{k}" for k in range(n)],
+            "path": "",
+            "view_position": "PA",
+            "Pneumothorax": label,
+            "Pneumonia": rng.integers(0, 2, n).astype(float),
+            "sex": sex,
             "race": rng.choice(["white", "black", "asian"], n_patients)[patient],
         }
-    )  # fmt: skip
+    )
     if drains:
         images["drain"] = rng.choice(["yes", "no"], n, p=[0.3, 0.7])
         images["drain_source"] = np.where(label == 1, "annotated", "predicted")
     dataset = Dataset(
-        name="toy", version="", license="", root=None, images=images,
-        findings=("Pneumothorax", "Pneumonia"), attributes=("sex", "race"),
+        name="toy",
+        version="",
+        license="",
+        root=None,
+        images=images,
+        findings=("Pneumothorax", "Pneumonia"),
+        attributes=("sex", "race"),
         shortcuts=("drain",) if drains else (),
-    )  # fmt: skip
+    )
     logits = 2 * label - 1 + own + rng.normal(size=n)
     scores = pd.concat(
-        pd.DataFrame({"image_id": images["image_id"], "model": "m", "prompt_set": "paper",
-                      "finding": finding, "score": 1 / (1 + np.exp(-logits))})
+        pd.DataFrame(
+            {
+                "image_id": images["image_id"],
+                "model": "m",
+                "prompt_set": "paper",
+                "finding": finding,
+                "score": 1 / (1 + np.exp(-logits)),
+            }
+        )
         for finding in dataset.findings
-    )  # fmt: skip
+    )
     vectors = rng.normal(size=(n, 12)).astype(np.float32)
     vectors[:, 0] += 3 * (sex == "male")
     vectors[:, 1] = logits
@@ -63,29 +80,41 @@ def cohort(n_patients=120, *, drains=True, seed=0):
 def run_of(**options):
     """Return what the faults look at."""
     dataset, scores, vectors, texts = cohort(**options)
-    prompts = {f: (np.eye(12, dtype=np.float32)[1], np.eye(12, dtype=np.float32)[2])
-               for f in dataset.findings}  # fmt: skip
+    prompts = {
+        f: (np.eye(12, dtype=np.float32)[1], np.eye(12, dtype=np.float32)[2])
+        for f in dataset.findings
+    }
     settings = AuditSettings(n_resamples=300, operating_point="none", calibration="none")
     both = side_by_side(
         evaluate(dataset, scores, n_resamples=200),
         audit(dataset, scores, settings=settings).results,
     )
     return Run(
-        both=both, dataset=dataset, model="m", scores=scores, vectors=vectors, texts=texts, logit_scale=5.0,
-        image_ids=dataset.images["image_id"].to_numpy(dtype=np.str_), prompts=prompts,
-    )  # fmt: skip
+        both=both,
+        dataset=dataset,
+        model="m",
+        scores=scores,
+        vectors=vectors,
+        texts=texts,
+        logit_scale=5.0,
+        image_ids=dataset.images["image_id"].to_numpy(dtype=np.str_),
+        prompts=prompts,
+    )
 
 
 def test_calibration_points_are_those_of_scikit_learn():
-    """All films, with and without a drain, in ten bins of equal width, as published."""
+    """All images, with and without a drain, in ten bins of equal width, as published."""
     dataset, scores, *_ = cohort()
     points = calibration_points(dataset, scores, named="nih-cxr14")
 
     assert set(points["finding"]) == {"Pneumothorax"}
     label = dataset.images["Pneumothorax"].to_numpy()
     score = scores[scores["finding"] == "Pneumothorax"]["score"].to_numpy()
-    for group, kept in (("all", label >= 0), ("with", dataset.images["drain"] == "yes"),
-                        ("without", dataset.images["drain"] == "no")):  # fmt: skip
+    for group, kept in (
+        ("all", label >= 0),
+        ("with", dataset.images["drain"] == "yes"),
+        ("without", dataset.images["drain"] == "no"),
+    ):
         observed, predicted = calibration_curve(label[kept], score[kept], n_bins=10)
         mine = points[points["group"] == group]
         np.testing.assert_allclose(mine["observed"], observed, atol=1e-12)
@@ -97,28 +126,28 @@ def test_calibration_points_are_those_of_scikit_learn():
 
 
 def _shown(n):
-    """The films that are drawn of n."""
+    """The images that are drawn of n."""
     from cxraudit.paper.embeddings import SEED
 
     return np.random.default_rng(SEED).permutation(n)[:150]
 
 
 def test_both_coordinates_come_from_one_fit_and_reports_only_where_they_are(monkeypatch):
-    """X and y of films are uncorrelated components; films without a report are not in the joint fit."""
+    """X and y of images are uncorrelated components; images without a report are not in the joint fit."""
     dataset, _, vectors, texts = cohort()
-    monkeypatch.setattr("cxraudit.paper.embeddings.MAX_FILMS", 150)
+    monkeypatch.setattr("cxraudit.paper.embeddings.MAX_IMAGES", 150)
     points = project("m", vectors, texts, dataset.images)
-    films = points[(points["fit"] == "films") & (points["method"] == "PCA")]
-    both = points[(points["fit"] == "films and reports") & (points["method"] == "t-SNE")]
+    images = points[(points["fit"] == "images") & (points["method"] == "PCA")]
+    both = points[(points["fit"] == "images and reports") & (points["method"] == "t-SNE")]
 
-    assert abs(np.corrcoef(films["x"], films["y"])[0, 1]) < 1e-5
+    assert abs(np.corrcoef(images["x"], images["y"])[0, 1]) < 1e-5
     missing = int(np.isnan(texts[_shown(len(vectors))]).any(axis=1).sum())
-    assert (films["modality"] == "film").all()
-    assert len(films) == 150
+    assert (images["modality"] == "image").all()
+    assert len(images) == 150
     assert (both["modality"] == "report").sum() == 150 - missing
-    assert not films["sex"].isna().any()
+    assert not images["sex"].isna().any()
     assert projections(points).axes
-    assert set(project("m", vectors, None, dataset.images)["fit"]) == {"films"}
+    assert set(project("m", vectors, None, dataset.images)["fit"]) == {"images"}
 
 
 def test_centroid_differences_are_of_every_pair_and_sorted():
@@ -151,16 +180,16 @@ def test_every_fault_is_shown_in_numbers_of_the_run():
     score = run.scores[run.scores["finding"] == "Pneumothorax"]["score"].to_numpy()
     bpsn = label ^ has
     assert f"{roc_auc_score(label[bpsn], score[bpsn]):.3f}" in arms.ours
-    unit = next(f for f in found.values() if "draws films" in f.fault)
+    unit = next(f for f in found.values() if "draws images" in f.fault)
     assert "times as wide" in unit.ours
     wider = float(unit.ours.split(", ")[1].split(" times")[0])
-    assert wider > 1.1  # films of a patient resemble each other here
+    assert wider > 1.1  # images of a patient resemble each other here
     crash = next(f for f in found.values() if "TSNE" in f.fault)
     assert "has no transform" in crash.published
     assert "2 features" in crash.published
 
 
-def test_the_misaligned_search_sees_other_films_labels():
+def test_the_misaligned_search_sees_other_images_labels():
     """Sex is read nearly always; the published search stays near a coin toss."""
     fault = next(f for f in find_faults(run_of(seed=3)) if "train_idx" in f.fault)
     highest = float(fault.published.split(" to ")[1].split(",")[0])
@@ -187,11 +216,14 @@ def test_untidy_runs_still_leave_a_page():
     texts = np.full_like(run.texts, np.nan)
     texts[0] = 1
     untidy = replace(
-        run, dataset=replace(run.dataset, images=images), scores=perfect, texts=texts,
+        run,
+        dataset=replace(run.dataset, images=images),
+        scores=perfect,
+        texts=texts,
         both=run.both.assign(wider=np.nan),
-    )  # fmt: skip
+    )
     found = find_faults(untidy)
-    assert not any("draws films" in fault.fault for fault in found)
+    assert not any("draws images" in fault.fault for fault in found)
     assert any("train_idx" in fault.fault for fault in found)
     points = project("m", run.vectors[:60], texts[:60], images.iloc[:60])
     assert len(points) == 2 * 60
@@ -209,7 +241,7 @@ def test_a_wrapper_without_scale_or_with_lengths_is_shown_as_it_is():
 
 
 def test_both_protocols_stand_side_by_side():
-    """Same AUROC where every film is labelled; other intervals; a verdict only on our side."""
+    """Same AUROC where every image is labelled; other intervals; a verdict only on our side."""
     dataset, scores, *_ = cohort(drains=False)
     settings = AuditSettings(n_resamples=500, operating_point="none", calibration="none")
     results = audit(dataset, scores, settings=settings).results
@@ -230,7 +262,7 @@ def releases(tmp_path_factory):
     """Small made-up releases in both layouts."""
     root = tmp_path_factory.mktemp("study")
     for layout, seed, n_patients in (("mimic", 61, 130), ("nih", 62, 60)):
-        spec = PhantomSpec(n_patients=n_patients, seed=seed, image_size=64, films_per_patient=2)
+        spec = PhantomSpec(n_patients=n_patients, seed=seed, image_size=64, images_per_patient=2)
         write_release(spec, root / layout, layout)
     return root
 
@@ -238,30 +270,57 @@ def releases(tmp_path_factory):
 def test_the_whole_study_from_releases_with_three_models(releases, capsys):
     """One command; every table and figure is there."""
     out = releases / "paper"
-    command = ["paper", "run", str(out), "--mimic", str(releases / "mimic"), "--nih",
-               str(releases / "nih"), "--model", "phantom-clip", "--model", "phantom-clip-clean",
-               "--model", "random", "--resamples", "200", "-q"]  # fmt: skip
+    command = [
+        "paper",
+        "run",
+        str(out),
+        "--mimic",
+        str(releases / "mimic"),
+        "--nih",
+        str(releases / "nih"),
+        "--model",
+        "phantom-clip",
+        "--model",
+        "phantom-clip-clean",
+        "--model",
+        "random",
+        "--resamples",
+        "200",
+        "-q",
+    ]
     assert main(command) == 0
     html = (out / "paper.html").read_text()
     for title in (
-        "Zero-shot performance on mimic-cxr", "By sex on mimic-cxr", "By race on mimic-cxr",
-        "By age on mimic-cxr", "By drain on nih-cxr14", "Calibration on nih-cxr14",
-        "phantom-clip on mimic-cxr: embeddings", "Attributes read from embeddings on mimic-cxr",
-        "Both protocols, on the same predictions", "What changed and why",
-    ):  # fmt: skip
+        "Zero-shot performance on mimic-cxr",
+        "By sex on mimic-cxr",
+        "By race on mimic-cxr",
+        "By age on mimic-cxr",
+        "By drain on nih-cxr14",
+        "Calibration on nih-cxr14",
+        "phantom-clip on mimic-cxr: embeddings",
+        "Attributes read from embeddings on mimic-cxr",
+        "Both protocols, on the same predictions",
+        "What changed and why",
+    ):
         assert title in html, title
     assert not any(word in html for word in ("<script", "<img", "<link", "src="))
     figures = {path.stem for path in (out / "figures").glob("*.svg")}
-    for name in ("mimic-cxr-sex-auroc", "mimic-cxr-race-adjusted_auprc", "mimic-cxr-age_group-auroc",
-                 "nih-cxr14-drain-auroc", "nih-cxr14-calibration",
-                 "mimic-cxr-phantom-clip-projections", "mimic-cxr-phantom-clip-centroids"):  # fmt: skip
+    for name in (
+        "mimic-cxr-sex-auroc",
+        "mimic-cxr-race-adjusted_auprc",
+        "mimic-cxr-age_group-auroc",
+        "nih-cxr14-drain-auroc",
+        "nih-cxr14-calibration",
+        "mimic-cxr-phantom-clip-projections",
+        "mimic-cxr-phantom-clip-centroids",
+    ):
         assert name in figures, name
     numbers = pd.read_csv(out / "numbers.csv")
     assert len(numbers) == 3 * (6 * 11 + 3)
     assert (out / "attributes-mimic-cxr.tex").is_file()
     assert (out / "zeroshot-mimic-cxr.tex").is_file()
     modalities = pd.read_parquet(out / "points.parquet")["modality"]
-    assert set(modalities) == {"film", "report"}
+    assert set(modalities) == {"image", "report"}
     changed = pd.read_csv(out / "changed.csv")
     assert changed["file"].nunique() >= 7
     assert (out / "mimic-cxr" / "audit" / "report.html").is_file()
@@ -273,12 +332,21 @@ def test_attributes_are_tabled_by_model_and_space():
     """One row per space, the MLP's cells; nothing where nothing was probed."""
     rows = pd.DataFrame(
         [
-            {"model": "m", "analysis": "probe", "space": space, "method": method, "attribute": a,
-             "value": value, "low": value - 0.1, "high": value + 0.1}
+            {
+                "model": "m",
+                "analysis": "probe",
+                "space": space,
+                "method": method,
+                "attribute": a,
+                "value": value,
+                "low": value - 0.1,
+                "high": value + 0.1,
+            }
             for space, value in (("image", 0.9), ("PCA (2 axes)", 0.6))
-            for method in ("MLP", "linear") for a in ("sex", "age_group")
+            for method in ("MLP", "linear")
+            for a in ("sex", "age_group")
         ]
-    )  # fmt: skip
+    )
     table = attributes_table(rows)
     assert table["space"].tolist() == ["image", "PCA (2 axes)"]
     assert table["age"].tolist() == ["0.90 [0.80, 1.00]", "0.60 [0.50, 0.70]"]

@@ -25,7 +25,7 @@ def cohort(seed: int, n: int, *, slope: float = 1.0, shift: float = 0.0):
 
 
 def point(labels, probability, **options):
-    """Calibration of all films, each its own patient, without resamples."""
+    """Calibration of all images, each its own patient, without resamples."""
     n = len(labels)
     return calibration_replicates(
         labels,
@@ -79,7 +79,7 @@ def test_calibration_in_the_large_finds_a_shift():
 
 
 def test_small_groups_are_not_punished():
-    """Perfectly calibrated: ECE grows as films get fewer, the debiased error stays small."""
+    """Perfectly calibrated: ECE grows as images get fewer, the debiased error stays small."""
 
     def mean(n, metric):
         return np.mean([getattr(point(*cohort(s, n)), metric).value for s in range(40)])
@@ -88,7 +88,7 @@ def test_small_groups_are_not_punished():
     assert mean(100, "debiased_error") < 0.6 * mean(100, "calibration_error")
 
 
-def test_replicates_follow_the_resampled_films():
+def test_replicates_follow_the_resampled_images():
     """Brier exactly; slope within 15 % of its standard deviation over refits."""
     labels, probability = cohort(3, 800, slope=1.3)
     patients = np.random.default_rng(0).integers(0, 200, 800)
@@ -109,7 +109,7 @@ def test_replicates_follow_the_resampled_films():
 
 
 def test_bins_do_not_depend_on_the_group():
-    """Edges span [0, 1]; equal-mass edges are chosen once, on all films."""
+    """Edges span [0, 1]; equal-mass edges are chosen once, on all images."""
     _, probability = cohort(4, 500)
 
     assert equal_width_edges(10)[[0, -1]].tolist() == [0, 1]

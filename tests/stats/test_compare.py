@@ -20,11 +20,11 @@ from cxraudit.stats.resampling import draw_resamples
 
 
 def simulated(
-    seed: int, planted: float, *, n_patients: int = 150, films: int = 6, n_resamples: int = 400
+    seed: int, planted: float, *, n_patients: int = 150, images: int = 6, n_resamples: int = 400
 ):
-    """Films of patients who resemble themselves; the group's signal is weaker by `planted`."""
+    """Images of patients who resemble themselves; the group's signal is weaker by `planted`."""
     rng = np.random.default_rng(seed)
-    patients = np.repeat(np.arange(n_patients), films)
+    patients = np.repeat(np.arange(n_patients), images)
     in_group = (rng.random(n_patients) < 0.5)[patients]
     labels = (rng.random(n_patients) < 0.4)[patients] ^ (rng.random(patients.size) < 0.05)
     own = rng.normal(size=n_patients)[patients]
@@ -57,14 +57,14 @@ def test_a_gap_is_shown_only_when_planted(planted, found):
     assert found == (measured.p_value < 0.05)
 
 
-def test_patients_not_films_are_the_unit():
-    """With strongly correlated films, the interval that resamples films is far too narrow."""
-    case = simulated(1, 0.0, films=12)
+def test_patients_not_images_are_the_unit():
+    """With strongly correlated images, the interval that resamples images is far too narrow."""
+    case = simulated(1, 0.0, images=12)
 
     by_patient = gap_of(case)
-    by_film = gap_of(case, units=np.arange(case[0].size))
+    by_image = gap_of(case, units=np.arange(case[0].size))
 
-    assert by_patient.high - by_patient.low > 1.5 * (by_film.high - by_film.low)
+    assert by_patient.high - by_patient.low > 1.5 * (by_image.high - by_image.low)
 
 
 @pytest.mark.slow
@@ -90,9 +90,17 @@ def test_holm_equals_statsmodels():
 def made(value, low, high, inner_low, inner_high) -> Gap:
     """A gap with the given intervals."""
     return Gap(
-        value=value, low=low, high=high, confidence_level=0.95, method="", p_value=0.01,
-        standard_error=0.02, degrees_of_freedom=99, inner_low=inner_low, inner_high=inner_high,
-    )  # fmt: skip
+        value=value,
+        low=low,
+        high=high,
+        confidence_level=0.95,
+        method="",
+        p_value=0.01,
+        standard_error=0.02,
+        degrees_of_freedom=99,
+        inner_low=inner_low,
+        inner_high=inner_high,
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,9 +205,12 @@ def test_limits_of_two_shares_make_newcombes_interval():
 
 @pytest.mark.parametrize(
     ("scale", "z", "slopes"),
-    [("arcsine", 3.645135, (1.048285, 2.294157)), ("logit", 2.915404, (4.395604, 21.052632)),
-     ("plain", 3.618136, (1.0, 1.0))],
-)  # fmt: skip
+    [
+        ("arcsine", 3.645135, (1.048285, 2.294157)),
+        ("logit", 2.915404, (4.395604, 21.052632)),
+        ("plain", 3.618136, (1.0, 1.0)),
+    ],
+)
 def test_gaps_of_rates_are_tested_where_their_error_is_known(scale, z, slopes):
     """14 of 40 against 2 of 40 independent patients, by hand.
 
@@ -213,9 +224,10 @@ def test_gaps_of_rates_are_tested_where_their_error_is_known(scale, z, slopes):
     none = np.zeros(40)
 
     found = gap(
-        Replicated(draws[0], np.r_[moved[0], none]), Replicated(draws[1], np.r_[none, moved[1]]),
+        Replicated(draws[0], np.r_[moved[0], none]),
+        Replicated(draws[1], np.r_[none, moved[1]]),
         scale=scale,
-    )  # fmt: skip
+    )
 
     squares = np.r_[moved[0] * slopes[0], moved[1] * slopes[1]] ** 2
     df = min(2 * squares.sum() ** 2 / ((squares**2).sum() - squares.sum() ** 2 / 80), 79)

@@ -30,7 +30,7 @@ def test_adjusted_p_values_equal_statsmodels(ours, theirs):
 
 
 def correlated(seed: int, *, gap_in_first: float = 0.0, n_patients: int = 120):
-    """Films of patients in four groups who resemble themselves."""
+    """Images of patients in four groups who resemble themselves."""
     rng = np.random.default_rng(seed)
     patients = np.repeat(np.arange(n_patients), rng.integers(1, 9, n_patients))
     groups = rng.integers(0, 4, n_patients)[patients]
@@ -59,7 +59,7 @@ def test_the_global_test_has_its_size_and_its_power():
 
 
 def test_the_global_test_does_not_depend_on_names_or_order():
-    """Relabelled groups and shuffled films: the same statistic, nearly the same p-value."""
+    """Relabelled groups and shuffled images: the same statistic, nearly the same p-value."""
     labels, scores, patients, groups = correlated(3, gap_in_first=1.0)
     order = np.random.default_rng(0).permutation(labels.size)
 
@@ -78,7 +78,7 @@ def test_one_group_cannot_differ():
 
 
 def confounded(seed: int, *, own_gap: float):
-    """One side has more films of a hard view; `own_gap` is what is left at equal view."""
+    """One side has more images of a hard view; `own_gap` is what is left at equal view."""
     rng = np.random.default_rng(seed)
     n = 6000
     patients = np.repeat(np.arange(n // 3), 3)
@@ -108,7 +108,7 @@ def test_a_gap_that_is_all_view_vanishes_at_equal_view(own_gap, remains):
 
 
 def test_the_error_of_an_adjusted_gap_includes_that_of_the_weights():
-    """Films of one view score higher whatever they show: the weights take that out of both sides in every
+    """Images of one view score higher whatever they show: the weights take that out of both sides in every
     replicate. 200 cohorts without a gap: about 5 % of p-values below 0.05 from the replicates' error;
     the influences, which take the weights as given, would say an error nearly twice as large.
     """
@@ -120,9 +120,14 @@ def test_the_error_of_an_adjusted_gap_includes_that_of_the_weights():
         labels = rng.random(400) < 0.4
         scores = labels * 1.2 + 3.0 * view + rng.normal(size=400)
         (inside, outside), _, _ = standardised_replicates(
-            labels, scores, np.arange(400), np.stack([side, ~side]), view,
-            draw_resamples(400, 200, seed), n_resamples=200,
-        )  # fmt: skip
+            labels,
+            scores,
+            np.arange(400),
+            np.stack([side, ~side]),
+            view,
+            draw_resamples(400, 200, seed),
+            n_resamples=200,
+        )
         apart = gap(inside.auroc, outside.auroc, scale="bootstrap")
         as_given = (inside.auroc - outside.auroc).standard_error
         found.append((apart.value, apart.standard_error, as_given, apart.p_value < 0.05))
@@ -175,8 +180,11 @@ def test_shortcut_areas_are_the_four_of_borkan():
     cells = shortcut_cells(labels, drain)
 
     assert {name: np.flatnonzero(cell).tolist() for name, cell in cells.items()} == {
-        "subgroup": [0, 2], "background": [1, 3], "bpsn": [1, 2], "bnsp": [0, 3],
-    }  # fmt: skip
+        "subgroup": [0, 2],
+        "background": [1, 3],
+        "bpsn": [1, 2],
+        "bnsp": [0, 3],
+    }
 
 
 def test_xauc_compares_positives_of_one_group_with_negatives_of_the_other():

@@ -8,9 +8,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("design", DESIGNS, ids=lambda design: design.name)
-def test_patients_hold_what_films_do_not(design):
+def test_patients_hold_what_images_do_not(design):
     """1,000 cohorts (a true 95 % shows as 93.6 to 96.4 %): intervals, tests and equivalence."""
-    by_patient, by_film = (
+    by_patient, by_image = (
         dict(zip(COLUMNS, row, strict=True)) for row in study(design, 1000, n_workers=1)
     )
 
@@ -20,5 +20,5 @@ def test_patients_hold_what_films_do_not(design):
     assert by_patient["false gaps (0.5 %)"] <= 0.015
     assert by_patient["TOST errs"] <= 0.065
     assert 0.03 <= by_patient["all groups: rejected"] <= 0.07
-    assert by_film["AUROC covered"] < by_patient["AUROC covered"] - 0.01
-    assert by_film["gap covered"] < 0.93
+    assert by_image["AUROC covered"] < by_patient["AUROC covered"] - 0.01
+    assert by_image["gap covered"] < 0.93

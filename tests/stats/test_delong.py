@@ -1,4 +1,4 @@
-"""DeLong's covariances equal pROC's, and hold with several films per patient."""
+"""DeLong's covariances equal pROC's, and hold with several images per patient."""
 
 import numpy as np
 import pytest
@@ -9,21 +9,144 @@ from cxraudit.stats.delong import auroc_interval, delong, newcombe
 # Aneurysmal subarachnoid haemorrhage, 113 patients (Turck et al. 2010, Intensive Care Med
 # 36:107-115), the example of pROC (Robin et al. 2011, BMC Bioinformatics 12:77): poor outcome,
 # WFNS grade, S100B.
-POOR = np.array([int(c) for c in (
-    "00001101001011001011101000000000100110110000000001100010001010011101101111000110100000010000000000001111"
-    "110001000"
-)])  # fmt: skip
-WFNS = np.array([int(c) for c in (
-    "11113254125255125225211112121134214541425511241125521251222151125214524414121421232421451154221113125225"
-    "552445111"
-)])  # fmt: skip
-S100B = np.array([
-    13, 14, 10, 4, 13, 10, 47, 16, 18, 10, 12, 10, 44, 71, 4, 8, 49, 4, 7, 33, 9, 9, 7, 11, 7, 17, 7,
-    11, 13, 19, 5, 16, 41, 14, 34, 35, 48, 9, 96, 25, 50, 46, 16, 7, 43, 45, 11, 8, 9, 86, 52, 8, 6,
-    13, 207, 10, 14, 15, 7, 6, 77, 5, 9, 30, 3, 9, 4, 23, 70, 9, 27, 71, 8, 26, 8, 16, 9, 13, 10, 8,
-    11, 33, 11, 28, 7, 10, 32, 22, 7, 5, 24, 38, 10, 15, 8, 14, 10, 7, 4, 19, 56, 14, 58, 32, 82, 74,
-    15, 47, 17, 44, 15, 50, 48,
-]) / 100  # fmt: skip
+POOR = np.array(
+    [
+        int(c)
+        for c in (
+            "00001101001011001011101000000000100110110000000001100010001010011101101111000110100000010000000000001111"
+            "110001000"
+        )
+    ]
+)
+WFNS = np.array(
+    [
+        int(c)
+        for c in (
+            "11113254125255125225211112121134214541425511241125521251222151125214524414121421232421451154221113125225"
+            "552445111"
+        )
+    ]
+)
+S100B = (
+    np.array(
+        [
+            13,
+            14,
+            10,
+            4,
+            13,
+            10,
+            47,
+            16,
+            18,
+            10,
+            12,
+            10,
+            44,
+            71,
+            4,
+            8,
+            49,
+            4,
+            7,
+            33,
+            9,
+            9,
+            7,
+            11,
+            7,
+            17,
+            7,
+            11,
+            13,
+            19,
+            5,
+            16,
+            41,
+            14,
+            34,
+            35,
+            48,
+            9,
+            96,
+            25,
+            50,
+            46,
+            16,
+            7,
+            43,
+            45,
+            11,
+            8,
+            9,
+            86,
+            52,
+            8,
+            6,
+            13,
+            207,
+            10,
+            14,
+            15,
+            7,
+            6,
+            77,
+            5,
+            9,
+            30,
+            3,
+            9,
+            4,
+            23,
+            70,
+            9,
+            27,
+            71,
+            8,
+            26,
+            8,
+            16,
+            9,
+            13,
+            10,
+            8,
+            11,
+            33,
+            11,
+            28,
+            7,
+            10,
+            32,
+            22,
+            7,
+            5,
+            24,
+            38,
+            10,
+            15,
+            8,
+            14,
+            10,
+            7,
+            4,
+            19,
+            56,
+            14,
+            58,
+            32,
+            82,
+            74,
+            15,
+            47,
+            17,
+            44,
+            15,
+            50,
+            48,
+        ]
+    )
+    / 100
+)
 
 
 def test_the_published_example_of_proc():
@@ -44,7 +167,7 @@ def test_the_published_example_of_proc():
     assert areas.value[1] + half == pytest.approx(0.8326, abs=5e-5)
 
 
-def test_every_pair_of_films_gives_the_same_placements():
+def test_every_pair_of_images_gives_the_same_placements():
     """Against the definition over all pairs, with ties."""
     rng = np.random.default_rng(0)
     labels, scores = rng.random(80) < 0.4, rng.integers(0, 6, 80).astype(float)
@@ -60,7 +183,7 @@ def test_every_pair_of_films_gives_the_same_placements():
     assert areas.covariance[0, 0] == pytest.approx(expected, abs=1e-14)
 
 
-def test_doubling_every_film_of_a_patient_changes_no_clustered_variance():
+def test_doubling_every_image_of_a_patient_changes_no_clustered_variance():
     """Without clusters the variance halves, as if there were more patients."""
     rng = np.random.default_rng(1)
     labels, scores = rng.random(200) < 0.4, rng.normal(size=200)
@@ -88,14 +211,15 @@ def test_shared_negatives_are_in_the_covariance():
     with_it = shortcut[labels]
     a, b = wins[with_it], wins[~with_it]
     expected = (
-        a.mean(1).var(ddof=1) / len(a) + b.mean(1).var(ddof=1) / len(b)
+        a.mean(1).var(ddof=1) / len(a)
+        + b.mean(1).var(ddof=1) / len(b)
         + (a.mean(0) - b.mean(0)).var(ddof=1) / wins.shape[1]
-    )  # fmt: skip
+    )
     assert error == pytest.approx(np.sqrt(expected), abs=1e-12)
 
 
 def test_the_clustered_variance_agrees_with_the_patient_bootstrap():
-    """Within 10 % on 300 patients with correlated films."""
+    """Within 10 % on 300 patients with correlated images."""
     from cxraudit.stats.ranking import ranking_replicates
     from cxraudit.stats.resampling import draw_resamples
 

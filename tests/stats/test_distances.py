@@ -34,7 +34,7 @@ def test_the_interval_of_ks_covers_the_true_distance():
 
 
 def test_energy_distance_is_its_definition():
-    """From the means of all pairs, without those of a film with itself."""
+    """From the means of all pairs, without those of an image with itself."""
     rng = np.random.default_rng(2)
     x = rng.normal(size=(30, 4))
     mask = np.arange(30) < 12

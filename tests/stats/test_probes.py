@@ -17,7 +17,7 @@ def _parts(n_groups, seed=0, n=600):
 @pytest.mark.parametrize("n_groups", [2, 4])
 @pytest.mark.parametrize("method", list(PROBES))
 def test_every_probe_reads_planted_groups_and_none_that_are_shuffled(method, n_groups):
-    """AUROC on films it has not seen."""
+    """AUROC on images it has not seen."""
     train, y, validation, y_validation, test, y_test = _parts(n_groups)
     scores = PROBES[method](train, y, validation, y_validation, test, 0)
 
@@ -40,7 +40,7 @@ def test_votes_are_those_of_scikit_learn_for_every_number_of_neighbours():
         np.testing.assert_allclose(votes[number], expected, atol=1e-12)
 
 
-def test_standardisation_is_learned_on_training_films_only():
+def test_standardisation_is_learned_on_training_images_only():
     """Others are scaled by the same numbers; a dimension without spread stays."""
     train = np.array([[0.0, 3.0], [2.0, 3.0]], dtype=np.float32)
     other = np.array([[4.0, 5.0]], dtype=np.float32)

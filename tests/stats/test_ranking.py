@@ -74,8 +74,8 @@ def test_precision_at_reference_prevalence_ignores_how_many_negatives_there_are(
 
 
 @pytest.mark.parametrize("digits", [1, 12])
-def test_every_replicate_equals_scikit_learn_on_the_resampled_films(digits):
-    """Cohort of 40 patients with several films, with and without ties, in two cells."""
+def test_every_replicate_equals_scikit_learn_on_the_resampled_images(digits):
+    """Cohort of 40 patients with several images, with and without ties, in two cells."""
     rng = np.random.default_rng(1)
     patients = rng.integers(0, 40, size=200)
     labels = rng.random(200) < 0.25
@@ -114,7 +114,7 @@ def test_one_class_is_undefined_not_zero(labels):
 
 
 def test_an_empty_cell_is_undefined():
-    """A group without films gives NaN in every replicate."""
+    """A group without images gives NaN in every replicate."""
     counts = draw_resamples(3, 10, seed=0)
 
     found = ranking_replicates(
@@ -125,7 +125,7 @@ def test_an_empty_cell_is_undefined():
 
 
 def test_order_threads_and_monotone_maps_change_nothing():
-    """The same replicates whatever the order of the films, the threads, or the scale of the score."""
+    """The same replicates whatever the order of the images, the threads, or the scale of the score."""
     rng = np.random.default_rng(2)
     patients = rng.integers(0, 30, size=150)
     labels = rng.random(150) < 0.4
@@ -136,9 +136,14 @@ def test_order_threads_and_monotone_maps_change_nothing():
 
     plain = ranking_replicates(labels, scores, patients, cells, counts, n_resamples=70, n_threads=1)
     other = ranking_replicates(
-        labels[order], np.exp(scores[order]), patients[order], cells[:, order], counts,
-        n_resamples=70, n_threads=4,
-    )  # fmt: skip
+        labels[order],
+        np.exp(scores[order]),
+        patients[order],
+        cells[:, order],
+        counts,
+        n_resamples=70,
+        n_threads=4,
+    )
 
     for first, second in zip(plain, other, strict=True):
         np.testing.assert_allclose(first.auroc.replicates, second.auroc.replicates, atol=1e-12)
@@ -147,8 +152,8 @@ def test_order_threads_and_monotone_maps_change_nothing():
         )
 
 
-def test_every_film_twice_changes_nothing():
-    """The same patients with each film doubled: the same replicates and influences of every metric."""
+def test_every_image_twice_changes_nothing():
+    """The same patients with each image doubled: the same replicates and influences of every metric."""
     rng = np.random.default_rng(4)
     patients = rng.integers(0, 30, size=150)
     labels = rng.random(150) < 0.4
@@ -165,9 +170,10 @@ def test_every_film_twice_changes_nothing():
     for metric in METRICS:
         for part in ("replicates", "influence"):
             np.testing.assert_allclose(
-                getattr(getattr(doubled, metric), part), getattr(getattr(once, metric), part),
+                getattr(getattr(doubled, metric), part),
+                getattr(getattr(once, metric), part),
                 atol=1e-12,
-            )  # fmt: skip
+            )
 
 
 def test_turning_the_score_round_turns_the_area_round():

@@ -14,8 +14,8 @@ from cxraudit.stats.thresholds import decisions
 PREVALENCE = 0.2
 
 
-def films(seed: int, *, digits: int = 12, n_patients: int = 40):
-    """Films of patients who have different numbers of them."""
+def images(seed: int, *, digits: int = 12, n_patients: int = 40):
+    """Images of patients who have different numbers of them."""
     rng = np.random.default_rng(seed)
     patients = np.repeat(np.arange(n_patients), 1 + rng.poisson(3, n_patients))
     labels = rng.random(patients.size) < rng.beta(1, 2, n_patients)[patients]
@@ -24,7 +24,7 @@ def films(seed: int, *, digits: int = 12, n_patients: int = 40):
 
 
 def with_weights(metric: str, labels, scores, weight) -> float:
-    """The metric by scikit-learn, films weighted."""
+    """The metric by scikit-learn, images weighted."""
     if metric == "auroc":
         return float(roc_auc_score(labels, scores, sample_weight=weight))
     share = weight[labels].sum() / weight.sum()
@@ -41,13 +41,18 @@ def with_weights(metric: str, labels, scores, weight) -> float:
 @pytest.mark.parametrize("digits", [0, 12])
 @pytest.mark.parametrize("metric", [*METRICS, "average_precision"])
 def test_influences_are_the_derivatives_of_scikit_learn(metric, digits):
-    """A patient's films weigh a little more or less: central difference, with and without ties."""
-    patients, labels, scores = films(0, digits=digits)
+    """A patient's images weigh a little more or less: central difference, with and without ties."""
+    patients, labels, scores = images(0, digits=digits)
     cell = np.arange(labels.size) % 5 != 0
     found = ranking_replicates(
-        labels, scores, patients, cell[None], draw_resamples(40, 0, 0), n_resamples=0,
+        labels,
+        scores,
+        patients,
+        cell[None],
+        draw_resamples(40, 0, 0),
+        n_resamples=0,
         reference_prevalence=PREVALENCE,
-    )[0]  # fmt: skip
+    )[0]
 
     step = 1e-5
     slopes = []
@@ -62,12 +67,16 @@ def test_influences_are_the_derivatives_of_scikit_learn(metric, digits):
 
 
 def test_the_analytic_error_is_delong_clustered():
-    """Σφ² times n/(n − 1) is Obuchowski's variance; one patient per film gives DeLong's but for m − 1."""
-    patients, labels, scores = films(1)
+    """Σφ² times n/(n − 1) is Obuchowski's variance; one patient per image gives DeLong's but for m − 1."""
+    patients, labels, scores = images(1)
     found = ranking_replicates(
-        labels, scores, patients, np.ones((1, labels.size), bool), draw_resamples(40, 0, 0),
+        labels,
+        scores,
+        patients,
+        np.ones((1, labels.size), bool),
+        draw_resamples(40, 0, 0),
         n_resamples=0,
-    )[0]  # fmt: skip
+    )[0]
 
     expected = delong(labels, scores, clusters=patients).covariance[0, 0]
 
@@ -77,12 +86,16 @@ def test_the_analytic_error_is_delong_clustered():
 @pytest.mark.parametrize("metric", METRICS)
 def test_analytic_and_bootstrap_errors_agree(metric):
     """Of levels and of a gap, within 5 % on 400 patients; replicates and influences move together."""
-    patients, labels, scores = films(2, n_patients=400)
+    patients, labels, scores = images(2, n_patients=400)
     group = patients % 2 == 0
     inside, outside = ranking_replicates(
-        labels, scores, patients, np.stack([group, ~group]), draw_resamples(400, 4000, 0),
+        labels,
+        scores,
+        patients,
+        np.stack([group, ~group]),
+        draw_resamples(400, 4000, 0),
         n_resamples=4000,
-    )  # fmt: skip
+    )
 
     for found in (getattr(inside, metric), getattr(inside, metric) - getattr(outside, metric)):
         assert found.standard_error == pytest.approx(found.replicates[1:].std(ddof=1), rel=0.05)
@@ -90,7 +103,7 @@ def test_analytic_and_bootstrap_errors_agree(metric):
 
 def test_rates_and_calibration_have_the_errors_of_their_replicates():
     """Every metric of decisions and of calibration: √Σφ² within 10 % of the bootstrap's."""
-    patients, labels, scores = films(3, n_patients=500)
+    patients, labels, scores = images(3, n_patients=500)
     probability = 1 / (1 + np.exp(-1.7 * scores))
     counts, cell = draw_resamples(500, 3000, 1), np.ones((1, labels.size), bool)
     rates = decisions(labels, scores, 0.4, patients, cell, counts, n_resamples=3000)[0]
@@ -98,8 +111,10 @@ def test_rates_and_calibration_have_the_errors_of_their_replicates():
         labels, probability, patients, cell, counts, n_resamples=3000
     )[0]
 
-    found = {name: getattr(rates, name) for name in ("tpr", "fnr", "fpr", "ppv", "npv", "balanced_accuracy",
-                                                      "selection_rate")}  # fmt: skip
+    found = {
+        name: getattr(rates, name)
+        for name in ("tpr", "fnr", "fpr", "ppv", "npv", "balanced_accuracy", "selection_rate")
+    }
     found |= {"net benefit": rates.net_benefit(0.3)}
     found |= {name: getattr(calibration, name) for name in calibration.__slots__}
     for name, statistic in found.items():

@@ -76,7 +76,7 @@ def test_threads_draw_the_same_patients():
 
 
 def test_sums_over_replicates_are_a_matrix_product():
-    """Values per film, some zero, some negative, against the definition."""
+    """Values per image, some zero, some negative, against the definition."""
     rng = np.random.default_rng(0)
     units = rng.integers(0, 30, 200)
     values = rng.normal(size=(3, 200)) * (rng.random((3, 200)) < 0.5)

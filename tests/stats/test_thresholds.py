@@ -10,8 +10,8 @@ from cxraudit.stats.resampling import LANES, draw_resamples
 
 
 @pytest.fixture
-def films():
-    """400 films of 80 patients in three groups."""
+def images():
+    """400 images of 80 patients in three groups."""
     rng = np.random.default_rng(0)
     patients = rng.integers(0, 80, 400)
     labels = rng.random(400) < 0.3
@@ -19,9 +19,9 @@ def films():
     return patients, labels, scores, rng.integers(0, 3, 400)
 
 
-def test_rules_meet_their_targets(films):
+def test_rules_meet_their_targets(images):
     """FPR at most, TPR at least, Youden's maximum, as many called as are positive, fixed."""
-    _, labels, scores, _ = films
+    _, labels, scores, _ = images
     fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
 
     def rates(rule):
@@ -44,9 +44,9 @@ def test_a_threshold_needs_both_classes():
         t.choose_threshold([1, 1], [0.1, 0.2], t.youden)
 
 
-def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(films):
+def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(images):
     """Point values by group, against MetricFrame."""
-    patients, labels, scores, groups = films
+    patients, labels, scores, groups = images
     called = scores >= 0.5
     cells = np.stack([groups == g for g in range(3)])
     found = t.decisions(
@@ -54,9 +54,15 @@ def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(films):
     )
 
     frame = MetricFrame(
-        metrics={"tpr": true_positive_rate, "fpr": false_positive_rate, "selection_rate": selection_rate},
-        y_true=labels, y_pred=called, sensitive_features=groups,
-    )  # fmt: skip
+        metrics={
+            "tpr": true_positive_rate,
+            "fpr": false_positive_rate,
+            "selection_rate": selection_rate,
+        },
+        y_true=labels,
+        y_pred=called,
+        sensitive_features=groups,
+    )
     for g, decisions in enumerate(found):
         for metric in ("tpr", "fpr", "selection_rate"):
             assert getattr(decisions, metric).value == pytest.approx(frame.by_group.loc[g, metric])
@@ -79,9 +85,9 @@ def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(films):
         )
 
 
-def test_replicates_are_the_rates_of_the_resampled_films(films):
+def test_replicates_are_the_rates_of_the_resampled_images(images):
     """Each of 70 replicates, from the repeated rows."""
-    patients, labels, scores, _ = films
+    patients, labels, scores, _ = images
     counts = draw_resamples(80, 70, seed=1)
     found = t.decisions(
         labels, scores, 0.5, patients, np.ones((1, 400), bool), counts, n_resamples=70
@@ -93,9 +99,9 @@ def test_replicates_are_the_rates_of_the_resampled_films(films):
         assert found.npv.replicates[r] == pytest.approx((~labels[rows])[scores[rows] < 0.5].mean())
 
 
-def test_what_has_no_films_is_undefined(films):
+def test_what_has_no_images_is_undefined(images):
     """No positives: no TPR; nothing called: no PPV."""
-    patients, labels, scores, _ = films
+    patients, labels, scores, _ = images
     cell = (~labels)[None]
     found = t.decisions(
         labels, scores, 99.0, patients, cell, draw_resamples(80, 0, 0), n_resamples=0
@@ -107,7 +113,7 @@ def test_what_has_no_films_is_undefined(films):
 
 
 def test_underdiagnosis_is_ill_and_called_healthy():
-    """Two of three ill films called healthy; one of two healthy films called ill."""
+    """Two of three ill images called healthy; one of two healthy images called ill."""
     no_finding, healthy_score = [0, 0, 0, 1, 1], [0.9, 0.8, 0.1, 0.7, 0.2]
 
     assert t.underdiagnosis(no_finding, healthy_score, 0.5) == pytest.approx((2 / 3, 1 / 2))

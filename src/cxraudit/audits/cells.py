@@ -1,4 +1,4 @@
-"""From tables to arrays: the films of one finding, and the groups they fall into."""
+"""From tables to arrays: the images of one finding, and the groups they fall into."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.datasets.base import NO_GROUP, Dataset, ordered_groups
-from cxraudit.datasets.predicted import PREDICTED, source_column
+from cxraudit.datasets.detector_labels import PREDICTED, source_column
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
-from cxraudit.schemas import UNKNOWN, group_name
+from cxraudit.schema import UNKNOWN, group_name
 from cxraudit.stats.compare import INTERVALS
 from cxraudit.stats.resampling import Counts, draw_resamples
 from cxraudit.stats.standardise import TARGETS
@@ -142,9 +142,11 @@ def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings)
     by_patient = settings.resample == "patients"
     units = patients if by_patient else np.arange(len(images))
     counts = draw_resamples(
-        len(names) if by_patient else len(images), settings.n_resamples, settings.seed,
+        len(names) if by_patient else len(images),
+        settings.n_resamples,
+        settings.seed,
         n_threads=settings.n_threads,
-    )  # fmt: skip
+    )
     return Cohort(
         dataset, images, patients.astype(np.int64), units.astype(np.int64), counts, settings
     )
@@ -162,7 +164,7 @@ def _by_people(images: pd.DataFrame, shortcuts: Sequence[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """The films that have a label and a score for one finding and model."""
+    """The images that have a label and a score for one finding and model."""
 
     rows: NDArray[np.intp]
     """Where they stand in `Cohort.images`."""
@@ -173,11 +175,11 @@ class Labelled:
     """As in `Cohort`."""
 
     def _distinct(self, part: Mask) -> int:
-        """Count the patients of some films."""
+        """Count the patients of some images."""
         return int(np.count_nonzero(np.bincount(self.patients[part])))
 
     def counted(self, cell: Mask) -> dict[str, int]:
-        """Count the films and patients of a cell, as every results row carries them."""
+        """Count the images and patients of a cell, as every results row carries them."""
         positive = cell & self.y_true
         return {
             "n": int(cell.sum()),
@@ -188,7 +190,7 @@ class Labelled:
 
     @property
     def both_classes(self) -> bool:
-        """Whether there are films with and without the finding, so that they can be ranked."""
+        """Whether there are images with and without the finding, so that they can be ranked."""
         return bool(0 < self.y_true.sum() < self.y_true.size)
 
     def limiting_patients(self, *cells: Mask) -> int:
@@ -197,7 +199,7 @@ class Labelled:
         return min(self._distinct(part) for part in parts)
 
     def only(self, kept: Mask) -> "Labelled":
-        """Return some of the films."""
+        """Return some of the images."""
         return Labelled(
             self.rows[kept],
             self.y_true[kept],
@@ -207,8 +209,8 @@ class Labelled:
         )
 
 
-def labelled_films(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Labelled:
-    """Take the films with a label from `scores`, which holds one model, prompt set and finding."""
+def labelled_images(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Labelled:
+    """Take the images with a label from `scores`, which holds one model, prompt set and finding."""
     labels = cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
     by_image = scores.set_index("image_id")["score"].reindex(cohort.images.index).to_numpy()
     rows = np.flatnonzero(np.isfinite(labels) & np.isfinite(by_image))
@@ -218,7 +220,7 @@ def labelled_films(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Labell
 
 
 def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[str, Mask]:
-    """Return group → films, for the groups of the whole cohort in the order people expect.
+    """Return group → images, for the groups of the whole cohort in the order people expect.
 
     Raises
     ------
@@ -236,7 +238,7 @@ def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[
 def comparisons(
     cohort: Cohort, attribute: str, rows: NDArray[np.intp]
 ) -> Iterator[tuple[str, Mask, Mask]]:
-    """Yield group, its films and the rest's, for the groups of people that have a rest."""
+    """Yield group, its images and the rest's, for the groups of people that have a rest."""
     masks = group_masks(cohort, attribute, rows)
     for group, mask in masks.items():
         rest = rest_of(group, masks)
@@ -247,7 +249,7 @@ def comparisons(
 def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
     """Name the groups of the attributes, and add intersections such as ``sex*age_group``.
 
-    A film whose group is unknown or conflicting in one part is unknown in the intersection.
+    An image whose group is unknown or conflicting in one part is unknown in the intersection.
 
     Raises
     ------
@@ -271,13 +273,13 @@ def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
 
 
 def _names(values: pd.Series) -> pd.Series:
-    """Return the group of each film as text, each different value named once."""
+    """Return the group of each image as text, each different value named once."""
     codes, different = pd.factorize(values)
     names = np.array([*(group_name(value) for value in different), UNKNOWN], dtype=object)
     return pd.Series(names[codes], index=values.index)  # code −1 (missing) is the last
 
 
 def rest_of(group: str, masks: Mapping[str, Mask]) -> Mask:
-    """Return the films of all other groups of people: not of unknown or conflicting ones."""
+    """Return the images of all other groups of people: not of unknown or conflicting ones."""
     others = [mask for name, mask in masks.items() if name not in (group, *NO_GROUP)]
     return np.logical_or.reduce(others) if others else np.zeros_like(masks[group])

@@ -49,16 +49,21 @@ def minus(first: Statistics, second: Statistics) -> Statistics:
 
 
 def level_rows(
-    base: Row, films: Labelled, cell: Mask, statistics: Statistics, settings: AuditSettings,
-    *, parts: Sequence[Mask] = (),
-) -> list[Row]:  # fmt: skip
-    """One row per metric for the films of a cell.
+    base: Row,
+    images: Labelled,
+    cell: Mask,
+    statistics: Statistics,
+    settings: AuditSettings,
+    *,
+    parts: Sequence[Mask] = (),
+) -> list[Row]:
+    """One row per metric for the images of a cell.
 
     `parts` are the cells a statistic was put together from, where it was: the thinnest of them says
     whether there are too few patients, and no small-sample interval of the whole stands in for theirs.
     """
-    counted = films.counted(cell)
-    limiting = films.limiting_patients(*(parts or (cell,)))
+    counted = images.counted(cell)
+    limiting = images.limiting_patients(*(parts or (cell,)))
     rows = []
     for metric, statistic in statistics.items():
         if parts:
@@ -66,37 +71,47 @@ def level_rows(
                 statistic, confidence_level=settings.confidence_level, interval=settings.interval
             )
         else:
-            found = _estimate(metric, statistic, films, cell, settings)
+            found = _estimate(metric, statistic, images, cell, settings)
         rows.append(
             {
-                **base, **counted, "metric": metric, "value": found.value, "low": found.low,
-                "high": found.high, "confidence_level": found.confidence_level,
-                "method": _named(found.method, settings), "note": _why_undefined(counted, limiting),
+                **base,
+                **counted,
+                "metric": metric,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "confidence_level": found.confidence_level,
+                "method": _named(found.method, settings),
+                "note": _why_undefined(counted, limiting),
             }
-        )  # fmt: skip
+        )
     return rows
 
 
 def _estimate(
-    metric: str, statistic: Replicated, films: Labelled, cell: Mask, settings: AuditSettings,
+    metric: str,
+    statistic: Replicated,
+    images: Labelled,
+    cell: Mask,
+    settings: AuditSettings,
     level: float | None = None,
-) -> Estimate:  # fmt: skip
+) -> Estimate:
     found = estimate(
         statistic, confidence_level=level or settings.confidence_level, interval=settings.interval
     )
     if np.isfinite(found.value) and not np.isfinite(found.low) and settings.n_resamples:
-        return _small_sample(metric, found, films, cell)
+        return _small_sample(metric, found, images, cell)
     return found
 
 
 def _both_levels(
-    metric: str, statistic: Replicated, films: Labelled, cell: Mask, settings: AuditSettings
+    metric: str, statistic: Replicated, images: Labelled, cell: Mask, settings: AuditSettings
 ) -> tuple[Estimate, Estimate]:
     """Return the estimate with its interval at 1 − α, and at 1 − 2α."""
     level = settings.confidence_level
     return (
-        _estimate(metric, statistic, films, cell, settings, level),
-        _estimate(metric, statistic, films, cell, settings, 2 * level - 1),
+        _estimate(metric, statistic, images, cell, settings, level),
+        _estimate(metric, statistic, images, cell, settings, 2 * level - 1),
     )
 
 
@@ -106,20 +121,23 @@ def _named(method: str, settings: AuditSettings) -> str:
     return f"{unit} {method}" if method.startswith("bootstrap") else method
 
 
-def _small_sample(metric: str, found: Estimate, films: Labelled, cell: Mask) -> Estimate:
-    """Give what degenerates (AUROC 1, every film called, one patient) its score interval."""
+def _small_sample(metric: str, found: Estimate, images: Labelled, cell: Mask) -> Estimate:
+    """Give what degenerates (AUROC 1, every image called, one patient) its score interval."""
     level = found.confidence_level
-    parts = {"positive": cell & films.y_true, "negative": cell & ~films.y_true, "all": cell}
-    patients = {name: np.unique(films.patients[part]).size for name, part in parts.items()}
+    parts = {"positive": cell & images.y_true, "negative": cell & ~images.y_true, "all": cell}
+    patients = {name: np.unique(images.patients[part]).size for name, part in parts.items()}
     if metric in ("auroc", "detectability"):
         low, high = newcombe(
             found.value, patients["positive"], patients["negative"], confidence_level=level
         )
         return replace(found, low=low, high=high, method="Newcombe score interval over patients")
     of = {
-        "tpr": "positive", "fpr": "negative", "selection_rate": "all", "underdiagnosis": "negative",
+        "tpr": "positive",
+        "fpr": "negative",
+        "selection_rate": "all",
+        "underdiagnosis": "negative",
         "overdiagnosis": "positive",
-    }.get(metric)  # fmt: skip
+    }.get(metric)
     if of is None:
         return found
     low, high = wilson(found.value, patients[of], confidence_level=level)
@@ -128,7 +146,7 @@ def _small_sample(metric: str, found: Estimate, films: Labelled, cell: Mask) -> 
 
 def _why_undefined(counted: dict[str, int], limiting: int) -> str:
     if not counted["n"]:
-        return "no films"
+        return "no images"
     if not counted["n_positive"]:
         return "no positives"
     if counted["n_positive"] == counted["n"]:
@@ -140,7 +158,7 @@ def _why_undefined(counted: dict[str, int], limiting: int) -> str:
 
 def gap_rows(
     base: Row,
-    films: Labelled,
+    images: Labelled,
     cells: Sequence[Mask],
     group: Statistics,
     reference: Statistics,
@@ -151,25 +169,27 @@ def gap_rows(
 ) -> list[Row]:
     """One row per metric for group − reference; judged later, with their family.
 
-    `cells` are the films that either side rests on, the group's first; `scale` is where gaps
+    `cells` are the images that either side rests on, the group's first; `scale` is where gaps
     are tested, if not where each metric's error is best known. An exact reference (a coin toss) is
     a number, not an estimate.
     """
-    counted = films.counted(cells[0])
-    enough = films.limiting_patients(*cells) >= MIN_PATIENTS
+    counted = images.counted(cells[0])
+    enough = images.limiting_patients(*cells) >= MIN_PATIENTS
     rows = []
     for metric in group:
         where = scale or SCALES.get(metric, "plain")
         sides = (group[metric], reference[metric])
         found = gap(
-            *sides, confidence_level=settings.confidence_level, interval=settings.interval,
+            *sides,
+            confidence_level=settings.confidence_level,
+            interval=settings.interval,
             scale=where,
-        )  # fmt: skip
+        )
         # Two sides at the same end differ by nothing in every resample, which proves nothing.
         at_an_end = any(side.value in (0, 1) for side in sides) and abs(found.value) > 0
         if where in ("logit", "arcsine") and at_an_end and settings.n_resamples:
             first, second = (
-                _both_levels(metric, side, films, cell, settings)
+                _both_levels(metric, side, images, cell, settings)
                 for side, cell in zip(sides, (cells[0], cells[-1]), strict=True)
             )
             if exact_reference:
@@ -178,14 +198,23 @@ def gap_rows(
             found = gap_of_limits(first, second)
         rows.append(
             {
-                **base, **counted, "metric": metric, "value": found.value, "low": found.low,
-                "high": found.high, "confidence_level": found.confidence_level,
-                "method": _named(found.method, settings), "p_value": found.p_value, "_gap": found,
-                "_sides": sides, "_enough": enough,
-                "note": "" if enough else
-                f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
+                **base,
+                **counted,
+                "metric": metric,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "confidence_level": found.confidence_level,
+                "method": _named(found.method, settings),
+                "p_value": found.p_value,
+                "_gap": found,
+                "_sides": sides,
+                "_enough": enough,
+                "note": ""
+                if enough
+                else f"fewer than {MIN_PATIENTS} patients with or without the finding on one side",
             }
-        )  # fmt: skip
+        )
     return rows
 
 

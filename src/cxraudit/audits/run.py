@@ -6,17 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from cxraudit.audits.adjusted import ADJUSTERS, by_subgroup_at_equal
 from cxraudit.audits.cells import AuditSettings, cross, make_cohort
-from cxraudit.audits.edits import Edits
 from cxraudit.audits.embeddings.run import Knowledge
-from cxraudit.audits.models import between_models
-from cxraudit.audits.operating_points import at_operating_point
+from cxraudit.audits.model_comparison import between_models
+from cxraudit.audits.operating_point import at_operating_point
+from cxraudit.audits.perturbations import Edits
 from cxraudit.audits.shortcuts import DEFAULT, by_shortcut, score_places, with_derived
+from cxraudit.audits.standardised import ADJUSTERS, by_subgroup_at_equal
 from cxraudit.audits.subgroups import by_subgroup
-from cxraudit.datasets.base import Dataset, excluded_films, flow
+from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
-from cxraudit.schemas import check_scores
+from cxraudit.schema import check_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Audit:
     """What an audit leaves."""
 
     results: pd.DataFrame
-    """See `cxraudit.schemas.RESULT_COLUMNS`."""
+    """See `cxraudit.schema.RESULT_COLUMNS`."""
     exclusions: pd.DataFrame
-    """One row per step that took films out: step, images, patients, reason."""
+    """One row per step that took images out: step, images, patients, reason."""
     flow: pd.DataFrame
     """What every filter took out and left; see `cxraudit.datasets.base.flow`."""
     excluded: pd.DataFrame
-    """One row per film that was left out of every finding, with step and reason."""
+    """One row per image that was left out of every finding, with step and reason."""
     facts: dict[str, Any]
     """What the report says about the cohort: counts, notes, settings."""
     manifest: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Audit:
     knowledge: Knowledge | None = None
     """What embeddings know and scores use, where there were embeddings."""
     edits: Edits | None = None
-    """What scores do when films are changed, where edited films were scored."""
+    """What scores do when images are changed, where edited images were scored."""
 
 
 def audit(
@@ -61,13 +61,13 @@ def audit(
     dataset : Dataset
         Images with findings and attributes.
     scores : pandas.DataFrame
-        A scores table; see `cxraudit.schemas.SCORE_COLUMNS`.
+        A scores table; see `cxraudit.schema.SCORE_COLUMNS`.
     attributes : sequence of str, optional
         Attributes to audit by; default: all of the data set. ``sex*age_group`` is the intersection
         of two (or more): each combination is a group.
     shortcuts : mapping of str to str, optional
         Shortcut column → finding; default: chest drains and pneumothorax where both are there.
-        ``view_position:AP`` makes a shortcut of the films of one group of any column.
+        ``view_position:AP`` makes a shortcut of the images of one group of any column.
     settings : AuditSettings, optional
         Resamples, margin, thresholds and what else is compared.
 
@@ -89,10 +89,15 @@ def audit(
     adjusters = [name for name in ADJUSTERS if set(name.split("*")) <= set(chosen)]
     dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
     cohort = make_cohort(dataset, scores, settings)
-    leans = shortcuts if shortcuts is not None else {
-        name: finding for name, finding in DEFAULT.items()
-        if name in dataset.shortcuts and finding in set(scores["finding"])
-    }  # fmt: skip
+    leans = (
+        shortcuts
+        if shortcuts is not None
+        else {
+            name: finding
+            for name, finding in DEFAULT.items()
+            if name in dataset.shortcuts and finding in set(scores["finding"])
+        }
+    )
     for attribute, group in settings.references.items():
         if attribute not in chosen:
             raise UnknownNameError("attribute", attribute, chosen)
@@ -117,18 +122,19 @@ def audit(
     results = pd.concat(tables, ignore_index=True)
     if not results["value"].notna().any():
         raise DataError(
-            "no finding has both positives and negatives among the scored films, so nothing can be "
+            "no finding has both positives and negatives among the scored images, so nothing can be "
             "said. Check the label columns."
         )
     scored = dataset.keep(
         dataset.images["image_id"].isin(cohort.images["image_id"]),
-        step="scored", reason="the film has no score",
-    )  # fmt: skip
+        step="scored",
+        reason="the image has no score",
+    )
     return Audit(
         results,
         _exclusions(scored, cohort.images, scores, unknown, dataset),
         flow(scored),
-        excluded_films(scored),
+        excluded_images(scored),
         _facts(dataset, cohort.images, scores, chosen, leans, settings),
         places=score_places(cohort, scores, leans),
     )
@@ -142,9 +148,12 @@ def _one_name_per_prompt_set(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _exclusions(
-    scored: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, unknown: list[str],
+    scored: Dataset,
+    audited: pd.DataFrame,
+    scores: pd.DataFrame,
+    unknown: list[str],
     dataset: Dataset,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """List what was left out: of everything, then of single findings and models."""
     rows = scored.exclusions.to_dict("records")
 
@@ -157,29 +166,41 @@ def _exclusions(
     for finding in sorted(set(scores["finding"])):
         missing = audited[finding].isna()
         add(
-            f"labelled: {finding}", int(missing.sum()),
+            f"labelled: {finding}",
+            int(missing.sum()),
             int(audited["patient_id"].nunique() - audited.loc[~missing, "patient_id"].nunique()),
             f"no label for {finding}; left out of this finding only",
-        )  # fmt: skip
+        )
     for (model, finding), part in scores.groupby(["model", "finding"], sort=True):
         labelled = audited.loc[audited[str(finding)].notna()]
         missing = ~labelled["image_id"].isin(part["image_id"])
         left = labelled.loc[~missing, "patient_id"].nunique()
         add(
-            f"scored: {model}, {finding}", int(missing.sum()),
+            f"scored: {model}, {finding}",
+            int(missing.sum()),
             int(labelled["patient_id"].nunique() - left),
-            "no score by this model for this finding; left out of it, so models differ in films",
-        )  # fmt: skip
+            "no score by this model for this finding; left out of it, so models differ in images",
+        )
     for finding in unknown:
-        rows.append({"step": f"finding {finding}", "images": 0, "patients": 0,
-                     "reason": "scored, but the data set has no such label"})  # fmt: skip
+        rows.append(
+            {
+                "step": f"finding {finding}",
+                "images": 0,
+                "patients": 0,
+                "reason": "scored, but the data set has no such label",
+            }
+        )
     return pd.DataFrame(rows, columns=["step", "images", "patients", "reason"])
 
 
 def _facts(
-    dataset: Dataset, audited: pd.DataFrame, scores: pd.DataFrame, attributes: Sequence[str],
-    shortcuts: Mapping[str, str], settings: AuditSettings,
-) -> dict[str, Any]:  # fmt: skip
+    dataset: Dataset,
+    audited: pd.DataFrame,
+    scores: pd.DataFrame,
+    attributes: Sequence[str],
+    shortcuts: Mapping[str, str],
+    settings: AuditSettings,
+) -> dict[str, Any]:
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
         "images": len(audited),
@@ -192,6 +213,7 @@ def _facts(
         "truth": dict(dataset.truth) if dataset.truth else None,
         "settings": {
             field.name: getattr(settings, field.name)
-            for field in fields(settings) if field.name != "n_threads"
+            for field in fields(settings)
+            if field.name != "n_threads"
         },
-    }  # fmt: skip
+    }

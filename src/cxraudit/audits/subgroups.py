@@ -15,7 +15,7 @@ from cxraudit.audits.cells import (
     Labelled,
     Mask,
     group_masks,
-    labelled_films,
+    labelled_images,
     rest_of,
 )
 from cxraudit.audits.rows import (
@@ -27,7 +27,7 @@ from cxraudit.audits.rows import (
     level_rows,
     ranking_metrics,
 )
-from cxraudit.schemas import ALL, EACH_OTHER, REST, results_frame
+from cxraudit.schema import ALL, EACH_OTHER, REST, results_frame
 from cxraudit.stats.permutation import heterogeneity_test
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
 
@@ -62,14 +62,14 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
     families: dict[str, list[Row]] = {}
     spread: list[Row] = []
     settings = cohort.settings
-    for base, films in scored_findings(cohort, scores):
-        everyone = np.ones(films.y_true.size, dtype=bool)
-        plan = [group for a in attributes for group in _groups(cohort, a, films)]
+    for base, images in scored_findings(cohort, scores):
+        everyone = np.ones(images.y_true.size, dtype=bool)
+        plan = [group for a in attributes for group in _groups(cohort, a, images)]
         cells = [everyone, *(cell for group in plan for cell in group.cells())]
-        replicates = iter(compute(cohort, films, cells))
+        replicates = iter(compute(cohort, images, cells))
         overall = ranking_metrics(next(replicates))
         levels += level_rows(
-            {**base, "attribute": ALL, "group": ALL}, films, everyone, overall, settings
+            {**base, "attribute": ALL, "group": ALL}, images, everyone, overall, settings
         )
         tested = {
             a: {g.name: g.mask for g in plan if g.attribute == a and g.compared and g.mask.any()}
@@ -77,7 +77,7 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
         }
         with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
             tests = [
-                pool.submit(_spread_rows, cohort, films, {**base, "attribute": a}, masks)
+                pool.submit(_spread_rows, cohort, images, {**base, "attribute": a}, masks)
                 for a, masks in tested.items()
             ]
             spread += [row for test in tests for row in test.result()]
@@ -85,34 +85,46 @@ def by_subgroup(cohort: Cohort, scores: pd.DataFrame, attributes: Sequence[str])
         for group in plan:
             row = {**base, "attribute": group.attribute, "group": group.name}
             inside = found[group.attribute, group.name] = ranking_metrics(next(replicates))
-            levels += level_rows(row, films, group.mask, inside, settings)
+            levels += level_rows(row, images, group.mask, inside, settings)
             if not group.compared:
                 continue
             outside = ranking_metrics(next(replicates))
             forth, back = ({"xauc": next(replicates).auroc} for _ in range(2))
-            levels += level_rows(row, films, group.crossed[0], forth, settings)
-            if films.both_classes:
+            levels += level_rows(row, images, group.crossed[0], forth, settings)
+            if images.both_classes:
                 families.setdefault(REST, []).extend(
                     gap_rows(
-                        {**row, "reference": REST}, films, [group.mask, group.rest],
-                        {**inside, **forth}, {**outside, **back}, settings,
+                        {**row, "reference": REST},
+                        images,
+                        [group.mask, group.rest],
+                        {**inside, **forth},
+                        {**outside, **back},
+                        settings,
                     )
-                )  # fmt: skip
+                )
         for kind, group, other in _pairs(plan, settings):
             families.setdefault(kind, []).extend(
                 gap_rows(
-                    {**base, "attribute": group.attribute, "group": group.name, "reference": other.name},
-                    films, [group.mask, other.mask], found[group.attribute, group.name],
-                    found[other.attribute, other.name], settings,
+                    {
+                        **base,
+                        "attribute": group.attribute,
+                        "group": group.name,
+                        "reference": other.name,
+                    },
+                    images,
+                    [group.mask, other.mask],
+                    found[group.attribute, group.name],
+                    found[other.attribute, other.name],
+                    settings,
                 )
-            )  # fmt: skip
+            )
     judged = [row for rows in families.values() for row in judge_family(rows, settings)]
     return results_frame([*levels, *adjust_family(spread), *judged])
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The films of one group, and of all other people."""
+    """The images of one group, and of all other people."""
 
     attribute: str
     name: str
@@ -127,21 +139,21 @@ class _Group:
 
     @property
     def crossed(self) -> tuple[Mask, Mask]:
-        """The films of both xAUCs: positives of the group and negatives of the rest, and back."""
+        """The images of both xAUCs: positives of the group and negatives of the rest, and back."""
         return (
             (self.mask & self.y_true) | (self.rest & ~self.y_true),
             (self.rest & self.y_true) | (self.mask & ~self.y_true),
         )
 
     def cells(self) -> list[Mask]:
-        """Return the sets of films to compute, in the order they are read."""
+        """Return the sets of images to compute, in the order they are read."""
         return [self.mask, self.rest, *self.crossed] if self.compared else [self.mask]
 
 
-def _groups(cohort: Cohort, attribute: str, films: Labelled) -> list[_Group]:
-    masks = group_masks(cohort, attribute, films.rows)
+def _groups(cohort: Cohort, attribute: str, images: Labelled) -> list[_Group]:
+    masks = group_masks(cohort, attribute, images.rows)
     return [
-        _Group(attribute, name, mask, rest_of(name, masks), films.y_true)
+        _Group(attribute, name, mask, rest_of(name, masks), images.y_true)
         for name, mask in masks.items()
     ]
 
@@ -160,45 +172,61 @@ def _pairs(plan: Sequence[_Group], settings: AuditSettings) -> Iterator[tuple[st
 
 
 def _spread_rows(
-    cohort: Cohort, films: Labelled, base: Row, masks: Mapping[str, Mask]
+    cohort: Cohort, images: Labelled, base: Row, masks: Mapping[str, Mask]
 ) -> list[Row]:
     """Test all groups of an attribute at once; at most one row."""
-    if len(masks) < 2 or not cohort.settings.n_resamples or not films.both_classes:
+    if len(masks) < 2 or not cohort.settings.n_resamples or not images.both_classes:
         return []
     inside = np.logical_or.reduce(list(masks.values()))
     names = np.empty(inside.size, dtype=object)
     for group, mask in masks.items():
         names[mask] = group
     p_value = heterogeneity_test(
-        films.y_true[inside], films.y_score[inside], films.patients[inside], names[inside].astype(str),
-        n_permutations=N_PERMUTATIONS, seed=cohort.settings.seed,
-    )  # fmt: skip
+        images.y_true[inside],
+        images.y_score[inside],
+        images.patients[inside],
+        names[inside].astype(str),
+        n_permutations=N_PERMUTATIONS,
+        seed=cohort.settings.seed,
+    )
     return [
         {
-            **base, **films.counted(inside), "group": ALL, "reference": EACH_OTHER,
-            "metric": "auroc", "p_value": p_value,
+            **base,
+            **images.counted(inside),
+            "group": ALL,
+            "reference": EACH_OTHER,
+            "metric": "auroc",
+            "p_value": p_value,
             "confidence_level": cohort.settings.confidence_level,
             "method": f"exchange of patients between groups, {N_PERMUTATIONS} times",
             "note": "one test of all groups; it has a p-value and no single gap",
         }
-    ]  # fmt: skip
+    ]
 
 
 def scored_findings(cohort: Cohort, scores: pd.DataFrame) -> Iterator[tuple[Row, Labelled]]:
-    """Yield the beginning of a results row and the films, per model, prompt set and finding."""
+    """Yield the beginning of a results row and the images, per model, prompt set and finding."""
     keys = ["model", "prompt_set", "finding"]
     for (model, prompt_set, finding), part in scores.groupby(keys, sort=True, observed=True):
         if finding in cohort.dataset.findings:
             base = {
-                "dataset": cohort.dataset.name, "model": model, "prompt_set": prompt_set,
-                "finding": finding, "reference": "",
-            }  # fmt: skip
-            yield base, labelled_films(cohort, part, str(finding))
+                "dataset": cohort.dataset.name,
+                "model": model,
+                "prompt_set": prompt_set,
+                "finding": finding,
+                "reference": "",
+            }
+            yield base, labelled_images(cohort, part, str(finding))
 
 
-def compute(cohort: Cohort, films: Labelled, cells: list[Mask]) -> list[RankingReplicates]:
-    """Compute the metrics of cells of one finding; the reference prevalence is that of its films."""
+def compute(cohort: Cohort, images: Labelled, cells: list[Mask]) -> list[RankingReplicates]:
+    """Compute the metrics of cells of one finding; the reference prevalence is that of its images."""
     return ranking_replicates(
-        films.y_true, films.y_score, films.units, np.stack(cells), cohort.counts,
-        n_resamples=cohort.settings.n_resamples, n_threads=cohort.settings.n_threads,
-    )  # fmt: skip
+        images.y_true,
+        images.y_score,
+        images.units,
+        np.stack(cells),
+        cohort.counts,
+        n_resamples=cohort.settings.n_resamples,
+        n_threads=cohort.settings.n_threads,
+    )

@@ -13,16 +13,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cxraudit.datasets import cohort
+from cxraudit.datasets import filters
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.release import Count
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 
 REGISTRY = {
-    "chexpert": "cxraudit.datasets.chexpert",
-    "dicom": "cxraudit.datasets.dicom",
-    "mimic-cxr": "cxraudit.datasets.mimic_cxr",
-    "nih-cxr14": "cxraudit.datasets.nih_cxr14",
+    "chexpert": "cxraudit.datasets.releases.chexpert",
+    "dicom": "cxraudit.datasets.releases.dicom",
+    "mimic-cxr": "cxraudit.datasets.releases.mimic_cxr",
+    "nih-cxr14": "cxraudit.datasets.releases.nih_cxr14",
     "prepared": "cxraudit.datasets.saved",
     "table": "cxraudit.datasets.table",
 }
@@ -58,7 +58,7 @@ def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Da
     root : pathlib.Path
         Where the release was unpacked.
     settings : mapping, optional
-        Keyword options of the data set's ``load``; those of `cxraudit.datasets.cohort.OPTIONS`; and
+        Keyword options of the data set's ``load``; those of `cxraudit.datasets.filters.OPTIONS`; and
         ``cohort``, the name of a published cohort, whose options hold unless given here.
 
     Raises
@@ -72,19 +72,19 @@ def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Da
     known = options(name)
     wanted = _with_cohort(name, source, settings or {})
     for key in wanted:
-        if key not in known and not cohort.is_common(key):
+        if key not in known and not filters.is_common(key):
             raise UnknownNameError(
-                f"option of dataset {name}", key, [*known, *cohort.OPTIONS, "cohort"]
+                f"option of dataset {name}", key, [*known, *filters.OPTIONS, "cohort"]
             )
     if not root.exists():
         raise DataError(f"{root} is missing. Give the folder {name} was unpacked in.")
     own = {key: _typed(key, value, known[key]) for key, value in wanted.items() if key in known}
     common = {
-        key: _flag(key, value) if key in cohort.FLAGS else value
+        key: _flag(key, value) if key in filters.FLAGS else value
         for key, value in wanted.items()
         if key not in known
     }
-    return cohort.apply(source.load(root, **own), common)
+    return filters.apply(source.load(root, **own), common)
 
 
 def _with_cohort(name: str, source: ModuleType, settings: Mapping[str, Any]) -> dict[str, Any]:

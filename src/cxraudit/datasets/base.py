@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.errors import DataError, UnknownNameError
-from cxraudit.schemas import (
+from cxraudit.schema import (
     IMAGE_COLUMNS,
     UNKNOWN,
     check_findings,
@@ -44,7 +44,7 @@ REPORT = "report"
 """Column of the images that holds what the report says, where a data set has it."""
 
 EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
-"""Of the table of films that filters took out."""
+"""Of the table of images that filters took out."""
 
 CONFLICTING = "conflicting"
 """The group of patients whose rows contradict each other on what cannot change."""
@@ -126,13 +126,13 @@ class Dataset:
     steps: tuple[tuple[str, str], ...] = ()
     """Name and reason of each filter that was applied, in order, also of those that took nothing."""
     excluded: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EXCLUDED_COLUMNS))
-    """One row per film that a filter took out, with the name of the step."""
+    """One row per image that a filter took out, with the name of the step."""
     label_errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Shortcut → how well the detector of its predicted labels does; see `cxraudit.drains`."""
+    """Shortcut → how well the detector of its predicted labels does; see `cxraudit.detector`."""
     notes: tuple[str, ...] = ()
     """What a reader must know about this data set, in sentences."""
     truth: Mapping[str, Any] | None = None
-    """For made-up films: what was planted. None for real ones."""
+    """For synthetic radiographs: what was planted. None for real ones."""
 
     def __post_init__(self) -> None:
         table = f"data set '{self.name}'"
@@ -172,15 +172,21 @@ class Dataset:
         return int(self.images["patient_id"].nunique())
 
     def facts(self) -> dict[str, Any]:
-        """Return everything but the films, as plain data; `dataset_from` takes it back."""
+        """Return everything but the images, as plain data; `dataset_from` takes it back."""
         return {
-            "name": self.name, "version": self.version, "license": self.license,
-            "root": str(self.root), "findings": list(self.findings),
-            "attributes": list(self.attributes), "shortcuts": list(self.shortcuts),
-            "aliases": dict(self.aliases), "steps": [list(step) for step in self.steps],
-            "notes": list(self.notes), "truth": dict(self.truth) if self.truth else None,
+            "name": self.name,
+            "version": self.version,
+            "license": self.license,
+            "root": str(self.root),
+            "findings": list(self.findings),
+            "attributes": list(self.attributes),
+            "shortcuts": list(self.shortcuts),
+            "aliases": dict(self.aliases),
+            "steps": [list(step) for step in self.steps],
+            "notes": list(self.notes),
+            "truth": dict(self.truth) if self.truth else None,
             "label_errors": {name: dict(errors) for name, errors in self.label_errors.items()},
-        }  # fmt: skip
+        }
 
     def keep(self, mask: pd.Series, *, step: str, reason: str) -> "Dataset":
         """Keep the images where `mask` is true; those that leave are listed under the step.
@@ -223,7 +229,7 @@ class Dataset:
 
     @property
     def exclusions(self) -> pd.DataFrame:
-        """One row per filter that took films out: ``step``, ``images``, ``patients``, ``reason``."""
+        """One row per filter that took images out: ``step``, ``images``, ``patients``, ``reason``."""
         steps = flow(self)
         steps = steps[steps["images_out"] > 0]
         return pd.DataFrame(
@@ -254,7 +260,7 @@ def flow(dataset: Dataset) -> pd.DataFrame:
         ``studies``, ``patients`` (what is left).
     """
     keys = list(EXCLUDED_COLUMNS[:-1])
-    films = pd.concat(
+    images = pd.concat(
         [dataset.excluded[keys], dataset.images[keys]], ignore_index=True
     )  # in the order they leave
     order = {step: number for number, (step, _) in enumerate(dataset.steps)}
@@ -265,9 +271,9 @@ def flow(dataset: Dataset) -> pd.DataFrame:
         ]
     )
     counts = np.stack(
-        [_remaining(films[key], left_at, len(order)) for key in keys], axis=1
+        [_remaining(images[key], left_at, len(order)) for key in keys], axis=1
     )  # (step, what)
-    names = [("release", "all films in the tables"), *dataset.steps]
+    names = [("release", "all images in the tables"), *dataset.steps]
     gone = np.vstack([np.zeros(len(keys), dtype=np.int64), counts[:-1] - counts[1:]])
     table = pd.DataFrame(names, columns=["step", "reason"])
     for number, name in enumerate(("images", "patients", "studies")):
@@ -282,8 +288,8 @@ def _remaining(keys: pd.Series, left_at: NDArray[np.integer], n_steps: int) -> N
     return np.array([(last >= step).sum() for step in range(n_steps + 1)], dtype=np.int64)
 
 
-def excluded_films(dataset: Dataset) -> pd.DataFrame:
-    """One row per film that a filter took out, with step and reason."""
+def excluded_images(dataset: Dataset) -> pd.DataFrame:
+    """One row per image that a filter took out, with step and reason."""
     reasons = dict(dataset.steps)
     return dataset.excluded.assign(reason=dataset.excluded["step"].map(reasons).astype("str"))
 
@@ -291,16 +297,24 @@ def excluded_films(dataset: Dataset) -> pd.DataFrame:
 def dataset_from(
     images: pd.DataFrame, facts: Mapping[str, Any], excluded: pd.DataFrame | None = None
 ) -> Dataset:
-    """Rebuild a data set from its images table, `Dataset.facts` and the films that were left out."""
+    """Rebuild a data set from its images table, `Dataset.facts` and the images that were left out."""
     gone = {} if excluded is None else {"excluded": excluded[list(EXCLUDED_COLUMNS)]}
     return Dataset(
-        name=facts["name"], version=facts["version"], license=facts["license"],
-        root=Path(facts["root"]), images=images, findings=tuple(facts["findings"]),
-        attributes=tuple(facts["attributes"]), shortcuts=tuple(facts["shortcuts"]),
-        aliases=facts["aliases"], notes=tuple(facts["notes"]), truth=facts["truth"],
+        name=facts["name"],
+        version=facts["version"],
+        license=facts["license"],
+        root=Path(facts["root"]),
+        images=images,
+        findings=tuple(facts["findings"]),
+        attributes=tuple(facts["attributes"]),
+        shortcuts=tuple(facts["shortcuts"]),
+        aliases=facts["aliases"],
+        notes=tuple(facts["notes"]),
+        truth=facts["truth"],
         steps=tuple((step, reason) for step, reason in facts["steps"]),
-        label_errors=facts["label_errors"], **gone,
-    )  # fmt: skip
+        label_errors=facts["label_errors"],
+        **gone,
+    )
 
 
 def ordered_groups(attribute: str, groups: "pd.Series | Sequence[str]") -> list[str]:

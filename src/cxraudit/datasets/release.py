@@ -9,8 +9,8 @@ from cxraudit.errors import DataError, UnknownNameError
 DEPTH = 5
 """Folders a table may lie below the root, as ``wget -r`` leaves them."""
 
-_FILMS = ("files", "images", "png", "train", "valid", "test")
-"""Names of folders with films: tens of thousands of folders, and no tables."""
+_IMAGES = ("files", "images", "png", "train", "valid", "test")
+"""Names of folders with images: tens of thousands of folders, and no tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Count:
 
 
 def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """Yield `root` and the folders below it, nearest first, never those with films.
+    """Yield `root` and the folders below it, nearest first, never those with images.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
                 child
                 for child in children
                 if child.is_dir()
-                and (child.name not in _FILMS or folder.name == "physionet.org")
+                and (child.name not in _IMAGES or folder.name == "physionet.org")
                 and not child.name.startswith((".", "images_"))
             ]
         level = below

@@ -1,20 +1,20 @@
-"""A cohort as cxraudit wrote it: ``images.parquet``, its manifest, and the films left out.
+"""A cohort as cxraudit wrote it: ``images.parquet``, its manifest, and the images left out.
 
 ``encode``, ``prepare`` and ``run`` write one; ``prepared`` is also the name of a data set, so that
-films prepared once can be encoded, scored and audited like any release.
+images prepared once can be encoded, scored and audited like any release.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cxraudit.datasets.base import Dataset, dataset_from, excluded_films
+from cxraudit.datasets.base import Dataset, dataset_from, excluded_images
 from cxraudit.datasets.release import ReleaseFile
 from cxraudit.errors import DataError
 from cxraudit.files import read_manifest, read_table, write_manifest, write_table
 
 SUMMARY = (
-    "a cohort cxraudit wrote before: films of `cxraudit prepare`, or any images.parquet of ours"
+    "a cohort cxraudit wrote before: images of `cxraudit prepare`, or any images.parquet of ours"
 )
 IMAGES, EXCLUDED = "images.parquet", "excluded.parquet"
 FILES = (ReleaseFile(IMAGES, "cxraudit prepare, encode or run"),)
@@ -23,8 +23,8 @@ FILES = (ReleaseFile(IMAGES, "cxraudit prepare, encode or run"),)
 def save_dataset(
     dataset: Dataset, out: Path, inputs: Mapping[str, Path] | None = None, **facts: Any
 ) -> Path:
-    """Write the cohort, the films that were left out of it, and what is known of it."""
-    write_table(excluded_films(dataset), out / EXCLUDED)
+    """Write the cohort, the images that were left out of it, and what is known of it."""
+    write_table(excluded_images(dataset), out / EXCLUDED)
     path = write_table(dataset.images, out / IMAGES)
     write_manifest(path, inputs=inputs, dataset=dataset.facts(), **facts)
     return path
@@ -36,13 +36,13 @@ def open_dataset(path: Path) -> Dataset:
     Raises
     ------
     DataError
-        If the table, its manifest or the list of films left out is missing.
+        If the table, its manifest or the list of images left out is missing.
     """
     images = read_table(path, what="the images table")
     facts = read_manifest(path).get("dataset")
     if facts is None:
         raise DataError(f"{path} has no manifest beside it. Write it with cxraudit encode.")
-    excluded = read_table(path.with_name(EXCLUDED), what="the list of films left out")
+    excluded = read_table(path.with_name(EXCLUDED), what="the list of images left out")
     return dataset_from(images, facts, excluded)
 
 

@@ -9,15 +9,25 @@ from cxraudit.datasets.base import Dataset, age_group, parse_ages, parse_sex, re
 from cxraudit.datasets.release import ReleaseFile
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import read_table, read_toml
-from cxraudit.schemas import UNKNOWN, group_name, require_columns, require_rows
+from cxraudit.schema import UNKNOWN, group_name, require_columns, require_rows
 
-SUMMARY = "any CSV or Parquet of films; a TOML file names its columns"
+SUMMARY = "any CSV or Parquet of images; a TOML file names its columns"
 FILES = (ReleaseFile("dataset.toml", "write it: see docs/how-to/audit-a-table.md"),)
 
 _KEYS = {
-    "name", "file", "image", "patient", "study", "path", "view", "age", "sex",
-    "findings", "attributes", "shortcuts",
-}  # fmt: skip
+    "name",
+    "file",
+    "image",
+    "patient",
+    "study",
+    "path",
+    "view",
+    "age",
+    "sex",
+    "findings",
+    "attributes",
+    "shortcuts",
+}
 
 
 def load(root: Path) -> Dataset:
@@ -40,9 +50,12 @@ def load(root: Path) -> Dataset:
         raise ConfigError(f"{file} lacks {', '.join(sorted(missing))}. Add what they are called.")
     source = file.parent / settings["file"]
     raw = read_table(source)
-    return from_frame(raw, name=settings.get("name", source.stem), root=file.parent, **{
-        key: value for key, value in settings.items() if key not in ("name", "file")
-    })  # fmt: skip
+    return from_frame(
+        raw,
+        name=settings.get("name", source.stem),
+        root=file.parent,
+        **{key: value for key, value in settings.items() if key not in ("name", "file")},
+    )
 
 
 def from_frame(
@@ -66,9 +79,9 @@ def from_frame(
     Parameters
     ----------
     raw : pandas.DataFrame
-        One row per film.
+        One row per image.
     image, patient : str
-        Columns that identify the film and its patient.
+        Columns that identify the image and its patient.
     findings : mapping or sequence
         Finding → column, or columns that are named like their finding; 1, 0 or nothing.
     study, path, view, age, sex : str, optional
@@ -86,9 +99,10 @@ def from_frame(
     finding_columns, more, leans = _mapping(findings), _mapping(attributes), _mapping(shortcuts)
     single = [column for column in (image, patient, study, path, view, age, sex) if column]
     require_columns(
-        f"the table of '{name}'", raw,
+        f"the table of '{name}'",
+        raw,
         [*single, *finding_columns.values(), *more.values(), *leans.values()],
-    )  # fmt: skip
+    )
     require_rows(f"the table of '{name}'", raw)
     if raw[patient].isna().any():
         raise DataError(
@@ -131,10 +145,15 @@ def from_frame(
     for finding, column in finding_columns.items():
         images[finding] = raw[column]
     dataset = Dataset(
-        name=name, version="", license="", root=root, images=images,
-        findings=tuple(finding_columns), attributes=tuple(dict.fromkeys(names)),
+        name=name,
+        version="",
+        license="",
+        root=root,
+        images=images,
+        findings=tuple(finding_columns),
+        attributes=tuple(dict.fromkeys(names)),
         shortcuts=tuple(leans),
-    )  # fmt: skip
+    )
     images[list(finding_columns)] = images[list(finding_columns)].astype("float64")
     return dataset
 

@@ -6,13 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxraudit.audits.cells import SHIFT_MARGIN
-from cxraudit.audits.embeddings.directions import (
+from cxraudit.audits.embeddings.cohort import SPACES_2D
+from cxraudit.audits.embeddings.score_direction import (
     CANNOT_TELL,
     NOT_ENCODED,
     NOT_USED,
     USED,
 )
-from cxraudit.audits.embeddings.table import SPACES_2D
 from cxraudit.figures.style import (
     INK,
     LINE,
@@ -23,8 +23,8 @@ from cxraudit.figures.style import (
     new_figure,
     quiet,
 )
-from cxraudit.names import attribute_name, shortcut_name
-from cxraudit.schemas import records
+from cxraudit.schema import records
+from cxraudit.vocabulary import attribute_name, shortcut_name
 
 READING_COLOURS = {
     USED: "#c8451b",
@@ -55,7 +55,7 @@ def seen_and_read(knowledge: pd.DataFrame, points: pd.DataFrame) -> Figure:
     """
     probes = knowledge[(knowledge["analysis"] == "probe") & (knowledge["method"] != "control")]
     attributes = _attributes(probes)
-    films = points[points["modality"] == "image"]
+    images = points[points["modality"] == "image"]
     joint = "joint_x" in points
     with house_style():
         figure = new_figure(10.4, 0.5 + 2.75 * (len(attributes) + joint))
@@ -68,9 +68,10 @@ def seen_and_read(knowledge: pd.DataFrame, points: pd.DataFrame) -> Figure:
             mine = probes[probes["attribute"] == attribute]
             groups = str(mine["group"].iloc[0]).split(", ")
             for axes, name, title in (
-                (row[0], "pca", "PCA, two axes"), (row[1], "tsne", "t-SNE"),
-            ):  # fmt: skip
-                _scatter(axes, films, name, attribute, groups)
+                (row[0], "pca", "PCA, two axes"),
+                (row[1], "tsne", "t-SNE"),
+            ):
+                _scatter(axes, images, name, attribute, groups)
                 axes.set_title(title, fontsize=8.5, color=MUTED, loc="right")
             row[0].set_title(named(attribute), fontsize=11, fontweight="bold", loc="left")
             _read(row[2], mine, last=attribute == attributes[-1])
@@ -78,15 +79,19 @@ def seen_and_read(knowledge: pd.DataFrame, points: pd.DataFrame) -> Figure:
 
 
 def _modalities(row: np.ndarray, points: pd.DataFrame, knowledge: pd.DataFrame) -> None:
-    """Draw films and reports on axes fitted to both, and say how far apart they lie."""
+    """Draw images and reports on axes fitted to both, and say how far apart they lie."""
     _scatter(row[0], points, "joint", "modality", ["image", "report"])
     row[0].set_title("modality", fontsize=11, fontweight="bold", loc="left")
     row[0].set_title("PCA of both", fontsize=8.5, color=MUTED, loc="right")
     gap = knowledge.loc[knowledge["metric"] == "modality gap", "value"]
     row[2].text(
-        0, 0.6, f"Films and reports lie apart: the distance of their\nmeans is {gap.iloc[0]:.2f} of 2 "
-        "(unit embeddings).", fontsize=9, transform=row[2].transAxes,
-    )  # fmt: skip
+        0,
+        0.6,
+        f"Images and reports lie apart: the distance of their\nmeans is {gap.iloc[0]:.2f} of 2 "
+        "(unit embeddings).",
+        fontsize=9,
+        transform=row[2].transAxes,
+    )
     for axes in row[1:]:
         axes.set_axis_off()
 
@@ -94,7 +99,7 @@ def _modalities(row: np.ndarray, points: pd.DataFrame, knowledge: pd.DataFrame) 
 def _scatter(
     axes: Axes, points: pd.DataFrame, name: str, attribute: str, groups: list[str]
 ) -> None:
-    """Draw films in the order of the table, which is random: no group lies on top of another."""
+    """Draw images in the order of the table, which is random: no group lies on top of another."""
     x, y = points[f"{name}_x"].to_numpy(), points[f"{name}_y"].to_numpy()
     colour_of = dict(zip(groups, PALETTE, strict=False))
     colours = points[attribute].map(colour_of)
@@ -113,9 +118,14 @@ def _scatter(
         spine.set_color(LINE)
     for number, group in enumerate(groups):
         axes.text(
-            0.02, 0.02 + 0.085 * (len(groups) - 1 - number), group, transform=axes.transAxes,
-            fontsize=7.5, color=colour_of.get(group, INK), fontweight="bold",
-        )  # fmt: skip
+            0.02,
+            0.02 + 0.085 * (len(groups) - 1 - number),
+            group,
+            transform=axes.transAxes,
+            fontsize=7.5,
+            color=colour_of.get(group, INK),
+            fontweight="bold",
+        )
 
 
 def _densities(
@@ -135,11 +145,13 @@ def _densities(
         for group, curve in curves.items():
             height = 1 - 0.14 * (1 - curve / top)
             if across:
-                axes.plot(height, at, color=colour_of[group], lw=1.1,
-                          transform=axes.get_yaxis_transform())  # fmt: skip
+                axes.plot(
+                    height, at, color=colour_of[group], lw=1.1, transform=axes.get_yaxis_transform()
+                )
             else:
-                axes.plot(at, height, color=colour_of[group], lw=1.1,
-                          transform=axes.get_xaxis_transform())  # fmt: skip
+                axes.plot(
+                    at, height, color=colour_of[group], lw=1.1, transform=axes.get_xaxis_transform()
+                )
 
 
 def _read(axes: Axes, probes: pd.DataFrame, *, last: bool) -> None:
@@ -152,13 +164,22 @@ def _read(axes: Axes, probes: pd.DataFrame, *, last: bool) -> None:
         colour = {"readable": "#c8451b", "not readable": "#0b6fa4"}.get(row["verdict"], "#7b8794")
         axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.5)
         axes.plot(
-            [row["value"]], [y], PROBE_MARKERS[row["method"]], color=colour, ms=5.5,
+            [row["value"]],
+            [y],
+            PROBE_MARKERS[row["method"]],
+            color=colour,
+            ms=5.5,
             markerfacecolor="white" if row["verdict"] == "cannot tell" else colour,
-        )  # fmt: skip
+        )
         axes.annotate(
-            f"{row['method']} {row['value']:.2f}", (row["high"], y), xytext=(5, 0),
-            textcoords="offset points", va="center", fontsize=7.5, color=colour,
-        )  # fmt: skip
+            f"{row['method']} {row['value']:.2f}",
+            (row["high"], y),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=colour,
+        )
     axes.set_ylim(len(spaces) - 0.5, -0.5)
     axes.set_yticks(
         range(len(spaces)), ["whole embedding" if s == "image" else s for s in spaces], fontsize=8.5
@@ -198,23 +219,31 @@ def used_or_not(knowledge: pd.DataFrame) -> Figure:
                 y, colour = findings.index(row["finding"]), READING_COLOURS[row["verdict"]]
                 axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.6)
                 axes.plot(
-                    [row["value"]], [y], "o", color=colour, ms=5.5,
+                    [row["value"]],
+                    [y],
+                    "o",
+                    color=colour,
+                    ms=5.5,
                     markerfacecolor="white" if row["verdict"] == "cannot tell" else colour,
-                )  # fmt: skip
+                )
             axes.set_yticks(range(len(findings)), findings, fontsize=8.5)
             axes.set_ylim(len(findings) - 0.5, -0.5)
             axes.set_xlim(-reach, reach)
             answers = list(dict.fromkeys(mine["verdict"]))
             axes.set_title(named(attribute), fontsize=10.5, fontweight="bold", loc="left")
             axes.set_title(
-                " / ".join(answers), fontsize=9, loc="right", fontweight="bold",
+                " / ".join(answers),
+                fontsize=9,
+                loc="right",
+                fontweight="bold",
                 color=READING_COLOURS[answers[0]] if len(answers) == 1 else INK,
-            )  # fmt: skip
+            )
             quiet(axes)
         close_grid(
-            grid, len(attributes),
-            x="shift of the score, group − rest, among films with the same label (SD)",
-        )  # fmt: skip
+            grid,
+            len(attributes),
+            x="shift of the score, group − rest, among images with the same label (SD)",
+        )
     return figure
 
 
@@ -249,13 +278,23 @@ def erased(knowledge: pd.DataFrame) -> Figure:
                     shown = not row["low"] <= 0 <= row["high"]
                     colour = "#c8451b" if shown else "#7b8794"
                     axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.5)
-                    axes.plot([row["value"]], [y], "o", color=colour, ms=4.6,
-                              markerfacecolor=colour if shown else "white")  # fmt: skip
+                    axes.plot(
+                        [row["value"]],
+                        [y],
+                        "o",
+                        color=colour,
+                        ms=4.6,
+                        markerfacecolor=colour if shown else "white",
+                    )
                 if metric == kinds[0][0]:
                     axes.text(
-                        0.0, number * (len(findings) + 1.4) - 0.75, f"{named(attribute)} erased",
-                        transform=axes.get_yaxis_transform(), fontsize=9.5, fontweight="bold",
-                    )  # fmt: skip
+                        0.0,
+                        number * (len(findings) + 1.4) - 0.75,
+                        f"{named(attribute)} erased",
+                        transform=axes.get_yaxis_transform(),
+                        fontsize=9.5,
+                        fontweight="bold",
+                    )
             axes.axvline(0, color=MUTED, lw=0.8)
             axes.set_yticks([y for y, _ in ticks], [name for _, name in ticks], fontsize=7.8)
             axes.set_xlabel(title)
@@ -316,22 +355,34 @@ def prompt_gaps(asked: pd.DataFrame, knowledge: pd.DataFrame, *, shown: int = 8)
         for number, row in enumerate(records(largest)):
             key = (row["finding"], row["attribute"], row["group"])
             mine = asked[
-                (asked["finding"] == key[0]) & (asked["attribute"] == key[1]) & (asked["group"] == key[2])
-            ].sort_values("gap")  # fmt: skip
+                (asked["finding"] == key[0])
+                & (asked["attribute"] == key[1])
+                & (asked["group"] == key[2])
+            ].sort_values("gap")
             spread = np.linspace(-0.24, 0.24, len(mine))
             usual = mine["pair"].str.startswith("chest | no findings").to_numpy()
             axes.scatter(mine["gap"], number + spread, s=13, color="#0b6fa4", alpha=0.75, lw=0)
             axes.scatter(
-                mine["gap"][usual], (number + spread)[usual], s=34, facecolor="none",
-                edgecolor=INK, lw=1.1, zorder=4,
-            )  # fmt: skip
+                mine["gap"][usual],
+                (number + spread)[usual],
+                s=34,
+                facecolor="none",
+                edgecolor=INK,
+                lw=1.1,
+                zorder=4,
+            )
             axes.plot([row["low"], row["high"]], [number + 0.36] * 2, color="#c8451b", lw=2.2)
             axes.plot([row["value"]], [number + 0.36], "D", color="#c8451b", ms=4.5)
             labels.append(f"{key[0]}: {named(key[1])} {key[2]}")
             axes.text(
-                1.005, number, f"sentence {100 * shares[key]:.0f} %", va="center", fontsize=8.5,
-                transform=axes.get_yaxis_transform(), color=MUTED,
-            )  # fmt: skip
+                1.005,
+                number,
+                f"sentence {100 * shares[key]:.0f} %",
+                va="center",
+                fontsize=8.5,
+                transform=axes.get_yaxis_transform(),
+                color=MUTED,
+            )
         axes.axvline(0, color=MUTED, lw=0.8)
         axes.set_yticks(range(len(labels)), labels, fontsize=8.8)
         axes.set_ylim(len(labels) - 0.4, -0.6)

@@ -1,4 +1,4 @@
-"""The flow diagram: how many films, studies and patients every filter left, as CONSORT draws it."""
+"""The flow diagram: how many images, studies and patients every filter left, as CONSORT draws it."""
 
 import textwrap
 from typing import Any
@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from cxraudit.figures.style import LINE, MUTED, house_style, new_figure
-from cxraudit.schemas import records
+from cxraudit.schema import records
 
 _WORDS = {
-    "images": ("film", "films"),
+    "images": ("image", "images"),
     "studies": ("study", "studies"),
     "patients": ("patient", "patients"),
 }
@@ -29,7 +29,7 @@ def flow_diagram(flow: pd.DataFrame) -> Figure:
         As `cxraudit.datasets.base.flow` returns it: the release, then one row per step.
     """
     steps = records(flow)
-    # Where every film is a study of its own, saying so twice tells nothing.
+    # Where every image is a study of its own, saying so twice tells nothing.
     what = [w for w in _WORDS if w != "studies" or not (flow["studies"] == flow["images"]).all()]
     with house_style():
         figure = new_figure(9.2, 0.45 + 0.82 * len(steps))
@@ -44,9 +44,11 @@ def flow_diagram(flow: pd.DataFrame) -> Figure:
             _box(axes, 0.1, y, 4.6, f"{name}\n{_counts(step, what)}", bold=last)
             if not last:
                 axes.annotate(
-                    "", (2.4, y - _STEP + _BOX / 2), (2.4, y - _BOX / 2),
+                    "",
+                    (2.4, y - _STEP + _BOX / 2),
+                    (2.4, y - _BOX / 2),
                     arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2},
-                )  # fmt: skip
+                )
             if number:
                 _left_out(axes, y + _STEP / 2, step, what)
     return figure
@@ -59,22 +61,39 @@ def _left_out(axes: Axes, y: float, step: dict[str, Any], what: list[str]) -> No
     text = f"{reason}: none" if nothing else f"{reason}\n{_counts(step, what, '_out')}"
     axes.plot([2.4, 5.15], [y, y], color=LINE if nothing else MUTED, lw=1.2, solid_capstyle="butt")
     axes.text(
-        5.25, y, text, va="center", ha="left", fontsize=8.8, linespacing=1.35,
+        5.25,
+        y,
+        text,
+        va="center",
+        ha="left",
+        fontsize=8.8,
+        linespacing=1.35,
         color=MUTED if nothing else "#8a2d10",
-    )  # fmt: skip
+    )
 
 
 def _box(axes: Axes, x: float, y: float, width: float, text: str, *, bold: bool) -> None:
     axes.add_patch(
         FancyBboxPatch(
-            (x, y - _BOX / 2), width, _BOX, boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor="#eef2f6" if not bold else "#dce8f2", edgecolor=MUTED, lw=1,
+            (x, y - _BOX / 2),
+            width,
+            _BOX,
+            boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor="#eef2f6" if not bold else "#dce8f2",
+            edgecolor=MUTED,
+            lw=1,
         )
-    )  # fmt: skip
+    )
     axes.text(
-        x + width / 2, y, text, va="center", ha="center", fontsize=9.2, linespacing=1.4,
+        x + width / 2,
+        y,
+        text,
+        va="center",
+        ha="center",
+        fontsize=9.2,
+        linespacing=1.4,
         fontweight="bold" if bold else "normal",
-    )  # fmt: skip
+    )
 
 
 def _counts(step: dict[str, Any], what: list[str], suffix: str = "") -> str:

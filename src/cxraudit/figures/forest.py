@@ -18,8 +18,8 @@ from cxraudit.figures.style import (
     quiet,
     shown_as,
 )
-from cxraudit.names import attribute_name
-from cxraudit.schemas import ALL, REST
+from cxraudit.schema import ALL, REST
+from cxraudit.vocabulary import attribute_name
 
 METRIC_NAMES = {
     "auroc": "AUROC",
@@ -129,13 +129,26 @@ def _finish(
     kinds = {_kind(gap, metric) for _, gap in gaps.iterrows()}
     handles = [
         right.plot(
-            [], [], ls="", marker=MARKERS[kind], color=COLOURS[kind], ms=5,
-            markerfacecolor="white" if kind in HOLLOW else COLOURS[kind], label=kind,
+            [],
+            [],
+            ls="",
+            marker=MARKERS[kind],
+            color=COLOURS[kind],
+            ms=5,
+            markerfacecolor="white" if kind in HOLLOW else COLOURS[kind],
+            label=kind,
         )[0]
-        for kind in COLOURS if kind and kind in kinds
-    ]  # fmt: skip
+        for kind in COLOURS
+        if kind and kind in kinds
+    ]
     if handles:
         figure.legend(
-            handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=8,
-            handletextpad=0.1, columnspacing=1.0, borderaxespad=0.1,
-        )  # fmt: skip
+            handles=handles,
+            loc="outside upper right",
+            ncols=len(handles),
+            frameon=False,
+            fontsize=8,
+            handletextpad=0.1,
+            columnspacing=1.0,
+            borderaxespad=0.1,
+        )

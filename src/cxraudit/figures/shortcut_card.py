@@ -7,7 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxraudit.audits.shortcuts.card import AMONG, COIN_TOSS, DETECTABILITY, INDEPENDENT, OBSERVED
+from cxraudit.audits.shortcuts.prevalence_shift import (
+    AMONG,
+    COIN_TOSS,
+    DETECTABILITY,
+    INDEPENDENT,
+    OBSERVED,
+)
 from cxraudit.figures.style import (
     COLOURS,
     INK,
@@ -20,8 +26,7 @@ from cxraudit.figures.style import (
     quiet,
     shown_as,
 )
-from cxraudit.names import attribute_name, shortcut_name, with_article
-from cxraudit.schemas import (
+from cxraudit.schema import (
     ANNOTATED_ONLY,
     AT_EQUAL,
     DOSE,
@@ -30,9 +35,16 @@ from cxraudit.schemas import (
     WITHOUT_AT_EQUAL,
     records,
 )
+from cxraudit.vocabulary import attribute_name, shortcut_name, with_article
 
-FILLS = {("yes", True): "#c8451b", ("no", True): "#0b6fa4", ("yes", False): "#e3a48f",
-         ("no", False): "#9fc3d8", ("unknown", True): "#7b8794", ("unknown", False): "#b4bcc5"}  # fmt: skip
+FILLS = {
+    ("yes", True): "#c8451b",
+    ("no", True): "#0b6fa4",
+    ("yes", False): "#e3a48f",
+    ("no", False): "#9fc3d8",
+    ("unknown", True): "#7b8794",
+    ("unknown", False): "#b4bcc5",
+}
 
 
 def shortcut_card(results: pd.DataFrame, places: pd.DataFrame, shortcut: str) -> Figure:
@@ -72,7 +84,7 @@ def _title(axes: Axes, text: str, loc: Literal["left", "right"] = "left") -> Non
 
 
 def _densities(axes: Axes, places: pd.DataFrame, name: str) -> None:
-    """One ridge per kind of film, on the scale of films that have neither."""
+    """One ridge per kind of image, on the scale of images that have neither."""
     finding = str(places["finding"].iloc[0]).lower()
     kinds = [
         (has, positive, part)
@@ -85,22 +97,28 @@ def _densities(axes: Axes, places: pd.DataFrame, name: str) -> None:
     for number, (has, positive, part) in enumerate(kinds):
         base = len(kinds) - 1 - number
         height = part["share"].to_numpy() / top * 0.9
-        axes.fill_between(part["place"], base, base + height, step="mid", lw=0,
-                          color=FILLS[has, positive])  # fmt: skip
+        axes.fill_between(
+            part["place"], base, base + height, step="mid", lw=0, color=FILLS[has, positive]
+        )
         mean = float((part["place"] * part["share"]).sum())
         axes.plot([mean, mean], [base, base + 0.5], color=INK, lw=1.4)
         first = finding if positive else f"no {finding}"
         second = {"yes": name, "no": f"no {name}", "unknown": f"{name} unknown"}[has]
         axes.text(
-            -0.03, base + 0.3, f"{first},\n{second}  ({int(part['n'].iloc[0]):,})", ha="right",
-            va="center", fontsize=8, transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
+            -0.03,
+            base + 0.3,
+            f"{first},\n{second}  ({int(part['n'].iloc[0]):,})",
+            ha="right",
+            va="center",
+            fontsize=8,
+            transform=axes.get_yaxis_transform(),
+        )
     axes.set_yticks([])
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.05, len(kinds))
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     quiet(axes)
-    axes.set_xlabel("place of the score among films with neither (line: mean)")
+    axes.set_xlabel("place of the score among images with neither (line: mean)")
     _title(axes, "Where the scores lie")
 
 
@@ -122,15 +140,24 @@ def _areas(axes: Axes, rows: pd.DataFrame, finding: str, name: str) -> None:
         row = by_group[group]
         colour = "#444f5a"
         if group in AMONG:
-            colour = COLOURS[WORSE] if judged[group]["verdict"] == "disparity" else COLOURS[
-                judged[group]["verdict"] or "inconclusive"
-            ]  # fmt: skip
+            colour = (
+                COLOURS[WORSE]
+                if judged[group]["verdict"] == "disparity"
+                else COLOURS[judged[group]["verdict"] or "inconclusive"]
+            )
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=4, alpha=0.3)
         axes.plot([row["value"]], [y], "o" if group not in AMONG else "D", color=colour, ms=6)
         if np.isfinite(row["value"]):
-            axes.annotate(f"{row['value']:.2f}", (row["value"], y), xytext=(0, 6), ha="center",
-                          textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
+            axes.annotate(
+                f"{row['value']:.2f}",
+                (row["value"], y),
+                xytext=(0, 6),
+                ha="center",
+                textcoords="offset points",
+                fontsize=8,
+                color=colour,
+            )
     axes.axvline(0.5, color=MUTED, lw=1, ls=(0, (3, 3)))
     axes.set_yticks(range(len(shown)), [label for _, label in shown], fontsize=8)
     axes.set_ylim(len(shown) - 0.4, -0.7)
@@ -153,14 +180,34 @@ def _doses(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     axes.plot(share[order], value, color="#0b6fa4", lw=1.8)
     for row in records(dose[dose["group"].str.startswith(OBSERVED)]):
         at = float(row["group"].removeprefix(OBSERVED).strip(" (%)")) / 100
-        axes.errorbar([at], [row["value"]], [[row["value"] - row["low"]], [row["high"] - row["value"]]],
-                      fmt="o", color=INK, ms=6, elinewidth=1.4)  # fmt: skip
-        axes.annotate("as observed", (at, row["value"]), xytext=(8, -12), fontsize=8,
-                      textcoords="offset points", color=INK)  # fmt: skip
+        axes.errorbar(
+            [at],
+            [row["value"]],
+            [[row["value"] - row["low"]], [row["high"] - row["value"]]],
+            fmt="o",
+            color=INK,
+            ms=6,
+            elinewidth=1.4,
+        )
+        axes.annotate(
+            "as observed",
+            (at, row["value"]),
+            xytext=(8, -12),
+            fontsize=8,
+            textcoords="offset points",
+            color=INK,
+        )
     for row in records(dose[dose["group"] == INDEPENDENT]):
         axes.axhline(row["value"], color=COLOURS[WORSE], lw=1.2, ls=(0, (4, 3)))
-        axes.text(1.0, row["value"], f"independent of the finding: {row['value']:.2f}",
-                  fontsize=8, color=COLOURS[WORSE], ha="right", va="bottom")  # fmt: skip
+        axes.text(
+            1.0,
+            row["value"],
+            f"independent of the finding: {row['value']:.2f}",
+            fontsize=8,
+            color=COLOURS[WORSE],
+            ha="right",
+            va="bottom",
+        )
     axes.set_xlabel(f"share of positives with {with_article(name)}")
     axes.set_ylabel("AUROC")
     axes.set_xlim(0, 1)
@@ -192,9 +239,14 @@ def _gaps(axes: Axes, rows: pd.DataFrame, name: str) -> None:
         mark(axes, y, row["value"], row["low"], row["high"], kind, why=row["note"][:40])
         if np.isfinite(row["value"]):
             axes.text(
-                1.01, y, f"{row['value']:+.2f}  {row['verdict']}".replace("-", "−"), fontsize=8,
-                transform=axes.get_yaxis_transform(), va="center", color=COLOURS[kind],
-            )  # fmt: skip
+                1.01,
+                y,
+                f"{row['value']:+.2f}  {row['verdict']}".replace("-", "−"),
+                fontsize=8,
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                color=COLOURS[kind],
+            )
     axes.axvline(0, color=MUTED, lw=0.8)
     axes.axvspan(-_margin(gaps), _margin(gaps), color="#eef2f6", zorder=0)
     axes.set_yticks(range(len(lines)), [label for label, _ in lines], fontsize=8)
@@ -213,10 +265,11 @@ def _subgroups(
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """Gaps of groups raw and at equal shortcut, one entry per group; of two groups only one."""
     rows = results[
-        (results["finding"] == finding) & (results["metric"] == "auroc")
+        (results["finding"] == finding)
+        & (results["metric"] == "auroc")
         & results["reference"].isin([REST, AT_EQUAL + name])
         & ~results["attribute"].str.contains("*", regex=False)
-    ]  # fmt: skip
+    ]
     found = []
     for attribute, part in rows.groupby("attribute", sort=False):
         groups = list(dict.fromkeys(part["group"]))
@@ -237,15 +290,28 @@ def _raw_and_even(axes: Axes, groups: list[tuple[str, list[dict[str, Any]]]], na
             axes.plot([row["value"]], [y + offset], "s" if raw else "o", color=colour, ms=4.8)
             if np.isfinite(row["value"]):
                 axes.text(
-                    1.005 if raw else 1.11, y, f"{row['value']:+.2f}".replace("-", "−"), fontsize=8,
-                    transform=axes.get_yaxis_transform(), va="center", color=colour,
-                )  # fmt: skip
+                    1.005 if raw else 1.11,
+                    y,
+                    f"{row['value']:+.2f}".replace("-", "−"),
+                    fontsize=8,
+                    transform=axes.get_yaxis_transform(),
+                    va="center",
+                    color=colour,
+                )
     axes.axvline(0, color=MUTED, lw=0.8)
     axes.set_yticks(range(len(groups)), [label for label, _ in groups], fontsize=8)
     axes.set_ylim(len(groups) - 0.4, -0.6)
     for x, text, colour in ((1.005, "raw", "#7b8794"), (1.11, f"at equal {name}", "#0b6fa4")):
-        axes.text(x, 1.01, text, transform=axes.transAxes, fontsize=8, color=colour,
-                  fontweight="bold", va="bottom")  # fmt: skip
+        axes.text(
+            x,
+            1.01,
+            text,
+            transform=axes.transAxes,
+            fontsize=8,
+            color=colour,
+            fontweight="bold",
+            va="bottom",
+        )
     quiet(axes)
     axes.grid(axis="x", color=LINE, lw=0.6)
     axes.set_xlabel("gap of AUROC to the rest")

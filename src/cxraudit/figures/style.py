@@ -107,16 +107,28 @@ def mark(
     if not np.isfinite(value):
         if why:
             axes.text(
-                0.02, y, why, transform=axes.get_yaxis_transform(), color=MUTED, va="center",
-                fontsize=8, style="italic",
-            )  # fmt: skip
+                0.02,
+                y,
+                why,
+                transform=axes.get_yaxis_transform(),
+                color=MUTED,
+                va="center",
+                fontsize=8,
+                style="italic",
+            )
         return
     if np.isfinite(low):
         axes.plot([low, high], [y, y], color=colour, lw=1.6, solid_capstyle="round", zorder=2)
     axes.plot(
-        [value], [y], marker=MARKERS[kind], ms=5.2, color=colour, zorder=3,
-        markerfacecolor="white" if kind in HOLLOW else colour, markeredgewidth=1.3,
-    )  # fmt: skip
+        [value],
+        [y],
+        marker=MARKERS[kind],
+        ms=5.2,
+        color=colour,
+        zorder=3,
+        markerfacecolor="white" if kind in HOLLOW else colour,
+        markeredgewidth=1.3,
+    )
 
 
 def svg(figure: Figure) -> str:

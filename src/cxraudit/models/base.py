@@ -78,7 +78,7 @@ class Entry:
 class ImageTextModel(Protocol):
     """A CLIP-style pair of encoders with a shared embedding space.
 
-    The caller decodes each film once and hands the same picture to every model; everything that
+    The caller decodes each image once and hands the same picture to every model; everything that
     differs between checkpoints (grey levels, resizing, tokens) happens in here. Labels, prompts,
     batches and files are the caller's.
     """
@@ -98,12 +98,12 @@ class ImageTextModel(Protocol):
         """Hash of the weights and of the transform: the same embeddings, the same fingerprint."""
         ...
 
-    def preprocess(self, film: Image.Image) -> Pixels:
-        """Turn one decoded film, in the mode it is stored in, into model input."""
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """Turn one decoded image, in the mode it is stored in, into model input."""
         ...
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
-        """Embed a batch, shape (n, channels, height, width); row i depends on film i only."""
+        """Embed a batch, shape (n, channels, height, width); row i depends on image i only."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:

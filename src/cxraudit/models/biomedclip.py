@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from cxraudit.models import tokens, weights
-from cxraudit.models.adapter import TorchAdapter, check_protocol
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
-from cxraudit.models.pixels import (
+from cxraudit.models import weights
+from cxraudit.models._torch import tokens
+from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.pixels import (
     BICUBIC,
     CLIP_MEAN,
     CLIP_STD,
@@ -23,6 +23,7 @@ from cxraudit.models.pixels import (
     resize_short,
     to_array,
 )
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
 
 SIDE, CONTEXT = 224, 256
 TEMPLATE = "this is a photo of "
@@ -50,10 +51,12 @@ CARD = ModelCard(
     ),
     prompts='"this is a photo of {finding}"; at most 256 tokens',
     quirks=(
-        Quirk(what="every text, reports too, begins with 'this is a photo of '",
-              source="models/biomedclip/biomedclip.py of clip_cxr_fairness"),
+        Quirk(
+            what="every text, reports too, begins with 'this is a photo of '",
+            source="models/biomedclip/biomedclip.py of clip_cxr_fairness",
+        ),
     ),
-)  # fmt: skip
+)
 
 
 def network() -> Any:
@@ -61,8 +64,8 @@ def network() -> Any:
     import torch
     from torch import nn
 
-    from cxraudit.models.towers.bert import Bert
-    from cxraudit.models.towers.vit import VisionTransformer
+    from cxraudit.models._torch.towers.bert import Bert
+    from cxraudit.models._torch.towers.vit import VisionTransformer
 
     net: Any = nn.Module()
     head = nn.ModuleDict({"proj": nn.Linear(768, 512, bias=False)})
@@ -79,17 +82,17 @@ class BiomedClip(TorchAdapter):
     template = ""
     wordpiece: tokens.WordPiece
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """Short side 224, centre crop, RGB; (3, 224, 224)."""
-        film = centre_crop(resize_short(eight_bit(film), SIDE, BICUBIC), SIDE).convert("RGB")
-        return normalise(to_array(film), CLIP_MEAN, CLIP_STD)
+        image = centre_crop(resize_short(eight_bit(image), SIDE, BICUBIC), SIDE).convert("RGB")
+        return normalise(to_array(image), CLIP_MEAN, CLIP_STD)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         visual = self.network.visual
         return visual["head"]["proj"](visual["trunk"](batch))
 
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
-        from cxraudit.models.towers.bert import padded
+        from cxraudit.models._torch.towers.bert import padded
 
         cleaned = [" ".join(tokens.clean(self.template + text).split()) for text in texts]
         rows = [self.wordpiece(text) for text in cleaned]
@@ -118,9 +121,12 @@ def load(
     net = weights.filled(network, paths[0], tolerated=r"position_ids$|\.pooler\.")
     kind = BiomedClipPaper if protocol == "paper" else BiomedClip
     model = kind(
-        replace(CARD, protocol=protocol), net, device=device, precision=precision,
+        replace(CARD, protocol=protocol),
+        net,
+        device=device,
+        precision=precision,
         fingerprint=weights.fingerprint(paths, CARD.transform),
         logit_scale=float(net.logit_scale.exp()),
-    )  # fmt: skip
+    )
     model.wordpiece = tokens.WordPiece(paths[1])
     return model

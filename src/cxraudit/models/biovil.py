@@ -14,10 +14,11 @@ import numpy as np
 from PIL import Image
 
 from cxraudit.errors import DataError
-from cxraudit.models import tokens, weights
-from cxraudit.models.adapter import TorchAdapter, check_protocol
+from cxraudit.models import weights
+from cxraudit.models._torch import tokens
+from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.pixels import BILINEAR, centre_crop, resize_short, to_array
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
-from cxraudit.models.pixels import BILINEAR, centre_crop, resize_short, to_array
 
 VOCABULARY, WIDTH, LONGEST = 30_522, 128, 512
 RESIZE, PAPER_CROP = 512, 512
@@ -49,30 +50,37 @@ BIOVIL_CARD = ModelCard(
     transform=TRANSFORM.format(480),
     needs=("torch", "safetensors", "tokenizers"),
     files=_files(
-        "biovil_image_resnet50_proj_size_128.pt", "02ce6ee460f72efd599295f440dbb453",
-        "BiomedVLP-CXR-BERT-specialized", "v1.1",
+        "biovil_image_resnet50_proj_size_128.pt",
+        "02ce6ee460f72efd599295f440dbb453",
+        "BiomedVLP-CXR-BERT-specialized",
+        "v1.1",
     ),
     prompts="sentences of findings; there is no logit scale in the file",
     quirks=(
-        Quirk(what="text embeddings are not normalised, so a score is a cosine times the length of the "
-              "text", source="models/biovil/biovil.py of clip_cxr_fairness"),
-        Quirk(what="films are cropped to 512, not 480 (BioViL-T: 448)", source="the same"),
+        Quirk(
+            what="text embeddings are not normalised, so a score is a cosine times the length of the "
+            "text",
+            source="models/biovil/biovil.py of clip_cxr_fairness",
+        ),
+        Quirk(what="images are cropped to 512, not 480 (BioViL-T: 448)", source="the same"),
         Quirk(what="no temperature before the softmax", source="the same"),
     ),
-)  # fmt: skip
+)
 BIOVIL_T_CARD = replace(
     BIOVIL_CARD,
     name="biovil-t",
-    summary="BioViL-T for single films, ResNet-50 and CXR-BERT, trained on pairs of MIMIC-CXR films",
+    summary="BioViL-T for single images, ResNet-50 and CXR-BERT, trained on pairs of MIMIC-CXR images",
     weights="https://huggingface.co/microsoft/BiomedVLP-BioViL-T (v1.0)",
     image_size=448,
     reference="Bannur et al. 2023, CVPR, arXiv:2301.04558",
     transform=TRANSFORM.format(448),
     files=_files(
-        "biovil_t_image_model_proj_size_128.pt", "a83080e2f23aa584a4f2b24c39b1bb64",
-        "BiomedVLP-BioViL-T", "v1.0",
+        "biovil_t_image_model_proj_size_128.pt",
+        "a83080e2f23aa584a4f2b24c39b1bb64",
+        "BiomedVLP-BioViL-T",
+        "v1.0",
     ),
-)  # fmt: skip
+)
 
 
 def image_network(variant: str) -> Any:
@@ -80,7 +88,7 @@ def image_network(variant: str) -> Any:
     import torch
     from torch import nn
 
-    from cxraudit.models.towers.resnet import ResNet50
+    from cxraudit.models._torch.towers.resnet import ResNet50
 
     image: Any = nn.Module()
     channels = 2048
@@ -98,30 +106,31 @@ def text_network() -> Any:
     """Build CXR-BERT and its projection under their checkpoint's key names."""
     from torch import nn
 
-    from cxraudit.models.towers.bert import Bert
+    from cxraudit.models._torch.towers.bert import Bert
 
     text: Any = nn.Module()
     text.bert = Bert(VOCABULARY)
     text.cls_projection_head = nn.ModuleDict(
         {
-            "dense_to_hidden": nn.Linear(768, WIDTH), "LayerNorm": nn.LayerNorm(WIDTH, 1e-12),
+            "dense_to_hidden": nn.Linear(768, WIDTH),
+            "LayerNorm": nn.LayerNorm(WIDTH, 1e-12),
             "dense_to_output": nn.Linear(WIDTH, WIDTH),
         }
-    )  # fmt: skip
+    )
     return text
 
 
 class BioViL(TorchAdapter):
-    """Both variants; BioViL-T without a previous film never runs its temporal part."""
+    """Both variants; BioViL-T without a previous image never runs its temporal part."""
 
     crop = 480
     wordpiece: tokens.WordPiece
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """Stretch grey levels from minimum to maximum, resize, crop; (1, crop, crop)."""
-        if film.mode in ("P", "PA", "CMYK"):
-            film = film.convert("RGB")
-        values = np.asarray(film).astype(np.float64)
+        if image.mode in ("P", "PA", "CMYK"):
+            image = image.convert("RGB")
+        values = np.asarray(image).astype(np.float64)
         values -= values.min()
         if values.max() > 0:
             values /= values.max()
@@ -141,7 +150,7 @@ class BioViL(TorchAdapter):
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
         import torch.nn.functional as F  # noqa: N812
 
-        from cxraudit.models.towers.bert import padded
+        from cxraudit.models._torch.towers.bert import padded
 
         text = self.network["text"]
         rows = [self.wordpiece(self._checked(each)) for each in texts]
@@ -172,9 +181,13 @@ class BioViLPaper(BioViL):
 
 
 def load(
-    variant: str, *, protocol: str = "native", device: str = "auto", precision: str = "fp32",
+    variant: str,
+    *,
+    protocol: str = "native",
+    device: str = "auto",
+    precision: str = "fp32",
     folder: Path | None = None,
-) -> ImageTextModel:  # fmt: skip
+) -> ImageTextModel:
     """Load image and text weights of a snapshot of the hub's repository."""
     from torch import nn
 
@@ -188,9 +201,12 @@ def load(
     card = replace(card, protocol=protocol, image_size=crop, transform=TRANSFORM.format(crop))
     kind = BioViLPaper if paper else BioViL
     model = kind(
-        card, nn.ModuleDict({"image": image, "text": text}), device=device, precision=precision,
+        card,
+        nn.ModuleDict({"image": image, "text": text}),
+        device=device,
+        precision=precision,
         fingerprint=weights.fingerprint(paths, card.transform),
-    )  # fmt: skip
+    )
     model.crop, model.wordpiece = crop, tokens.WordPiece(paths[2])
     return model
 

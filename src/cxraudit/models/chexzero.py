@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from cxraudit.errors import DataError
-from cxraudit.models import tokens, weights
-from cxraudit.models.adapter import TorchAdapter, check_protocol
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
-from cxraudit.models.pixels import (
+from cxraudit.models import weights
+from cxraudit.models._torch import tokens
+from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.pixels import (
     BICUBIC,
     CLIP_MEAN,
     CLIP_STD,
@@ -22,6 +22,7 @@ from cxraudit.models.pixels import (
     resize_short,
     to_array,
 )
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
 
 SIDE, CANVAS, CONTEXT = 224, 320, 77
 MEAN, STD = 101.48761, 83.43944
@@ -41,37 +42,41 @@ CARD = ModelCard(
     files=(WeightFile(name="*.pt"),),
     prompts='"{finding}" against "no {finding}"; at most 77 tokens',
     quirks=(
-        Quirk(what="films are cropped and normalised as for OpenAI's CLIP, not padded as in training",
-              source="models/chexzero/chexzero.py of clip_cxr_fairness"),
-        Quirk(what="cosines are not scaled before the softmax (as in the authors' code, too)",
-              source="the same"),
+        Quirk(
+            what="images are cropped and normalised as for OpenAI's CLIP, not padded as in training",
+            source="models/chexzero/chexzero.py of clip_cxr_fairness",
+        ),
+        Quirk(
+            what="cosines are not scaled before the softmax (as in the authors' code, too)",
+            source="the same",
+        ),
         Quirk(what="texts of more than 77 tokens are refused", source="the same"),
     ),
-)  # fmt: skip
+)
 
 
 def network() -> Any:
     """Build ViT-B/32 under OpenAI's key names."""
-    from cxraudit.models.towers.clip import Clip
+    from cxraudit.models._torch.towers.clip import Clip
 
     return Clip()
 
 
 class CheXzero(TorchAdapter):
-    """Films padded to 320 and texts cut to 77 tokens, as in training."""
+    """Images padded to 320 and texts cut to 77 tokens, as in training."""
 
     cut = True
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """Long side 320 on a black square, resized to 224; (1, 224, 224)."""
         import torch
         import torch.nn.functional as F  # noqa: N812
 
-        film = eight_bit(film)
-        size = tuple(int(n * CANVAS / max(film.size)) for n in film.size)
-        film = film.resize((max(size[0], 1), max(size[1], 1)), Image.Resampling.LANCZOS)
+        image = eight_bit(image)
+        size = tuple(int(n * CANVAS / max(image.size)) for n in image.size)
+        image = image.resize((max(size[0], 1), max(size[1], 1)), Image.Resampling.LANCZOS)
         square = Image.new("L", (CANVAS, CANVAS))
-        square.paste(film, ((CANVAS - film.width) // 2, (CANVAS - film.height) // 2))
+        square.paste(image, ((CANVAS - image.width) // 2, (CANVAS - image.height) // 2))
         values = torch.from_numpy(np.asarray(square, dtype=np.float32).copy())[None, None]
         values = (values - MEAN) / STD
         return F.interpolate(values, SIDE, mode="bicubic", align_corners=False)[0].numpy()
@@ -80,7 +85,7 @@ class CheXzero(TorchAdapter):
         return self.network.visual(batch.expand(-1, 3, -1, -1))
 
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
-        from cxraudit.models.towers.bert import padded
+        from cxraudit.models._torch.towers.bert import padded
 
         bpe = tokens.clip_bpe()
         rows = [bpe(text) for text in texts]
@@ -99,10 +104,10 @@ class CheXzeroPaper(CheXzero):
 
     cut = False
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """Short side 224, centre crop, RGB; (3, 224, 224)."""
-        film = centre_crop(resize_short(eight_bit(film), SIDE, BICUBIC), SIDE).convert("RGB")
-        return normalise(to_array(film), CLIP_MEAN, CLIP_STD)
+        image = centre_crop(resize_short(eight_bit(image), SIDE, BICUBIC), SIDE).convert("RGB")
+        return normalise(to_array(image), CLIP_MEAN, CLIP_STD)
 
 
 def load(
@@ -120,7 +125,10 @@ def load(
     transform = PAPER_TRANSFORM if paper else CARD.transform
     kind = CheXzeroPaper if paper else CheXzero
     return kind(
-        replace(CARD, protocol=protocol, transform=transform), net, device=device, precision=precision,
+        replace(CARD, protocol=protocol, transform=transform),
+        net,
+        device=device,
+        precision=precision,
         fingerprint=weights.fingerprint([path], transform),
         logit_scale=1.0 if paper else float(net.logit_scale.exp()),
-    )  # fmt: skip
+    )

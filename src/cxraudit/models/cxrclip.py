@@ -13,11 +13,10 @@ from typing import Any
 from PIL import Image
 
 from cxraudit.errors import DataError
-from cxraudit.models import tokens, weights
-from cxraudit.models.adapter import TorchAdapter, check_protocol
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
-from cxraudit.models.medclip import UNUSED, VOCABULARY
-from cxraudit.models.pixels import (
+from cxraudit.models import weights
+from cxraudit.models._torch import tokens
+from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.pixels import (
     BILINEAR,
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -27,6 +26,8 @@ from cxraudit.models.pixels import (
     resize_short,
     to_array,
 )
+from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.medclip import UNUSED, VOCABULARY
 
 LONGEST = 256
 HALF = ((0.5,) * 3, (0.5,) * 3)
@@ -48,11 +49,14 @@ R50_CARD = ModelCard(
     files=(WeightFile(name="r50_*.tar"),),
     prompts="sentences of findings, at most 256 tokens",
     quirks=(
-        Quirk(what="pixels are normalised with 0.5/0.5 although the ResNet was trained with ImageNet's mean "
-              "and std", source="models/cxrclip/cxrclip_wrapper.py of clip_cxr_fairness"),
+        Quirk(
+            what="pixels are normalised with 0.5/0.5 although the ResNet was trained with ImageNet's mean "
+            "and std",
+            source="models/cxrclip/cxrclip_wrapper.py of clip_cxr_fairness",
+        ),
         Quirk(what="cosines are not scaled before the softmax", source="the same"),
     ),
-)  # fmt: skip
+)
 SWINT_CARD = replace(
     R50_CARD,
     name="cxrclip-swint",
@@ -69,9 +73,9 @@ def network(variant: str) -> Any:
     import torch
     from torch import nn
 
-    from cxraudit.models.towers.bert import Bert
-    from cxraudit.models.towers.resnet import ResNet50
-    from cxraudit.models.towers.swin import Swin
+    from cxraudit.models._torch.towers.bert import Bert
+    from cxraudit.models._torch.towers.resnet import ResNet50
+    from cxraudit.models._torch.towers.swin import Swin
 
     net: Any = nn.Module()
     image = {"resnet": ResNet50()} if variant == "r50" else {"image_encoder": Swin()}
@@ -90,10 +94,10 @@ class CxrClip(TorchAdapter):
 
     mean, std = IMAGENET_MEAN, IMAGENET_STD
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """RGB, short side 224, centre crop; (3, 224, 224)."""
-        film = resize_short(eight_bit(film).convert("RGB"), 224, BILINEAR)
-        return normalise(to_array(centre_crop(film, 224)), self.mean, self.std)
+        image = resize_short(eight_bit(image).convert("RGB"), 224, BILINEAR)
+        return normalise(to_array(centre_crop(image, 224)), self.mean, self.std)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         encoder = self.network.image_encoder
@@ -108,7 +112,7 @@ class CxrClip(TorchAdapter):
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
         import torch
 
-        from cxraudit.models.towers.bert import padded
+        from cxraudit.models._torch.towers.bert import padded
 
         rows = [tokens.cut(tokens.clinical_bert()(text), LONGEST) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
@@ -164,9 +168,13 @@ def harmless_globals(path: Path) -> list[Any]:
 
 
 def load(
-    variant: str, *, protocol: str = "native", device: str = "auto", precision: str = "fp32",
+    variant: str,
+    *,
+    protocol: str = "native",
+    device: str = "auto",
+    precision: str = "fp32",
     folder: Path | None = None,
-) -> ImageTextModel:  # fmt: skip
+) -> ImageTextModel:
     """Load a checkpoint as downloaded: a torch file in spite of its name."""
     check_protocol(protocol)
     card = CARDS[variant]
@@ -181,10 +189,13 @@ def load(
     transform = SWINT_CARD.transform if half else card.transform
     kind = CxrClipHalf if half else CxrClip
     return kind(
-        replace(card, protocol=protocol, transform=transform), net, device=device, precision=precision,
+        replace(card, protocol=protocol, transform=transform),
+        net,
+        device=device,
+        precision=precision,
         fingerprint=weights.fingerprint([path], transform),
         logit_scale=1.0 if paper else float(net.logit_scale.exp()),
-    )  # fmt: skip
+    )
 
 
 CARDS = {"r50": R50_CARD, "swint": SWINT_CARD}

@@ -15,9 +15,9 @@ from PIL import Image
 
 from cxraudit.errors import DataError, MissingExtraError
 from cxraudit.models import weights
-from cxraudit.models.adapter import TorchAdapter
+from cxraudit.models._torch.adapter import TorchAdapter
+from cxraudit.models._torch.pixels import eight_bit
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
-from cxraudit.models.pixels import eight_bit
 
 PREFIX = "hf-clip:"
 NO_CODE = {"trust_remote_code": False}
@@ -82,9 +82,9 @@ class HfClip(TorchAdapter):
     tokenizer: Any
     length: int
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """RGB, then as the model's image processor says."""
-        found = self.processor(images=eight_bit(film).convert("RGB"), return_tensors="np")
+        found = self.processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
         return np.ascontiguousarray(found["pixel_values"][0], dtype=np.float32)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
@@ -113,8 +113,9 @@ def load(
 
     where = card.weights
     processors = {
-        "clip": transformers.CLIPImageProcessorPil, "siglip": transformers.SiglipImageProcessorPil,
-    }  # fmt: skip
+        "clip": transformers.CLIPImageProcessorPil,
+        "siglip": transformers.SiglipImageProcessorPil,
+    }
     try:
         network, said = transformers.AutoModel.from_pretrained(
             where, dtype="float32", output_loading_info=True, **NO_CODE
@@ -133,9 +134,13 @@ def load(
             f"{min(wrong)}); they would be random. Use the published files."
         )
     model = HfClip(
-        card, network.eval().requires_grad_(requires_grad=False), device=device, precision=precision,
-        fingerprint=_fingerprint(where, card, network), logit_scale=float(network.logit_scale.exp()),
-    )  # fmt: skip
+        card,
+        network.eval().requires_grad_(requires_grad=False),
+        device=device,
+        precision=precision,
+        fingerprint=_fingerprint(where, card, network),
+        logit_scale=float(network.logit_scale.exp()),
+    )
     model.processor, model.tokenizer = processor, tokenizer
     model.length = config.text_config.max_position_embeddings
     return model

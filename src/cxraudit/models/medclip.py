@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit.errors import DataError
-from cxraudit.models import tokens, weights
-from cxraudit.models.adapter import TorchAdapter, check_protocol
+from cxraudit.models import weights
+from cxraudit.models._torch import tokens
+from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.pixels import BICUBIC, eight_bit, normalise
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
-from cxraudit.models.pixels import BICUBIC, eight_bit, normalise
 
 MEAN, STD = 0.5862785803043838, 0.27950088968644304
 VOCABULARY = 28_996
@@ -44,10 +45,13 @@ VIT_CARD = ModelCard(
     ),
     prompts="sentences of findings; lower-cased; a text's embedding depends on padding",
     quirks=(
-        Quirk(what="the two prompts of a finding are encoded together, so that padding of the shorter one "
-              "takes part in its mean", source="models/medclip/medclip.py of clip_cxr_fairness"),
+        Quirk(
+            what="the two prompts of a finding are encoded together, so that padding of the shorter one "
+            "takes part in its mean",
+            source="models/medclip/medclip.py of clip_cxr_fairness",
+        ),
     ),
-)  # fmt: skip
+)
 RESNET_CARD = replace(
     VIT_CARD,
     name="medclip-resnet",
@@ -62,9 +66,9 @@ def network(variant: str) -> Any:
     import torch
     from torch import nn
 
-    from cxraudit.models.towers.bert import Bert
-    from cxraudit.models.towers.resnet import ResNet50
-    from cxraudit.models.towers.swin import Swin
+    from cxraudit.models._torch.towers.bert import Bert
+    from cxraudit.models._torch.towers.resnet import ResNet50
+    from cxraudit.models._torch.towers.swin import Swin
 
     net: Any = nn.Module()
     if variant == "vit":
@@ -88,13 +92,13 @@ class MedClip(TorchAdapter):
 
     text_batch = 1
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """Paste on a black square of at least 224, resize to 224; (1, 224, 224)."""
-        film = eight_bit(film)
-        width, height = film.size
+        image = eight_bit(image)
+        width, height = image.size
         side = max(224, width, height)
         square = Image.new("L", (side, side))
-        square.paste(film, (int((side - width) / 2), int((side - height) / 2)))
+        square.paste(image, (int((side - width) / 2), int((side - height) / 2)))
         grey = np.asarray(square.resize((224, 224), BICUBIC), dtype=np.float32)[None]
         return normalise(grey * np.float32(1 / 255), (MEAN,), (STD,))
 
@@ -107,7 +111,7 @@ class MedClip(TorchAdapter):
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
         import torch
 
-        from cxraudit.models.towers.bert import padded
+        from cxraudit.models._torch.towers.bert import padded
 
         text = self.network.text_model
         rows = [tokens.clinical_bert()(each) for each in texts]
@@ -135,9 +139,13 @@ class MedClipPaper(MedClip):
 
 
 def load(
-    variant: str, *, protocol: str = "native", device: str = "auto", precision: str = "fp32",
+    variant: str,
+    *,
+    protocol: str = "native",
+    device: str = "auto",
+    precision: str = "fp32",
     folder: Path | None = None,
-) -> ImageTextModel:  # fmt: skip
+) -> ImageTextModel:
     """Load a checkpoint as downloaded and unpacked."""
     check_protocol(protocol)
     card = CARDS[variant]
@@ -145,10 +153,13 @@ def load(
     net = weights.filled(partial(network, variant), path, tolerated=UNUSED)
     kind = MedClipPaper if protocol == "paper" else MedClip
     return kind(
-        replace(card, protocol=protocol), net, device=device, precision=precision,
+        replace(card, protocol=protocol),
+        net,
+        device=device,
+        precision=precision,
         fingerprint=weights.fingerprint([path], card.transform),
         logit_scale=float(net.logit_scale.clamp(0, 4.6052).exp()),
-    )  # fmt: skip
+    )
 
 
 CARDS = {"vit": VIT_CARD, "resnet": RESNET_CARD}

@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from cxraudit.models import tokens, weights
-from cxraudit.models.adapter import TorchAdapter, check_protocol
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
-from cxraudit.models.pixels import (
+from cxraudit.models import weights
+from cxraudit.models._torch import tokens
+from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.pixels import (
     BICUBIC,
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -21,6 +21,7 @@ from cxraudit.models.pixels import (
     normalise,
     to_array,
 )
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
 
 SIDE, CONTEXT, WIDTH = 480, 77, 1024
 TOKENIZER = "language_model/clip_tokenizer_4.16.2"
@@ -39,7 +40,8 @@ CARD = ModelCard(
     needs=("torch", "safetensors", "transformers", "ftfy"),
     files=(
         WeightFile(
-            name="vision_model/medimageinsigt-v1.0.0.pt", size=2_464_060_700,
+            name="vision_model/medimageinsigt-v1.0.0.pt",
+            size=2_464_060_700,
             sha256="5eeda63bf616a61664bc95b2c09d3b3d7125209e635678bd3f5f324e9bdb1414",
             url=HUB + "vision_model/medimageinsigt-v1.0.0.pt",
         ),
@@ -48,11 +50,13 @@ CARD = ModelCard(
     ),
     prompts="short captions such as x-ray chest anteroposterior Pneumonia; at most 77 tokens",
     quirks=(
-        Quirk(what="the published wrapper's get_predictions raises an error; what it evidently means is "
-              "computed: the softmax of scaled cosines, as in the native protocol",
-              source="models/medimageinsight/medimageinsight.py of clip_cxr_fairness"),
+        Quirk(
+            what="the published wrapper's get_predictions raises an error; what it evidently means is "
+            "computed: the softmax of scaled cosines, as in the native protocol",
+            source="models/medimageinsight/medimageinsight.py of clip_cxr_fairness",
+        ),
     ),
-)  # fmt: skip
+)
 
 
 def network() -> Any:
@@ -60,8 +64,8 @@ def network() -> Any:
     import torch
     from torch import nn
 
-    from cxraudit.models.towers.clip import Block
-    from cxraudit.models.towers.davit import DaViT
+    from cxraudit.models._torch.towers.clip import Block
+    from cxraudit.models._torch.towers.davit import DaViT
 
     net: Any = nn.Module()
     net.image_encoder = DaViT()
@@ -84,12 +88,12 @@ class MedImageInsight(TorchAdapter):
 
     bytepairs: tokens.BytePairs
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """RGB, stretched to 480×480; (3, 480, 480)."""
-        film = eight_bit(film).convert("RGB")
-        if film.size != (SIDE, SIDE):
-            film = film.resize((SIDE, SIDE), BICUBIC)
-        return normalise(to_array(film), IMAGENET_MEAN, IMAGENET_STD)
+        image = eight_bit(image).convert("RGB")
+        if image.size != (SIDE, SIDE):
+            image = image.resize((SIDE, SIDE), BICUBIC)
+        return normalise(to_array(image), IMAGENET_MEAN, IMAGENET_STD)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network.image_encoder(batch) @ self.network.image_projection
@@ -97,7 +101,7 @@ class MedImageInsight(TorchAdapter):
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
         import torch
 
-        from cxraudit.models.towers.bert import padded
+        from cxraudit.models._torch.towers.bert import padded
 
         rows = [tokens.cut(self.bytepairs(text), CONTEXT) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, self.bytepairs.end, CONTEXT))
@@ -121,9 +125,12 @@ def load(
     paths = [weights.find(CARD, file, folder) for file in CARD.files]
     net = weights.filled(network, paths[0])
     model = MedImageInsight(
-        replace(CARD, protocol=protocol), net, device=device, precision=precision,
+        replace(CARD, protocol=protocol),
+        net,
+        device=device,
+        precision=precision,
         fingerprint=weights.fingerprint(paths, CARD.transform),
         logit_scale=float(net.logit_scale.exp()),
-    )  # fmt: skip
+    )
     model.bytepairs = tokens.bytepairs_from(paths[1].parent)
     return model

@@ -1,4 +1,4 @@
-"""The null model: embeddings from a hash of the pixels, so it knows nothing about any film.
+"""The null model: embeddings from a hash of the pixels, so it knows nothing about any image.
 
 Every audit can carry it along: what is reported for it is what chance reports.
 """
@@ -14,7 +14,7 @@ from cxraudit.models.base import Embeddings, ImageTextModel, ModelCard, Pixels
 
 CARD = ModelCard(
     name="random",
-    summary="null model: embeddings drawn from a hash of the film; no torch needed",
+    summary="null model: embeddings drawn from a hash of the image; no torch needed",
     weights="none",
     license="Apache-2.0",
     embedding_dim=64,
@@ -38,14 +38,14 @@ class RandomModel:
     logit_scale = 1.0
     fingerprint = hashlib.sha256(CARD.transform.encode()).hexdigest()
 
-    def preprocess(self, film: Image.Image) -> Pixels:
-        """Grey, 32×32: enough to tell films apart."""
-        small = to_grey(film).resize((CARD.image_size, CARD.image_size), Image.Resampling.BICUBIC)
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """Grey, 32×32: enough to tell images apart."""
+        small = to_grey(image).resize((CARD.image_size, CARD.image_size), Image.Resampling.BICUBIC)
         return np.asarray(small, dtype=np.float32)[None]
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
-        """Draw one unit vector per film."""
-        rows = [_from_hash(film.astype(np.uint8).tobytes()) for film in pixels]
+        """Draw one unit vector per image."""
+        rows = [_from_hash(image.astype(np.uint8).tobytes()) for image in pixels]
         return np.stack(rows) if rows else np.empty((0, CARD.embedding_dim), dtype=np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:

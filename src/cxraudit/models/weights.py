@@ -216,9 +216,18 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
             "published file."
         ) from None
     except (
-        SafetensorError, RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError, TypeError,
-        AttributeError, AssertionError, struct.error,
-    ) as error:  # fmt: skip
+        SafetensorError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OSError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        struct.error,
+    ) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise DataError(f"{path} is cut off or damaged ({reason}). Download it again.") from None
     if not isinstance(found, dict):
@@ -295,12 +304,13 @@ def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: 
             (left, "are not expected", lambda _: ""),
             (whole, "hold another kind of number", lambda _: ""),
             (
-                differ, "have another shape",
+                differ,
+                "have another shape",
                 lambda k: f": {tuple(kept[k].shape)} instead of {tuple(wanted[k].shape)}",
             ),
         )
         if keys
-    ]  # fmt: skip
+    ]
     if problems:
         raise DataError(
             f"{path} is not the checkpoint this adapter reads: {'; '.join(problems)}. Use the published "

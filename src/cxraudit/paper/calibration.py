@@ -14,13 +14,13 @@ def calibration_points(
 ) -> pd.DataFrame:
     """Return the points of every curve the study draws.
 
-    On ChestX-ray14: pneumothorax over all films, films with a drain and films without (whatever they
-    show, as published). Elsewhere: every finding over all films. A blank label is negative.
+    On ChestX-ray14: pneumothorax over all images, images with a drain and images without (whatever they
+    show, as published). Elsewhere: every finding over all images. A blank label is negative.
 
     Returns
     -------
     pandas.DataFrame
-        `COLUMNS`: mean score and share of positives per bin that has films; empty if scores are no
+        `COLUMNS`: mean score and share of positives per bin that has images; empty if scores are no
         probabilities.
     """
     images = dataset.images.set_index("image_id")
@@ -33,11 +33,11 @@ def calibration_points(
         score = known["score"].to_numpy(dtype=np.float64)
         if score.size == 0 or score.min() < 0 or score.max() > 1:
             continue
-        films = images.loc[known["image_id"]]
-        label = films[str(finding)].fillna(0).to_numpy(dtype=np.float64) == 1
+        radiographs = images.loc[known["image_id"]]
+        label = radiographs[str(finding)].fillna(0).to_numpy(dtype=np.float64) == 1
         groups = {"all": np.ones(label.size, dtype=bool)}
         if drains:
-            has = films["drain"].to_numpy(dtype=object)
+            has = radiographs["drain"].to_numpy(dtype=object)
             groups |= {"with": has == "yes", "without": has == "no"}
         for group, kept in groups.items():
             if kept.any():

@@ -1,8 +1,8 @@
 """What follows from the published numbers, and what does not.
 
 Differences are taken between published areas; the error of each is read from its interval, plus that of
-rounding to two decimals. Published intervals resample films, each group apart; where a patient has several
-films honest ones are about twice as wide (see docs/concepts/methods.md), so every answer is given for
+rounding to two decimals. Published intervals resample images, each group apart; where a patient has several
+images honest ones are about twice as wide (see docs/concepts/methods.md), so every answer is given for
 the intervals as published and for intervals twice as wide.
 """
 
@@ -62,11 +62,18 @@ def judge_published(numbers: pd.DataFrame, attribute: str) -> pd.DataFrame:
                 error = float(np.sqrt(sum(spread) + 2 * ROUNDING**2))
                 rows.append(
                     {
-                        "dataset": dataset, "model": model, "finding": finding, "first": first,
-                        "second": second, "wider": factor, "gap": gap, "low": gap - Z95 * error,
-                        "high": gap + Z95 * error, "verdict": _verdict(gap, error).value,
+                        "dataset": dataset,
+                        "model": model,
+                        "finding": finding,
+                        "first": first,
+                        "second": second,
+                        "wider": factor,
+                        "gap": gap,
+                        "low": gap - Z95 * error,
+                        "high": gap + Z95 * error,
+                        "verdict": _verdict(gap, error).value,
                     }
-                )  # fmt: skip
+                )
     return pd.DataFrame(rows)
 
 
@@ -111,7 +118,7 @@ def sentences(numbers: pd.DataFrame) -> list[str]:
             small = int(part["verdict"].isin(["equivalent", "within margin"]).sum())
             shown = int((part["verdict"] == "disparity").sum())
             unsure = len(part) - small - shown
-            width = "as published" if factor == 1 else "twice as wide (patients, not films)"
+            width = "as published" if factor == 1 else "twice as wide (patients, not images)"
             said.append(
                 f"By {attribute}, with intervals {width}: {small} of {len(part)} comparisons are "
                 f"shown to lie within ±{MARGIN}, {shown} are disparities, and for {unsure} "

@@ -1,7 +1,7 @@
 """The study's plots of embeddings: two axes by PCA and t-SNE, and differences of centroids.
 
-Both coordinates of a point come from one fit (the published script takes x from the fit of films and
-reports together and y from that of films alone); points are in random order, so that no group covers
+Both coordinates of a point come from one fit (the published script takes x from the fit of images and
+reports together and y from that of images alone); points are in random order, so that no group covers
 another.
 """
 
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
 
 SEED = 1907
-MAX_FILMS = 1500
-"""Films that are projected and drawn; t-SNE of more takes minutes and shows no more."""
-MIN_FILMS = 10
+MAX_IMAGES = 1500
+"""Images that are projected and drawn; t-SNE of more takes minutes and shows no more."""
+MIN_IMAGES = 10
 """With fewer reports there is no joint plot."""
 ATTRIBUTES = ("sex", "race", "age_group")
-FILMS, BOTH = "films", "films and reports"
+IMAGES, BOTH = "images", "images and reports"
 
 Vectors = NDArray[np.float32]
 
@@ -27,31 +27,31 @@ Vectors = NDArray[np.float32]
 def project(
     model: str, vectors: Vectors, texts: Vectors | None, images: pd.DataFrame
 ) -> pd.DataFrame:
-    """Place films, and films with their reports, on two axes by PCA and by t-SNE.
+    """Place images, and images with their reports, on two axes by PCA and by t-SNE.
 
     Parameters
     ----------
     model : str
         Name for the rows.
     vectors, texts : numpy.ndarray, shape (n, d)
-        Embeddings of films and of their reports; rows of reports that do not exist are NaN, and their
-        films are in the fit of films only.
+        Embeddings of images and of their reports; rows of reports that do not exist are NaN, and their
+        images are in the fit of images only.
     images : pandas.DataFrame
-        One row per film, with the attributes.
+        One row per image, with the attributes.
 
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``fit`` (films, or films and reports), ``method`` (PCA, t-SNE), ``modality``, ``x``,
+        ``model``, ``fit`` (images, or images and reports), ``method`` (PCA, t-SNE), ``modality``, ``x``,
         ``y`` and the attributes.
     """
     rng = np.random.default_rng(SEED)
-    kept = rng.permutation(len(vectors))[:MAX_FILMS]
-    fits = {FILMS: (kept, [("film", vectors[kept])])}
+    kept = rng.permutation(len(vectors))[:MAX_IMAGES]
+    fits = {IMAGES: (kept, [("image", vectors[kept])])}
     if texts is not None:
         with_report = kept[np.isfinite(texts[kept]).all(axis=1)]
-        if with_report.size >= MIN_FILMS:
-            pieces = [("film", vectors[with_report]), ("report", texts[with_report])]
+        if with_report.size >= MIN_IMAGES:
+            pieces = [("image", vectors[with_report]), ("report", texts[with_report])]
             fits[BOTH] = (with_report, pieces)
     shown = [name for name in (*ATTRIBUTES, "drain") if name in images]
     parts = []
@@ -96,7 +96,7 @@ def centroid_differences(
         there = np.isfinite(texts).all(axis=1)
         if there.any():
             gap = vectors[there].mean(axis=0) - texts[there].mean(axis=0)
-            pairs.append(("modality", "films − reports", gap))
+            pairs.append(("modality", "images − reports", gap))
     for attribute in (*ATTRIBUTES, "drain"):
         if attribute not in images:
             continue
@@ -111,10 +111,13 @@ def centroid_differences(
     parts = [
         pd.DataFrame(
             {
-                "model": model, "attribute": attribute, "pair": pair,
-                "rank": np.arange(1, gap.size + 1), "difference": np.sort(np.abs(gap))[::-1],
+                "model": model,
+                "attribute": attribute,
+                "pair": pair,
+                "rank": np.arange(1, gap.size + 1),
+                "difference": np.sort(np.abs(gap))[::-1],
             }
         )
         for attribute, pair, gap in pairs
-    ]  # fmt: skip
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

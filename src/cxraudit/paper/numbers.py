@@ -7,22 +7,37 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.errors import DataError
-from cxraudit.schemas import require_columns
+from cxraudit.schema import require_columns
 
 MODELS = ("MedCLIP", "BioViL", "BioViL-T", "MedImageInsight", "CheXzero", "CXR-CLIP")
 """In the order of the published table."""
 
 OURS = {
-    "medclip-vit": "MedCLIP", "medclip-resnet": "MedCLIP", "biovil": "BioViL", "biovil-t": "BioViL-T",
-    "medimageinsight": "MedImageInsight", "chexzero": "CheXzero", "cxrclip-swint": "CXR-CLIP",
+    "medclip-vit": "MedCLIP",
+    "medclip-resnet": "MedCLIP",
+    "biovil": "BioViL",
+    "biovil-t": "BioViL-T",
+    "medimageinsight": "MedImageInsight",
+    "chexzero": "CheXzero",
+    "cxrclip-swint": "CXR-CLIP",
     "cxrclip-r50": "CXR-CLIP",
-}  # fmt: skip
+}
 """Name of a model here → name in the study."""
 
 COLUMNS = (
-    "dataset", "model", "finding", "attribute", "group", "auroc", "auroc_low", "auroc_high",
-    "adjusted_auprc", "adjusted_auprc_low", "adjusted_auprc_high", "prevalence",
-)  # fmt: skip
+    "dataset",
+    "model",
+    "finding",
+    "attribute",
+    "group",
+    "auroc",
+    "auroc_low",
+    "auroc_high",
+    "adjusted_auprc",
+    "adjusted_auprc_low",
+    "adjusted_auprc_high",
+    "prevalence",
+)
 """One row per data set, model, finding and group."""
 
 KEY = ["dataset", "finding", "attribute", "group"]
@@ -88,12 +103,14 @@ def compare(ours: pd.DataFrame) -> pd.DataFrame:
         found, known = both[f"{metric}_ours"], both[f"{metric}_published"]
         parts.append(
             both[["dataset", "ours_model", "model", *KEY[1:]]].assign(
-                metric=metric, ours=found, published=known,
+                metric=metric,
+                ours=found,
+                published=known,
                 difference=found.round(2) - known,
                 agrees=_within(found, both, metric, "published", 0.005)
                 & _within(known, both, metric, "ours", 0.005),
             )
-        )  # fmt: skip
+        )
     table = pd.concat(parts, ignore_index=True)
     return table.rename(columns={"ours_model": "model", "model": "study_model"})
 

@@ -81,6 +81,9 @@ def load(name_or_path: str) -> PromptSet:
                 f"{name_or_path}: the template '{key}' may hold {{finding}} and no other braces."
             ) from None
     return PromptSet(
-        name=str(data.get("name", path.stem)), source=str(data.get("source", "")),
-        positive=data["positive"], negative=data["negative"], words=words,
-    )  # fmt: skip
+        name=str(data.get("name", path.stem)),
+        source=str(data.get("source", "")),
+        positive=data["positive"],
+        negative=data["negative"],
+        words=words,
+    )

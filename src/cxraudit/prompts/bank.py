@@ -57,11 +57,13 @@ def wordings(finding: str) -> list[Wording]:
     bank = _bank()
     found = [
         Wording(
-            f"{template['name']} | {negative['name']} | {word}", finding,
-            template["text"].format(finding=word), negative["text"].format(finding=word),
+            f"{template['name']} | {negative['name']} | {word}",
+            finding,
+            template["text"].format(finding=word),
+            negative["text"].format(finding=word),
         )
         for word in bank["synonyms"].get(finding, [finding])
         for template in bank["templates"]
         for negative in bank["negatives"]
-    ]  # fmt: skip
+    ]
     return [one for one in found if not lint(one.positive, one.negative)]

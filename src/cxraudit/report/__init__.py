@@ -8,23 +8,23 @@ import jinja2
 import pandas as pd
 
 from cxraudit import tables
-from cxraudit.audits.edits import DEVICE
-from cxraudit.audits.embeddings.multiverse import INVERTED
+from cxraudit.audits.embeddings.prompt_sensitivity import INVERTED
+from cxraudit.audits.perturbations import DEVICE
 from cxraudit.audits.run import Audit
 from cxraudit.audits.shortcuts import DEFAULT
 from cxraudit.figures import embeddings as drawn
-from cxraudit.figures.adjusted import adjusted_gaps
-from cxraudit.figures.edits import corruption_curves, corruption_gaps, counterfactual
 from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
-from cxraudit.figures.shortcut import shortcut_gap
+from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, counterfactual
+from cxraudit.figures.shortcut_arms import shortcut_gap
 from cxraudit.figures.shortcut_card import shortcut_card
+from cxraudit.figures.standardised import adjusted_gaps
 from cxraudit.figures.style import save, svg
 from cxraudit.files import folder_name, package_version, write_text
-from cxraudit.names import attribute_name, shortcut_name
 from cxraudit.report.leans import follows, sees, wears
 from cxraudit.report.words import Statement, answer, checks, knows, mislabelled, without_mirrors
-from cxraudit.schemas import AGAINST_MODEL, ALL, REST, WITHOUT, records
+from cxraudit.schema import AGAINST_MODEL, ALL, REST, WITHOUT, records
+from cxraudit.vocabulary import attribute_name, shortcut_name
 
 NULL_MODEL = "random"
 """The control that knows nothing: reported in short."""
@@ -43,9 +43,12 @@ def write_report(audits: Sequence[Audit], path: Path, *, figures: Path | None = 
         Folder for the figures as SVG and PNG files, too.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cxraudit.report"), autoescape=True,
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader("cxraudit.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
     names = _section_names(audits)
     sections = [_section(record, name, figures) for record, name in zip(audits, names, strict=True)]
     shown = [
@@ -221,7 +224,7 @@ def answers(record: Audit, model: str) -> list[Statement]:
 def _edited(
     record: Audit, models: list[str], keep: Callable[[Any, str], str]
 ) -> list[dict[str, Any]]:
-    """What films changed on purpose say, per model but the null model."""
+    """What images changed on purpose say, per model but the null model."""
     if record.edits is None:
         return []
     sections = []
@@ -244,7 +247,7 @@ def _edited(
         sections.append(
             {
                 "name": model,
-                "films": int(rows["n"].max()),
+                "images": int(rows["n"].max()),
                 "moved": moved,
                 "curves": keep(corruption_curves(rows), f"{model}-corruptions") if worn else "",
                 "gaps": keep(gaps, f"{model}-corruption-gaps") if gaps else "",
@@ -345,7 +348,7 @@ def _comparison(results: pd.DataFrame) -> str:
 
 
 def _truth(facts: dict[str, Any], results: pd.DataFrame) -> list[dict[str, str]] | None:
-    """For made-up films: what was planted, beside what each model's audit found."""
+    """For synthetic radiographs: what was planted, beside what each model's audit found."""
     truth = facts.get("truth")
     if not truth:
         return None

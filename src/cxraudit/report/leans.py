@@ -1,16 +1,16 @@
-"""What shortcuts and edited films say, in sentences."""
+"""What shortcuts and edited images say, in sentences."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.edits import CALLED, CHANGE, MEAN, NEGATIVES, SHAM, UNEDITED
-from cxraudit.audits.shortcuts.card import AMONG, COIN_TOSS, DETECTABILITY, INDEPENDENT
-from cxraudit.names import shortcut_name, with_article
+from cxraudit.audits.perturbations import CALLED, CHANGE, MEAN, NEGATIVES, SHAM, UNEDITED
+from cxraudit.audits.shortcuts.prevalence_shift import AMONG, COIN_TOSS, DETECTABILITY, INDEPENDENT
 from cxraudit.report.words import Statement, interval, signed
-from cxraudit.schemas import ALL, DOSE, WITHOUT_AT_EQUAL, records
+from cxraudit.schema import ALL, DOSE, WITHOUT_AT_EQUAL, records
 from cxraudit.stats.estimate import Verdict
+from cxraudit.vocabulary import shortcut_name, with_article
 
 SMALL = (Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN)
 SHOWN = (Verdict.DISPARITY, Verdict.UNCLEAR_SIZE)
@@ -29,9 +29,10 @@ def _seen(rows: pd.DataFrame, shortcut: str, seen: pd.DataFrame) -> Statement:
     name = shortcut_name(shortcut)
     finding = str(seen["finding"].iloc[0]).lower()
     levels = rows[
-        (rows["attribute"] == shortcut) & (rows["metric"] == DETECTABILITY)
+        (rows["attribute"] == shortcut)
+        & (rows["metric"] == DETECTABILITY)
         & (rows["reference"] == "")
-    ]  # fmt: skip
+    ]
     told = "; ".join(
         f"{row['group']}, {with_article(name)} is told with AUROC {row['value']:.2f} ({interval(row)})"
         for row in records(levels.dropna(subset=["value"]))
@@ -42,9 +43,11 @@ def _seen(rows: pd.DataFrame, shortcut: str, seen: pd.DataFrame) -> Statement:
     without = by_kind.get("among negatives")
     if without is not None and without["verdict"] == Verdict.UNCLEAR_SIZE:
         return Statement(
-            "unsure", f"The score for {finding} differs with {with_article(name)}; whether by more than the "
-            "margin the data cannot tell", detail,
-        )  # fmt: skip
+            "unsure",
+            f"The score for {finding} differs with {with_article(name)}; whether by more than the "
+            "margin the data cannot tell",
+            detail,
+        )
     if without is not None and without["verdict"] == Verdict.DISPARITY:
         if without["value"] > 0:
             return Statement("bad", f"The score for {finding} sees the {name}", detail)
@@ -55,9 +58,10 @@ def _seen(rows: pd.DataFrame, shortcut: str, seen: pd.DataFrame) -> Statement:
         return Statement("good", f"The score for {finding} does not see the {name}", detail)
     if any(row["verdict"] in SHOWN and row["value"] > 0 for row in by_kind.values()):
         return Statement(
-            "unsure", f"Among films with {finding}, the score is higher with {with_article(name)}",
+            "unsure",
+            f"Among images with {finding}, the score is higher with {with_article(name)}",
             f"{detail} That may be the {name}, or how severe the finding is where there is one.",
-        )  # fmt: skip
+        )
     return Statement(
         "unsure", f"Cannot tell whether the score for {finding} sees the {name}", detail
     )
@@ -77,9 +81,11 @@ def _owed(rows: pd.DataFrame, shortcut: str, name: str) -> str:
 
 def _matched(rows: pd.DataFrame, shortcut: str) -> str:
     found = rows[
-        (rows["attribute"] == shortcut) & rows["reference"].str.startswith(WITHOUT_AT_EQUAL)
-        & (rows["metric"] == "auroc") & rows["value"].notna()
-    ]  # fmt: skip
+        (rows["attribute"] == shortcut)
+        & rows["reference"].str.startswith(WITHOUT_AT_EQUAL)
+        & (rows["metric"] == "auroc")
+        & rows["value"].notna()
+    ]
     if found.empty:
         return ""
     row = records(found.iloc[[-1]])[0]
@@ -98,7 +104,7 @@ def follows(edits: pd.DataFrame, model: str, finding: str) -> list[Statement]:
         return []
     more, drain, sham = by_key["drain", SHAM], by_key["drain", UNEDITED], by_key[SHAM, UNEDITED]
     numbers = (
-        f"A chest drain drawn into films without one moves the score by {signed(drain['value'])} standard "
+        f"A chest drain drawn into images without one moves the score by {signed(drain['value'])} standard "
         f"deviations ({interval(drain, '+.2f')}); as many pixels changed by as much elsewhere, by "
         f"{signed(sham['value'])} ({interval(sham, '+.2f')}).{_called(rows)}"
     )
@@ -108,10 +114,11 @@ def follows(edits: pd.DataFrame, model: str, finding: str) -> list[Statement]:
     if drain["verdict"] in SMALL and called["verdict"].isin([*SHOWN]).any():
         return [
             Statement(
-                "unsure", f"The score for {name} moves little with a drain, but more films are called",
+                "unsure",
+                f"The score for {name} moves little with a drain, but more images are called",
                 numbers,
             )
-        ]  # fmt: skip
+        ]
     if drain["verdict"] in SMALL:
         return [
             Statement("good", f"The score for {name} does not follow a drain drawn in", numbers)
@@ -139,7 +146,7 @@ def _called(rows: pd.DataFrame) -> str:
     for row in records(part[part["reference"] == UNEDITED]):
         after = float(part.loc[part["reference"] == "", "value"].iloc[0])
         return (
-            f" At the threshold that calls {CALLED:.0%} of all unedited films without the finding, "
+            f" At the threshold that calls {CALLED:.0%} of all unedited images without the finding, "
             f"{after - row['value']:.0%} of these are called before and {after:.0%} after."
         )
     return ""
@@ -172,22 +179,32 @@ def wears(edits: pd.DataFrame, model: str, margin: float) -> list[Statement]:
     if costs:
         listed = ", ".join(text.split(" from ")[0] for text in costs)
         said.append(
-            Statement("bad", f"Loses AUROC with {listed}",
-                      f"{what[0].upper()}{what[1:]}: {'; '.join(costs)}. "
-                      f"{_worst(overall[overall['finding'] != MEAN])}")
-        )  # fmt: skip
+            Statement(
+                "bad",
+                f"Loses AUROC with {listed}",
+                f"{what[0].upper()}{what[1:]}: {'; '.join(costs)}. "
+                f"{_worst(overall[overall['finding'] != MEAN])}",
+            )
+        )
     if safe:
         said.append(
-            Statement("good", f"Withstands {', '.join(safe)} up to severity 5",
-                      f"The {what} is shown to change by less than {margin:.2f}.")
-        )  # fmt: skip
+            Statement(
+                "good",
+                f"Withstands {', '.join(safe)} up to severity 5",
+                f"The {what} is shown to change by less than {margin:.2f}.",
+            )
+        )
     if unsure:
         said.append(
-            Statement("unsure", f"Cannot tell how much {', '.join(unsure)} cost",
-                      "There are too few patients with or without a finding." if few else
-                      f"At some severity, that the {what} changes by more than {margin:.2f} is neither shown "
-                      "nor ruled out.")
-        )  # fmt: skip
+            Statement(
+                "unsure",
+                f"Cannot tell how much {', '.join(unsure)} cost",
+                "There are too few patients with or without a finding."
+                if few
+                else f"At some severity, that the {what} changes by more than {margin:.2f} is neither shown "
+                "nor ruled out.",
+            )
+        )
     return said
 
 

@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.audits.cells import SHIFT_MARGIN
-from cxraudit.audits.embeddings.directions import NOT_USED, USED
 from cxraudit.audits.embeddings.probes import HIDDEN, READABLE
+from cxraudit.audits.embeddings.score_direction import NOT_USED, USED
 from cxraudit.audits.shortcuts import BOUNDS, CORRECTED
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.names import attribute_name, shortcut_name, with_article
-from cxraudit.schemas import ALL, DOSE, NO_FINDING, REST, WITHOUT, records
+from cxraudit.schema import ALL, DOSE, NO_FINDING, REST, WITHOUT, records
 from cxraudit.stats.estimate import Verdict
+from cxraudit.vocabulary import attribute_name, shortcut_name, with_article
 
 PEOPLE = {
     "age_group": "patients aged {}",
     "sex": "{} patients",
     "race": "{} patients",
-    "view_position": "{} films",
+    "view_position": "{} images",
 }
 
 
@@ -184,8 +184,9 @@ def _attribute(rows: pd.DataFrame, attribute: str) -> list[Statement]:
         small += f"; {undefined} {'is' if undefined == 1 else 'are'} undefined (no positives or no negatives)"
     if not len(shown) and not unclear and unsure.empty and undefined < len(judged):
         return [
-            *said, Statement("good", f"By {name}: no gap larger than {margin:.2f}", f"{small}.")
-        ]  # fmt: skip
+            *said,
+            Statement("good", f"By {name}: no gap larger than {margin:.2f}", f"{small}."),
+        ]
     if len(unsure):
         headline = (
             f"By {name}: the data cannot tell for {len(unsure)} of {len(judged)} comparisons"
@@ -204,10 +205,11 @@ def _at_threshold(rows: pd.DataFrame) -> list[Statement]:
     """Say who is missed more, and who gets more false alarms, at the same threshold."""
     said = []
     for metric, sign, words in (
-        ("tpr", -1, "findings are missed more often"), ("fpr", 1, "more false alarms"),
+        ("tpr", -1, "findings are missed more often"),
+        ("fpr", 1, "more false alarms"),
         ("underdiagnosis", 1, "ill patients are called healthy more often"),
         ("overdiagnosis", 1, "healthy patients are called ill more often"),
-    ):  # fmt: skip
+    ):
         gaps = rows[(rows["metric"] == metric) & (rows["reference"] == REST)]
         if metric in (
             "tpr",
@@ -262,14 +264,14 @@ def _shortcut(rows: pd.DataFrame, gap: dict[str, Any]) -> Statement:
     ]
     value = levels.set_index("group")["value"]
     numbers = (
-        f"AUROC {value.get('with', float('nan')):.2f} with {a_name} in the film, "
+        f"AUROC {value.get('with', float('nan')):.2f} with {a_name} in the image, "
         f"{value.get('without', float('nan')):.2f} without: gap {signed(gap['value'])} "
         f"({interval(gap, '+.2f')})."
     )
     if gap["verdict"] == Verdict.DISPARITY and gap["value"] > 0:
-        return Statement("bad", f"Recognises {finding} better with {a_name} in the film", numbers)
+        return Statement("bad", f"Recognises {finding} better with {a_name} in the image", numbers)
     if gap["verdict"] == Verdict.DISPARITY:
-        return Statement("bad", f"Recognises {finding} worse with {a_name} in the film", numbers)
+        return Statement("bad", f"Recognises {finding} worse with {a_name} in the image", numbers)
     if gap["verdict"] in (Verdict.EQUIVALENT, Verdict.WITHIN_MARGIN):
         headline = (
             f"{finding.capitalize()} with and without {a_name}: gap within ±{gap['margin']:.2f}"
@@ -309,10 +311,11 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
         if others:
             best = max(others, key=lambda method: probes[method]["value"])
             return Statement(
-                "unsure", f"No line reads the {name}, but {best} does",
+                "unsure",
+                f"No line reads the {name}, but {best} does",
                 f"{numbers} {best} reads it with {probes[best]['value']:.2f}. Scores are linear in the "
                 "embedding, so they do not use it as such; another head could.",
-            )  # fmt: skip
+            )
         return Statement(
             "good", f"Does not know the {name}", f"{numbers} No other probe is shown to read it."
         )
@@ -323,48 +326,56 @@ def _known(rows: pd.DataFrame, attribute: str, probes: dict[str, dict[str, Any]]
     if len(used):
         row = records(used.loc[[used["value"].abs().idxmax()]])[0]
         return Statement(
-            "bad", f"Knows the {name}, and uses it for {len(used)} of {len(readings)} findings",
+            "bad",
+            f"Knows the {name}, and uses it for {len(used)} of {len(readings)} findings",
             f"{numbers} Scores shift with it among patients with the same label, most for "
             f"{row['finding'].lower()}: {signed(row['value'])} standard deviations in "
             f"{_whom(attribute, row['group'])}.{_after(rows, attribute, row['finding'])}",
-        )  # fmt: skip
+        )
     unsure = int((readings["verdict"] != NOT_USED).sum())
     if readings.empty:
         return Statement(
-            "unsure", f"Knows the {name}; whether it is used cannot be tested",
+            "unsure",
+            f"Knows the {name}; whether it is used cannot be tested",
             f"{numbers} No finding has enough patients with and without it in two groups.",
-        )  # fmt: skip
+        )
     if unsure:
         return Statement(
-            "unsure", f"Knows the {name}; for {unsure} of {len(readings)} findings it cannot be told "
-            "whether it is used", numbers,
-        )  # fmt: skip
+            "unsure",
+            f"Knows the {name}; for {unsure} of {len(readings)} findings it cannot be told "
+            "whether it is used",
+            numbers,
+        )
     return Statement(
-        "good", f"Knows the {name}, and does not use it",
+        "good",
+        f"Knows the {name}, and does not use it",
         f"{numbers} No score shifts with it by more than {SHIFT_MARGIN} standard deviations.",
-    )  # fmt: skip
+    )
 
 
 def _from_axes(rows: pd.DataFrame, attribute: str) -> str:
     found = rows[
-        (rows["analysis"] == "probe") & (rows["attribute"] == attribute)
-        & (rows["space"] == "PCA (2 axes)") & (rows["method"] == "linear")
-    ]  # fmt: skip
+        (rows["analysis"] == "probe")
+        & (rows["attribute"] == attribute)
+        & (rows["space"] == "PCA (2 axes)")
+        & (rows["method"] == "linear")
+    ]
     return f"; from two axes of a PCA, {found['value'].iloc[0]:.2f}" if len(found) else ""
 
 
 def _whom(attribute: str, group: str) -> str:
     if group in ("yes", "no"):
-        return "films with it" if group == "yes" else "films without it"
+        return "images with it" if group == "yes" else "images without it"
     return people(attribute, group)
 
 
 def _after(rows: pd.DataFrame, attribute: str, finding: str) -> str:
     """Say what erasing an attribute does to a finding, if that is shown."""
     found = rows[
-        (rows["metric"] == "change of auroc") & (rows["attribute"] == attribute)
+        (rows["metric"] == "change of auroc")
+        & (rows["attribute"] == attribute)
         & (rows["finding"] == finding)
-    ]  # fmt: skip
+    ]
     for row in records(found):
         if row["low"] > 0 or row["high"] < 0:
             return (
@@ -386,20 +397,24 @@ def mislabelled(results: pd.DataFrame, shortcut: str) -> list[str]:
         if not np.isfinite([corrected["value"], bounds["low"], bounds["high"]]).all():
             said.append(
                 f"{model}: some {shortcut_name(shortcut)} labels are a detector's, whose known errors do "
-                "not fit how many films it called, or which has no skill: the gap can neither be put "
+                "not fit how many images it called, or which has no skill: the gap can neither be put "
                 "right nor bounded. See the arms of the labels by people."
             )
             continue
         sentence = (
             f"{model}: some {shortcut_name(shortcut)} labels are a detector's. Put right for its errors, "
             f"if these have nothing to do with the score, the gap is {signed(corrected['value'])} "
-            f"({interval(corrected, '+.2f')}) instead of {signed(gap['value'])}; whatever films "
+            f"({interval(corrected, '+.2f')}) instead of {signed(gap['value'])}; whatever images "
             f"they fall on, it lies between {signed(bounds['low'])} and {signed(bounds['high'])}"
         )
         said.append(
-            sentence + (", so its sign does not depend on them." if bounds["low"] * bounds["high"] > 0
-                        else ": its sign could be their work.")
-        )  # fmt: skip
+            sentence
+            + (
+                ", so its sign does not depend on them."
+                if bounds["low"] * bounds["high"] > 0
+                else ": its sign could be their work."
+            )
+        )
     return said
 
 
@@ -420,9 +435,10 @@ def checks(
     """Check what makes an audit weaker than it looks."""
     levels = results[(results["reference"] == "") & (results["metric"] == "auroc")]
     few = levels[
-        (levels["note"] != "") & ~levels["group"].isin(NO_GROUP)
+        (levels["note"] != "")
+        & ~levels["group"].isin(NO_GROUP)
         & ~levels["attribute"].str.endswith(DOSE)
-    ]  # fmt: skip
+    ]
     unknown = levels[(levels["group"].isin(NO_GROUP)) & (levels["n"] > 0)]
     cells = few[["finding", "attribute", "group"]].drop_duplicates()
     overall = levels[levels["attribute"] == ALL]
@@ -435,29 +451,70 @@ def checks(
     compared = set(results.loc[results["reference"] == REST, "attribute"])
     alone = [attribute_name(name) for name in facts["attributes"] if name not in compared]
     found = [
-        Check("CXA001", "Groups with too few patients", "attention" if len(few) else "ok",
-              f"{len(cells)} groups have too few patients with (or without) a finding for a verdict; "
-              "their rows are kept." if len(few) else "Every group has enough patients for a verdict."),
-        Check("CXA002", "Unknown or contradicting attributes", "attention" if len(unknown) else "ok",
-              "; ".join(f"{attribute_name(r['attribute'])} {r['group']}: {r['n']:,} films"
-                        for r in records(largest))
-              or "Every film has a known group."),
-        Check("CXA003", "Inverted scores", "attention" if len(inverted) else "ok",
-              ", ".join(f"{r.model}: {r.finding}" for r in inverted.itertuples())
-              or "No finding is shown to be ranked below chance."),
-        Check("CXA004", "Model has seen this data set", "attention" if seen else
-              ("ok" if cards else "not applicable"),
-              f"{', '.join(seen)} was trained on {origin}." if seen else
-              ("No model card names this data set." if cards else "No model card came with the scores.")),
-        Check("CXA005", "Several films per patient", "ok" if by_patient else "attention",
-              f"{repeated:.1f} films per patient; " + (
-                  "patients, not films, are resampled." if by_patient else
-                  "films were resampled as if they were independent, so intervals are too narrow.")),
-        Check("CXA006", "Filters took films out", "attention" if facts.get("exclusions") else "ok",
-              f"{len(facts.get('exclusions') or [])} steps, listed under 'What was left out'."
-              if facts.get("exclusions") else "Every film of the data set is in the audit."),
-        Check("CXA007", "Attributes that were not compared", "attention" if alone else "ok",
-              f"Only one known group: {', '.join(alone)}." if alone
-              else "Every attribute has at least two known groups."),
-    ]  # fmt: skip
+        Check(
+            "CXA001",
+            "Groups with too few patients",
+            "attention" if len(few) else "ok",
+            f"{len(cells)} groups have too few patients with (or without) a finding for a verdict; "
+            "their rows are kept."
+            if len(few)
+            else "Every group has enough patients for a verdict.",
+        ),
+        Check(
+            "CXA002",
+            "Unknown or contradicting attributes",
+            "attention" if len(unknown) else "ok",
+            "; ".join(
+                f"{attribute_name(r['attribute'])} {r['group']}: {r['n']:,} images"
+                for r in records(largest)
+            )
+            or "Every image has a known group.",
+        ),
+        Check(
+            "CXA003",
+            "Inverted scores",
+            "attention" if len(inverted) else "ok",
+            ", ".join(f"{r.model}: {r.finding}" for r in inverted.itertuples())
+            or "No finding is shown to be ranked below chance.",
+        ),
+        Check(
+            "CXA004",
+            "Model has seen this data set",
+            "attention" if seen else ("ok" if cards else "not applicable"),
+            f"{', '.join(seen)} was trained on {origin}."
+            if seen
+            else (
+                "No model card names this data set."
+                if cards
+                else "No model card came with the scores."
+            ),
+        ),
+        Check(
+            "CXA005",
+            "Several images per patient",
+            "ok" if by_patient else "attention",
+            f"{repeated:.1f} images per patient; "
+            + (
+                "patients, not images, are resampled."
+                if by_patient
+                else "images were resampled as if they were independent, so intervals are too narrow."
+            ),
+        ),
+        Check(
+            "CXA006",
+            "Filters took images out",
+            "attention" if facts.get("exclusions") else "ok",
+            f"{len(facts.get('exclusions') or [])} steps, listed under 'What was left out'."
+            if facts.get("exclusions")
+            else "Every image of the data set is in the audit.",
+        ),
+        Check(
+            "CXA007",
+            "Attributes that were not compared",
+            "attention" if alone else "ok",
+            f"Only one known group: {', '.join(alone)}."
+            if alone
+            else "Every attribute has at least two known groups.",
+        ),
+    ]
     return found

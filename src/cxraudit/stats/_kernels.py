@@ -1,4 +1,4 @@
-"""The inner loop over films, compiled by numba; imported only when replicates are computed."""
+"""The inner loop over images, compiled by numba; imported only when replicates are computed."""
 
 import numba
 import numpy as np
@@ -9,9 +9,9 @@ from numba.extending import intrinsic, overload
 from cxraudit.stats.resampling import LANES
 
 NEGATIVE, LONE_POSITIVE, TIED, END_OF_TIE = range(4)
-"""What a film does on the walk from the highest score down: a negative whose score no positive
-has; a positive with a score of its own; one of several films with a positive's score; the last of
-those. Most films are of the first two kinds, which need little work."""
+"""What an image does on the walk from the highest score down: a negative whose score no positive
+has; a positive with a score of its own; one of several images with a positive's score; the last of
+those. Most images are of the first two kinds, which need little work."""
 
 N_FIRST, N_THRESHOLDS = 5, 12
 """More than 12 draws of one unit happen less often than once in 2³² with one draw on average; more
@@ -19,7 +19,7 @@ than 5 so seldom that they are looked for only where there are any."""
 
 
 AHEAD = 16
-"""How many films ahead weights are asked for: about as long as main memory takes to answer."""
+"""How many images ahead weights are asked for: about as long as main memory takes to answer."""
 
 
 @intrinsic
@@ -44,20 +44,20 @@ def _prefetch(typingctx, array, row):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 def _row(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the weights of one film in 64 replicates; in `buffer`, if films are weighted."""
+    """Return the weights of one image in 64 replicates; in `buffer`, if images are weighted."""
     if factors is None:
         return weight[unit]
     return np.multiply(weight[unit], factors[stratum, first_lane:][:LANES], out=buffer)
 
 
 def _zeros(factors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return sums of weights: whole numbers unless films are weighted."""
+    """Return sums of weights: whole numbers unless images are weighted."""
     return np.zeros(LANES, np.uint32 if factors is None else np.float64)
 
 
 @overload(_row)
 def _compile_row(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    # Chosen when the sweep is compiled, so that films without weights pay nothing for the others.
+    # Chosen when the sweep is compiled, so that images without weights pay nothing for the others.
     def drawn(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         return weight[unit]
 
@@ -77,10 +77,10 @@ def _compile_zeros(factors):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def line_up(order, labels, scores, units, cell, n_units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Line up the films of one cell for `sweep`, from the highest score down.
+    """Line up the images of one cell for `sweep`, from the highest score down.
 
-    Returns their places among all films; their units, kinds and labels; and (3, units of the cell):
-    each unit, its films, and its positives.
+    Returns their places among all images; their units, kinds and labels; and (3, units of the cell):
+    each unit, its images, and its positives.
     """
     size = 0
     for i in range(cell.size):
@@ -89,36 +89,36 @@ def line_up(order, labels, scores, units, cell, n_units):  # type: ignore[no-unt
     unit = np.empty(size, np.int64)
     kind = np.empty(size, np.uint8)
     positive = np.empty(size, np.bool_)
-    films = np.zeros((2, n_units), np.int64)
+    images = np.zeros((2, n_units), np.int64)
     k = first = 0
     any_positive = False
     for i in range(order.size):
-        film = order[i]
-        if not cell[film]:
+        image = order[i]
+        if not cell[image]:
             continue
-        if k > first and scores[film] != scores[place[k - 1]]:
+        if k > first and scores[image] != scores[place[k - 1]]:
             _close_tie(kind, first, k, any_positive)
             first, any_positive = k, False
-        place[k] = film
-        unit[k] = units[film]
-        positive[k] = labels[film]
-        any_positive |= labels[film]
-        films[0, unit[k]] += 1
-        films[1, unit[k]] += labels[film]
+        place[k] = image
+        unit[k] = units[image]
+        positive[k] = labels[image]
+        any_positive |= labels[image]
+        images[0, unit[k]] += 1
+        images[1, unit[k]] += labels[image]
         k += 1
     _close_tie(kind, first, k, any_positive)
-    present = np.flatnonzero(films[0])
+    present = np.flatnonzero(images[0])
     members = np.empty((3, present.size), np.int64)
     for j in range(present.size):
         members[0, j] = present[j]
-        members[1, j] = films[0, present[j]]
-        members[2, j] = films[1, present[j]]
+        members[1, j] = images[0, present[j]]
+        members[2, j] = images[1, present[j]]
     return place, unit, kind, positive, members
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _close_tie(kind, first, end, any_positive) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Say what the films with one score do, once the last of them is known."""
+    """Say what the images with one score do, once the last of them is known."""
     for j in range(first, end):
         kind[j] = TIED if any_positive else NEGATIVE
     if any_positive:
@@ -127,14 +127,14 @@ def _close_tie(kind, first, end, any_positive) -> None:  # type: ignore[no-untyp
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Walk the films of one cell from the highest score down, all replicates side by side.
+    """Walk the images of one cell from the highest score down, all replicates side by side.
 
-    ``unit``, ``kind`` and ``positive`` hold, per film in that order, its patient, what it does
-    (see `NEGATIVE`) and its label; ``members`` the units of the cell, how many films each has there,
+    ``unit``, ``kind`` and ``positive`` hold, per image in that order, its patient, what it does
+    (see `NEGATIVE`) and its label; ``members`` the units of the cell, how many images each has there,
     and how many of them are positive. ``out`` (5, replicates) receives AUROC, average precision,
     average precision at `prevalence`, and the weights of positives and negatives.
-    ``stratum`` and ``factors`` (n_strata, lanes of all blocks) weight films within replicates;
-    with ``factors`` None every film weighs as often as its patient is drawn.
+    ``stratum`` and ``factors`` (n_strata, lanes of all blocks) weight images within replicates;
+    with ``factors`` None every image weighs as often as its patient is drawn.
     """
     buffer = np.zeros(LANES)
     for block in range(counts.shape[0]):
@@ -143,19 +143,19 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
         n_pos, n_neg = np.zeros(LANES), np.zeros(LANES)
         tp, fp, tie_p, tie_n = _zeros(factors), _zeros(factors), _zeros(factors), _zeros(factors)
         if factors is None:
-            films = np.zeros(LANES, np.uint32)
+            images = np.zeros(LANES, np.uint32)
             for k in range(members.shape[1]):
                 w = weight[members[0, k]]
                 held = np.uint32(members[1, k])
                 for lane in range(LANES):
-                    films[lane] += w[lane] * held
+                    images[lane] += w[lane] * held
                 if members[2, k] > 0:
                     for lane in range(LANES):
                         n_pos[lane] += float(w[lane] * members[2, k])
             for lane in range(LANES):
-                n_neg[lane] = float(films[lane]) - n_pos[lane]
+                n_neg[lane] = float(images[lane]) - n_pos[lane]
         else:
-            # Films are counted by stratum first, since whole numbers are added much faster.
+            # Images are counted by stratum first, since whole numbers are added much faster.
             seen = np.zeros((2 * factors.shape[0], LANES), np.uint32)
             for i in range(unit.size):
                 row, w = seen[2 * stratum[i] + positive[i]], weight[unit[i]]
@@ -223,15 +223,15 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def influences(unit, kind, positive, weight, prevalence, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Add up, per unit, how AUROC, average precision and AP at `prevalence` move with its films.
+    """Add up, per unit, how AUROC, average precision and AP at `prevalence` move with its images.
 
-    The derivatives of the three by the weight of each film, times that weight: for AUROC the
-    placements of DeLong (1988), centred and scaled. ``out`` (3, n_units) must be zero. Films as in
-    `sweep`; ``weight`` is per film, in the same order. Both classes must be present.
+    The derivatives of the three by the weight of each image, times that weight: for AUROC the
+    placements of DeLong (1988), centred and scaled. ``out`` (3, n_units) must be zero. Images as in
+    `sweep`; ``weight`` is per image, in the same order. Both classes must be present.
     """
     n = unit.size
-    tp, fp = np.empty(n), np.empty(n)  # called positive at the film's score
-    tie_p, tie_n = np.zeros(n), np.zeros(n)  # with the film's score
+    tp, fp = np.empty(n), np.empty(n)  # called positive at the image's score
+    tie_p, tie_n = np.zeros(n), np.zeros(n)  # with the image's score
     hits = above = 0.0
     first = 0
     for i in range(n):
@@ -278,7 +278,7 @@ def influences(unit, kind, positive, weight, prevalence, out) -> None:  # type: 
 def add_up(per_unit, counts, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Add values per unit over every replicate: ``out[k, r] = Σ_u per_unit[k, u] · counts[u, r]``.
 
-    Most units have no films in most cells, so zeros are passed over.
+    Most units have no images in most cells, so zeros are passed over.
     """
     total = np.zeros(LANES)
     for block in range(counts.shape[0]):
@@ -385,7 +385,7 @@ def draw_block(weight, members, thresholds, seed, first_replicate) -> None:  # t
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def grouped_areas(patient, kind, positive, assigned, n_groups):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """AUROC of every group under every assignment of patients to groups, films as in `sweep`.
+    """AUROC of every group under every assignment of patients to groups, images as in `sweep`.
 
     Returns (n_assignments, n_groups) areas and the weights m·n/(m + n), the inverse of a variance
     up to a constant.
@@ -445,10 +445,10 @@ def _temper(key, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def published_draws(key, position, bins, n_blocks, of_precision, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Replicates of AUROC, or of average precision, on the films that ``numpy.random.randint`` draws.
+    """Replicates of AUROC, or of average precision, on the images that ``numpy.random.randint`` draws.
 
     ``key`` and ``position`` are the state of a legacy ``RandomState``, which is advanced; draws are
-    the low bits of 32-bit numbers, drawn again if too large. ``bins`` is twice each film's rank of
+    the low bits of 32-bit numbers, drawn again if too large. ``bins`` is twice each image's rank of
     score (ties share one, the highest score is 0), plus 1 for a positive. ``out`` (2, n) receives
     the metric and the positives. Returns the new position.
     """
@@ -458,7 +458,7 @@ def published_draws(key, position, bins, n_blocks, of_precision, out):  # type: 
         mask = np.uint32((mask << np.uint32(1)) | np.uint32(1))
     numbers = np.empty(624, np.uint32)
     _temper(key, numbers)
-    film = np.empty(n + 1, np.uint32)
+    image = np.empty(n + 1, np.uint32)
     counts = np.empty(2 * n_blocks, np.uint32)
     for r in range(out.shape[1]):
         drawn = 0
@@ -469,12 +469,12 @@ def published_draws(key, position, bins, n_blocks, of_precision, out):  # type: 
                 position = 0
             # Refused numbers are overwritten by the next: no branch to guess.
             while position < 624 and drawn < n:
-                film[drawn] = numbers[position] & mask
-                drawn += film[drawn] < n
+                image[drawn] = numbers[position] & mask
+                drawn += image[drawn] < n
                 position += 1
         counts[:] = 0
         for i in range(n):
-            counts[bins[film[i]]] += np.uint32(1)
+            counts[bins[image[i]]] += np.uint32(1)
         hits = above = lost = precision = 0.0
         for b in range(n_blocks):
             p, q = float(counts[2 * b + 1]), float(counts[2 * b])

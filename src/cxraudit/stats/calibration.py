@@ -24,7 +24,7 @@ def equal_width_edges(n_bins: int = 10) -> Edges:
 
 
 def equal_mass_edges(y_prob: ArrayLike, n_bins: int = 10) -> Edges:
-    """Return edges with about as many films in each bin; choose them once, on all films."""
+    """Return edges with about as many images in each bin; choose them once, on all images."""
     inner = np.quantile(np.asarray(y_prob, dtype=np.float64), np.linspace(0, 1, n_bins + 1)[1:-1])
     return np.concatenate([[0.0], np.unique(inner), [1.0]])
 
@@ -51,7 +51,7 @@ class CalibrationReplicates:
     observed_expected: Replicated
     """Observed over expected number of positives; 1 is right on average."""
     calibration_error: Replicated
-    """Expected calibration error over the bins (absolute); grows as films get fewer."""
+    """Expected calibration error over the bins (absolute); grows as images get fewer."""
     debiased_error: Replicated
     """Root of the debiased squared calibration error, floored at 0: fair to small groups."""
     intercept: Replicated
@@ -61,9 +61,14 @@ class CalibrationReplicates:
 
 
 CALIBRATION_METRICS = (
-    "brier", "balanced_brier", "observed_expected", "calibration_error", "debiased_error",
-    "intercept", "slope",
-)  # fmt: skip
+    "brier",
+    "balanced_brier",
+    "observed_expected",
+    "calibration_error",
+    "debiased_error",
+    "intercept",
+    "slope",
+)
 
 
 def calibration_replicates(
@@ -103,11 +108,15 @@ def calibration_replicates(
         each = per_unit(base, rows, counts.shape[1])
         total = unit_sums(each, counts, n_resamples)
 
-        def share(top: Sequence[float], bottom: Sequence[float]) -> Replicated:
+        def share(
+            top: Sequence[float],
+            bottom: Sequence[float],
+            total: NDArray[np.float64] = total,
+            each: NDArray[np.float64] = each,
+        ) -> Replicated:
             return ratio(
-                np.dot(top, total), np.dot(bottom, total),  # noqa: B023  used at once
-                np.dot(top, each), np.dot(bottom, each),  # noqa: B023
-            )  # fmt: skip
+                np.dot(top, total), np.dot(bottom, total), np.dot(top, each), np.dot(bottom, each)
+            )
 
         of_positives = share((0, 0, 0, 0, 1), (0, 1, 0, 0, 0))
         of_negatives = share((0, 0, 0, 1, -1), (1, -1, 0, 0, 0))
@@ -117,22 +126,29 @@ def calibration_replicates(
         )
         found.append(
             CalibrationReplicates(
-                share((0, 0, 0, 1, 0), (1, 0, 0, 0, 0)), balanced,
+                share((0, 0, 0, 1, 0), (1, 0, 0, 0, 0)),
+                balanced,
                 share((0, 1, 0, 0, 0), (0, 0, 1, 0, 0)),
                 *_binned(bins, edges.size - 1, y, probability, cell, rows, counts, n_resamples),
                 *_recalibration(y, probability, cell, rows, counts, n_resamples),
             )
-        )  # fmt: skip
+        )
     return found
 
 
 def _binned(
-    bins: NDArray[np.intp], n_bins: int, y: NDArray[np.float64], probability: NDArray[np.float64],
-    cell: NDArray[np.bool_], rows: NDArray[np.int64], counts: Counts, n_resamples: int,
-) -> tuple[Replicated, Replicated]:  # fmt: skip
+    bins: NDArray[np.intp],
+    n_bins: int,
+    y: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    cell: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    counts: Counts,
+    n_resamples: int,
+) -> tuple[Replicated, Replicated]:
     """ECE, and the debiased error: Σ w_b [(p̄_b − ȳ_b)² − ȳ_b(1 − ȳ_b)/(n_b − 1)]."""
     absolute, square, total = np.zeros((3, n_resamples + 1))
-    moved_absolute, moved_square, films = np.zeros((3, counts.shape[1]))
+    moved_absolute, moved_square, images = np.zeros((3, counts.shape[1]))
     for b in range(n_bins):
         inside = (cell & (bins == b)).astype(np.float64)
         if not inside.any():
@@ -148,9 +164,9 @@ def _binned(
         off, apart = said[0] - observed[0], each[2] - each[1]
         moved_absolute += np.sign(off) * apart
         moved_square += 2 * off * apart - off**2 * each[0]
-        films += each[0]
-    ece = ratio(absolute, total, moved_absolute, films)
-    squared = ratio(square, total, moved_square, films)
+        images += each[0]
+    ece = ratio(absolute, total, moved_absolute, images)
+    squared = ratio(square, total, moved_square, images)
     with np.errstate(invalid="ignore"):
         debiased = np.sqrt(np.maximum(squared.replicates, 0))
     # At the floor of 0 the error has no slope, and so no interval.
@@ -159,9 +175,13 @@ def _binned(
 
 
 def _recalibration(
-    y: NDArray[np.float64], probability: NDArray[np.float64], cell: NDArray[np.bool_],
-    rows: NDArray[np.int64], counts: Counts, n_resamples: int,
-) -> tuple[Replicated, Replicated]:  # fmt: skip
+    y: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    cell: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    counts: Counts,
+    n_resamples: int,
+) -> tuple[Replicated, Replicated]:
     n_units = counts.shape[1]
     undefined = Replicated(np.full(n_resamples + 1, np.nan), np.full(n_units, np.nan))
     labels, x = y[cell], logit(np.clip(probability[cell], 1e-12, 1 - 1e-12))
@@ -191,7 +211,7 @@ def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Intercept and slope; NaN if the films hold one class or the scores separate them.
+        Intercept and slope; NaN if the images hold one class or the scores separate them.
 
     Examples
     --------
@@ -230,7 +250,7 @@ def _logistic(
 def reliability_curve(
     y_true: ArrayLike, y_prob: ArrayLike, *, edges: Edges | None = None
 ) -> NDArray[np.float64]:
-    """Return mean probability, observed share and number of films per bin that has any.
+    """Return mean probability, observed share and number of images per bin that has any.
 
     Returns
     -------

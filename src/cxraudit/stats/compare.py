@@ -133,10 +133,17 @@ def gap(
         else:
             p_value = _p_value(_scaled(group, scale) - _scaled(reference, scale))
     return Gap(
-        value=found.value, low=low, high=high, confidence_level=confidence_level,
-        method=method, p_value=p_value, standard_error=error, degrees_of_freedom=df,
-        inner_low=inner_low, inner_high=inner_high,
-    )  # fmt: skip
+        value=found.value,
+        low=low,
+        high=high,
+        confidence_level=confidence_level,
+        method=method,
+        p_value=p_value,
+        standard_error=error,
+        degrees_of_freedom=df,
+        inner_low=inner_low,
+        inner_high=inner_high,
+    )
 
 
 def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, Estimate]) -> Gap:
@@ -162,11 +169,17 @@ def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, E
     error = (value - low if value > 0 else high - value) / float(-ndtri(alpha / 2))
     known = np.isfinite(error) and error > 0
     return Gap(
-        value=value, low=low, high=high, confidence_level=group[0].confidence_level,
+        value=value,
+        low=low,
+        high=high,
+        confidence_level=group[0].confidence_level,
         method="limits of both sides (MOVER)" if known else "no interval: a side is 0 or 1",
         p_value=float(2 * ndtr(-abs(value) / error)) if known else np.nan,
-        standard_error=error, degrees_of_freedom=np.inf, inner_low=inner_low, inner_high=inner_high,
-    )  # fmt: skip
+        standard_error=error,
+        degrees_of_freedom=np.inf,
+        inner_low=inner_low,
+        inner_high=inner_high,
+    )
 
 
 def _p_value(found: Replicated) -> float:
@@ -217,7 +230,7 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
     shown = (found.low > 0 or found.high < 0) and p_adjusted < alpha
     small = -margin < found.inner_low and found.inner_high < margin
     if shown and small:
-        return Verdict.WITHIN_MARGIN
+        return Verdict.SMALL
     if small:
         return Verdict.EQUIVALENT
     if shown:

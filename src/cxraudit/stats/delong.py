@@ -1,8 +1,8 @@
-"""Analytic covariances of AUROCs (DeLong 1988), also with several films per patient.
+"""Analytic covariances of AUROCs (DeLong 1988), also with several images per patient.
 
-Every AUROC has one influence value per film. Their products, summed over films, or over patients
-first (Obuchowski 1997), give the covariance of any two AUROCs on any two sets of films: of two
-models on the same films, of two groups, of two arms that share their negatives.
+Every AUROC has one influence value per image. Their products, summed over images, or over patients
+first (Obuchowski 1997), give the covariance of any two AUROCs on any two sets of images: of two
+models on the same images, of two groups, of two arms that share their negatives.
 """
 
 from collections.abc import Sequence
@@ -66,14 +66,14 @@ def delong(
     y_scores : array_like of float, shape (n_areas, n_images) or (n_images,)
         One row of scores per AUROC; a single row is used for every cell.
     cells : sequence of boolean arrays, shape (n_images,), optional
-        The films of each AUROC; default: all films.
+        The images of each AUROC; default: all images.
     clusters : array_like of int, shape (n_images,), optional
-        Patient of each film. Default: films are independent, as in DeLong (1988).
+        Patient of each image. Default: images are independent, as in DeLong (1988).
 
     Returns
     -------
     Areas
-        With clusters, films of one patient are summed before they are squared, and the covariance
+        With clusters, images of one patient are summed before they are squared, and the covariance
         is multiplied by I / (I − 1) for I patients; without, the classes have the m − 1 and n − 1
         of DeLong.
 
@@ -128,7 +128,7 @@ def auroc_interval(
     y_true, y_score : array_like, shape (n_images,)
         Labels and scores.
     clusters : array_like, shape (n_images,), optional
-        Patient of each film; with it, sizes count patients.
+        Patient of each image; with it, sizes count patients.
     confidence_level : float
         Of the two-sided interval.
     """
@@ -138,8 +138,13 @@ def auroc_interval(
     areas = delong(y_true, y_score, clusters=clusters)
     value, variance = float(areas.value[0]), float(areas.covariance[0, 0])
     if not np.isfinite(value):
-        return Estimate(value=np.nan, low=np.nan, high=np.nan, confidence_level=confidence_level,
-                        method="undefined")  # fmt: skip
+        return Estimate(
+            value=np.nan,
+            low=np.nan,
+            high=np.nan,
+            confidence_level=confidence_level,
+            method="undefined",
+        )
     tail = (1 - confidence_level) / 2
     if min(sizes) < 10 or value in (0.0, 1.0) or variance <= 0:
         low, high = newcombe(value, sizes[0], sizes[1], confidence_level=confidence_level)
@@ -169,14 +174,16 @@ def newcombe(
     value : float
         The AUROC.
     n_positive, n_negative : int
-        Independent units in each class: patients, where they have several films.
+        Independent units in each class: patients, where they have several images.
     """
     z = float(-ndtri((1 - confidence_level) / 2))
     half = (n_positive + n_negative) / 2 - 1
     theta = np.linspace(0, 1, 20_001)
     spread = (
-        theta * (1 - theta) / (n_positive * n_negative)
+        theta
+        * (1 - theta)
+        / (n_positive * n_negative)
         * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
-    )  # fmt: skip
+    )
     held = theta[np.abs(value - theta) <= z * np.sqrt(spread)]
     return (float(held.min()), float(held.max())) if held.size else (value, value)

@@ -17,9 +17,13 @@ class Distance:
 
 
 def ks_distance(
-    first: ArrayLike, second: ArrayLike, *, n_resamples: int = 500, confidence_level: float = 0.95,
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    n_resamples: int = 500,
+    confidence_level: float = 0.95,
     seed: int = 0,
-) -> Distance:  # fmt: skip
+) -> Distance:
     """Largest difference of two distribution functions (Kolmogorov–Smirnov), one value per patient.
 
     The p-value shrinks with every patient added; D is what says how much the groups differ: 0 not

@@ -5,20 +5,26 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What can be said about a gap; decided in `cxraudit.stats.compare.judge` alone."""
+    """What can be said about a difference; decided in `cxraudit.stats.compare.judge` alone."""
 
     DISPARITY = "disparity"
     """Shown to differ from zero, and estimated to be larger than the margin."""
-    UNCLEAR_SIZE = "real, size unclear"
-    """Shown to differ from zero; the data cannot tell whether it exceeds the margin."""
-    WITHIN_MARGIN = "within margin"
+    UNCLEAR_SIZE = "difference of unclear size"
+    """Shown to differ from zero; whether it exceeds the margin is not settled."""
+    SMALL = "small difference"
     """Shown to differ from zero, and shown to be smaller than the margin."""
     EQUIVALENT = "equivalent"
     """Shown to be smaller than the margin."""
     INCONCLUSIVE = "inconclusive"
-    """The data cannot tell; see `cxraudit.stats.compare.detectable_gap`."""
+    """Neither shown nor ruled out; see `cxraudit.stats.compare.detectable_gap`."""
     UNDEFINED = "undefined"
-    """There is no gap to speak of: one side has no positives or no negatives."""
+    """There is no difference to speak of: one side has no positives or no negatives."""
+
+
+SHOWN = (Verdict.DISPARITY, Verdict.UNCLEAR_SIZE)
+"""Verdicts of a difference that is shown to differ from zero and not shown to be small."""
+WITHIN_MARGIN = (Verdict.EQUIVALENT, Verdict.SMALL)
+"""Verdicts of a difference that is shown to be smaller than the margin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

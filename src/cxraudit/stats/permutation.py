@@ -21,17 +21,17 @@ def heterogeneity_test(
     cohorts like the MIMIC-CXR test split), so it is never tested by its interval. Here the
     statistic is the spread of the groups' AUROCs around their mean, weighted by precision, and its
     null distribution comes from exchanging groups between patients with the same pattern of
-    labels (only positive films, only negative, both).
+    labels (only positive images, only negative, both).
 
     Parameters
     ----------
     y_true, y_score : array_like, shape (n_images,)
         Labels and scores.
     patients : array_like, shape (n_images,)
-        Patient of each film.
+        Patient of each image.
     groups : array_like, shape (n_images,)
-        Group of each film. A patient whose films fall into several groups (by age) is taken as
-        that of the first film, as a patient is exchanged as a whole.
+        Group of each image. A patient whose images fall into several groups (by age) is taken as
+        that of the first image, as a patient is exchanged as a whole.
     n_permutations : int
         Exchanges; the p-value is (k + 1) / (n_permutations + 1).
     seed : int
@@ -51,8 +51,8 @@ def heterogeneity_test(
     first = np.full(n_patients, -1)
     first[patient[::-1]] = group[::-1]
     positives = np.bincount(patient, labels, n_patients)
-    films = np.bincount(patient, minlength=n_patients)
-    pattern = np.where(positives == 0, 0, np.where(positives == films, 1, 2))
+    images = np.bincount(patient, minlength=n_patients)
+    pattern = np.where(positives == 0, 0, np.where(positives == images, 1, 2))
 
     rng = np.random.default_rng([seed, 11])
     assigned = np.repeat(first[None].astype(np.int32), n_permutations + 1, axis=0)

@@ -3,7 +3,7 @@
 By a line, by neighbours, by a small network.
 
 Hyper-parameters are chosen on validation patients; each probe is then fitted on training and
-validation together, as in Sourget et al. (2025), and returns scores for films it has not seen.
+validation together, as in Sourget et al. (2025), and returns scores for images it has not seen.
 """
 
 import warnings
@@ -34,7 +34,7 @@ PENALTY = 1.0
 
 
 def standardised(train: Vectors, *others: Vectors) -> tuple[Vectors, ...]:
-    """Scale every dimension to mean 0 and standard deviation 1 on the training films."""
+    """Scale every dimension to mean 0 and standard deviation 1 on the training images."""
     mean, spread = train.mean(axis=0), train.std(axis=0)
     spread = np.where(spread > 0, spread, 1)
     return tuple(((part - mean) / spread).astype(np.float32) for part in (train, *others))
@@ -48,9 +48,13 @@ def macro_auroc(codes: Codes, scores: Scores) -> float:
 
 
 def linear_probe(
-    train: Vectors, codes: Codes, validation: Vectors, validation_codes: Codes, others: Vectors,
+    train: Vectors,
+    codes: Codes,
+    validation: Vectors,
+    validation_codes: Codes,
+    others: Vectors,
     seed: int,
-) -> Scores:  # fmt: skip
+) -> Scores:
     """L2-penalised logistic regression, the penalty chosen on validation patients."""
     from sklearn.linear_model import LogisticRegression
 
@@ -58,7 +62,7 @@ def linear_probe(
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
-            )  # convergence: the order of films is settled long before
+            )  # convergence: the order of images is settled long before
             return LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(x, y)
 
     best = _best(
@@ -67,9 +71,11 @@ def linear_probe(
         validation_codes,
     )
     return _decision(
-        fitted(best, np.concatenate([train, validation]), np.concatenate([codes, validation_codes])),
+        fitted(
+            best, np.concatenate([train, validation]), np.concatenate([codes, validation_codes])
+        ),
         others,
-    )  # fmt: skip
+    )
 
 
 def _decision(model: "object", x: Vectors) -> Scores:
@@ -97,7 +103,7 @@ def neighbour_votes(
     votes = np.empty((len(NEIGHBOURS), len(others), n_groups))
     for start in range(0, len(others), block):
         part = others[start : start + block]
-        # The square of the other film is the same for all neighbours, and left out.
+        # The square of the other image is the same for all neighbours, and left out.
         distance = squares[None, :] - 2 * part @ known.T
         near = np.argpartition(distance, most - 1, axis=1)[:, :most]
         order = np.argsort(np.take_along_axis(distance, near, axis=1), axis=1, kind="stable")
@@ -110,9 +116,13 @@ def neighbour_votes(
 
 
 def knn_probe(
-    train: Vectors, codes: Codes, validation: Vectors, validation_codes: Codes, others: Vectors,
+    train: Vectors,
+    codes: Codes,
+    validation: Vectors,
+    validation_codes: Codes,
+    others: Vectors,
     seed: int,
-) -> Scores:  # fmt: skip
+) -> Scores:
     """K nearest neighbours, k chosen on validation patients."""
     n_groups = int(codes.max()) + 1
     tried = neighbour_votes(train, codes, validation, n_groups)
@@ -122,12 +132,16 @@ def knn_probe(
 
 
 def mlp_probe(
-    train: Vectors, codes: Codes, validation: Vectors, validation_codes: Codes, others: Vectors,
+    train: Vectors,
+    codes: Codes,
+    validation: Vectors,
+    validation_codes: Codes,
+    others: Vectors,
     seed: int,
-) -> Scores:  # fmt: skip
+) -> Scores:
     """One hidden layer, its size and the number of epochs chosen on validation patients.
 
-    scikit-learn's own early stopping holds films out, not patients, so it is done here: an epoch has
+    scikit-learn's own early stopping holds images out, not patients, so it is done here: an epoch has
     to raise the AUROC of validation patients by more than `GAIN`, or `PATIENCE` such pass and that
     is it. The best is fitted again on training and validation, for as many epochs.
     """

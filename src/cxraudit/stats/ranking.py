@@ -1,4 +1,4 @@
-"""How well a score ranks films with a finding above films without it."""
+"""How well a score ranks images with a finding above images without it."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from cxraudit.stats.resampling import LANES, Counts, draw_resamples
 
 @dataclass(frozen=True, slots=True)
 class RankingReplicates:
-    """Ranking metrics of one cell (a set of films), in the cohort and in every replicate."""
+    """Ranking metrics of one cell (a set of images), in the cohort and in every replicate."""
 
     auroc: Replicated
     """P(score of a positive > score of a negative) + ½ P(equal)."""
@@ -77,19 +77,19 @@ def ranking_replicates(
     units : array_like of int, shape (n_images,)
         Row of each image's patient in `counts`.
     cells : numpy.ndarray of bool, shape (n_cells, n_images)
-        The films of each cell; cells may overlap.
+        The images of each cell; cells may overlap.
     counts : numpy.ndarray
         From `draw_resamples`.
     n_resamples : int
         How many of the lanes of `counts` are replicates.
     reference_prevalence : float, optional
-        For ``ap_at_prevalence``; default: the prevalence over all films given.
+        For ``ap_at_prevalence``; default: the prevalence over all images given.
     n_threads : int
         Threads to work on cells; the result does not depend on it.
     strata : array_like of int, shape (n_images,), optional
         Row of each image in `factors`.
     factors : numpy.ndarray, shape (n_strata, n_resamples + 1), optional
-        Weight of the films of each stratum in the cohort and in each replicate; see
+        Weight of the images of each stratum in the cohort and in each replicate; see
         `cxraudit.stats.standardise`.
 
     Returns
@@ -146,9 +146,15 @@ def ranking_replicates(
 def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None) -> float:
     labels = np.asarray(y_true)
     replicates = ranking_replicates(
-        y_true, y_score, np.zeros(labels.size, dtype=np.int64), np.ones((1, labels.size), dtype=bool),
-        draw_resamples(1, 0, 0), n_resamples=0, reference_prevalence=prevalence, n_threads=1,
-    )[0]  # fmt: skip
+        y_true,
+        y_score,
+        np.zeros(labels.size, dtype=np.int64),
+        np.ones((1, labels.size), dtype=bool),
+        draw_resamples(1, 0, 0),
+        n_resamples=0,
+        reference_prevalence=prevalence,
+        n_threads=1,
+    )[0]
     return getattr(replicates, metric).value
 
 
@@ -214,7 +220,7 @@ def xauc(y_true: ArrayLike, y_score: ArrayLike, in_first: ArrayLike, in_second: 
 
 
 def shortcut_cells(y_true: ArrayLike, has_shortcut: ArrayLike) -> dict[str, NDArray[np.bool_]]:
-    """Return the films of the four AUROCs of Borkan et al. (2019) for a shortcut.
+    """Return the images of the four AUROCs of Borkan et al. (2019) for a shortcut.
 
     ``subgroup``: positives and negatives with it. ``background``: both without it. ``bpsn``:
     positives without against negatives with it (low if the shortcut alone raises the score).

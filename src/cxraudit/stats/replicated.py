@@ -13,7 +13,7 @@ Replicates = NDArray[np.float64]
 
 Influence = NDArray[np.float64]
 """Shape (n_units,): how the value moves as a patient gets more weight (the infinitesimal jackknife);
-0 for patients without films in the cell. Squares add up to the variance."""
+0 for patients without images in the cell. Squares add up to the variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Replicated:
 
         The variance is a sum of φ² over patients, and is known the worse the fewer patients make it
         up: 2 V² / Var(V), with Var(V) = Σφ⁴ − V²/n from the spread of φ² itself. About n if n
-        patients matter alike, far fewer if a few patients have most of the films. At least 1, at
+        patients matter alike, far fewer if a few patients have most of the images. At least 1, at
         most n − 1; NaN if fewer than two patients matter.
         """
         squares = self.influence[self.influence != 0] ** 2
@@ -78,7 +78,7 @@ def ratio(
     unit_top: NDArray[np.float64],
     unit_bottom: NDArray[np.float64],
 ) -> Replicated:
-    """Return a ratio of two sums over films, NaN where the lower one is 0.
+    """Return a ratio of two sums over images, NaN where the lower one is 0.
 
     Parameters
     ----------
@@ -95,16 +95,16 @@ def ratio(
 def mean_replicates(
     values: ArrayLike, cell: ArrayLike, units: ArrayLike, counts: Counts, *, n_resamples: int
 ) -> Replicated:
-    """Return the mean of some films' values, in the cohort and in every replicate.
+    """Return the mean of some images' values, in the cohort and in every replicate.
 
     Parameters
     ----------
     values : array_like of float, shape (n_images,)
         What to average.
     cell : array_like of bool, shape (n_images,)
-        The films to average over; NaN where a replicate holds none.
+        The images to average over; NaN where a replicate holds none.
     units : array_like of int, shape (n_images,)
-        Patient of each film: row of `counts`.
+        Patient of each image: row of `counts`.
     counts : numpy.ndarray
         From `draw_resamples`.
     n_resamples : int

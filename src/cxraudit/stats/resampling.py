@@ -88,7 +88,7 @@ def _poisson_tails(n_units: int) -> NDArray[np.uint32]:
 
 
 def per_unit(values: NDArray[np.float64], units: ArrayLike, n_units: int) -> NDArray[np.float64]:
-    """Add up values per film, shape (n_sums, n_images), to values per patient, (n_sums, n_units)."""
+    """Add up values per image, shape (n_sums, n_images), to values per patient, (n_sums, n_units)."""
     rows = np.asarray(units, dtype=np.int64)
     return np.stack([np.bincount(rows, row, n_units).astype(np.float64) for row in values])
 

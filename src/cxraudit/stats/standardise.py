@@ -1,6 +1,6 @@
 """The same gap if both sides were alike in age, view or drains.
 
-Films are weighted so that, among films with the finding and among films without it, each side has
+Images are weighted so that, among images with the finding and among images without it, each side has
 the mix of strata that both sides have together. The weights are estimated anew within every
 replicate, so the interval covers the whole procedure.
 """
@@ -35,12 +35,12 @@ def standardised_replicates(
     units, counts, n_resamples, reference_prevalence
         As in `cxraudit.stats.ranking.ranking_replicates`.
     sides : numpy.ndarray of bool, shape (n_sides, n_images)
-        The films of each side, for instance a group and its rest.
+        The images of each side, for instance a group and its rest.
     strata : array_like, shape (n_images,)
         What both sides should be alike in (an age group, a view, or a combination of them).
     target : {"both", "matched"}
         The mix to weight to: that of both sides together (inverse-probability weights), or that of
-        the smaller side of each stratum, as if films had been matched one to one (matching weights,
+        the smaller side of each stratum, as if images had been matched one to one (matching weights,
         Li & Greene 2013): the latter says nothing about strata where one side is rare.
 
     Returns
@@ -49,9 +49,9 @@ def standardised_replicates(
         One per side. A stratum that one side lacks, for a class, is left out of all sides: the
         comparison is about where they overlap.
     numpy.ndarray, shape (n_sides,)
-        Effective number of films (Σw)²/Σw²: how much of the data the weighting keeps.
+        Effective number of images (Σw)²/Σw²: how much of the data the weighting keeps.
     numpy.ndarray of bool, shape (n_sides, n_images)
-        The films of each side that have a weight in the cohort: what the comparison rests on.
+        The images of each side that have a weight in the cohort: what the comparison rests on.
 
     Notes
     -----
@@ -66,7 +66,7 @@ def standardised_replicates(
     n_cells = int(stratum.max()) * 2 + 2
     rows = np.asarray(units, dtype=np.int64)
     member = (cell == np.arange(n_cells)[:, None]).astype(np.float64)
-    # Weighted number of films per side, stratum and class: (n_sides, n_cells, replicates).
+    # Weighted number of images per side, stratum and class: (n_sides, n_cells, replicates).
     sizes = np.stack(
         [
             unit_sums(per_unit(member * side, rows, counts.shape[1]), counts, n_resamples)
@@ -80,9 +80,16 @@ def standardised_replicates(
     found, effective = [], []
     for side, factor in zip(sides, factors, strict=True):
         found += ranking_replicates(
-            labels, y_score, rows, side[None], counts, n_resamples=n_resamples,
-            reference_prevalence=reference_prevalence, strata=cell, factors=factor,
-        )  # fmt: skip
+            labels,
+            y_score,
+            rows,
+            side[None],
+            counts,
+            n_resamples=n_resamples,
+            reference_prevalence=reference_prevalence,
+            strata=cell,
+            factors=factor,
+        )
         weight = factor[cell[side], 0]
         effective.append(weight.sum() ** 2 / max(float((weight**2).sum()), 1e-300))
     kept = sides & np.asarray(shared)[cell, 0]

@@ -15,7 +15,7 @@ from cxraudit.stats.replicated import Replicated, ratio
 from cxraudit.stats.resampling import Counts, per_unit, unit_sums
 
 Rule = Callable[[NDArray[np.bool_], NDArray[np.float64]], float]
-"""Labels and scores of tuning films → threshold; a film is called positive at or above it."""
+"""Labels and scores of tuning images → threshold; an image is called positive at or above it."""
 
 
 def target_fpr(fpr: float) -> Rule:
@@ -50,7 +50,7 @@ def youden(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
 
 
 def prevalence_match(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Choose the threshold at which as many films are called positive as are positive."""
+    """Choose the threshold at which as many images are called positive as are positive."""
     ordered = np.sort(scores)[::-1]
     return float(ordered[max(int(labels.sum()), 1) - 1])
 
@@ -91,16 +91,16 @@ def rule_named(name: str) -> Rule:
 
 
 def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float:
-    """Apply a rule to tuning films.
+    """Apply a rule to tuning images.
 
     Raises
     ------
     ValueError
-        If the tuning films hold one class only.
+        If the tuning images hold one class only.
     """
     labels, scores = checked(y_true, y_score)
     if labels.all() or not labels.any():
-        raise ValueError("a threshold cannot be chosen on films of one class")
+        raise ValueError("a threshold cannot be chosen on images of one class")
     return rule(labels, scores)
 
 
@@ -115,9 +115,11 @@ class Decisions:
 
     def _share(self, top: Sequence[float], bottom: Sequence[float]) -> Replicated:
         return ratio(
-            np.dot(top, self.counted), np.dot(bottom, self.counted),
-            np.dot(top, self.per_unit), np.dot(bottom, self.per_unit),
-        )  # fmt: skip
+            np.dot(top, self.counted),
+            np.dot(bottom, self.counted),
+            np.dot(top, self.per_unit),
+            np.dot(bottom, self.per_unit),
+        )
 
     @property
     def tpr(self) -> Replicated:
@@ -136,12 +138,12 @@ class Decisions:
 
     @property
     def ppv(self) -> Replicated:
-        """Share of the films called positive that are; NaN if none is called."""
+        """Share of the images called positive that are; NaN if none is called."""
         return self._share((1, 0, 0, 0), (1, 1, 0, 0))
 
     @property
     def npv(self) -> Replicated:
-        """Share of the films called negative that are; NaN if none is called."""
+        """Share of the images called negative that are; NaN if none is called."""
         return self._share((0, 0, 0, 1), (0, 0, 1, 1))
 
     @property
@@ -154,7 +156,7 @@ class Decisions:
 
     @property
     def selection_rate(self) -> Replicated:
-        """Share of films called positive: alerts per film."""
+        """Share of images called positive: alerts per image."""
         return self._share((1, 1, 0, 0), (1, 1, 1, 1))
 
     def net_benefit(self, probability: float) -> Replicated:
@@ -183,9 +185,9 @@ def decisions(
     Parameters
     ----------
     y_true, y_score : array_like, shape (n_images,)
-        Labels and scores of the films that are audited.
+        Labels and scores of the images that are audited.
     threshold : float
-        At or above it a film is called positive.
+        At or above it an image is called positive.
     units, cells, counts, n_resamples
         As in `cxraudit.stats.ranking.ranking_replicates`.
     """
@@ -210,11 +212,11 @@ def underdiagnosis(
     Parameters
     ----------
     no_finding : array_like of {0, 1}, shape (n_images,)
-        1 where the film has no finding.
+        1 where the image has no finding.
     healthy_score : array_like of float, shape (n_images,)
         Grows with the evidence for No Finding.
     threshold : float
-        At or above it a film is called healthy.
+        At or above it an image is called healthy.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxraudit.schemas import ALL, records
+from cxraudit.schema import ALL, records
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
@@ -39,7 +39,7 @@ def levels_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
                 "finding": finding,
                 "group": "all patients" if group == ALL else group,
                 "patients": first["n_patients"],
-                "films": first["n"],
+                "images": first["n"],
                 "with finding": first["n_positive"],
                 "AUROC": _shown(metrics["auroc"]),
                 "adjusted AUPRC": _shown(metrics["adjusted_auprc"]),
@@ -150,18 +150,22 @@ def probes_table(knowledge: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes_table(edits: pd.DataFrame) -> pd.DataFrame:
-    """One row per counterfactual edit, finding and kind of film: the change of the score, judged."""
+    """One row per counterfactual edit, finding and kind of image: the change of the score, judged."""
     rows = edits[
         (edits["severity"] == 0) & (edits["attribute"] == ALL) & (edits["reference"] != "")
     ]
     return pd.DataFrame(
         {
-            "edit": rows["edit"], "finding": rows["finding"], "films": rows["group"],
-            "what": rows["metric"], "against": rows["reference"],
+            "edit": rows["edit"],
+            "finding": rows["finding"],
+            "images": rows["group"],
+            "what": rows["metric"],
+            "against": rows["reference"],
             "change": [
                 with_interval(r["value"], r["low"], r["high"], signed=True) for r in records(rows)
             ],
             "p (adjusted)": [_p_value(p) for p in rows["p_adjusted"]],
-            "verdict": rows["verdict"], "note": rows["note"],
+            "verdict": rows["verdict"],
+            "note": rows["note"],
         }
-    ).reset_index(drop=True)  # fmt: skip
+    ).reset_index(drop=True)

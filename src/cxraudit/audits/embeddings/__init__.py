@@ -10,5 +10,5 @@ module         asks
 `multiverse`   is a gap the model's, or the sentence's it was asked with
 =============  ========================================================================
 
-All write one table; see `cxraudit.audits.embeddings.table`.
+All write one table; see `cxraudit.audits.embeddings.cohort`.
 """

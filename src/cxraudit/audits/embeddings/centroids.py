@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cxraudit.audits.embeddings.cohort import Mask, Space
 from cxraudit.audits.embeddings.probes import exchanged
-from cxraudit.audits.embeddings.table import Mask, Space
 
 N_PERMUTATIONS = 199
 
@@ -46,26 +46,34 @@ def compare_centroids(
             by_chance = np.linalg.norm(null, axis=1)
             rows.append(
                 space.row(
-                    analysis="centroid", space="image", attribute=attribute, group=group,
-                    metric="distance of the means", method="in pooled standard deviations",
-                    value=length / spread, high=np.nan, **space.counted(inside),
+                    analysis="centroid",
+                    space="image",
+                    attribute=attribute,
+                    group=group,
+                    metric="distance of the means",
+                    method="in pooled standard deviations",
+                    value=length / spread,
+                    high=np.nan,
+                    **space.counted(inside),
                     p_value=(1 + int((by_chance >= length).sum())) / (N_PERMUTATIONS + 1),
                     note=f"by chance {np.median(by_chance) / spread:.3f}",
                 )
-            )  # fmt: skip
+            )
             rows += _alignment(space, attribute, group, difference)
             sizes = np.sort(np.abs(null), axis=1)[:, ::-1]
             curves.append(
                 pd.DataFrame(
                     {
-                        "model": space.embedded.model, "attribute": attribute, "group": group,
+                        "model": space.embedded.model,
+                        "attribute": attribute,
+                        "group": group,
                         "rank": np.arange(1, difference.size + 1),
                         "value": np.sort(np.abs(difference))[::-1],
                         "low": np.quantile(sizes, 0.025, axis=0),
                         "high": np.quantile(sizes, 0.975, axis=0),
                     }
                 )
-            )  # fmt: skip
+            )
     return rows + _modality_gap(space), pd.concat(curves) if curves else pd.DataFrame()
 
 
@@ -75,7 +83,7 @@ def _difference(x: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.
 
 
 def _spread(x: NDArray[np.float64], inside: Mask, outside: Mask) -> float:
-    """Root of the summed variance within the groups: how far a film lies from its group's mean."""
+    """Root of the summed variance within the groups: how far an image lies from its group's mean."""
     within = [x[mask].var(axis=0).sum() * mask.sum() for mask in (inside, outside)]
     return float(np.sqrt(sum(within) / (inside.sum() + outside.sum())))
 
@@ -88,11 +96,15 @@ def _alignment(
         size = np.linalg.norm(difference) * np.linalg.norm(prompt.direction)
         rows.append(
             space.row(
-                analysis="centroid", space="image", attribute=attribute, group=group,
-                finding=prompt.finding, metric="cosine with the prompt direction",
+                analysis="centroid",
+                space="image",
+                attribute=attribute,
+                group=group,
+                finding=prompt.finding,
+                metric="cosine with the prompt direction",
                 value=float(difference @ prompt.direction / size) if size else np.nan,
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -104,7 +116,11 @@ def _modality_gap(space: Space) -> list[dict[str, Any]]:
     gap = space.vectors[there].mean(axis=0) - space.texts[there].mean(axis=0)
     return [
         space.row(
-            analysis="centroid", space="both", metric="modality gap", value=float(np.linalg.norm(gap)),
-            **space.counted(there), note="distance of the mean image from the mean report",
+            analysis="centroid",
+            space="both",
+            metric="modality gap",
+            value=float(np.linalg.norm(gap)),
+            **space.counted(there),
+            note="distance of the mean image from the mean report",
         )
-    ]  # fmt: skip
+    ]

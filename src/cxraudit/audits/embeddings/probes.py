@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxraudit.audits.embeddings.table import MIN_PATIENTS, Mask, Parts, Space
+from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, Mask, Parts, Space
 from cxraudit.stats.compare import estimate, holm
 from cxraudit.stats.probes import PROBES, Codes, Scores, Vectors, standardised
 from cxraudit.stats.ranking import ranking_replicates
@@ -24,7 +24,7 @@ def probe_attributes(
 ) -> list[dict[str, Any]]:
     """Probe every attribute in every space with every probe; `axes` is `two_axes`.
 
-    Patients are never shared between the films a probe learns from, those its hyper-parameters are
+    Patients are never shared between the images a probe learns from, those its hyper-parameters are
     chosen on, and those it is measured on. The interval resamples test patients; the p-value
     exchanges the groups of test patients; the row ``control`` gives the AUROC of a linear probe that
     learned from labels shuffled between patients, which should be 0.5.
@@ -59,7 +59,7 @@ def probe_attributes(
 
 
 def _views(space: Space) -> dict[str, Vectors]:
-    """Return the embeddings: of films, of reports where there are any, and of both."""
+    """Return the embeddings: of images, of reports where there are any, and of both."""
     views = {"image": space.vectors}
     if space.texts is not None:
         views["text"] = space.texts
@@ -76,7 +76,7 @@ def _enough(space: Space, codes: Codes, n_groups: int, parts: Parts) -> bool:
 
 
 def run_probe(method: str, vectors: Vectors, codes: Codes, parts: Parts, seed: int) -> Scores:
-    """Fit a probe on training and validation patients; return the scores of the test films."""
+    """Fit a probe on training and validation patients; return the scores of the test images."""
     train, validation, test = standardised(
         vectors[parts.train], vectors[parts.validation], vectors[parts.test]
     )
@@ -86,9 +86,9 @@ def run_probe(method: str, vectors: Vectors, codes: Codes, parts: Parts, seed: i
 
 
 def exchanged(codes: Codes, patients: NDArray[np.int64], rng: np.random.Generator) -> Codes:
-    """Give every patient the groups of another; who has more films takes theirs again from the first.
+    """Give every patient the groups of another; who has more images takes theirs again from the first.
 
-    Films without a group (−1) stay so.
+    Images without a group (−1) stay so.
     """
     order = np.argsort(patients, kind="stable")
     order = order[codes[order] >= 0]
@@ -103,18 +103,23 @@ def exchanged(codes: Codes, patients: NDArray[np.int64], rng: np.random.Generato
 
 
 def macro_replicates(space: Space, codes: Codes, test: Mask, scores: Scores) -> Replicated:
-    """Return the macro one-against-others AUROC of test films, with replicates by patient."""
+    """Return the macro one-against-others AUROC of test images, with replicates by patient."""
     n_groups = scores.shape[1]
     chosen = range(1, 2) if n_groups == 2 else range(n_groups)
     settings = space.cohort.settings
     everyone = np.ones((1, int(test.sum())), dtype=bool)
     parts = [
         ranking_replicates(
-            codes[test] == group, scores[:, group], space.units[test], everyone, space.cohort.counts,
-            n_resamples=settings.n_resamples, n_threads=1,
+            codes[test] == group,
+            scores[:, group],
+            space.units[test],
+            everyone,
+            space.cohort.counts,
+            n_resamples=settings.n_resamples,
+            n_threads=1,
         )[0].auroc
         for group in chosen
-    ]  # fmt: skip
+    ]
     return weighted_sum(parts, [1 / len(parts)] * len(parts))
 
 
@@ -126,11 +131,19 @@ def _measured(
         confidence_level=space.cohort.settings.confidence_level,
     )
     return space.row(
-        analysis="probe", attribute=attribute, group=", ".join(names), metric="auroc",
-        value=found.value, low=found.low, high=found.high, **space.counted(test),
-        p_value=permutation_p(codes[test], scores, space.patients[test], space.cohort.settings.seed),
+        analysis="probe",
+        attribute=attribute,
+        group=", ".join(names),
+        metric="auroc",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        **space.counted(test),
+        p_value=permutation_p(
+            codes[test], scores, space.patients[test], space.cohort.settings.seed
+        ),
         note="" if len(names) == 2 else "mean over groups of one against the others",
-    )  # fmt: skip
+    )
 
 
 def permutation_p(codes: Codes, scores: Scores, patients: NDArray[np.int64], seed: int) -> float:

@@ -7,24 +7,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.embeddings.table import SPACES_2D, Space, Vectors
+from cxraudit.audits.embeddings.cohort import SPACES_2D, Space, Vectors
 from cxraudit.stats.compare import step_up
 from cxraudit.stats.distances import energy_distance, ks_distance
 
 N_COMPONENTS = 4
-TSNE_FILMS = 1200
-"""t-SNE is fitted on as many films of training patients at most."""
+TSNE_IMAGES = 1200
+"""t-SNE is fitted on as many images of training patients at most."""
 PLACED_BY = 5
-"""A film t-SNE was not fitted on is placed amid as many nearest films."""
+"""An image t-SNE was not fitted on is placed amid as many nearest images."""
 ENERGY_PATIENTS = 1000
 MAX_POINTS = 4000
 
 
 def two_axes(space: Space) -> dict[str, Vectors]:
-    """Return two axes by PCA and by t-SNE of every film, fitted on training patients only.
+    """Return two axes by PCA and by t-SNE of every image, fitted on training patients only.
 
-    t-SNE has no way to place another film. Here it goes to the mean place of its nearest training
-    films, weighted by closeness, so that no test film had a part in the axes.
+    t-SNE has no way to place another image. Here it goes to the mean place of its nearest training
+    images, weighted by closeness, so that no test image had a part in the axes.
     """
     pca = fit_pca(space.vectors[space.parts.train])
     principal = ((space.vectors - pca.mean_) @ pca.components_[:2].T).astype(np.float32)
@@ -46,11 +46,14 @@ def _tsne(space: Space) -> Vectors:
 
     rng = np.random.default_rng([space.cohort.settings.seed, 34])
     train = np.flatnonzero(space.parts.train)
-    fitted = np.sort(rng.permutation(train)[:TSNE_FILMS])
+    fitted = np.sort(rng.permutation(train)[:TSNE_IMAGES])
     placed = TSNE(
-        2, perplexity=min(30, (len(fitted) - 1) / 3), init="pca", random_state=space.cohort.settings.seed,
+        2,
+        perplexity=min(30, (len(fitted) - 1) / 3),
+        init="pca",
+        random_state=space.cohort.settings.seed,
         n_jobs=space.cohort.settings.n_threads,
-    ).fit_transform(space.vectors[fitted])  # fmt: skip
+    ).fit_transform(space.vectors[fitted])
     known = space.vectors[fitted]
     result = np.empty((len(space.vectors), 2), dtype=np.float32)
     for start in range(0, len(result), 4096):
@@ -73,20 +76,25 @@ def project(
     -------
     list of dict
         Explained variance of the first components; per component, attribute and group the
-        Kolmogorov–Smirnov distance to the other groups, on one film per patient, with
+        Kolmogorov–Smirnov distance to the other groups, on one image per patient, with
         Benjamini–Yekutieli p-values; per attribute and group the energy distance of the whole space.
     pandas.DataFrame
-        Where the films lie, in random order: what the figure draws.
+        Where the images lie, in random order: what the figure draws.
     """
     pca = fit_pca(space.vectors[space.parts.train])
     components = (space.vectors - pca.mean_) @ pca.components_.T
     rows = [
         space.row(
-            analysis="projection", space="image", method="PCA", metric="explained variance",
-            group=f"component {number + 1}", value=share, **space.counted(space.parts.train),
+            analysis="projection",
+            space="image",
+            method="PCA",
+            metric="explained variance",
+            group=f"component {number + 1}",
+            value=share,
+            **space.counted(space.parts.train),
         )
         for number, share in enumerate(pca.explained_variance_ratio_)
-    ]  # fmt: skip
+    ]
     rows += _component_distances(space, attributes, components)
     rows += _energies(space, attributes)
     return rows, _points(space, attributes, axes)
@@ -101,19 +109,28 @@ def _component_distances(
         for group, inside, outside in space.comparisons(attribute):
             for number in range(components.shape[1]):
                 found = ks_distance(
-                    components[inside & first, number], components[outside & first, number],
-                    n_resamples=200, seed=space.cohort.settings.seed,
+                    components[inside & first, number],
+                    components[outside & first, number],
+                    n_resamples=200,
+                    seed=space.cohort.settings.seed,
                     confidence_level=space.cohort.settings.confidence_level,
-                )  # fmt: skip
+                )
                 rows.append(
                     space.row(
-                        analysis="projection", space=f"component {number + 1}",
-                        method="Kolmogorov–Smirnov", attribute=attribute, group=group,
-                        metric="distance to the rest", value=found.value, low=found.low,
-                        high=found.high, p_value=found.p_value, **space.counted(inside & first),
-                        note="one film per patient",
+                        analysis="projection",
+                        space=f"component {number + 1}",
+                        method="Kolmogorov–Smirnov",
+                        attribute=attribute,
+                        group=group,
+                        metric="distance to the rest",
+                        value=found.value,
+                        low=found.low,
+                        high=found.high,
+                        p_value=found.p_value,
+                        **space.counted(inside & first),
+                        note="one image per patient",
                     )
-                )  # fmt: skip
+                )
     for row, p in zip(rows, step_up([row["p_value"] for row in rows], dependent=True), strict=True):
         row["p_adjusted"] = p
     return rows
@@ -133,12 +150,18 @@ def _energies(space: Space, attributes: list[str]) -> list[dict[str, Any]]:
             )
             rows.append(
                 space.row(
-                    analysis="projection", space="image", method="energy", attribute=attribute,
-                    group=group, metric="distance to the rest", value=found.value,
-                    p_value=found.p_value, **space.counted(inside & both),
-                    note="one film per patient; patients exchanged 499 times",
+                    analysis="projection",
+                    space="image",
+                    method="energy",
+                    attribute=attribute,
+                    group=group,
+                    metric="distance to the rest",
+                    value=found.value,
+                    p_value=found.p_value,
+                    **space.counted(inside & both),
+                    note="one image per patient; patients exchanged 499 times",
                 )
-            )  # fmt: skip
+            )
     for row, p in zip(rows, step_up([row["p_value"] for row in rows], dependent=True), strict=True):
         row["p_adjusted"] = p
     return rows
@@ -159,9 +182,9 @@ def _points(space: Space, attributes: list[str], axes: Mapping[str, Vectors]) ->
 
 
 def _with_texts(space: Space, table: pd.DataFrame, shown: NDArray[np.intp]) -> pd.DataFrame:
-    """Add the axes of films and reports together: both coordinates come from the one fit.
+    """Add the axes of images and reports together: both coordinates come from the one fit.
 
-    Films and reports stand in random order, as separate rows.
+    Images and reports stand in random order, as separate rows.
     """
     assert space.texts is not None
     there = np.asarray(np.isfinite(space.texts).all(axis=1))
@@ -169,8 +192,9 @@ def _with_texts(space: Space, table: pd.DataFrame, shown: NDArray[np.intp]) -> p
     pca = fit_pca(np.concatenate([space.vectors[train], space.texts[train & there]]))
     parts = []
     for modality, vectors, kept in (
-        ("image", space.vectors, np.ones_like(there)), ("report", space.texts, there),
-    ):  # fmt: skip
+        ("image", space.vectors, np.ones_like(there)),
+        ("report", space.texts, there),
+    ):
         rows = kept[shown]
         axes = (vectors[shown][rows] - pca.mean_) @ pca.components_[:2].T
         part = table[rows].assign(modality=modality, joint_x=axes[:, 0], joint_y=axes[:, 1])

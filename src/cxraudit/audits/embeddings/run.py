@@ -7,11 +7,11 @@ import pandas as pd
 
 from cxraudit.audits.cells import AuditSettings, make_cohort
 from cxraudit.audits.embeddings.centroids import compare_centroids
-from cxraudit.audits.embeddings.directions import follow_directions
-from cxraudit.audits.embeddings.multiverse import over_prompts
+from cxraudit.audits.embeddings.cohort import Embedded, Findings, knowledge_frame, make_space
 from cxraudit.audits.embeddings.probes import probe_attributes
 from cxraudit.audits.embeddings.projections import project, two_axes
-from cxraudit.audits.embeddings.table import Embedded, Findings, knowledge_frame, make_space
+from cxraudit.audits.embeddings.prompt_sensitivity import over_prompts
+from cxraudit.audits.embeddings.score_direction import follow_directions
 from cxraudit.datasets.base import Dataset
 
 
@@ -20,11 +20,11 @@ class Knowledge:
     """What embeddings know and scores use."""
 
     results: pd.DataFrame
-    """See `cxraudit.audits.embeddings.table.KNOWLEDGE_COLUMNS`."""
+    """See `cxraudit.audits.embeddings.cohort.KNOWLEDGE_COLUMNS`."""
     points: pd.DataFrame
     curves: pd.DataFrame
     asked: pd.DataFrame
-    """See `cxraudit.audits.embeddings.table.Findings`."""
+    """See `cxraudit.audits.embeddings.cohort.Findings`."""
 
 
 def examine(
@@ -39,7 +39,7 @@ def examine(
     Parameters
     ----------
     dataset : Dataset
-        Films with findings, attributes and shortcuts.
+        Images with findings, attributes and shortcuts.
     embedded : sequence of Embedded
         Embeddings, prompt directions and a bank of prompts, per model.
     attributes : sequence of str, optional
@@ -76,8 +76,12 @@ def examine(
         centroids, curves = compare_centroids(space, looked)
         asked_rows, asked = over_prompts(space, looked)
         found.rows += [
-            *probes, *rows, *centroids, *follow_directions(space, looked, probes), *asked_rows
-        ]  # fmt: skip
+            *probes,
+            *rows,
+            *centroids,
+            *follow_directions(space, looked, probes),
+            *asked_rows,
+        ]
         found.points.append(points)
         found.curves.append(curves)
         found.asked.append(asked)

@@ -6,7 +6,9 @@ import pandas as pd
 
 from cxraudit.audits.cells import Cohort
 from cxraudit.audits.rows import Row, judge_family
-from cxraudit.audits.shortcuts.arms import (
+from cxraudit.audits.shortcuts.labels import DEFAULT, labels_of, with_derived
+from cxraudit.audits.shortcuts.prevalence_shift import at_doses, detectable, matched, score_places
+from cxraudit.audits.shortcuts.stratified import (
     BOUNDS,
     CORRECTED,
     annotated_only,
@@ -14,11 +16,9 @@ from cxraudit.audits.shortcuts.arms import (
     of_borkan,
     with_and_without,
 )
-from cxraudit.audits.shortcuts.card import at_doses, detectable, matched, score_places
-from cxraudit.audits.shortcuts.labels import DEFAULT, labels_of, with_derived
 from cxraudit.audits.subgroups import scored_findings
 from cxraudit.errors import UnknownNameError
-from cxraudit.schemas import results_frame
+from cxraudit.schema import results_frame
 
 __all__ = ["BOUNDS", "CORRECTED", "DEFAULT", "by_shortcut", "score_places", "with_derived"]
 
@@ -47,7 +47,7 @@ def by_shortcut(
         A results table: ``attribute`` is the shortcut, ``group`` is ``with`` or ``without``; the
         gap has ``group`` = ``with`` and ``reference`` = ``without``: above zero, the finding is
         recognised better when the shortcut is there. Where the shortcut is known of negatives, too,
-        the four AUROCs of Borkan et al. (2019) follow: ``subgroup`` (all films with it),
+        the four AUROCs of Borkan et al. (2019) follow: ``subgroup`` (all images with it),
         ``background`` (all without), ``bpsn`` (positives without against negatives with it: low if
         the shortcut alone raises the score) and ``bnsp`` (the other way round); the gap
         ``bnsp`` − ``bpsn`` is zero for a score that does not see the shortcut.
@@ -57,7 +57,7 @@ def by_shortcut(
         two more gaps say what they can do: `CORRECTED` (put right, if errors do not depend on the
         score) and `BOUNDS` (``low`` and ``high`` over every way they can fall; no value).
 
-        The rows of `cxraudit.audits.shortcuts.card` follow; their gaps are a family of their own, so
+        The rows of `cxraudit.audits.shortcuts.prevalence_shift` follow; their gaps are a family of their own, so
         that they take no power from the first question.
     """
     for shortcut, finding in shortcuts.items():
@@ -68,15 +68,15 @@ def by_shortcut(
     levels: list[Row] = []
     gaps: list[Row] = []
     more: list[Row] = []
-    for base, films in scored_findings(cohort, scores):
+    for base, images in scored_findings(cohort, scores):
         for shortcut, finding in shortcuts.items():
             if finding != base["finding"]:
                 continue
-            labels = labels_of(cohort, films, shortcut)
+            labels = labels_of(cohort, images, shortcut)
             row = {**base, "attribute": shortcut}
-            for family, questions in ((gaps, ARMS), (more, CARD if films.both_classes else ())):
+            for family, questions in ((gaps, ARMS), (more, CARD if images.both_classes else ())):
                 for ask in questions:
-                    found, compared = ask(cohort, films, row, labels)
+                    found, compared = ask(cohort, images, row, labels)
                     levels += found
                     family += compared
     judged = [row for family in (gaps, more) for row in judge_family(family, cohort.settings)]

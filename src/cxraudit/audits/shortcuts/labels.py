@@ -8,9 +8,9 @@ import numpy as np
 from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask
 from cxraudit.audits.rows import Row
 from cxraudit.datasets.base import EXCLUDED_COLUMNS, Dataset
-from cxraudit.datasets.predicted import PREDICTED, source_column
+from cxraudit.datasets.detector_labels import PREDICTED, source_column
 from cxraudit.errors import ConfigError, UnknownNameError
-from cxraudit.schemas import UNKNOWN, group_name
+from cxraudit.schema import UNKNOWN, group_name
 
 SHOWN = 20
 """Groups that a message names at most."""
@@ -24,7 +24,7 @@ DEFAULT = {"drain": "Pneumothorax"}
 
 @dataclass(frozen=True, slots=True)
 class ShortcutLabels:
-    """Of the films of one finding and model."""
+    """Of the images of one finding and model."""
 
     name: str
     has: Mask
@@ -34,30 +34,30 @@ class ShortcutLabels:
 
     @property
     def known(self) -> Mask:
-        """Films whose shortcut is known."""
+        """Images whose shortcut is known."""
         return self.has | self.lacks
 
 
-def labels_of(cohort: Cohort, films: Labelled, shortcut: str) -> ShortcutLabels:
+def labels_of(cohort: Cohort, images: Labelled, shortcut: str) -> ShortcutLabels:
     """Take the labels of a shortcut column (yes, no, unknown)."""
-    values = cohort.images[shortcut].to_numpy(dtype=object)[films.rows]
+    values = cohort.images[shortcut].to_numpy(dtype=object)[images.rows]
     has, lacks = values == "yes", values == "no"
     source = source_column(shortcut)
     predicted = np.zeros(values.size, dtype=bool)
     if source in cohort.images:
-        predicted = cohort.images[source].to_numpy(dtype=object)[films.rows] == PREDICTED
+        predicted = cohort.images[source].to_numpy(dtype=object)[images.rows] == PREDICTED
     return ShortcutLabels(shortcut, has, lacks, predicted)
 
 
 def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
     """Add the shortcuts named ``COLUMN:GROUP``: yes where the column holds the group.
 
-    ``view_position:AP`` is yes for AP films, no for others, unknown where the view is.
+    ``view_position:AP`` is yes for AP images, no for others, unknown where the view is.
 
     Raises
     ------
     UnknownNameError
-        If there is no such column, or no film of the group.
+        If there is no such column, or no image of the group.
     """
     images, added = dataset.images, []
     errors = dict(dataset.label_errors)

@@ -1,7 +1,7 @@
-"""phantom-clip: a small model trained on phantom films, shipped to calibrate the audit.
+"""phantom-clip: a small model trained on phantom images, shipped to calibrate the audit.
 
-It was taught two faults on purpose, by its training films only: it leans on chest drains, and it
-is worse for patients of 80 and over. Its counterpart phantom-clip-clean saw films in which drains have
+It was taught two faults on purpose, by its training images only: it leans on chest drains, and it
+is worse for patients of 80 and over. Its counterpart phantom-clip-clean saw images in which drains have
 nothing to do with pneumothorax and findings are equally clear at every age. Neither knows anything
 about real patients.
 """
@@ -28,22 +28,23 @@ CLEAN_FOLDER = FOLDER / "clean"
 
 CARD = ModelCard(
     name="phantom-clip",
-    summary="control model trained on made-up films; leans on drains and is worse at 80+, by design",
+    summary="control model trained on synthetic radiographs; leans on drains and is worse at 80+, by design",
     weights="in the package (scripts/train_phantom_clip.py makes them again)",
     license="Apache-2.0",
     embedding_dim=128,
     image_size=128,
     trained_on=frozenset({"phantom:seed=1907"}),
     reference="this package",
-    transform="grey; 128x128 bicubic; standardised per film; v1",
+    transform="grey; 128x128 bicubic; standardised per image; v1",
     needs=("torch", "safetensors"),
 )
 
 CLEAN_CARD = replace(
-    CARD, name="phantom-clip-clean",
-    summary="control model trained on made-up films without the shortcut and the age effect",
+    CARD,
+    name="phantom-clip-clean",
+    summary="control model trained on synthetic radiographs without the shortcut and the age effect",
     weights="in the package (scripts/train_phantom_clip.py --clean makes them again)",
-)  # fmt: skip
+)
 
 
 def prepare(pixels: NDArray[np.uint8]) -> Pixels:
@@ -64,10 +65,10 @@ class PhantomClipModel:
         self.fingerprint = fingerprint
         self.logit_scale = float(network.log_scale.detach().exp())
 
-    def preprocess(self, film: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image) -> Pixels:
         """Grey, 128×128, standardised."""
         size = (CARD.image_size, CARD.image_size)
-        return prepare(np.asarray(to_grey(film).resize(size, Image.Resampling.BICUBIC)))
+        return prepare(np.asarray(to_grey(image).resize(size, Image.Resampling.BICUBIC)))
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
         """Embed a batch of shape (n, 1, 128, 128)."""

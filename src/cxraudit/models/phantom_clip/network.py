@@ -41,7 +41,7 @@ def _down(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class ImageEncoder(nn.Module):
-    """A residual network of four stages; mean and maximum over the film are projected."""
+    """A residual network of four stages; mean and maximum over the image are projected."""
 
     def __init__(self, widths: Sequence[int] = (8, 32, 64, 128)) -> None:
         super().__init__()

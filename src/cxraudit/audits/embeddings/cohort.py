@@ -1,0 +1,204 @@
+"""The images with embeddings, their parts by patient, and the table every analysis writes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cxraudit.audits.cells import NO_GROUP, Cohort
+from cxraudit.datasets.base import ordered_groups
+from cxraudit.schema import typed_frame
+
+Vectors = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+KNOWLEDGE_COLUMNS: dict[str, str] = {
+    "dataset": "str",
+    "model": "str",
+    "analysis": "str",
+    "space": "str",
+    "method": "str",
+    "attribute": "str",
+    "group": "str",
+    "finding": "str",
+    "metric": "str",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "n": "int64",
+    "n_patients": "int64",
+    "p_value": "float64",
+    "p_adjusted": "float64",
+    "verdict": "str",
+    "note": "str",
+}
+"""One row per estimate. ``analysis`` is probe, projection, centroid, direction, erasure, reading or
+multiverse; ``space`` is what was looked at: image, text, both, PCA (2 axes), t-SNE (2 axes), score."""
+
+MIN_PATIENTS = 10
+"""Of a group in each part; smaller groups are not probed."""
+
+SPACES_2D = ("PCA (2 axes)", "t-SNE (2 axes)")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPair:
+    """One way to ask for a finding, and the direction of embedding space it stands for."""
+
+    name: str
+    finding: str
+    positive: str
+    negative: str
+    direction: Vectors
+    """t₊ − t₋, shape (d,): an image's score grows with ⟨embedding, direction⟩."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embeddings of one model, and how it is asked."""
+
+    model: str
+    image_ids: NDArray[np.str_]
+    vectors: Vectors
+    """Shape (n, d), unit rows."""
+    prompts: tuple[PromptPair, ...]
+    """The pairs the scores were made with: one per finding."""
+    bank: tuple[PromptPair, ...] = ()
+    """Other ways to ask; see `cxraudit.prompts.bank`."""
+    texts: Vectors | None = None
+    """Embeddings of the images' reports, shape (n, d); rows of images without one are NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Patients to learn from, to choose on, and to measure on."""
+
+    train: Mask
+    validation: Mask
+    test: Mask
+
+    def only(self, kept: Mask) -> "Parts":
+        """Return the parts among some images."""
+        return Parts(self.train & kept, self.validation & kept, self.test & kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The images of an audit that have an embedding, with all an analysis needs."""
+
+    cohort: Cohort
+    embedded: Embedded
+    rows: NDArray[np.intp]
+    """Where the images stand in `Cohort.images`."""
+    vectors: Vectors
+    texts: Vectors | None
+    parts: Parts
+
+    @property
+    def patients(self) -> NDArray[np.int64]:
+        """Number of each image's patient."""
+        return self.cohort.patients[self.rows]
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """Row of each image in the resamples."""
+        return self.cohort.units[self.rows]
+
+    def column(self, name: str) -> NDArray[np.object_]:
+        """Return a column of the images, image by image."""
+        return self.cohort.images[name].to_numpy(dtype=object)[self.rows]
+
+    def labels(self, finding: str) -> NDArray[np.float64]:
+        """Return a finding: 1, 0, NaN."""
+        values = self.cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
+        return values[self.rows]
+
+    def groups(self, attribute: str) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the groups that can be compared and the number of each image's; −1 is none.
+
+        Groups with fewer than `MIN_PATIENTS` patients in a part are left out, like unknown and
+        conflicting ones.
+        """
+        values = self.column(attribute)
+        names = []
+        for name in ordered_groups(attribute, pd.Series(values)):
+            mask = values == name
+            enough = min(
+                np.unique(self.patients[mask & part]).size
+                for part in (self.parts.train, self.parts.validation, self.parts.test)
+            )
+            if name not in NO_GROUP and enough >= MIN_PATIENTS:
+                names.append(name)
+        codes = np.full(values.size, -1, dtype=np.int64)
+        for number, name in enumerate(names):
+            codes[values == name] = number
+        return names, codes
+
+    def comparisons(self, attribute: str) -> Iterator[tuple[str, Mask, Mask]]:
+        """Yield group, its images and those of all other groups; of two groups only one (``yes``)."""
+        names, codes = self.groups(attribute)
+        if len(names) < 2:
+            return
+        one = "yes" if "yes" in names else names[0]
+        for number, name in enumerate(names):
+            if len(names) > 2 or name == one:
+                yield name, codes == number, (codes >= 0) & (codes != number)
+
+    def one_per_patient(self) -> Mask:
+        """Return the first image of every patient."""
+        first = np.zeros(self.rows.size, dtype=bool)
+        first[np.unique(self.patients, return_index=True)[1]] = True
+        return first
+
+    def row(self, **cells: Any) -> dict[str, Any]:
+        """Begin a row of the table."""
+        return {"dataset": self.cohort.dataset.name, "model": self.embedded.model, **cells}
+
+    def counted(self, mask: Mask) -> dict[str, int]:
+        """Count images and patients."""
+        return {"n": int(mask.sum()), "n_patients": int(np.unique(self.patients[mask]).size)}
+
+
+def make_space(cohort: Cohort, embedded: Embedded) -> Space | None:
+    """Line embeddings up with the audited images, and split the patients 50 : 20 : 30.
+
+    Returns None where fewer than 50 patients have an embedding: nothing can be learned and measured.
+    """
+    where = pd.Series(np.arange(len(embedded.image_ids)), index=embedded.image_ids)
+    found = where.reindex(cohort.images.index).to_numpy(dtype=np.float64)
+    rows = np.flatnonzero(np.isfinite(found))
+    at = found[rows].astype(np.int64)
+    patients = cohort.patients[rows]
+    different = np.unique(patients)
+    if different.size < 50:
+        return None
+    order = np.random.default_rng([cohort.settings.seed, 31]).permutation(different)
+    first, second = round(0.5 * order.size), round(0.7 * order.size)
+    parts = Parts(
+        np.isin(patients, order[:first]),
+        np.isin(patients, order[first:second]),
+        np.isin(patients, order[second:]),
+    )
+    texts = None if embedded.texts is None else embedded.texts[at]
+    return Space(cohort, embedded, rows, embedded.vectors[at], texts, parts)
+
+
+def knowledge_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Build the table: all of `KNOWLEDGE_COLUMNS`, typed, in their order."""
+    return typed_frame(rows, KNOWLEDGE_COLUMNS)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the analyses of one audit leave."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    points: list[pd.DataFrame] = field(default_factory=list)
+    """Where images lie on two axes: model, image_id, x and y by PCA and t-SNE, and the attributes."""
+    curves: list[pd.DataFrame] = field(default_factory=list)
+    """Sorted centroid differences: model, attribute, group, rank, value, low, high (permutation band)."""
+    asked: list[pd.DataFrame] = field(default_factory=list)
+    """Gaps by prompt pair: model, finding, pair, attribute, group, auroc, gap, low, high."""

@@ -1,0 +1,1 @@
+"""Published releases, one module each."""

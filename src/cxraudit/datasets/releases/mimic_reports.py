@@ -1,0 +1,187 @@
+"""The sections of MIMIC-CXR reports, cut as their publishers cut them.
+
+The rules are those of ``mimic_cxr_sectioned.csv`` (MIT-LCP/mimic-cxr, ``txt/section_parser.py``), so
+that "has FINDINGS" means what it means in the literature. That table is read where it exists;
+else the reports themselves, as a zip or a tree of text files.
+"""
+
+import re
+import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.datasets.release import find_all
+from cxraudit.errors import DataError
+from cxraudit.files import read_table
+from cxraudit.schema import require_columns
+
+TABLE, ARCHIVE = "mimic_cxr_sectioned.csv*", "mimic-cxr-reports.zip"
+
+_HEADER = re.compile(r"\n ([A-Z ()/,-]+):\s")
+"""A line that begins with a blank and has capitals before a colon."""
+
+_PARAGRAPH = "\n \n"
+"""An empty line, which holds one blank in these reports."""
+
+
+@cache
+def _rules() -> dict[str, Any]:
+    file = files("cxraudit.datasets.releases").joinpath("mimic_sections.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+@cache
+def section_of(header: str) -> str:
+    """Return the section that a header means; a header that means none is itself, in lower case.
+
+    Examples
+    --------
+    >>> section_of("FINDINS"), section_of("CHEST, PORTABLE AP"), section_of("WET READ")
+    ('findings', 'findings', 'wet read')
+    """
+    name = header.lower().strip()
+    for section, spellings in _rules()["headers"].items():
+        if name in spellings:
+            return section
+    contained = _rules()["contained"]
+    for section in contained["main"]:
+        if section in name:
+            return section
+    return "findings" if any(word in name for word in contained["findings"]) else name
+
+
+def sections(report: str) -> dict[str, str]:
+    r"""Cut a report into sections.
+
+    Of several sections of one name the last that holds text counts. Where there is neither
+    impression nor findings, what follows the first empty line of the last section is the
+    ``last_paragraph``.
+
+    Parameters
+    ----------
+    report : str
+        The text of the file, line ends as ``\n``.
+
+    Returns
+    -------
+    dict of str to str
+        Section → text without blanks around it.
+    """
+    parts = _cut(report)
+    parts = [
+        (name, text)
+        for name, text in parts
+        if text.strip() or name not in ("impression", "findings")
+    ]
+    if not {"impression", "findings"} & {name for name, _ in parts} and parts:
+        name, text = parts[-1]
+        head, gap, rest = text.partition(_PARAGRAPH)
+        if gap:
+            parts[-1:] = [(name, head), ("last_paragraph", rest)]
+    return {name: text.strip() for name, text in parts}
+
+
+def _cut(report: str) -> list[tuple[str, str]]:
+    """Return the name and text of each section, in order."""
+    match = _HEADER.search(report)
+    if match is None:
+        return [("full report", report)]
+    parts = [("preamble", report[: match.start(1)])]
+    while match:
+        name, start = section_of(match[1]), match.end()
+        # A header is never looked for in the line the last one stands in.
+        line_end = report.find("\n", start)
+        match = _HEADER.search(report, max(line_end, start))
+        parts.append((name, report[start : match.start() if match else len(report)]))
+    return parts
+
+
+def findings_texts(root: Path, studies: pd.DataFrame) -> "pd.Series[str]":
+    """Return the FINDINGS section of each study's report; empty where there is none.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Folder that holds ``mimic_cxr_sectioned.csv``, ``mimic-cxr-reports.zip`` or the text files
+        beside the images.
+    studies : pandas.DataFrame
+        ``subject_id`` and ``study_id`` of the studies asked about, each once, as text.
+
+    Returns
+    -------
+    pandas.Series of str
+        Indexed by ``study_id``; line breaks are blanks.
+
+    Raises
+    ------
+    DataError
+        If there are no reports under `root`, or an archive is damaged.
+    """
+    wanted = studies["study_id"].to_numpy(dtype=object)
+    if table := next(find_all(root, TABLE), None):
+        sectioned = read_table(table, text=("study",))
+        require_columns(str(table), sectioned, ("study", "findings"))
+        texts = sectioned.drop_duplicates("study", keep="last").set_index("study")["findings"]
+        found = dict(zip(wanted, texts.reindex("s" + wanted).fillna(""), strict=True))
+    else:
+        by_hand = set(_rules()["by_hand"]["studies"])
+        found = {
+            study: "" if f"s{study}" in by_hand else sections(text).get("findings", "")
+            for study, text in _reports(root, studies)
+        }
+    return pd.Series(
+        [" ".join(found.get(s, "").split()) for s in wanted], index=wanted, dtype="str"
+    )
+
+
+def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield study and text of the reports that are there."""
+    pairs = list(zip(studies["subject_id"], studies["study_id"], strict=True))
+    if archive := next(find_all(root, ARCHIVE), None):
+        try:
+            with zipfile.ZipFile(archive) as reports:
+                yield from _from_archive(reports, pairs)
+        except (zipfile.BadZipFile, EOFError, OSError) as error:
+            raise DataError(
+                f"{archive} cannot be read: {error}. Download it again from PhysioNet."
+            ) from None
+        return
+    homes = [home for home in find_all(root, "files") if home.is_dir()]
+    for home in homes:
+        paths = {study: home / _place(subject, study) for subject, study in pairs}
+        if any(path.is_file() for path in list(paths.values())[:1000]):
+            with ThreadPoolExecutor(8) as pool:
+                yield from zip(paths, pool.map(_text, paths.values()), strict=True)
+            return
+    raise DataError(
+        f"no reports under {root}: neither {TABLE.rstrip('*')}, nor {ARCHIVE}, nor text files beside "
+        "the images. Download mimic-cxr-reports.zip of MIMIC-CXR from PhysioNet, or leave the option "
+        "out that needs reports."
+    )
+
+
+def _place(subject: str, study: str) -> str:
+    return f"p{subject[:2]}/p{subject}/s{study}.txt"
+
+
+def _from_archive(
+    reports: zipfile.ZipFile, pairs: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    members: Mapping[str, str] = {name.rpartition("/")[2]: name for name in reports.namelist()}
+    for _, study in pairs:
+        if name := members.get(f"s{study}.txt"):
+            yield study, reports.read(name).decode("utf-8", errors="replace")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""

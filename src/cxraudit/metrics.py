@@ -1,0 +1,392 @@
+"""What every metric is: one row each, and nowhere else.
+
+A metric of a set of images is the attribute of its name of what its family computes: of
+`cxraudit.stats.ranking.RankingReplicates`, `cxraudit.stats.thresholds.Decisions` or
+`cxraudit.stats.calibration.CalibrationReplicates`. Report, tables, figures and verdicts read the row.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from cxraudit.settings import AuditSettings
+
+SHIFT_MARGIN = 0.25
+"""Standard deviations of a score: a smaller shift of it does not matter."""
+
+
+class Family(StrEnum):
+    """What a metric is computed from."""
+
+    RANKING = "ranking"
+    """Labels and scores of a set of images; reported of every group."""
+    CROSS_GROUP = "cross-group"
+    """Positives of one group and negatives of another."""
+    DECISION = "decision"
+    """Images flagged at a threshold."""
+    CALIBRATION = "calibration"
+    """Labels and probabilities."""
+    SHORTCUT = "shortcut"
+    PERTURBATION = "perturbation"
+    EMBEDDING = "embedding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """The facts of one metric."""
+
+    name: str
+    label: str
+    """As tables and figures show it."""
+    family: Family
+    description: str
+    """What it says, in one sentence, for the report and the documentation."""
+    low: float = 0.0
+    high: float = 1.0
+    """The values it can take."""
+    scale: Literal["logit", "arcsine", "plain"] = "plain"
+    """Where differences of it are tested; see `cxraudit.stats.compare.gap`."""
+    margin: Literal["margin", "shift"] | None = None
+    """Which margin holds for a difference: that of the settings, `SHIFT_MARGIN`, or none was declared
+    and no difference is called large or small."""
+    better: Literal["higher", "lower"] | None = None
+    """Which direction is better for the patients of a group; None if neither is."""
+    small_sample: Literal["newcombe", "wilson positives", "wilson negatives", "wilson images"] | None = None
+    """Interval of a value at the end of the range, where a bootstrap does not vary."""
+    shown: bool = True
+    """Whether the tables of the report show it; every row is in the results table."""
+    source: str = ""
+    """Where it is defined."""
+
+    def margin_of(self, settings: AuditSettings) -> float:
+        """Return the margin of a difference under some settings; NaN if none was declared."""
+        if self.margin == "shift":
+            return SHIFT_MARGIN
+        return settings.margin if self.margin == "margin" else math.nan
+
+
+_ROWS = (
+    Metric(
+        name="auroc",
+        label="AUROC",
+        family=Family.RANKING,
+        description="how often an image with the finding is scored above one without it; 0.5 is chance",
+        scale="logit",
+        margin="margin",
+        better="higher",
+        small_sample="newcombe",
+        source="Bamber 1975",
+    ),
+    Metric(
+        name="adjusted_auprc",
+        label="adjusted AUPRC",
+        family=Family.RANKING,
+        description="1 − log(AP)/log(prevalence), as published work reports it; it still depends on "
+        "prevalence, so its gaps get no verdict",
+        low=-math.inf,
+        better="higher",
+        source="Mosquera et al. 2024",
+    ),
+    Metric(
+        name="ap_at_prevalence",
+        label="AP at common prevalence",
+        family=Family.RANKING,
+        description="average precision a group would have if the finding were as frequent in it as in all "
+        "images",
+        scale="logit",
+        better="higher",
+    ),
+    Metric(
+        name="xauc",
+        label="xAUC",
+        family=Family.CROSS_GROUP,
+        description="how often a positive of the group is scored above a negative of all other groups",
+        scale="logit",
+        better="higher",
+        source="Kallus and Zhou 2019",
+    ),
+    Metric(
+        name="selection_rate",
+        label="flagged",
+        family=Family.DECISION,
+        description="share of images flagged at the threshold",
+        scale="arcsine",
+        small_sample="wilson images",
+    ),
+    Metric(
+        name="tpr",
+        label="TPR",
+        family=Family.DECISION,
+        description="share of images with the finding that are flagged",
+        scale="arcsine",
+        margin="margin",
+        better="higher",
+        small_sample="wilson positives",
+    ),
+    Metric(
+        name="fpr",
+        label="FPR",
+        family=Family.DECISION,
+        description="share of images without the finding that are flagged",
+        scale="arcsine",
+        margin="margin",
+        better="lower",
+        small_sample="wilson negatives",
+    ),
+    Metric(
+        name="ppv",
+        label="PPV",
+        family=Family.DECISION,
+        description="share of flagged images that have the finding",
+        scale="arcsine",
+        better="higher",
+    ),
+    Metric(
+        name="npv",
+        label="NPV",
+        family=Family.DECISION,
+        description="share of images not flagged that lack the finding",
+        scale="arcsine",
+        better="higher",
+    ),
+    Metric(
+        name="balanced_accuracy",
+        shown=False,
+        label="balanced accuracy",
+        family=Family.DECISION,
+        description="mean of TPR and 1 − FPR",
+        scale="arcsine",
+        better="higher",
+    ),
+    Metric(
+        name="net_benefit",
+        label="net benefit",
+        family=Family.DECISION,
+        description="flagged positives minus flagged negatives at the odds of the threshold, per image",
+        low=-math.inf,
+        better="higher",
+        source="Vickers and Elkin 2006",
+    ),
+    Metric(
+        name="underdiagnosis",
+        label="underdiagnosis",
+        family=Family.DECISION,
+        description="share of images with a finding that are flagged as No Finding",
+        scale="arcsine",
+        margin="margin",
+        better="lower",
+        small_sample="wilson negatives",
+        source="Seyyed-Kalantari et al. 2021",
+    ),
+    Metric(
+        name="overdiagnosis",
+        label="overdiagnosis",
+        family=Family.DECISION,
+        description="share of images without any finding that are not flagged as No Finding",
+        scale="arcsine",
+        margin="margin",
+        better="lower",
+        small_sample="wilson positives",
+        source="Seyyed-Kalantari et al. 2021",
+    ),
+    Metric(
+        name="observed_expected",
+        label="observed/expected",
+        family=Family.CALIBRATION,
+        description="observed over expected number of positives; above 1 the probabilities are too low",
+        high=math.inf,
+    ),
+    Metric(
+        name="calibration_slope",
+        label="calibration slope",
+        family=Family.CALIBRATION,
+        description="logistic slope on the logit; below 1 the probabilities are too extreme",
+        low=-math.inf,
+        high=math.inf,
+        source="Cox 1958",
+    ),
+    Metric(
+        name="debiased_error",
+        label="calibration error",
+        family=Family.CALIBRATION,
+        description="root of the debiased squared calibration error, comparable between groups of different "
+        "size",
+        better="lower",
+        source="Kumar et al. 2019",
+    ),
+    Metric(
+        name="balanced_brier",
+        label="balanced Brier",
+        family=Family.CALIBRATION,
+        description="mean of the Brier scores of positives and of negatives",
+        better="lower",
+    ),
+    Metric(
+        name="brier",
+        shown=False,
+        label="Brier",
+        family=Family.CALIBRATION,
+        description="mean squared difference of probability and label",
+        better="lower",
+        source="Brier 1950",
+    ),
+    Metric(
+        name="calibration_error",
+        shown=False,
+        label="ECE",
+        family=Family.CALIBRATION,
+        description="expected calibration error over ten bins; grows as images get fewer",
+        better="lower",
+    ),
+    Metric(
+        name="calibration_intercept",
+        shown=False,
+        label="calibration intercept",
+        family=Family.CALIBRATION,
+        description="logistic intercept with the logit as offset; 0 is right on average",
+        low=-math.inf,
+        high=math.inf,
+        source="Cox 1958",
+    ),
+    Metric(
+        name="shortcut_auroc",
+        label="shortcut AUROC",
+        family=Family.SHORTCUT,
+        description="how often an image with the shortcut is scored above one without it, among images alike "
+        "in the finding; 0.5 is chance",
+        scale="logit",
+        margin="margin",
+        small_sample="newcombe",
+    ),
+    Metric(
+        name="score_change",
+        label="change of score",
+        family=Family.PERTURBATION,
+        description="mean change of the score of an image by a perturbation, in standard deviations of the "
+        "unedited scores",
+        low=-math.inf,
+        high=math.inf,
+        margin="shift",
+    ),
+    Metric(
+        name="auroc_gap",
+        label="AUROC gap",
+        family=Family.PERTURBATION,
+        description="AUROC of a group minus that of all other groups, as a quantity that changes",
+        low=-1.0,
+        margin="margin",
+    ),
+    Metric(
+        name="linear_probe_auroc",
+        label="linear probe AUROC",
+        family=Family.EMBEDDING,
+        description="AUROC with which a logistic regression on embeddings ranks patients it has not seen",
+    ),
+    Metric(
+        name="knn_probe_auroc",
+        label="k-NN probe AUROC",
+        family=Family.EMBEDDING,
+        description="AUROC with which nearest neighbours in the embeddings rank patients not seen",
+    ),
+    Metric(
+        name="mlp_probe_auroc",
+        label="MLP probe AUROC",
+        family=Family.EMBEDDING,
+        description="AUROC with which a network with one hidden layer ranks patients it has not seen",
+    ),
+    Metric(
+        name="control_probe_auroc",
+        label="control probe AUROC",
+        family=Family.EMBEDDING,
+        description="AUROC of a linear probe fitted to labels shuffled between patients; 0.5 is expected",
+    ),
+    Metric(
+        name="explained_variance",
+        label="explained variance",
+        family=Family.EMBEDDING,
+        description="share of the variance of the embeddings in a principal component",
+    ),
+    Metric(
+        name="ks_distance",
+        label="Kolmogorov–Smirnov distance",
+        family=Family.EMBEDDING,
+        description="largest difference of the distributions of two groups along a principal component",
+    ),
+    Metric(
+        name="energy_distance",
+        label="energy distance",
+        family=Family.EMBEDDING,
+        description="distance of the distributions of two groups in the whole space of embeddings",
+        high=math.inf,
+        source="Székely and Rizzo 2013",
+    ),
+    Metric(
+        name="centroid_distance",
+        label="distance of the means",
+        family=Family.EMBEDDING,
+        description="distance of the mean embeddings of two groups in pooled standard deviations",
+        high=math.inf,
+    ),
+    Metric(
+        name="prompt_cosine",
+        label="cosine with the prompt direction",
+        family=Family.EMBEDDING,
+        description="cosine of the difference of the mean embeddings of two groups with the direction of the "
+        "prompts of a finding",
+        low=-1.0,
+    ),
+    Metric(
+        name="modality_gap",
+        label="modality gap",
+        family=Family.EMBEDDING,
+        description="distance of the mean image embedding from the mean report embedding",
+        high=math.inf,
+        source="Liang et al. 2022",
+    ),
+    Metric(
+        name="variance_share",
+        label="share of score variance",
+        family=Family.EMBEDDING,
+        description="share of the variance of the score in the subspace that separates the groups linearly",
+    ),
+    Metric(
+        name="conditional_score_shift",
+        label="score shift given the label",
+        family=Family.EMBEDDING,
+        description="difference of the mean score between a group and all other groups among images with "
+        "the same label, in standard deviations of the score",
+        low=-math.inf,
+        high=math.inf,
+        margin="shift",
+    ),
+    Metric(
+        name="gap_between_prompts_sd",
+        label="SD of the gap between prompts",
+        family=Family.EMBEDDING,
+        description="standard deviation of an AUROC gap between prompt pairs, sampling taken off",
+        high=math.inf,
+    ),
+    Metric(
+        name="gap_sampling_sd",
+        label="SD of the gap by sampling",
+        family=Family.EMBEDDING,
+        description="standard deviation of the mean AUROC gap by sampling patients",
+        high=math.inf,
+    ),
+    Metric(
+        name="prompt_variance_share",
+        label="share of the prompt",
+        family=Family.EMBEDDING,
+        description="share of the variance of an AUROC gap that is due to the wording of the prompt",
+    ),
+)
+
+METRICS: Mapping[str, Metric] = {row.name: row for row in _ROWS}
+"""Name → facts, in the order tables show them."""
+
+
+def of_family(family: Family) -> tuple[str, ...]:
+    """Return the names of the metrics of a family, in order."""
+    return tuple(name for name, row in METRICS.items() if row.family == family)

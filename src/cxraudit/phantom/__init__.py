@@ -1,0 +1,1 @@
+"""Synthetic chest radiographs with known truth, written as releases in the true layouts."""

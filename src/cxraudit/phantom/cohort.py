@@ -1,0 +1,121 @@
+"""Who is in a phantom cohort and what each image shows, before anything is drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from cxraudit.datasets.base import FINDINGS, age_group
+from cxraudit.phantom.spec import PhantomSpec
+
+AGE_RANGES = {
+    "18-25": (18, 25),
+    "25-50": (25, 50),
+    "50-65": (50, 65),
+    "65-80": (65, 80),
+    "80+": (80, 96),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radiograph:
+    """All that `render` needs: which patient, which image, and what is on it."""
+
+    seed: int
+    patient: int
+    number: int
+    """0 for the patient's first image, and so on; with seed and patient the key of the image."""
+    age: int
+    sex: str
+    view_position: str
+    findings: tuple[str, ...]
+    drain: bool
+    contrast: float
+    """Visibility of the findings, 1 = usual."""
+    pneumothorax_contrast: float = 1.0
+    drain_visibility: float = 1.0
+    image_size: int = 256
+
+
+def draw_cohort(spec: PhantomSpec) -> pd.DataFrame:
+    """Draw patients and their images.
+
+    A patient is a pure function of (seed, patient number), so a larger cohort begins with the
+    smaller one. Findings of one patient agree more than chance because every patient carries a
+    tendency per finding.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image: ``patient``, ``number``, ``age`` (years at the image), ``sex``, ``race``,
+        ``age_group``, ``view_position``, ``days`` since the first image, one 0/1 column per
+        finding, ``drain`` (0/1) and ``contrast``.
+    """
+    rows = [row for patient in range(spec.n_patients) for row in _draw_patient(spec, patient)]
+    return pd.DataFrame(rows)
+
+
+def _draw_patient(spec: PhantomSpec, patient: int) -> list[dict[str, object]]:
+    rng = np.random.default_rng([spec.seed, patient, 0])
+    low, high = AGE_RANGES[_choice(rng, spec.age_shares)]
+    first_age = int(rng.integers(low, high))
+    sex, race = _choice(rng, spec.sex_shares), _choice(rng, spec.race_shares)
+    n_images = 1 + int(rng.poisson(spec.images_per_patient - 1))
+    tendency = rng.normal(scale=spec.patient_spread, size=len(FINDINGS))
+    portable = rng.random() < 0.5
+    days = np.cumsum(np.r_[0, rng.integers(1, 60, size=n_images - 1)])
+    rows = []
+    for number in range(n_images):
+        age = first_age + int(days[number] // 365)
+        group = age_group(age)
+        odds = spec.factor(spec.prevalence_factor, group, sex, race)
+        prevalence = np.array([spec.prevalence.get(finding, 0.0) for finding in FINDINGS])
+        with np.errstate(divide="ignore"):
+            chance = expit(logit(prevalence) + np.log(odds) + tendency - spec.patient_spread**2 / 4)
+        present = rng.random(len(FINDINGS)) < chance
+        pneumothorax = bool(present[FINDINGS.index("Pneumothorax")])
+        drain_chance = spec.drain_given_pneumothorax if pneumothorax else spec.drain_otherwise
+        rows.append(
+            {
+                "patient": patient,
+                "number": number,
+                "age": age,
+                "sex": sex,
+                "race": race,
+                "age_group": group,
+                "view_position": "AP" if rng.random() < (0.85 if portable else 0.15) else "PA",
+                "days": int(days[number]),
+                **dict(zip(FINDINGS, present.astype(int).tolist(), strict=True)),
+                "drain": int(rng.random() < drain_chance),
+                "contrast": spec.factor(spec.finding_contrast, group, sex, race),
+            }
+        )
+    return rows
+
+
+def _choice(rng: np.random.Generator, shares: "dict[str, float] | object") -> str:
+    names = list(shares)  # type: ignore[call-overload]
+    weights = np.array([shares[name] for name in names], dtype=float)  # type: ignore[index]
+    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
+
+
+def images(spec: PhantomSpec, cohort: pd.DataFrame) -> list[Radiograph]:
+    """Turn the rows of `draw_cohort` into what `render` draws, in the same order."""
+    return [
+        Radiograph(
+            seed=spec.seed,
+            patient=row["patient"],
+            number=row["number"],
+            age=row["age"],
+            sex=row["sex"],
+            view_position=row["view_position"],
+            findings=tuple(finding for finding in FINDINGS if row[finding]),
+            drain=bool(row["drain"]),
+            contrast=row["contrast"],
+            pneumothorax_contrast=spec.pneumothorax_contrast,
+            drain_visibility=spec.drain_visibility,
+            image_size=spec.image_size,
+        )
+        for row in cohort.to_dict("records")
+    ]

@@ -1,0 +1,351 @@
+"""Phantom cohorts written as releases in the true layouts, so that real loaders read them.
+
+``nih``    NIH ChestX-ray14: ``Data_Entry_2017_v2020.csv``, official lists, ``images/*.png``, and
+           NEATX drain labels as ``CXR14_Drains_Labels.csv``.
+``mimic``  MIMIC-CXR-JPG 2.0.0 (metadata, split, labels, reports, images as JPEG) under
+           ``mimic-cxr-jpg/2.0.0`` and MIMIC-IV tables under ``mimiciv/3.1/hosp``.
+
+Both hold ``phantom_truth.json``, by which everything downstream knows the radiographs are synthetic.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cxraudit.datasets import truth
+from cxraudit.datasets.base import FINDINGS
+from cxraudit.datasets.releases import nih_cxr14
+from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.files import write_table, write_text
+from cxraudit.phantom.cohort import Radiograph, draw_cohort, images
+from cxraudit.phantom.findings import SIDES_SHORT, render, side_of
+from cxraudit.phantom.record_noise import Untidiness
+from cxraudit.phantom.spec import PhantomSpec
+from cxraudit.phantom.texts import findings_text
+
+Progress = Callable[[int], None]
+
+DRAWN = "phantom_images.parquet"
+"""What every image was drawn from, in the root of the release."""
+JPEG_QUALITY = 95
+
+DETECTOR_ERROR = 0.03
+"""Share of drain labels that the made-up detector of the NEATX file gets wrong."""
+
+
+def write_release(
+    spec: PhantomSpec,
+    root: Path,
+    layout: str,
+    *,
+    n_workers: int = 2,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Draw a cohort and write it as a release.
+
+    Images that are already there are kept, so an interrupted call can be repeated; tables are
+    written last. The same specification gives the same bytes.
+
+    Parameters
+    ----------
+    spec : PhantomSpec
+        What to draw and what to plant.
+    root : pathlib.Path
+        Folder for the release.
+    layout : {"nih", "mimic"}
+        Whose layout to write.
+    n_workers : int
+        Processes that draw.
+    progress : callable, optional
+        Called with the number of images drawn since the last call.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The cohort, as `draw_cohort` returns it.
+
+    Raises
+    ------
+    UnknownNameError
+        If the layout is not known.
+    DataError
+        If `root` holds another phantom.
+    """
+    if layout not in LAYOUTS:
+        raise UnknownNameError("phantom layout", layout, LAYOUTS)
+    record = {
+        "name": f"phantom-{layout}",
+        "origin": f"phantom:seed={spec.seed}",
+        "layout": layout,
+        "planted": spec.planted,
+        "spec": spec.truth(),
+    }
+    mark = root / truth.NAME
+    text = json.dumps(record, indent=2) + "\n"
+    if mark.is_file() and mark.read_text(encoding="utf-8") != text:
+        raise DataError(f"{root} holds a phantom of another specification. Choose another folder.")
+    write_text(mark, text)
+    cohort = draw_cohort(spec)
+    paths, write_tables = LAYOUTS[layout](spec, root, cohort)
+    shown = images(spec, cohort)
+    tasks = [(image, path) for image, path in zip(shown, paths, strict=True) if not path.is_file()]
+    if progress:
+        progress(len(shown) - len(tasks))
+    for folder in {path.parent for _, path in tasks}:
+        folder.mkdir(parents=True, exist_ok=True)
+    for _ in _spread(_write_image, tasks, n_workers):
+        if progress:
+            progress(1)
+    write_tables(shown)
+    write_table(
+        cohort.assign(path=[str(path.relative_to(root)) for path in paths]),
+        root / DRAWN,
+    )
+    return cohort
+
+
+def _spread(
+    work: Callable[[tuple[Radiograph, Path]], None],
+    tasks: list[tuple[Radiograph, Path]],
+    n_workers: int,
+) -> Iterable[None]:
+    if n_workers <= 1 or len(tasks) < 32:
+        yield from map(work, tasks)
+        return
+    with ProcessPoolExecutor(n_workers) as pool:
+        yield from pool.map(work, tasks, chunksize=16)
+
+
+def _write_image(task: tuple[Radiograph, Path]) -> None:
+    image, path = task
+    picture = Image.fromarray(render(image))
+    temporary = path.with_name(f".{path.name}")
+    if path.suffix == ".png":
+        picture.save(temporary, format="PNG", compress_level=1)
+    else:
+        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY)
+    temporary.replace(path)
+
+
+Writer = Callable[[list[Radiograph]], None]
+
+
+def _nih(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Path], Writer]:
+    patients = cohort["patient"] + 1
+    names = [f"{p:08d}_{n:03d}.png" for p, n in zip(patients, cohort["number"], strict=True)]
+    published = {ours: theirs for theirs, ours in nih_cxr14.PUBLISHED_NAMES.items()}
+
+    def write_tables(shown: list[Radiograph]) -> None:
+        labels = ["|".join(published[f] for f in image.findings) or "No Finding" for image in shown]
+        entries = pd.DataFrame(
+            {
+                "Image Index": names,
+                "Finding Labels": labels,
+                "Follow-up #": cohort["number"],
+                "Patient ID": patients,
+                "Patient Age": cohort["age"],
+                "Patient Gender": cohort["sex"].map({"female": "F", "male": "M"}),
+                "View Position": cohort["view_position"],
+                "OriginalImage[Width": spec.image_size,
+                "Height]": spec.image_size,
+                "OriginalImagePixelSpacing[x": 0.143,
+                "y]": 0.143,
+            }
+        )
+        write_table(entries, root / "Data_Entry_2017_v2020.csv")
+        write_text(root / "test_list.txt", "\n".join(names))
+        write_text(root / "train_val_list.txt", "")
+        _write_neatx(spec, root, entries, cohort, shown)
+
+    return [root / "images" / name for name in names], write_tables
+
+
+def _write_neatx(
+    spec: PhantomSpec,
+    root: Path,
+    entries: pd.DataFrame,
+    cohort: pd.DataFrame,
+    shown: list[Radiograph],
+) -> None:
+    """People annotated the images with a pneumothorax; a detector that errs filled in the rest."""
+    rng = np.random.default_rng([spec.seed, 7])
+    pneumothorax = cohort["Pneumothorax"].astype(bool)
+    drain = cohort["drain"].astype(bool)
+    guessed = drain ^ (rng.random(len(cohort)) < DETECTOR_ERROR)
+    vote = np.where(pneumothorax, drain.astype(float), np.nan)
+    side = pd.Series([SIDES_SHORT[side_of(image, "Pneumothorax")] for image in shown])
+    location = side.where((pneumothorax & drain).to_numpy())
+    table = entries.assign(
+        **{
+            "Unnamed: 11": None,
+            "Unnamed: 0": np.where(pneumothorax, np.cumsum(pneumothorax) - 1, np.nan),
+            "Drain_a1": vote,
+            "Drain_Location_a1": location,
+            "Drain_a2": vote,
+            "Drain_Location_a2": location,
+            "Drain": np.where(pneumothorax, drain, guessed).astype(float),
+            "Pneumothorax": np.where(pneumothorax, "TRUE", "FALSE"),
+        }
+    )
+    text = table.to_csv(sep=";", index=True, lineterminator="\n")
+    write_text(root / "CXR14_Drains_Labels.csv", text)
+
+
+_MIMIC_RACES = {
+    "white": ("WHITE", "WHITE - OTHER EUROPEAN", "PORTUGUESE"),
+    "black": ("BLACK/AFRICAN AMERICAN", "BLACK/CARIBBEAN ISLAND"),
+    "asian": ("ASIAN", "ASIAN - CHINESE"),
+}
+
+
+def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Path], Writer]:
+    folder = root / "mimic-cxr-jpg" / "2.0.0"
+    subjects = cohort["patient"] + 10_000_000 + spec.seed % 1000 * 9000
+    studies = 50_000_000 + spec.seed % 1000 * 9000 + np.arange(len(cohort))
+    keys = [np.random.default_rng([spec.seed, 8, int(s)]).integers(2**32, size=5) for s in studies]
+    dicoms = ["-".join(f"{part:08x}" for part in key) for key in keys]
+    studies_of = [
+        folder / "files" / f"p{s}"[:3] / f"p{s}" / f"s{t}"
+        for s, t in zip(subjects, studies, strict=True)
+    ]
+
+    def write_tables(shown: list[Radiograph]) -> None:
+        key = {"subject_id": subjects, "study_id": studies}
+        years = 2150 + cohort["days"] // 365
+        metadata = pd.DataFrame(
+            {
+                "dicom_id": dicoms,
+                **key,
+                "PerformedProcedureStepDescription": "CHEST (PORTABLE AP)",
+                "ViewPosition": cohort["view_position"],
+                "Rows": spec.image_size,
+                "Columns": spec.image_size,
+                "StudyDate": years * 10000
+                + 101
+                + cohort["days"] % 365 // 31 * 100
+                + cohort["days"] % 28,
+                "StudyTime": 213014.531,
+                "ProcedureCodeSequence_CodeMeaning": "CHEST (PORTABLE AP)",
+                "ViewCodeSequence_CodeMeaning": cohort["view_position"].map(
+                    {"AP": "antero-posterior", "PA": "postero-anterior"}
+                ),
+                "PatientOrientationCodeSequence_CodeMeaning": "Erect",
+            }
+        )
+        untidy = Untidiness(spec.seed, spec.untidy)
+        write_table(untidy.metadata(metadata), folder / "mimic-cxr-2.0.0-metadata.csv.gz")
+        splits = pd.DataFrame(
+            {"dicom_id": dicoms, "study_id": studies, "subject_id": subjects, "split": "test"}
+        )
+        write_table(untidy.split(splits), folder / "mimic-cxr-2.0.0-split.csv.gz")
+        relative = [
+            str(path.relative_to(folder) / f"{d}.jpg")
+            for path, d in zip(studies_of, dicoms, strict=True)
+        ]
+        write_table(
+            pd.DataFrame({**key, "dicom_id": dicoms, "path": relative}),
+            folder / "cxr-record-list.csv.gz",
+        )
+        labels = untidy.labels(_mimic_labels(key, cohort))
+        for labeler in ("chexpert", "negbio"):
+            write_table(labels, folder / f"mimic-cxr-2.0.0-{labeler}.csv.gz")
+        silent = untidy.without_findings(len(shown))
+        for image, study, without in zip(shown, studies_of, silent, strict=True):
+            header = "IMPRESSION" if without else "FINDINGS"
+            write_text(study.with_suffix(".txt"), _report(image, header))
+        _write_mimic_iv(spec, root / "mimiciv" / "3.1" / "hosp", subjects, cohort, untidy)
+
+    return [
+        path / f"{dicom}.jpg" for path, dicom in zip(studies_of, dicoms, strict=True)
+    ], write_tables
+
+
+def _mimic_labels(key: Mapping[str, object], cohort: pd.DataFrame) -> pd.DataFrame:
+    """Labels as the labelers give them: 1, 0, and blank where a report would say nothing."""
+    others = (
+        "Edema",
+        "Enlarged Cardiomediastinum",
+        "Fracture",
+        "Lung Lesion",
+        "Lung Opacity",
+        "Pleural Other",
+    )
+    columns: dict[str, object] = dict.fromkeys(others, None)
+    columns |= {finding: cohort[finding].astype(float) for finding in FINDINGS}
+    columns["No Finding"] = np.where(cohort[list(FINDINGS)].any(axis=1), np.nan, 1.0)
+    columns["Support Devices"] = np.where(cohort["drain"] == 1, 1.0, np.nan)
+    return pd.DataFrame({**key, **{name: columns[name] for name in sorted(columns)}})
+
+
+def _report(image: Radiograph, header: str) -> str:
+    lines = [" " * 33 + "FINAL REPORT", " EXAMINATION:  CHEST RADIOGRAPH", " ", f" {header}: ", " "]
+    words, line = findings_text(image).split(), " "
+    for word in words:
+        if len(line) + len(word) > 78:
+            lines.append(line.rstrip())
+            line = " "
+        line += word + " "
+    return "\n".join([*lines, line.rstrip(), ""])
+
+
+def _write_mimic_iv(
+    spec: PhantomSpec, folder: Path, subjects: pd.Series, cohort: pd.DataFrame, untidy: Untidiness
+) -> None:
+    first = cohort.assign(subject_id=subjects).groupby("patient").first()
+    anchor_age = first["age"].where(first["age"] <= 89, 91)
+    patients = pd.DataFrame(
+        {
+            "subject_id": first["subject_id"],
+            "gender": first["sex"].map({"female": "F", "male": "M"}),
+            "anchor_age": anchor_age,
+            "anchor_year": 2150,
+            "anchor_year_group": "2014 - 2016",
+            "dod": None,
+        }
+    )
+    write_table(untidy.patients(patients), folder / "patients.csv.gz")
+    rng = np.random.default_rng([spec.seed, 9])
+    recorded = [
+        _MIMIC_RACES[race][int(rng.integers(len(_MIMIC_RACES[race])))] for race in first["race"]
+    ]
+    columns = [
+        "subject_id",
+        "hadm_id",
+        "admittime",
+        "dischtime",
+        "deathtime",
+        "admission_type",
+        "admit_provider_id",
+        "admission_location",
+        "discharge_location",
+        "insurance",
+        "language",
+        "marital_status",
+        "race",
+        "edregtime",
+        "edouttime",
+        "hospital_expire_flag",
+    ]
+    admissions = pd.DataFrame(
+        {
+            "subject_id": first["subject_id"],
+            "hadm_id": 20_000_000 + np.arange(len(first)),
+            "admittime": "2150-01-01 10:00:00",
+            "dischtime": "2150-01-09 10:00:00",
+            "admission_type": "EW EMER.",
+            "race": recorded,
+            "hospital_expire_flag": 0,
+        }
+    ).reindex(columns=columns)
+    write_table(untidy.admissions(admissions), folder / "admissions.csv.gz")
+
+
+LAYOUTS: dict[str, Callable[[PhantomSpec, Path, pd.DataFrame], tuple[list[Path], Writer]]] = {
+    "mimic": _mimic,
+    "nih": _nih,
+}

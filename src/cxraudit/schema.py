@@ -1,0 +1,312 @@
+"""The columns of the tables, checked once where a table enters.
+
+=============  ===================================================  ==========================
+table          one row per                                          file
+=============  ===================================================  ==========================
+images         image                                                ``images.parquet``
+embeddings     image and model                                      a folder, see `cxraudit.store`
+scores         image, finding, model and prompt set                 ``scores.parquet``
+results        estimate                                             ``results.parquet``
+=============  ===================================================  ==========================
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.errors import DataError, MissingColumnsError
+
+IMAGE_COLUMNS = ("image_id", "patient_id", "study_id", "path", "view_position")
+"""What every images table has; findings (1, 0, NaN = not labelled) and attributes follow."""
+
+SCORE_COLUMNS = ("image_id", "model", "prompt_set", "finding", "score")
+"""A score only has to rank: any number that grows with the evidence for the finding."""
+
+PERTURBED_COLUMNS = (*SCORE_COLUMNS[:-1], "perturbation", "severity", "score")
+"""Scores of images changed on purpose; see `cxraudit.perturb`."""
+
+RESULT_COLUMNS: dict[str, str] = {
+    "dataset": "str",
+    "model": "str",
+    "prompt_set": "str",
+    "analysis": "str",
+    "finding": "str",
+    "attribute": "str",
+    "group": "str",
+    "reference": "str",
+    "condition": "str",
+    "at": "float64",
+    "label_source": "str",
+    "metric": "str",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "confidence_level": "float64",
+    "method": "str",
+    "n": "int64",
+    "n_positive": "int64",
+    "n_patients": "int64",
+    "n_positive_patients": "int64",
+    "p_value": "float64",
+    "p_adjusted": "float64",
+    "margin": "float64",
+    "detectable_gap": "float64",
+    "verdict": "str",
+    "reasons": "str",
+    "note": "str",
+}
+"""The one results schema. The columns up to ``metric`` are the key of a row, and all a program may read to
+find it: ``analysis`` is one of `Analysis`; ``attribute`` and ``group`` are empty over all images;
+``reference`` is empty for a level and names what is subtracted for a difference (value = group −
+reference); ``condition`` is what was held equal, set or changed; ``at`` a number that goes with it (share
+of a shortcut, severity, threshold); ``label_source`` is empty, or `ANNOTATED` where only labels by
+annotators count. ``n`` counts images. NaN is *undefined* or *does not apply*, never zero. ``reasons`` are
+codes of `Reason`, separated by blanks; ``note`` is for people, and no code reads it."""
+
+KEY_COLUMNS = tuple(RESULT_COLUMNS)[: list(RESULT_COLUMNS).index("metric") + 1]
+
+
+class Analysis(StrEnum):
+    """Which audit a row of the results table belongs to; the table is in this order."""
+
+    SUBGROUPS = "subgroups"
+    """Ranking overall and by group, and each group against all other groups."""
+    HETEROGENEITY = "heterogeneity"
+    """One test of all groups of an attribute."""
+    REFERENCE_GROUP = "reference_group"
+    """Each group against a chosen one."""
+    GROUP_PAIRS = "group_pairs"
+    """Every two groups."""
+    SHORTCUT = "shortcut"
+    """Positives with and without a shortcut, each against all negatives."""
+    SHORTCUT_SUBSETS = "shortcut_subsets"
+    """The four AUROCs of shortcut × finding (Borkan et al. 2019)."""
+    SHORTCUT_LABEL_ERRORS = "shortcut_label_errors"
+    """What errors of a detector can do to the gap: `CORRECTED` and `BOUNDS`."""
+    SHORTCUT_SEPARATION = "shortcut_separation"
+    """Whether the score separates images with and without the shortcut."""
+    SHORTCUT_PREVALENCE = "shortcut_prevalence"
+    """AUROC at other shares of the shortcut among positives (``at``)."""
+    SHORTCUT_STANDARDISED = "shortcut_standardised"
+    """The gap with − without after both were weighted to one mix of ``condition``."""
+    STANDARDISED = "standardised"
+    """The gap to all other groups after both sides were weighted to one mix of ``condition``."""
+    OPERATING_POINT = "operating_point"
+    """Rates at the threshold ``at``."""
+    CALIBRATION = "calibration"
+    """What a probability is worth."""
+    MODELS = "models"
+    """One model against another (``reference``), of the level overall or of a group's gap."""
+    COUNTERFACTUAL = "counterfactual"
+    """Each image against itself with a device inserted or removed (``condition``)."""
+    CORRUPTION = "corruption"
+    """AUROC and gaps under the image degradation ``condition`` of severity ``at``."""
+    PROBE = "probe"
+    """Whether an attribute is decodable from embeddings; ``condition`` is the space probed."""
+    PROJECTION = "projection"
+    """What principal components show, and distances in the whole space."""
+    CENTROID = "centroid"
+    """How far the mean embeddings of groups lie apart."""
+    SCORE_DIRECTION = "score_direction"
+    """How the score of a finding moves with an attribute."""
+    ERASURE = "erasure"
+    """What is left when an attribute is erased from the embeddings (LEACE)."""
+    ENCODING_USE = "encoding_use"
+    """Whether what is decodable is associated with the score given the label."""
+    PROMPT_SENSITIVITY = "prompt_sensitivity"
+    """The same gaps over a bank of prompt pairs."""
+
+
+class Reason(StrEnum):
+    """Why a value, an interval or a verdict is missing, or holds with a caveat."""
+
+    NO_IMAGES = "NO_IMAGES"
+    NO_POSITIVES = "NO_POSITIVES"
+    NO_NEGATIVES = "NO_NEGATIVES"
+    TOO_FEW_PATIENTS = "TOO_FEW_PATIENTS"
+    """Fewer than `cxraudit.stats.compare.MIN_PATIENTS` with or without the finding on a side."""
+    TOO_FEW_RESAMPLES = "TOO_FEW_RESAMPLES"
+    UNDEFINED_RESAMPLES = "UNDEFINED_RESAMPLES"
+    """Undefined in too many resamples for an interval."""
+    IDENTICAL_RESAMPLES = "IDENTICAL_RESAMPLES"
+    """The same in every resample, so that a bootstrap gives no interval."""
+    ONE_PATIENT = "ONE_PATIENT"
+    """The variance rests on one patient."""
+    SCREENED = "SCREENED"
+    """Adjusted by Benjamini–Hochberg: of what is reported, a small share may be false."""
+    ONE_CLASS_TUNING = "ONE_CLASS_TUNING"
+    """The tuning patients have images of one class only, so that nothing can be chosen on them."""
+    NOTHING_HELD_OUT = "NOTHING_HELD_OUT"
+    """All images are those of tuning patients."""
+    SHORTCUT_UNKNOWN = "SHORTCUT_UNKNOWN"
+    """Some positives have no label of the shortcut and are on neither side."""
+    PREDICTED_LABELS = "PREDICTED_LABELS"
+    """Some labels of the shortcut are a detector's."""
+    BELOW_CHANCE = "BELOW_CHANCE"
+    """The whole interval lies below chance: the prompt may mean the opposite."""
+
+
+OVERALL = ""
+"""Attribute and group of rows over all images."""
+COMPLEMENT = "all other groups"
+"""The reference of a gap to all other images whose group is known."""
+EACH_OTHER = "each other"
+"""The reference of the row that tests all groups of an attribute at once."""
+WITH, WITHOUT = "with", "without"
+"""Groups of a shortcut; the second is the reference of its gap."""
+CHANCE = "chance"
+"""The reference of a separation: an AUROC of 0.5."""
+UNEDITED = "unedited"
+"""The reference of a change: the same images without the perturbation."""
+CONTROL = "control"
+"""The control perturbation, as a condition and as a reference."""
+POSITIVES, NEGATIVES = "positives", "negatives"
+"""Groups of images with, and without, the finding."""
+OBSERVED, INDEPENDENT = "as observed", "independent of the finding"
+"""Conditions of a shortcut's prevalence: as in the images, and equal among positives and negatives."""
+CORRECTED, BOUNDS = "corrected", "bounds"
+"""Conditions of a shortcut's gap with a detector's labels: corrected for errors that do not depend on the
+score, and over every way errors can fall (``low`` and ``high``; no value)."""
+ANNOTATED = "annotated"
+"""Label source of rows that rest on labels by annotators alone."""
+MEAN_FINDING = "mean over findings"
+"""Finding of rows that average over the findings of a model."""
+NO_FINDING = "No Finding"
+"""The label whose false positives are patients with a finding that goes unflagged."""
+UNKNOWN = "unknown"
+"""The group of patients whose attribute is missing or impossible."""
+
+
+def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":
+    """Tell which rows of a results table carry a reason."""
+    codes, different = pd.factorize(results["reasons"])
+    holds = np.array([reason.value in str(text).split() for text in different], dtype=bool)
+    return pd.Series(holds[codes], index=results.index)
+
+
+def is_level(results: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which rows of a results table are levels, not differences."""
+    return results["reference"] == ""
+
+
+def require_columns(table: str, frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise `MissingColumnsError` unless `frame` has all `columns`."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise MissingColumnsError(table, missing, frame.columns)
+
+
+def require_rows(table: str, frame: pd.DataFrame) -> None:
+    """Raise `DataError` for a table without rows."""
+    if frame.empty:
+        raise DataError(f"{table} has no rows. Check the file and the filters that made it.")
+
+
+def require_unique(table: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise `DataError` if two rows share the key `columns`."""
+    twice = frame.duplicated(list(columns))
+    if twice.any():
+        first = frame.loc[twice, list(columns)].iloc[0].tolist()
+        name = " and ".join(columns)
+        raise DataError(
+            f"{table} holds {int(twice.sum())} rows with a {name} that was already there, first "
+            f"{', '.join(map(str, first))}. Keep one row of each."
+        )
+
+
+def require_values(table: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise `DataError` if a row lacks a value in one of `columns`."""
+    for column in columns:
+        if missing := int(frame[column].isna().sum()):
+            raise DataError(f"{table} has {missing} rows without a {column}. Fill the column in.")
+
+
+def check_findings(table: str, frame: pd.DataFrame, findings: Sequence[str]) -> None:
+    """Raise `DataError` unless each finding column holds 1, 0 or NaN only."""
+    for finding in findings:
+        values = pd.to_numeric(frame[finding], errors="coerce")
+        bad = frame.loc[~(values.isin([0, 1]) | frame[finding].isna()), finding]
+        if len(bad):
+            raise DataError(
+                f"{table}: the finding '{finding}' must hold 1, 0 or nothing, but {len(bad)} rows "
+                f"hold other values, first '{bad.iloc[0]}'. Decide what they count as, and recode."
+            )
+
+
+def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.DataFrame:
+    """Check a scores table at the door.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `SCORE_COLUMNS`, sorted by them.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, the table is empty, an image is scored twice for one finding and
+        model, or a score is NaN or infinite.
+    """
+    require_columns(table, frame, SCORE_COLUMNS)
+    require_rows(table, frame)
+    key = list(SCORE_COLUMNS[:-1])
+    require_values(table, frame, key)
+    frame = frame[list(SCORE_COLUMNS)].astype(dict.fromkeys(key, "str"))
+    require_unique(table, frame, key)
+    values = pd.to_numeric(frame["score"], errors="coerce").to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        bad = frame.loc[~np.isfinite(values)].iloc[0]
+        raise DataError(
+            f"{table} has {int((~np.isfinite(values)).sum())} scores that are not finite numbers, "
+            f"first '{bad['score']}' for image {bad['image_id']}, {bad['finding']}. "
+            "Score those images again, or delete those rows."
+        )
+    return frame.assign(score=values).sort_values(key, ignore_index=True)
+
+
+def group_name(value: Any) -> str:
+    """Return the name of a group: text as it is, whole numbers without a point, missing as unknown.
+
+    Examples
+    --------
+    >>> group_name(2.0), group_name("  ICU "), group_name(None)
+    ('2', 'ICU', 'unknown')
+    """
+    if value is None or value is pd.NA or value != value:
+        return UNKNOWN
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip() or UNKNOWN
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def typed_frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Build a table with all of some columns, typed, in their order; missing text is empty, a count 0."""
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    for column, dtype in columns.items():
+        if dtype == "str":
+            frame[column] = frame[column].astype(object).fillna("").astype("str")
+        elif dtype == "int64":
+            frame[column] = frame[column].fillna(0).astype("int64")
+        else:
+            frame[column] = frame[column].astype("float64")
+    return frame
+
+
+def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Build a results table: all columns of `RESULT_COLUMNS`, typed, in their order."""
+    return typed_frame(rows, RESULT_COLUMNS)
+
+
+def check_results(frame: pd.DataFrame, table: str = "the results table") -> pd.DataFrame:
+    """Check a results table at the door and return its columns in order."""
+    require_columns(table, frame, RESULT_COLUMNS)
+    require_rows(table, frame)
+    return results_frame(records(frame))

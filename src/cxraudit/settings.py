@@ -1,0 +1,201 @@
+"""The options of an audit: each declared once.
+
+A field of `AuditSettings` is all there is to an option: its type says which values are allowed, its
+docstring is the help text. Python uses the dataclass, a run file nests it as ``[audit]``, the command line
+flattens it into flags, and the table in the documentation is made from `options`.
+"""
+
+import ast
+import inspect
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
+
+from cxraudit.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How a field is written on the command line, where its name would not do."""
+
+    name: str
+    """Name of the flag without dashes; a mapping is given as NAME=VALUE, repeatable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """How an audit is computed; recorded with its results.
+
+    Raises
+    ------
+    ConfigError
+        If a value is none of the allowed ones.
+    """
+
+    n_resamples: Annotated[int, Ge(0), Flag("resamples")] = 2000
+    """Resamples of patients that intervals rest on; 0 gives values without intervals."""
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    """Seed of everything random: resamples, tuning patients, permutations."""
+    confidence_level: Annotated[float, Gt(0.5), Lt(1)] = 0.95
+    """Level of the intervals; 1 − it is the level of the tests."""
+    margin: Annotated[float, Gt(0), Lt(1)] = 0.05
+    """Largest difference in AUROC, TPR or FPR that would not matter. Declare it before looking."""
+    interval: Literal["percentile", "bca"] = "percentile"
+    """Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa)."""
+    resample: Literal["patients", "images"] = "patients"
+    """What is drawn: patients, or images as published work does (intervals are then too narrow)."""
+    standardise: Literal["both", "matched"] = "both"
+    """Mix that standardised gaps are weighted to: that of both sides together, or that of the smaller side
+    of each stratum, like one-to-one matching."""
+    operating_point: str = "fpr=0.1"
+    """Rule that chooses the threshold of each finding on tuning patients: fpr=X, tpr=X, youden, prevalence
+    (as many images flagged as are positive), fixed=X, or none."""
+    calibration: Literal["platt", "as is", "none"] = "platt"
+    """Probabilities: platt fits a map from scores on tuning patients; as is takes the scores as they are;
+    none leaves calibration out."""
+    tuning_share: Annotated[float, Gt(0), Lt(1)] = 0.2
+    """Share of patients, drawn by the seed, that thresholds and maps are chosen on; rates and calibration
+    are those of the other patients."""
+    references: Annotated[Mapping[str, str], Flag("reference")] = field(default_factory=dict)
+    """ATTRIBUTE=GROUP: also compare each other group of the attribute with this one."""
+    all_pairs: bool = False
+    """Also compare every two groups of an attribute."""
+    shortcut_labels: Literal["all", "annotated"] = "all"
+    """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
+    n_threads: Annotated[int, Ge(1), Flag("threads")] = 2
+    """Threads to compute with; results do not depend on it."""
+
+    def __post_init__(self) -> None:
+        """Check every value against its declaration."""
+        check(self)
+        if self.operating_point != "none":
+            from cxraudit.stats.thresholds import rule_named
+
+            try:
+                rule_named(self.operating_point)
+            except ValueError as error:
+                raise ConfigError(f"operating_point: {error}, none.") from None
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what a reader of the results has to know: all but the number of threads."""
+        return {
+            option.name: getattr(self, option.name)
+            for option in options(type(self))
+            if option.name != "n_threads"
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One field of a class of settings, as the command line and the documentation need it."""
+
+    name: str
+    flag: str
+    """With dashes and without the leading ones."""
+    type: Any
+    """Without annotations."""
+    default: Any
+    """``dataclasses.MISSING`` where a value has to be given."""
+    help: str
+    choices: tuple[Any, ...] = ()
+    bounds: tuple[BaseMetadata, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """Which values are allowed, in words; empty if the type says all."""
+        if self.choices:
+            return ", ".join(map(str, self.choices))
+        words = {Gt: "more than", Ge: "at least", Lt: "less than", Le: "at most"}
+        return " and ".join(f"{words[type(b)]} {_limit(b):g}" for b in self.bounds)
+
+
+def _limit(bound: BaseMetadata) -> float:
+    return float(getattr(bound, type(bound).__name__.lower()))
+
+
+@cache
+def options(settings: type[Any]) -> tuple[Option, ...]:
+    """Return the options a class of settings declares, in order.
+
+    Parameters
+    ----------
+    settings : type
+        A dataclass whose fields carry annotations (`annotated_types`, ``Literal``, `Flag`) and
+        docstrings.
+    """
+    hints = get_type_hints(settings, include_extras=True)
+    documented = _field_docs(settings)
+    found = []
+    for one in fields(settings):
+        hint = hints[one.name]
+        extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        plain = get_args(hint)[0] if extras else hint
+        flag = next((e.name for e in extras if isinstance(e, Flag)), one.name)
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        found.append(
+            Option(
+                name=one.name,
+                flag=flag.replace("_", "-"),
+                type=plain,
+                default=default,
+                help=documented.get(one.name, ""),
+                choices=get_args(plain) if get_origin(plain) is Literal else (),
+                bounds=tuple(e for e in extras if isinstance(e, (Gt, Ge, Lt, Le))),
+            )
+        )
+    return tuple(found)
+
+
+def _field_docs(settings: type[Any]) -> dict[str, str]:
+    """Return field → docstring, from the source of the class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(settings))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    documented = {}
+    for item, following in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(item, ast.AnnAssign)
+            and isinstance(item.target, ast.Name)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+        ):
+            documented[item.target.id] = " ".join(str(following.value.value).split())
+    return documented
+
+
+def check(settings: object) -> None:
+    """Check every value of some settings against the declaration of its field.
+
+    Raises
+    ------
+    ConfigError
+        Naming the option, the value found and the values allowed.
+    """
+    for option in options(type(settings)):
+        value = getattr(settings, option.name)
+        if option.choices and value not in option.choices:
+            raise ConfigError(f"{option.name} must be one of {option.allowed}, got {value!r}.")
+        kinds = {int: int, float: (int, float), str: str, bool: bool}
+        kind = kinds.get(option.type)
+        wrong = kind is not None and (
+            not isinstance(value, kind) or (isinstance(value, bool) and option.type is not bool)
+        )
+        if wrong:
+            named = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+            raise ConfigError(f"{option.name} must be {named[option.type]}, got {value!r}.")
+        if option.bounds and not (math.isfinite(value) and _within(value, option.bounds)):
+            raise ConfigError(f"{option.name} must be {option.allowed}, got {value}.")
+
+
+def _within(value: float, bounds: tuple[BaseMetadata, ...]) -> bool:
+    holds = {
+        Gt: lambda limit: value > limit,
+        Ge: lambda limit: value >= limit,
+        Lt: lambda limit: value < limit,
+        Le: lambda limit: value <= limit,
+    }
+    return all(holds[type(bound)](_limit(bound)) for bound in bounds)

@@ -1,0 +1,50 @@
+"""The register of random streams: what is drawn in one place never repeats what is drawn in another.
+
+Every generator is made from the seed of the run, the number of its stream and what it is drawn for.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """Number of each stream. Numbers are never used again, and never changed: results depend on them."""
+
+    PHANTOM_PATIENT = 0
+    PHANTOM_ANATOMY = 1
+    PHANTOM_POSE = 2
+    PHANTOM_NOISE = 3
+    PHANTOM_FINDING = 4
+    PHANTOM_SIDE = 5
+    PHANTOM_REPORT = 6
+    PHANTOM_SPLIT = 7
+    PHANTOM_DICOM_IDS = 8
+    PHANTOM_ADMISSIONS = 9
+    PHANTOM_RECORD_NOISE = 10
+    HETEROGENEITY_TEST = 11
+    TUNING_PATIENTS = 23
+    PROBE_PARTS = 31
+    PROBE_TEST = 32
+    PROBE_CONTROL = 33
+    TSNE_IMAGES = 34
+    ENERGY_PATIENTS = 35
+    PROJECTED_IMAGES = 36
+    CENTROID_TEST = 37
+    PROJECTED_REPORTS = 38
+    DETECTOR_SPLIT = 40
+    PERTURBED_PATIENTS = 41
+    DETECTOR_EPOCH = 42
+    DETECTOR_CONTROL = 43
+
+
+def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:
+    """Return the generator of a stream; `keys` number what it is drawn for."""
+    return np.random.default_rng([seed, stream, *keys])
+
+
+def patient_generator(
+    stream: Stream, seed: int, patient: int, *keys: int
+) -> np.random.Generator:
+    """Return the generator of a stream for one synthetic patient, whoever else is drawn."""
+    return np.random.default_rng([seed, patient, stream, *keys])

@@ -1,0 +1,64 @@
+"""The published bootstrap is reproduced draw by draw."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from cxraudit.paper.bootstrap import PUBLISHED_SEED, published_interval
+
+
+def as_published(labels, scores, metric: str, stream, n_resamples: int):
+    """The loop of the published protocol: resampled indices, one call of scikit-learn each."""
+    found = []
+    for _ in range(n_resamples):
+        rows = stream.randint(0, len(labels), len(labels))
+        drawn = labels[rows]
+        if drawn.sum() == 0:
+            continue
+        if metric == "auroc":
+            found.append(roc_auc_score(drawn, scores[rows]))
+        else:
+            precision = average_precision_score(drawn, scores[rows])
+            found.append(1 - np.log(precision) / np.log(drawn.mean()))
+    return np.percentile(found, 2.5), np.percentile(found, 97.5)
+
+
+@pytest.mark.parametrize("n", [37, 256, 257, 3000])
+def test_the_same_stream_gives_the_same_intervals(n):
+    """Two metrics, two calls each, with ties: equal to 1e-12, and the stream ends where numpy's does."""
+    rng = np.random.default_rng(n)
+    labels = rng.random(n) < 0.2
+    scores = np.round(labels + rng.normal(size=n), 1)
+    ours, theirs = (np.random.RandomState(PUBLISHED_SEED) for _ in range(2))
+
+    for metric in ("auroc", "adjusted_auprc", "auroc"):
+        found = published_interval(labels, scores, metric, ours, n_resamples=60)
+        assert found == pytest.approx(as_published(labels, scores, metric, theirs, 60), abs=1e-12)
+
+    assert ours.randint(0, 1 << 30) == theirs.randint(0, 1 << 30)
+
+
+def test_resamples_without_positives_are_skipped():
+    """One positive of twelve: a third of the resamples has none."""
+    labels = np.arange(12) == 3
+    scores = np.linspace(0, 1, 12)
+    ours, theirs = (np.random.RandomState(1) for _ in range(2))
+
+    found = published_interval(labels, scores, "auroc", ours, n_resamples=50)
+
+    assert found == pytest.approx(as_published(labels, scores, "auroc", theirs, 50))
+
+
+def test_an_unknown_metric_is_refused():
+    """Only what the published code resamples."""
+    with pytest.raises(ValueError, match="auroc or adjusted_auprc"):
+        published_interval([0, 1], [0.1, 0.2], "tpr", np.random.RandomState(0))
+
+
+def test_without_positives_or_images_there_is_no_interval():
+    """NaN, and no error."""
+    for labels in ([0, 0, 0], [1]):
+        found = published_interval(
+            labels, np.arange(len(labels)), "auroc", np.random.RandomState(0)
+        )
+        assert np.isnan(found).all()

@@ -1,0 +1,164 @@
+"""Wrong labels of a shortcut: the gap is put right, or bounded."""
+
+import numpy as np
+import pytest
+
+from cxraudit.stats.compare import estimate
+from cxraudit.stats.misclassification import DetectorError, corrected_gap, gap_bounds
+from cxraudit.stats.ranking import auroc, ranking_replicates
+from cxraudit.stats.resampling import draw_resamples
+
+ERRORS = DetectorError(sensitivity=0.85, specificity=0.9)
+
+
+def _cohort(seed, n=6000, annotated=0.3):
+    """Positives whose score is higher with the shortcut; a detector that errs on 70 % of them."""
+    rng = np.random.default_rng(seed)
+    y_true = rng.random(n) < 0.4
+    has = rng.random(n) < 0.6
+    score = rng.normal(size=n) + y_true * (0.6 + 0.9 * has)
+    predicted = rng.random(n) > annotated
+    wrong = rng.random(n) > np.where(has, ERRORS.sensitivity, ERRORS.specificity)
+    return y_true, score, has, has ^ (wrong & predicted), predicted
+
+
+def _areas(y_true, score, arms):
+    counts = draw_resamples(y_true.size, 300, 0)
+    cells = np.stack([~y_true | (y_true & arm) for arm in arms])
+    return [
+        r.auroc
+        for r in ranking_replicates(
+            y_true, score, np.arange(y_true.size), cells, counts, n_resamples=300
+        )
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_true_gap_is_recovered_from_wrong_labels(seed):
+    """The gap of the labels as they are is too small; the corrected one covers the truth."""
+    y_true, score, has, label, predicted = _cohort(seed)
+    arms = [predicted & label, predicted & ~label, ~predicted & label, ~predicted & ~label]
+    areas = _areas(y_true, score, arms)
+    n = [int((y_true & arm).sum()) for arm in arms]
+
+    found = corrected_gap(
+        areas[0],
+        areas[1],
+        (n[0], n[1]),
+        ERRORS,
+        known_with=areas[2],
+        known_without=areas[3],
+        n_known=(n[2], n[3]),
+    )
+
+    true_gap = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
+        y_true[~y_true | ~has], score[~y_true | ~has]
+    )
+    naive = auroc(y_true[~y_true | label], score[~y_true | label]) - auroc(
+        y_true[~y_true | ~label], score[~y_true | ~label]
+    )
+    assert naive < true_gap - 0.02
+    interval = estimate(found)
+    assert interval.low < true_gap < interval.high
+    assert abs(found.value - true_gap) < 0.03
+
+
+def test_a_perfect_detector_changes_nothing():
+    """Sensitivity and specificity of 1: the gap of the labels, and bounds of one point."""
+    y_true, score, has, _, predicted = _cohort(0)
+    arms = [predicted & has, predicted & ~has, ~predicted & has, ~predicted & ~has]
+    areas = _areas(y_true, score, arms)
+    n = [int((y_true & arm).sum()) for arm in arms]
+    perfect = DetectorError(sensitivity=1, specificity=1)
+
+    found = corrected_gap(
+        areas[0],
+        areas[1],
+        (n[0], n[1]),
+        perfect,
+        known_with=areas[2],
+        known_without=areas[3],
+        n_known=(n[2], n[3]),
+    )
+
+    direct = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
+        y_true[~y_true | ~has], score[~y_true | ~has]
+    )
+    assert found.value == pytest.approx(direct, abs=1e-12)
+    placed = np.array([(score[~y_true] < s).mean() for s in score[y_true]])
+    low, high = gap_bounds(placed, has[y_true], predicted[y_true], [perfect])
+    assert low == pytest.approx(direct, abs=1e-9)
+    assert high == pytest.approx(direct, abs=1e-9)
+
+
+def test_the_bounds_are_those_of_trying_everything():
+    """Eight images, up to one called and one not called wrong: the ends over all ways."""
+    rng = np.random.default_rng(5)
+    placed, has = rng.random(8), np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=bool)
+    everything = np.ones(8, dtype=bool)
+    errors = DetectorError(sensitivity=0.8, specificity=0.8)
+    ppv, npv = errors.predictive_values(0.5)
+    assert (ppv, npv) == pytest.approx((0.8, 0.8))
+
+    low, high = gap_bounds(placed, has, everything, [errors])
+
+    gaps = []
+    for out in (None, 0, 1, 2, 3):
+        for into in (None, 4, 5, 6, 7):
+            tried = has.copy()
+            if out is not None:
+                tried[out] = False
+            if into is not None:
+                tried[into] = True
+            gaps.append(placed[tried].mean() - placed[~tried].mean())
+    assert (low, high) == pytest.approx((min(gaps), max(gaps)))
+
+
+def test_a_detector_without_skill_bounds_nothing():
+    """Sensitivity and specificity that add up to 1 or less say nothing."""
+    useless = DetectorError(sensitivity=0.5, specificity=0.5)
+
+    assert np.isnan(useless.predictive_values(0.4)).all()
+    found = gap_bounds(
+        np.array([0.1, 0.9]), np.array([True, False]), np.array([True, True]), [useless]
+    )
+    assert np.isnan(found).all()
+    known = gap_bounds(
+        np.array([0.1, 0.9]), np.array([True, False]), np.array([False, False]), [useless]
+    )
+    assert known == pytest.approx((-0.8, -0.8))
+
+
+def test_bounds_over_possible_errors_hold_those_of_each():
+    """Worse limits never give tighter bounds, though a low sensitivity alone raises the PPV; errors that
+    do not fit the share that was called are left out.
+    """
+    placed = np.concatenate([np.ones(56), np.zeros(14), np.full(30, 0.5)])
+    has = np.arange(100) < 70
+    everything = np.ones(100, dtype=bool)
+    point = DetectorError(sensitivity=0.78, specificity=0.75)
+    corners = [
+        point,
+        *(DetectorError(sensitivity=a, specificity=b) for a in (0.67, 0.86) for b in (0.71, 0.8)),
+    ]
+
+    alone = gap_bounds(placed, has, everything, [point])
+    together = gap_bounds(placed, has, everything, corners)
+
+    assert together[0] <= alone[0]
+    assert together[1] >= alone[1]
+    assert np.isnan(DetectorError(sensitivity=0.6, specificity=0.71).predictive_values(0.7)).all()
+
+
+def test_a_detector_that_cannot_have_called_so_few_corrects_nothing():
+    """5 % called with a specificity of 0.93: even without any drain 7 % would have been."""
+    y_true, score, _, _, _ = _cohort(1)
+    called = np.random.default_rng(0).random(y_true.size) < 0.05
+    areas = _areas(y_true, score, [called, ~called])
+    poor = DetectorError(sensitivity=0.9, specificity=0.93)
+
+    found = corrected_gap(
+        areas[0], areas[1], (int((y_true & called).sum()), int((y_true & ~called).sum())), poor
+    )
+
+    assert np.isnan(found.value)
