@@ -50,7 +50,7 @@ def published_interval(
     ----------
     .. [1] Sourget et al. (2025), arXiv:2507.21291, evaluate_performance.py of its code (MIT).
     """
-    from cxraudit.stats._kernels import published_draws
+    from cxraudit.paper._kernel import published_draws
 
     if metric not in ("auroc", "adjusted_auprc"):
         raise ValueError(f"metric must be auroc or adjusted_auprc, got {metric!r}")
