@@ -158,7 +158,8 @@ def measure(radiographs: int) -> None:
 
 def _draw(n_patients: int) -> None:
     counts = draw_resamples(n_patients, 63, 0)
-    from cxraudit.stats._kernels import add_up, draw_block
+    from cxraudit.stats._kernels.drawing import draw_block
+    from cxraudit.stats._kernels.sums import add_up
     from cxraudit.stats.resampling import _poisson_tails
 
     members, tails = np.arange(n_patients), _poisson_tails(n_patients)

@@ -7,13 +7,14 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
+from cxraudit.stats._lanes import LANES
 from cxraudit.stats.calibration import (
     calibration_replicates,
     equal_mass_edges,
     equal_width_edges,
     reliability_curve,
 )
-from cxraudit.stats.resampling import LANES, draw_resamples
+from cxraudit.stats.resampling import draw_resamples
 
 
 def cohort(seed: int, n: int, *, slope: float = 1.0, shift: float = 0.0):

@@ -6,11 +6,12 @@ from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
+from cxraudit.stats._lanes import LANES
 from cxraudit.stats.compare import bca_interval, gap, holm, step_up
 from cxraudit.stats.permutation import heterogeneity_test
 from cxraudit.stats.ranking import auprg, auroc, ranking_replicates, shortcut_cells, xauc
 from cxraudit.stats.replicated import Replicated
-from cxraudit.stats.resampling import LANES, draw_resamples
+from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.standardise import standardised_replicates
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from cxraudit.stats._lanes import LANES
 from cxraudit.stats.ranking import (
     METRICS,
     adjusted_auprc,
@@ -14,7 +15,7 @@ from cxraudit.stats.ranking import (
     average_precision_at,
     ranking_replicates,
 )
-from cxraudit.stats.resampling import LANES, draw_resamples
+from cxraudit.stats.resampling import draw_resamples
 
 
 @st.composite

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chisquare
 
-from cxraudit.stats.resampling import LANES, draw_resamples, per_unit, unit_sums
+from cxraudit.stats._lanes import LANES
+from cxraudit.stats.resampling import draw_resamples, per_unit, unit_sums
 
 
 def test_every_replicate_holds_as_many_patients_as_the_cohort():

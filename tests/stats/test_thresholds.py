@@ -6,7 +6,8 @@ from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, 
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_score, roc_curve
 
 from cxraudit.stats import thresholds as t
-from cxraudit.stats.resampling import LANES, draw_resamples
+from cxraudit.stats._lanes import LANES
+from cxraudit.stats.resampling import draw_resamples
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cxraudit.stats.ranking import checked
+from cxraudit.streams import Stream, generator
 
 
 def heterogeneity_test(
@@ -42,7 +43,7 @@ def heterogeneity_test(
     float
         The p-value; NaN if fewer than two groups have both classes.
     """
-    from cxraudit.stats._kernels import grouped_areas, line_up
+    from cxraudit.stats._kernels.ranking import grouped_areas, line_up
 
     labels, scores = checked(y_true, y_score)
     _, patient = np.unique(np.asarray(patients), return_inverse=True)
@@ -54,7 +55,7 @@ def heterogeneity_test(
     images = np.bincount(patient, minlength=n_patients)
     pattern = np.where(positives == 0, 0, np.where(positives == images, 1, 2))
 
-    rng = np.random.default_rng([seed, 11])
+    rng = generator(Stream.HETEROGENEITY_TEST, seed)
     assigned = np.repeat(first[None].astype(np.int32), n_permutations + 1, axis=0)
     for members in (np.flatnonzero(pattern == p) for p in range(3)):
         assigned[1:, members] = [rng.permutation(first[members]) for _ in range(n_permutations)]

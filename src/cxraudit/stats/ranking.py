@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cxraudit.stats._lanes import LANES
 from cxraudit.stats.replicated import Influence, Replicated, Replicates
-from cxraudit.stats.resampling import LANES, Counts, draw_resamples
+from cxraudit.stats.resampling import Counts, draw_resamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def ranking_replicates(
     ValueError
         If shapes differ, a label is not 0 or 1, or a score is not finite.
     """
-    from cxraudit.stats._kernels import influences, line_up, sweep
+    from cxraudit.stats._kernels.ranking import influences, line_up, sweep
 
     labels, scores = checked(y_true, y_score)
     rows = np.asarray(units, dtype=np.int64)

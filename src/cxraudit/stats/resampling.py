@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import pdtr
 
-LANES = 64
-"""Replicates side by side in memory: one cache line of counts."""
+from cxraudit.stats._lanes import LANES, N_THRESHOLDS
 
 Counts = NDArray[np.uint8]
 """How often each unit is in each replicate, shape (n_blocks, n_units, LANES). Lane 0 of block 0
@@ -53,7 +52,7 @@ def draw_resamples(
     """
     if n_units < 1 or n_resamples < 0:
         raise ValueError(f"need n_units >= 1 and n_resamples >= 0, got {n_units}, {n_resamples}")
-    from cxraudit.stats._kernels import draw_block
+    from cxraudit.stats._kernels.drawing import draw_block
 
     n_blocks = -(-(n_resamples + 1) // LANES)
     counts = np.zeros((n_blocks, n_units, LANES), dtype=np.uint8)
@@ -80,8 +79,6 @@ def _poisson_tails(n_units: int) -> NDArray[np.uint32]:
     The mean leaves two standard deviations of the total to be drawn one by one, so that seldom
     too many are drawn.
     """
-    from cxraudit.stats._kernels import N_THRESHOLDS
-
     mean = max(1 - 2 / np.sqrt(n_units), 0.0)
     below = pdtr(np.arange(N_THRESHOLDS), mean)
     return np.minimum(np.round(below * 2.0**32), 2.0**32 - 1).astype(np.uint32)
@@ -110,7 +107,7 @@ def unit_sums(values: NDArray[np.float64], counts: Counts, n_resamples: int) -> 
     numpy.ndarray, shape (n_sums, n_resamples + 1)
         One row per sum.
     """
-    from cxraudit.stats._kernels import add_up
+    from cxraudit.stats._kernels.sums import add_up
 
     out = np.empty((len(values), n_resamples + 1))
     add_up(values, counts, out)

@@ -1,4 +1,4 @@
-"""The inner loop over images, compiled by numba; imported only when replicates are computed."""
+"""Ranking metrics of one set of images, all replicates side by side."""
 
 import numba
 import numpy as np
@@ -6,27 +6,22 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
-from cxraudit.stats.resampling import LANES
+from cxraudit.stats._lanes import LANES
 
 NEGATIVE, LONE_POSITIVE, TIED, END_OF_TIE = range(4)
 """What an image does on the walk from the highest score down: a negative whose score no positive
 has; a positive with a score of its own; one of several images with a positive's score; the last of
 those. Most images are of the first two kinds, which need little work."""
 
-N_FIRST, N_THRESHOLDS = 5, 12
-"""More than 12 draws of one unit happen less often than once in 2³² with one draw on average; more
-than 5 so seldom that they are looked for only where there are any."""
-
-
 AHEAD = 16
-"""How many images ahead weights are asked for: about as long as main memory takes to answer."""
+"""How many images ahead weights are requested: about as long as main memory takes to answer."""
 
 
 @intrinsic
-def _prefetch(typingctx, array, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _prefetch(typingctx, array, row):
     """Ask for a row of `array` (64 bytes, one cache line) before it is needed."""
 
-    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def code(context, builder, signature, args):
         of = signature.args[0]
         view = context.make_array(of)(context, builder, args[0])
         zero = context.get_constant(types.intp, 0)
@@ -43,25 +38,25 @@ def _prefetch(typingctx, array, row):  # type: ignore[no-untyped-def]  # noqa: A
     return types.void(array, row), code
 
 
-def _row(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _row(weight, unit, factors, stratum, first_lane, buffer):
     """Return the weights of one image in 64 replicates; in `buffer`, if images are weighted."""
     if factors is None:
         return weight[unit]
     return np.multiply(weight[unit], factors[stratum, first_lane:][:LANES], out=buffer)
 
 
-def _zeros(factors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _zeros(factors):
     """Return sums of weights: whole numbers unless images are weighted."""
     return np.zeros(LANES, np.uint32 if factors is None else np.float64)
 
 
 @overload(_row)
-def _compile_row(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _compile_row(weight, unit, factors, stratum, first_lane, buffer):
     # Chosen when the sweep is compiled, so that images without weights pay nothing for the others.
-    def drawn(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def drawn(weight, unit, factors, stratum, first_lane, buffer):
         return weight[unit]
 
-    def weighted(weight, unit, factors, stratum, first_lane, buffer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def weighted(weight, unit, factors, stratum, first_lane, buffer):
         for lane in range(LANES):
             buffer[lane] = weight[unit, lane] * factors[stratum, first_lane + lane]
         return buffer
@@ -70,13 +65,13 @@ def _compile_row(weight, unit, factors, stratum, first_lane, buffer):  # type: i
 
 
 @overload(_zeros)
-def _compile_zeros(factors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _compile_zeros(factors):
     dtype = np.uint32 if isinstance(factors, types.NoneType) else np.float64
     return lambda factors: np.zeros(LANES, dtype)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def line_up(order, labels, scores, units, cell, n_units):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def line_up(order, labels, scores, units, cell, n_units):
     """Line up the images of one cell for `sweep`, from the highest score down.
 
     Returns their places among all images; their units, kinds and labels; and (3, units of the cell):
@@ -117,7 +112,7 @@ def line_up(order, labels, scores, units, cell, n_units):  # type: ignore[no-unt
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _close_tie(kind, first, end, any_positive) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _close_tie(kind, first, end, any_positive) -> None:
     """Say what the images with one score do, once the last of them is known."""
     for j in range(first, end):
         kind[j] = TIED if any_positive else NEGATIVE
@@ -126,7 +121,7 @@ def _close_tie(kind, first, end, any_positive) -> None:  # type: ignore[no-untyp
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, out) -> None:
     """Walk the images of one cell from the highest score down, all replicates side by side.
 
     ``unit``, ``kind`` and ``positive`` hold, per image in that order, its patient, what it does
@@ -222,7 +217,7 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def influences(unit, kind, positive, weight, prevalence, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def influences(unit, kind, positive, weight, prevalence, out) -> None:
     """Add up, per unit, how AUROC, average precision and AP at `prevalence` move with its images.
 
     The derivatives of the three by the weight of each image, times that weight: for AUROC the
@@ -275,116 +270,7 @@ def influences(unit, kind, positive, weight, prevalence, out) -> None:  # type: 
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def add_up(per_unit, counts, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Add values per unit over every replicate: ``out[k, r] = Σ_u per_unit[k, u] · counts[u, r]``.
-
-    Most units have no images in most cells, so zeros are passed over.
-    """
-    total = np.zeros(LANES)
-    for block in range(counts.shape[0]):
-        start = block * LANES
-        held = min(LANES, out.shape[1] - start)
-        for k in range(per_unit.shape[0]):
-            total[:] = 0.0
-            for u in range(per_unit.shape[1]):
-                value = per_unit[k, u]
-                if value != 0.0:
-                    w = counts[block, u]
-                    for lane in range(LANES):
-                        total[lane] += value * w[lane]
-            for lane in range(held):
-                out[k, start + lane] = total[lane]
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _seed_lanes(state, seed, first_replicate) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Fill the state of one generator per lane from (seed, replicate) by SplitMix64."""
-    for lane in range(LANES):
-        x = np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(first_replicate + lane)
-        for half in range(2):
-            x += np.uint64(0x9E3779B97F4A7C15)
-            z = x
-            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            z = z ^ (z >> np.uint64(31))
-            state[2 * half, lane] = np.uint32(z & np.uint64(0xFFFFFFFF))
-            state[2 * half + 1, lane] = np.uint32(z >> np.uint64(32))
-        if (state[0, lane] | state[1, lane] | state[2, lane] | state[3, lane]) == 0:
-            state[0, lane] = 1  # the one state the generator cannot leave
-
-
-@numba.njit(nogil=True, cache=True, inline="always")
-def _next(state, lane):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """One step of xoshiro128++ (Blackman & Vigna 2021), 32 bits."""
-    s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
-    total = np.uint32(s0 + s3)
-    result = np.uint32(np.uint32((total << np.uint32(7)) | (total >> np.uint32(25))) + s0)
-    shifted = np.uint32(s1 << np.uint32(9))
-    s2 ^= s0
-    s3 ^= s1
-    s1 ^= s2
-    s0 ^= s3
-    s2 ^= shifted
-    s3 = np.uint32((s3 << np.uint32(11)) | (s3 >> np.uint32(21)))
-    state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
-    return result
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _below(state, lane, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """A whole number below n, each equally likely (Lemire 2019)."""
-    refused = np.uint64((2**32 - n) % n)
-    while True:
-        product = np.uint64(_next(state, lane)) * np.uint64(n)
-        if (product & np.uint64(0xFFFFFFFF)) >= refused:
-            return np.int64(product >> np.uint64(32))
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def draw_block(weight, members, thresholds, seed, first_replicate) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Draw as many of `members` as there are, with replacement, in each of 64 replicates.
-
-    Every unit first gets a Poisson number a little below 1 on average (``thresholds``: the upper
-    tail of its distribution in 32 bits, 64 units at a time); what is missing to the total is
-    drawn one by one, and what is too much is taken out draw by draw. Independent Poisson numbers
-    given their sum are multinomial, and independent draws added or taken at random keep them so.
-    """
-    n = members.size
-    state = np.zeros((4, LANES), np.uint32)
-    _seed_lanes(state, seed, first_replicate)
-    total = np.zeros(LANES, np.int64)
-    drawn, raw = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
-    for k in range(n):
-        row = weight[members[k]]
-        many = False
-        for lane in range(LANES):
-            x = _next(state, lane)
-            count = np.uint32(0)
-            for t in range(N_FIRST):
-                count += np.uint32(x >= thresholds[t])
-            drawn[lane] = count
-            many |= x >= thresholds[N_FIRST]
-            raw[lane] = x
-        if many:
-            for lane in range(LANES):
-                for t in range(N_FIRST, N_THRESHOLDS):
-                    drawn[lane] += np.uint32(raw[lane] >= thresholds[t])
-        for lane in range(LANES):
-            row[lane] = drawn[lane]
-            total[lane] += drawn[lane]
-    for lane in range(LANES):
-        while total[lane] < n:
-            weight[members[_below(state, lane, n)], lane] += 1
-            total[lane] += 1
-        while total[lane] > n:
-            k = members[_below(state, lane, n)]
-            if _below(state, lane, N_THRESHOLDS) < weight[k, lane]:
-                weight[k, lane] -= 1
-                total[lane] -= 1
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def grouped_areas(patient, kind, positive, assigned, n_groups):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def grouped_areas(patient, kind, positive, assigned, n_groups):
     """AUROC of every group under every assignment of patients to groups, images as in `sweep`.
 
     Returns (n_assignments, n_groups) areas and the weights m·n/(m + n), the inverse of a variance
@@ -420,72 +306,3 @@ def grouped_areas(patient, kind, positive, assigned, n_groups):  # type: ignore[
                 areas[k, g] = 1.0 - lost[g] / (m[g] * n[g])
                 weights[k, g] = m[g] * n[g] / (m[g] + n[g])
     return areas, weights
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _twist(key) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Refill the state of MT19937 (Matsumoto & Nishimura 1998)."""
-    for start, end, far in ((0, 227, 397), (227, 623, -227), (623, 624, -227)):
-        for i in range(start, end):
-            y = (key[i] & np.uint32(0x80000000)) | (key[(i + 1) % 624] & np.uint32(0x7FFFFFFF))
-            odd = np.uint32(0) - (y & np.uint32(1))
-            key[i] = key[i + far] ^ (y >> np.uint32(1)) ^ (odd & np.uint32(0x9908B0DF))
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _temper(key, out) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Turn the state of MT19937 into its 624 numbers."""
-    for i in range(624):
-        y = key[i]
-        y ^= y >> np.uint32(11)
-        y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
-        y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
-        out[i] = y ^ (y >> np.uint32(18))
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def published_draws(key, position, bins, n_blocks, of_precision, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Replicates of AUROC, or of average precision, on the images that ``numpy.random.randint`` draws.
-
-    ``key`` and ``position`` are the state of a legacy ``RandomState``, which is advanced; draws are
-    the low bits of 32-bit numbers, drawn again if too large. ``bins`` is twice each image's rank of
-    score (ties share one, the highest score is 0), plus 1 for a positive. ``out`` (2, n) receives
-    the metric and the positives. Returns the new position.
-    """
-    n = bins.size
-    mask = np.uint32(0)
-    while mask < n - 1:
-        mask = np.uint32((mask << np.uint32(1)) | np.uint32(1))
-    numbers = np.empty(624, np.uint32)
-    _temper(key, numbers)
-    image = np.empty(n + 1, np.uint32)
-    counts = np.empty(2 * n_blocks, np.uint32)
-    for r in range(out.shape[1]):
-        drawn = 0
-        while drawn < n:
-            if position == 624:
-                _twist(key)
-                _temper(key, numbers)
-                position = 0
-            # Refused numbers are overwritten by the next: no branch to guess.
-            while position < 624 and drawn < n:
-                image[drawn] = numbers[position] & mask
-                drawn += image[drawn] < n
-                position += 1
-        counts[:] = 0
-        for i in range(n):
-            counts[bins[image[i]]] += np.uint32(1)
-        hits = above = lost = precision = 0.0
-        for b in range(n_blocks):
-            p, q = float(counts[2 * b + 1]), float(counts[2 * b])
-            lost += p * (above + 0.5 * q)
-            hits += p
-            above += q
-            if of_precision and p > 0:
-                precision += p * hits / (hits + above)
-        if of_precision:
-            out[0, r] = precision / hits if hits > 0 else np.nan
-        else:
-            out[0, r] = 1.0 - lost / (hits * above) if hits * above > 0 else np.nan
-        out[1, r] = hits
-    return position
