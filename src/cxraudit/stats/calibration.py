@@ -1,7 +1,7 @@
-"""How well a probability means what it says.
+"""Calibration: whether predicted probabilities agree with observed frequencies.
 
 A zero-shot score is no probability until it has been mapped to one on tuning patients; the audits
-say which map was used.
+record which map was used.
 """
 
 from collections.abc import Sequence
@@ -49,13 +49,13 @@ class CalibrationReplicates:
     balanced_brier: Replicated
     """Mean of the Brier scores of positives and of negatives: free of prevalence."""
     observed_expected: Replicated
-    """Observed over expected number of positives; 1 is right on average."""
+    """Observed over expected number of positives; 1 if the mean probability is right."""
     calibration_error: Replicated
     """Expected calibration error over the bins (absolute); grows as images get fewer."""
     debiased_error: Replicated
-    """Root of the debiased squared calibration error, floored at 0: fair to small groups."""
+    """Root of the debiased squared calibration error, at least 0: comparable between group sizes."""
     intercept: Replicated
-    """Calibration in the large: logistic intercept with the logit as offset; 0 is right."""
+    """Calibration in the large: logistic intercept with the logit as offset; 0 is ideal."""
     slope: Replicated
     """Logistic slope on the logit; below 1 the probabilities are too extreme."""
 

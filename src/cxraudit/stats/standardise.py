@@ -1,4 +1,4 @@
-"""The same gap if both sides were alike in age, view or drains.
+"""The same gap after standardisation to a common mix of age, view or another variable.
 
 Images are weighted so that, among images with the finding and among images without it, each side has
 the mix of strata that both sides have together. The weights are estimated anew within every
@@ -35,13 +35,13 @@ def standardised_replicates(
     units, counts, n_resamples, reference_prevalence
         As in `cxraudit.stats.ranking.ranking_replicates`.
     sides : numpy.ndarray of bool, shape (n_sides, n_images)
-        The images of each side, for instance a group and its rest.
+        The images of each side, for instance a group and all other images.
     strata : array_like, shape (n_images,)
-        What both sides should be alike in (an age group, a view, or a combination of them).
+        The variable to standardise by (age group, view, or a combination of both).
     target : {"both", "matched"}
         The mix to weight to: that of both sides together (inverse-probability weights), or that of
         the smaller side of each stratum, as if images had been matched one to one (matching weights,
-        Li & Greene 2013): the latter says nothing about strata where one side is rare.
+        Li & Greene 2013): the latter gives little weight to strata where one side is rare.
 
     Returns
     -------
