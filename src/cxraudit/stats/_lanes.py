@@ -5,4 +5,4 @@ LANES = 64
 
 N_FIRST, N_THRESHOLDS = 5, 12
 """More than 12 draws of one patient happen less often than once in 2³² with one draw on average;
-more than 5 so seldom that they are searched for only where there are any."""
+more than 5 so rarely that they are searched for only where there are any."""

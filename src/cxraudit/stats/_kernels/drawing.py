@@ -25,7 +25,7 @@ def _seed_lanes(state, seed, first_replicate) -> None:
 
 @numba.njit(nogil=True, cache=True, inline="always")
 def _next(state, lane):
-    """One step of xoshiro128++ (Blackman & Vigna 2021), 32 bits."""
+    """Return the next 32 bits of xoshiro128++ (Blackman & Vigna 2021)."""
     s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
     total = np.uint32(s0 + s3)
     result = np.uint32(np.uint32((total << np.uint32(7)) | (total >> np.uint32(25))) + s0)
@@ -42,11 +42,11 @@ def _next(state, lane):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _below(state, lane, n):
-    """A whole number below n, each equally likely (Lemire 2019)."""
-    refused = np.uint64((2**32 - n) % n)
+    """Return a uniform integer below n (Lemire 2019)."""
+    rejected = np.uint64((2**32 - n) % n)
     while True:
         product = np.uint64(_next(state, lane)) * np.uint64(n)
-        if (product & np.uint64(0xFFFFFFFF)) >= refused:
+        if (product & np.uint64(0xFFFFFFFF)) >= rejected:
             return np.int64(product >> np.uint64(32))
 
 
@@ -54,10 +54,10 @@ def _below(state, lane, n):
 def draw_block(weight, members, thresholds, seed, first_replicate) -> None:
     """Draw as many of `members` as there are, with replacement, in each of 64 replicates.
 
-    Every unit first gets a Poisson number a little below 1 on average (``thresholds``: the upper
-    tail of its distribution in 32 bits, 64 units at a time); what is missing to the total is
-    drawn one by one, and what is too much is taken out draw by draw. Independent Poisson numbers
-    given their sum are multinomial, and independent draws added or taken at random keep them so.
+    Every unit first gets a Poisson count with a mean a little below 1 (``thresholds``: the upper
+    tail of its distribution in 32 bits, 64 replicates at a time); draws missing from the total are
+    added one by one, and surplus draws are removed at random. Independent Poisson counts given their
+    sum are multinomial, and adding or removing draws at random keeps them so.
     """
     n = members.size
     state = np.zeros((4, LANES), np.uint32)

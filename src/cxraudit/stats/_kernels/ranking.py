@@ -9,30 +9,30 @@ from numba.extending import intrinsic, overload
 from cxraudit.stats._lanes import LANES
 
 NEGATIVE, LONE_POSITIVE, TIED, END_OF_TIE = range(4)
-"""What an image does on the walk from the highest score down: a negative whose score no positive
-has; a positive with a score of its own; one of several images with a positive's score; the last of
-those. Most images are of the first two kinds, which need little work."""
+"""Kinds of images, in order from the highest score down: a negative whose score no positive has; a
+positive with a unique score; one of several images tied with a positive; the last of those. Most
+images are of the first two kinds, which need little work."""
 
 AHEAD = 16
-"""How many images ahead weights are requested: about as long as main memory takes to answer."""
+"""How many images ahead weights are prefetched: about the latency of main memory."""
 
 
 @intrinsic
 def _prefetch(typingctx, array, row):
-    """Ask for a row of `array` (64 bytes, one cache line) before it is needed."""
+    """Prefetch a row of `array` (64 bytes, one cache line)."""
 
     def code(context, builder, signature, args):
-        of = signature.args[0]
-        view = context.make_array(of)(context, builder, args[0])
+        array_type = signature.args[0]
+        view = context.make_array(array_type)(context, builder, args[0])
         zero = context.get_constant(types.intp, 0)
-        address = cgutils.get_item_pointer(context, builder, of, view, [args[1], zero])
+        address = cgutils.get_item_pointer(context, builder, array_type, view, [args[1], zero])
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        asks = cgutils.get_or_insert_function(
+        instruction = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(ir.VoidType(), [byte] + [number] * 3),
             "llvm.prefetch.p0",
         )
-        builder.call(asks, [builder.bitcast(address, byte), *(number(k) for k in (0, 3, 1))])
+        builder.call(instruction, [builder.bitcast(address, byte), *(number(k) for k in (0, 3, 1))])
         return context.get_dummy_value()
 
     return types.void(array, row), code
@@ -46,13 +46,13 @@ def _row(weight, unit, factors, stratum, first_lane, buffer):
 
 
 def _zeros(factors):
-    """Return sums of weights: whole numbers unless images are weighted."""
+    """Return zeros to sum weights in: integers unless images are weighted."""
     return np.zeros(LANES, np.uint32 if factors is None else np.float64)
 
 
 @overload(_row)
 def _compile_row(weight, unit, factors, stratum, first_lane, buffer):
-    # Chosen when the sweep is compiled, so that images without weights pay nothing for the others.
+    # Chosen when the sweep is compiled, so that unweighted images cost no multiplication.
     def drawn(weight, unit, factors, stratum, first_lane, buffer):
         return weight[unit]
 
@@ -74,8 +74,8 @@ def _compile_zeros(factors):
 def line_up(order, labels, scores, units, cell, n_units):
     """Line up the images of one cell for `sweep`, from the highest score down.
 
-    Returns their places among all images; their units, kinds and labels; and (3, units of the cell):
-    each unit, its images, and its positives.
+    Returns their rows among all images; their units, kinds and labels; and, of shape
+    (3, units of the cell), each unit with its numbers of images and of positives.
     """
     size = 0
     for i in range(cell.size):
@@ -113,7 +113,7 @@ def line_up(order, labels, scores, units, cell, n_units):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _close_tie(kind, first, end, any_positive) -> None:
-    """Say what the images with one score do, once the last of them is known."""
+    """Set the kind of all images that share a score."""
     for j in range(first, end):
         kind[j] = TIED if any_positive else NEGATIVE
     if any_positive:
@@ -124,12 +124,12 @@ def _close_tie(kind, first, end, any_positive) -> None:
 def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, out) -> None:
     """Walk the images of one cell from the highest score down, all replicates side by side.
 
-    ``unit``, ``kind`` and ``positive`` hold, per image in that order, its patient, what it does
-    (see `NEGATIVE`) and its label; ``members`` the units of the cell, how many images each has there,
-    and how many of them are positive. ``out`` (5, replicates) receives AUROC, average precision,
-    average precision at `prevalence`, and the weights of positives and negatives.
-    ``stratum`` and ``factors`` (n_strata, lanes of all blocks) weight images within replicates;
-    with ``factors`` None every image weighs as often as its patient is drawn.
+    ``unit``, ``kind`` and ``positive`` hold, per image in that order, its patient, its kind (see
+    `NEGATIVE`) and its label; ``members`` holds the units of the cell with their numbers of images
+    and of positives. ``out`` (5, replicates) receives AUROC, average precision, average precision at
+    `prevalence`, and the weights of positives and negatives. ``stratum`` and ``factors``
+    (n_strata, lanes of all blocks) weight images within replicates; with ``factors`` None the weight
+    of an image is the number of times its patient is drawn.
     """
     buffer = np.zeros(LANES)
     for block in range(counts.shape[0]):
@@ -141,25 +141,25 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
             images = np.zeros(LANES, np.uint32)
             for k in range(members.shape[1]):
                 w = weight[members[0, k]]
-                held = np.uint32(members[1, k])
+                n_images = np.uint32(members[1, k])
                 for lane in range(LANES):
-                    images[lane] += w[lane] * held
+                    images[lane] += w[lane] * n_images
                 if members[2, k] > 0:
                     for lane in range(LANES):
                         n_pos[lane] += float(w[lane] * members[2, k])
             for lane in range(LANES):
                 n_neg[lane] = float(images[lane]) - n_pos[lane]
         else:
-            # Images are counted by stratum first, since whole numbers are added much faster.
-            seen = np.zeros((2 * factors.shape[0], LANES), np.uint32)
+            # Images are counted by stratum first, since integers are added much faster.
+            counted = np.zeros((2 * factors.shape[0], LANES), np.uint32)
             for i in range(unit.size):
-                row, w = seen[2 * stratum[i] + positive[i]], weight[unit[i]]
+                row, w = counted[2 * stratum[i] + positive[i]], weight[unit[i]]
                 for lane in range(LANES):
                     row[lane] += w[lane]
             for s in range(factors.shape[0]):
                 for lane in range(LANES):
-                    n_neg[lane] += seen[2 * s, lane] * factors[s, start + lane]
-                    n_pos[lane] += seen[2 * s + 1, lane] * factors[s, start + lane]
+                    n_neg[lane] += counted[2 * s, lane] * factors[s, start + lane]
+                    n_pos[lane] += counted[2 * s + 1, lane] * factors[s, start + lane]
         lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
         per_pos, per_neg = np.zeros(LANES), np.zeros(LANES)
         for lane in range(LANES):
@@ -180,19 +180,19 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
                     hits = float(tp[lane])
                     lost[lane] += p * above
                     # Both precisions with one division: x/a and y/b are xb/(ab) and ya/(ab).
-                    called = max(hits + above, 1e-100)
-                    hit = per_pos[lane] * hits
-                    moved = max(hit + per_neg[lane] * above, 1e-100)
-                    share = p / (called * moved)
-                    precision[lane] += hits * moved * share
-                    shifted[lane] += hit * called * share
+                    flagged = max(hits + above, 1e-100)
+                    shifted_hits = per_pos[lane] * hits
+                    shifted_flagged = max(shifted_hits + per_neg[lane] * above, 1e-100)
+                    share = p / (flagged * shifted_flagged)
+                    precision[lane] += hits * shifted_flagged * share
+                    shifted[lane] += shifted_hits * flagged * share
             else:
                 target = tie_p if positive[i] else tie_n
                 for lane in range(LANES):
                     target[lane] += w[lane]
                 if kind[i] == END_OF_TIE:
-                    # Precision is taken where the score changes, as scikit-learn does; a positive
-                    # loses every negative above it and half of those it is tied with.
+                    # Precision is taken where the score changes, as scikit-learn does; of a
+                    # positive's pairs, those with negatives above it and half of its ties are lost.
                     for lane in range(LANES):
                         p, n = float(tie_p[lane]), float(tie_n[lane])
                         lost[lane] += p * (float(fp[lane]) + 0.5 * n)
@@ -202,8 +202,9 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
                         tie_n[lane] = 0
                         hits, above = float(tp[lane]), float(fp[lane])
                         precision[lane] += p * hits / max(hits + above, 1e-300)
-                        hit = per_pos[lane] * hits
-                        shifted[lane] += p * hit / max(hit + per_neg[lane] * above, 1e-300)
+                        shifted_hits = per_pos[lane] * hits
+                        shifted_flagged = max(shifted_hits + per_neg[lane] * above, 1e-300)
+                        shifted[lane] += p * shifted_hits / shifted_flagged
         for lane in range(LANES):
             r = block * LANES + lane
             if r >= out.shape[1]:
@@ -218,14 +219,14 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def influences(unit, kind, positive, weight, prevalence, out) -> None:
-    """Add up, per unit, how AUROC, average precision and AP at `prevalence` move with its images.
+    """Sum per unit the influence of its images on AUROC, average precision and AP at `prevalence`.
 
-    The derivatives of the three by the weight of each image, times that weight: for AUROC the
-    placements of DeLong (1988), centred and scaled. ``out`` (3, n_units) must be zero. Images as in
-    `sweep`; ``weight`` is per image, in the same order. Both classes must be present.
+    The derivatives of the three with respect to the weight of each image, times that weight: for
+    AUROC the placements of DeLong (1988), centred and scaled. ``out`` (3, n_units) must be zero.
+    Images as in `sweep`; ``weight`` is per image, in the same order. Both classes must be present.
     """
     n = unit.size
-    tp, fp = np.empty(n), np.empty(n)  # called positive at the image's score
+    tp, fp = np.empty(n), np.empty(n)  # flagged at the image's score
     tie_p, tie_n = np.zeros(n), np.zeros(n)  # with the image's score
     hits = above = 0.0
     first = 0
@@ -244,25 +245,25 @@ def influences(unit, kind, positive, weight, prevalence, out) -> None:
     for i in range(n):
         if kind[i] != TIED and tie_p[i] > 0:
             share = tie_p[i] / m
-            called = a * tp[i] + c * fp[i]
+            flagged = a * tp[i] + c * fp[i]
             area += share * (k - fp[i] + 0.5 * tie_n[i]) / k
             ap += share * tp[i] / (tp[i] + fp[i])
-            shifted += share * a * tp[i] / called
-            drift += share * a * tp[i] * c * fp[i] / called**2
+            shifted += share * a * tp[i] / flagged
+            drift += share * a * tp[i] * c * fp[i] / flagged**2
     up = down = up_t = down_f = 0.0  # sums over this score and all lower ones
     for i in range(n - 1, -1, -1):
-        called = a * tp[i] + c * fp[i]
+        flagged = a * tp[i] + c * fp[i]
         if kind[i] != TIED and tie_p[i] > 0:
             share = tie_p[i] / m
             up += tie_p[i] * fp[i] / (tp[i] + fp[i]) ** 2
             down += tie_p[i] * tp[i] / (tp[i] + fp[i]) ** 2
-            up_t += share * a * c * fp[i] / called**2
-            down_f += share * a * c * tp[i] / called**2
+            up_t += share * a * c * fp[i] / flagged**2
+            down_f += share * a * c * tp[i] / flagged**2
         w, u = weight[i], unit[i]
         if positive[i]:
             out[0, u] += w * ((k - fp[i] + 0.5 * tie_n[i]) / k - area) / m
             out[1, u] += w * (tp[i] / (tp[i] + fp[i]) - ap + up) / m
-            out[2, u] += w * ((a * tp[i] / called - shifted - drift) / m + up_t)
+            out[2, u] += w * ((a * tp[i] / flagged - shifted - drift) / m + up_t)
         else:
             out[0, u] += w * ((tp[i] - 0.5 * tie_p[i]) / m - area) / k
             out[1, u] -= w * down / m

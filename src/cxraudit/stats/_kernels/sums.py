@@ -8,14 +8,14 @@ from cxraudit.stats._lanes import LANES
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def add_up(per_unit, counts, out) -> None:
-    """Add values per unit over every replicate: ``out[k, r] = Σ_u per_unit[k, u] · counts[u, r]``.
+    """Sum values per unit in every replicate: ``out[k, r] = Σ_u per_unit[k, u] · counts[u, r]``.
 
-    Most units have no images in most cells, so zeros are passed over.
+    Most units have no images in most cells, so zeros are skipped.
     """
     total = np.zeros(LANES)
     for block in range(counts.shape[0]):
         start = block * LANES
-        held = min(LANES, out.shape[1] - start)
+        n_lanes = min(LANES, out.shape[1] - start)
         for k in range(per_unit.shape[0]):
             total[:] = 0.0
             for u in range(per_unit.shape[1]):
@@ -24,5 +24,5 @@ def add_up(per_unit, counts, out) -> None:
                     w = counts[block, u]
                     for lane in range(LANES):
                         total[lane] += value * w[lane]
-            for lane in range(held):
+            for lane in range(n_lanes):
                 out[k, start + lane] = total[lane]
