@@ -1,4 +1,4 @@
-"""Tests of several groups at once, by exchanging the groups of patients."""
+"""Permutation test of several groups at once."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +20,9 @@ def heterogeneity_test(
 
     The largest minus the smallest AUROC is biased (five equal groups differ by 0.10 on average in
     cohorts like the MIMIC-CXR test split), so it is never tested by its interval. Here the
-    statistic is the spread of the groups' AUROCs around their mean, weighted by precision, and its
-    null distribution comes from exchanging groups between patients with the same pattern of
-    labels (only positive images, only negative, both).
+    statistic is the spread of the groups' AUROCs around their precision-weighted mean, and its null
+    distribution comes from permuting groups among patients with the same pattern of labels (only
+    positive images, only negative images, both).
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def heterogeneity_test(
     patients : array_like, shape (n_images,)
         Patient of each image.
     groups : array_like, shape (n_images,)
-        Group of each image. A patient whose images fall into several groups (by age) is taken as
-        that of the first image, as a patient is exchanged as a whole.
+        Group of each image. Patients are permuted as a whole: a patient whose images are in several
+        groups (of age) counts in the group of the first image.
     n_permutations : int
-        Exchanges; the p-value is (k + 1) / (n_permutations + 1).
+        Number of permutations; the p-value is (k + 1) / (n_permutations + 1).
     seed : int
-        Of the exchanges.
+        Of the permutations.
 
     Returns
     -------
@@ -61,10 +61,10 @@ def heterogeneity_test(
         assigned[1:, members] = [rng.permutation(first[members]) for _ in range(n_permutations)]
 
     everyone = np.ones(labels.size, dtype=bool)
-    _, who, kind, positive, _ = line_up(
+    _, unit, kind, positive, _ = line_up(
         np.argsort(-scores), labels, scores, patient, everyone, n_patients
     )
-    areas, weight = grouped_areas(who, kind, positive, assigned, names.size)
+    areas, weight = grouped_areas(unit, kind, positive, assigned, names.size)
     spread = _spread(areas, weight)
     if not np.isfinite(spread[0]):
         return float("nan")

@@ -26,20 +26,20 @@ class RankingReplicates:
     n_positive: Replicates
     n_negative: Replicates
     prevalence_influence: Influence
-    """How the share of positives moves with each patient."""
+    """Influence of each patient on the prevalence."""
 
     @property
     def adjusted_auprc(self) -> Replicated:
-        """1 − log(AP) / log(prevalence): 0 at chance, 1 if perfect (Mosquera et al. 2024).
+        """1 − log(AP) / log(prevalence): 0 at chance level, 1 if perfect (Mosquera et al. 2024).
 
-        It is not free of prevalence (see the methods page); it is here because the field
+        It still depends on prevalence (see the methods page); it is included because the field
         reports it. Undefined where only one class is present.
         """
         precision = self.average_precision
         with np.errstate(divide="ignore", invalid="ignore"):
             prevalence = self.n_positive / (self.n_positive + self.n_negative)
             adjusted = 1 - np.log(precision.replicates) / np.log(prevalence)
-            moved = (
+            influence = (
                 np.log(precision.value)
                 / np.log(prevalence[0])
                 * self.prevalence_influence
@@ -47,11 +47,13 @@ class RankingReplicates:
                 - precision.influence / precision.value
             ) / np.log(prevalence[0])
         defined = (prevalence > 0) & (prevalence < 1)
-        return Replicated(np.where(defined, adjusted, np.nan), np.where(defined[0], moved, np.nan))
+        return Replicated(
+            np.where(defined, adjusted, np.nan), np.where(defined[0], influence, np.nan)
+        )
 
 
 METRICS = ("auroc", "adjusted_auprc", "ap_at_prevalence")
-"""What an audit reports of every cell; each is an attribute of `RankingReplicates`."""
+"""What an audit reports for every cell; each is an attribute of `RankingReplicates`."""
 
 
 def ranking_replicates(
@@ -74,7 +76,7 @@ def ranking_replicates(
     y_true : array_like of {0, 1}, shape (n_images,)
         Whether the finding is present.
     y_score : array_like of float, shape (n_images,)
-        Any score that grows with the evidence; only its order matters.
+        Any score that increases with the evidence for the finding; only its order matters.
     units : array_like of int, shape (n_images,)
         Row of each image's patient in `counts`.
     cells : numpy.ndarray of bool, shape (n_cells, n_images)
@@ -86,7 +88,7 @@ def ranking_replicates(
     reference_prevalence : float, optional
         For ``ap_at_prevalence``; default: the prevalence over all images given.
     n_threads : int
-        Threads to work on cells; the result does not depend on it.
+        Number of threads; the result does not depend on it.
     strata : array_like of int, shape (n_images,), optional
         Row of each image in `factors`.
     factors : numpy.ndarray, shape (n_strata, n_resamples + 1), optional
@@ -119,29 +121,29 @@ def ranking_replicates(
         lanes = np.zeros((factors.shape[0], counts.shape[0] * LANES))
         lanes[:, : factors.shape[1]] = factors
 
-    def one(cell: NDArray[np.bool_]) -> RankingReplicates:
-        place, who, kind, mine, members = line_up(
+    def replicates_of(cell: NDArray[np.bool_]) -> RankingReplicates:
+        images, unit, kind, positive, members = line_up(
             order, labels, scores, rows, cell, counts.shape[1]
         )
-        part = stratum if lanes is None else stratum[place]
+        part = stratum if lanes is None else stratum[images]
         out = np.empty((5, n_resamples + 1))
-        sweep(who, kind, mine, members, counts, prevalence, part, lanes, out)
-        weight = np.ones(who.size) if factors is None else factors[part, 0]
-        moved = np.zeros((4, counts.shape[1]))
+        sweep(unit, kind, positive, members, counts, prevalence, part, lanes, out)
+        weight = np.ones(unit.size) if factors is None else factors[part, 0]
+        influence = np.zeros((4, counts.shape[1]))
         if out[3, 0] > 0 and out[4, 0] > 0:
-            influences(who, kind, mine, weight, prevalence, moved)
+            influences(unit, kind, positive, weight, prevalence, influence)
             share = out[3, 0] / (out[3, 0] + out[4, 0])
-            each = weight * (mine - share) / (out[3, 0] + out[4, 0])
-            moved[3] = np.bincount(who, each, counts.shape[1])
+            each = weight * (positive - share) / (out[3, 0] + out[4, 0])
+            influence[3] = np.bincount(unit, each, counts.shape[1])
         else:
-            moved[:] = np.nan
-        auroc, precision, shifted = (Replicated(out[k], moved[k]) for k in range(3))
-        return RankingReplicates(auroc, precision, shifted, out[3], out[4], moved[3])
+            influence[:] = np.nan
+        auroc, precision, at_prevalence = (Replicated(out[k], influence[k]) for k in range(3))
+        return RankingReplicates(auroc, precision, at_prevalence, out[3], out[4], influence[3])
 
     if n_threads <= 1:
-        return [one(cell) for cell in cells]
+        return [replicates_of(cell) for cell in cells]
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(one, cells))
+        return list(pool.map(replicates_of, cells))
 
 
 def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None) -> float:
@@ -192,7 +194,7 @@ def adjusted_auprc(y_true: ArrayLike, y_score: ArrayLike) -> float:
 
 
 def average_precision_at(y_true: ArrayLike, y_score: ArrayLike, prevalence: float) -> float:
-    """Average precision as it would be at another prevalence; NaN when only one class is present.
+    """Average precision at another prevalence; NaN when only one class is present.
 
     Equals scikit-learn's ``average_precision_score`` with the classes weighted to `prevalence`.
     """
@@ -209,7 +211,7 @@ def xauc(y_true: ArrayLike, y_score: ArrayLike, in_first: ArrayLike, in_second: 
     y_true, y_score : array_like, shape (n_images,)
         Labels and scores.
     in_first, in_second : array_like of bool, shape (n_images,)
-        The groups whose positives, and whose negatives, are compared.
+        The group whose positives, and the group whose negatives, are compared.
 
     References
     ----------
@@ -224,8 +226,8 @@ def shortcut_cells(y_true: ArrayLike, has_shortcut: ArrayLike) -> dict[str, NDAr
     """Return the images of the four AUROCs of Borkan et al. (2019) for a shortcut.
 
     ``subgroup``: positives and negatives with it. ``background``: both without it. ``bpsn``:
-    positives without against negatives with it (low if the shortcut alone raises the score).
-    ``bnsp``: positives with against negatives without it (high if the shortcut helps).
+    positives without against negatives with it (low if the shortcut raises the score).
+    ``bnsp``: positives with against negatives without it (high if the shortcut raises the score).
     """
     labels, shortcut = np.asarray(y_true).astype(bool), np.asarray(has_shortcut, bool)
     return {
@@ -240,8 +242,8 @@ def auprg(y_true: ArrayLike, y_score: ArrayLike) -> float:
     """Area under the precision-recall-gain curve (Flach & Kull 2015); NaN with one class.
 
     Precision and recall gain rescale both between the prevalence and 1 harmonically; the curve
-    is linear between points, starts where it crosses recall gain 0, and may lie below 0. It is
-    not free of prevalence.
+    is linear between points, starts where it crosses recall gain 0, and may lie below 0. It
+    still depends on prevalence.
     """
     labels, scores = checked(y_true, y_score)
     if labels.all() or not labels.any():

@@ -1,4 +1,4 @@
-"""A statistic with everything its uncertainty is read from: replicates, and influence of patients."""
+"""A statistic with what its uncertainty is computed from: replicates, and influences of patients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ Replicates = NDArray[np.float64]
 """Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
 
 Influence = NDArray[np.float64]
-"""Shape (n_units,): how the value moves as a patient gets more weight (the infinitesimal jackknife);
-0 for patients without images in the cell. Squares add up to the variance."""
+"""Shape (n_units,): derivative of the value with respect to the weight of a patient (infinitesimal
+jackknife); 0 for patients without images in the cell. Squares sum to the variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Replicated:
         return Replicated(self.replicates - other.replicates, self.influence - other.influence)
 
     def constant(self, value: float) -> "Replicated":
-        """Return a number that is known, on the same resamples: to compare with."""
+        """Return a known number on the same resamples, to compare with."""
         return Replicated(np.full_like(self.replicates, value), np.zeros_like(self.influence))
 
     @property
@@ -43,12 +43,12 @@ class Replicated:
 
     @property
     def degrees_of_freedom(self) -> float:
-        """How well the variance is known, for Student's t (Satterthwaite 1946).
+        """Degrees of freedom of the variance, for Student's t (Satterthwaite 1946).
 
-        The variance is a sum of φ² over patients, and is known the worse the fewer patients make it
-        up: 2 V² / Var(V), with Var(V) = Σφ⁴ − V²/n from the spread of φ² itself. About n if n
-        patients matter alike, far fewer if a few patients have most of the images. At least 1, at
-        most n − 1; NaN if fewer than two patients matter.
+        The variance is a sum of φ² over patients, and is less certain the fewer patients contribute
+        to it: 2 V² / Var(V), with Var(V) = Σφ⁴ − V²/n from the spread of φ² itself. About n if n
+        patients contribute equally, far fewer if a few patients have most of the images. At least 1,
+        at most n − 1; NaN if fewer than two patients contribute.
         """
         squares = self.influence[self.influence != 0] ** 2
         n, total = squares.size, float(squares.sum())
@@ -85,24 +85,26 @@ def ratio(
     top, bottom : numpy.ndarray, shape (n_resamples + 1,)
         The sums, in the cohort and in each replicate.
     unit_top, unit_bottom : numpy.ndarray, shape (n_units,)
-        What each patient adds to them.
+        Contribution of each patient to the sums.
     """
     values = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
-    moved = (unit_top - values[0] * unit_bottom) / bottom[0] if bottom[0] > 0 else np.nan * unit_top
-    return Replicated(values, moved)
+    influence = (
+        (unit_top - values[0] * unit_bottom) / bottom[0] if bottom[0] > 0 else np.nan * unit_top
+    )
+    return Replicated(values, influence)
 
 
 def mean_replicates(
     values: ArrayLike, cell: ArrayLike, units: ArrayLike, counts: Counts, *, n_resamples: int
 ) -> Replicated:
-    """Return the mean of some images' values, in the cohort and in every replicate.
+    """Return the mean of a value over images, in the cohort and in every replicate.
 
     Parameters
     ----------
     values : array_like of float, shape (n_images,)
-        What to average.
+        Values to average.
     cell : array_like of bool, shape (n_images,)
-        The images to average over; NaN where a replicate holds none.
+        The images to average over; the mean is NaN in a replicate that has none of them.
     units : array_like of int, shape (n_images,)
         Patient of each image: row of `counts`.
     counts : numpy.ndarray
@@ -111,8 +113,8 @@ def mean_replicates(
         How many of the lanes of `counts` are replicates.
     """
     weight = np.asarray(cell, dtype=np.float64)
-    held = per_unit(
+    each = per_unit(
         np.stack([np.asarray(values, dtype=np.float64) * weight, weight]), units, counts.shape[1]
     )
-    sums = unit_sums(held, counts, n_resamples)
-    return ratio(sums[0], sums[1], held[0], held[1])
+    sums = unit_sums(each, counts, n_resamples)
+    return ratio(sums[0], sums[1], each[0], each[1])

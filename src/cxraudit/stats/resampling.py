@@ -1,4 +1,4 @@
-"""The patient-cluster bootstrap: which patients each replicate holds, drawn once for all."""
+"""The patient-cluster bootstrap: resamples of patients that all statistics share."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +9,8 @@ from scipy.special import pdtr
 from cxraudit.stats._lanes import LANES, N_THRESHOLDS
 
 Counts = NDArray[np.uint8]
-"""How often each unit is in each replicate, shape (n_blocks, n_units, LANES). Lane 0 of block 0
-is the cohort itself, every unit once; lanes past the last replicate are zero."""
+"""Number of times each unit (patient) is drawn in each replicate, shape (n_blocks, n_units, LANES).
+Lane 0 of block 0 is the cohort itself, every unit once; lanes past the last replicate are zero."""
 
 
 def draw_resamples(
@@ -23,8 +23,8 @@ def draw_resamples(
 ) -> Counts:
     """Draw units (patients) with replacement, as many as there are, `n_resamples` times.
 
-    Replicate r is a pure function of (seed, r, n_units): more replicates extend fewer, and
-    neither threads nor the order of the images matter.
+    Replicate r is a pure function of (seed, r, n_units): a longer run extends a shorter one, and
+    neither the number of threads nor the order of the images matters.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def draw_resamples(
     seed : int
         Starting point of the random stream.
     strata : array_like, shape (n_units,), optional
-        Draw within strata, each keeping its size: for a finding so rare that replicates without
-        it would be frequent.
+        Draw within strata, each of which keeps its size; useful for a finding so rare that many
+        replicates would have none.
     n_threads : int
-        Threads to draw with; the result does not depend on it.
+        Number of threads; the result does not depend on it.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def draw_resamples(
     Raises
     ------
     ValueError
-        If there is nothing to draw from or a number is negative.
+        If `n_units` is below 1 or `n_resamples` is negative.
     """
     if n_units < 1 or n_resamples < 0:
         raise ValueError(f"need n_units >= 1 and n_resamples >= 0, got {n_units}, {n_resamples}")
@@ -56,9 +56,11 @@ def draw_resamples(
 
     n_blocks = -(-(n_resamples + 1) // LANES)
     counts = np.zeros((n_blocks, n_units, LANES), dtype=np.uint8)
-    whole = np.arange(n_units)
+    everyone = np.arange(n_units)
     parts = (
-        [whole] if strata is None else [whole[np.asarray(strata) == s] for s in np.unique(strata)]
+        [everyone]
+        if strata is None
+        else [everyone[np.asarray(strata) == s] for s in np.unique(strata)]
     )
     tails = [_poisson_tails(members.size) for members in parts]
 
@@ -76,8 +78,8 @@ def draw_resamples(
 def _poisson_tails(n_units: int) -> NDArray[np.uint32]:
     """Return P(K < 1), …, P(K < 12) in units of 2⁻³² for K Poisson with a mean just below 1.
 
-    The mean leaves two standard deviations of the total to be drawn one by one, so that seldom
-    too many are drawn.
+    The mean leaves two standard deviations of the total to be drawn one by one, so that a surplus
+    is rare.
     """
     mean = max(1 - 2 / np.sqrt(n_units), 0.0)
     below = pdtr(np.arange(N_THRESHOLDS), mean)
@@ -85,7 +87,7 @@ def _poisson_tails(n_units: int) -> NDArray[np.uint32]:
 
 
 def per_unit(values: NDArray[np.float64], units: ArrayLike, n_units: int) -> NDArray[np.float64]:
-    """Add up values per image, shape (n_sums, n_images), to values per patient, (n_sums, n_units)."""
+    """Sum values per image, shape (n_sums, n_images), to values per patient, (n_sums, n_units)."""
     rows = np.asarray(units, dtype=np.int64)
     return np.stack([np.bincount(rows, row, n_units).astype(np.float64) for row in values])
 
@@ -96,7 +98,7 @@ def unit_sums(values: NDArray[np.float64], counts: Counts, n_resamples: int) -> 
     Parameters
     ----------
     values : numpy.ndarray of float, shape (n_sums, n_units)
-        What to add up; see `per_unit`.
+        Values to sum; see `per_unit`.
     counts : numpy.ndarray
         From `draw_resamples`.
     n_resamples : int

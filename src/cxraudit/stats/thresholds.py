@@ -1,7 +1,7 @@
-"""Decisions at a threshold: chosen on tuning patients, then frozen.
+"""Decisions at a threshold that is chosen on tuning patients and then fixed.
 
-All counts are linear in how often a patient is drawn, so the replicates of every rate are ratios
-of one matrix product.
+All counts are linear in the number of times a patient is drawn, so the replicates of every rate are
+ratios of one matrix product.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from cxraudit.stats.replicated import Replicated, ratio
 from cxraudit.stats.resampling import Counts, per_unit, unit_sums
 
 Rule = Callable[[NDArray[np.bool_], NDArray[np.float64]], float]
-"""Labels and scores of tuning images → threshold; an image is called positive at or above it."""
+"""Labels and scores of tuning images → threshold; an image is flagged at or above it."""
 
 
 def target_fpr(fpr: float) -> Rule:
@@ -50,13 +50,13 @@ def youden(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
 
 
 def prevalence_match(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Choose the threshold at which as many images are called positive as are positive."""
+    """Choose the threshold at which as many images are flagged as are positive."""
     ordered = np.sort(scores)[::-1]
     return float(ordered[max(int(labels.sum()), 1) - 1])
 
 
 def fixed(threshold: float) -> Rule:
-    """Use a threshold that was decided elsewhere."""
+    """Use a given threshold."""
     return lambda labels, scores: threshold
 
 
@@ -69,7 +69,7 @@ def rule_named(name: str) -> Rule:
     Raises
     ------
     ValueError
-        If there is no such rule, or its number makes no sense.
+        If there is no such rule, or its number is out of range.
 
     Examples
     --------
@@ -80,14 +80,15 @@ def rule_named(name: str) -> Rule:
     plain: dict[str, Rule] = {"youden": youden, "prevalence": prevalence_match}
     if name in plain:
         return plain[name]
-    made = {"fpr": target_fpr, "tpr": target_tpr, "fixed": fixed}
+    with_number = {"fpr": target_fpr, "tpr": target_tpr, "fixed": fixed}
     try:
         value = float(number)
     except ValueError:
         value = float("nan")
-    if kind not in made or not np.isfinite(value) or (kind != "fixed" and not 0 < value <= 1):
+    in_range = np.isfinite(value) and (kind == "fixed" or 0 < value <= 1)
+    if kind not in with_number or not in_range:
         raise ValueError(f"no rule for a threshold is named {name!r}; there are {RULES}")
-    return made[kind](value)
+    return with_number[kind](value)
 
 
 def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float:
@@ -106,12 +107,12 @@ def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Counts of one cell at one threshold: in the cohort, in every replicate, and per patient."""
+    """Counts of one cell at one threshold, in the cohort and every replicate, and per patient."""
 
     counted: NDArray[np.float64]
     """Shape (4, n_resamples + 1): true and false positives, false and true negatives."""
     per_unit: NDArray[np.float64]
-    """Shape (4, n_units): what each patient adds."""
+    """Shape (4, n_units): contribution of each patient."""
 
     def _share(self, top: Sequence[float], bottom: Sequence[float]) -> Replicated:
         return ratio(
@@ -128,35 +129,35 @@ class Decisions:
 
     @property
     def fnr(self) -> Replicated:
-        """Underdiagnosis of this finding: ill and called healthy (1 − TPR)."""
+        """Underdiagnosis of this finding: positive and not flagged (1 − TPR); NaN without positives."""
         return self._share((0, 0, 1, 0), (1, 0, 1, 0))
 
     @property
     def fpr(self) -> Replicated:
-        """Overdiagnosis of this finding: healthy and called ill; NaN without negatives."""
+        """Overdiagnosis of this finding: negative and flagged; NaN without negatives."""
         return self._share((0, 1, 0, 0), (0, 1, 0, 1))
 
     @property
     def ppv(self) -> Replicated:
-        """Share of the images called positive that are; NaN if none is called."""
+        """Share of positives among flagged images; NaN if none is flagged."""
         return self._share((1, 0, 0, 0), (1, 1, 0, 0))
 
     @property
     def npv(self) -> Replicated:
-        """Share of the images called negative that are; NaN if none is called."""
+        """Share of negatives among images that are not flagged; NaN if all are flagged."""
         return self._share((0, 0, 0, 1), (0, 0, 1, 1))
 
     @property
     def balanced_accuracy(self) -> Replicated:
         """(TPR + TNR) / 2."""
-        hit, false = self.tpr, self.fpr
+        tpr, fpr = self.tpr, self.fpr
         return Replicated(
-            (hit.replicates + 1 - false.replicates) / 2, (hit.influence - false.influence) / 2
+            (tpr.replicates + 1 - fpr.replicates) / 2, (tpr.influence - fpr.influence) / 2
         )
 
     @property
     def selection_rate(self) -> Replicated:
-        """Share of images called positive: alerts per image."""
+        """Share of images that are flagged."""
         return self._share((1, 1, 0, 0), (1, 1, 1, 1))
 
     def net_benefit(self, probability: float) -> Replicated:
@@ -185,46 +186,44 @@ def decisions(
     Parameters
     ----------
     y_true, y_score : array_like, shape (n_images,)
-        Labels and scores of the images that are audited.
+        Labels and scores of the evaluated images.
     threshold : float
-        At or above it an image is called positive.
+        At or above it an image is flagged.
     units, cells, counts, n_resamples
         As in `cxraudit.stats.ranking.ranking_replicates`.
     """
     labels, scores = checked(y_true, y_score)
-    called = scores >= threshold
-    parts = np.stack([labels & called, ~labels & called, labels & ~called, ~labels & ~called])
-    found = []
-    for cell in cells:
-        held = per_unit((parts & cell).astype(np.float64), units, counts.shape[1])
-        found.append(Decisions(unit_sums(held, counts, n_resamples), held))
-    return found
+    flagged = scores >= threshold
+    parts = np.stack([labels & flagged, ~labels & flagged, labels & ~flagged, ~labels & ~flagged])
+    each = (per_unit((parts & cell).astype(np.float64), units, counts.shape[1]) for cell in cells)
+    return [Decisions(unit_sums(values, counts, n_resamples), values) for values in each]
 
 
 def underdiagnosis(
-    no_finding: ArrayLike, healthy_score: ArrayLike, threshold: float
+    no_finding: ArrayLike, no_finding_score: ArrayLike, threshold: float
 ) -> tuple[float, float]:
     """Return under- and overdiagnosis as in Seyyed-Kalantari et al. (2021).
 
-    Underdiagnosis is the false positive rate of *No Finding*: ill, and called healthy.
-    Overdiagnosis is its false negative rate: healthy, and called ill.
+    Underdiagnosis is the false positive rate of *No Finding*: images with a finding that are flagged
+    as having none. Overdiagnosis is its false negative rate: images without any finding that are not
+    flagged as such.
 
     Parameters
     ----------
     no_finding : array_like of {0, 1}, shape (n_images,)
         1 where the image has no finding.
-    healthy_score : array_like of float, shape (n_images,)
-        Grows with the evidence for No Finding.
+    no_finding_score : array_like of float, shape (n_images,)
+        Increases with the evidence for No Finding.
     threshold : float
-        At or above it an image is called healthy.
+        At or above it an image is flagged as having no finding.
 
     Returns
     -------
     tuple of float
         Underdiagnosis and overdiagnosis rate; NaN where the class is missing.
     """
-    healthy, scores = checked(no_finding, healthy_score)
-    called = scores >= threshold
-    under = called[~healthy].mean() if (~healthy).any() else np.nan
-    over = (~called[healthy]).mean() if healthy.any() else np.nan
+    none, scores = checked(no_finding, no_finding_score)
+    flagged = scores >= threshold
+    under = flagged[~none].mean() if (~none).any() else np.nan
+    over = (~flagged[none]).mean() if none.any() else np.nan
     return float(under), float(over)
