@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from cxraudit.stats.delong import auroc_interval, delong, newcombe
+from cxraudit.stats.delong import delong_interval, delong, newcombe
 
 # Aneurysmal subarachnoid haemorrhage, 113 patients (Turck et al. 2010, Intensive Care Med
 # 36:107-115), the example of pROC (Robin et al. 2011, BMC Bioinformatics 12:77): poor outcome,
@@ -249,7 +249,7 @@ def test_small_samples_are_covered(m):
     labels = np.r_[np.ones(m), np.zeros(60)]
     covered = 0
     for _ in range(400):
-        found = auroc_interval(labels, labels * 1.5 + rng.normal(size=m + 60))
+        found = delong_interval(labels, labels * 1.5 + rng.normal(size=m + 60))
         covered += found.low <= truth <= found.high
 
     assert covered / 400 >= 0.92
@@ -259,7 +259,7 @@ def test_perfect_separation_has_an_honest_interval():
     """AUROC 1 with 8 positives is compatible with much less."""
     labels = np.r_[np.ones(8), np.zeros(30)]
 
-    found = auroc_interval(labels, labels)
+    found = delong_interval(labels, labels)
 
     assert found.value == found.high == 1
     assert 0.7 < found.low < 0.95
@@ -268,4 +268,4 @@ def test_perfect_separation_has_an_honest_interval():
 
 def test_one_class_is_undefined():
     """NaN, not zero."""
-    assert np.isnan(auroc_interval([0, 0, 0], [1.0, 2.0, 3.0]).value)
+    assert np.isnan(delong_interval([0, 0, 0], [1.0, 2.0, 3.0]).value)

@@ -46,9 +46,9 @@ def test_the_true_gap_is_recovered_from_wrong_labels(seed):
         areas[1],
         (n[0], n[1]),
         ERRORS,
-        known_with=areas[2],
-        known_without=areas[3],
-        n_known=(n[2], n[3]),
+        annotated_with=areas[2],
+        annotated_without=areas[3],
+        n_annotated=(n[2], n[3]),
     )
 
     true_gap = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
@@ -76,9 +76,9 @@ def test_a_perfect_detector_changes_nothing():
         areas[1],
         (n[0], n[1]),
         perfect,
-        known_with=areas[2],
-        known_without=areas[3],
-        n_known=(n[2], n[3]),
+        annotated_with=areas[2],
+        annotated_without=areas[3],
+        n_annotated=(n[2], n[3]),
     )
 
     direct = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(

@@ -2,7 +2,7 @@
 
 Every AUROC has one influence value per image. Their products, summed over images, or over patients
 first (Obuchowski 1997), give the covariance of any two AUROCs on any two sets of images: of two
-models on the same images, of two groups, of two arms that share their negatives.
+models on the same images, of two groups, or of two subsets that share their negatives.
 """
 
 from collections.abc import Sequence
@@ -35,19 +35,20 @@ class Areas:
 def placements(
     y_true: ArrayLike, y_score: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return V10 per positive (share of negatives it beats) and V01 per negative, with ties as ½.
+    """Return V10 per positive (share of negatives below it) and V01 per negative, with ties as ½.
 
-    The midrank form of Sun & Xu (2014): n log n instead of all pairs.
+    V01 is the share of positives above a negative. The midrank form of Sun & Xu (2014): n log n
+    instead of all pairs.
     """
-    from scipy.stats import rankdata  # slow to import, and few need it
+    from scipy.stats import rankdata  # slow to import, and rarely needed
 
     labels, scores = checked(y_true, y_score)
     positive, negative = scores[labels], scores[~labels]
     m, n = positive.size, negative.size
     ranks = rankdata(np.concatenate([positive, negative]))
-    beaten = (ranks[:m] - rankdata(positive)) / n
+    below = (ranks[:m] - rankdata(positive)) / n
     above = 1 - (ranks[m:] - rankdata(negative)) / m
-    return beaten, above
+    return below, above
 
 
 def delong(
@@ -73,9 +74,9 @@ def delong(
     Returns
     -------
     Areas
-        With clusters, images of one patient are summed before they are squared, and the covariance
-        is multiplied by I / (I − 1) for I patients; without, the classes have the m − 1 and n − 1
-        of DeLong.
+        With clusters, the influences of one patient are summed before they are squared, and the
+        covariance is multiplied by I / (I − 1) for I patients; without, variances per class are
+        divided by m − 1 and n − 1 as in DeLong. NaN where one class is missing.
 
     References
     ----------
@@ -94,12 +95,16 @@ def delong(
         if not (m and n):
             influence[:, k] = np.nan
             continue
-        beaten, above = placements(labels[mask], row[mask])
-        value[k] = beaten.mean()
-        # With clusters the correction is for patients, so the classes get none of their own.
-        exact = clusters is None
-        influence[0, k, positive] = (beaten - value[k]) / (m * np.sqrt((m - 1) / m if exact else 1))
-        influence[1, k, negative] = (above - value[k]) / (n * np.sqrt((n - 1) / n if exact else 1))
+        below, above = placements(labels[mask], row[mask])
+        value[k] = below.mean()
+        # With clusters the correction is made once, for the number of patients.
+        per_class = clusters is None
+        influence[0, k, positive] = (below - value[k]) / (
+            m * np.sqrt((m - 1) / m if per_class else 1)
+        )
+        influence[1, k, negative] = (above - value[k]) / (
+            n * np.sqrt((n - 1) / n if per_class else 1)
+        )
     total = influence.sum(axis=0)
     if clusters is None:
         return Areas(value, total @ total.T)
@@ -109,18 +114,18 @@ def delong(
     return Areas(value, summed @ summed.T * n_patients / max(n_patients - 1, 1))
 
 
-def auroc_interval(
+def delong_interval(
     y_true: ArrayLike,
     y_score: ArrayLike,
     *,
     clusters: ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> Estimate:
-    """Give an AUROC with an interval that also holds for small samples.
+    """Return an AUROC with an analytic interval that is also valid for small samples.
 
     The interval is DeLong's on the logit scale, with Student's t for the smaller class; where the
     sample is small (fewer than 10 patients in a class) or separates perfectly, so that DeLong's
-    variance means nothing, it is Newcombe's (2006) method 5, which inverts the score equation for
+    variance is not usable, it is Newcombe's (2006) method 5, which inverts the score equation for
     a variance that follows from the AUROC itself.
 
     Parameters
@@ -131,6 +136,22 @@ def auroc_interval(
         Patient of each image; with it, sizes count patients.
     confidence_level : float
         Of the two-sided interval.
+
+    Returns
+    -------
+    Estimate
+        All NaN when only one class is present.
+
+    References
+    ----------
+    .. [1] DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44:837-845.
+    .. [2] Newcombe (2006), Statistics in Medicine 25:559-573.
+
+    Examples
+    --------
+    >>> found = delong_interval([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> found.value, found.method
+    (0.75, 'Newcombe score interval')
     """
     labels, _ = checked(y_true, y_score)
     units = np.arange(labels.size) if clusters is None else np.asarray(clusters)
@@ -165,7 +186,7 @@ def auroc_interval(
 def newcombe(
     value: float, n_positive: int, n_negative: int, *, confidence_level: float = 0.95
 ) -> tuple[float, float]:
-    """Return the score interval of an AUROC that also holds for few patients and for AUROC 1.
+    """Return the score interval of an AUROC, also valid for few patients and for an AUROC of 1.
 
     Solves |value − θ| = z·√V(θ) for θ (Newcombe 2006, Statistics in Medicine 25:559-573, method 5).
 
@@ -185,5 +206,5 @@ def newcombe(
         / (n_positive * n_negative)
         * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
     )
-    held = theta[np.abs(value - theta) <= z * np.sqrt(spread)]
-    return (float(held.min()), float(held.max())) if held.size else (value, value)
+    inside = theta[np.abs(value - theta) <= z * np.sqrt(spread)]
+    return (float(inside.min()), float(inside.max())) if inside.size else (value, value)

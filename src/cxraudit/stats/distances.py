@@ -1,4 +1,4 @@
-"""How far apart groups lie: along one axis, and in the whole space of embeddings."""
+"""Distances between two groups: along one axis, and in the whole space of embeddings."""
 
 from dataclasses import dataclass
 
@@ -26,19 +26,26 @@ def ks_distance(
 ) -> Distance:
     """Largest difference of two distribution functions (Kolmogorov–Smirnov), one value per patient.
 
-    The p-value shrinks with every patient added; D is what says how much the groups differ: 0 not
-    at all, 1 completely. Its interval is the basic bootstrap, cut to 0–1, since D is biased upwards
-    in every sample, and more so in resamples.
+    The p-value decreases with the number of patients; D measures how much the groups differ: 0 if the
+    distributions are equal, 1 if they do not overlap. Its interval is the basic bootstrap, truncated
+    to 0–1, since D is biased upwards in every sample, and more so in resamples.
 
     Parameters
     ----------
     first, second : array_like of float
         One value per patient of each group.
 
+    n_resamples : int
+        Bootstrap resamples of each group.
+    confidence_level : float
+        Of the two-sided interval.
+    seed : int
+        Of the resamples.
+
     Returns
     -------
     Distance
-        NaN if a group is empty.
+        All NaN if a group is empty.
     """
     from scipy.stats import ks_2samp  # slow to import
 
@@ -72,10 +79,10 @@ def _ks(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def energy_distance(
     vectors: ArrayLike, in_first: ArrayLike, *, n_permutations: int = 499, seed: int = 0
 ) -> Distance:
-    """Energy distance of two groups in the whole space, tested by exchanging patients.
+    """Energy distance of two groups in the whole space, with a permutation test over patients.
 
     2 E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖ (Székely & Rizzo 2013), over 2 E‖X − Y‖, so that it lies between 0
-    and 1. Unlike a projection it sees any difference.
+    and 1. Unlike a projection it is sensitive to any difference of the distributions.
 
     Parameters
     ----------
@@ -83,11 +90,15 @@ def energy_distance(
         One embedding per patient.
     in_first : array_like of bool, shape (n_patients,)
         The patients of the first group; the others are the second.
+    n_permutations : int
+        Number of permutations; the p-value is (k + 1) / (n_permutations + 1).
+    seed : int
+        Of the permutations.
 
     Returns
     -------
     Distance
-        ``low`` and ``high`` are NaN.
+        ``low`` and ``high`` are NaN; all are NaN if a group has fewer than two patients.
     """
     from scipy.spatial.distance import pdist, squareform
 
@@ -96,16 +107,16 @@ def energy_distance(
     n, m = int(mask.sum()), int((~mask).sum())
     if min(n, m) < 2:
         return Distance(np.nan, np.nan, np.nan, np.nan)
-    apart = squareform(pdist(x))
+    distances = squareform(pdist(x))
     rng = np.random.default_rng(seed)
     members = np.empty((mask.size, n_permutations + 1))
     members[:, 0] = mask
     for number in range(1, n_permutations + 1):
         members[:, number] = rng.permutation(mask)
-    inside = np.einsum("ij,ij->j", members, apart @ members) / (n * (n - 1))
+    inside = np.einsum("ij,ij->j", members, distances @ members) / (n * (n - 1))
     others = 1 - members
-    outside = np.einsum("ij,ij->j", others, apart @ others) / (m * (m - 1))
-    between = np.einsum("ij,ij->j", members, apart @ others) / (n * m)
+    outside = np.einsum("ij,ij->j", others, distances @ others) / (m * (m - 1))
+    between = np.einsum("ij,ij->j", members, distances @ others) / (n * m)
     found = (2 * between - inside - outside) / (2 * between)
     p_value = (1 + int((found[1:] >= found[0]).sum())) / (n_permutations + 1)
     return Distance(float(found[0]), np.nan, np.nan, p_value)

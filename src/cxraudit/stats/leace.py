@@ -1,4 +1,4 @@
-"""Erase a concept from embeddings so that no linear probe can read it: LEACE, in closed form.
+"""Erase a concept from embeddings so that no linear probe can decode it: LEACE, in closed form.
 
 Belrose et al. (2023), "LEACE: Perfect linear concept erasure in closed form", arXiv 2306.03819.
 """
@@ -24,7 +24,7 @@ class Eraser:
     into: Matrix
     """Shape (r, d): coordinates within the concept's subspace, of variance 1 and uncorrelated."""
     out_of: Matrix
-    """Shape (d, r): where each coordinate points in the space of embeddings."""
+    """Shape (d, r): direction of each coordinate in the space of embeddings."""
 
     def concept(self, vectors: ArrayLike) -> Matrix:
         """Return the part of each embedding that is erased, shape (n, d)."""
@@ -45,9 +45,9 @@ def fit_eraser(vectors: ArrayLike, groups: ArrayLike, *, shrinkage: bool = False
     groups : array_like, shape (n,)
         The concept: a group per embedding.
     shrinkage : bool
-        Whiten by the covariance of Ledoit & Wolf (2004). The concept is erased as perfectly on these
-        embeddings, at the price of moving them a little more, and better on others where there are
-        not many more embeddings than dimensions.
+        Whiten by the covariance of Ledoit & Wolf (2004). On these embeddings the concept is still
+        erased exactly, at the cost of a slightly larger change; on other embeddings it is erased
+        better where there are not many more embeddings than dimensions.
 
     Returns
     -------
@@ -73,14 +73,14 @@ def fit_eraser(vectors: ArrayLike, groups: ArrayLike, *, shrinkage: bool = False
         covariance = ledoit_wolf(centred, assume_centered=True)[0]
     else:
         covariance = centred.T @ centred / (n - 1)
-    with_concept = centred.T @ (z - z.mean(axis=0)) / (n - 1)
+    cross_covariance = centred.T @ (z - z.mean(axis=0)) / (n - 1)
     values, axes = np.linalg.eigh(covariance)
-    # Directions without variance hold nothing to erase, and cannot be whitened.
+    # Directions without variance have nothing to erase, and cannot be whitened.
     kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
     root = np.sqrt(values[kept])
     whiten = (axes[:, kept] / root).T  # (k, d): coordinates of variance 1
-    colour = axes[:, kept] * root  # (d, k): back again
-    left, sizes, _ = np.linalg.svd(whiten @ with_concept, full_matrices=False)
+    colour = axes[:, kept] * root  # (d, k): the inverse
+    left, sizes, _ = np.linalg.svd(whiten @ cross_covariance, full_matrices=False)
     basis = left[:, sizes > sizes[0] * 1e-8] if sizes[0] > 0 else left[:, :0]
     return Eraser(mean, basis.T @ whiten, colour @ basis)
 
@@ -88,8 +88,8 @@ def fit_eraser(vectors: ArrayLike, groups: ArrayLike, *, shrinkage: bool = False
 def variance_share(eraser: Eraser, vectors: ArrayLike, direction: ArrayLike) -> float:
     """Return the share of a linear score's variance that lies in the concept's subspace.
 
-    The erased part of an embedding is uncorrelated with what is left, so the shares of both add up
-    to 1 on the data the eraser was fitted on.
+    The erased part of an embedding is uncorrelated with the remainder, so the shares of both sum to
+    1 on the data the eraser was fitted on.
 
     Parameters
     ----------
@@ -99,7 +99,12 @@ def variance_share(eraser: Eraser, vectors: ArrayLike, direction: ArrayLike) -> 
         Embeddings.
     direction : array_like of float, shape (d,)
         The score is ⟨embedding, direction⟩.
+
+    Returns
+    -------
+    float
+        NaN if the score does not vary.
     """
     x, d = np.asarray(vectors, dtype=np.float64), np.asarray(direction, dtype=np.float64)
-    whole = np.var(x @ d)
-    return float(np.var(eraser.concept(x) @ d) / whole) if whole > 0 else float("nan")
+    total = np.var(x @ d)
+    return float(np.var(eraser.concept(x) @ d) / total) if total > 0 else float("nan")

@@ -1,8 +1,8 @@
-"""What wrong labels of a shortcut can do to the gap between finding it with and without.
+"""Effect of misclassified shortcut labels on the gap between images with and without the shortcut.
 
-A detector that labels the shortcut errs, so the positives it calls *with* hold some without, and the
-reverse. If the errors have nothing to do with the score, they pull the two arms together and the
-gap can be put right; if they do, they can do more, and only bounds are left.
+A detector that labels the shortcut makes errors, so the positives it labels *with* include some
+without, and the reverse. If the errors are independent of the score, they bias the gap towards zero
+and it can be corrected; if they are not, it can only be bounded.
 """
 
 from collections.abc import Sequence
@@ -16,134 +16,139 @@ from cxraudit.stats.replicated import Replicated, weighted_sum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorError:
-    """How well the shortcut is detected among images with the finding."""
+    """Accuracy of the shortcut's detector among images with the finding."""
 
     sensitivity: float
     specificity: float
 
-    def predictive_values(self, share_called: float) -> tuple[float, float]:
-        """Return P(there | called) and P(not there | not called), from the share that is called.
+    def predictive_values(self, share_predicted: float) -> tuple[float, float]:
+        """Return positive and negative predictive value, from the share predicted *with*.
 
-        The true share is (share called + specificity − 1) / (sensitivity + specificity − 1)
-        (Rogan & Gladen 1978). NaN if the detector has no skill, or if that share lies outside 0–1: with
-        such errors so many images would not have been called.
+        The true share is (share predicted + specificity − 1) / (sensitivity + specificity − 1)
+        (Rogan & Gladen 1978). NaN if the detector is no better than chance, or if the true share
+        would lie outside 0–1: such errors are not compatible with the share predicted.
         """
-        skill = self.sensitivity + self.specificity - 1
-        share = (share_called + self.specificity - 1) / skill if skill > 0 else np.nan
-        if not 0 <= share <= 1 or not 0 < share_called < 1:
+        youden = self.sensitivity + self.specificity - 1
+        share = (share_predicted + self.specificity - 1) / youden if youden > 0 else np.nan
+        if not 0 <= share <= 1 or not 0 < share_predicted < 1:
             return np.nan, np.nan
-        positive = self.sensitivity * share / share_called
-        negative = self.specificity * (1 - share) / (1 - share_called)
+        positive = self.sensitivity * share / share_predicted
+        negative = self.specificity * (1 - share) / (1 - share_predicted)
         return positive, negative
 
 
 def corrected_gap(
-    called_with: Replicated,
-    called_without: Replicated,
-    n_called: tuple[int, int],
+    predicted_with: Replicated,
+    predicted_without: Replicated,
+    n_predicted: tuple[int, int],
     errors: DetectorError,
     *,
-    known_with: Replicated | None = None,
-    known_without: Replicated | None = None,
-    n_known: tuple[int, int] = (0, 0),
+    annotated_with: Replicated | None = None,
+    annotated_without: Replicated | None = None,
+    n_annotated: tuple[int, int] = (0, 0),
 ) -> Replicated:
-    """Give the gap of two areas as it would be with true labels, if errors do not depend on scores.
+    """Estimate the gap of two areas under true labels, if errors are independent of scores.
 
-    An area against shared negatives is a mean over its positives, so that the area of the images
-    called *with* is PPV · A₁ + (1 − PPV) · A₀, and likewise for the others: two equations for
-    the true areas A₁ and A₀. Arms that people annotated are added by their numbers.
+    An area against shared negatives is a mean over its positives, so the area of the images
+    predicted *with* is PPV · A₁ + (1 − PPV) · A₀, and likewise for those predicted *without*: two
+    equations for the true areas A₁ and A₀. Annotated images are added in proportion to their number.
 
     Parameters
     ----------
-    called_with, called_without : Replicated
-        Areas of the positives the detector called, and did not call, against all negatives.
-    n_called : tuple of int
-        How many positives these are.
+    predicted_with, predicted_without : Replicated
+        Areas of the positives that the detector labels with and without, against all negatives.
+    n_predicted : tuple of int
+        Numbers of these positives.
     errors : DetectorError
-        From images with labels by people.
-    known_with, known_without, n_known
-        The same for positives that people annotated; leave out where there are none.
+        Estimated on annotated images.
+    annotated_with, annotated_without, n_annotated
+        The same for positives with labels by annotators; omit where there are none.
 
     Returns
     -------
     Replicated
-        With − without; NaN if the detector has no skill, or its errors do not fit the share it called.
-        The detector's rates and the numbers of
-        images are taken as known.
+        With − without; NaN if the detector is no better than chance, or its errors are not compatible
+        with the share it predicted. The detector's error rates and the numbers of images are taken
+        as known.
     """
-    n = sum(n_called)
-    ppv, npv = errors.predictive_values(n_called[0] / n)
-    skill = ppv + npv - 1
-    if not skill > 0:
-        return weighted_sum([called_with], [np.nan])
-    share_with = ppv * n_called[0] / n + (1 - npv) * n_called[1] / n
-    with_weight, without_weight = n * share_with, n * (1 - share_with)
-    # The true areas of the images the detector labelled, as weights of the two areas it gives.
-    true_with = np.array([npv, -(1 - ppv)]) / skill
-    true_without = np.array([-(1 - npv), ppv]) / skill
-    scale_with = with_weight / (with_weight + n_known[0])
-    scale_without = without_weight / (without_weight + n_known[1])
+    n = sum(n_predicted)
+    ppv, npv = errors.predictive_values(n_predicted[0] / n)
+    determinant = ppv + npv - 1
+    if not determinant > 0:  # NaN included
+        return weighted_sum([predicted_with], [np.nan])
+    share_with = ppv * n_predicted[0] / n + (1 - npv) * n_predicted[1] / n
+    weight_with, weight_without = n * share_with, n * (1 - share_with)
+    # The true areas of the predicted images, as weights of the two areas that are observed.
+    true_with = np.array([npv, -(1 - ppv)]) / determinant
+    true_without = np.array([-(1 - npv), ppv]) / determinant
+    scale_with = weight_with / (weight_with + n_annotated[0])
+    scale_without = weight_without / (weight_without + n_annotated[1])
     weights = scale_with * true_with - scale_without * true_without
-    parts, factors = [called_with, called_without], list(weights)
-    if known_with is not None and n_known[0]:
-        parts.append(known_with)
+    parts, factors = [predicted_with, predicted_without], list(weights)
+    if annotated_with is not None and n_annotated[0]:
+        parts.append(annotated_with)
         factors.append(1 - scale_with)
-    if known_without is not None and n_known[1]:
-        parts.append(known_without)
+    if annotated_without is not None and n_annotated[1]:
+        parts.append(annotated_without)
         factors.append(-(1 - scale_without))
     return weighted_sum(parts, factors)
 
 
 def gap_bounds(
     placements: NDArray[np.float64],
-    has: NDArray[np.bool_],
-    predicted: NDArray[np.bool_],
+    has_shortcut: NDArray[np.bool_],
+    is_predicted: NDArray[np.bool_],
     possible: Sequence[DetectorError],
 ) -> tuple[float, float]:
-    """Bound the gap over every way the expected number of errors can fall on the images.
+    """Bound the gap over all assignments of the expected number of errors to images.
 
     Parameters
     ----------
     placements : numpy.ndarray, shape (n_positives,)
-        Share of all negatives each positive is ranked above (ties half): an area is their mean.
-    has : numpy.ndarray of bool, shape (n_positives,)
-        Whether the shortcut is there, by people or by the detector.
-    predicted : numpy.ndarray of bool, shape (n_positives,)
+        Share of all negatives that score below each positive (ties half): an area is their mean.
+    has_shortcut : numpy.ndarray of bool, shape (n_positives,)
+        Label of the shortcut, by annotators or by the detector.
+    is_predicted : numpy.ndarray of bool, shape (n_positives,)
         Whether the label is the detector's; only these may be wrong.
     possible : sequence of DetectorError
         Errors the detector may have, such as all combinations of the limits of its sensitivity and
-        specificity. The lowest predictive values among them count; those that do not fit the share of
-        images that was called are left out.
+        specificity. The lowest predictive values among them count; errors that are not compatible
+        with the share predicted are omitted.
 
     Returns
     -------
     tuple of float
         Lowest and highest gap, with − without, if at most the expected numbers (rounded up) of
-        called and of not called images are wrong. NaN if no error fits.
+        images predicted *with* and *without* are wrong. NaN if no error is compatible.
     """
-    called, missed = predicted & has, predicted & ~has
-    if not predicted.any():
-        gap = _mean(placements[has]) - _mean(placements[~has])
+    predicted_with, predicted_without = is_predicted & has_shortcut, is_predicted & ~has_shortcut
+    if not is_predicted.any():
+        gap = _mean(placements[has_shortcut]) - _mean(placements[~has_shortcut])
         return gap, gap
-    share = float(called.sum() / predicted.sum())
+    n_with, n_without = int(predicted_with.sum()), int(predicted_without.sum())
+    share = n_with / int(is_predicted.sum())
     values = np.array([errors.predictive_values(share) for errors in possible])
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         return np.nan, np.nan
     ppv, npv = values.min(axis=0)
-    wrong_called = min(int(np.ceil((1 - ppv) * called.sum() - 1e-9)), int(called.sum()))
-    wrong_missed = min(int(np.ceil((1 - npv) * missed.sum() - 1e-9)), int(missed.sum()))
+    wrong_with = min(int(np.ceil((1 - ppv) * n_with - 1e-9)), n_with)
+    wrong_without = min(int(np.ceil((1 - npv) * n_without - 1e-9)), n_without)
     ends = []
     for sign in (-1, 1):
-        # The gap grows if low images leave the arm with the shortcut and high ones join it.
-        leaving = np.sort(sign * placements[called])[:wrong_called] * sign
-        joining = np.sort(-sign * placements[missed])[:wrong_missed] * -sign
+        # The gap is largest if low images leave the side with the shortcut and high ones join it.
+        leaving = np.sort(sign * placements[predicted_with])[:wrong_with] * sign
+        joining = np.sort(-sign * placements[predicted_without])[:wrong_without] * -sign
         out = np.concatenate([[0.0], np.cumsum(leaving)])[:, None]
         into = np.concatenate([[0.0], np.cumsum(joining)])[None, :]
         n_out, n_in = np.arange(out.size)[:, None], np.arange(into.size)[None, :]
         with np.errstate(invalid="ignore", divide="ignore"):
-            first = (placements[has].sum() - out + into) / (has.sum() - n_out + n_in)
-            second = (placements[~has].sum() + out - into) / ((~has).sum() + n_out - n_in)
+            first = (placements[has_shortcut].sum() - out + into) / (
+                has_shortcut.sum() - n_out + n_in
+            )
+            second = (placements[~has_shortcut].sum() + out - into) / (
+                (~has_shortcut).sum() + n_out - n_in
+            )
         gaps = first - second
         gaps = gaps[np.isfinite(gaps)]
         ends.append(float(sign * np.max(sign * gaps)) if gaps.size else np.nan)

@@ -77,9 +77,9 @@ def if_mislabelled(cohort: Cohort, images: Labelled, row: Row, labels: ShortcutL
         areas[1].auroc,
         (n[0], n[1]),
         errors,
-        known_with=areas[2].auroc,
-        known_without=areas[3].auroc,
-        n_known=(n[2], n[3]),
+        annotated_with=areas[2].auroc,
+        annotated_without=areas[3].auroc,
+        n_annotated=(n[2], n[3]),
     )
     ends = [
         DetectorError(
