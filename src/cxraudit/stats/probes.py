@@ -1,23 +1,27 @@
-"""Probes: can a group be read from embeddings.
+"""Probes: whether a group can be decoded from embeddings.
 
-By a line, by neighbours, by a small network.
+By logistic regression, nearest neighbours, or a small network.
 
 Hyper-parameters are chosen on validation patients; each probe is then fitted on training and
-validation together, as in Sourget et al. (2025), and returns scores for images it has not seen.
+validation patients together, as in Sourget et al. (2025), and returns scores for held-out images.
 """
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxraudit.stats.ranking import auroc
 
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
 Vectors = NDArray[np.float32]
 Codes = NDArray[np.int64]
 Scores = NDArray[np.float64]
-"""Shape (n, n_groups): higher is more like the group."""
+"""Shape (n, n_groups): higher for images more likely to belong to the group."""
 
 Probe = Callable[[Vectors, Codes, Vectors, Codes, Vectors, int], Scores]
 """(train, groups, validation, groups, others, seed) → scores of the others."""
@@ -26,11 +30,11 @@ STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 """Inverse penalties of the linear probe."""
 NEIGHBOURS = tuple(range(1, 22, 2))
 HIDDEN = (128, 512)
-FEW = 16
-"""With so few dimensions the smaller network is enough."""
+FEW_DIMENSIONS = 16
+"""Up to this many dimensions only the smaller network is fitted."""
 MAX_EPOCHS, PATIENCE, GAIN = 60, 8, 0.002
 PENALTY = 1.0
-"""L2, as scikit-learn counts it (per batch)."""
+"""L2 penalty in scikit-learn's units (per batch)."""
 
 
 def standardised(train: Vectors, *others: Vectors) -> tuple[Vectors, ...]:
@@ -41,7 +45,7 @@ def standardised(train: Vectors, *others: Vectors) -> tuple[Vectors, ...]:
 
 
 def macro_auroc(codes: Codes, scores: Scores) -> float:
-    """Return the mean over groups of one group against the others; of two groups, the one AUROC."""
+    """Return the mean AUROC of each group against all others; with two groups, the one AUROC."""
     n_groups = scores.shape[1]
     chosen = range(1, 2) if n_groups == 2 else range(n_groups)
     return float(np.mean([auroc(codes == group, scores[:, group]) for group in chosen]))
@@ -60,38 +64,30 @@ def linear_probe(
 
     def fitted(strength: float, x: Vectors, y: Codes) -> LogisticRegression:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # convergence: the order of images is settled long before
+            # Of convergence: the ranking of images is stable long before.
+            warnings.simplefilter("ignore")
             return LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(x, y)
 
-    best = _best(
-        STRENGTHS,
-        lambda strength: _decision(fitted(strength, train, codes), validation),
-        validation_codes,
-    )
-    return _decision(
-        fitted(
-            best, np.concatenate([train, validation]), np.concatenate([codes, validation_codes])
-        ),
-        others,
-    )
+    tried = [_decision(fitted(strength, train, codes), validation) for strength in STRENGTHS]
+    best = STRENGTHS[_best(tried, validation_codes)]
+    x, y = np.concatenate([train, validation]), np.concatenate([codes, validation_codes])
+    return _decision(fitted(best, x, y), others)
 
 
-def _decision(model: "object", x: Vectors) -> Scores:
-    found = np.asarray(model.decision_function(x), dtype=np.float64)  # type: ignore[attr-defined]
-    return np.column_stack([-found, found]) if found.ndim == 1 else found
+def _decision(model: "LogisticRegression", x: Vectors) -> Scores:
+    scores = np.asarray(model.decision_function(x), dtype=np.float64)
+    return np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
 
 
-def _best(options: Sequence, scores_of: Callable, codes: Codes):  # type: ignore[type-arg]  # noqa: ANN202
-    """Return the option with the highest AUROC on validation patients; the first of equals."""
-    return max(options, key=lambda option: macro_auroc(codes, scores_of(option)))
+def _best(tried: Sequence[Scores], codes: Codes) -> int:
+    """Return the row of the scores with the highest AUROC; the first if several."""
+    return int(np.argmax([macro_auroc(codes, scores) for scores in tried]))
 
 
 def neighbour_votes(
     known: Vectors, codes: Codes, others: Vectors, n_groups: int, *, block: int = 2048
 ) -> NDArray[np.float64]:
-    """Return the votes of 1, 3, … 21 nearest neighbours, from one pass over the distances.
+    """Return the votes of the 1, 3, … 21 nearest neighbours, from one pass over the distances.
 
     Returns
     -------
@@ -103,7 +99,7 @@ def neighbour_votes(
     votes = np.empty((len(NEIGHBOURS), len(others), n_groups))
     for start in range(0, len(others), block):
         part = others[start : start + block]
-        # The square of the other image is the same for all neighbours, and left out.
+        # The squared norm of the other image is the same for all neighbours, and omitted.
         distance = squares[None, :] - 2 * part @ known.T
         near = np.argpartition(distance, most - 1, axis=1)[:, :most]
         order = np.argsort(np.take_along_axis(distance, near, axis=1), axis=1, kind="stable")
@@ -126,7 +122,7 @@ def knn_probe(
     """K nearest neighbours, k chosen on validation patients."""
     n_groups = int(codes.max()) + 1
     tried = neighbour_votes(train, codes, validation, n_groups)
-    best = _best(range(len(NEIGHBOURS)), lambda number: tried[number], validation_codes)
+    best = _best(list(tried), validation_codes)
     known, labels = np.concatenate([train, validation]), np.concatenate([codes, validation_codes])
     return neighbour_votes(known, labels, others, n_groups)[best]
 
@@ -141,9 +137,10 @@ def mlp_probe(
 ) -> Scores:
     """One hidden layer, its size and the number of epochs chosen on validation patients.
 
-    scikit-learn's own early stopping holds images out, not patients, so it is done here: an epoch has
-    to raise the AUROC of validation patients by more than `GAIN`, or `PATIENCE` such pass and that
-    is it. The best is fitted again on training and validation, for as many epochs.
+    scikit-learn's own early stopping holds out images, not patients, so it is implemented here:
+    training stops after `PATIENCE` epochs that do not raise the AUROC on validation patients by more
+    than `GAIN`. The best network is fitted again on training and validation patients, for as many
+    epochs.
     """
     from sklearn.neural_network import MLPClassifier
 
@@ -153,17 +150,17 @@ def mlp_probe(
         return MLPClassifier((hidden,), alpha=PENALTY, batch_size=min(200, n), random_state=seed)
 
     best, chosen = -np.inf, (HIDDEN[0], 1)
-    for hidden in HIDDEN if train.shape[1] > FEW else HIDDEN[:1]:
+    for hidden in HIDDEN if train.shape[1] > FEW_DIMENSIONS else HIDDEN[:1]:
         tried = network(hidden, len(train))
-        top, at = -np.inf, 0
+        peak, peak_epoch = -np.inf, 0
         for epoch in range(1, MAX_EPOCHS + 1):
             tried.partial_fit(train, codes, classes=groups)
-            reached = macro_auroc(validation_codes, tried.predict_proba(validation))
-            if reached > top + GAIN:
-                top, at = reached, epoch
-            if reached > best + GAIN:
-                best, chosen = reached, (hidden, epoch)
-            if epoch - at >= PATIENCE:
+            area = macro_auroc(validation_codes, tried.predict_proba(validation))
+            if area > peak + GAIN:
+                peak, peak_epoch = area, epoch
+            if area > best + GAIN:
+                best, chosen = area, (hidden, epoch)
+            if epoch - peak_epoch >= PATIENCE:
                 break
     hidden, epochs = chosen
     x, y = np.concatenate([train, validation]), np.concatenate([codes, validation_codes])
