@@ -3,6 +3,7 @@
 Every generator is made from the seed of the run, the number of its stream and what it is drawn for.
 """
 
+import zlib
 from enum import IntEnum
 
 import numpy as np
@@ -43,8 +44,14 @@ def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:
     return np.random.default_rng([seed, stream, *keys])
 
 
-def patient_generator(
-    stream: Stream, seed: int, patient: int, *keys: int
-) -> np.random.Generator:
+def patient_generator(stream: Stream, seed: int, patient: int, *keys: int) -> np.random.Generator:
     """Return the generator of a stream for one synthetic patient, whoever else is drawn."""
     return np.random.default_rng([seed, patient, stream, *keys])
+
+
+def named_generator(seed: int, *names: str) -> np.random.Generator:
+    """Return the generator of what is named by texts such as an image id, not by a number.
+
+    Each text counts by its CRC-32, which depends on neither the process nor the platform.
+    """
+    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])

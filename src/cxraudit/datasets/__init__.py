@@ -1,12 +1,13 @@
-"""Data sets by name: ours, and those other packages register under ``cxraudit.datasets``.
+"""Data sets by name: those of cxraudit, and those that other packages register as ``cxraudit.datasets``.
 
-The module of a data set holds ``SUMMARY`` (one sentence), ``FILES`` (`ReleaseFile`: what is looked
-for and where to get it) and ``load(root, *, …) -> Dataset`` whose keyword options are the data set's
-own. It may hold ``COHORTS`` (name → options, of a published cohort) and ``release_counts(root)``.
+The module of a data set holds ``SUMMARY`` (one sentence), ``FILES`` (a `ReleaseFile` per file: its name
+and its source) and ``load(root, *, …) -> Dataset``, whose keyword parameters are the options of the data
+set. It may hold ``COHORTS`` (name of a published cohort → options) and ``release_counts(root)``.
 """
 
 import importlib
 import inspect
+import os
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -43,53 +44,86 @@ def module(name: str) -> ModuleType:
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:
-    """Return the keyword options of a data set's ``load``."""
-    parameters = inspect.signature(module(name).load).parameters
+    """Return the options of a data set: the keyword parameters of its ``load``."""
+    return _parameters(module(name))
+
+
+def _parameters(source: ModuleType) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(source.load).parameters
     return {key: value for key, value in parameters.items() if key != "root"}
 
 
-def load(name: str, root: Path, settings: Mapping[str, Any] | None = None) -> Dataset:
-    """Load a data set by name, and apply the filters that were asked for.
+def anchored(name: str, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return options with relative paths resolved against a folder; other values are unchanged.
+
+    Which options are paths is declared by the parameters of the data set's ``load``; where a
+    parameter takes a name or a path, a value with a file extension is a path.
+    """
+    parameters = _parameters(module(name))
+
+    def is_path(key: str, value: Any) -> bool:
+        if key in filters.PATHS:
+            return True
+        kind = str(parameters[key].annotation) if key in parameters else ""
+        return "Path" in kind and ("str" not in kind or Path(str(value)).suffix != "")
+
+    return {
+        key: str(folder / str(value)) if is_path(key, value) else value
+        for key, value in options.items()
+    }
+
+
+def load(
+    name: str, root: str | os.PathLike[str], options: Mapping[str, Any] | None = None
+) -> Dataset:
+    """Load a data set by name and apply filters.
 
     Parameters
     ----------
     name : str
         One of `available`.
-    root : pathlib.Path
-        Where the release was unpacked.
-    settings : mapping, optional
-        Keyword options of the data set's ``load``; those of `cxraudit.datasets.filters.OPTIONS`; and
-        ``cohort``, the name of a published cohort, whose options hold unless given here.
+    root : str or os.PathLike
+        Folder of the unpacked release.
+    options : mapping, optional
+        Keyword parameters of the data set's ``load``; filters of `cxraudit.datasets.filters.OPTIONS`;
+        and ``cohort``, the name of a published cohort, whose options apply unless given here. Values
+        may be text, as in a run file.
+
+    Returns
+    -------
+    Dataset
+        One row per image that no filter excluded.
 
     Raises
     ------
     UnknownNameError
-        If the data set, the cohort or an option does not exist.
+        If there is no such data set, cohort or option.
     DataError
-        If files are missing or not what they should be.
+        If a file is missing or invalid.
     """
+    root = Path(root)
     source = module(name)
-    known = options(name)
-    wanted = _with_cohort(name, source, settings or {})
-    for key in wanted:
+    known = _parameters(source)
+    given = _with_cohort(name, source, options or {})
+    for key in given:
         if key not in known and not filters.is_common(key):
             raise UnknownNameError(
                 f"option of dataset {name}", key, [*known, *filters.OPTIONS, "cohort"]
             )
     if not root.exists():
-        raise DataError(f"{root} is missing. Give the folder {name} was unpacked in.")
-    own = {key: _typed(key, value, known[key]) for key, value in wanted.items() if key in known}
+        raise DataError(f"{root} is missing. Give the folder of the unpacked {name} release.")
+    own = {key: _typed(key, value, known[key]) for key, value in given.items() if key in known}
     common = {
         key: _flag(key, value) if key in filters.FLAGS else value
-        for key, value in wanted.items()
+        for key, value in given.items()
         if key not in known
     }
     return filters.apply(source.load(root, **own), common)
 
 
-def _with_cohort(name: str, source: ModuleType, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the options of the published cohort that was named; what is given wins."""
-    given = dict(settings)
+def _with_cohort(name: str, source: ModuleType, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the options of a published cohort; options that are given take precedence."""
+    given = dict(options)
     chosen = given.pop("cohort", None)
     if chosen is None:
         return given
@@ -99,19 +133,22 @@ def _with_cohort(name: str, source: ModuleType, settings: Mapping[str, Any]) -> 
     return {**cohorts[chosen], **given}
 
 
-def release_counts(name: str, root: Path) -> list[Count]:
-    """Count what a release holds, beside the published numbers.
+def release_counts(name: str, root: str | os.PathLike[str]) -> list[Count]:
+    """Count the images, patients and labels of a release, beside the published counts.
 
     Raises
     ------
     ConfigError
-        If nothing is published of this kind of data set.
+        If no counts are published for this data set.
+    DataError
+        If the folder or a file of the release is missing or invalid.
     """
+    root = Path(root)
     counts = getattr(module(name), "release_counts", None)
     if counts is None:
         raise ConfigError(f"there are no published counts of '{name}' to compare with.")
     if not root.is_dir():
-        raise DataError(f"{root} is missing. Give the folder {name} was unpacked in.")
+        raise DataError(f"{root} is missing. Give the folder of the unpacked {name} release.")
     return counts(root)
 
 
@@ -124,8 +161,8 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _typed(name: str, value: Any, parameter: inspect.Parameter) -> Any:
-    """Read an option given as text, on the command line or in a file, as ``load`` wants it."""
-    wanted = str(parameter.annotation)
-    if "bool" in wanted:
+    """Convert an option given as text to the type of the parameter of ``load``."""
+    if "bool" in str(parameter.annotation):
         return _flag(name, value)
-    return Path(str(value)) if "Path" in wanted else value
+    kind = str(parameter.annotation)
+    return Path(str(value)) if "Path" in kind and "str" not in kind else value

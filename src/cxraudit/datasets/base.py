@@ -1,4 +1,4 @@
-"""What a data set is: one row per image, checked once."""
+"""The data set that every loader returns: one row per image, checked once."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from cxraudit.schema import (
     require_unique,
     require_values,
 )
+from cxraudit.vocabulary import ATTRIBUTES
 
 FINDINGS = (
     "Atelectasis",
@@ -33,27 +34,27 @@ FINDINGS = (
 """The six findings of Sourget et al. (2025), named as in MIMIC-CXR."""
 
 AGE_EDGES = (0, 18, 25, 50, 65, 80, 121)
-AGE_GROUPS = ("under 18", "18-25", "25-50", "50-65", "65-80", "80+")
-"""Left-closed, in years, as in the paper, which has no minors; ours keeps and names them."""
+AGE_GROUPS = ATTRIBUTES["age_group"].groups
+"""Left-closed, in years, as in Sourget et al. (2025), who have adults only."""
 ADULT_AGE_GROUPS = AGE_GROUPS[1:]
 
 OLDEST = 120
-"""A higher age is a typing error (ChestX-ray14 holds 412 and 155) and counts as unknown."""
+"""A higher age is a data entry error (ChestX-ray14 has 412 and 155) and counts as unknown."""
 
 REPORT = "report"
-"""Column of the images that holds what the report says, where a data set has it."""
+"""Column of the images with the text of the report, where a data set has it."""
 
 EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
-"""Of the table of images that filters took out."""
+"""Columns of the table of images that filters excluded."""
 
 CONFLICTING = "conflicting"
-"""The group of patients whose rows contradict each other on what cannot change."""
+"""The group of patients whose rows disagree on an attribute that cannot change."""
 NO_GROUP = (UNKNOWN, CONFLICTING)
-"""Shown and counted like groups, but not people of one kind: never compared."""
+"""Values of an attribute that are counted and shown like groups, and never compared."""
 
 
 def age_group(age: float) -> str:
-    """Return the name of the age group of an age in years; ``unknown`` outside 0–120 and for NaN."""
+    """Return the age group of an age in years; ``unknown`` outside 0–120 and for NaN."""
     if not 0 <= age <= OLDEST:
         return UNKNOWN
     return AGE_GROUPS[int(np.searchsorted(AGE_EDGES, age, side="right")) - 1]
@@ -64,7 +65,7 @@ _YEARS = {"": 1.0, "Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
 def parse_ages(values: pd.Series) -> pd.Series:
-    """Read ages as published: ``58``, ``"058Y"``, ``"018M"``, ``"001D"`` (DICOM age strings).
+    """Parse ages as published: ``58``, ``"058Y"``, ``"018M"``, ``"001D"`` (DICOM age strings).
 
     Returns
     -------
@@ -83,15 +84,26 @@ def parse_ages(values: pd.Series) -> pd.Series:
 
 def parse_sex(values: pd.Series) -> pd.Series:
     """Map the spellings of sex in the releases to ``female``, ``male`` and ``unknown``."""
-    known = {"f": "female", "female": "female", "m": "male", "male": "male"}
-    return values.astype("str").str.strip().str.lower().map(known).fillna(UNKNOWN).astype("str")
+    spellings = {"f": "female", "female": "female", "m": "male", "male": "male"}
+    text = values.astype("str").str.strip().str.lower()
+    return text.map(spellings).fillna(UNKNOWN).astype("str")
 
 
 def resolve_per_patient(patients: pd.Series, values: pd.Series) -> pd.Series:
-    """Make an attribute that cannot change agree over each patient's rows.
+    """Return one value per patient of an attribute that cannot change.
 
-    A patient with two known values gets the group ``conflicting``; unknown rows take the
-    patient's known value.
+    Rows of a patient with two known values become ``conflicting``; unknown rows get the known
+    value of the patient.
+
+    Parameters
+    ----------
+    patients, values : pandas.Series
+        Patient and value of each row; missing values are ``unknown``.
+
+    Returns
+    -------
+    pandas.Series of str
+        One value per row, with the index of `values`.
     """
     known = values.where(values != UNKNOWN)
     per_patient = known.groupby(patients, sort=False)
@@ -101,13 +113,13 @@ def resolve_per_patient(patients: pd.Series, values: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A release, or the part of it that is audited.
+    """A release, or the cohort that filters left of it.
 
     Raises
     ------
     DataError
-        If `images` lacks columns, is empty, holds an image twice, or a finding holds anything
-        but 1, 0 and NaN (NaN = not labelled).
+        If `images` lacks columns, has no rows, has an image twice, or a finding has values other
+        than 1, 0 and NaN (NaN = not labelled).
     """
 
     name: str
@@ -118,21 +130,22 @@ class Dataset:
     """One row per image: `IMAGE_COLUMNS`, then findings and attributes."""
     findings: tuple[str, ...]
     attributes: tuple[str, ...]
-    """Columns that hold a group name per image."""
+    """Columns with the group of each image."""
     shortcuts: tuple[str, ...] = ()
-    """Columns that hold ``yes``, ``no`` or ``unknown``: something a model might lean on."""
+    """Columns with ``yes``, ``no`` or ``unknown``: a device or property that a model may rely on in place
+    of the finding."""
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Name a finding has in the release → its name here, where they differ."""
+    """Name of a finding in the release → its name in cxraudit, where they differ."""
     steps: tuple[tuple[str, str], ...] = ()
-    """Name and reason of each filter that was applied, in order, also of those that took nothing."""
+    """Name and reason of each filter that was applied, in order; filters that excluded nothing included."""
     excluded: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EXCLUDED_COLUMNS))
-    """One row per image that a filter took out, with the name of the step."""
+    """One row per image that a filter excluded, with the name of the step."""
     label_errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Shortcut → how well the detector of its predicted labels does; see `cxraudit.detector`."""
+    """Shortcut → measured performance of the detector that predicted labels; see `cxraudit.detector`."""
     notes: tuple[str, ...] = ()
-    """What a reader must know about this data set, in sentences."""
+    """Sentences on the data set that the report prints."""
     truth: Mapping[str, Any] | None = None
-    """For synthetic radiographs: what was planted. None for real ones."""
+    """The known effects of synthetic radiographs; None for a real release."""
 
     def __post_init__(self) -> None:
         table = f"data set '{self.name}'"
@@ -151,20 +164,20 @@ class Dataset:
         check_findings(table, self.images, self.findings)
         require_values(table, self.images, ["image_id", "patient_id"])
         for shortcut in self.shortcuts:
-            if odd := set(self.images[shortcut].dropna()) - {"yes", "no", UNKNOWN}:
+            if invalid := set(self.images[shortcut].dropna()) - {"yes", "no", UNKNOWN}:
                 raise DataError(
                     f"{table}: the shortcut '{shortcut}' must hold yes, no or unknown, found "
-                    f"{', '.join(sorted(map(str, odd))[:3])}."
+                    f"{', '.join(sorted(map(str, invalid))[:3])}."
                 )
-        # Ids are text and groups have names, whatever type the columns came in.
-        named = {
+        # Columns may have any type: ids become text, and values of attributes become group names.
+        columns = {
             **{column: self.images[column].astype("str") for column in EXCLUDED_COLUMNS[:-1]},
             **{
                 column: self.images[column].map(group_name).astype("str")
                 for column in (*self.attributes, *self.shortcuts)
             },
         }
-        object.__setattr__(self, "images", self.images.assign(**named))
+        object.__setattr__(self, "images", self.images.assign(**columns))
 
     @property
     def n_patients(self) -> int:
@@ -172,7 +185,7 @@ class Dataset:
         return int(self.images["patient_id"].nunique())
 
     def facts(self) -> dict[str, Any]:
-        """Return everything but the images, as plain data; `dataset_from` takes it back."""
+        """Return everything but the images, as plain data; the inverse is `dataset_from`."""
         return {
             "name": self.name,
             "version": self.version,
@@ -189,47 +202,47 @@ class Dataset:
         }
 
     def keep(self, mask: pd.Series, *, step: str, reason: str) -> "Dataset":
-        """Keep the images where `mask` is true; those that leave are listed under the step.
+        """Keep the images where `mask` is true and list the others as excluded by a step.
 
         Parameters
         ----------
         mask : pandas.Series of bool
-            Over the rows of `images`.
+            One value per row of `images`.
         step : str
-            Name of the filter, as the flow diagram shows it; a name that was used is numbered.
+            Name of the filter in the flow diagram; a repeated name is numbered.
         reason : str
-            Why the others leave.
+            Why the other images are excluded.
 
         Raises
         ------
         DataError
-            If nothing would be left.
+            If no image would remain.
         """
-        taken = [
+        repeats = [
             name for name, _ in self.steps if re.fullmatch(rf"{re.escape(step)}( \(\d+\))?", name)
         ]
-        if taken:
+        if repeats:
             if mask.all():
                 return self
-            step = f"{step} ({len(taken) + 1})"
+            step = f"{step} ({len(repeats) + 1})"
         kept = self.images.loc[mask]
         if kept.empty:
             raise DataError(
                 f"data set '{self.name}': the step '{step}' leaves no image ({reason})."
             )
-        gone = self.images.loc[~mask, list(EXCLUDED_COLUMNS[:-1])].assign(step=step)
+        dropped = self.images.loc[~mask, list(EXCLUDED_COLUMNS[:-1])].assign(step=step)
         return replace(
             self,
             images=kept.reset_index(drop=True),
             steps=(*self.steps, (step, reason)),
-            excluded=pd.concat([self.excluded, gone], ignore_index=True)
-            if len(gone)
+            excluded=pd.concat([self.excluded, dropped], ignore_index=True)
+            if len(dropped)
             else self.excluded,
         )
 
     @property
     def exclusions(self) -> pd.DataFrame:
-        """One row per filter that took images out: ``step``, ``images``, ``patients``, ``reason``."""
+        """One row per filter that excluded images: ``step``, ``images``, ``patients``, ``reason``."""
         steps = flow(self)
         steps = steps[steps["images_out"] > 0]
         return pd.DataFrame(
@@ -242,7 +255,7 @@ class Dataset:
         ).reset_index(drop=True)
 
     def choose_findings(self, names: Sequence[str]) -> "Dataset":
-        """Keep some findings, in the order given."""
+        """Keep the named findings, in the given order."""
         for name in names:
             if name not in self.findings:
                 raise UnknownNameError("finding", name, self.findings)
@@ -250,46 +263,48 @@ class Dataset:
 
 
 def flow(dataset: Dataset) -> pd.DataFrame:
-    """Count what every filter took out and left.
+    """Count what each filter excluded and what remained.
 
     Returns
     -------
     pandas.DataFrame
         One row for the release, then one per step: ``step``, ``reason``, ``images_out``,
-        ``studies_out``, ``patients_out`` (those of whom nothing is left) and ``images``,
-        ``studies``, ``patients`` (what is left).
+        ``studies_out``, ``patients_out`` (those without any image left) and the remaining
+        ``images``, ``studies``, ``patients``.
     """
     keys = list(EXCLUDED_COLUMNS[:-1])
     images = pd.concat(
         [dataset.excluded[keys], dataset.images[keys]], ignore_index=True
-    )  # in the order they leave
+    )  # in the order of exclusion
     order = {step: number for number, (step, _) in enumerate(dataset.steps)}
-    left_at = np.concatenate(
+    excluded_at = np.concatenate(
         [
             dataset.excluded["step"].map(order).to_numpy(dtype=np.int64),
             np.full(len(dataset.images), len(order), dtype=np.int64),
         ]
     )
     counts = np.stack(
-        [_remaining(images[key], left_at, len(order)) for key in keys], axis=1
-    )  # (step, what)
+        [_remaining(images[key], excluded_at, len(order)) for key in keys], axis=1
+    )  # shape (n_steps + 1, n_keys)
     names = [("release", "all images in the tables"), *dataset.steps]
-    gone = np.vstack([np.zeros(len(keys), dtype=np.int64), counts[:-1] - counts[1:]])
+    dropped = np.vstack([np.zeros(len(keys), dtype=np.int64), counts[:-1] - counts[1:]])
     table = pd.DataFrame(names, columns=["step", "reason"])
     for number, name in enumerate(("images", "patients", "studies")):
-        table[f"{name}_out"], table[name] = gone[:, number], counts[:, number]
+        table[f"{name}_out"], table[name] = dropped[:, number], counts[:, number]
     columns = ("images_out", "studies_out", "patients_out", "images", "studies", "patients")
     return table[["step", "reason", *columns]]
 
 
-def _remaining(keys: pd.Series, left_at: NDArray[np.integer], n_steps: int) -> NDArray[np.int64]:
-    """Count the different keys that are still there before the first step and after each."""
-    last = pd.Series(left_at).groupby(keys.to_numpy(dtype=object)).max().to_numpy()
+def _remaining(
+    keys: pd.Series, excluded_at: NDArray[np.integer], n_steps: int
+) -> NDArray[np.int64]:
+    """Count the distinct keys that remain before the first step and after each step."""
+    last = pd.Series(excluded_at).groupby(keys.to_numpy(dtype=object)).max().to_numpy()
     return np.array([(last >= step).sum() for step in range(n_steps + 1)], dtype=np.int64)
 
 
 def excluded_images(dataset: Dataset) -> pd.DataFrame:
-    """One row per image that a filter took out, with step and reason."""
+    """Return one row per image that a filter excluded, with step and reason."""
     reasons = dict(dataset.steps)
     return dataset.excluded.assign(reason=dataset.excluded["step"].map(reasons).astype("str"))
 
@@ -297,8 +312,8 @@ def excluded_images(dataset: Dataset) -> pd.DataFrame:
 def dataset_from(
     images: pd.DataFrame, facts: Mapping[str, Any], excluded: pd.DataFrame | None = None
 ) -> Dataset:
-    """Rebuild a data set from its images table, `Dataset.facts` and the images that were left out."""
-    gone = {} if excluded is None else {"excluded": excluded[list(EXCLUDED_COLUMNS)]}
+    """Rebuild a data set from its images, `Dataset.facts` and the table of excluded images."""
+    given = {} if excluded is None else {"excluded": excluded[list(EXCLUDED_COLUMNS)]}
     return Dataset(
         name=facts["name"],
         version=facts["version"],
@@ -313,12 +328,12 @@ def dataset_from(
         truth=facts["truth"],
         steps=tuple((step, reason) for step, reason in facts["steps"]),
         label_errors=facts["label_errors"],
-        **gone,
+        **given,
     )
 
 
 def ordered_groups(attribute: str, groups: "pd.Series | Sequence[str]") -> list[str]:
-    """Return the different groups in the order people expect: ages by age, unknown last."""
+    """Return the distinct groups in order: age groups by age, others by name, unknown last."""
     present = sorted(str(group) for group in pd.Series(groups).unique())
     rank = (
         {name: number for number, name in enumerate(AGE_GROUPS)} if attribute == "age_group" else {}

@@ -1,7 +1,7 @@
-"""Labels of a shortcut that a detector predicted, put where no person left any.
+"""Labels of a shortcut predicted by a detector, for images without an annotation.
 
-Every label carries who gave it: ``annotated`` by people, ``predicted`` by a detector, or
-``unknown``. A prediction never replaces what a person said.
+Every label has a source: ``annotated`` (by annotators), ``predicted`` (by a detector) or ``unknown``.
+A prediction never replaces an annotation.
 """
 
 from dataclasses import dataclass, replace
@@ -13,29 +13,30 @@ import pandas as pd
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
 from cxraudit.files import read_manifest, read_table
-from cxraudit.schema import UNKNOWN, require_columns, require_unique
+from cxraudit.schema import ANNOTATED, UNKNOWN, require_columns, require_unique
 
-ANNOTATED, PREDICTED = "annotated", "predicted"
+PREDICTED = "predicted"
 
 
 def source_column(shortcut: str) -> str:
-    """Return the column that says who gave the labels of a shortcut."""
+    """Return the name of the column with the source of the labels of a shortcut."""
     return f"{shortcut}_source"
 
 
 @dataclass(frozen=True, slots=True)
 class PredictedLabels:
-    """What ``cxraudit drains apply`` wrote."""
+    """The labels written by ``cxraudit drains apply``."""
 
     shortcut: str
     table: pd.DataFrame
-    """One row per image: ``image_id``, the shortcut (yes, no) and its probability."""
+    """One row per image: ``image_id``, the shortcut (yes, no) and its probability in [0, 1]."""
     errors: dict[str, float]
-    """How well the detector did on images it had not seen: sensitivity, specificity, AUROC and limits."""
+    """Performance of the detector on held-out patients: sensitivity, specificity, AUROC, each with the
+    ends of its interval."""
 
 
 def read_predicted(path: Path) -> PredictedLabels:
-    """Read predicted labels with what is known of their detector.
+    """Read predicted labels with the measured performance of their detector.
 
     Raises
     ------
@@ -46,23 +47,35 @@ def read_predicted(path: Path) -> PredictedLabels:
     detector = read_manifest(path).get("detector")
     if detector is None:
         raise DataError(
-            f"{path} has no manifest that names its detector. Write it with cxraudit drains apply."
+            f"{path} has no manifest that names a detector. Write the file with cxraudit drains apply."
         )
     shortcut = detector["shortcut"]
     require_columns(str(path), table, ("image_id", shortcut, f"{shortcut}_probability"))
     require_unique(str(path), table, ["image_id"])
-    if odd := set(table[shortcut]) - {"yes", "no"}:
+    if invalid := set(table[shortcut]) - {"yes", "no"}:
         raise DataError(
-            f"{path}: {shortcut} must hold yes or no, found {', '.join(sorted(map(str, odd))[:3])}."
+            f"{path}: {shortcut} must hold yes or no, found "
+            f"{', '.join(sorted(map(str, invalid))[:3])}."
         )
     return PredictedLabels(shortcut, table.astype({"image_id": "str"}), detector["errors"])
 
 
 def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
-    """Put predictions where the data set has no label by people.
+    """Fill in predicted labels where a data set has no annotation.
 
-    The images get ``<shortcut>``, ``<shortcut>_source`` and ``<shortcut>_probability`` (NaN where
-    the label is not this detector's).
+    Parameters
+    ----------
+    dataset : Dataset
+        With or without labels of the shortcut.
+    predicted : PredictedLabels
+        From `read_predicted`.
+
+    Returns
+    -------
+    Dataset
+        With the columns ``<shortcut>``, ``<shortcut>_source`` and ``<shortcut>_probability`` (NaN
+        unless the label is a prediction of this detector). Labels that another detector predicted
+        become ``unknown`` where this one gives none.
     """
     shortcut, source = predicted.shortcut, source_column(predicted.shortcut)
     images = dataset.images
@@ -73,26 +86,29 @@ def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
             **{source: np.where(images[shortcut] == UNKNOWN, UNKNOWN, ANNOTATED)}
         )
     by_image = predicted.table.set_index("image_id")
-    given = by_image[shortcut].reindex(images["image_id"]).to_numpy(dtype=object)
+    labels = by_image[shortcut].reindex(images["image_id"]).to_numpy(dtype=object)
     probability = by_image[f"{shortcut}_probability"].reindex(images["image_id"]).to_numpy(float)
-    takes = (images[source] != ANNOTATED).to_numpy() & pd.notna(given)
-    # Another detector's labels are not this one's to answer for.
-    foreign = (images[source] == PREDICTED).to_numpy() & ~takes
+    is_filled = (images[source] != ANNOTATED).to_numpy() & pd.notna(labels)
+    # The measured errors are those of this detector, so labels of another one cannot stay.
+    is_foreign = (images[source] == PREDICTED).to_numpy() & ~is_filled
     filled = images.assign(
         **{
-            shortcut: np.where(takes, given, images[shortcut].mask(foreign, UNKNOWN)),
-            source: np.where(takes, PREDICTED, images[source].mask(foreign, UNKNOWN)),
-            f"{shortcut}_probability": np.where(takes, probability, np.nan),
+            shortcut: np.where(is_filled, labels, images[shortcut].mask(is_foreign, UNKNOWN)),
+            source: np.where(is_filled, PREDICTED, images[source].mask(is_foreign, UNKNOWN)),
+            f"{shortcut}_probability": np.where(is_filled, probability, np.nan),
         }
     )
     filled = filled.astype({shortcut: "str", source: "str"})
     note = (
-        f"{int(takes.sum()):,} labels of '{shortcut}' are predictions of a detector (sensitivity "
+        f"{int(is_filled.sum()):,} labels of '{shortcut}' are predictions of a detector (sensitivity "
         f"{predicted.errors['sensitivity']:.2f}, specificity {predicted.errors['specificity']:.2f} on "
-        "annotated images of patients it had not seen)."
+        "annotated images of held-out patients)."
     )
-    if foreign.any():
-        note += f" {int(foreign.sum()):,} labels of another detector are unknown, as it gave none there."
+    if is_foreign.any():
+        note += (
+            f" {int(is_foreign.sum()):,} labels predicted by another detector are set to unknown, since "
+            "this detector has no prediction for those images."
+        )
     return replace(
         dataset,
         images=filled,

@@ -1,7 +1,7 @@
-"""A cohort as cxraudit wrote it: ``images.parquet``, its manifest, and the images left out.
+"""A cohort that cxraudit wrote: ``images.parquet``, its manifest, and the excluded images.
 
-``encode``, ``prepare`` and ``run`` write one; ``prepared`` is also the name of a data set, so that
-images prepared once can be encoded, scored and audited like any release.
+``encode``, ``prepare`` and ``run`` write one. The data set named ``prepared`` reads it, so that images
+that were prepared once can be encoded, scored and audited like a release.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from cxraudit.errors import DataError
 from cxraudit.files import read_manifest, read_table, write_manifest, write_table
 
 SUMMARY = (
-    "a cohort cxraudit wrote before: images of `cxraudit prepare`, or any images.parquet of ours"
+    "a cohort that cxraudit wrote: the output folder of `cxraudit prepare` or `cxraudit encode`"
 )
 IMAGES, EXCLUDED = "images.parquet", "excluded.parquet"
 FILES = (ReleaseFile(IMAGES, "cxraudit prepare, encode or run"),)
@@ -23,7 +23,19 @@ FILES = (ReleaseFile(IMAGES, "cxraudit prepare, encode or run"),)
 def save_dataset(
     dataset: Dataset, out: Path, inputs: Mapping[str, Path] | None = None, **facts: Any
 ) -> Path:
-    """Write the cohort, the images that were left out of it, and what is known of it."""
+    """Write a cohort, its excluded images and a manifest; return the path of the images table.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The cohort.
+    out : pathlib.Path
+        Folder that gets ``images.parquet``, its manifest and ``excluded.parquet``.
+    inputs : mapping of str to pathlib.Path, optional
+        Input files, recorded in the manifest with their SHA-256.
+    **facts
+        Plain data to record in the manifest.
+    """
     write_table(excluded_images(dataset), out / EXCLUDED)
     path = write_table(dataset.images, out / IMAGES)
     write_manifest(path, inputs=inputs, dataset=dataset.facts(), **facts)
@@ -36,18 +48,18 @@ def open_dataset(path: Path) -> Dataset:
     Raises
     ------
     DataError
-        If the table, its manifest or the list of images left out is missing.
+        If the images table, its manifest or the table of excluded images is missing.
     """
     images = read_table(path, what="the images table")
     facts = read_manifest(path).get("dataset")
     if facts is None:
-        raise DataError(f"{path} has no manifest beside it. Write it with cxraudit encode.")
-    excluded = read_table(path.with_name(EXCLUDED), what="the list of images left out")
+        raise DataError(f"{path} has no manifest. Write it with cxraudit encode or prepare.")
+    excluded = read_table(path.with_name(EXCLUDED), what="the table of excluded images")
     return dataset_from(images, facts, excluded)
 
 
 def load(root: Path) -> Dataset:
-    """Read the cohort in a folder that cxraudit wrote.
+    """Read a cohort from the folder that cxraudit wrote it to.
 
     Parameters
     ----------

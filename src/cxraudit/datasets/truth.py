@@ -1,4 +1,4 @@
-"""The mark of a made-up release: ``phantom_truth.json`` in its root says what was planted."""
+"""The mark of a synthetic release: ``phantom_truth.json`` in its root records the known effects."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,6 @@ NAME = "phantom_truth.json"
 
 
 def read_truth(root: Path) -> dict[str, Any] | None:
-    """Return what was planted in the release under `root`; None for a real release."""
-    mark = root / NAME
-    return json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
+    """Return the known effects of the synthetic release under `root`; None for a real release."""
+    file = root / NAME
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None

@@ -1,4 +1,4 @@
-"""CheXpert (Irvin et al. 2019) with the demographic table of its publishers."""
+"""CheXpert (Irvin et al. 2019) with the demographic table of the publishers."""
 
 import re
 from pathlib import Path
@@ -60,20 +60,20 @@ def load(
     root : pathlib.Path
         Folder that holds ``train.csv`` and ``valid.csv``, or one above it.
     split : {"valid", "train", "all"}
-        The published split; the 200 patients of ``valid`` were read by radiologists.
+        The published split; the labels of ``valid`` (200 patients) are those of radiologists.
     uncertain : {"zeros", "ones", "ignore"}
-        What a label of −1 becomes: 0, 1, or not labelled.
+        Value of uncertain labels (−1): 0, 1, or not labelled.
     blank : {"zeros", "ones", "ignore"}
-        What becomes of a finding the report does not mention.
+        Value of findings that the report does not mention.
     views : {"frontal", "all"}
-        Which images.
+        Views to keep.
     findings : {"six", "all"}
-        The six of the paper, or all that are labelled.
+        The six findings of Sourget et al. (2025), or all labelled ones.
 
     Raises
     ------
     DataError
-        If a file is missing, lacks its columns, or names an image twice.
+        If a file is missing, lacks a column, or has an image twice.
     """
     options = {
         "split": split,
@@ -90,7 +90,7 @@ def load(
     if parts[0].isna().any():
         raise DataError(
             f"the path '{raw.loc[parts[0].isna(), 'Path'].iloc[0]}' is not of the form "
-            "…/train/patient00001/study1/view1_frontal.jpg. Check that this is CheXpert's table."
+            "…/train/patient00001/study1/view1_frontal.jpg. Check that the table is that of CheXpert."
         )
     ages = parse_ages(raw["Age"])
     images = pd.DataFrame(
@@ -112,7 +112,7 @@ def load(
         images["race"] = images["patient_id"].map(races).fillna(UNKNOWN)
     for finding in chosen:
         images[finding] = resolved(raw[finding], uncertain=uncertain, blank=blank)
-    people: tuple[str, ...] = (
+    demographics: tuple[str, ...] = (
         ("age_group", "sex") if races is None else ("age_group", "sex", "race")
     )
     dataset = Dataset(
@@ -122,14 +122,10 @@ def load(
         root=root,
         images=images,
         findings=chosen,
-        attributes=(*people, "view_position"),
+        attributes=(*demographics, "view_position"),
         notes=(
             f"Uncertain labels (-1) count as {MEANS[uncertain]}, blank ones as {MEANS[blank]}.",
-            *(
-                ()
-                if races is not None
-                else ("Race is not known: CHEXPERT DEMO.xlsx is not beside the tables.",)
-            ),
+            *(() if races is not None else ("Race is unknown: CHEXPERT DEMO.xlsx is missing.",)),
         ),
     )
     if views == "frontal":
@@ -150,7 +146,7 @@ def _read(root: Path, split: str, findings: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _races(root: Path) -> "pd.Series[Any] | None":
-    """Return patient → race, or None where the demographic table is not there."""
+    """Return patient → race, or None if the demographic table is missing."""
     files = [path for name in _DEMOGRAPHICS for path in find_all(root, name)]
     if not files:
         return None
@@ -170,7 +166,7 @@ def _spreadsheet(path: Path) -> pd.DataFrame:
 
 
 def race_group(recorded: object) -> str:
-    """Return the group of a race as Stanford records it.
+    """Return the group of a race as recorded by Stanford.
 
     Examples
     --------
@@ -196,12 +192,12 @@ PUBLISHED = {"images in train": 223_414, "images in valid": 234}
 
 
 def release_counts(root: Path) -> list[Count]:
-    """Count what the release under `root` holds, beside the published numbers."""
+    """Count the images of the release under `root`, beside the published counts."""
     counts = []
     for split in ("train", "valid"):
         if next(find_all(root, f"{split}.csv"), None):
             found = len(_read(root, split, FINDINGS))
             counts.append(Count(f"images in {split}", found, PUBLISHED[f"images in {split}"]))
     if not counts:
-        _read(root, "train", FINDINGS)  # says what is missing
+        _read(root, "train", FINDINGS)  # raises with the name of the missing file
     return counts

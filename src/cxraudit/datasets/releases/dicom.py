@@ -1,6 +1,5 @@
-"""A folder of DICOM images; who and how is read from their headers, what they show from a table."""
+"""A folder of DICOM images: demographics and view from the headers, findings from a table."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,17 +23,15 @@ from cxraudit.schema import UNKNOWN, group_name, require_unique
 if TYPE_CHECKING:
     from pydicom import Dataset as Header
 
-SUMMARY = (
-    "a folder of DICOM images: age, sex, view and maker from their headers, labels from a table"
-)
+SUMMARY = "a folder of DICOM images: age, sex, view and manufacturer from the headers, labels from a table"
 FILES = (
     ReleaseFile(
         "*.dcm, at any depth", "your archive", ("*.dcm", "*/*.dcm", "*/*/*.dcm", "**/*.dcm")
     ),
-    ReleaseFile("a table of labels", "yours; needed for labels=FILE", ("*.csv",), needed=False),
+    ReleaseFile("a table of labels", "your own; needed for labels=FILE", ("*.csv",), needed=False),
 )
 
-_OTHERS = (
+_OTHER_SUFFIXES = (
     ".csv",
     ".tsv",
     ".txt",
@@ -54,18 +51,20 @@ _OTHERS = (
     ".inf",
     ".exe",
 )
-"""Endings of files beside images; names of images are often numbers, whose last part is no ending."""
+"""Extensions of other files. All other names may be DICOM: a name such as 1.2.840.113619.2.5 is an
+identifier, whose last part is no extension."""
 
 KEYS = ("image_id", "study_id", "accession", "file")
-"""What a table of labels may be joined by, the first of which it has; ``image_id`` and ``study_id``
-are the SOP and study instance UIDs."""
+"""Columns that a table of labels is joined by; the first one it has is used. ``image_id`` and
+``study_id`` are the SOP and study instance UIDs."""
 
 
 def load(root: Path, *, labels: Path | None = None) -> Dataset:
     """Read every DICOM file under `root`.
 
-    Age comes from PatientAge, or from birth and study date; race never is in a header. Files that
-    are no DICOM, or not of a chest or of unknown part by their header, are listed as left out.
+    Age is PatientAge, else the difference of study date and birth date; headers have no race. Files
+    that cannot be read, and images whose header names a body part other than the chest, are listed
+    as excluded.
 
     Parameters
     ----------
@@ -74,16 +73,16 @@ def load(root: Path, *, labels: Path | None = None) -> Dataset:
     labels : pathlib.Path
         CSV or Parquet with one of the columns image_id (SOP instance UID), study_id (study
         instance UID), accession or file (name of the file), and one column per finding: 1, 0 or
-        nothing.
+        empty.
 
     Raises
     ------
     DataError
-        If there is no DICOM file, two are the same image, one has no patient, or labels are missing.
+        If there is no DICOM file, an image is there twice or has no patient, or labels are missing.
     """
     if labels is None:
         raise DataError(
-            "DICOM headers do not say what images show. Name a table of labels: --option labels=FILE "
+            "DICOM headers have no findings. Name a table of labels: --option labels=FILE, "
             f"with a column {', '.join(KEYS[:-1])} or {KEYS[-1]} and one column per finding."
         )
     radiographs = [path for path in sorted(root.rglob("*")) if path.is_file() and _is_image(path)]
@@ -94,9 +93,10 @@ def load(root: Path, *, labels: Path | None = None) -> Dataset:
     images = rows.drop(columns="error")
     require_unique(f"the images under {root}", images, ["image_id"])
     readable = rows["error"] == ""
-    if (nobody := images[readable & (images["patient_id"] == "")]).size:
+    without_patient = images[readable & (images["patient_id"] == "")]
+    if len(without_patient):
         raise DataError(
-            f"{nobody['path'].iloc[0]} has no PatientID. Patients are the unit of every interval: "
+            f"{without_patient['path'].iloc[0]} has no PatientID. Patients are the unit of every interval: "
             "fill the tag in."
         )
     ages = images["age"]
@@ -113,19 +113,19 @@ def load(root: Path, *, labels: Path | None = None) -> Dataset:
         images=joined,
         findings=findings,
         attributes=("age_group", "sex", "view_position", "manufacturer"),
-        notes=("Age, sex and view are those of the DICOM headers.",),
+        notes=("Age, sex and view are taken from the DICOM headers.",),
     )
-    dataset = dataset.keep(readable, step="readable", reason="no DICOM file that can be read")
+    dataset = dataset.keep(readable, step="readable", reason="not a readable DICOM file")
     chest = dataset.images["body_part"].isin(["", "CHEST", "THORAX", "PORT CHEST"])
-    dataset = dataset.keep(chest, step="chest", reason="another body part by its header")
+    dataset = dataset.keep(chest, step="chest", reason="the header names another body part")
     labelled = dataset.images[list(findings)].notna().any(axis=1)
     dataset = dataset.keep(labelled, step="labelled", reason=f"no label in {labels.name}")
     return replace(dataset, images=dataset.images.drop(columns="body_part"))
 
 
 def _is_image(path: Path) -> bool:
-    """Tell DICOM files, whatever they are called, from others and from the directory of a disc."""
-    if path.name.upper() == "DICOMDIR" or path.suffix.lower() in _OTHERS:
+    """Tell whether a file is a DICOM image, by extension or preamble; DICOMDIR is none."""
+    if path.name.upper() == "DICOMDIR" or path.suffix.lower() in _OTHER_SUFFIXES:
         return False
     return path.suffix.lower() in (".dcm", ".dicom") or is_dicom(path)
 
@@ -147,7 +147,10 @@ def _row(path: Path) -> dict[str, object]:
             "body_part": "",
             "error": str(error),
         }
-    text: Callable[[str], str] = lambda tag: str(header.get(tag) or "").strip()  # noqa: E731
+
+    def text(tag: str) -> str:
+        return str(header.get(tag) or "").strip()
+
     return {
         "image_id": text("SOPInstanceUID") or str(path),
         "patient_id": text("PatientID"),
@@ -164,15 +167,15 @@ def _row(path: Path) -> dict[str, object]:
 
 
 def age_of(header: "Header") -> float:
-    """Return the age in years from PatientAge, else from the dates of birth and study; else NaN."""
-    stated = str(header.get("PatientAge") or "").strip()
-    if stated:
-        return float(parse_ages(pd.Series([stated])).iloc[0])
-    born, seen = (
+    """Return the age in years by PatientAge, else by the dates of birth and study, else NaN."""
+    recorded = str(header.get("PatientAge") or "").strip()
+    if recorded:
+        return float(parse_ages(pd.Series([recorded])).iloc[0])
+    birth, study = (
         pd.to_datetime(str(header.get(tag) or ""), format="%Y%m%d", errors="coerce")
         for tag in ("PatientBirthDate", "StudyDate")
     )
-    years = (seen - born).days / 365.25 if pd.notna(born) and pd.notna(seen) else float("nan")
+    years = (study - birth).days / 365.25 if pd.notna(birth) and pd.notna(study) else float("nan")
     return float(parse_ages(pd.Series([years])).iloc[0]) if years >= 0 else float("nan")
 
 
@@ -184,7 +187,7 @@ def _join(
     if key is None:
         raise DataError(
             f"{file} has none of the columns {', '.join(KEYS)}; it has "
-            f"{', '.join(map(str, table.columns[:10]))}. Name the one that identifies the image."
+            f"{', '.join(map(str, table.columns[:10]))}. Rename the column that identifies the image."
         )
     table = table.astype({key: "str"})
     require_unique(str(file), table, [key])
@@ -193,9 +196,9 @@ def _join(
         raise DataError(f"{file} has no column of labels besides {key}.")
     if clashes := set(findings) & {*images.columns, "age_group"}:
         raise DataError(
-            f"{file} has columns that the headers fill: {', '.join(sorted(clashes))}. Leave findings only, "
-            "or rename them."
+            f"{file} has columns that the headers provide: {', '.join(sorted(clashes))}. Keep findings "
+            "only, or rename the columns."
         )
-    own = images.assign(file=images["path"].map(lambda path: Path(path).name))
-    of_image = table.set_index(key).reindex(own[key])[list(findings)].reset_index(drop=True)
+    keyed = images.assign(file=[Path(path).name for path in images["path"]])
+    of_image = table.set_index(key).reindex(keyed[key])[list(findings)].reset_index(drop=True)
     return pd.concat([images.drop(columns="accession"), of_image], axis=1), findings

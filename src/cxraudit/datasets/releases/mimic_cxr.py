@@ -22,8 +22,8 @@ SUMMARY = "MIMIC-CXR(-JPG) 2.x with MIMIC-IV: 377,110 images of 65,379 patients,
 
 _METADATA = "mimic-cxr-2*-metadata.csv*"
 _HINT = (
-    "Download MIMIC-CXR-JPG from PhysioNet (credentialed access) and give the folder that holds it "
-    "and MIMIC-IV; the DICOM release alone has neither labels nor splits."
+    "Download MIMIC-CXR-JPG from PhysioNet (credentialed access) and give the folder that contains it "
+    "and MIMIC-IV; the DICOM release has neither labels nor splits."
 )
 
 FILES = (
@@ -35,7 +35,7 @@ FILES = (
     ),
     ReleaseFile(
         "mimic-cxr-2.0.0-split.csv.gz",
-        "PhysioNet, MIMIC-CXR-JPG; needed but for split=all",
+        "PhysioNet, MIMIC-CXR-JPG; needed unless split=all",
         ("mimic-cxr-2*-split.csv*",),
         needed=False,
     ),
@@ -65,7 +65,7 @@ CHOICES = {
     "findings": ("six", "all"),
     "demographics": ("mimic-iv", "none"),
 }
-"""Option → what it may be."""
+"""Option → allowed values."""
 
 COHORTS: dict[str, Mapping[str, Any]] = {
     "paper": {
@@ -78,7 +78,7 @@ COHORTS: dict[str, Mapping[str, Any]] = {
         "only.race": "white,black,asian",
     },
 }
-"""Cohort of a publication → options. ``paper``: Sourget et al. (2025)."""
+"""Published cohort → options. ``paper``: Sourget et al. (2025)."""
 
 
 def load(
@@ -97,39 +97,39 @@ def load(
 ) -> Dataset:
     """Read MIMIC-CXR-JPG and MIMIC-IV unpacked under `root`.
 
-    Both may lie anywhere up to five folders down, as ``wget`` from PhysioNet leaves them; tables are
-    read as they are, gz or not.
+    Both are searched up to five levels of folders below `root`, where ``wget`` from PhysioNet puts
+    them; tables may be compressed (gz) or not.
 
     Parameters
     ----------
     root : pathlib.Path
-        Folder that holds both releases.
+        Folder that contains both releases.
     split : {"test", "validate", "train", "all"}
         The official split.
     labels : {"chexpert", "negbio"}
-        Which labeler's table to use.
+        Labeler.
     uncertain : {"zeros", "ones", "ignore"}
-        What a label of −1 becomes: 0 (as in the paper), 1, or not labelled.
+        Value of uncertain labels (−1): 0 (as in Sourget et al. 2025), 1, or not labelled.
     blank : {"zeros", "ones", "ignore"}
-        What becomes of a finding the report does not mention.
+        Value of findings that the report does not mention.
     views : {"frontal", "all"}
-        Frontal is AP and PA.
+        Views to keep; frontal is AP and PA.
     race : {"drop-conflicting", "drop-inconsistent", "first", "first-known", "majority"}
-        How one race is found from a patient's admissions; see `cxraudit.datasets.releases.mimic_iv`.
+        Rule for one race per patient with several admissions; see `mimic_iv.RACE_RULES`.
     reports : {"any", "findings"}
-        ``findings``: only images whose report has a FINDINGS section, by the publishers' rules; its
-        text comes along, and is embedded beside the image.
+        ``findings`` keeps images whose report has a FINDINGS section, by the rules of the publishers,
+        and adds the text of that section as the column ``report``.
     images : {"jpg", "dicom"}
-        Whether the images of MIMIC-CXR-JPG or of MIMIC-CXR are read.
+        Images of MIMIC-CXR-JPG or of MIMIC-CXR.
     findings : {"six", "all"}
-        The six of the paper, or all the labelers give.
+        The six findings of Sourget et al. (2025), or all labelled ones.
     demographics : {"mimic-iv", "none"}
-        ``none``: go on without age, sex and race.
+        Source of age, sex and race; ``none`` reads no MIMIC-IV.
 
     Raises
     ------
     DataError
-        If a table is missing, damaged, of another release, or holds an image twice.
+        If a table is missing, damaged, of another release, or has an image twice.
     """
     options = {
         "split": split,
@@ -178,8 +178,10 @@ def load(
         table[finding] = resolved(of_image[finding], **policies).where(has_labels)
     devices = "Support Devices" in labelled
     if devices:
-        there = resolved(of_image["Support Devices"], **policies).where(has_labels)
-        table["support_devices"] = there.map({1.0: "yes", 0.0: "no"}).fillna(UNKNOWN).astype("str")
+        present = resolved(of_image["Support Devices"], **policies).where(has_labels)
+        table["support_devices"] = (
+            present.map({1.0: "yes", 0.0: "no"}).fillna(UNKNOWN).astype("str")
+        )
     truth = read_truth(root)
     dataset = Dataset(
         name=truth["name"] if truth else "mimic-cxr",
@@ -199,10 +201,10 @@ def load(
 
 
 def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str]) -> Dataset:
-    """Apply the filters of this data set, each under its name."""
+    """Apply the filters of this data set, each as a named step."""
     if options["split"] != "all":
         file = find_one(
-            folder, ("mimic-cxr-2*-split.csv*",), hint="Download it, or say --option split=all."
+            folder, ("mimic-cxr-2*-split.csv*",), hint="Download it, or use --option split=all."
         )
         splits = _read(file, ("dicom_id", "split"))
         require_unique(str(file), splits, ["dicom_id"])
@@ -242,14 +244,14 @@ def _metadata_file(root: Path) -> Path:
     ]
     if others and next(find_all(root, _METADATA), None) is None:
         raise DataError(
-            f"{others[0]} belongs to a release of MIMIC-CXR-JPG that is not known here; versions 2.0 "
+            f"{others[0]} belongs to a release of MIMIC-CXR-JPG that is not supported; versions 2.0 "
             "and 2.1 are. Download one of them from PhysioNet."
         )
     return find_one(root, (_METADATA,), hint=_HINT)
 
 
 def _version(metadata_file: Path) -> str:
-    """Return the release: its folder's name, since 2.1.0 kept the file names of 2.0.0."""
+    """Return the version by the folder name, since 2.1.0 kept the file names of 2.0.0."""
     folder = metadata_file.parent.name
     if re.fullmatch(r"\d+\.\d+\.\d+", folder):
         return folder
@@ -265,11 +267,11 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 def _paths(root: Path, folder: Path, metadata: pd.DataFrame, images: str) -> pd.Series:
     if images == "dicom":
         return _dicom_paths(root, metadata["dicom_id"])
-    smaller = sorted(folder.glob("images*/files"))
-    home = folder / "files" if (folder / "files").is_dir() or not smaller else smaller[0]
+    resized = sorted(folder.glob("images*/files"))
+    image_folder = folder / "files" if (folder / "files").is_dir() or not resized else resized[0]
     subjects = metadata["subject_id"]
     return (
-        f"{home}/p"
+        f"{image_folder}/p"
         + subjects.str[:2]
         + "/p"
         + subjects
@@ -282,7 +284,7 @@ def _paths(root: Path, folder: Path, metadata: pd.DataFrame, images: str) -> pd.
 
 
 def _dicom_paths(root: Path, dicoms: pd.Series) -> pd.Series:
-    """Find the images of MIMIC-CXR by its own list of records."""
+    """Return the paths of the images of MIMIC-CXR, by its list of records."""
     for file in find_all(root, "cxr-record-list.csv*"):
         records = _read(file, ("dicom_id", "path"))
         if records["path"].iloc[:1].str.endswith(".dcm").all():
@@ -291,7 +293,7 @@ def _dicom_paths(root: Path, dicoms: pd.Series) -> pd.Series:
             return f"{file.parent}/" + of_image.fillna(dicoms + ".dcm")
     raise DataError(
         f"cxr-record-list.csv.gz with .dcm files is missing under {root}. Download MIMIC-CXR "
-        "from PhysioNet, or say --option images=jpg."
+        "from PhysioNet, or use --option images=jpg."
     )
 
 
@@ -299,16 +301,18 @@ def _notes(
     options: Mapping[str, str], metadata: pd.DataFrame, labelled: pd.DataFrame
 ) -> tuple[str, ...]:
     notes = [
-        f"Labels are the {options['labels']} labeler's reading of the reports; uncertain (-1) counts as "
-        f"{MEANS[options['uncertain']]}, a finding the report does not mention as {MEANS[options['blank']]}."
+        f"Labels were extracted from the reports by the {options['labels']} labeler; uncertain (-1) counts "
+        f"as {MEANS[options['uncertain']]}, a finding the report does not mention as "
+        f"{MEANS[options['blank']]}."
     ]
     if options["demographics"] == "mimic-iv":
         notes.append(
-            f"Race is what was recorded at admission, resolved per patient by '{options['race']}'."
+            "Race is that recorded at admissions; where they differ, the rule "
+            f"'{options['race']}' applies."
         )
-    strangers = int((~labelled["study_id"].isin(metadata["study_id"])).sum())
-    if strangers:
-        notes.append(f"{strangers:,} labelled studies have no image in the metadata.")
+    unmatched = int((~labelled["study_id"].isin(metadata["study_id"])).sum())
+    if unmatched:
+        notes.append(f"{unmatched:,} labelled studies have no image in the metadata.")
     return tuple(notes)
 
 
@@ -323,11 +327,11 @@ PUBLISHED = {
     "patients in test": 293,
     "frontal images in test": 3_653,
 }
-"""Counts of release 2.0.0, which 2.1.0 kept."""
+"""Counts of release 2.0.0; those of 2.1.0 are the same."""
 
 
 def release_counts(root: Path) -> list[Count]:
-    """Count what the release under `root` holds, beside the published numbers."""
+    """Count images, studies and patients of the release under `root`, beside the published counts."""
     metadata_file = _metadata_file(root)
     images = _read(metadata_file, ("dicom_id", "subject_id", "study_id", "ViewPosition"))
     found = {

@@ -1,4 +1,4 @@
-"""Who the patients of MIMIC-CXR are: age, sex and race from MIMIC-IV (v0.4 to v3.1)."""
+"""Demographics of the patients of MIMIC-CXR: age, sex and race from MIMIC-IV (v0.4 to v3.1)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from cxraudit.files import read_table
 from cxraudit.schema import UNKNOWN, require_columns, require_unique
 
 _HINT = (
-    "Download MIMIC-IV (hosp module) from PhysioNet, or say --option demographics=none to go on "
+    "Download MIMIC-IV (hosp module) from PhysioNet, or use --option demographics=none to audit "
     "without age, sex and race."
 )
 
@@ -33,11 +33,11 @@ _RACE_STARTS = (
     ("MULTIPLE", "other"),
     ("OTHER", "other"),
 )
-"""First letters of a MIMIC-IV race → group; anything else (UNKNOWN, UNABLE TO OBTAIN, …) is unknown."""
+"""Beginning of a race in MIMIC-IV → group; anything else (UNKNOWN, UNABLE TO OBTAIN, …) is unknown."""
 
 
 def race_group(recorded: str) -> str:
-    """Return the group of a race as MIMIC-IV records it, in capitals.
+    """Return the group of a race as recorded by MIMIC-IV, in capitals.
 
     Examples
     --------
@@ -50,22 +50,27 @@ def race_group(recorded: str) -> str:
 def ages_and_sexes(
     root: Path, subjects: pd.Series, study_dates: pd.Series
 ) -> tuple[pd.Series, pd.Series]:
-    """Return age at each study and sex.
+    """Return the age at each study, and the sex.
 
     Age is anchor age + year of the study − anchor year. MIMIC-IV records ages above 89 as 91, so
-    these are only known to be 90 or more.
+    that the ages of these patients are lower bounds.
 
     Parameters
     ----------
     root : pathlib.Path
-        Folder that holds MIMIC-IV.
+        Folder that contains MIMIC-IV.
     subjects, study_dates : pandas.Series
-        Of each image: id as text, and the date as a number such as 21800506.
+        Patient of each image as text, and date of its study as a number such as 21800506.
 
     Returns
     -------
     tuple of pandas.Series
-        Years (NaN where the patient or the date is not known, or outside 0–120), and sexes.
+        Ages in years (NaN where the patient or the date is unknown, or outside 0–120), and sexes.
+
+    Raises
+    ------
+    DataError
+        If the table of patients is missing, lacks a column, or has a patient twice.
     """
     path = find_one(root, ("patients.csv*",), hint=_HINT)
     patients = read_table(path, text=("subject_id",))
@@ -78,7 +83,7 @@ def ages_and_sexes(
     return ages.where(ages.between(0, OLDEST)).astype("float64"), sexes
 
 
-def _contradicting(known: pd.DataFrame) -> "pd.Series[bool]":
+def _disagree(known: pd.DataFrame) -> "pd.Series[bool]":
     return known.groupby("subject_id", sort=False)["group"].nunique() > 1
 
 
@@ -88,11 +93,11 @@ def _first(admissions: pd.DataFrame) -> pd.Series:
 
 def _drop_conflicting(admissions: pd.DataFrame) -> pd.Series:
     known = admissions[admissions["group"] != UNKNOWN]
-    return _first(known).mask(_contradicting(known), CONFLICTING)
+    return _first(known).mask(_disagree(known), CONFLICTING)
 
 
 def _drop_inconsistent(admissions: pd.DataFrame) -> pd.Series:
-    return _first(admissions).mask(_contradicting(admissions), CONFLICTING)
+    return _first(admissions).mask(_disagree(admissions), CONFLICTING)
 
 
 def _first_known(admissions: pd.DataFrame) -> pd.Series:
@@ -114,20 +119,20 @@ RACE_RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "first-known": _first_known,
     "majority": _majority,
 }
-"""How one race is found from a patient's admissions.
+"""Rules for one race per patient with several admissions.
 
-``drop-conflicting``   two different known groups make the patient ``conflicting``
-``drop-inconsistent``  so does a known group beside an unknown one (Glocker et al. 2023)
-``first``              the first admission decides, also if it says unknown (Yang et al. 2024)
-``first-known``        the first admission with a known group decides
+``drop-conflicting``   two different known groups: ``conflicting``
+``drop-inconsistent``  two different groups, unknown included: ``conflicting`` (Glocker et al. 2023)
+``first``              the group of the first admission, unknown included (Yang et al. 2024)
+``first-known``        the group of the first admission with a known group
 ``majority``           the most frequent known group; a tie is ``conflicting``
 """
 
 
 def races(root: Path, subjects: pd.Series, rule: str) -> pd.Series:
-    """Return the race group of each image's patient, by one of `RACE_RULES`.
+    """Return the race group of the patient of each image, by one of `RACE_RULES`.
 
-    Patients without an admission, and those of whom nothing is known, are ``unknown``.
+    Patients without an admission, or with unknown races only, are ``unknown``.
     """
     path = find_one(root, ("admissions.csv*",), hint=_HINT)
     admissions = read_table(path, text=("subject_id",))
@@ -135,11 +140,11 @@ def races(root: Path, subjects: pd.Series, rule: str) -> pd.Series:
     if column is None:
         raise DataError(
             f"{path} has neither race (MIMIC-IV v2 and later) nor ethnicity (v0.4 and v1); it has "
-            f"{', '.join(admissions.columns[:20])}. Check that this is MIMIC-IV's hosp/admissions."
+            f"{', '.join(admissions.columns[:20])}. Check that it is the table hosp/admissions of MIMIC-IV."
         )
     require_columns(str(path), admissions, ("subject_id", "admittime", column))
-    ours = admissions[admissions["subject_id"].isin(subjects.unique())]
-    spelled = ours[column].fillna("").str.upper()
-    groups = spelled.map({name: race_group(name) for name in spelled.unique()})
-    ordered = ours.assign(group=groups).sort_values("admittime", kind="stable")
+    cohort = admissions[admissions["subject_id"].isin(subjects.unique())]
+    recorded = cohort[column].fillna("").str.upper()
+    groups = recorded.map({name: race_group(name) for name in recorded.unique()})
+    ordered = cohort.assign(group=groups).sort_values("admittime", kind="stable")
     return subjects.map(RACE_RULES[rule](ordered)).fillna(UNKNOWN).astype("str")

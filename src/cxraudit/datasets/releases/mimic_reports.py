@@ -1,8 +1,8 @@
-"""The sections of MIMIC-CXR reports, cut as their publishers cut them.
+"""The sections of MIMIC-CXR reports, by the rules of the publishers.
 
 The rules are those of ``mimic_cxr_sectioned.csv`` (MIT-LCP/mimic-cxr, ``txt/section_parser.py``), so
-that "has FINDINGS" means what it means in the literature. That table is read where it exists;
-else the reports themselves, as a zip or a tree of text files.
+that "has a FINDINGS section" has its published meaning. That table is read where it exists, else the
+reports, as a zip or as text files.
 """
 
 import re
@@ -25,10 +25,10 @@ from cxraudit.schema import require_columns
 TABLE, ARCHIVE = "mimic_cxr_sectioned.csv*", "mimic-cxr-reports.zip"
 
 _HEADER = re.compile(r"\n ([A-Z ()/,-]+):\s")
-"""A line that begins with a blank and has capitals before a colon."""
+"""A line that begins with a space and has capitals before a colon."""
 
 _PARAGRAPH = "\n \n"
-"""An empty line, which holds one blank in these reports."""
+"""An empty line, which has one space in these reports."""
 
 
 @cache
@@ -39,7 +39,7 @@ def _rules() -> dict[str, Any]:
 
 @cache
 def section_of(header: str) -> str:
-    """Return the section that a header means; a header that means none is itself, in lower case.
+    """Return the section of a header; other headers are returned in lower case.
 
     Examples
     --------
@@ -58,10 +58,10 @@ def section_of(header: str) -> str:
 
 
 def sections(report: str) -> dict[str, str]:
-    r"""Cut a report into sections.
+    r"""Split a report into sections.
 
-    Of several sections of one name the last that holds text counts. Where there is neither
-    impression nor findings, what follows the first empty line of the last section is the
+    Of several sections of one name, the last one with text counts. Where there is neither an
+    impression nor a findings section, the text after the first empty line of the last section is the
     ``last_paragraph``.
 
     Parameters
@@ -72,9 +72,9 @@ def sections(report: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Section → text without blanks around it.
+        Section → text without surrounding white space.
     """
-    parts = _cut(report)
+    parts = _split(report)
     parts = [
         (name, text)
         for name, text in parts
@@ -88,15 +88,15 @@ def sections(report: str) -> dict[str, str]:
     return {name: text.strip() for name, text in parts}
 
 
-def _cut(report: str) -> list[tuple[str, str]]:
-    """Return the name and text of each section, in order."""
+def _split(report: str) -> list[tuple[str, str]]:
+    """Return name and text of each section, in order."""
     match = _HEADER.search(report)
     if match is None:
         return [("full report", report)]
     parts = [("preamble", report[: match.start(1)])]
     while match:
         name, start = section_of(match[1]), match.end()
-        # A header is never looked for in the line the last one stands in.
+        # The publishers' parser searches the next header from the next line on.
         line_end = report.find("\n", start)
         match = _HEADER.search(report, max(line_end, start))
         parts.append((name, report[start : match.start() if match else len(report)]))
@@ -104,45 +104,47 @@ def _cut(report: str) -> list[tuple[str, str]]:
 
 
 def findings_texts(root: Path, studies: pd.DataFrame) -> "pd.Series[str]":
-    """Return the FINDINGS section of each study's report; empty where there is none.
+    """Return the FINDINGS section of the report of each study; empty where there is none.
 
     Parameters
     ----------
     root : pathlib.Path
-        Folder that holds ``mimic_cxr_sectioned.csv``, ``mimic-cxr-reports.zip`` or the text files
+        Folder that contains ``mimic_cxr_sectioned.csv``, ``mimic-cxr-reports.zip`` or text files
         beside the images.
     studies : pandas.DataFrame
-        ``subject_id`` and ``study_id`` of the studies asked about, each once, as text.
+        ``subject_id`` and ``study_id`` as text, one row per study.
 
     Returns
     -------
     pandas.Series of str
-        Indexed by ``study_id``; line breaks are blanks.
+        Indexed by ``study_id``; line breaks are replaced by spaces.
 
     Raises
     ------
     DataError
         If there are no reports under `root`, or an archive is damaged.
     """
-    wanted = studies["study_id"].to_numpy(dtype=object)
+    study_ids = studies["study_id"].to_numpy(dtype=object)
     if table := next(find_all(root, TABLE), None):
         sectioned = read_table(table, text=("study",))
         require_columns(str(table), sectioned, ("study", "findings"))
         texts = sectioned.drop_duplicates("study", keep="last").set_index("study")["findings"]
-        found = dict(zip(wanted, texts.reindex("s" + wanted).fillna(""), strict=True))
+        found = dict(zip(study_ids, texts.reindex("s" + study_ids).fillna(""), strict=True))
     else:
-        by_hand = set(_rules()["by_hand"]["studies"])
+        without = set(_rules()["by_hand"]["studies"])
         found = {
-            study: "" if f"s{study}" in by_hand else sections(text).get("findings", "")
+            study: "" if f"s{study}" in without else sections(text).get("findings", "")
             for study, text in _reports(root, studies)
         }
     return pd.Series(
-        [" ".join(found.get(s, "").split()) for s in wanted], index=wanted, dtype="str"
+        [" ".join(found.get(study, "").split()) for study in study_ids],
+        index=study_ids,
+        dtype="str",
     )
 
 
 def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield study and text of the reports that are there."""
+    """Yield study and text of the reports that exist."""
     pairs = list(zip(studies["subject_id"], studies["study_id"], strict=True))
     if archive := next(find_all(root, ARCHIVE), None):
         try:
@@ -153,21 +155,21 @@ def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, str]]:
                 f"{archive} cannot be read: {error}. Download it again from PhysioNet."
             ) from None
         return
-    homes = [home for home in find_all(root, "files") if home.is_dir()]
-    for home in homes:
-        paths = {study: home / _place(subject, study) for subject, study in pairs}
+    folders = [folder for folder in find_all(root, "files") if folder.is_dir()]
+    for folder in folders:
+        paths = {study: folder / _relative_path(subject, study) for subject, study in pairs}
         if any(path.is_file() for path in list(paths.values())[:1000]):
             with ThreadPoolExecutor(8) as pool:
                 yield from zip(paths, pool.map(_text, paths.values()), strict=True)
             return
     raise DataError(
         f"no reports under {root}: neither {TABLE.rstrip('*')}, nor {ARCHIVE}, nor text files beside "
-        "the images. Download mimic-cxr-reports.zip of MIMIC-CXR from PhysioNet, or leave the option "
-        "out that needs reports."
+        "the images. Download mimic-cxr-reports.zip of MIMIC-CXR from PhysioNet, or omit the option "
+        "that needs reports."
     )
 
 
-def _place(subject: str, study: str) -> str:
+def _relative_path(subject: str, study: str) -> str:
     return f"p{subject[:2]}/p{subject}/s{study}.txt"
 
 

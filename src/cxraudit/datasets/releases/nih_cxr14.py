@@ -1,4 +1,4 @@
-"""NIH ChestX-ray14 (Wang et al. 2017), with NEATX chest-drain labels where they are found."""
+"""NIH ChestX-ray14 (Wang et al. 2017), with NEATX chest drain labels where they are found."""
 
 import os
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from cxraudit.datasets.base import (
     parse_sex,
     resolve_per_patient,
 )
-from cxraudit.datasets.detector_labels import ANNOTATED, PREDICTED
+from cxraudit.datasets.detector_labels import PREDICTED
 from cxraudit.datasets.release import Count, ReleaseFile, check_choices
 from cxraudit.datasets.releases import neatx
 from cxraudit.datasets.truth import read_truth
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.files import read_table
-from cxraudit.schema import UNKNOWN, require_columns, require_unique
+from cxraudit.schema import ANNOTATED, UNKNOWN, require_columns, require_unique
 
 SUMMARY = "NIH ChestX-ray14: 112,120 images of 30,805 patients, 14 findings, age and sex"
 
@@ -52,7 +52,7 @@ FILES = (
     ReleaseFile(BOXES, f"{SOURCE}; boxes of 984 findings", needed=False),
     ReleaseFile(
         EXPERTS,
-        "Majkowska et al. 2019, 4,376 images read by radiologists; needed for labels=experts",
+        "Majkowska et al. 2019, labels of 4,376 images by radiologists; needed for labels=experts",
         needed=False,
     ),
 )
@@ -82,10 +82,10 @@ PUBLISHED_NAMES = {
     "Nodule": "Nodule",
     "Pleural_Thickening": "Pleural Thickening",
 }
-"""Name in the release → name here, the six findings of the paper first."""
+"""Name in the release → name in cxraudit, the six findings of Sourget et al. (2025) first."""
 
 COHORTS: dict[str, Mapping[str, Any]] = {"paper": {"subset": "test"}}
-"""Cohort of a publication → options. ``paper``: Sourget et al. (2025)."""
+"""Published cohort → options. ``paper``: Sourget et al. (2025)."""
 
 SUBSETS = {"all": None, "test": "test_list.txt", "train_val": "train_val_list.txt"}
 
@@ -93,34 +93,34 @@ SUBSETS = {"all": None, "test": "test_list.txt", "train_val": "train_val_list.tx
 def load(
     root: Path,
     *,
-    subset: str = "all",
+    subset: str | Path = "all",
     images: Path | None = None,
     drains: Path | None = None,
     labels: str = "reports",
 ) -> Dataset:
-    """Read the release unpacked under `root`.
+    """Read ChestX-ray14 unpacked under `root`.
 
-    Nothing is written or resized, and no row is dropped unless asked for.
+    By default no image is excluded; a missing image file is found when it is read.
 
     Parameters
     ----------
     root : pathlib.Path
-        Folder with ``Data_Entry_2017_v2020.csv`` (preferred) or ``Data_Entry_2017.csv`` in any of
-        its published variants.
-    subset : str
+        Folder with ``Data_Entry_2017_v2020.csv`` (used if both are there) or
+        ``Data_Entry_2017.csv`` in any of its published variants.
+    subset : str or pathlib.Path
         ``all``, ``test``, ``train_val`` (official lists), or a text file of image names.
     images : pathlib.Path, optional
         Folder of the images, if they are not under `root`.
     drains : pathlib.Path, optional
-        NEATX file; default: the one under `root`, if any.
+        NEATX file; default: the one in `root`, if any.
     labels : {"reports", "experts"}
-        Labels mined from the reports, as published; or those of radiologists who read 4,376 of the
-        images (Majkowska et al. 2019), of pneumothorax and three groups of findings.
+        Published labels, extracted from reports; or labels of 4,376 images by radiologists
+        (Majkowska et al. 2019) for pneumothorax and three groups of findings.
 
     Raises
     ------
     DataError
-        If a file is missing, lacks its columns, or names an image twice.
+        If a file is missing, lacks a column, or has an image twice.
     """
     check_choices({"labels": labels}, {"labels": ("reports", "experts")})
     entries = _entries_file(root)
@@ -148,10 +148,10 @@ def load(
         }
     )
     table = pd.concat([table, _report_labels(entries, raw["Finding Labels"])], axis=1)
-    drain_file, strangers = drains or neatx.find(root), 0
+    drain_file, unmatched = drains or neatx.find(root), 0
     if drain_file is not None:
         drain_labels = neatx.load_drains(drain_file)
-        strangers = int((~drain_labels["image_id"].isin(names)).sum())
+        unmatched = int((~drain_labels["image_id"].isin(names)).sum())
         table = neatx.join(table, drain_labels)
     truth = read_truth(root)
     dataset = Dataset(
@@ -163,12 +163,12 @@ def load(
         findings=tuple(PUBLISHED_NAMES.values()),
         attributes=("age_group", "sex", "view_position"),
         shortcuts=("drain",) if drain_file is not None else (),
-        aliases={theirs: ours for theirs, ours in PUBLISHED_NAMES.items() if theirs != ours},
-        notes=_notes(table, drain_file is not None, strangers),
+        aliases={old: new for old, new in PUBLISHED_NAMES.items() if old != new},
+        notes=_notes(table, drain_file is not None, unmatched),
         truth=truth,
     )
-    dataset = _choose_subset(dataset, subset, root)
-    return _read_by_experts(dataset, root) if labels == "experts" else dataset
+    dataset = _choose_subset(dataset, str(subset), root)
+    return _with_expert_labels(dataset, root) if labels == "experts" else dataset
 
 
 def _entries_file(root: Path) -> Path:
@@ -182,19 +182,19 @@ def _entries_file(root: Path) -> Path:
 
 
 def _variant(entries: Path, ages: pd.Series) -> str:
-    """Tell the three published tables apart, of which two have one name."""
+    """Return the published variant of the entry table; two of the three have the same file name."""
     if entries.name == ENTRIES[0]:
         return "v2020"
     return "Kaggle" if pd.api.types.is_numeric_dtype(ages) else "raw 2017"
 
 
 def _report_labels(entries: Path, published: pd.Series) -> pd.DataFrame:
-    """One column per finding: 1, 0, and NaN for images without labels."""
+    """Return one column per finding: 1, 0, and NaN for images without labels."""
     codes, combinations = pd.factorize(published.fillna("").astype("str"))
     labels = pd.Series(combinations).str.get_dummies(sep="|")
-    if strange := set(labels.columns) - {*PUBLISHED_NAMES, "No Finding", ""}:
+    if unknown := set(labels.columns) - {*PUBLISHED_NAMES, "No Finding", ""}:
         raise DataError(
-            f"{entries} has labels that ChestX-ray14 does not know: {', '.join(sorted(strange)[:5])}."
+            f"{entries} has labels that are not of ChestX-ray14: {', '.join(sorted(unknown)[:5])}."
         )
     found = labels.reindex(columns=list(PUBLISHED_NAMES), fill_value=0).astype("float64")
     found = found.iloc[codes].reset_index(drop=True).mask(published.isna(), axis=0)
@@ -204,48 +204,53 @@ def _report_labels(entries: Path, published: pd.Series) -> pd.DataFrame:
 EXPERT_FINDINGS = ("Fracture", "Pneumothorax", "Airspace opacity", "Nodule or mass")
 
 
-def _read_by_experts(dataset: Dataset, root: Path) -> Dataset:
-    """Replace the labels by those of radiologists; images they did not read leave."""
+def _with_expert_labels(dataset: Dataset, root: Path) -> Dataset:
+    """Replace the labels by those of radiologists; images without one are excluded."""
     file = root / EXPERTS
     # The header splits "OriginalImage[Width,Height]" in two, as in the entry table.
-    read = read_table(file, what="the file of expert labels")
-    require_columns(str(file), read, ("Image Index", *EXPERT_FINDINGS))
-    require_unique(str(file), read, ["Image Index"])
-    answers = read.set_index("Image Index")[list(EXPERT_FINDINGS)]
-    if odd := set(np.unique(answers.astype("str"))) - {"YES", "NO"}:
-        raise DataError(f"{file} must hold YES or NO, found {min(odd)}. Download it again.")
+    table = read_table(file, what="the file of expert labels")
+    require_columns(str(file), table, ("Image Index", *EXPERT_FINDINGS))
+    require_unique(str(file), table, ["Image Index"])
+    expert = table.set_index("Image Index")[list(EXPERT_FINDINGS)]
+    if invalid := set(np.unique(expert.astype("str"))) - {"YES", "NO"}:
+        raise DataError(f"{file} must hold YES or NO, found {min(invalid)}. Download it again.")
     dataset = dataset.keep(
-        dataset.images["image_id"].isin(answers.index),
-        step="read by experts",
-        reason="not among the images that radiologists read",
+        dataset.images["image_id"].isin(expert.index),
+        step="labelled by experts",
+        reason="not among the images that radiologists labelled",
     )
     images = dataset.images.drop(columns=list(dataset.findings))
-    told = (answers == "YES").astype("float64").reindex(images["image_id"]).reset_index(drop=True)
+    labels = (expert == "YES").astype("float64").reindex(images["image_id"]).reset_index(drop=True)
     return replace(
         dataset,
-        images=pd.concat([images, told], axis=1),
+        images=pd.concat([images, labels], axis=1),
         findings=EXPERT_FINDINGS,
         aliases={},
         notes=(
-            "Labels are those of radiologists who read the images (Majkowska et al. 2019).",
+            "Labels were given by radiologists from the images (Majkowska et al. 2019).",
             *dataset.notes[1:],
         ),
     )
 
 
 def load_boxes(root: Path) -> pd.DataFrame:
-    """Read where radiologists saw findings in 880 of the images.
+    """Read the bounding boxes of findings that radiologists drew on 880 of the images.
 
     Returns
     -------
     pandas.DataFrame
         One row per box: ``image_id``, ``finding``, and ``x``, ``y``, ``width``, ``height`` in pixels of
-        the image of 1024 × 1024, from its upper left corner.
+        the 1024 × 1024 image, from its upper left corner.
+
+    Raises
+    ------
+    DataError
+        If the table is missing or lacks a column.
     """
     file = root / BOXES
     raw = read_table(file, what="the table of boxes")
     require_columns(str(file), raw, ("Image Index", "Finding Label"))
-    # The header "Bbox [x,y,w,h]" splits into four columns with names of no use.
+    # The header "Bbox [x,y,w,h]" splits at its commas into four columns.
     corners = raw.iloc[:, 2:6].set_axis(["x", "y", "width", "height"], axis=1).astype("float64")
     names = {**PUBLISHED_NAMES, "Infiltrate": "Infiltration"}
     found = raw["Finding Label"].map(names)
@@ -254,9 +259,9 @@ def load_boxes(root: Path) -> pd.DataFrame:
     )
 
 
-def _notes(table: pd.DataFrame, with_drains: bool, strangers: int) -> tuple[str, ...]:
+def _notes(table: pd.DataFrame, with_drains: bool, unmatched: int) -> tuple[str, ...]:
     notes = [
-        "Labels were mined from radiology reports by their publisher, not read from the images."
+        "Labels were extracted from radiology reports by the publisher, not given from the images."
     ]
     impossible = int(table["age"].isna().sum())
     if impossible:
@@ -265,12 +270,12 @@ def _notes(table: pd.DataFrame, with_drains: bool, strangers: int) -> tuple[str,
         annotated = int((table["drain_source"] == ANNOTATED).sum())
         predicted = int((table["drain_source"] == PREDICTED).sum())
         notes.append(
-            f"Drain labels: {annotated:,} images annotated by people, {predicted:,} predicted by a "
-            "detector; images without either are unknown."
+            f"Drain labels: {annotated:,} images were labelled by annotators, {predicted:,} by a detector; "
+            "the label of all other images is unknown."
         )
-    if strangers:
+    if unmatched:
         notes.append(
-            f"{strangers:,} rows of the drain file name images that the release does not have."
+            f"{unmatched:,} rows of the file of drain labels name images that are not in the release."
         )
     return tuple(notes)
 
@@ -286,15 +291,15 @@ def _choose_subset(dataset: Dataset, subset: str, root: Path) -> Dataset:
         raise UnknownNameError("subset of nih-cxr14", subset, [*SUBSETS, "a .txt file"])
     if not file.is_file():
         raise DataError(f"{file} is missing. It lists the images of the subset '{subset}'.")
-    wanted = _listed(file)
-    unknown = wanted - set(dataset.images["image_id"])
+    listed = _listed(file)
+    unknown = listed - set(dataset.images["image_id"])
     if unknown:
         raise DataError(
             f"{file} lists {len(unknown)} images that the entry table does not have, first "
             f"{min(unknown)}. Use the list and the table of one release."
         )
     return dataset.keep(
-        dataset.images["image_id"].isin(wanted),
+        dataset.images["image_id"].isin(listed),
         step=f"subset {file.name}",
         reason="not in the subset",
     )
@@ -306,7 +311,7 @@ def _listed(file: Path) -> set[str]:
 
 
 def _find_images(root: Path) -> dict[str, str]:
-    """Return file name → path over the layouts that exist: official, Kaggle, flat."""
+    """Return file name → path in the official, Kaggle's and the flat layout."""
     folders = [
         root / "images",
         *sorted(root.glob("images_*/images")),
@@ -326,8 +331,8 @@ def _find_images(root: Path) -> dict[str, str]:
 PUBLISHED = {
     "images": 112_120,
     "patients": 30_805,
-    "images of men": 63_340,
-    "images of women": 48_780,
+    "images of male patients": 63_340,
+    "images of female patients": 48_780,
     "PA images": 67_310,
     "AP images": 44_810,
     "images in test_list.txt": 25_596,
@@ -336,7 +341,7 @@ PUBLISHED = {
     "patients in train_val_list.txt": 28_008,
     "boxes": 984,
     "images with boxes": 880,
-    "images read by experts": 4_376,
+    "images labelled by experts": 4_376,
 }
 """Counts of the release, the same in all three variants of the entry table."""
 
@@ -375,24 +380,24 @@ PUBLISHED_LABELS = {
 
 PUBLISHED_DRAINS = {
     "drain labels": 25_596,
-    "annotated by people": 1_760,
-    "annotated with a drain": 1_021,
-    "annotated without": 739,
+    "annotated images": 1_760,
+    "annotated, with a drain": 1_021,
+    "annotated, without a drain": 739,
     "annotated patients": 283,
-    "predicted by a detector": 23_836,
+    "predicted drain labels": 23_836,
 }
 """Of the filled NEATX file."""
 
 
 def release_counts(root: Path) -> list[Count]:
-    """Count what the release under `root` holds, beside the published numbers."""
+    """Count images, patients and labels of the release under `root`, beside the published counts."""
     dataset = load(root)
     images = dataset.images
     found: dict[str, int] = {
         "images": len(images),
         "patients": images["patient_id"].nunique(),
-        "images of men": int((images["sex"] == "male").sum()),
-        "images of women": int((images["sex"] == "female").sum()),
+        "images of male patients": int((images["sex"] == "male").sum()),
+        "images of female patients": int((images["sex"] == "female").sum()),
         "PA images": int((images["view_position"] == "PA").sum()),
         "AP images": int((images["view_position"] == "AP").sum()),
     }
@@ -405,7 +410,7 @@ def release_counts(root: Path) -> list[Count]:
         boxes = load_boxes(root)
         found["boxes"], found["images with boxes"] = len(boxes), boxes["image_id"].nunique()
     if (root / EXPERTS).is_file():
-        found["images read by experts"] = len(read_table(root / EXPERTS))
+        found["images labelled by experts"] = len(read_table(root / EXPERTS))
     counts = [Count(what, number, PUBLISHED.get(what)) for what, number in found.items()]
     counts += [
         Count(f"{finding} images", int(images[finding].sum()), number)
@@ -427,10 +432,10 @@ def _drain_counts(images: pd.DataFrame) -> list[Count]:
     predicted = int((images["drain_source"] == PREDICTED).sum())
     found = {
         "drain labels": len(annotated) + predicted,
-        "annotated by people": len(annotated),
-        "annotated with a drain": int((annotated["drain"] == "yes").sum()),
-        "annotated without": int((annotated["drain"] == "no").sum()),
+        "annotated images": len(annotated),
+        "annotated, with a drain": int((annotated["drain"] == "yes").sum()),
+        "annotated, without a drain": int((annotated["drain"] == "no").sum()),
         "annotated patients": annotated["patient_id"].nunique(),
-        "predicted by a detector": predicted,
+        "predicted drain labels": predicted,
     }
     return [Count(what, number, PUBLISHED_DRAINS[what]) for what, number in found.items()]
