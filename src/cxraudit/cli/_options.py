@@ -1,0 +1,209 @@
+"""What several commands take: shared options, NAME=VALUE pairs, and flags made from settings."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, field, is_dataclass, make_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
+
+from cxraudit.errors import ConfigError
+from cxraudit.settings import Option, options
+
+if TYPE_CHECKING:
+    from cxraudit.datasets.base import Dataset
+
+Value = TypeVar("Value")
+
+
+def repeatable(value: str) -> Parameter:
+    """Return what makes an option of a list that is given one value at a time, shown as `value`."""
+    return Parameter(negative="", metavar=f"{value}...")
+
+
+Several = list[str] | None
+Models = Annotated[
+    list[str],
+    repeatable("NAME"),
+    Parameter(help="Name of a model, see `cxraudit models`; repeatable."),
+]
+Switch = Annotated[bool, Parameter(negative="")]
+"""An option without a value."""
+Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**63))]
+
+DatasetName = Annotated[str, Parameter(help="Name of the data set; see `cxraudit datasets`.")]
+Root = Annotated[Path, Parameter(help="Folder the data set was unpacked in.")]
+DatasetOptions = Annotated[
+    Several,
+    repeatable("NAME=VALUE"),
+    Parameter(help="Option of the data set, see `cxraudit datasets NAME`; repeatable."),
+]
+BatchSize = Annotated[
+    int, Parameter(validator=Number(gte=1), help="Images per forward pass of the model.")
+]
+Readers = Annotated[
+    int, Parameter(validator=Number(gte=1), help="Threads that read and decode images.")
+]
+Device = Annotated[
+    str,
+    Parameter(
+        metavar="NAME",
+        help="Where the model is run: auto (a GPU if there is one), cpu, cuda, cuda:1 …",
+    ),
+]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress bars.")]
+
+
+def pairs(items: list[str] | None, flag: str) -> dict[str, str]:
+    """Turn repeated NAME=VALUE into a mapping.
+
+    Raises
+    ------
+    ConfigError
+        If an item has another form, or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for item in items or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name or not value:
+            raise ConfigError(f"{flag} takes NAME=VALUE, got '{item}'.")
+        if name in found:
+            raise ConfigError(f"{flag} names '{name}' twice. Give it once.")
+        found[name] = value
+    return found
+
+
+def number_pairs(items: list[str] | None, flag: str) -> dict[str, float]:
+    """Turn repeated NAME=NUMBER into a mapping."""
+    try:
+        return {name: float(value) for name, value in pairs(items, flag).items()}
+    except ValueError:
+        raise ConfigError(f"{flag} takes NAME=NUMBER, got {' '.join(items or [])}.") from None
+
+
+def load_dataset(name: str, root: Path, option: list[str] | None) -> "Dataset":
+    """Load a data set with the options of the command line."""
+    from cxraudit import datasets
+
+    return datasets.load(name, root, pairs(option, "--option"))
+
+
+def flattened(command: Callable[..., Value]) -> Callable[..., Value]:
+    """Let a command take each of its settings as one flag per field.
+
+    A parameter whose type is a dataclass is one of settings. Its fields are all there is to declare:
+    names, types, ranges, defaults and help texts of the flags are those of `cxraudit.settings.options`.
+
+    Parameters
+    ----------
+    command : callable
+        With parameters annotated ``Settings`` or ``Annotated[Settings, Group]``; a group is the panel
+        of the help that holds the flags.
+
+    Returns
+    -------
+    callable
+        The same command for cyclopts; `command` itself is called with instances of the settings.
+    """
+    signature = inspect.signature(command)
+    hints = get_type_hints(command, include_extras=True)
+    classes = {name: plain for name, hint in hints.items() if is_dataclass(plain := _plain(hint))}
+    flags = {name: _as_flags(cls, _group(hints[name])) for name, cls in classes.items()}
+
+    def called(*args: Any, **kwargs: Any) -> Value:
+        given = signature.bind_partial(*args, **kwargs).arguments
+        for name, cls in classes.items():
+            given[name] = settings_from(cls, given[name]) if name in given else cls()
+        return command(**given)
+
+    for_cyclopts: Any = wraps(command)(called)
+    for_cyclopts.__annotations__ = {**hints, **flags}
+    for_cyclopts.__signature__ = signature.replace(
+        parameters=[
+            one.replace(annotation=flags[name], default=None) if name in flags else one
+            for name, one in signature.parameters.items()
+        ]
+    )
+    return for_cyclopts
+
+
+def _as_flags(settings: type[Any], group: Group | None) -> Any:
+    made: Any = flags_of(settings, group)
+    return Annotated[made, Parameter(name="*")]
+
+
+def flags_of(settings: type[Any], group: Group | None = None) -> type[Any]:
+    """Return a dataclass of one flag per field of a class of settings, as cyclopts reads it."""
+    made = [(one.name, *_flag(one, group)) for one in options(settings)]
+    # cyclopts takes a class of the module "types", where make_dataclass puts its own, for a plain value.
+    place = {"__module__": __name__}
+    return make_dataclass(
+        f"{settings.__name__}Flags", made, kw_only=True, frozen=True, namespace=place
+    )
+
+
+def settings_from(settings: type[Value], flags: object) -> Value:
+    """Make settings of the flags that were given.
+
+    Raises
+    ------
+    ConfigError
+        If a value is none of the allowed ones.
+    """
+    values = {}
+    for one in options(settings):
+        given = getattr(flags, one.name)
+        if not _is_mapping(one):
+            values[one.name] = given
+        elif given is not None:
+            values[one.name] = pairs(given, f"--{one.flag}")
+    return settings(**values)
+
+
+def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
+    """Return the annotation and the field of one flag."""
+    mapping = _is_mapping(option)
+    kind = list[str] | None if mapping else option.type
+    names = dict.fromkeys([f"--{option.flag}", f"--{option.name.replace('_', '-')}"])
+    parameter = Parameter(
+        name=tuple(names),
+        help=f"{option.help} Repeatable." if mapping else option.help,
+        negative="" if mapping or option.default is False else None,
+        metavar="NAME=VALUE..." if mapping else None,
+        validator=_range(option.bounds),
+        group=group,
+    )
+    default = None if mapping else option.default
+    needed = default is MISSING
+    return Annotated[kind, parameter], field() if needed else field(default=default)
+
+
+def _is_mapping(option: Option) -> bool:
+    return get_origin(option.type) is get_origin(Mapping[str, str])
+
+
+def _range(bounds: tuple[BaseMetadata, ...]) -> Number | None:
+    """Return the same range for cyclopts, whose messages name the flag as it was typed."""
+    names = {Gt: "gt", Ge: "gte", Lt: "lt", Le: "lte"}
+    limits = {
+        name: getattr(bound, kind.__name__.lower())
+        for bound in bounds
+        for kind, name in names.items()
+        if isinstance(bound, kind)
+    }
+    return Number(**limits) if limits else None
+
+
+def _plain(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _group(hint: Any) -> Group | None:
+    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((one for one in extras if isinstance(one, Group)), None)

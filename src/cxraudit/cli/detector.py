@@ -1,0 +1,129 @@
+"""``cxraudit drains``: a detector of a shortcut, for images that were not annotated."""
+
+from pathlib import Path
+
+from cyclopts import App
+
+from cxraudit.cli._options import (
+    Count,
+    DatasetName,
+    DatasetOptions,
+    Device,
+    Quiet,
+    Readers,
+    Root,
+    Seed,
+    Switch,
+    load_dataset,
+)
+from cxraudit.cli._progress import message, progress_bar
+
+app = App(
+    name="drains",
+    help="Train a detector of chest drains (or another shortcut) on annotated images; label the others.",
+)
+
+
+@app.command
+def train(
+    dataset: DatasetName,
+    *,
+    root: Root,
+    out: Path,
+    option: DatasetOptions = None,
+    shortcut: str = "drain",
+    image_size: Count = 224,
+    epochs: Count = 60,
+    patience: Count = 6,
+    batch_size: Count = 32,
+    learning_rate: float | None = None,
+    control: Switch = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train a DenseNet-121 on annotated images, and measure it on other patients.
+
+    Training starts from ImageNet weights if densenet121/densenet121-a639ec97.pth of torchvision is in
+    $CXRAUDIT_WEIGHTS. Every finished epoch is kept: after Ctrl-C the same command continues.
+
+    Parameters
+    ----------
+    out
+        Folder for the detector: weights, record, history, held-out predictions.
+    shortcut
+        The column to learn; only labels by annotators are used.
+    image_size
+        Side of the network's input in pixels.
+    epochs
+        Largest number of epochs.
+    patience
+        Epochs without a lower validation loss before training stops.
+    batch_size
+        Images per step.
+    learning_rate
+        Default: 1e-4 from ImageNet weights, 1e-3 from scratch.
+    control
+        Shuffle the labels between patients: a control, whose performance must be at chance level.
+    seed
+        Seed of the split, the initial weights and the order of the images.
+    """
+    from cxraudit.detector.train import TrainSettings, train_detector, verdict
+    from cxraudit.files import writable_folder
+    from cxraudit.models._torch.adapter import pick_device
+
+    settings = TrainSettings(
+        shortcut=shortcut,
+        image_size=image_size,
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        control=control,
+        seed=seed,
+    )
+    images = load_dataset(dataset, root, option)
+    writable_folder(out)
+    record = train_detector(
+        images, out, settings, device=pick_device(device), said=None if quiet else message
+    )
+    print(verdict(record))
+    print(f"Detector: {out}")
+
+
+@app.command
+def apply(
+    detector: Path,
+    dataset: DatasetName,
+    *,
+    root: Root,
+    out: Path,
+    option: DatasetOptions = None,
+    device: Device = "auto",
+    readers: Readers = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Label the images that were not annotated; `--option predicted=OUT/predicted.csv` then uses them.
+
+    Each label comes with its probability and with the error rates of the detector, from which the
+    audit computes bounds. Finished parts are kept.
+
+    Parameters
+    ----------
+    detector
+        Folder that `cxraudit drains train` wrote.
+    out
+        Folder for predicted.csv.
+    """
+    from cxraudit.detector.apply import PREDICTED, apply_detector
+    from cxraudit.files import writable_folder
+    from cxraudit.models._torch.adapter import pick_device
+
+    images = load_dataset(dataset, root, option)
+    writable_folder(out)
+    with progress_bar(quiet, "label images", len(images.images)) as advance:
+        labels = apply_detector(
+            detector, images, out, device=pick_device(device), n_readers=readers, progress=advance
+        )
+    path = out / PREDICTED
+    print(f"{len(labels):,} labels: {path} (use --option predicted={path})")

@@ -1,0 +1,140 @@
+"""From images to scores: ``cxraudit prepare``, ``encode`` and ``score``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from cxraudit.cli._options import (
+    BatchSize,
+    Count,
+    DatasetName,
+    DatasetOptions,
+    Device,
+    Models,
+    Quiet,
+    Readers,
+    Root,
+    Several,
+    load_dataset,
+    repeatable,
+)
+from cxraudit.cli._progress import message, progress_bar, tracker
+
+
+def prepare(
+    dataset: DatasetName,
+    *,
+    root: Root,
+    out: Path,
+    option: DatasetOptions = None,
+    size: Count = 224,
+    resampling: Literal["bilinear", "antialiased"] = "bilinear",
+    stretching: Literal["min-max", "none"] = "min-max",
+    readers: Readers = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Write the images as small greyscale PNGs: an explicit step, which the report records.
+
+    The defaults are the preprocessing of Sourget et al. (2025). The result is the data set
+    `prepared`: `cxraudit encode prepared --root OUT …`. After Ctrl-C the same command continues where
+    it stopped; images that cannot be read are listed in failures.csv.
+
+    Parameters
+    ----------
+    out
+        Folder for images.parquet and the images.
+    size
+        Side of the square image in pixels.
+    resampling
+        bilinear: without antialiasing, as OpenCV does and the paper did; antialiased: bicubic.
+    stretching
+        min-max: the grey levels of each image are stretched from black to white; none: they stay.
+    """
+    from cxraudit.files import writable_folder
+    from cxraudit.prepare import UNREADABLE, Preparation, prepare_images
+
+    images = load_dataset(dataset, root, option)
+    how = Preparation(size=size, resampling=resampling, stretching=stretching)
+    writable_folder(out)
+    with progress_bar(quiet, f"prepare {images.name}", len(images.images)) as advance:
+        kept = prepare_images(images, out, how, n_readers=readers, progress=advance)
+    if lost := len(images.images) - len(kept.images):
+        message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
+    print(f"{len(kept.images):,} images of {kept.n_patients:,} patients: {out} (dataset prepared)")
+
+
+def encode(
+    dataset: DatasetName,
+    *,
+    root: Root,
+    model: Models,
+    out: Path,
+    option: DatasetOptions = None,
+    batch_size: BatchSize = 32,
+    shard_size: Count = 1024,
+    readers: Readers = 2,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Embed every image of a data set with one or more models.
+
+    Each image is decoded once for all models. Finished shards are kept: after Ctrl-C or a crash the
+    same command continues where it stopped. Images that cannot be read are listed in failures.csv.
+
+    Parameters
+    ----------
+    out
+        Folder for images.parquet and embeddings/.
+    shard_size
+        Images per file of embeddings: at most so many are lost when the job is killed.
+    """
+    from cxraudit.steps import encode_step
+
+    images = load_dataset(dataset, root, option)
+    names = list(dict.fromkeys(model))
+    failures = encode_step(
+        images,
+        names,
+        out,
+        tracker(quiet),
+        batch_size=batch_size,
+        shard_size=shard_size,
+        n_readers=readers,
+        device=device,
+    )
+    for error in failures["error"].head(10):
+        message(f"cxraudit: not read: {error}")
+    if lost := len(failures):
+        message(f"cxraudit: {lost} images could not be read; all are in {out / 'failures.csv'}.")
+    print(f"{len(images.images) - lost:,} images × {len(names)} models: {out}")
+
+
+def score(
+    folder: Path,
+    *,
+    prompts: Annotated[str, Parameter(metavar="NAME")] = "paper",
+    finding: Annotated[Several, repeatable("NAME")] = None,
+) -> None:
+    """Turn embeddings into zero-shot scores: one per image, finding and model.
+
+    Parameters
+    ----------
+    folder
+        What `cxraudit encode --out` wrote.
+    prompts
+        Name of a prompt set, or a TOML file with `positive` and `negative` templates.
+    finding
+        Finding to score; repeatable. Default: all of the data set.
+    """
+    from cxraudit.files import read_table
+    from cxraudit.prompts import load
+    from cxraudit.prompts.bank import lint
+    from cxraudit.steps import score_step
+
+    path = score_step(folder, prompt_set=prompts, findings=finding)
+    pair = load(prompts)
+    for name in sorted(set(read_table(path)["finding"])):
+        if fault := lint(*pair.pair(name)):
+            message(f"cxraudit: {name}: {fault}; its scores may mean the opposite.")
+    print(path)

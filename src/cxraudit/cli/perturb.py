@@ -1,0 +1,62 @@
+"""``cxraudit perturb``: scores of perturbed images."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cxraudit.cli._options import (
+    BatchSize,
+    Count,
+    Device,
+    Quiet,
+    Readers,
+    Seed,
+    Several,
+    repeatable,
+)
+from cxraudit.cli._progress import tracker
+
+
+def perturb(
+    folder: Path,
+    *,
+    perturbation: Annotated[Several, repeatable("NAME")] = None,
+    images: Count = 400,
+    seed: Seed = 0,
+    batch_size: BatchSize = 32,
+    readers: Readers = 2,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Score images again after perturbing them: with an inserted chest drain, and degraded.
+
+    `drain` inserts a chest drain into each image; `control`, its control perturbation, changes as many
+    pixels by as much elsewhere. The others are image degradations of five severities: noise, blur,
+    contrast, exposure, jpeg, rotation, downsampling, markers. Synthetic radiographs are also redrawn
+    with the drain added and removed. Finished perturbations are kept; `cxraudit audit` then compares
+    the scores with those of the unedited images. `stress` is an alias of this command.
+
+    Parameters
+    ----------
+    folder
+        What `cxraudit encode` and `score` filled: the same models, prompts and findings are used.
+    perturbation
+        Name of a perturbation; repeatable. Default: all.
+    images
+        Number of images to perturb: all images of patients drawn by the seed. Each image is encoded
+        once per perturbation and severity.
+    seed
+        Seed of the choice of images and of the perturbations.
+    """
+    from cxraudit.steps import perturb_step
+
+    path = perturb_step(
+        folder,
+        tracker(quiet),
+        perturbations=perturbation,
+        n_images=images,
+        seed=seed,
+        batch_size=batch_size,
+        n_readers=readers,
+        device=device,
+    )
+    print(path)

@@ -1,0 +1,49 @@
+"""``cxraudit report`` and ``cxraudit run``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cxraudit.cli._options import Quiet
+from cxraudit.cli._progress import tracker
+from cxraudit.errors import ConfigError
+
+
+def report(
+    audits: Annotated[list[Path], Parameter(negative="")], *, out: Path | None = None
+) -> None:
+    """Write one self-contained HTML report on one or more audits.
+
+    Parameters
+    ----------
+    audits
+        Folders that `cxraudit audit` wrote.
+    out
+        The HTML file; figures are saved beside it. Default: report.html in the folder of the audit.
+    """
+    from cxraudit.steps import report_step
+
+    if out is None and len(audits) > 1:
+        raise ConfigError("a report on several audits needs its own file: name it with --out.")
+    print(report_step(audits, out if out is not None else audits[0] / "report.html"))
+
+
+def run(config: Path, *, quiet: Quiet = False) -> None:
+    """Run all steps described in one TOML file: data set, encoding, scores, audit, report.
+
+    Parameters
+    ----------
+    config
+        The file; see `docs/reference/configuration.md` for its keys.
+    """
+    from cxraudit.audits.result import open_audit
+    from cxraudit.cli._summary import print_summary
+    from cxraudit.run_file import read_run_file
+    from cxraudit.steps import run_step
+    from cxraudit.workspace import Workspace
+
+    described = read_run_file(config)
+    path = run_step(described, tracker(quiet))
+    print_summary(open_audit(Workspace(described.out).audit.folder))
+    print(f"Report: {path}")
