@@ -1,55 +1,72 @@
 """Audit the fairness and robustness of image–text models for chest X-rays.
 
-The public names are imported on first use, so that ``import cxraudit`` and the command line stay
-fast and an audit of scores never imports torch.
+Everything the command line does can be done in Python with these names; see docs/reference/python.md.
+They are imported on first use, so that ``import cxraudit`` and the command line stay fast, and an audit
+of scores never imports torch.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "Audit": "cxraudit.audits.run",
-    "AuditSettings": "cxraudit.audits.cells",
-    "Dataset": "cxraudit.datasets.base",
-    "Estimate": "cxraudit.stats.estimate",
-    "ImageTextModel": "cxraudit.models.base",
-    "ModelCard": "cxraudit.models.base",
-    "PhantomSpec": "cxraudit.phantom.spec",
-    "PromptSet": "cxraudit.prompts",
-    "Verdict": "cxraudit.stats.estimate",
-    "adjusted_auprc": "cxraudit.stats.ranking",
-    "audit": "cxraudit.audits.run",
-    "auroc": "cxraudit.stats.ranking",
-    "average_precision": "cxraudit.stats.ranking",
-    "average_precision_at": "cxraudit.stats.ranking",
-    "encode_images": "cxraudit.encode",
-    "load_dataset": "cxraudit.datasets",
-    "load_model": "cxraudit.models",
-    "load_prompts": "cxraudit.prompts",
-    "table_dataset": "cxraudit.datasets.table",
-    "wide_scores": "cxraudit.audits.scores",
-    "write_phantom": "cxraudit.phantom.releases",
-    "write_report": "cxraudit.report",
-    "zero_shot_scores": "cxraudit.zeroshot",
+_PUBLIC = {
+    "METRICS": ("cxraudit.metrics", "METRICS"),
+    "Analysis": ("cxraudit.schema", "Analysis"),
+    "Audit": ("cxraudit.audits.result", "Audit"),
+    "AuditSettings": ("cxraudit.settings", "AuditSettings"),
+    "Dataset": ("cxraudit.datasets.base", "Dataset"),
+    "EmbeddingStore": ("cxraudit.store", "EmbeddingStore"),
+    "Estimate": ("cxraudit.stats.estimate", "Estimate"),
+    "Gap": ("cxraudit.stats.estimate", "Gap"),
+    "ImageTextModel": ("cxraudit.models.base", "ImageTextModel"),
+    "ModelCard": ("cxraudit.models.base", "ModelCard"),
+    "ModelEmbeddings": ("cxraudit.audits.embeddings", "ModelEmbeddings"),
+    "PhantomSpec": ("cxraudit.phantom.spec", "PhantomSpec"),
+    "PromptPair": ("cxraudit.audits.embeddings", "PromptPair"),
+    "PromptSet": ("cxraudit.prompts", "PromptSet"),
+    "Reason": ("cxraudit.schema", "Reason"),
+    "Verdict": ("cxraudit.stats.estimate", "Verdict"),
+    "adjusted_auprc": ("cxraudit.stats.ranking", "adjusted_auprc"),
+    "adjusted_auprc_interval": ("cxraudit.stats.intervals", "adjusted_auprc_interval"),
+    "audit": ("cxraudit.audits.run", "audit"),
+    "audit_embeddings": ("cxraudit.audits.embeddings", "audit_embeddings"),
+    "audit_files": ("cxraudit.steps", "audit_files"),
+    "audit_perturbations": ("cxraudit.audits.perturbations", "audit_perturbations"),
+    "auroc": ("cxraudit.stats.ranking", "auroc"),
+    "auroc_gap": ("cxraudit.stats.intervals", "auroc_gap"),
+    "auroc_interval": ("cxraudit.stats.intervals", "auroc_interval"),
+    "average_precision": ("cxraudit.stats.ranking", "average_precision"),
+    "average_precision_at": ("cxraudit.stats.ranking", "average_precision_at"),
+    "average_precision_interval": ("cxraudit.stats.intervals", "average_precision_interval"),
+    "encode_images": ("cxraudit.encode", "encode_images"),
+    "load_dataset": ("cxraudit.datasets", "load"),
+    "load_model": ("cxraudit.models", "load"),
+    "load_prompts": ("cxraudit.prompts", "load"),
+    "open_audit": ("cxraudit.audits.result", "open_audit"),
+    "perturb_images": ("cxraudit.scoring", "perturb_images"),
+    "read_embeddings": ("cxraudit.steps", "read_embeddings"),
+    "score": ("cxraudit.scoring", "score"),
+    "table_dataset": ("cxraudit.datasets.table", "from_frame"),
+    "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
+    "write_phantom": ("cxraudit.phantom.releases", "write_release"),
+    "write_report": ("cxraudit.report", "write_report"),
+    "zero_shot_scores": ("cxraudit.zeroshot", "zero_shot_scores"),
 }
-_ALIASES = {
-    "load_dataset": "load",
-    "load_model": "load",
-    "load_prompts": "load",
-    "table_dataset": "from_frame",
-    "wide_scores": "scores_from_wide",
-    "write_phantom": "write_release",
-}
+"""Public name → its module and its name there."""
 
 if TYPE_CHECKING:
-    from cxraudit.audits.cells import AuditSettings as AuditSettings
-    from cxraudit.audits.run import Audit as Audit
+    from cxraudit.audits.embeddings import ModelEmbeddings as ModelEmbeddings
+    from cxraudit.audits.embeddings import PromptPair as PromptPair
+    from cxraudit.audits.embeddings import audit_embeddings as audit_embeddings
+    from cxraudit.audits.perturbations import audit_perturbations as audit_perturbations
+    from cxraudit.audits.result import Audit as Audit
+    from cxraudit.audits.result import open_audit as open_audit
     from cxraudit.audits.run import audit as audit
     from cxraudit.audits.scores import scores_from_wide as wide_scores
     from cxraudit.datasets import load as load_dataset
     from cxraudit.datasets.base import Dataset as Dataset
     from cxraudit.datasets.table import from_frame as table_dataset
     from cxraudit.encode import encode_images as encode_images
+    from cxraudit.metrics import METRICS as METRICS
     from cxraudit.models import load as load_model
     from cxraudit.models.base import ImageTextModel as ImageTextModel
     from cxraudit.models.base import ModelCard as ModelCard
@@ -58,33 +75,64 @@ if TYPE_CHECKING:
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
     from cxraudit.report import write_report as write_report
+    from cxraudit.schema import Analysis as Analysis
+    from cxraudit.schema import Reason as Reason
+    from cxraudit.scoring import perturb_images as perturb_images
+    from cxraudit.scoring import score as score
+    from cxraudit.settings import AuditSettings as AuditSettings
     from cxraudit.stats.estimate import Estimate as Estimate
+    from cxraudit.stats.estimate import Gap as Gap
     from cxraudit.stats.estimate import Verdict as Verdict
+    from cxraudit.stats.intervals import adjusted_auprc_interval as adjusted_auprc_interval
+    from cxraudit.stats.intervals import auroc_gap as auroc_gap
+    from cxraudit.stats.intervals import auroc_interval as auroc_interval
+    from cxraudit.stats.intervals import average_precision_interval as average_precision_interval
     from cxraudit.stats.ranking import adjusted_auprc as adjusted_auprc
     from cxraudit.stats.ranking import auroc as auroc
     from cxraudit.stats.ranking import average_precision as average_precision
     from cxraudit.stats.ranking import average_precision_at as average_precision_at
+    from cxraudit.steps import audit_files as audit_files
+    from cxraudit.steps import read_embeddings as read_embeddings
+    from cxraudit.store import EmbeddingStore as EmbeddingStore
     from cxraudit.zeroshot import zero_shot_scores as zero_shot_scores
 
 __all__ = [
+    "METRICS",
+    "Analysis",
     "Audit",
     "AuditSettings",
     "Dataset",
+    "EmbeddingStore",
     "Estimate",
+    "Gap",
     "ImageTextModel",
     "ModelCard",
+    "ModelEmbeddings",
     "PhantomSpec",
+    "PromptPair",
     "PromptSet",
+    "Reason",
     "Verdict",
     "adjusted_auprc",
+    "adjusted_auprc_interval",
     "audit",
+    "audit_embeddings",
+    "audit_files",
+    "audit_perturbations",
     "auroc",
+    "auroc_gap",
+    "auroc_interval",
     "average_precision",
     "average_precision_at",
+    "average_precision_interval",
     "encode_images",
     "load_dataset",
     "load_model",
     "load_prompts",
+    "open_audit",
+    "perturb_images",
+    "read_embeddings",
+    "score",
     "table_dataset",
     "wide_scores",
     "write_phantom",
@@ -93,12 +141,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name on first use."""
-    if name not in _HOMES:
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'cxraudit' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), _ALIASES.get(name, name))
+    module, attribute = _PUBLIC[name]
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return sorted(_PUBLIC)

@@ -1,35 +1,25 @@
-"""The steps of a run, each from files to files: what the commands and `run` call.
+"""The steps of a run, from files to files: what the commands and a run file call.
 
-.. code-block:: text
-
-    <out>/images.parquet          the cohort, with excluded.parquet: the images left out of it
-    <out>/embeddings/<model>/     see cxraudit.store; report-embeddings/ where there are reports
-    <out>/failures.csv            images that could not be read (only if there are any)
-    <out>/scores.parquet          with directions.parquet: where the prompts point
-    <out>/audit/                  results.parquet, results.csv, exclusions.csv, flow.csv,
-                                  excluded.parquet, embeddings.parquet and what its figures draw
-                                  (points, curves, prompts), report.html, figures/
+Every file name is that of `cxraudit.workspace`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit import datasets, models, prompts
-from cxraudit.audits.cells import AuditSettings
-from cxraudit.audits.embeddings.cohort import Embedded, PromptPair
-from cxraudit.audits.embeddings.run import Knowledge, examine
-from cxraudit.audits.perturbations import EDIT_COLUMNS, Edits, by_edit
-from cxraudit.audits.run import Audit, audit
-from cxraudit.audits.scores import match_columns, scores_from_wide
+from cxraudit import datasets
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
+from cxraudit.audits.result import Audit, open_audit
+from cxraudit.audits.run import audit
+from cxraudit.audits.scores import dataset_from_scores, read_scores
 from cxraudit.audits.shortcuts import with_derived
 from cxraudit.datasets.base import REPORT, Dataset
-from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -39,49 +29,31 @@ from cxraudit.encode import (
     open_stores,
 )
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import (
-    as_plain,
-    command_line,
-    read_manifest,
-    read_table,
-    recorded,
-    writable_folder,
-    write_manifest,
-    write_or_remove,
-    write_table,
-    write_text,
-)
-from cxraudit.models.base import ImageTextModel
+from cxraudit.files import as_plain, read_manifest, writable_folder, write_text
+from cxraudit.models import load as load_model
 from cxraudit.perturb import choose
-from cxraudit.perturb.run import choose_images, edited_scores, plan_edits
+from cxraudit.prompts import PromptSet
+from cxraudit.prompts import load as load_prompts
 from cxraudit.report import write_report
-from cxraudit.run_file import RunConfig
-from cxraudit.schema import (
-    SCORE_COLUMNS,
-    check_results,
-    check_scores,
-    records,
-    require_columns,
+from cxraudit.run_file import RunFile
+from cxraudit.schema import records
+from cxraudit.scoring import (
+    PERTURBED_IMAGES,
+    Tracker,
+    listed,
+    perturb_images,
+    same_model,
+    score,
 )
-from cxraudit.store import EmbeddingStore, stores
-from cxraudit.zeroshot import direction_table, zero_shot_scores
-
-Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Opens a progress bar: (description, total) → what to call with the number of items done."""
-
-DIRECTIONS, REPORTS = "directions.parquet", "report-embeddings"
-KNOWLEDGE = {
-    "results": "embeddings.parquet",
-    "points": "points.parquet",
-    "curves": "curves.parquet",
-    "asked": "prompts.parquet",
-}
-"""Table of `Knowledge` → file in the folder of an audit."""
-SCORES, EMBEDDINGS, AUDIT, FLOW = "scores.parquet", "embeddings", "audit", "flow.csv"
-EDITED, EDITED_SCORES = "edited", "edited-scores.parquet"
-PLACES, EDITS, CHANGES = "shortcut-scores.parquet", "edits.parquet", "image-changes.parquet"
-EDITED_IMAGES = 400
-"""Images that are edited unless more are asked for: each is encoded once per edit and severity."""
+from cxraudit.settings import AuditSettings
+from cxraudit.store import stores
+from cxraudit.workspace import (
+    AuditFolder,
+    Workspace,
+    claim,
+    record_files,
+)
+from cxraudit.zeroshot import direction_table
 
 
 def encode_step(
@@ -96,16 +68,17 @@ def encode_step(
     device: str = "auto",
 ) -> pd.DataFrame:
     """Encode a cohort with some models under `out`; return the images that could not be read."""
-    loaded = {name: models.load(name, device=device) for name in model_names}
-    writable_folder(out)
-    # Refuse what does not belong here before anything is overwritten.
-    open_stores(dataset.images, loaded, out / EMBEDDINGS, shard_size)
-    save_dataset(dataset, out)
+    loaded = {name: load_model(name, device=device) for name in model_names}
+    work = Workspace(out)
+    work.make()
+    # Refuse other images or weights before anything is overwritten.
+    open_stores(dataset.images, loaded, work.embeddings, shard_size)
+    work.save_dataset(dataset)
     with track(f"encode {dataset.name}", len(dataset.images)) as advance:
         encode_images(
             dataset.images,
             loaded,
-            out / EMBEDDINGS,
+            work.embeddings,
             batch_size=batch_size,
             shard_size=shard_size,
             n_readers=n_readers,
@@ -114,23 +87,25 @@ def encode_step(
     if REPORT in dataset.images:
         with track("encode reports", len(dataset.images)) as advance:
             encode_reports(
-                dataset.images, loaded, out / REPORTS, shard_size=shard_size, progress=advance
+                dataset.images,
+                loaded,
+                work.report_embeddings,
+                shard_size=shard_size,
+                progress=advance,
             )
-    finished = {name: s for name, s in stores(out / EMBEDDINGS).items() if s.finished()}
+    finished = {name: s for name, s in stores(work.embeddings).items() if s.finished()}
     unread = failures(finished)
-    images = unread["image_id"].nunique()
-    if images == len(dataset.images):
+    n_unread = unread["image_id"].nunique()
+    if n_unread == len(dataset.images):
         raise DataError(
-            f"none of the {images:,} images could be read, first: {unread['error'].iloc[0]} "
+            f"none of the {n_unread:,} images could be read, first: {unread['error'].iloc[0]} "
             "Check --root and where the images are; the same command tries them again."
         )
-    write_or_remove(unread, out / "failures.csv")
-    write_manifest(
-        out / EMBEDDINGS,
+    work.write_encoding(
+        unread,
         cards={name: asdict(model.card) for name, model in loaded.items()},
         fingerprints={name: model.fingerprint for name, model in loaded.items()},
-        inputs={"images": out / IMAGES},
-        n_failures=images,
+        n_failures=n_unread,
     )
     return unread.drop_duplicates("image_id")
 
@@ -147,222 +122,165 @@ def score_step(
 
     `model_names` are the models to score; default: all that were encoded there.
     """
+    work = Workspace(out)
     encoded = {
         name: store
-        for name, store in stores(out / EMBEDDINGS).items()
+        for name, store in stores(work.embeddings).items()
         if model_names is None or name in model_names
     }
-    dataset = open_dataset(out / IMAGES)
+    dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
-    pair = prompts.load(prompt_set)
-    tables, asked = [], []
+    pair = load_prompts(prompt_set)
+    scores: list[pd.DataFrame] = []
+    directions: list[pd.DataFrame] = []
     for name, store in encoded.items():
-        model = _same_model(name, store, device)
-        index, embeddings = store.read()
-        tables.append(zero_shot_scores(index, embeddings, model, chosen.findings, pair, name=name))
-        asked.append(direction_table(model, chosen.findings, pair, name=name))
-    write_table(pd.concat(asked, ignore_index=True), out / DIRECTIONS)
-    path = write_table(check_scores(pd.concat(tables, ignore_index=True)), out / SCORES)
-    write_manifest(
-        path,
+        model = same_model(name, store, device)
+        scores.append(score(store, model, chosen.findings, pair, name=name))
+        directions.append(direction_table(model, chosen.findings, pair, name=name))
+    work.write_scores(
+        pd.concat(scores, ignore_index=True),
+        pd.concat(directions, ignore_index=True),
         prompts=asdict(pair),
         prompt_hash=pair.fingerprint,
         cards={name: store.record()["card"] for name, store in encoded.items()},
-        inputs={"images": out / IMAGES},
-        commands=[*_commands(out / EMBEDDINGS), command_line()],
     )
-    return path
+    return work.scores
 
 
-def _same_model(name: str, store: EmbeddingStore, device: str = "auto") -> ImageTextModel:
-    """Load the model of a store, or refuse other weights than those it was encoded with."""
-    model = models.load(name, device=device)
-    if model.fingerprint != store.record()["fingerprint"]:
-        raise DataError(
-            f"{store.folder} was encoded with other weights of '{name}' than are installed now. "
-            "Encode again into another folder."
-        )
-    return model
-
-
-def stress_step(
+def perturb_step(
     out: Path,
     track: Tracker,
     *,
-    edits: Sequence[str] | None = None,
-    n_images: int = EDITED_IMAGES,
+    perturbations: Sequence[str] | None = None,
+    n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     device: str = "auto",
 ) -> Path:
-    """Score some of the images under `out` again, changed on purpose; return the table of scores.
+    """Perturb some of the images under `out` and score them; return the table of scores.
 
-    Models, prompts and findings are those of the scores that are there. Finished edits are kept, so
-    the same call goes on after an interruption; edits of an earlier call with the same images and seed
-    stay in the table.
+    Models, prompts and findings are those of the scores under `out`. Finished perturbations are kept,
+    so the same call continues after an interruption; perturbations of an earlier call with the same
+    images and seed stay in the table. Perturbations that do not apply to the data set are logged and
+    recorded in the manifest.
     """
-    if not (out / SCORES).is_file():
-        raise DataError(
-            f"{out} holds no {SCORES}. Run cxraudit encode and cxraudit score on it first."
-        )
-    scores = check_scores(read_table(out / SCORES, what="the scores table"))
-    dataset = open_dataset(out / IMAGES)
-    manifest = read_manifest(out / SCORES)
+    work = Workspace(out)
+    scores = work.read_scores()
+    dataset = work.open_dataset()
+    manifest = read_manifest(work.scores)
     if "prompts" not in manifest:
         raise DataError(
-            f"{out / SCORES} does not say with which prompts it was made. Score again with cxraudit score."
+            f"{work.scores} has no record of the prompts it was made with. Score again with cxraudit "
+            "score."
         )
-    pair = prompts.PromptSet(**manifest["prompts"])
-    before = read_manifest(out / EDITED_SCORES)
-    if edits is not None and (before.get("seed"), before.get("images")) == (seed, n_images):
-        edits = [*before["asked"], *edits] if before["asked"] is not None else None
-    planned = plan_edits(dataset, edits, seed=seed)
+    pair = PromptSet(**manifest["prompts"])
+    names = _with_earlier(read_manifest(work.perturbed_scores), perturbations, seed, n_images)
     loaded = {
-        name: _same_model(name, store, device) for name, store in stores(out / EMBEDDINGS).items()
+        name: same_model(name, store, device) for name, store in stores(work.embeddings).items()
     }
-    images = choose_images(dataset.images, n_images, seed)
-    _same_edits(out / EDITED / "stress.json", {"seed": seed, "images": n_images})
-    with track(f"edit {dataset.name}", len(images) * len(planned)) as advance:
-        table, unread = edited_scores(
-            images,
-            loaded,
-            sorted(set(scores["finding"])),
-            pair,
-            planned,
-            out / EDITED,
-            batch_size=batch_size,
-            n_readers=n_readers,
-            progress=advance,
-        )
-    write_or_remove(unread, out / "edited-failures.csv")
-    path = write_table(table, out / EDITED_SCORES)
-    write_manifest(
-        path,
-        inputs={"images": out / IMAGES},
+    done = perturb_images(
+        dataset,
+        loaded,
+        sorted(set(scores["finding"])),
+        pair,
+        work.perturbed,
+        perturbations=names,
+        n_images=n_images,
+        seed=seed,
+        batch_size=batch_size,
+        n_readers=n_readers,
+        track=track,
+    )
+    work.write_perturbed(
+        done.scores,
+        done.unread,
         seed=seed,
         images=n_images,
-        asked=edits,
+        requested=names,
+        notices=done.notices,
         prompt_hash=pair.fingerprint,
-        edits=[{"name": one.name, "severity": one.severity} for one in planned],
-        commands=[*_commands(out / SCORES), command_line()],
+        perturbations=[{"name": one.name, "severity": one.severity} for one in done.planned],
     )
-    return path
+    return work.perturbed_scores
 
 
-def _same_edits(mark: Path, wanted: Mapping[str, int]) -> None:
-    """Record the seed and number of images, or refuse others: edited images are compared as one set."""
-    found = recorded(mark, wanted)
-    if found != wanted:
-        raise DataError(
-            f"{mark.parent} holds images edited with --seed {found['seed']} --images {found['images']}. Give "
-            "the same, or delete that folder to edit others."
-        )
-
-
-def read_edited(out: Path) -> pd.DataFrame | None:
-    """Read the scores of edited images under `out`; None if there are none.
-
-    Raises
-    ------
-    DataError
-        If images were asked about in another way since.
-    """
-    file = out / EDITED_SCORES
-    if not file.is_file():
+def _with_earlier(
+    before: Mapping[str, Any], names: Sequence[str] | None, seed: int, n_images: int
+) -> list[str] | None:
+    """Add the perturbations of an earlier call with the same images and seed; None is all."""
+    if names is None:
         return None
-    if read_manifest(file).get("prompt_hash") != read_manifest(out / SCORES).get("prompt_hash"):
-        raise DataError(
-            f"{file} was made with other prompts than {SCORES} beside it. Run cxraudit stress again, or "
-            "delete it."
-        )
-    return read_table(file, what="the scores of edited images")
+    if (before.get("seed"), before.get("images")) != (seed, n_images):
+        return list(names)
+    requested = before["requested"]
+    return None if requested is None else list(dict.fromkeys([*requested, *names]))
 
 
-def read_embedded(out: Path) -> list[Embedded]:
-    """Read what was encoded and how it was asked, for `cxraudit.audits.embeddings`.
+def read_perturbed(out: Path) -> pd.DataFrame | None:
+    """Read the scores of perturbed images under `out`; None if there are none."""
+    return Workspace(out).read_perturbed()
+
+
+def read_embeddings(out: Path) -> list[ModelEmbeddings]:
+    """Read embeddings and prompts of the models under `out`, for `cxraudit.audits.embeddings`.
 
     Returns
     -------
-    list of Embedded
-        One per model; empty if nothing was encoded here.
+    list of ModelEmbeddings
+        One per model that was encoded and scored; empty if there is none.
     """
-    file = out / DIRECTIONS
-    if not (file.is_file() and (out / EMBEDDINGS).is_dir()):
+    work = Workspace(out)
+    table = work.read_directions()
+    if table.empty or not work.embeddings.is_dir():
         return []
-    table = read_table(file, what="the table of prompt directions")
     found = []
-    for name, store in stores(out / EMBEDDINGS).items():
-        mine = table[table["model"] == name]
-        if mine.empty:
+    for name, store in stores(work.embeddings).items():
+        directions = table[table["model"] == name]
+        if directions.empty:
             continue
         index, vectors = store.read()
         ok = index["ok"].to_numpy(dtype=bool)
-        pairs = {
-            in_bank: tuple(
-                PromptPair(
-                    row["pair"],
-                    row["finding"],
-                    row["positive"],
-                    row["negative"],
-                    np.asarray(row["direction"], dtype=np.float32),
-                )
-                for row in records(part)
+        ids: NDArray[np.str_] = index.loc[ok, "image_id"].to_numpy(dtype=np.str_)
+        in_bank = directions["in_bank"].to_numpy(dtype=bool)
+        found.append(
+            ModelEmbeddings(
+                name,
+                ids,
+                vectors[ok],
+                _prompt_pairs(directions[~in_bank]),
+                _prompt_pairs(directions[in_bank]),
+                _read_reports(work.report_embeddings, name, ids),
             )
-            for in_bank, part in mine.groupby("in_bank")
-        }
-        ids = index.loc[ok, "image_id"].to_numpy(dtype=np.str_)
-        texts = _read_reports(out / REPORTS / store.folder.name, ids)
-        found.append(Embedded(name, ids, vectors[ok], pairs[False], pairs.get(True, ()), texts))
+        )
     return found
 
 
-def _read_reports(folder: Path, image_ids: NDArray[np.str_]) -> NDArray[np.float32] | None:
+def _prompt_pairs(directions: pd.DataFrame) -> tuple[PromptPair, ...]:
+    return tuple(
+        PromptPair(
+            row["pair"],
+            row["finding"],
+            row["positive"],
+            row["negative"],
+            np.asarray(row["direction"], dtype=np.float32),
+        )
+        for row in records(directions)
+    )
+
+
+def _read_reports(
+    folder: Path, model: str, image_ids: NDArray[np.str_]
+) -> NDArray[np.float32] | None:
     """Read the embeddings of the reports of some images, NaN where an image has none."""
-    store = EmbeddingStore(folder)
-    if not (folder / "store.json").is_file() or not store.finished():
+    store = stores(folder).get(model) if folder.is_dir() else None
+    if store is None or not store.finished():
         return None
     index, vectors = store.read()
-    where = pd.Series(np.arange(len(index)), index=index["image_id"])
-    return vectors[where.reindex(image_ids).to_numpy(dtype=np.int64)]
-
-
-def _commands(path: Path) -> list[str]:
-    manifest = read_manifest(path)
-    return manifest.get("commands", [manifest["command"]] if "command" in manifest else [])
-
-
-def read_scores(
-    path: Path,
-    dataset: Dataset,
-    *,
-    image: str | None = None,
-    columns: Mapping[str, str] | None = None,
-    prefix: str | None = None,
-    model: str = "model",
-) -> pd.DataFrame:
-    """Read scores: our long table, or one column per finding named by `columns` or `prefix`."""
-    frame = read_table(path, what="the scores table")
-    if (
-        image is None
-        and not columns
-        and prefix is None
-        and set(SCORE_COLUMNS) <= set(frame.columns)
-    ):
-        return check_scores(frame, str(path))
-    named = dict(columns or {})
-    if prefix is not None:
-        found = match_columns(list(frame.columns), prefix, dataset.findings, dataset.aliases)
-        named = {**found, **named}
-    if not named:
-        raise DataError(
-            f"{path} has the columns {', '.join(map(str, frame.columns[:10]))}, which is no scores "
-            "table of ours. Say which columns hold scores: --score FINDING=COLUMN or --score-prefix."
-        )
-    dataset.choose_findings(list(named))
-    return scores_from_wide(
-        frame, image=image or "image_id", columns=named, model=model, table=str(path)
-    )
+    rows = pd.Index(index["image_id"]).get_indexer(pd.Index(image_ids))
+    found = vectors[rows]
+    found[rows < 0] = np.nan
+    return found
 
 
 def audit_step(
@@ -374,211 +292,294 @@ def audit_step(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
     inputs: Mapping[str, Path] | None = None,
-    embedded: Sequence[Embedded] = (),
-    edited: pd.DataFrame | None = None,
+    embeddings: Sequence[ModelEmbeddings] = (),
+    perturbed: pd.DataFrame | None = None,
 ) -> Audit:
-    """Audit scores, embeddings and edited images where there are any; write tables to `folder`."""
-    writable_folder(folder)
-    found = audit(dataset, scores, attributes=attributes, shortcuts=shortcuts, settings=settings)
-    scored = set(scores["model"])
-    known = examine(
+    """Audit scores, and embeddings and perturbed images where there are any; save to `folder`."""
+    place = AuditFolder(folder)
+    place.make()  # refuses before any work is done
+    found = audit(
         dataset,
-        [one for one in embedded if one.model in scored],
-        attributes=None if attributes is None else [*attributes, *dataset.shortcuts],
+        scores,
+        attributes=attributes,
+        shortcuts=shortcuts,
         settings=settings,
+        embeddings=embeddings,
+        perturbed=perturbed,
     )
-    mine = pd.DataFrame() if edited is None else edited[edited["model"].isin(scored)]
-    moved = None if mine.empty else by_edit(dataset, mine, attributes=attributes, settings=settings)
-    _write_knowledge(known, folder)
-    write_or_remove(found.places, folder / PLACES)
-    write_or_remove(moved.results if moved else pd.DataFrame(), folder / EDITS)
-    write_or_remove(moved.changes if moved else pd.DataFrame(), folder / CHANGES)
-    results = write_table(found.results, folder / "results.parquet")
-    write_table(found.results, folder / "results.csv")
-    write_table(found.exclusions, folder / "exclusions.csv")
-    write_table(found.flow, folder / FLOW)
-    write_table(found.excluded, folder / EXCLUDED)
-    scores_file = (inputs or {}).get("scores")
-    upstream = read_manifest(scores_file) if scores_file else {}
-    manifest = write_manifest(
-        results,
+    found.save(folder, inputs=inputs)
+    return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
+
+
+def audit_files(
+    scores: str | PathLike[str],
+    *,
+    dataset: str | None = None,
+    root: str | PathLike[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    image: str | None = None,
+    score_prefix: str | None = None,
+    score: Mapping[str, str] | None = None,
+    model: str = "model",
+    patient: str | None = None,
+    label: Mapping[str, str] | None = None,
+    age: str | None = None,
+    sex: str | None = None,
+    view: str | None = None,
+    attributes: str | Sequence[str] | None = None,
+    shortcuts: Mapping[str, str] | None = None,
+    settings: AuditSettings | None = None,
+    embeddings: bool = True,
+    out: str | PathLike[str] | None = None,
+) -> Audit:
+    """Audit a file of scores; write results and report.
+
+    The labels come from one of three places: a cohort that cxraudit saved beside the scores, a known
+    data set (`dataset`, `root`), or the table of scores itself (`label`, `image`, `patient`).
+
+    Parameters
+    ----------
+    scores : str or path
+        Parquet or CSV: a scores table of cxraudit, or one row per image.
+    dataset : str, optional
+        Name of the data set the scores are about.
+    root : str or path, optional
+        Folder of that data set.
+    options : mapping, optional
+        Options of that data set.
+    image : str, optional
+        Column that identifies the image.
+    score_prefix : str, optional
+        Columns that begin with it hold scores; the rest of the name is the finding.
+    score : mapping of str to str, optional
+        Finding → column of its scores.
+    model : str
+        Name of the model, where the table has none.
+    patient : str, optional
+        Column that identifies the patient, with `label`.
+    label : mapping of str to str, optional
+        Finding → column of its labels: 1, 0 or nothing.
+    age, sex, view : str, optional
+        Columns of ages, sexes and view positions, with `label`.
+    attributes : str or sequence of str, optional
+        Attributes to audit by; default: all of the data set. ``sex*age_group`` is an intersection.
+    shortcuts : mapping of str to str, optional
+        Shortcut column → finding; see `cxraudit.audit`.
+    settings : AuditSettings, optional
+        How the audit is computed.
+    embeddings : bool
+        Audit the embeddings beside the scores, where there are any.
+    out : str or path, optional
+        Folder for results and report; default: ``audit`` beside the scores.
+
+    Returns
+    -------
+    Audit
+        As saved in `out`.
+
+    Raises
+    ------
+    ConfigError
+        If the options contradict each other or do not name the source of the labels.
+    DataError
+        If a file is missing or is not what it should be.
+    """
+    file = Path(scores)
+    work = Workspace(file.parent)
+    columns = (("--patient", patient), ("--age", age), ("--sex", sex), ("--view", view))
+    for flag, column in columns:
+        if column and not label:
+            raise ConfigError(
+                f"{flag} names a column of a table that also holds labels: add --label FINDING=COLUMN."
+            )
+    if label and dataset is not None:
+        raise ConfigError("give either --dataset or --label: the labels come from one place.")
+    names = None if attributes is None else listed(attributes)
+    inputs = {"scores": file}
+    if dataset is not None:
+        if root is None:
+            raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
+        cohort = datasets.load(dataset, root, options)
+    elif label:
+        plain = [name for name in names or [] if "*" not in name]
+        crossed = [name for name in names or [] if "*" in name]
+        cohort = dataset_from_scores(
+            file,
+            image=image,
+            patient=patient,
+            label=label,
+            age=age,
+            sex=sex,
+            view=view,
+            attributes=plain,
+            shortcuts=shortcuts or {},
+        )
+        names = [*cohort.attributes, *crossed]
+    elif work.images.is_file():
+        cohort = work.open_dataset()
+        inputs["images"] = work.images
+    else:
+        raise ConfigError(
+            f"nothing says what the images of {file} show. Give --dataset and --root, or the columns "
+            "of labels with --label FINDING=COLUMN (see cxraudit audit --help)."
+        )
+    table = read_scores(
+        file, cohort, image=image, score=score, score_prefix=score_prefix, model=model
+    )
+    place = work.audit if out is None else AuditFolder(Path(out))
+    found = audit_step(
+        cohort,
+        table,
+        place.folder,
+        attributes=names,
+        shortcuts=shortcuts,
+        settings=settings,
         inputs=inputs,
-        facts=found.facts,
-        cards=upstream.get("cards", {}),
-        prompt_hash=upstream.get("prompt_hash"),
-        commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
+        embeddings=read_embeddings(work.folder) if embeddings else (),
+        perturbed=work.read_perturbed() if file == work.scores else None,
     )
-    return replace(
-        found,
-        facts=as_plain(found.facts),
-        manifest=as_plain(manifest),
-        knowledge=known,
-        edits=moved,
-    )
-
-
-def _write_knowledge(known: Knowledge, folder: Path) -> None:
-    """Write what embeddings know; tables of an earlier audit go, since they are not this one's."""
-    for name, file in KNOWLEDGE.items():
-        write_or_remove(getattr(known, name), folder / file)
-
-
-def _read_knowledge(folder: Path) -> Knowledge | None:
-    if not (folder / KNOWLEDGE["results"]).is_file():
-        return None
-    return Knowledge(**{name: _read_if_there(folder / file) for name, file in KNOWLEDGE.items()})
-
-
-def _read_if_there(file: Path) -> pd.DataFrame:
-    return read_table(file) if file.is_file() else pd.DataFrame()
-
-
-def _read_edits(folder: Path) -> Edits | None:
-    if not (folder / EDITS).is_file():
-        return None
-    table = read_table(folder / EDITS)
-    require_columns(str(folder / EDITS), table, EDIT_COLUMNS)
-    return Edits(table, _read_if_there(folder / CHANGES))
-
-
-def open_audit(folder: Path) -> Audit:
-    """Read what `audit_step` wrote."""
-    file = folder / "results.parquet"
-    results = check_results(read_table(file, what="the results table"), str(file))
-    manifest = read_manifest(file)
-    if "facts" not in manifest:
-        raise DataError(f"{file} has no manifest beside it. Make it with cxraudit audit.")
-    return Audit(
-        results,
-        read_table(folder / "exclusions.csv"),
-        read_table(folder / FLOW),
-        read_table(folder / EXCLUDED),
-        manifest["facts"],
-        manifest,
-        _read_if_there(folder / PLACES),
-        _read_knowledge(folder),
-        _read_edits(folder),
-    )
+    report_step([place.folder], place.report)
+    return found
 
 
 def report_step(folders: Sequence[Path], path: Path) -> Path:
-    """Write one report on some audit folders, with the figures beside it."""
+    """Write one report on some audit folders, with the figures in ``figures`` beside it.
+
+    Of an earlier report's figures only those it is recorded to have written are removed.
+    """
     if path.is_dir():
         raise ConfigError(
             f"{path} is a folder. Name the HTML file to write, for instance {path / 'report.html'}."
         )
+    audits = [open_audit(folder) for folder in folders]
     writable_folder(path.parent)
-    for old in (path.parent / "figures").glob("*.*"):
-        old.unlink()  # figures of an earlier report would look like this one's
-    return write_report(
-        [open_audit(folder) for folder in folders], path, figures=path.parent / "figures"
-    )
+    beside = AuditFolder(path.parent)
+    beside.clear_figures()
+    foreign = _names(beside.figures)
+    report = write_report(audits, path, figures=beside.figures)
+    if written := _names(beside.figures) - foreign:
+        record_files(beside.figures, written)
+    return report
 
 
-def run_config(config: RunConfig, track: Tracker) -> Path:
-    """Do everything a configuration asks for; return the report."""
-    out = writable_folder(config.out)
-    dataset = datasets.load(config.dataset.name, config.dataset.root, config.dataset.options)
-    with_derived(dataset, config.audit.shortcuts or {})  # wrong names are said before any work
-    if config.stress:
-        choose(config.stress.edits)
-    if config.encode:
+def _names(folder: Path) -> set[str]:
+    return {file.name for file in folder.glob("*.*")}
+
+
+def run_step(run: RunFile, track: Tracker) -> Path:
+    """Run all steps of a run file; return the report."""
+    work = Workspace(run.out)
+    work.make()
+    dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
+    with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
+    if run.perturb:
+        choose(run.perturb.perturbations)
+    if run.encode:
         encode_step(
             dataset,
-            config.encode.models,
-            out,
+            run.encode.models,
+            work.folder,
             track,
-            batch_size=config.encode.batch_size,
-            shard_size=config.encode.shard_size,
-            device=config.encode.device,
+            batch_size=run.encode.batch_size,
+            shard_size=run.encode.shard_size,
+            n_readers=run.encode.n_readers,
+            device=run.encode.device,
         )
-        file = score_step(out, prompt_set=config.encode.prompts, findings=config.encode.findings)
-        scores = read_table(file)
-        if config.stress:
-            stress_step(
-                out,
+        file = score_step(
+            work.folder,
+            prompt_set=run.encode.prompts,
+            findings=run.encode.findings,
+            device=run.encode.device,
+        )
+        scores = work.read_scores()
+        if run.perturb:
+            perturb_step(
+                work.folder,
                 track,
-                edits=config.stress.edits,
-                n_images=config.stress.images,
-                seed=config.seed,
-                batch_size=config.encode.batch_size,
-                device=config.encode.device,
+                perturbations=run.perturb.perturbations,
+                n_images=run.perturb.images,
+                seed=run.seed,
+                batch_size=run.encode.batch_size,
+                n_readers=run.encode.n_readers,
+                device=run.encode.device,
             )
     else:
-        assert config.scores is not None
-        file = config.scores.file
+        assert run.scores is not None
+        file = run.scores.file
         scores = read_scores(
             file,
             dataset,
-            image=config.scores.image,
-            columns=config.scores.columns,
-            prefix=config.scores.prefix,
-            model=config.scores.model,
+            image=run.scores.image,
+            score=run.scores.score,
+            score_prefix=run.scores.score_prefix,
+            model=run.scores.model,
         )
-        save_dataset(dataset, out)
+        work.save_dataset(dataset)
     audit_step(
         dataset,
         scores,
-        out / AUDIT,
-        attributes=config.audit.attributes,
-        shortcuts=config.audit.shortcuts,
-        settings=config.audit.settings(config.seed),
-        inputs={"scores": file, "images": out / IMAGES},
-        embedded=read_embedded(out) if config.encode and config.audit.embeddings else (),
-        edited=read_edited(out) if config.stress else None,
+        work.audit.folder,
+        attributes=run.audit.attributes,
+        shortcuts=run.audit.shortcuts,
+        settings=run.audit.settings(run.seed),
+        inputs={"scores": file, "images": work.images},
+        embeddings=read_embeddings(work.folder) if run.encode and run.audit.embeddings else (),
+        perturbed=work.read_perturbed() if run.perturb else None,
     )
-    return report_step([out / AUDIT], out / AUDIT / "report.html")
+    return report_step([work.audit.folder], work.audit.report)
 
 
 DEMO_SEED = 2025
 DEMO_MODELS = ("phantom-clip", "random")
-DEMO_EDITED = 200
-"""Images of the release with drain labels that are changed on purpose."""
+DEMO_PERTURBED = 200
+"""Images of the release with drain labels that are perturbed."""
 
 
 def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SEED) -> Path:
-    """Draw two made-up releases, audit the shipped model on both, and report.
+    """Draw two synthetic releases, audit the shipped model on both, and report.
 
     The releases are written in the layouts of MIMIC-CXR-JPG and of ChestX-ray14 and read back by
-    the code that reads the real ones.
+    the modules that read the real ones.
     """
     from cxraudit.phantom.cohort import draw_cohort
     from cxraudit.phantom.releases import write_release
     from cxraudit.phantom.spec import PhantomSpec
 
     for name in DEMO_MODELS:
-        models.load(name)  # says what is missing before anything is drawn
-    writable_folder(out)
+        load_model(name)  # refuses before anything is drawn
+    demo = Workspace(out)
+    demo.make()
+    claim(demo.readme)
     folders = []
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
         spec = PhantomSpec(n_patients=n_patients, seed=seed + shift)
-        root, work = out / f"release-{layout}", out / f"phantom-{layout}"
+        root, work = out / f"release-{layout}", Workspace(out / f"phantom-{layout}")
         with track(f"draw {layout} images", len(draw_cohort(spec))) as advance:
             write_release(spec, root, layout, progress=advance)
         dataset = datasets.load(name, root)
         six = dataset.choose_findings([*spec.prevalence])
-        encode_step(six, DEMO_MODELS, work, track)
-        scores = score_step(work)
+        encode_step(six, DEMO_MODELS, work.folder, track)
+        scores = score_step(work.folder)
         if layout == "nih":
-            stress_step(work, track, n_images=DEMO_EDITED, seed=seed)
+            perturb_step(work.folder, track, n_images=DEMO_PERTURBED, seed=seed)
         audit_step(
             six,
-            read_table(scores),
-            work / AUDIT,
+            work.read_scores(),
+            work.audit.folder,
             settings=AuditSettings(seed=seed),
-            inputs={"scores": scores, "images": work / IMAGES},
-            embedded=read_embedded(work),
-            edited=read_edited(work),
+            inputs={"scores": scores, "images": work.images},
+            embeddings=read_embeddings(work.folder),
+            perturbed=work.read_perturbed(),
         )
-        folders.append(work / AUDIT)
+        folders.append(work.audit.folder)
     report = report_step(folders, out / "report.html")
-    write_text(out / "README.txt", _DEMO_README)
+    write_text(demo.readme, _DEMO_README)
     return report
 
 
 _DEMO_README = """\
 report.html      open this one
-release-*        the made-up releases, as their publishers would ship them
+release-*        the synthetic releases, in the layouts of their publishers
 phantom-*        images, embeddings, scores and audit of each; every table is Parquet
 figures          the figures of the report as SVG and PNG
 """

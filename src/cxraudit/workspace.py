@@ -42,6 +42,9 @@ from cxraudit.schema import PERTURBED_COLUMNS, check_results, check_scores, requ
 RECORD = ".cxraudit.json"
 """File in a folder that lists the files cxraudit wrote there, each before it is written."""
 
+PERTURBED_RECORD = "perturbed.json"
+"""File in the folder of perturbed images that holds their seed and number; see `resume_or_refuse`."""
+
 
 def claim(*files: Path) -> None:
     """List files as ours before they are written.
