@@ -1,16 +1,20 @@
-"""Gaps are found when planted, not reported when absent, and judged by one rule."""
+"""Intervals, gaps, p-values and verdicts."""
 
 import numpy as np
 import pytest
 from scipy.special import stdtr
+from scipy.stats import bootstrap
+from statsmodels.stats.multitest import multipletests
 
 from cxraudit.stats.compare import (
+    bca_interval,
     detectable_gap,
     estimate,
     gap,
     gap_of_limits,
     holm,
     judge,
+    step_up,
     wilson,
 )
 from cxraudit.stats.estimate import Estimate, Gap, Verdict
@@ -22,7 +26,7 @@ from cxraudit.stats.resampling import draw_resamples
 def simulated(
     seed: int, planted: float, *, n_patients: int = 150, images: int = 6, n_resamples: int = 400
 ):
-    """Images of patients who resemble themselves; the group's signal is weaker by `planted`."""
+    """Correlated images within patients; the group's signal is weaker by `planted`."""
     rng = np.random.default_rng(seed)
     patients = np.repeat(np.arange(n_patients), images)
     in_group = (rng.random(n_patients) < 0.5)[patients]
@@ -33,7 +37,7 @@ def simulated(
 
 
 def gap_of(case, units=None):
-    """Return the gap of the group to the rest, resampling patients (or `units`)."""
+    """Return the gap of the group to all other images, resampling patients (or `units`)."""
     patients, labels, scores, in_group, n_resamples = case
     rows = patients if units is None else units
     counts = draw_resamples(int(rows.max()) + 1, n_resamples, seed=0)
@@ -44,12 +48,12 @@ def gap_of(case, units=None):
 
 
 def drawn(replicates, n_patients: int) -> Replicated:
-    """Some replicates of a statistic to which `n_patients` patients matter alike."""
+    """Some replicates of a statistic to which `n_patients` patients contribute equally."""
     return Replicated(replicates, np.full(n_patients, 0.01) * (-1) ** np.arange(n_patients))
 
 
 @pytest.mark.parametrize(("planted", "found"), [(1.5, True), (0.0, False)])
-def test_a_gap_is_shown_only_when_planted(planted, found):
+def test_a_gap_is_significant_only_when_planted(planted, found):
     """Scores separate the classes by 1.8 sd, and by `planted` less in the group."""
     measured = gap_of(simulated(0, planted))
 
@@ -87,7 +91,7 @@ def test_holm_equals_statsmodels():
     assert holm([0.01, np.nan])[0] == 0.01
 
 
-def made(value, low, high, inner_low, inner_high) -> Gap:
+def gap_with(value, low, high, inner_low, inner_high) -> Gap:
     """A gap with the given intervals."""
     return Gap(
         value=value,
@@ -106,23 +110,23 @@ def made(value, low, high, inner_low, inner_high) -> Gap:
 @pytest.mark.parametrize(
     ("found", "p_adjusted", "enough", "verdict"),
     [
-        (made(-0.10, -0.15, -0.05, -0.14, -0.06), 0.001, True, Verdict.DISPARITY),
-        (made(-0.10, -0.15, -0.05, -0.14, -0.06), 0.2, True, Verdict.INCONCLUSIVE),
-        (made(-0.10, -0.15, -0.05, -0.14, -0.06), 0.001, False, Verdict.INCONCLUSIVE),
-        (made(0.02, 0.01, 0.04, 0.01, 0.035), 0.001, True, Verdict.WITHIN_MARGIN),
-        (made(0.01, -0.02, 0.04, -0.015, 0.035), 0.6, True, Verdict.EQUIVALENT),
-        (made(0.04, 0.01, 0.08, 0.015, 0.07), 0.001, True, Verdict.UNCLEAR_SIZE),
-        (made(0.04, -0.05, 0.12, -0.03, 0.11), 0.6, True, Verdict.INCONCLUSIVE),
-        (made(np.nan, np.nan, np.nan, np.nan, np.nan), np.nan, True, Verdict.UNDEFINED),
+        (gap_with(-0.10, -0.15, -0.05, -0.14, -0.06), 0.001, True, Verdict.DISPARITY),
+        (gap_with(-0.10, -0.15, -0.05, -0.14, -0.06), 0.2, True, Verdict.INCONCLUSIVE),
+        (gap_with(-0.10, -0.15, -0.05, -0.14, -0.06), 0.001, False, Verdict.INCONCLUSIVE),
+        (gap_with(0.02, 0.01, 0.04, 0.01, 0.035), 0.001, True, Verdict.SMALL),
+        (gap_with(0.01, -0.02, 0.04, -0.015, 0.035), 0.6, True, Verdict.EQUIVALENT),
+        (gap_with(0.04, 0.01, 0.08, 0.015, 0.07), 0.001, True, Verdict.UNCLEAR_SIZE),
+        (gap_with(0.04, -0.05, 0.12, -0.03, 0.11), 0.6, True, Verdict.INCONCLUSIVE),
+        (gap_with(np.nan, np.nan, np.nan, np.nan, np.nan), np.nan, True, Verdict.UNDEFINED),
     ],
 )
 def test_verdicts_follow_one_rule(found, p_adjusted, enough, verdict):
-    """Shown, small, both, neither, too few, undefined."""
+    """Each combination of interval, adjusted p-value and number of patients has its verdict."""
     assert judge(found, p_adjusted=p_adjusted, margin=0.05, enough=enough) == verdict
 
 
-def test_undefined_replicates_take_the_interval_away():
-    """More than 5 % undefined draws, and the row says so instead of giving an interval."""
+def test_undefined_replicates_leave_no_interval():
+    """With more than 5 % undefined draws there is no interval, and the method gives the share."""
     draws = np.r_[0.8, np.linspace(0.7, 0.9, 180), np.full(20, np.nan)]
 
     found = estimate(drawn(draws, 50))
@@ -146,8 +150,8 @@ def test_few_patients_widen_the_interval_as_student_t_does():
     assert np.isnan(estimate(drawn(draws, 1)).high)
 
 
-def test_replicates_that_do_not_vary_show_nothing():
-    """Perfect separation: a gap of exactly zero in every resample proves no equivalence."""
+def test_replicates_that_do_not_vary_are_inconclusive():
+    """Perfect separation: a gap of exactly zero in every resample does not show equivalence."""
     ones = drawn(np.ones(501), 30)
 
     found = gap(ones, ones)
@@ -156,7 +160,7 @@ def test_replicates_that_do_not_vary_show_nothing():
     assert judge(found, p_adjusted=found.p_value, margin=0.05) == Verdict.INCONCLUSIVE
 
 
-def test_the_detectable_gap_is_called_a_disparity_in_eight_of_ten():
+def test_the_detectable_gap_is_detected_in_eight_of_ten():
     """Normal gaps with standard error 0.02 around the detectable gap, 12 comparisons, margin 0.05."""
     reference = gap(
         drawn(np.r_[0.0, np.random.default_rng(0).normal(scale=0.02, size=20_000)], 200),
@@ -211,33 +215,63 @@ def test_limits_of_two_shares_make_newcombes_interval():
         ("plain", 3.618136, (1.0, 1.0)),
     ],
 )
-def test_gaps_of_rates_are_tested_where_their_error_is_known(scale, z, slopes):
+def test_gaps_are_tested_on_their_scale(scale, z, slopes):
     """14 of 40 against 2 of 40 independent patients, by hand.
 
     asin √.35 − asin √.05 over √(1/160 + 1/160); logit .35 − logit .05 over √(1/9.1 + 1/1.9); .30 over
     √(.35·.65/40 + .05·.95/40). Then Student's t as for any influences.
     """
-    moved = [np.r_[np.full(h, 1 - h / 40), np.full(40 - h, -h / 40)] / 40 for h in (14, 2)]
+    influence = [np.r_[np.full(h, 1 - h / 40), np.full(40 - h, -h / 40)] / 40 for h in (14, 2)]
     draws = [
         np.r_[h / 40, np.random.default_rng(h).binomial(40, h / 40, 500) / 40] for h in (14, 2)
     ]
     none = np.zeros(40)
 
     found = gap(
-        Replicated(draws[0], np.r_[moved[0], none]),
-        Replicated(draws[1], np.r_[none, moved[1]]),
+        Replicated(draws[0], np.r_[influence[0], none]),
+        Replicated(draws[1], np.r_[none, influence[1]]),
         scale=scale,
     )
 
-    squares = np.r_[moved[0] * slopes[0], moved[1] * slopes[1]] ** 2
+    squares = np.r_[influence[0] * slopes[0], influence[1] * slopes[1]] ** 2
     df = min(2 * squares.sum() ** 2 / ((squares**2).sum() - squares.sum() ** 2 / 80), 79)
     assert found.p_value == pytest.approx(2 * stdtr(df, -z * (df / (df + 1)) ** 0.5), rel=1e-4)
 
 
-def test_a_side_at_an_end_has_no_p_value_of_its_own_replicates():
+def test_a_side_at_an_end_has_no_p_value():
     """AUROC 1 against 0.73: NaN on the logit scale, never 1; `gap_of_limits` decides."""
     ones = Replicated(np.ones(501), np.zeros(30))
-    rest = drawn(np.r_[0.73, np.linspace(0.70, 0.76, 500)], 30)
+    others = drawn(np.r_[0.73, np.linspace(0.70, 0.76, 500)], 30)
 
-    assert np.isnan(gap(ones, rest).p_value)
-    assert gap(ones, rest, scale="bootstrap").p_value < 0.001
+    assert np.isnan(gap(ones, others).p_value)
+    assert gap(ones, others, scale="bootstrap").p_value < 0.001
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(holm, "holm"), (step_up, "fdr_bh"), (lambda p: step_up(p, dependent=True), "fdr_by")],
+)
+def test_adjusted_p_values_equal_statsmodels(ours, theirs):
+    """Holm, Benjamini-Hochberg, Benjamini-Yekutieli, with ties."""
+    p_values = np.round(np.random.default_rng(0).random(40) ** 3, 3)
+
+    np.testing.assert_allclose(
+        ours(p_values), multipletests(p_values, method=theirs)[1], atol=1e-12
+    )
+    withheld = np.insert(p_values, 5, np.nan)
+    np.testing.assert_allclose(np.delete(ours(withheld), 5), ours(p_values))
+
+
+def test_bca_equals_scipy():
+    """A skewed mean: scipy.stats.bootstrap(method="BCa"), on scipy's own draws."""
+    data = np.random.default_rng(0).exponential(size=40)
+    reference = bootstrap((data,), np.mean, method="BCa", n_resamples=2000, rng=0)
+    jackknife = np.array([np.delete(data, i).mean() for i in range(40)])
+
+    found = bca_interval(
+        Replicated(
+            np.r_[data.mean(), reference.bootstrap_distribution], jackknife.mean() - jackknife
+        )
+    )
+
+    assert found == pytest.approx(tuple(reference.confidence_interval), abs=1e-12)

@@ -10,10 +10,13 @@ from cxraudit.stats._lanes import LANES
 from cxraudit.stats.ranking import (
     METRICS,
     adjusted_auprc,
+    auprg,
     auroc,
     average_precision,
     average_precision_at,
     ranking_replicates,
+    shortcut_cells,
+    xauc,
 )
 from cxraudit.stats.resampling import draw_resamples
 
@@ -53,7 +56,7 @@ def test_precision_at_another_prevalence_is_weighted_average_precision(case, pre
     assert average_precision_at(labels, scores, prevalence) == pytest.approx(expected, abs=1e-9)
 
 
-def test_adjusted_auprc_is_zero_at_chance_and_one_if_perfect():
+def test_adjusted_auprc_is_zero_at_chance_level_and_one_if_perfect():
     """A constant score has AP = prevalence; a perfect one has AP = 1."""
     labels = np.r_[np.ones(10), np.zeros(90)]
 
@@ -62,7 +65,7 @@ def test_adjusted_auprc_is_zero_at_chance_and_one_if_perfect():
 
 
 def test_precision_at_reference_prevalence_ignores_how_many_negatives_there_are():
-    """Repeating the negatives changes AP and leaves AP at a fixed prevalence alone."""
+    """Repeating the negatives changes AP and not AP at a fixed prevalence."""
     rng = np.random.default_rng(0)
     labels = rng.random(400) < 0.3
     scores = labels + rng.normal(size=400)
@@ -177,7 +180,7 @@ def test_every_image_twice_changes_nothing():
             )
 
 
-def test_turning_the_score_round_turns_the_area_round():
+def test_negating_the_score_complements_the_area():
     """AUROC(−s) = 1 − AUROC(s)."""
     rng = np.random.default_rng(3)
     labels, scores = rng.integers(0, 2, 50), rng.integers(0, 9, 50).astype(float)
@@ -194,7 +197,46 @@ def test_turning_the_score_round_turns_the_area_round():
         ([0, 1, 1], [0.1, 0.2], "differ in shape"),
     ],
 )
-def test_wrong_arrays_are_refused(labels, scores, match):
-    """Labels that are no labels, scores that are no numbers, lengths that differ."""
+def test_invalid_arrays_raise(labels, scores, match):
+    """Labels other than 0 and 1, scores that are not finite, and shapes that differ raise."""
     with pytest.raises(ValueError, match=match):
         auroc(labels, scores)
+
+
+def test_shortcut_cells_are_the_four_of_borkan():
+    """Which positives are compared with which negatives."""
+    labels = np.array([1, 1, 0, 0], bool)
+    drain = np.array([1, 0, 1, 0], bool)
+
+    cells = shortcut_cells(labels, drain)
+
+    assert {name: np.flatnonzero(cell).tolist() for name, cell in cells.items()} == {
+        "subgroup": [0, 2],
+        "background": [1, 3],
+        "bpsn": [1, 2],
+        "bnsp": [0, 3],
+    }
+
+
+def test_xauc_compares_positives_of_one_group_with_negatives_of_the_other():
+    """Equal to the mean over all pairs."""
+    rng = np.random.default_rng(0)
+    labels, scores, first = (
+        rng.random(60) < 0.4,
+        rng.integers(0, 5, 60).astype(float),
+        rng.random(60) < 0.5,
+    )
+    positive, negative = scores[labels & first], scores[~labels & ~first]
+    wins = (positive[:, None] > negative).mean() + 0.5 * (positive[:, None] == negative).mean()
+
+    assert xauc(labels, scores, first, ~first) == pytest.approx(wins)
+
+
+def test_precision_recall_gain_is_one_if_perfect_and_about_zero_at_chance_level():
+    """Area under the precision-recall-gain curve; NaN with one class."""
+    rng = np.random.default_rng(0)
+    labels = rng.random(20_000) < 0.2
+
+    assert auprg(labels, labels.astype(float)) == pytest.approx(1)
+    assert abs(auprg(labels, rng.random(20_000))) < 0.05
+    assert np.isnan(auprg([1, 1], [0.1, 0.2]))

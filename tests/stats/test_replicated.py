@@ -1,4 +1,4 @@
-"""Influences are derivatives, their squares are variances, and they know how many patients matter."""
+"""Influences: derivatives, variances and degrees of freedom."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ PREVALENCE = 0.2
 
 
 def images(seed: int, *, digits: int = 12, n_patients: int = 40):
-    """Images of patients who have different numbers of them."""
+    """Patients with different numbers of images."""
     rng = np.random.default_rng(seed)
     patients = np.repeat(np.arange(n_patients), 1 + rng.poisson(3, n_patients))
     labels = rng.random(patients.size) < rng.beta(1, 2, n_patients)[patients]

@@ -1,4 +1,4 @@
-"""Resamples hold as many patients as the cohort, extend, and never depend on anything else."""
+"""Resamples of patients: size, distribution, reproducibility."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from cxraudit.stats.resampling import draw_resamples, per_unit, unit_sums
 
 
 def test_every_replicate_holds_as_many_patients_as_the_cohort():
-    """Column sums equal the number of patients; lane 0 is the cohort; the rest is empty."""
+    """Column sums equal the number of patients; lane 0 is the cohort; unused lanes are empty."""
     counts = draw_resamples(37, 100, seed=0)
     lanes = counts.transpose(0, 2, 1).reshape(-1, 37)
 
@@ -41,27 +41,25 @@ def test_counts_have_the_moments_of_a_bootstrap():
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 500])
-def test_how_often_a_patient_is_drawn_is_binomial(n):
+def test_the_number_of_draws_of_a_patient_is_binomial(n):
     """Chi-square of the counts of one patient against Binomial(n, 1/n), over 6,000 replicates."""
     counts = draw_resamples(n, 6000, seed=2)
-    held = counts.transpose(1, 0, 2).reshape(n, -1)[:, 1:6001]
+    drawn = counts.transpose(1, 0, 2).reshape(n, -1)[:, 1:6001]
 
     for patient in {0, n // 2, n - 1}:
-        seen = np.bincount(held[patient], minlength=5)
+        observed = np.bincount(drawn[patient], minlength=5)
         expected = 6000 * binom.pmf(np.arange(4), n, 1 / n)
         kept = expected > 5
-        seen = np.r_[seen[:4][kept], 6000 - seen[:4][kept].sum()]
+        observed = np.r_[observed[:4][kept], 6000 - observed[:4][kept].sum()]
         expected = np.r_[expected[kept], 6000 - expected[kept].sum()]
         used = expected > 1e-6
-        assert (
-            chisquare(seen[used], expected[used] * seen[used].sum() / expected[used].sum()).pvalue
-            > 1e-3
-        )
-        assert seen[~used].sum() == 0
+        scale = observed[used].sum() / expected[used].sum()
+        assert chisquare(observed[used], expected[used] * scale).pvalue > 1e-3
+        assert observed[~used].sum() == 0
 
 
-def test_patients_are_drawn_instead_of_each_other():
-    """How many draws fall on half of the patients is Binomial(n, 1/2): variance n/4."""
+def test_draws_of_half_the_patients_are_binomial():
+    """The number of draws of half of the patients is Binomial(n, 1/2): variance n/4."""
     counts = draw_resamples(400, 6000, seed=5)
     half = counts[:, :200].sum(axis=1, dtype=np.int64).reshape(-1)[1:6001]
 
@@ -70,7 +68,7 @@ def test_patients_are_drawn_instead_of_each_other():
 
 
 def test_threads_draw_the_same_patients():
-    """One thread or four, with and without strata."""
+    """One thread or four draw the same, with and without strata."""
     for strata in (None, np.arange(90) % 3):
         one, four = (draw_resamples(90, 300, seed=1, strata=strata, n_threads=n) for n in (1, 4))
         np.testing.assert_array_equal(one, four)
@@ -82,14 +80,25 @@ def test_sums_over_replicates_are_a_matrix_product():
     units = rng.integers(0, 30, 200)
     values = rng.normal(size=(3, 200)) * (rng.random((3, 200)) < 0.5)
     counts = draw_resamples(30, 150, seed=0)
-    held = counts.transpose(1, 0, 2).reshape(30, -1)[:, :151].astype(float)
+    drawn = counts.transpose(1, 0, 2).reshape(30, -1)[:, :151].astype(float)
 
     found = unit_sums(per_unit(values, units, 30), counts, 150)
 
-    np.testing.assert_allclose(found, values @ held[units], atol=1e-10)
+    np.testing.assert_allclose(found, values @ drawn[units], atol=1e-10)
 
 
-def test_nothing_to_draw_from_is_refused():
-    """Zero patients is misuse."""
+def test_no_patients_raise():
+    """There is nothing to draw from."""
     with pytest.raises(ValueError, match="n_units"):
         draw_resamples(0, 10, seed=0)
+
+
+def test_strata_keep_their_size_in_every_replicate():
+    """Of 5 and 95 patients in two strata, every resample has 5 and 95."""
+    strata = np.r_[np.ones(5), np.zeros(95)]
+
+    counts = draw_resamples(100, 200, seed=0, strata=strata)
+
+    lanes = counts.transpose(0, 2, 1).reshape(-1, 100)[1:201]
+    assert (lanes[:, :5].sum(1) == 5).all()
+    assert (lanes.sum(1) == 100).all()
