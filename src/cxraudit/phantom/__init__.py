@@ -1,1 +1,1 @@
-"""Synthetic chest radiographs with known truth, written as releases in the true layouts."""
+"""Synthetic chest radiographs with known truth, written in the layouts of published releases."""

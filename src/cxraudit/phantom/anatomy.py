@@ -1,9 +1,9 @@
-"""A chest image drawn from parametric anatomy.
+"""A chest radiograph drawn from parametric anatomy.
 
-Everything is a smooth function over a square grid with x from -1 (image left, the patient's
-right) to 1 and y from -1 (top) to 1. What is drawn is attenuation: soft tissue and bone add,
-air takes away; a tone curve, noise and 8-bit rounding make the image. Nothing here is copied
-from a real image.
+Every structure is a smooth function on a square grid with x from -1 (image left, the right side of the
+patient) to 1 and y from -1 (top) to 1. Structures add to the attenuation (soft tissue, bone) or subtract
+from it (air); a tone curve, noise and 8-bit rounding turn attenuation into grey levels. No part of a real
+image is used.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from cxraudit.phantom.cohort import Radiograph
+from cxraudit.streams import Stream, patient_generator
 
 Plane = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anatomy:
-    """Where things lie on one image; lengths in half image widths."""
+    """Position and size of the structures of one image; lengths in half image widths."""
 
     width: float
     """Half width of the rib cage."""
@@ -37,46 +38,46 @@ class Anatomy:
     rib_phase: float
     rib_strength: float
     breast: float
-    """0 for no breast shadow, else its size."""
+    """Size of the breast shadow; 0 for none."""
     tilt: float
     shift: float
     raised: tuple[float, float]
-    """How much each half of the diaphragm is raised: (patient's right, left)."""
+    """Elevation of each half of the diaphragm: (right, left side of the patient)."""
     texture: int
-    """Seed of the lung markings: the same for all images of a patient."""
+    """Seed of the lung markings, the same for all images of a patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """The image being drawn, with the maps that findings are placed by."""
+    """The image being drawn, with the maps that determine where findings are placed."""
 
     x: Plane
     y: Plane
     density: Plane
     lungs: tuple[Plane, Plane]
-    """Soft masks in [0, 1] of the lungs: (image left = patient's right, image right)."""
+    """Soft masks of the lungs in [0, 1]: (right, left side of the patient)."""
     rims: tuple[Plane, Plane]
-    """Distance inward from each lung's outer border, 0 at the border, 1 at its middle."""
+    """Distance from the outer border of each lung: 0 at the border, 1 in the middle of the lung."""
     markings: Plane
-    """Vessels and texture, already part of the density inside the lungs."""
+    """Vessels and texture, which are part of the density inside the lungs."""
     anatomy: Anatomy
 
 
 @lru_cache(maxsize=4)
 def grid(size: int) -> tuple[Plane, Plane]:
-    """Return x and y of the pixel centres, shape (size, size) each."""
+    """Return x and y of the pixel centres, each of shape (size, size)."""
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     x, y = np.meshgrid(axis, axis)
     return x, y
 
 
 def step(value: Plane, softness: float) -> Plane:
-    """Return a smooth 0→1 step at value 0, `softness` wide."""
+    """Return a smooth step from 0 to 1 at value 0, of width `softness`."""
     return 0.5 + 0.5 * np.tanh(value / (2 * softness))
 
 
 def clouds(rng: np.random.Generator, size: int, *cells: int) -> Plane:
-    """Return smooth noise of about unit variance: one octave per number of cells."""
+    """Return smooth noise of about unit variance, one octave per number of cells."""
     total = np.zeros((size, size), dtype=np.float32)
     for n in cells:
         coarse = Image.fromarray(rng.normal(size=(n, n)).astype(np.float32))
@@ -87,39 +88,53 @@ def clouds(rng: np.random.Generator, size: int, *cells: int) -> Plane:
 def place(
     image: Radiograph, *, enlarged: float = 0.0, raised: tuple[float, float] = (0, 0)
 ) -> Anatomy:
-    """Choose the anatomy of one image.
+    """Return the anatomy of one image.
 
-    What belongs to the patient (build, heart, ribs, breasts, lung markings) is drawn from the
-    patient's own stream; what belongs to the exposure (inspiration, tilt) from the image's.
+    Build, heart, ribs, breasts and lung markings are random per patient; inspiration, tilt and shift
+    are random per image.
+
+    Parameters
+    ----------
+    image : Radiograph
+        The image to draw.
+    enlarged : float
+        Relative enlargement of the heart.
+    raised : tuple of float
+        Elevation of the diaphragm by a finding: (right, left side of the patient).
     """
-    own = np.random.default_rng([image.seed, image.patient, 1])
-    now = np.random.default_rng([image.seed, image.patient, 2, image.number])
+    per_patient = patient_generator(Stream.PHANTOM_ANATOMY, image.seed, image.patient)
+    per_image = patient_generator(Stream.PHANTOM_POSE, image.seed, image.patient, image.number)
     male = image.sex == "male"
     old = min(max((image.age - 50) / 40, 0.0), 1.0)
     supine = image.view_position == "AP"
-    width = own.normal(0.72 if male else 0.68, 0.035)
-    heart = width * min(max(own.normal(0.455, 0.028), 0.38), 0.52) * (1.06 if supine else 1.0)
+    width = per_patient.normal(0.72 if male else 0.68, 0.035)
+    heart = (
+        width * min(max(per_patient.normal(0.455, 0.028), 0.38), 0.52) * (1.06 if supine else 1.0)
+    )
     return Anatomy(
-        width=width + now.normal(0, 0.008),
-        apex=-0.80 + own.normal(0, 0.03),
-        base=(0.42 if supine else 0.52) + own.normal(0, 0.03) + now.normal(0, 0.03),
+        width=width + per_image.normal(0, 0.008),
+        apex=-0.80 + per_patient.normal(0, 0.03),
+        base=(0.42 if supine else 0.52) + per_patient.normal(0, 0.03) + per_image.normal(0, 0.03),
         heart=heart * (1 + enlarged),
-        heart_x=0.10 + own.normal(0, 0.012) + 0.14 * width * enlarged,
-        knob=0.075 + 0.035 * old + own.normal(0, 0.008),
-        mediastinum=0.13 + 0.03 * supine + own.normal(0, 0.01),
-        rib_spacing=0.178 + own.normal(0, 0.007),
-        rib_phase=own.uniform(0, 1),
-        rib_strength=(1.0 - 0.55 * old) * own.uniform(0.85, 1.15),
-        breast=0.0 if male else own.uniform(0.6, 1.2),
-        tilt=now.normal(0, 0.03),
-        shift=now.normal(0, 0.02),
-        raised=(0.05 + own.normal(0, 0.015) + raised[0], own.normal(0, 0.015) + raised[1]),
-        texture=int(own.integers(2**31)),
+        heart_x=0.10 + per_patient.normal(0, 0.012) + 0.14 * width * enlarged,
+        knob=0.075 + 0.035 * old + per_patient.normal(0, 0.008),
+        mediastinum=0.13 + 0.03 * supine + per_patient.normal(0, 0.01),
+        rib_spacing=0.178 + per_patient.normal(0, 0.007),
+        rib_phase=per_patient.uniform(0, 1),
+        rib_strength=(1.0 - 0.55 * old) * per_patient.uniform(0.85, 1.15),
+        breast=0.0 if male else per_patient.uniform(0.6, 1.2),
+        tilt=per_image.normal(0, 0.03),
+        shift=per_image.normal(0, 0.02),
+        raised=(
+            0.05 + per_patient.normal(0, 0.015) + raised[0],
+            per_patient.normal(0, 0.015) + raised[1],
+        ),
+        texture=int(per_patient.integers(2**31)),
     )
 
 
 def draw_chest(image: Radiograph, anatomy: Anatomy) -> Canvas:
-    """Draw a normal chest: thorax, lungs, mediastinum and heart, diaphragm, bones, soft tissue."""
+    """Draw a normal chest: thorax, lungs, mediastinum, heart, diaphragm, bones and soft tissue."""
     size = image.image_size
     gx, gy = grid(size)
     x = gx - anatomy.shift + anatomy.tilt * gy
@@ -131,13 +146,14 @@ def draw_chest(image: Radiograph, anatomy: Anatomy) -> Canvas:
     neck = step(0.26 - side, 0.02)
     body = np.maximum(step(trunk - side, 0.012) * shoulders, neck)
 
-    # The rib cage narrows to the apex; each lung lies inside it and above its diaphragm.
+    # The rib cage narrows towards the apex; each lung is inside it and above the diaphragm.
     height = np.clip((y - anatomy.apex) / (anatomy.base + 0.45 - anatomy.apex), 0, 1)
     above = 1 - height
     cage = width * (1 - above * above * above) ** 0.55
     texture = np.random.default_rng(anatomy.texture)
     markings = _markings(texture, x, y, size)
-    lungs, rims = [], []
+    lungs: list[Plane] = []
+    rims: list[Plane] = []
     for sign, lift in ((-1, anatomy.raised[0]), (1, anatomy.raised[1])):
         u = sign * x
         middle = 0.52 * width
@@ -190,7 +206,7 @@ def draw_chest(image: Radiograph, anatomy: Anatomy) -> Canvas:
 
 
 def _ribs(anatomy: Anatomy, side: Plane, y: Plane) -> Plane:
-    """Posterior ribs as one periodic band pattern that falls off to the side, and fainter anterior ones."""
+    """Return posterior ribs as a periodic pattern of descending bands, and faint anterior ribs."""
     back = (y - 0.30 * np.square(side / anatomy.width)) / anatomy.rib_spacing + anatomy.rib_phase
     front = (y + 0.42 * (side / anatomy.width)) / anatomy.rib_spacing + anatomy.rib_phase + 0.3
     bands = np.exp(-np.square(np.square((back - np.round(back)) / 0.17)))
@@ -200,7 +216,7 @@ def _ribs(anatomy: Anatomy, side: Plane, y: Plane) -> Plane:
 
 
 def _markings(rng: np.random.Generator, x: Plane, y: Plane, size: int) -> Plane:
-    """Vessels that fan out from each hilum, and a fine texture."""
+    """Return vessels that radiate from each hilum, and a fine texture."""
     warp, patchy = clouds(rng, size, 5, 11), clouds(rng, size, 9, 18)
     fine = clouds(rng, size, 24, 48)
     total = 0.5 * fine
@@ -216,10 +232,10 @@ def _markings(rng: np.random.Generator, x: Plane, y: Plane, size: int) -> Plane:
 
 
 def _mediastinum(anatomy: Anatomy, x: Plane, y: Plane) -> tuple[Plane, Plane, Plane]:
-    """Everything solid (heart, great vessels, aortic knob), the heart alone, and the trachea."""
+    """Return masks of all soft tissue (heart, great vessels, aortic knob), the heart, and the trachea."""
     band = step(anatomy.mediastinum + 0.05 * (y + 0.3) ** 2 - np.abs(x - 0.02), 0.018)
     band *= step(anatomy.base + 0.25 - y, 0.05)
-    # The heart: an egg whose apex points down to the patient's left.
+    # The heart is egg-shaped, with the apex to the lower left side of the patient.
     cx, cy = anatomy.heart_x, anatomy.base - 0.62 * anatomy.heart
     u = (x - cx) * 0.94 + (y - cy) * 0.34
     v = -(x - cx) * 0.34 + (y - cy) * 0.94
@@ -234,8 +250,8 @@ def _mediastinum(anatomy: Anatomy, x: Plane, y: Plane) -> tuple[Plane, Plane, Pl
 
 
 def expose(image: Radiograph, canvas: Canvas, *, marker: bool = True) -> NDArray[np.uint8]:
-    """Turn attenuation into an 8-bit image: exposure, tone curve, blur, quantum noise, side marker."""
-    rng = np.random.default_rng([image.seed, image.patient, 3, image.number])
+    """Return an 8-bit image of the attenuation: exposure, tone curve, blur, quantum noise, side marker."""
+    rng = patient_generator(Stream.PHANTOM_NOISE, image.seed, image.patient, image.number)
     size = image.image_size
     supine = image.view_position == "AP"
     density = canvas.density + rng.normal(0, 0.03) + rng.normal(0, 0.02) * canvas.x

@@ -1,5 +1,6 @@
-"""Who is in a phantom cohort and what each image shows, before anything is drawn."""
+"""The patients of a synthetic cohort and the content of each image, before images are drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ from scipy.special import expit, logit
 
 from cxraudit.datasets.base import FINDINGS, age_group
 from cxraudit.phantom.spec import PhantomSpec
+from cxraudit.schema import records
+from cxraudit.streams import Stream, patient_generator
 
 AGE_RANGES = {
     "18-25": (18, 25),
@@ -20,49 +23,49 @@ AGE_RANGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Radiograph:
-    """All that `render` needs: which patient, which image, and what is on it."""
+    """The content of one image: all that `cxraudit.phantom.findings.render` needs."""
 
     seed: int
     patient: int
     number: int
-    """0 for the patient's first image, and so on; with seed and patient the key of the image."""
+    """Number of the image of the patient, from 0; seed, patient and number identify the image."""
     age: int
     sex: str
     view_position: str
     findings: tuple[str, ...]
     drain: bool
     contrast: float
-    """Visibility of the findings, 1 = usual."""
+    """Visibility of the findings; 1 is the default."""
     pneumothorax_contrast: float = 1.0
     drain_visibility: float = 1.0
     image_size: int = 256
 
 
 def draw_cohort(spec: PhantomSpec) -> pd.DataFrame:
-    """Draw patients and their images.
+    """Draw the patients of a cohort and the content of their images.
 
-    A patient is a pure function of (seed, patient number), so a larger cohort begins with the
-    smaller one. Findings of one patient agree more than chance because every patient carries a
-    tendency per finding.
+    A patient depends on the seed and the number of the patient only, so that a larger cohort starts
+    with the patients of a smaller one. Findings of one patient are correlated by a random effect per
+    patient and finding.
 
     Returns
     -------
     pandas.DataFrame
         One row per image: ``patient``, ``number``, ``age`` (years at the image), ``sex``, ``race``,
-        ``age_group``, ``view_position``, ``days`` since the first image, one 0/1 column per
-        finding, ``drain`` (0/1) and ``contrast``.
+        ``age_group``, ``view_position``, ``days`` since the first image, one column per finding
+        (0, 1), ``drain`` (0, 1) and ``contrast``.
     """
     rows = [row for patient in range(spec.n_patients) for row in _draw_patient(spec, patient)]
     return pd.DataFrame(rows)
 
 
 def _draw_patient(spec: PhantomSpec, patient: int) -> list[dict[str, object]]:
-    rng = np.random.default_rng([spec.seed, patient, 0])
+    rng = patient_generator(Stream.PHANTOM_PATIENT, spec.seed, patient)
     low, high = AGE_RANGES[_choice(rng, spec.age_shares)]
     first_age = int(rng.integers(low, high))
     sex, race = _choice(rng, spec.sex_shares), _choice(rng, spec.race_shares)
     n_images = 1 + int(rng.poisson(spec.images_per_patient - 1))
-    tendency = rng.normal(scale=spec.patient_spread, size=len(FINDINGS))
+    effects = rng.normal(scale=spec.patient_spread, size=len(FINDINGS))
     portable = rng.random() < 0.5
     days = np.cumsum(np.r_[0, rng.integers(1, 60, size=n_images - 1)])
     rows = []
@@ -72,10 +75,12 @@ def _draw_patient(spec: PhantomSpec, patient: int) -> list[dict[str, object]]:
         odds = spec.factor(spec.prevalence_factor, group, sex, race)
         prevalence = np.array([spec.prevalence.get(finding, 0.0) for finding in FINDINGS])
         with np.errstate(divide="ignore"):
-            chance = expit(logit(prevalence) + np.log(odds) + tendency - spec.patient_spread**2 / 4)
-        present = rng.random(len(FINDINGS)) < chance
+            probability = expit(
+                logit(prevalence) + np.log(odds) + effects - spec.patient_spread**2 / 4
+            )
+        present = rng.random(len(FINDINGS)) < probability
         pneumothorax = bool(present[FINDINGS.index("Pneumothorax")])
-        drain_chance = spec.drain_given_pneumothorax if pneumothorax else spec.drain_otherwise
+        p_drain = spec.drain_given_pneumothorax if pneumothorax else spec.drain_otherwise
         rows.append(
             {
                 "patient": patient,
@@ -87,21 +92,21 @@ def _draw_patient(spec: PhantomSpec, patient: int) -> list[dict[str, object]]:
                 "view_position": "AP" if rng.random() < (0.85 if portable else 0.15) else "PA",
                 "days": int(days[number]),
                 **dict(zip(FINDINGS, present.astype(int).tolist(), strict=True)),
-                "drain": int(rng.random() < drain_chance),
+                "drain": int(rng.random() < p_drain),
                 "contrast": spec.factor(spec.finding_contrast, group, sex, race),
             }
         )
     return rows
 
 
-def _choice(rng: np.random.Generator, shares: "dict[str, float] | object") -> str:
-    names = list(shares)  # type: ignore[call-overload]
-    weights = np.array([shares[name] for name in names], dtype=float)  # type: ignore[index]
+def _choice(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    names = list(shares)
+    weights = np.array([shares[name] for name in names], dtype=float)
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
-def images(spec: PhantomSpec, cohort: pd.DataFrame) -> list[Radiograph]:
-    """Turn the rows of `draw_cohort` into what `render` draws, in the same order."""
+def radiographs(spec: PhantomSpec, cohort: pd.DataFrame) -> list[Radiograph]:
+    """Return the rows of `draw_cohort` as `Radiograph` objects, in the same order."""
     return [
         Radiograph(
             seed=spec.seed,
@@ -117,5 +122,5 @@ def images(spec: PhantomSpec, cohort: pd.DataFrame) -> list[Radiograph]:
             drain_visibility=spec.drain_visibility,
             image_size=spec.image_size,
         )
-        for row in cohort.to_dict("records")
+        for row in records(cohort)
     ]

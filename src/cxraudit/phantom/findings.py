@@ -1,4 +1,4 @@
-"""Draw findings and devices into a chest, as a radiologist would recognise them."""
+"""Findings and devices, drawn into a chest with their radiographic signs."""
 
 from collections.abc import Callable
 
@@ -8,36 +8,35 @@ from PIL import Image, ImageDraw
 
 from cxraudit.phantom.anatomy import Canvas, Plane, clouds, draw_chest, expose, place, step
 from cxraudit.phantom.cohort import Radiograph
-
-Stream = np.random.Generator
+from cxraudit.streams import Stream, patient_generator
 
 
 def render(image: Radiograph) -> NDArray[np.uint8]:
     """Draw one image.
 
-    The same image with a finding, a drain or an effect taken away differs in nothing else: every
-    part of the picture has its own random stream, keyed by (seed, patient, image, part).
+    Every part of the image has a random stream of its own, identified by seed, patient, image and
+    part. The image with one finding, device or effect removed is therefore otherwise identical.
 
     Returns
     -------
     numpy.ndarray of uint8, shape (image_size, image_size)
-        White is dense, as on an image.
+        Grey levels; dense structures are bright.
     """
     enlarged, raised = 0.0, [0.0, 0.0]
     if "Cardiomegaly" in image.findings:
-        enlarged = image.contrast * float(_stream(image, "Cardiomegaly").uniform(0.16, 0.34))
+        enlarged = image.contrast * float(_generator(image, "Cardiomegaly").uniform(0.16, 0.34))
     if "Atelectasis" in image.findings:
         raised[side_of(image, "Atelectasis")] = 0.07 * image.contrast
     canvas = draw_chest(image, place(image, enlarged=enlarged, raised=(raised[0], raised[1])))
     for finding, draw in DRAW.items():
         if finding in image.findings:
-            draw(canvas, _stream(image, finding), side_of(image, finding), image)
+            draw(canvas, _generator(image, finding), side_of(image, finding), image)
     if image.drain and image.drain_visibility > 0:
-        # A drain goes to the side of what it drains.
+        # The drain is on the side of the finding that it treats.
         cause = "Pneumothorax" if "Pneumothorax" in image.findings else "Pleural Effusion"
-        draw_drain(canvas, _stream(image, "drain"), side_of(image, cause), image)
+        draw_drain(canvas, _generator(image, "drain"), side_of(image, cause), image)
     if image.view_position == "AP":
-        draw_leads(canvas, _stream(image, "leads"), image)
+        draw_leads(canvas, _generator(image, "leads"), image)
     return expose(image, canvas)
 
 
@@ -54,27 +53,28 @@ _PARTS = (
 
 
 SIDES_SHORT = ("R", "L")
-"""The patient's right is image left."""
+"""Right and left side of the patient; right is image left."""
 
 
-def _stream(image: Radiograph, part: str) -> Stream:
-    return np.random.default_rng([image.seed, image.patient, 4, image.number, _PARTS.index(part)])
-
-
-def side_of(image: Radiograph, finding: str) -> int:
-    """Return 0 for the patient's right lung (image left) or 1 for the left; stable over images."""
-    return int(
-        np.random.default_rng([image.seed, image.patient, 5, _PARTS.index(finding)]).integers(2)
+def _generator(image: Radiograph, part: str) -> np.random.Generator:
+    return patient_generator(
+        Stream.PHANTOM_FINDING, image.seed, image.patient, image.number, _PARTS.index(part)
     )
 
 
+def side_of(image: Radiograph, finding: str) -> int:
+    """Return the side of a finding: 0 right, 1 left; the same in all images of a patient."""
+    rng = patient_generator(Stream.PHANTOM_SIDE, image.seed, image.patient, _PARTS.index(finding))
+    return int(rng.integers(2))
+
+
 def _across(canvas: Canvas, side: int) -> Plane:
-    """Return the distance from the midline, positive on the chosen side."""
+    """Return the distance from the midline, positive on the given side."""
     return canvas.x if side else -canvas.x
 
 
-def _atelectasis(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> None:
-    """Plate-like bands above a raised diaphragm, with some basal volume loss."""
+def _atelectasis(canvas: Canvas, rng: np.random.Generator, side: int, image: Radiograph) -> None:
+    """Draw plate-like bands above an elevated diaphragm, with basal volume loss."""
     u, base = _across(canvas, side), canvas.anatomy.base
     for k in range(int(rng.integers(2, 4))):
         slope, level = rng.normal(0.12, 0.12), base - 0.20 - 0.11 * k + rng.normal(0, 0.03)
@@ -91,8 +91,8 @@ def _atelectasis(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> N
     canvas.density[...] += 0.06 * image.contrast * haze
 
 
-def _consolidation(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> None:
-    """One dense lobar opacity with an uneven edge and air bronchograms."""
+def _consolidation(canvas: Canvas, rng: np.random.Generator, side: int, image: Radiograph) -> None:
+    """Draw one dense lobar opacity with an irregular margin and air bronchograms."""
     u = _across(canvas, side)
     upper = rng.random() < 0.4
     cx, cy = rng.uniform(0.36, 0.48), (-0.32 if upper else 0.16) + rng.normal(0, 0.05)
@@ -106,8 +106,8 @@ def _consolidation(canvas: Canvas, rng: Stream, side: int, image: Radiograph) ->
     )
 
 
-def _pneumonia(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> None:
-    """Several fluffy, ill-defined patches, often in both lungs."""
+def _pneumonia(canvas: Canvas, rng: np.random.Generator, side: int, image: Radiograph) -> None:
+    """Draw several patchy, poorly defined opacities, often in both lungs."""
     fluff = clouds(rng, image.image_size, 12, 24, 48)
     for k in range(int(rng.integers(4, 7))):
         which = side if k < 3 else int(rng.integers(2))
@@ -120,21 +120,21 @@ def _pneumonia(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> Non
         )
 
 
-def _effusion(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> None:
-    """Fluid in the angle with a meniscus that climbs the chest wall."""
+def _effusion(canvas: Canvas, rng: np.random.Generator, side: int, image: Radiograph) -> None:
+    """Draw fluid in the costophrenic angle with a meniscus along the chest wall."""
     u, base = _across(canvas, side), canvas.anatomy.base
     level = base - rng.uniform(0.02, 0.24)
     wall = np.exp(-np.clip(canvas.rims[side], 0, None) / 0.16)
     surface = level + 0.10 - 0.34 * wall
     fluid = step(canvas.y - surface, 0.014) * step(u - 0.05, 0.03)
-    # Fluid is as dense as the abdomen below, so it hides the diaphragm's edge and adds nothing
-    # to what is dense already.
+    # Fluid is as dense as the abdomen, so that it obscures the diaphragm and adds nothing to
+    # structures that are already dense.
     room = np.clip(1.0 - canvas.density, 0, None)
     canvas.density[...] += image.contrast * 0.9 * room * fluid * canvas.lungs[side]
 
 
-def _pneumothorax(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> None:
-    """A thin pleural line inside the chest wall; beyond it black and without markings."""
+def _pneumothorax(canvas: Canvas, rng: np.random.Generator, side: int, image: Radiograph) -> None:
+    """Draw a thin pleural line inside the chest wall; the space beyond is dark, without markings."""
     visible = image.contrast * image.pneumothorax_contrast
     depth = rng.uniform(0.14, 0.34)
     apical = np.clip(0.75 - canvas.y, 0, 2) / 1.2
@@ -145,18 +145,18 @@ def _pneumothorax(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> 
     canvas.density[...] += 0.12 * visible * line
 
 
-DRAW: dict[str, Callable[[Canvas, Stream, int, Radiograph], None]] = {
+DRAW: dict[str, Callable[[Canvas, np.random.Generator, int, Radiograph], None]] = {
     "Atelectasis": _atelectasis,
     "Consolidation": _consolidation,
     "Pneumonia": _pneumonia,
     "Pneumothorax": _pneumothorax,
     "Pleural Effusion": _effusion,
 }
-"""What is painted onto the chest. Cardiomegaly is not painted: the heart itself is drawn larger."""
+"""Findings that are added to a normal chest. Cardiomegaly is not: the heart itself is enlarged."""
 
 
-def draw_drain(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> None:
-    """A chest drain: a tube with two radio-opaque walls from the lateral chest wall to the apex."""
+def draw_drain(canvas: Canvas, rng: np.random.Generator, side: int, image: Radiograph) -> None:
+    """Draw a chest drain: a tube with two radiopaque walls, from the lateral chest wall to the apex."""
     sign = 1 if side else -1
     wall = (sign * (canvas.anatomy.width + 0.17), rng.uniform(0.18, 0.38))
     bend = (sign * rng.uniform(0.46, 0.60), rng.uniform(-0.05, 0.12))
@@ -173,8 +173,8 @@ def draw_drain(canvas: Canvas, rng: Stream, side: int, image: Radiograph) -> Non
     canvas.density[...] += image.drain_visibility * (0.34 * tube - 0.20 * core)
 
 
-def draw_leads(canvas: Canvas, rng: Stream, image: Radiograph) -> None:
-    """Thin monitoring wires with electrodes, as most bedside images have."""
+def draw_leads(canvas: Canvas, rng: np.random.Generator, image: Radiograph) -> None:
+    """Draw thin monitoring leads with electrodes, as on most bedside radiographs."""
     for _ in range(int(rng.integers(0, 4))):
         start = (rng.uniform(-0.8, 0.8), 1.0)
         end = (rng.uniform(-0.6, 0.6), rng.uniform(-0.5, 0.3))
@@ -192,7 +192,7 @@ def draw_leads(canvas: Canvas, rng: Stream, image: Radiograph) -> None:
 
 
 def _stroke(points: list[tuple[float, ...]], size: int, width: float) -> Plane:
-    """Draw a line of the given width (half image widths), antialiased, with values in [0, 1]."""
+    """Return an antialiased line of a width in half image widths, with values in [0, 1]."""
     scale = 3
     picture = Image.new("L", (size * scale, size * scale))
     pixels = [((px + 1) / 2 * size * scale, (py + 1) / 2 * size * scale) for px, py in points]

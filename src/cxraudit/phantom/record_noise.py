@@ -1,67 +1,87 @@
-"""What real releases are like: records that are missing, contradict each other or say nothing."""
+"""Record noise: the missing, contradictory and uncertain records of real releases."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.datasets.base import FINDINGS
+from cxraudit.streams import Stream, generator
 
-_OTHER_RACES = ("WHITE", "BLACK/AFRICAN AMERICAN", "ASIAN", "HISPANIC OR LATINO")
-_NO_RACES = ("UNKNOWN", "UNABLE TO OBTAIN", "PATIENT DECLINED TO ANSWER")
+_KNOWN_RACES = ("WHITE", "BLACK/AFRICAN AMERICAN", "ASIAN", "HISPANIC OR LATINO")
+_UNKNOWN_RACES = ("UNKNOWN", "UNABLE TO OBTAIN", "PATIENT DECLINED TO ANSWER")
+
+# Number of the stream of each kind of noise: every kind is drawn independently of the others.
+_LATERAL, _NO_VIEW, _TRAIN, _VALIDATE, _NO_LABELS = 0, 1, 2, 3, 4
+_NO_PATIENT, _UNKNOWN_RACE, _UNKNOWN_NAME, _SECOND, _SECOND_RACE, _NO_ADMISSION = 5, 6, 7, 8, 9, 10
+_NO_FINDINGS, _UNCERTAIN, _BLANK = 11, 20, 40
 
 
-class Untidiness:
-    """Draws which records of a made-up MIMIC release are untidy; each kind has its own stream."""
+class RecordNoise:
+    """Record noise of a synthetic MIMIC release.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the release.
+    share : float
+        Share of affected records in [0, 1]; some kinds of noise affect a multiple of it.
+    """
 
     def __init__(self, seed: int, share: float) -> None:
         self.seed, self.share = seed, share
 
-    def _drawn(self, kind: int, n: int, factor: float = 1.0) -> NDArray[np.bool_]:
-        return self._rng(kind).random(n) < factor * self.share
+    def _generator(self, kind: int) -> np.random.Generator:
+        return generator(Stream.PHANTOM_RECORD_NOISE, self.seed, kind)
 
-    def _rng(self, kind: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, 10, kind])
+    def _affected(self, kind: int, n: int, factor: float = 1.0) -> NDArray[np.bool_]:
+        """Return which of `n` records are affected."""
+        return self._generator(kind).random(n) < factor * self.share
 
     def metadata(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Views that are lateral or missing."""
-        lateral, missing = self._drawn(0, len(table)), self._drawn(1, len(table))
+        """Make some views lateral and others missing."""
+        lateral, missing = (
+            self._affected(_LATERAL, len(table)),
+            self._affected(_NO_VIEW, len(table)),
+        )
         views = table["ViewPosition"].mask(lateral, "LATERAL").mask(missing, None)
         return table.assign(ViewPosition=views)
 
     def split(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Some patients belong to the training and validation parts."""
+        """Move some patients to the training and validation splits."""
         codes, subjects = pd.factorize(table["subject_id"])
-        train, validate = self._drawn(2, len(subjects)), self._drawn(3, len(subjects), 0.5)
-        parts = np.where(train, "train", np.where(validate, "validate", "test"))
-        return table.assign(split=parts[codes])
+        train = self._affected(_TRAIN, len(subjects))
+        validate = self._affected(_VALIDATE, len(subjects), 0.5)
+        splits = np.where(train, "train", np.where(validate, "validate", "test"))
+        return table.assign(split=splits[codes])
 
     def labels(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Uncertain and blank labels, and studies without any."""
+        """Make some labels uncertain and others blank, and drop all labels of some studies."""
         for number, finding in enumerate(FINDINGS):
-            uncertain = self._drawn(20 + number, len(table))
-            blank = self._drawn(40 + number, len(table), 3) & (table[finding] == 0)
+            uncertain = self._affected(_UNCERTAIN + number, len(table))
+            blank = self._affected(_BLANK + number, len(table), 3) & (table[finding] == 0)
             table = table.assign(**{finding: table[finding].mask(uncertain, -1.0).mask(blank)})
-        return table[~self._drawn(4, len(table), 0.25)]
+        return table[~self._affected(_NO_LABELS, len(table), 0.25)]
 
     def patients(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Patients that MIMIC-IV does not have."""
-        return table[~self._drawn(5, len(table), 0.25)]
+        """Drop some patients of MIMIC-IV."""
+        return table[~self._affected(_NO_PATIENT, len(table), 0.25)]
 
     def admissions(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Patients without an admission, of unknown race, or recorded differently each time."""
+        """Drop some admissions, make some races unknown, and add second admissions of any race."""
         n = len(table)
-        unknown = self._drawn(6, n)
-        said = self._rng(7).choice(_NO_RACES, n)
-        again = table[self._drawn(8, n)]
-        again = again.assign(
-            hadm_id=again["hadm_id"] + 1_000_000,
+        unknown = self._affected(_UNKNOWN_RACE, n)
+        names = self._generator(_UNKNOWN_NAME).choice(_UNKNOWN_RACES, n)
+        second = table[self._affected(_SECOND, n)]
+        second = second.assign(
+            hadm_id=second["hadm_id"] + 1_000_000,
             admittime="2151-03-01 08:00:00",
             dischtime="2151-03-02 08:00:00",
-            race=self._rng(9).choice(_OTHER_RACES, len(again)),
+            race=self._generator(_SECOND_RACE).choice(_KNOWN_RACES, len(second)),
         )
-        first = table.assign(race=table["race"].mask(unknown, pd.Series(said, index=table.index)))
-        return pd.concat([first[~self._drawn(10, n, 0.5)], again], ignore_index=True)
+        race = table["race"].mask(unknown, pd.Series(names, index=table.index))
+        first = table.assign(race=race)[~self._affected(_NO_ADMISSION, n, 0.5)]
+        return pd.concat([first, second], ignore_index=True)
 
     def without_findings(self, n: int) -> NDArray[np.bool_]:
-        """Which reports have an impression and no FINDINGS."""
-        return self._drawn(11, n)
+        """Return which of `n` reports have an IMPRESSION and no FINDINGS section."""
+        return self._affected(_NO_FINDINGS, n)

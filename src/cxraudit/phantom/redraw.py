@@ -1,4 +1,4 @@
-"""Synthetic radiographs drawn again with one thing changed: the exact counterfactual."""
+"""Exact counterfactuals: synthetic radiographs drawn again with one property changed."""
 
 import io
 from collections.abc import Callable
@@ -10,51 +10,71 @@ from PIL import Image
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
-from cxraudit.phantom.cohort import images
+from cxraudit.phantom.cohort import radiographs
 from cxraudit.phantom.findings import render
 from cxraudit.phantom.releases import DRAWN, JPEG_QUALITY
 from cxraudit.phantom.spec import PhantomSpec
 
 REDRAWN = {"drain-added": True, "drain-removed": False}
-"""Edits that exist for synthetic radiographs only: the image as it would be with, or without, a drain."""
+"""Perturbations of synthetic radiographs only → whether the image is drawn with a chest drain."""
 
 
 def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image.Image]:
-    """Return an edit that draws each image of a made-up release again, with or without a drain.
+    """Return a perturbation that draws each image of a synthetic release with, or without, a drain.
 
-    Nothing else differs: every part of a synthetic radiograph has a random stream of its own.
+    The drain is all that changes, since every part of a synthetic radiograph has a random stream of
+    its own.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A synthetic release.
+    drain : bool
+        Whether the images are drawn with a drain.
+
+    Returns
+    -------
+    callable
+        (image, image_id) → image; the input image is ignored. The result is encoded and decoded
+        like the file of the release.
 
     Raises
     ------
     DataError
-        If the data set is not made up, or its images were moved.
+        If the data set is not synthetic, or an image is not where the release has it.
     """
     file = dataset.root / DRAWN
     if dataset.truth is None or not file.is_file():
         raise DataError(
-            f"{dataset.root} is no made-up release with {DRAWN}: its images cannot be drawn again."
+            f"{dataset.root} is no synthetic release with {DRAWN}: its images cannot be drawn again."
         )
     table = pd.read_parquet(file)
     spec = PhantomSpec(**dataset.truth["spec"])
-    by_path = dict(zip(table["path"], images(spec, table), strict=True))
+    by_path = dict(zip(table["path"], radiographs(spec, table), strict=True))
     drawn = {}
-    for image_id, path in zip(dataset.images["image_id"], dataset.images["path"], strict=True):
-        place = Path(path)
-        inside = place.is_relative_to(dataset.root)
-        name = str(place.relative_to(dataset.root)) if inside else ""
-        if name not in by_path:
-            raise DataError(f"{path} is not where {file} says: its image cannot be drawn again.")
-        drawn[image_id] = (by_path[name], place.suffix)
+    for image_id, name in zip(dataset.images["image_id"], dataset.images["path"], strict=True):
+        path = Path(name)
+        inside = path.is_relative_to(dataset.root)
+        relative = str(path.relative_to(dataset.root)) if inside else ""
+        if relative not in by_path:
+            raise DataError(
+                f"{path} is not an image of the release {dataset.root}: it cannot be drawn again."
+            )
+        drawn[image_id] = (replace(by_path[relative], drain=drain), path.suffix)
 
-    def edit(image: Image.Image, image_id: str) -> Image.Image:
-        known, suffix = drawn[image_id]
-        picture = Image.fromarray(render(replace(known, drain=drain)))
-        if suffix == ".png":
-            return picture
-        stored = io.BytesIO()
-        picture.save(stored, format="JPEG", quality=JPEG_QUALITY)
-        with Image.open(stored) as again:
-            again.load()
-            return again
+    def draw(image: Image.Image, image_id: str) -> Image.Image:
+        radiograph, suffix = drawn[image_id]
+        return _as_stored(Image.fromarray(render(radiograph)), suffix)
 
-    return edit
+    return draw
+
+
+def _as_stored(picture: Image.Image, suffix: str) -> Image.Image:
+    """Return an image as it is read from a file of the release."""
+    if suffix == ".png":
+        return picture
+    encoded = io.BytesIO()
+    picture.save(encoded, format="JPEG", quality=JPEG_QUALITY)
+    with Image.open(encoded) as decoded:
+        decoded.load()
+        return decoded

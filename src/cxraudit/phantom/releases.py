@@ -1,14 +1,15 @@
-"""Phantom cohorts written as releases in the true layouts, so that real loaders read them.
+"""Synthetic cohorts written as releases in published layouts, which the loaders of real data read.
 
 ``nih``    NIH ChestX-ray14: ``Data_Entry_2017_v2020.csv``, official lists, ``images/*.png``, and
            NEATX drain labels as ``CXR14_Drains_Labels.csv``.
 ``mimic``  MIMIC-CXR-JPG 2.0.0 (metadata, split, labels, reports, images as JPEG) under
            ``mimic-cxr-jpg/2.0.0`` and MIMIC-IV tables under ``mimiciv/3.1/hosp``.
 
-Both hold ``phantom_truth.json``, by which everything downstream knows the radiographs are synthetic.
+``phantom_truth.json`` in the root marks a release as synthetic and records its known effects.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -22,62 +23,65 @@ from cxraudit.datasets.base import FINDINGS
 from cxraudit.datasets.releases import nih_cxr14
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.files import write_table, write_text
-from cxraudit.phantom.cohort import Radiograph, draw_cohort, images
+from cxraudit.phantom.cohort import Radiograph, draw_cohort, radiographs
 from cxraudit.phantom.findings import SIDES_SHORT, render, side_of
-from cxraudit.phantom.record_noise import Untidiness
+from cxraudit.phantom.record_noise import RecordNoise
 from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.phantom.texts import findings_text
+from cxraudit.streams import Stream, generator
 
 Progress = Callable[[int], None]
 
 DRAWN = "phantom_images.parquet"
-"""What every image was drawn from, in the root of the release."""
+"""Table in the root of the release, one row per image: all that the image was drawn from."""
 JPEG_QUALITY = 95
 
 DETECTOR_ERROR = 0.03
-"""Share of drain labels that the made-up detector of the NEATX file gets wrong."""
+"""Share of wrong labels among the simulated predictions of a drain detector in the NEATX file."""
+
+LAYOUTS = {"mimic": "mimic-cxr", "nih": "nih-cxr14"}
+"""Layout → name of the data set that reads it."""
 
 
 def write_release(
     spec: PhantomSpec,
-    root: Path,
+    root: str | os.PathLike[str],
     layout: str,
     *,
     n_workers: int = 2,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Draw a cohort and write it as a release.
+    """Draw a synthetic cohort and write it as a release.
 
-    Images that are already there are kept, so an interrupted call can be repeated; tables are
-    written last. The same specification gives the same bytes.
+    Existing images are kept, so that an interrupted call can be repeated; tables are written last.
+    The same specification gives the same bytes on one machine and set of versions.
 
     Parameters
     ----------
     spec : PhantomSpec
-        What to draw and what to plant.
-    root : pathlib.Path
+        The cohort and its effects.
+    root : str or os.PathLike
         Folder for the release.
     layout : {"nih", "mimic"}
-        Whose layout to write.
+        Layout to write; also the name of the data set, ``nih-cxr14`` or ``mimic-cxr``.
     n_workers : int
-        Processes that draw.
+        Number of processes that draw.
     progress : callable, optional
-        Called with the number of images drawn since the last call.
+        Called with the number of images that were finished since the last call.
 
     Returns
     -------
     pandas.DataFrame
-        The cohort, as `draw_cohort` returns it.
+        The cohort, as returned by `cxraudit.phantom.cohort.draw_cohort`.
 
     Raises
     ------
     UnknownNameError
-        If the layout is not known.
+        If there is no such layout.
     DataError
-        If `root` holds another phantom.
+        If `root` holds a release of another specification.
     """
-    if layout not in LAYOUTS:
-        raise UnknownNameError("phantom layout", layout, LAYOUTS)
+    root, layout = Path(root), layout_name(layout)
     record = {
         "name": f"phantom-{layout}",
         "origin": f"phantom:seed={spec.seed}",
@@ -85,23 +89,27 @@ def write_release(
         "planted": spec.planted,
         "spec": spec.truth(),
     }
-    mark = root / truth.NAME
+    truth_file = root / truth.NAME
     text = json.dumps(record, indent=2) + "\n"
-    if mark.is_file() and mark.read_text(encoding="utf-8") != text:
-        raise DataError(f"{root} holds a phantom of another specification. Choose another folder.")
-    write_text(mark, text)
+    if truth_file.is_file() and truth_file.read_text(encoding="utf-8") != text:
+        raise DataError(
+            f"{root} holds a synthetic release of another specification. Choose another folder."
+        )
+    write_text(truth_file, text)
     cohort = draw_cohort(spec)
-    paths, write_tables = LAYOUTS[layout](spec, root, cohort)
-    shown = images(spec, cohort)
-    tasks = [(image, path) for image, path in zip(shown, paths, strict=True) if not path.is_file()]
+    paths, write_tables = _WRITERS[layout](spec, root, cohort)
+    content = radiographs(spec, cohort)
+    missing = [
+        (image, path) for image, path in zip(content, paths, strict=True) if not path.is_file()
+    ]
     if progress:
-        progress(len(shown) - len(tasks))
-    for folder in {path.parent for _, path in tasks}:
+        progress(len(content) - len(missing))
+    for folder in {path.parent for _, path in missing}:
         folder.mkdir(parents=True, exist_ok=True)
-    for _ in _spread(_write_image, tasks, n_workers):
+    for _ in _in_processes(_write_image, missing, n_workers):
         if progress:
             progress(1)
-    write_tables(shown)
+    write_tables(content)
     write_table(
         cohort.assign(path=[str(path.relative_to(root)) for path in paths]),
         root / DRAWN,
@@ -109,7 +117,22 @@ def write_release(
     return cohort
 
 
-def _spread(
+def layout_name(name: str) -> str:
+    """Return the name of a layout, given that or the name of the data set that reads it.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such layout.
+    """
+    by_dataset = {dataset: layout for layout, dataset in LAYOUTS.items()}
+    layout = by_dataset.get(name, name)
+    if layout not in LAYOUTS:
+        raise UnknownNameError("phantom layout", name, LAYOUTS)
+    return layout
+
+
+def _in_processes(
     work: Callable[[tuple[Radiograph, Path]], None],
     tasks: list[tuple[Radiograph, Path]],
     n_workers: int,
@@ -138,10 +161,12 @@ Writer = Callable[[list[Radiograph]], None]
 def _nih(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Path], Writer]:
     patients = cohort["patient"] + 1
     names = [f"{p:08d}_{n:03d}.png" for p, n in zip(patients, cohort["number"], strict=True)]
-    published = {ours: theirs for theirs, ours in nih_cxr14.PUBLISHED_NAMES.items()}
+    published = {name: original for original, name in nih_cxr14.PUBLISHED_NAMES.items()}
 
-    def write_tables(shown: list[Radiograph]) -> None:
-        labels = ["|".join(published[f] for f in image.findings) or "No Finding" for image in shown]
+    def write_tables(content: list[Radiograph]) -> None:
+        labels = [
+            "|".join(published[f] for f in image.findings) or "No Finding" for image in content
+        ]
         entries = pd.DataFrame(
             {
                 "Image Index": names,
@@ -160,7 +185,7 @@ def _nih(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Path
         write_table(entries, root / "Data_Entry_2017_v2020.csv")
         write_text(root / "test_list.txt", "\n".join(names))
         write_text(root / "train_val_list.txt", "")
-        _write_neatx(spec, root, entries, cohort, shown)
+        _write_neatx(spec, root, entries, cohort, content)
 
     return [root / "images" / name for name in names], write_tables
 
@@ -170,15 +195,15 @@ def _write_neatx(
     root: Path,
     entries: pd.DataFrame,
     cohort: pd.DataFrame,
-    shown: list[Radiograph],
+    content: list[Radiograph],
 ) -> None:
-    """People annotated the images with a pneumothorax; a detector that errs filled in the rest."""
-    rng = np.random.default_rng([spec.seed, 7])
+    """Write annotations of images with pneumothorax, and predictions with errors for the others."""
+    rng = generator(Stream.PHANTOM_DETECTOR_ERRORS, spec.seed)
     pneumothorax = cohort["Pneumothorax"].astype(bool)
     drain = cohort["drain"].astype(bool)
-    guessed = drain ^ (rng.random(len(cohort)) < DETECTOR_ERROR)
+    predicted = drain ^ (rng.random(len(cohort)) < DETECTOR_ERROR)
     vote = np.where(pneumothorax, drain.astype(float), np.nan)
-    side = pd.Series([SIDES_SHORT[side_of(image, "Pneumothorax")] for image in shown])
+    side = pd.Series([SIDES_SHORT[side_of(image, "Pneumothorax")] for image in content])
     location = side.where((pneumothorax & drain).to_numpy())
     table = entries.assign(
         **{
@@ -188,7 +213,7 @@ def _write_neatx(
             "Drain_Location_a1": location,
             "Drain_a2": vote,
             "Drain_Location_a2": location,
-            "Drain": np.where(pneumothorax, drain, guessed).astype(float),
+            "Drain": np.where(pneumothorax, drain, predicted).astype(float),
             "Pneumothorax": np.where(pneumothorax, "TRUE", "FALSE"),
         }
     )
@@ -207,14 +232,17 @@ def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Pa
     folder = root / "mimic-cxr-jpg" / "2.0.0"
     subjects = cohort["patient"] + 10_000_000 + spec.seed % 1000 * 9000
     studies = 50_000_000 + spec.seed % 1000 * 9000 + np.arange(len(cohort))
-    keys = [np.random.default_rng([spec.seed, 8, int(s)]).integers(2**32, size=5) for s in studies]
+    keys = [
+        generator(Stream.PHANTOM_DICOM_IDS, spec.seed, int(s)).integers(2**32, size=5)
+        for s in studies
+    ]
     dicoms = ["-".join(f"{part:08x}" for part in key) for key in keys]
     studies_of = [
         folder / "files" / f"p{s}"[:3] / f"p{s}" / f"s{t}"
         for s, t in zip(subjects, studies, strict=True)
     ]
 
-    def write_tables(shown: list[Radiograph]) -> None:
+    def write_tables(content: list[Radiograph]) -> None:
         key = {"subject_id": subjects, "study_id": studies}
         years = 2150 + cohort["days"] // 365
         metadata = pd.DataFrame(
@@ -237,12 +265,12 @@ def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Pa
                 "PatientOrientationCodeSequence_CodeMeaning": "Erect",
             }
         )
-        untidy = Untidiness(spec.seed, spec.untidy)
-        write_table(untidy.metadata(metadata), folder / "mimic-cxr-2.0.0-metadata.csv.gz")
+        noise = RecordNoise(spec.seed, spec.record_noise)
+        write_table(noise.metadata(metadata), folder / "mimic-cxr-2.0.0-metadata.csv.gz")
         splits = pd.DataFrame(
             {"dicom_id": dicoms, "study_id": studies, "subject_id": subjects, "split": "test"}
         )
-        write_table(untidy.split(splits), folder / "mimic-cxr-2.0.0-split.csv.gz")
+        write_table(noise.split(splits), folder / "mimic-cxr-2.0.0-split.csv.gz")
         relative = [
             str(path.relative_to(folder) / f"{d}.jpg")
             for path, d in zip(studies_of, dicoms, strict=True)
@@ -251,14 +279,14 @@ def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Pa
             pd.DataFrame({**key, "dicom_id": dicoms, "path": relative}),
             folder / "cxr-record-list.csv.gz",
         )
-        labels = untidy.labels(_mimic_labels(key, cohort))
+        labels = noise.labels(_mimic_labels(key, cohort))
         for labeler in ("chexpert", "negbio"):
             write_table(labels, folder / f"mimic-cxr-2.0.0-{labeler}.csv.gz")
-        silent = untidy.without_findings(len(shown))
-        for image, study, without in zip(shown, studies_of, silent, strict=True):
+        without_findings = noise.without_findings(len(content))
+        for image, study, without in zip(content, studies_of, without_findings, strict=True):
             header = "IMPRESSION" if without else "FINDINGS"
             write_text(study.with_suffix(".txt"), _report(image, header))
-        _write_mimic_iv(spec, root / "mimiciv" / "3.1" / "hosp", subjects, cohort, untidy)
+        _write_mimic_iv(spec, root / "mimiciv" / "3.1" / "hosp", subjects, cohort, noise)
 
     return [
         path / f"{dicom}.jpg" for path, dicom in zip(studies_of, dicoms, strict=True)
@@ -266,7 +294,7 @@ def _mimic(spec: PhantomSpec, root: Path, cohort: pd.DataFrame) -> tuple[list[Pa
 
 
 def _mimic_labels(key: Mapping[str, object], cohort: pd.DataFrame) -> pd.DataFrame:
-    """Labels as the labelers give them: 1, 0, and blank where a report would say nothing."""
+    """Return labels as given by the labelers: 1, 0, and blank for findings that are not mentioned."""
     others = (
         "Edema",
         "Enlarged Cardiomediastinum",
@@ -294,7 +322,7 @@ def _report(image: Radiograph, header: str) -> str:
 
 
 def _write_mimic_iv(
-    spec: PhantomSpec, folder: Path, subjects: pd.Series, cohort: pd.DataFrame, untidy: Untidiness
+    spec: PhantomSpec, folder: Path, subjects: pd.Series, cohort: pd.DataFrame, noise: RecordNoise
 ) -> None:
     first = cohort.assign(subject_id=subjects).groupby("patient").first()
     anchor_age = first["age"].where(first["age"] <= 89, 91)
@@ -308,8 +336,8 @@ def _write_mimic_iv(
             "dod": None,
         }
     )
-    write_table(untidy.patients(patients), folder / "patients.csv.gz")
-    rng = np.random.default_rng([spec.seed, 9])
+    write_table(noise.patients(patients), folder / "patients.csv.gz")
+    rng = generator(Stream.PHANTOM_ADMISSIONS, spec.seed)
     recorded = [
         _MIMIC_RACES[race][int(rng.integers(len(_MIMIC_RACES[race])))] for race in first["race"]
     ]
@@ -342,10 +370,10 @@ def _write_mimic_iv(
             "hospital_expire_flag": 0,
         }
     ).reindex(columns=columns)
-    write_table(untidy.admissions(admissions), folder / "admissions.csv.gz")
+    write_table(noise.admissions(admissions), folder / "admissions.csv.gz")
 
 
-LAYOUTS: dict[str, Callable[[PhantomSpec, Path, pd.DataFrame], tuple[list[Path], Writer]]] = {
+_WRITERS: dict[str, Callable[[PhantomSpec, Path, pd.DataFrame], tuple[list[Path], Writer]]] = {
     "mimic": _mimic,
     "nih": _nih,
 }

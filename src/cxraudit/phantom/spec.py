@@ -1,11 +1,14 @@
-"""What a phantom cohort is made of: every planted effect is a field of `PhantomSpec`."""
+"""The specification of a synthetic cohort: every known effect is a field of `PhantomSpec`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from cxraudit.datasets.base import ADULT_AGE_GROUPS, FINDINGS
 from cxraudit.errors import ConfigError
+from cxraudit.settings import Flag, check
 
 SEXES = ("female", "male")
 RACES = ("asian", "black", "white")
@@ -24,62 +27,68 @@ AGE_SHARES = {"18-25": 0.12, "25-50": 0.24, "50-65": 0.24, "65-80": 0.22, "80+":
 RACE_SHARES = {"asian": 0.20, "black": 0.30, "white": 0.50}
 
 PLANTED_AGE_CONTRAST = {"80+": 0.35}
-"""Images of patients of 80 and over show their findings at 35 % of the usual contrast."""
+"""Default age effect: findings of patients aged 80 and over have 35 % of the default contrast."""
+
+Probability = Annotated[float, Ge(0), Le(1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhantomSpec:
-    """A made-up cohort and the truth planted in it.
+    """A synthetic cohort and its known effects.
 
-    Group-dependent fields are mappings from group name to a factor; a group that is not named
-    has the factor 1, so an empty mapping means *no effect*. Groups are those of age (``18-25``,
-    ``25-50``, ``50-65``, ``65-80``, ``80+``), sex (``female``, ``male``) and race (``asian``,
-    ``black``, ``white``); group names are unique over the attributes.
+    Fields by group are mappings from group to factor; the factor of other groups is 1, so that an
+    empty mapping means *no effect*. Groups are those of age (``18-25``, ``25-50``, ``50-65``,
+    ``65-80``, ``80+``), sex (``female``, ``male``) and race (``asian``, ``black``, ``white``).
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range, or a mapping names an unknown group or finding.
     """
 
-    n_patients: int = 600
-    images_per_patient: float = 3.0
-    """Mean number of images a patient has; at least one."""
-    seed: int = 2025
-    image_size: int = 256
-    """Side of the square image in pixels."""
+    n_patients: Annotated[int, Ge(1), Flag("patients")] = 600
+    """Number of patients."""
+    images_per_patient: Annotated[float, Ge(1)] = 3.0
+    """Mean number of images per patient."""
+    seed: Annotated[int, Ge(0)] = 2025
+    """The same specification and seed give the same bytes."""
+    image_size: Annotated[int, Ge(64), Le(3072)] = 256
+    """Side of the square images in pixels."""
 
     prevalence: Mapping[str, float] = field(default_factory=lambda: dict(PREVALENCE))
+    """FINDING=SHARE: share of images with a finding."""
     prevalence_factor: Mapping[str, float] = field(default_factory=dict)
-    """Factor on the odds of every finding, by group."""
-    patient_spread: float = 0.8
-    """Standard deviation of a patient's own tendency (log odds): why images of one patient agree."""
+    """GROUP=FACTOR: factor on the odds of every finding in a group."""
+    patient_spread: Annotated[float, Ge(0)] = 0.8
+    """Standard deviation of the random effect of patients on the log odds of a finding."""
 
     age_shares: Mapping[str, float] = field(default_factory=lambda: dict(AGE_SHARES))
+    """GROUP=SHARE: relative sizes of the age groups."""
     sex_shares: Mapping[str, float] = field(default_factory=lambda: {"female": 0.5, "male": 0.5})
+    """GROUP=SHARE: relative sizes of the sexes."""
     race_shares: Mapping[str, float] = field(default_factory=lambda: dict(RACE_SHARES))
+    """GROUP=SHARE: relative sizes of the race groups."""
 
-    finding_contrast: Mapping[str, float] = field(
+    finding_contrast: Annotated[Mapping[str, float], Flag("contrast")] = field(
         default_factory=lambda: dict(PLANTED_AGE_CONTRAST)
     )
-    """Factor on the visibility of every finding, by group: the planted age effect."""
-    drain_given_pneumothorax: float = 0.55
-    """P(chest drain | pneumothorax): how strong the shortcut is."""
-    drain_otherwise: float = 0.03
+    """GROUP=FACTOR: visibility of all findings in a group."""
+    drain_given_pneumothorax: Probability = 0.55
+    """P(chest drain | pneumothorax): the strength of the shortcut."""
+    drain_otherwise: Probability = 0.03
     """P(chest drain | no pneumothorax)."""
-    drain_visibility: float = 1.0
-    """0 keeps the drain in the tables and leaves it out of the image: the shortcut switched off."""
-    untidy: float = 0.0
-    """Share of records that are as untidy as real ones, in the MIMIC layout: missing, contradicting
-    and unknown races, missing and lateral views, uncertain and blank labels, reports without
-    FINDINGS, images of other splits. 0 is a clean release."""
-    pneumothorax_contrast: float = 0.6
-    """Visibility of the pneumothorax itself; lower makes a model lean more on the drain."""
+    drain_visibility: Annotated[float, Ge(0)] = 1.0
+    """Visibility of drains; 0 keeps drains in the tables and leaves them out of the images."""
+    record_noise: Probability = 0.0
+    """Share of records that are affected by noise as in real releases (MIMIC layout only): missing,
+    contradictory and unknown races, missing and lateral views, uncertain and blank labels, reports
+    without FINDINGS, images of other splits."""
+    pneumothorax_contrast: Annotated[float, Ge(0)] = 0.6
+    """Visibility of the pneumothorax; the lower, the more a model trained on the images relies on the
+    drain."""
 
     def __post_init__(self) -> None:
-        if self.n_patients < 1:
-            raise ConfigError(f"a phantom needs at least 1 patient, got {self.n_patients}.")
-        if self.images_per_patient < 1:
-            raise ConfigError(
-                f"images_per_patient must be at least 1, got {self.images_per_patient}."
-            )
-        if not 64 <= self.image_size <= 3072:
-            raise ConfigError(f"image_size must lie in 64..3072, got {self.image_size}.")
+        check(self)
         groups = {*ADULT_AGE_GROUPS, *SEXES, *RACES}
         for name, known in (
             ("prevalence", set(FINDINGS)),
@@ -97,22 +106,18 @@ class PhantomSpec:
                 )
             if any(not value >= 0 for value in mapping.values()):
                 raise ConfigError(f"phantom {name} must hold numbers of 0 or more, got {mapping}.")
-        shares = {
-            "untidy": self.untidy,
-            "drain_given_pneumothorax": self.drain_given_pneumothorax,
-            "drain_otherwise": self.drain_otherwise,
-            **self.prevalence,
-        }
-        for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise ConfigError(f"phantom {name} is a probability, got {share}.")
+        for finding, share in self.prevalence.items():
+            if share > 1:
+                raise ConfigError(
+                    f"phantom prevalence of {finding} must be at most 1, got {share}."
+                )
 
     def truth(self) -> dict[str, Any]:
-        """Return the specification as plain data, as written to ``truth.json``."""
+        """Return the specification as plain data, as written to ``phantom_truth.json``."""
         return asdict(self)
 
     def factor(self, mapping: Mapping[str, float], *groups: str) -> float:
-        """Multiply the factors of the groups one patient belongs to."""
+        """Return the product of the factors of the groups of a patient."""
         product = 1.0
         for group in groups:
             product *= mapping.get(group, 1.0)
@@ -120,17 +125,13 @@ class PhantomSpec:
 
     @property
     def planted(self) -> dict[str, bool]:
-        """Which effects a sound audit should find, by attribute."""
-        differs = {
-            "age_group": ADULT_AGE_GROUPS,
-            "sex": SEXES,
-            "race": RACES,
-        }
-        found = {
+        """Attribute or shortcut → whether the cohort has an effect that a valid audit should detect."""
+        groups_of = {"age_group": ADULT_AGE_GROUPS, "sex": SEXES, "race": RACES}
+        planted = {
             attribute: len({self.finding_contrast.get(group, 1.0) for group in groups}) > 1
-            for attribute, groups in differs.items()
+            for attribute, groups in groups_of.items()
         }
-        found["drain"] = (
+        planted["drain"] = (
             self.drain_visibility > 0 and self.drain_given_pneumothorax != self.drain_otherwise
         )
-        return found
+        return planted

@@ -1,4 +1,4 @@
-"""The FINDINGS paragraph of a phantom image, and what each sentence claims."""
+"""The FINDINGS section of a synthetic report, and the findings that each sentence affirms or denies."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import numpy as np
 from cxraudit.datasets.base import FINDINGS
 from cxraudit.phantom.cohort import Radiograph
 from cxraudit.phantom.findings import side_of
+from cxraudit.streams import Stream, patient_generator
 
 SIDES = ("right", "left")
 
@@ -65,39 +66,41 @@ NORMAL = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A text and what it says: the findings it affirms and those it denies."""
+    """A text with the findings that it affirms and those that it denies."""
 
     text: str
     present: frozenset[str]
     absent: frozenset[str]
 
     def agrees_with(self, findings: frozenset[str]) -> bool:
-        """Tell whether the text is true of a film with these findings."""
+        """Tell whether the text is true of an image with these findings."""
         return self.present <= findings and not self.absent & findings
 
 
 def statements(image: Radiograph, rng: np.random.Generator) -> list[Statement]:
-    """Return the sentences of one report, in the order they are dictated."""
-    said = []
+    """Return the sentences of one report, in their order in the report."""
+    sentences: list[Statement] = []
     for finding in FINDINGS:
         side = SIDES[side_of(image, finding)]
         if finding in image.findings:
             tube = finding == "Pneumothorax" and image.drain and rng.random() < 0.7
             template = _pick(rng, WITH_DRAIN if tube else PRESENT[finding])
             text = template.format(side=side, Side=side.capitalize())
-            said.append(Statement(text, frozenset({finding}), frozenset()))
+            sentences.append(Statement(text, frozenset({finding}), frozenset()))
         elif rng.random() < 0.6:
-            said.append(Statement(_pick(rng, ABSENT[finding]), frozenset(), frozenset({finding})))
-    order = rng.permutation(len(said))
-    said = [said[i] for i in order]
+            sentences.append(
+                Statement(_pick(rng, ABSENT[finding]), frozenset(), frozenset({finding}))
+            )
+    order = rng.permutation(len(sentences))
+    sentences = [sentences[i] for i in order]
     if not image.findings:
-        said.append(Statement(_pick(rng, NORMAL), frozenset(), frozenset(FINDINGS)))
-    return said
+        sentences.append(Statement(_pick(rng, NORMAL), frozenset(), frozenset(FINDINGS)))
+    return sentences
 
 
 def findings_text(image: Radiograph) -> str:
-    """Return the FINDINGS paragraph of one film; a pure function of the film."""
-    rng = np.random.default_rng([image.seed, image.patient, 6, image.number])
+    """Return the FINDINGS section of the report of one image; it depends on the image only."""
+    rng = patient_generator(Stream.PHANTOM_REPORT, image.seed, image.patient, image.number)
     return " ".join(statement.text for statement in statements(image, rng))
 
 
