@@ -1,18 +1,19 @@
-"""Wrong labels of a shortcut: the gap is put right, or bounded."""
+"""Misclassified shortcut labels: the corrected gap, and its bounds."""
 
 import numpy as np
 import pytest
 
 from cxraudit.stats.compare import estimate
-from cxraudit.stats.misclassification import DetectorError, corrected_gap, gap_bounds
+from cxraudit.stats.misclassification import DetectorError, corrected_weights, gap_bounds
 from cxraudit.stats.ranking import auroc, ranking_replicates
+from cxraudit.stats.replicated import weighted_sum
 from cxraudit.stats.resampling import draw_resamples
 
 ERRORS = DetectorError(sensitivity=0.85, specificity=0.9)
 
 
 def _cohort(seed, n=6000, annotated=0.3):
-    """Positives whose score is higher with the shortcut; a detector that errs on 70 % of them."""
+    """Positives score higher with the shortcut; 70 % of the labels are by a detector with errors."""
     rng = np.random.default_rng(seed)
     y_true = rng.random(n) < 0.4
     has = rng.random(n) < 0.6
@@ -34,22 +35,14 @@ def _areas(y_true, score, arms):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_true_gap_is_recovered_from_wrong_labels(seed):
-    """The gap of the labels as they are is too small; the corrected one covers the truth."""
+def test_the_true_gap_is_recovered_from_misclassified_labels(seed):
+    """The gap of the labels as given is too small; the interval of the corrected one covers the truth."""
     y_true, score, has, label, predicted = _cohort(seed)
     arms = [predicted & label, predicted & ~label, ~predicted & label, ~predicted & ~label]
     areas = _areas(y_true, score, arms)
     n = [int((y_true & arm).sum()) for arm in arms]
 
-    found = corrected_gap(
-        areas[0],
-        areas[1],
-        (n[0], n[1]),
-        ERRORS,
-        annotated_with=areas[2],
-        annotated_without=areas[3],
-        n_annotated=(n[2], n[3]),
-    )
+    found = weighted_sum(areas, corrected_weights((n[0], n[1]), ERRORS, n_known=(n[2], n[3])))
 
     true_gap = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
         y_true[~y_true | ~has], score[~y_true | ~has]
@@ -71,15 +64,7 @@ def test_a_perfect_detector_changes_nothing():
     n = [int((y_true & arm).sum()) for arm in arms]
     perfect = DetectorError(sensitivity=1, specificity=1)
 
-    found = corrected_gap(
-        areas[0],
-        areas[1],
-        (n[0], n[1]),
-        perfect,
-        annotated_with=areas[2],
-        annotated_without=areas[3],
-        n_annotated=(n[2], n[3]),
-    )
+    found = weighted_sum(areas, corrected_weights((n[0], n[1]), perfect, n_known=(n[2], n[3])))
 
     direct = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
         y_true[~y_true | ~has], score[~y_true | ~has]
@@ -91,8 +76,8 @@ def test_a_perfect_detector_changes_nothing():
     assert high == pytest.approx(direct, abs=1e-9)
 
 
-def test_the_bounds_are_those_of_trying_everything():
-    """Eight images, up to one called and one not called wrong: the ends over all ways."""
+def test_bounds_equal_an_exhaustive_search():
+    """Of eight images, up to one predicted with and one predicted without is wrong: the extremes over all cases."""
     rng = np.random.default_rng(5)
     placed, has = rng.random(8), np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=bool)
     everything = np.ones(8, dtype=bool)
@@ -115,7 +100,7 @@ def test_the_bounds_are_those_of_trying_everything():
 
 
 def test_a_detector_without_skill_bounds_nothing():
-    """Sensitivity and specificity that add up to 1 or less say nothing."""
+    """Sensitivity and specificity that sum to 1 or less: no predictive values and no bounds."""
     useless = DetectorError(sensitivity=0.5, specificity=0.5)
 
     assert np.isnan(useless.predictive_values(0.4)).all()
@@ -129,9 +114,9 @@ def test_a_detector_without_skill_bounds_nothing():
     assert known == pytest.approx((-0.8, -0.8))
 
 
-def test_bounds_over_possible_errors_hold_those_of_each():
-    """Worse limits never give tighter bounds, though a low sensitivity alone raises the PPV; errors that
-    do not fit the share that was called are left out.
+def test_bounds_over_possible_errors_include_those_of_each():
+    """Worse limits never give tighter bounds, although a low sensitivity alone raises the PPV; errors that
+    are not compatible with the share predicted are omitted.
     """
     placed = np.concatenate([np.ones(56), np.zeros(14), np.full(30, 0.5)])
     has = np.arange(100) < 70
@@ -150,15 +135,10 @@ def test_bounds_over_possible_errors_hold_those_of_each():
     assert np.isnan(DetectorError(sensitivity=0.6, specificity=0.71).predictive_values(0.7)).all()
 
 
-def test_a_detector_that_cannot_have_called_so_few_corrects_nothing():
-    """5 % called with a specificity of 0.93: even without any drain 7 % would have been."""
-    y_true, score, _, _, _ = _cohort(1)
-    called = np.random.default_rng(0).random(y_true.size) < 0.05
-    areas = _areas(y_true, score, [called, ~called])
+def test_errors_incompatible_with_the_share_predicted_give_no_correction():
+    """5 % are predicted with a specificity of 0.93: without any drain, 7 % would have been."""
     poor = DetectorError(sensitivity=0.9, specificity=0.93)
 
-    found = corrected_gap(
-        areas[0], areas[1], (int((y_true & called).sum()), int((y_true & ~called).sum())), poor
-    )
+    weights = corrected_weights((120, 2280), poor)
 
-    assert np.isnan(found.value)
+    assert np.isnan(weights[0])

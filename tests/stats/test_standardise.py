@@ -8,7 +8,7 @@ from cxraudit.stats._lanes import LANES
 from cxraudit.stats.compare import gap
 from cxraudit.stats.ranking import auroc, ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
-from cxraudit.stats.standardise import standardised_replicates
+from cxraudit.stats.standardise import overlap, standardised_replicates
 
 
 def confounded(seed: int, *, own_gap: float):
@@ -31,9 +31,8 @@ def test_a_gap_due_to_view_vanishes_when_standardised_by_view(own_gap, remains):
     sides = np.stack([side, ~side])
 
     raw = ranking_replicates(labels, scores, patients, sides, counts, n_resamples=300)
-    even, effective, _ = standardised_replicates(
-        labels, scores, patients, sides, hard, counts, n_resamples=300
-    )
+    even = standardised_replicates(labels, scores, patients, sides, hard, counts, n_resamples=300)
+    _, effective = overlap(labels, sides, hard)
 
     assert gap(raw[0].auroc, raw[1].auroc).high < 0
     standardised = gap(even[0].auroc, even[1].auroc)
@@ -53,7 +52,7 @@ def test_the_error_of_a_standardised_gap_includes_that_of_the_weights():
         view = rng.random(400) < np.where(side, 0.7, 0.3)
         labels = rng.random(400) < 0.4
         scores = labels * 1.2 + 3.0 * view + rng.normal(size=400)
-        (inside, outside), _, _ = standardised_replicates(
+        inside, outside = standardised_replicates(
             labels,
             scores,
             np.arange(400),
@@ -78,7 +77,7 @@ def test_standardised_replicates_equal_a_weighted_auroc():
     """Against scikit-learn with sample weights, weights estimated anew in each replicate."""
     labels, scores, patients, side, hard = (x[:900] for x in confounded(1, own_gap=0.3))
     counts = draw_resamples(300, 40, seed=2)
-    even, _, _ = standardised_replicates(
+    even = standardised_replicates(
         labels, scores, patients, np.stack([side, ~side]), hard, counts, n_resamples=40
     )
 
@@ -100,7 +99,7 @@ def test_a_stratum_that_one_side_lacks_is_excluded():
     strata = np.where(hard & side, 2, hard)
     counts = draw_resamples(2000, 0, seed=0)
 
-    even, _, _ = standardised_replicates(
+    even = standardised_replicates(
         labels, scores, patients, np.stack([side, ~side]), strata, counts, n_resamples=0
     )
 
