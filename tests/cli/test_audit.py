@@ -1,0 +1,172 @@
+"""``cxraudit audit``: its three sources of labels, and what it refuses."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxraudit import datasets
+from cxraudit.files import write_manifest, write_table
+from cxraudit.schema import BOUNDS, CORRECTED, OVERALL, POSITIVES, Analysis
+from planted import planted_table
+
+
+def results_in(folder) -> pd.DataFrame:
+    """Read the results of an audit."""
+    return pd.read_parquet(folder / "results.parquet")
+
+
+def test_a_plain_table_needs_no_torch(own_table, columns):
+    """In a fresh interpreter in which torch cannot be imported."""
+    arguments = ["audit", str(own_table), *columns.split(), "--sex", "sex", "--age", "age"]
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        f"from cxraudit.cli import main; sys.exit(main({arguments!r}))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (own_table.parent / "audit" / "report.html").is_file()
+
+
+def test_the_summary_holds_the_statements_of_the_report(own_table, columns, run, capsys):
+    """The terminal and the page use the same words."""
+    from cxraudit.audits.result import open_audit
+    from cxraudit.report.statements import of_model
+
+    assert run("audit", own_table, columns, "--sex sex") == 0
+
+    shown = capsys.readouterr().out
+    statements = of_model(open_audit(own_table.parent / "audit"), "model")
+    assert statements
+    for statement in statements:
+        assert statement.headline in shown
+        assert statement.detail in shown
+    assert f"Report: {own_table.parent / 'audit' / 'report.html'}" in shown
+
+
+def test_settings_reach_the_audit(own_table, columns, run):
+    """Level and interval by flags, a reference group by NAME=VALUE."""
+    flags = "--confidence-level 0.8 --interval bca --reference sex=male --sex sex"
+
+    assert run("audit", own_table, columns, flags) == 0
+
+    found = results_in(own_table.parent / "audit")
+    assert set(found["confidence_level"].dropna()) <= {0.8}
+    assert (found["analysis"] == Analysis.REFERENCE_GROUP).any()
+
+
+def test_intersections(own_table, columns, run):
+    """--attribute with a star, beside plain columns."""
+    flags = "--sex sex --attribute race --attribute sex*race"
+
+    assert run("audit", own_table, columns, flags) == 0
+
+    found = results_in(own_table.parent / "audit")
+    assert set(found["attribute"]) == {OVERALL, "sex", "race", "sex*race"}
+    assert "sex × race" in (own_table.parent / "audit" / "report.html").read_text()
+
+
+def test_a_table_separated_by_semicolons_is_read(tmp_path, columns, run):
+    """As spreadsheets in many countries save it."""
+    path = tmp_path / "ours.csv"
+    planted_table(0, n_patients=60).to_csv(path, index=False, sep=";")
+
+    assert run("audit", path, columns, "--sex sex") == 0
+
+
+def test_groups_of_own_columns_can_be_shortcuts(tmp_path, run, capsys):
+    """A column of ones and zeros with gaps, a group of a column of numbers, and one of sex."""
+    frame = planted_table(15, n_patients=150)
+    frame["device"] = frame["drain"].astype(float).mask(frame.index % 10 == 0)
+    frame["ward"] = (frame["pid"] % 3).astype(float).mask(frame["pid"] % 7 == 0)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    columns = (
+        "--image file --patient pid --sex sex --label Pneumothorax=Pneumothorax "
+        "--score Pneumothorax=score_Pneumothorax --resamples 150"
+    )
+    names = ("device", "ward:2", "sex:male")
+    shortcuts = " ".join(f"--shortcut {name}=Pneumothorax" for name in names)
+    out = tmp_path / "out"
+
+    assert run("audit", tmp_path / "own.csv", columns, shortcuts, "--out", out) == 0
+
+    rows = results_in(out).query("analysis == @Analysis.SHORTCUT_SEPARATION")
+    assert set(rows["attribute"]) == set(names)
+    ward = rows[(rows["attribute"] == "ward:2") & (rows["reference"] == "")].set_index("group")
+    known = frame["ward"].notna() & (frame["Pneumothorax"] == 1)
+    assert ward.loc[POSITIVES, "n"] == known.sum()
+    assert run("audit", tmp_path / "own.csv", columns, "--shortcut ward:9=Pneumothorax") == 2
+    assert "no ward group named '9'" in capsys.readouterr().err
+
+
+def test_predicted_drains_reach_the_report(nih_release, tmp_path, run, capsys):
+    """A file of predicted labels with its errors: annotated rows beside, a corrected gap, bounds."""
+    images = datasets.load("nih-cxr14", nih_release).images
+    rng = np.random.default_rng(0)
+    annotated, kept = nih_release / "CXR14_Drains_Labels.csv", tmp_path / "all.csv"
+    annotated.rename(kept)
+    try:
+        table = pd.read_csv(kept, sep=";")
+        by_annotators = (table["Drain_a1"].notna()) & (np.arange(len(table)) % 2 == 0)
+        for column in ("Drain_a1", "Drain_a2", "Drain"):
+            table[column] = table[column].where(by_annotators)
+        table.to_csv(annotated, sep=";", index=False)
+        labels = pd.DataFrame({"image_id": images["image_id"], "drain": images["drain"]})
+        labels["drain_probability"] = rng.random(len(labels))
+        write_table(labels, tmp_path / "predicted.csv")
+        errors = {
+            "sensitivity": 0.9,
+            "sensitivity_low": 0.8,
+            "specificity": 0.95,
+            "specificity_low": 0.9,
+            "sensitivity_high": 0.95,
+            "specificity_high": 0.99,
+        }
+        write_manifest(tmp_path / "predicted.csv", detector={"shortcut": "drain", "errors": errors})
+        scores = images["Pneumothorax"] + rng.normal(size=len(images))
+        pd.DataFrame({"image": images["image_id"], "ptx": scores}).to_csv(
+            tmp_path / "scores.csv", index=False
+        )
+
+        code = run(
+            f"audit {tmp_path}/scores.csv --dataset nih-cxr14 --root {nih_release} --image image "
+            f"--option predicted={tmp_path}/predicted.csv --score Pneumothorax=ptx "
+            f"--resamples 200 --out {tmp_path}/out"
+        )
+    finally:
+        kept.rename(annotated)
+
+    assert code == 0, capsys.readouterr().err
+    rows = results_in(tmp_path / "out")
+    gaps = rows[(rows["attribute"] == "drain") & (rows["reference"] == "without")]
+    shortcut = gaps[(gaps["analysis"] == Analysis.SHORTCUT) & (gaps["metric"] == "auroc")]
+    shortcut = shortcut.set_index("label_source")
+    assert np.isfinite(shortcut.loc["annotated", "value"])
+    errors = gaps[gaps["analysis"] == Analysis.SHORTCUT_LABEL_ERRORS].set_index("condition")
+    assert np.isfinite(errors.loc[CORRECTED, "value"])
+    assert errors.loc[BOUNDS, "low"] <= shortcut.loc["", "value"] <= errors.loc[BOUNDS, "high"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused_before_any_work(own_table, columns, tmp_path, run, capsys):
+    """As an ordinary user meets it."""
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+
+    assert run("audit", own_table, columns, "--out", locked) == 2
+    assert "cannot write to the folder" in capsys.readouterr().err
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused_before_any_work(
+    own_table, columns, tmp_path, run, capsys
+):
+    """A file stands where the folder should be (as root meets a read-only place)."""
+    (tmp_path / "file").write_text("")
+
+    assert run("audit", own_table, columns, "--out", tmp_path / "file" / "out") == 2
+    assert "cannot write to the folder" in capsys.readouterr().err
