@@ -1,6 +1,7 @@
-"""The register of random streams: what is drawn in one place never repeats what is drawn in another.
+"""Register of random streams, so that draws for one purpose are independent of all others.
 
-Every generator is made from the seed of the run, the number of its stream and what it is drawn for.
+Every generator is made from the seed of the run, the number of its stream, and the keys of what it is
+drawn for.
 """
 
 import zlib
@@ -10,7 +11,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """Number of each stream. Numbers are never used again, and never changed: results depend on them."""
+    """Number of each stream. Numbers are never reused or changed, since results depend on them."""
 
     PHANTOM_PATIENT = 0
     PHANTOM_ANATOMY = 1
@@ -40,18 +41,18 @@ class Stream(IntEnum):
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:
-    """Return the generator of a stream; `keys` number what it is drawn for."""
+    """Return the generator of a stream, and of what the integers `keys` identify."""
     return np.random.default_rng([seed, stream, *keys])
 
 
 def patient_generator(stream: Stream, seed: int, patient: int, *keys: int) -> np.random.Generator:
-    """Return the generator of a stream for one synthetic patient, whoever else is drawn."""
+    """Return the generator of a stream for one synthetic patient, independent of other patients."""
     return np.random.default_rng([seed, patient, stream, *keys])
 
 
 def named_generator(seed: int, *names: str) -> np.random.Generator:
-    """Return the generator of what is named by texts such as an image id, not by a number.
+    """Return the generator of what texts identify, such as an image id.
 
-    Each text counts by its CRC-32, which depends on neither the process nor the platform.
+    Each text enters by its CRC-32, which depends on neither the process nor the platform.
     """
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
