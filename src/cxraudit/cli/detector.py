@@ -85,7 +85,7 @@ def train(
     images = load_dataset(dataset, root, option)
     writable_folder(out)
     record = train_detector(
-        images, out, settings, device=pick_device(device), said=None if quiet else message
+        images, out, settings, device=pick_device(device), on_message=None if quiet else message
     )
     print(verdict(record))
     print(f"Detector: {out}")

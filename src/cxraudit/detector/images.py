@@ -1,6 +1,6 @@
-"""Images as the detector takes them."""
+"""The input images of the detector."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cxraudit.encode import Progress
 from cxraudit.errors import ImageError
 from cxraudit.images import read_image, to_grey
 
-MEAN, SPREAD = 0.449, 0.226
-"""Of ImageNet, averaged over the colours: images are grey, and its filters expect this range."""
+MEAN, STANDARD_DEVIATION = 0.449, 0.226
+"""Of ImageNet, averaged over the colours: the pretrained filters expect this range."""
 
 Images = NDArray[np.uint8]
 
@@ -23,23 +24,36 @@ def read_images(
     size: int,
     *,
     n_readers: int = 2,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Images, list[str]]:
-    """Read images as grey squares.
+    """Read images as square grey images.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Paths of the images.
+    size : int
+        Side in pixels.
+    n_readers : int
+        Number of threads that decode.
+    progress : callable, optional
+        Called with the number of images that were read since the last call.
 
     Returns
     -------
-    tuple of numpy.ndarray, list of str
-        Images, shape (n, size, size), and a reason per image that could not be read (else empty).
+    numpy.ndarray of uint8, shape (n, size, size)
+        The images, in order; zeros where an image could not be read.
+    list of str
+        The reason per image that could not be read, else empty.
     """
     images = np.zeros((len(paths), size, size), dtype=np.uint8)
 
-    def one(number: int) -> str:
+    def read(number: int) -> str:
         try:
-            small = to_grey(read_image(Path(paths[number]))).resize(
+            resized = to_grey(read_image(Path(paths[number]))).resize(
                 (size, size), Image.Resampling.BICUBIC
             )
-            images[number] = np.asarray(small)
+            images[number] = np.asarray(resized)
         except ImageError as error:
             return str(error)
         finally:
@@ -48,24 +62,24 @@ def read_images(
         return ""
 
     with ThreadPoolExecutor(max(n_readers, 1)) as pool:
-        errors = list(pool.map(one, range(len(paths))))
+        errors = list(pool.map(read, range(len(paths))))
     return images, errors
 
 
 def as_input(images: Images, device: torch.device) -> torch.Tensor:
-    """Turn images into network input, shape (n, 3, size, size)."""
-    grey = torch.from_numpy(images).to(device).float().div(255).sub(MEAN).div(SPREAD)
+    """Return images as input of the network, shape (n, 3, size, size)."""
+    grey = torch.from_numpy(images).to(device).float().div(255).sub(MEAN).div(STANDARD_DEVIATION)
     return grey[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
 
-def shaken(images: Images, rng: np.random.Generator) -> Images:
-    """Mirror half of the images and shift each by up to a sixteenth: a drain may be anywhere."""
+def augment(images: Images, rng: np.random.Generator) -> Images:
+    """Flip images horizontally with probability ½, and shift each by up to a sixteenth of its size."""
     size = images.shape[1]
     reach = max(size // 16, 1)
-    moved = np.pad(images, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
     result = np.empty_like(images)
     for number in range(len(images)):
         dy, dx = rng.integers(0, 2 * reach + 1, size=2)
-        image = moved[number, dy : dy + size, dx : dx + size]
+        image = padded[number, dy : dy + size, dx : dx + size]
         result[number] = image[:, ::-1] if rng.random() < 0.5 else image
     return result

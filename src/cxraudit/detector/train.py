@@ -1,21 +1,23 @@
-"""Train the detector on images that people annotated."""
+"""Training of the detector on annotated images."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F  # noqa: N812
+from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.detector_labels import ANNOTATED, source_column
-from cxraudit.detector.images import Images, as_input, read_images, shaken
+from cxraudit.datasets.detector_labels import source_column
+from cxraudit.detector.images import Images, as_input, augment, read_images
+from cxraudit.encode import Progress
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.files import (
     digest,
@@ -28,6 +30,8 @@ from cxraudit.files import (
 )
 from cxraudit.models._torch.towers.densenet import DenseNet121, modern_keys
 from cxraudit.models.weights import read_state, weights_root
+from cxraudit.schema import ANNOTATED
+from cxraudit.settings import check
 from cxraudit.stats.calibration import platt
 from cxraudit.stats.compare import estimate, wilson
 from cxraudit.stats.delong import newcombe
@@ -35,59 +39,69 @@ from cxraudit.stats.ranking import auroc, ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.thresholds import decisions
+from cxraudit.streams import Stream, generator
 
 IMAGENET = "densenet121-a639ec97.pth"
-"""torchvision's file, looked for in the folder ``densenet121`` of the weights."""
+"""Weights of torchvision, expected in the folder ``densenet121`` of the weights."""
 
 WEIGHTS, RECORD, CHECKPOINT = "detector.safetensors", "detector.json", "checkpoint.pt"
 HISTORY, HELD_OUT = "training.csv", "held_out.parquet"
 
 MIN_PATIENTS = 10
-"""With and without, in each part; fewer cannot be told from luck."""
-
-N_RESAMPLES = 2000
-
-Track = Callable[[int], None]
+"""Least number of patients with the shortcut, and without, in each part of the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """How a detector is trained; recorded with it."""
+    """How a detector is trained and evaluated; recorded with it.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range.
+    """
 
     shortcut: str = "drain"
-    image_size: int = 224
-    epochs: int = 60
-    """At most; training stops when the validation loss has not fallen for `patience` epochs."""
-    patience: int = 6
-    batch_size: int = 32
+    """Column of the shortcut; only labels by annotators are used."""
+    image_size: Annotated[int, Ge(32), Le(1024)] = 224
+    """Side of the input of the network in pixels."""
+    epochs: Annotated[int, Ge(1)] = 60
+    """Largest number of epochs."""
+    patience: Annotated[int, Ge(1)] = 6
+    """Epochs without a lower validation loss before training stops."""
+    batch_size: Annotated[int, Ge(1)] = 32
+    """Images per step."""
     learning_rate: float | None = None
-    """Default: 1e-4 from ImageNet weights, as in the paper; 1e-3 from scratch."""
-    seed: int = 0
+    """Default: 1e-4 from ImageNet weights, as in Sourget et al. (2025); 1e-3 from random weights."""
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    """Seed of the split, the initial weights, the order of the images and the resamples."""
     control: bool = False
-    """Shuffle the labels between patients: the detector must then say that it learned nothing."""
+    """Shuffle the labels between patients: a negative control, whose AUROC must be at chance level."""
+    n_resamples: Annotated[int, Ge(0)] = 2000
+    """Resamples of patients for the intervals of the performance."""
+    confidence_level: Annotated[float, Gt(0.5), Lt(1)] = 0.95
+    """Confidence level of the intervals of the performance."""
+    interval: Literal["percentile", "bca"] = "percentile"
+    """Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa)."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if not 32 <= self.image_size <= 1024:
-            raise ConfigError(f"image_size must lie in 32..1024, got {self.image_size}.")
+        check(self)
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate must lie between 0 and 1, got {self.learning_rate}.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Examples:
-    """Annotated images of some patients."""
+    """Annotated images with labels (1, 0) and the number of the patient of each."""
 
     images: Images
     labels: NDArray[np.float32]
     patients: NDArray[np.int64]
     image_ids: NDArray[np.str_]
 
-    def only(self, kept: NDArray[np.bool_]) -> "_Examples":
+    def where(self, mask: NDArray[np.bool_]) -> "_Examples":
         return _Examples(
-            self.images[kept], self.labels[kept], self.patients[kept], self.image_ids[kept]
+            self.images[mask], self.labels[mask], self.patients[mask], self.image_ids[mask]
         )
 
 
@@ -97,56 +111,62 @@ def train_detector(
     settings: TrainSettings,
     *,
     device: str = "cpu",
-    track: Track | None = None,
-    said: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+    on_message: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Train, stop early, and measure on patients that were never seen.
+    """Train a detector with early stopping, and measure its performance on held-out patients.
 
-    Patients are split 60 : 20 : 20 into images to learn from, images to stop and calibrate on, and
-    images to measure on. Every finished epoch is kept: the same call goes on after a kill.
+    Patients are split 60 : 20 : 20 into a training part, a validation part for early stopping and
+    calibration, and a test part. Every finished epoch is kept, so that an interrupted call can be
+    repeated; the result is the same.
 
     Parameters
     ----------
     dataset : Dataset
-        With the shortcut as a column; only labels by people are used.
+        With the shortcut as a column; only labels by annotators are used.
     out : pathlib.Path
-        Folder for weights, record, history and the held-out predictions.
+        Folder for weights, record, history and held-out predictions.
     settings : TrainSettings
-        How to train.
+        How to train and evaluate.
     device : str
-        Where: cpu, cuda …
-    track : callable, optional
-        Called with the number of images seen since the last call.
-    said : callable, optional
+        Device of the network: cpu, cuda …
+    progress : callable, optional
+        Called with the number of training images that were processed since the last call.
+    on_message : callable, optional
         Called with one sentence per epoch.
 
     Returns
     -------
     dict
-        The record, as written to ``detector.json``.
+        The record, as written to ``detector.json``; ``errors`` holds AUROC, sensitivity, specificity
+        with the ends of their intervals, and the Brier score, on the test part.
 
     Raises
     ------
     DataError
         If too few patients are annotated, or the folder holds another training.
+    UnknownNameError
+        If the data set has no such shortcut.
     """
     examples, unreadable = _annotated(dataset, settings)
     parts = _split(examples, settings)
-    start = _imagenet()
-    wanted = {
+    start = _imagenet_weights()
+    task = {
         "settings": asdict(settings),
         "images": digest([str(image) for image in examples.image_ids]),
         "labels": digest(examples.labels.tolist()),
         "start": sha256(start) if start else "random",
     }
-    take_up(out / "training.json", wanted, what="a training that differs")
-    place = torch.device(device)
-    network = _network(start, settings.seed).to(place)
-    history = _fit(network, parts, out, settings, start is not None, place, track, said)
+    take_up(out / "training.json", task, what="a training that differs")
+    processor = torch.device(device)
+    network = _network(start, settings.seed).to(processor)
+    history = _fit(
+        network, parts, out, settings, start is not None, processor, progress, on_message
+    )
     write_table(pd.DataFrame(history), out / HISTORY)
-    logits = {name: _logits(network, part.images, place) for name, part in parts.items()}
+    logits = {name: _logits(network, part.images, processor) for name, part in parts.items()}
     intercept, slope = platt(parts["validation"].labels, logits["validation"])
-    if not np.isfinite(intercept):  # separated: nothing to stretch
+    if not np.isfinite(intercept):  # separable classes have no finite fit
         intercept, slope = 0.0, 1.0
     probability = expit(intercept + slope * logits["test"])
     test = parts["test"]
@@ -160,7 +180,7 @@ def train_detector(
         ),
         out / HELD_OUT,
     )
-    measured = _measure(test, probability, settings.seed)
+    errors = _performance(test, probability, settings)
     record = {
         "shortcut": settings.shortcut,
         "architecture": "DenseNet-121",
@@ -173,8 +193,8 @@ def train_detector(
         "patients": {name: len(np.unique(part.patients)) for name, part in parts.items()},
         "unreadable": unreadable,
         "epochs": len(history),
-        "errors": measured,
-        "learned": bool(measured["auroc_low"] > 0.5),
+        "errors": errors,
+        "above_chance": bool(errors["auroc_low"] > 0.5),
         "control": settings.control,
         "weights": sha256(out / WEIGHTS),
     }
@@ -184,14 +204,14 @@ def train_detector(
 
 
 def verdict(record: dict[str, Any]) -> str:
-    """Say in one sentence what the detector learned."""
+    """Return one sentence on the performance of a detector, given its record."""
     errors = record["errors"]
     area = f"AUROC {errors['auroc']:.3f} ({errors['auroc_low']:.3f} to {errors['auroc_high']:.3f})"
-    where = f"on {record['images']['test']:,} held-out images of {record['patients']['test']:,} patients"
-    if not record["learned"]:
-        return f"The detector learned nothing: {area} {where}, no better than a coin toss."
+    images = f"on {record['images']['test']:,} held-out images of {record['patients']['test']:,} patients"
+    if not record["above_chance"]:
+        return f"The detector of '{record['shortcut']}' is not above chance level: {area} {images}."
     return (
-        f"The detector finds the {record['shortcut']} with {area} {where}; sensitivity "
+        f"The detector of '{record['shortcut']}' has {area} {images}; sensitivity "
         f"{errors['sensitivity']:.2f} ({errors['sensitivity_low']:.2f} to "
         f"{errors['sensitivity_high']:.2f}), specificity {errors['specificity']:.2f} "
         f"({errors['specificity_low']:.2f} to {errors['specificity_high']:.2f})."
@@ -206,57 +226,57 @@ def _annotated(dataset: Dataset, settings: TrainSettings) -> tuple[_Examples, in
     known = images[shortcut].isin(["yes", "no"])
     if source_column(shortcut) in images:
         known &= images[source_column(shortcut)] == ANNOTATED
-    radiographs = images[known].sort_values("image_id", ignore_index=True)
-    if radiographs.empty:
-        raise DataError(f"no image of '{dataset.name}' has a label of '{shortcut}' by people.")
-    pictures, errors = read_images(list(radiographs["path"]), settings.image_size)
+    annotated = images[known].sort_values("image_id", ignore_index=True)
+    if annotated.empty:
+        raise DataError(f"no image of '{dataset.name}' has an annotation of '{shortcut}'.")
+    pictures, errors = read_images(list(annotated["path"]), settings.image_size)
     readable = np.array([error == "" for error in errors])
     if not readable.any():
         raise DataError(
-            f"none of the {len(radiographs):,} annotated images could be read, first: {errors[0]}"
+            f"none of the {len(annotated):,} annotated images could be read, first: {errors[0]}"
         )
-    codes = pd.factorize(radiographs["patient_id"])[0].astype(np.int64)
-    labels = np.asarray(radiographs[shortcut] == "yes", dtype=np.float32)
+    codes = pd.factorize(annotated["patient_id"])[0].astype(np.int64)
+    labels = np.asarray(annotated[shortcut] == "yes", dtype=np.float32)
     if settings.control:
         labels = _shuffled_between_patients(labels, codes, settings.seed)
-    examples = _Examples(pictures, labels, codes, radiographs["image_id"].to_numpy(dtype=np.str_))
-    return examples.only(readable), int((~readable).sum())
+    examples = _Examples(pictures, labels, codes, annotated["image_id"].to_numpy(dtype=np.str_))
+    return examples.where(readable), int((~readable).sum())
 
 
 def _shuffled_between_patients(
     labels: NDArray[np.float32], patients: NDArray[np.int64], seed: int
 ) -> NDArray[np.float32]:
-    """Give each patient the labels of another; those with fewer images take the first of them."""
-    order = np.random.default_rng([seed, 41]).permutation(int(patients.max()) + 1)
+    """Return labels permuted between patients; patients with fewer images get the first labels."""
+    order = generator(Stream.DETECTOR_CONTROL, seed).permutation(int(patients.max()) + 1)
     shuffled = np.empty_like(labels)
-    for patient, other in enumerate(order):
-        mine, theirs = patients == patient, labels[patients == other]
-        shuffled[mine] = np.resize(theirs, int(mine.sum()))
+    for patient, source in enumerate(order):
+        rows = patients == patient
+        shuffled[rows] = np.resize(labels[patients == source], int(rows.sum()))
     return shuffled
 
 
 def _split(examples: _Examples, settings: TrainSettings) -> dict[str, _Examples]:
     n_patients = int(examples.patients.max()) + 1
-    order = np.random.default_rng([settings.seed, 40]).permutation(n_patients)
+    order = generator(Stream.DETECTOR_SPLIT, settings.seed).permutation(n_patients)
     fifth = max(round(n_patients / 5), 1)
-    chosen = {
+    drawn = {
         "test": order[:fifth],
         "validation": order[fifth : 2 * fifth],
         "train": order[2 * fifth :],
     }
-    parts = {name: examples.only(np.isin(examples.patients, part)) for name, part in chosen.items()}
+    parts = {name: examples.where(np.isin(examples.patients, part)) for name, part in drawn.items()}
     for name, part in parts.items():
         for label, word in ((1, "with"), (0, "without")):
             patients = np.unique(part.patients[part.labels == label]).size
             if patients < MIN_PATIENTS:
                 raise DataError(
-                    f"too few annotated patients: the {name} part has {patients} {word} a "
-                    f"{settings.shortcut}, and {MIN_PATIENTS} are needed. Annotate more images."
+                    f"too few annotated patients: the {name} part has {patients} {word} "
+                    f"'{settings.shortcut}', and {MIN_PATIENTS} are needed. Annotate more images."
                 )
     return parts
 
 
-def _imagenet() -> Path | None:
+def _imagenet_weights() -> Path | None:
     path = weights_root() / "densenet121" / IMAGENET
     return path if path.is_file() else None
 
@@ -278,7 +298,7 @@ def _network(start: Path | None, seed: int) -> DenseNet121:
 
 
 def _counters(network: DenseNet121) -> list[str]:
-    """Counters of batches, which files of old versions do not have."""
+    """Return the counters of batches, which files of old torch versions lack."""
     return [key for key in network.state_dict() if key.endswith("num_batches_tracked")]
 
 
@@ -289,25 +309,25 @@ def _fit(
     settings: TrainSettings,
     pretrained: bool,
     device: torch.device,
-    track: Track | None,
-    said: Callable[[str], None] | None,
+    progress: Progress | None,
+    on_message: Callable[[str], None] | None,
 ) -> list[dict[str, float]]:
-    """Train until the validation loss stops falling; leave the best weights in the network."""
+    """Train until the validation loss stops falling; the network ends with the best weights."""
     rate = settings.learning_rate or (1e-4 if pretrained else 1e-3)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
-    slower = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=1)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=1)
     history: list[dict[str, float]] = []
     checkpoint = out / CHECKPOINT
     if checkpoint.is_file():
-        kept = torch.load(checkpoint, map_location=device, weights_only=True)
-        network.load_state_dict(kept["network"])
-        optimizer.load_state_dict(kept["optimizer"])
-        slower.load_state_dict(kept["schedule"])
-        history = kept["history"]
-        if track:
-            track(len(history) * len(parts["train"].labels))
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
+        history = saved["history"]
+        if progress:
+            progress(len(history) * len(parts["train"].labels))
     while len(history) < settings.epochs and not _stalled(history, settings.patience):
-        loss = _epoch(network, parts["train"], optimizer, settings, len(history), device, track)
+        loss = _epoch(network, parts["train"], optimizer, settings, len(history), device, progress)
         validation = parts["validation"]
         logits = _logits(network, validation.images, device)
         row = {
@@ -318,18 +338,18 @@ def _fit(
             "learning_rate": optimizer.param_groups[0]["lr"],
         }
         history.append(row)
-        slower.step(row["validation_loss"])
-        if row["validation_loss"] == min(past["validation_loss"] for past in history):
+        schedule.step(row["validation_loss"])
+        if row["validation_loss"] == min(earlier["validation_loss"] for earlier in history):
             _save_weights(network, out / WEIGHTS)
         state = {
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
-            "schedule": slower.state_dict(),
+            "schedule": schedule.state_dict(),
             "history": history,
         }
         write_atomic(checkpoint, lambda path, state=state: torch.save(state, path))
-        if said:
-            said(
+        if on_message:
+            on_message(
                 f"epoch {row['epoch']}: loss {loss:.3f}, validation {row['validation_loss']:.3f}, "
                 f"AUROC {row['validation_auroc']:.3f}"
             )
@@ -349,26 +369,26 @@ def _epoch(
     settings: TrainSettings,
     number: int,
     device: torch.device,
-    track: Track | None,
+    progress: Progress | None,
 ) -> float:
-    """See every image once; an epoch is a function of the seed and its number, so it can be resumed."""
-    rng = np.random.default_rng([settings.seed, 42, number])
+    """Train on every image once; order and augmentation depend on seed and epoch only."""
+    rng = generator(Stream.DETECTOR_EPOCH, settings.seed, number)
     order = rng.permutation(len(part.labels))
     network.train()
     total = 0.0
     for first in range(0, len(order), settings.batch_size):
         batch = order[first : first + settings.batch_size]
-        if len(batch) < 2:  # batch normalisation needs two
+        if len(batch) < 2:  # batch normalisation needs two images
             continue
-        inputs = as_input(shaken(part.images[batch], rng), device)
+        inputs = as_input(augment(part.images[batch], rng), device)
         labels = torch.from_numpy(part.labels[batch]).to(device)
         loss = F.binary_cross_entropy_with_logits(network(inputs)[:, 0], labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         total += loss.item() * len(batch)
-        if track:
-            track(len(batch))
+        if progress:
+            progress(len(batch))
     return total / len(order)
 
 
@@ -385,7 +405,7 @@ def _logits(network: DenseNet121, images: Images, device: torch.device) -> NDArr
 def predict(
     network: DenseNet121, images: Images, record: dict[str, Any], device: torch.device
 ) -> NDArray[np.float64]:
-    """Return the calibrated probability of each image, shape (n,)."""
+    """Return the calibrated probability of each image, shape (n,), in [0, 1]."""
     return expit(record["intercept"] + record["slope"] * _logits(network, images, device))
 
 
@@ -402,45 +422,47 @@ def _save_weights(network: DenseNet121, path: Path) -> None:
 
 
 def load_weights(network: DenseNet121, path: Path) -> None:
-    """Fill a network with the weights of a finished training."""
+    """Load the weights of a finished training into a network."""
     from safetensors.torch import load_file
 
     network.load_state_dict(load_file(path))
 
 
-def _measure(test: _Examples, probability: NDArray[np.float64], seed: int) -> dict[str, float]:
-    """Estimate how well the detector does on patients it has not seen, clustered by patient."""
+def _performance(
+    test: _Examples, probability: NDArray[np.float64], settings: TrainSettings
+) -> dict[str, float]:
+    """Return AUROC, sensitivity, specificity and Brier score, with intervals over patients."""
+    level = settings.confidence_level
     units = pd.factorize(test.patients)[0].astype(np.int64)
-    counts = draw_resamples(int(units.max()) + 1, N_RESAMPLES, seed)
-    everyone = np.ones((1, test.labels.size), dtype=bool)
-    options: Any = {"n_resamples": N_RESAMPLES}
-    area = ranking_replicates(test.labels, probability, units, everyone, counts, **options)[0].auroc
-    called = decisions(test.labels, probability, 0.5, units, everyone, counts, **options)[0]
-    with_it, without = (int(np.unique(units[test.labels == label]).size) for label in (1, 0))
-    area, tpr, fpr = (
-        _ends(found, fallback)
-        for found, fallback in (
-            (area, newcombe(area.value, with_it, without)),
-            (called.tpr, wilson(called.tpr.value, with_it)),
-            (called.fpr, wilson(called.fpr.value, without)),
-        )
+    counts = draw_resamples(int(units.max()) + 1, settings.n_resamples, settings.seed)
+    all_images = np.ones((1, test.labels.size), dtype=bool)
+    given = (test.labels, probability)
+    n_resamples = settings.n_resamples
+    ranked = ranking_replicates(*given, units, all_images, counts, n_resamples=n_resamples)[0]
+    decided = decisions(*given, 0.5, units, all_images, counts, n_resamples=n_resamples)[0]
+    n_with, n_without = (int(np.unique(units[test.labels == label]).size) for label in (1, 0))
+
+    def interval(found: Replicated, fallback: tuple[float, float]) -> tuple[float, float]:
+        """Return the bootstrap interval, or a score interval where there is none (at 0 or 1)."""
+        bootstrap = estimate(found, confidence_level=level, interval=settings.interval)
+        return (bootstrap.low, bootstrap.high) if np.isfinite(bootstrap.low) else fallback
+
+    area, tpr, fpr = ranked.auroc, decided.tpr, decided.fpr
+    auroc_low, auroc_high = interval(
+        area, newcombe(area.value, n_with, n_without, confidence_level=level)
     )
+    tpr_low, tpr_high = interval(tpr, wilson(tpr.value, n_with, confidence_level=level))
+    fpr_low, fpr_high = interval(fpr, wilson(fpr.value, n_without, confidence_level=level))
     return {
-        "auroc": area[0],
-        "auroc_low": area[1],
-        "auroc_high": area[2],
-        "sensitivity": tpr[0],
-        "sensitivity_low": tpr[1],
-        "sensitivity_high": tpr[2],
-        "specificity": 1 - fpr[0],
-        "specificity_low": 1 - fpr[2],
-        "specificity_high": 1 - fpr[1],
+        "auroc": area.value,
+        "auroc_low": auroc_low,
+        "auroc_high": auroc_high,
+        "sensitivity": tpr.value,
+        "sensitivity_low": tpr_low,
+        "sensitivity_high": tpr_high,
+        "specificity": 1 - fpr.value,
+        "specificity_low": 1 - fpr_high,
+        "specificity_high": 1 - fpr_low,
+        "confidence_level": level,
         "brier": float(np.mean((probability - test.labels) ** 2)),
     }
-
-
-def _ends(found: Replicated, score_interval: tuple[float, float]) -> tuple[float, float, float]:
-    """Return value and interval; a score interval where resamples cannot give one (0 or 1)."""
-    e = estimate(found)
-    low, high = (e.low, e.high) if np.isfinite(e.low) else score_interval
-    return e.value, low, high

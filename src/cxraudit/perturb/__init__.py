@@ -1,14 +1,13 @@
-"""Images changed on purpose: what happens to a score when only this is different.
+"""Perturbations of images: what happens to a score when only one property of the image changes.
 
-Two kinds. A **counterfactual** adds (or takes away) what a model may lean on and nothing else; its
-control, the *sham*, changes as many pixels by as much, elsewhere and in another shape. A **corruption**
-is what images really suffer, in five severities.
+A **counterfactual** inserts a device that a model may rely on, and changes nothing else. Its *control*
+perturbation changes as many pixels by as much, at another place and in another shape. A **corruption** is
+an image degradation that occurs in practice, in five severities.
 
-Every edit is a function of (image, image_id, seed): the same image is changed in the same way in every
-run and for every model, and a severity differs from the next in strength only.
+A perturbed image depends on image, image_id and seed only: it is the same in every run and for every
+model, and severities of one corruption differ in strength only.
 """
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,77 +18,146 @@ from PIL import Image
 from cxraudit.errors import UnknownNameError
 from cxraudit.images import to_grey
 from cxraudit.perturb.corruptions import CORRUPTIONS, SEVERITIES
-from cxraudit.perturb.devices import draw_drain, draw_sham
+from cxraudit.perturb.devices import insert_control, insert_drain
+from cxraudit.schema import CONTROL, UNEDITED
+from cxraudit.streams import named_generator
 
 Grey = NDArray[np.float32]
-"""An image, shape (height, width), 0 black to 1 white."""
+"""An image of shape (height, width), from 0 (black) to 1 (white)."""
 
 VERSION = 1
-"""Of the renderers: a higher number refuses images edited by older ones."""
+"""Version of the perturbations, part of the fingerprint: embeddings of other versions are not reused."""
 
-UNEDITED = "unedited"
-"""The image as grey levels, through the same steps as edited ones: what they are compared with."""
+DRAIN = "drain"
 
 DEVICES: dict[str, Callable[[Grey, np.random.Generator], Grey]] = {
-    "drain": draw_drain,
-    "sham": draw_sham,
+    DRAIN: insert_drain,
+    CONTROL: insert_control,
 }
+"""Inserted devices and their control."""
 
 
 @dataclass(frozen=True, slots=True)
-class ImageEdit:
-    """One way to change images; see `cxraudit.encode.encode_images`."""
-
-    name: str
-    severity: int
-    """1 to 5; 0 for what has no severity."""
-    seed: int = 0
-
-    @property
-    def folder(self) -> str:
-        """Name of the folder for what was made with it."""
-        return f"{self.name}-{self.severity}" if self.severity else self.name
-
-    @property
-    def fingerprint(self) -> str:
-        """All that an edited image depends on, besides the image."""
-        return f"{self.name}, severity {self.severity}, seed {self.seed}, version {VERSION}"
-
-    def __call__(self, image: Image.Image, image_id: str) -> Image.Image:
-        """Return the image as 8-bit grey, changed."""
-        grey = to_grey(image)
-        if self.name == UNEDITED:
-            return grey
-        # A drain and its sham begin with the same numbers, so that they change as much.
-        stream = "device" if self.name in DEVICES else self.name
-        rng = np.random.default_rng([self.seed, _number(image_id), _number(stream)])
-        if self.name in CORRUPTIONS:
-            return CORRUPTIONS[self.name](grey, self.severity, rng)
-        values = np.asarray(grey, dtype=np.float32) / np.float32(255)
-        changed = DEVICES[self.name](values, rng)
-        return Image.fromarray(np.round(np.clip(changed, 0, 1) * 255).astype(np.uint8))
-
-
-def _number(text: str) -> int:
-    return zlib.crc32(text.encode())
-
-
-def choose(names: Sequence[str] | None = None, *, seed: int = 0) -> list[ImageEdit]:
-    """Return the edits of some names, each corruption in all severities; default: all.
+class Perturbation:
+    """One perturbation, which is called with an image and its image_id.
 
     Raises
     ------
     UnknownNameError
-        If there is no such edit.
+        If there is no such perturbation.
+    ValueError
+        If the severity is not one of the perturbation.
+    """
+
+    name: str
+    """A name of `DEVICES` or `cxraudit.perturb.corruptions.CORRUPTIONS`, or ``unedited``: the image in
+    8-bit grey, which perturbed images are compared with."""
+    severity: int = 0
+    """1 to 5 for corruptions, 0 for all others."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = [UNEDITED, *DEVICES, *CORRUPTIONS]
+        if self.name not in known:
+            raise UnknownNameError("perturbation", self.name, known)
+        allowed = SEVERITIES if self.name in CORRUPTIONS else (0,)
+        if self.severity not in allowed:
+            raise ValueError(
+                f"the severity of '{self.name}' must be {', '.join(map(str, allowed))}, got "
+                f"{self.severity}"
+            )
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder for its embeddings."""
+        return f"{self.name}-{self.severity}" if self.severity else self.name
+
+    @property
+    def fingerprint(self) -> str:
+        """All that a perturbed image depends on besides the image and its id."""
+        return f"{self.name}, severity {self.severity}, seed {self.seed}, version {VERSION}"
+
+    def __call__(self, image: Image.Image, image_id: str) -> Image.Image:
+        """Return the perturbed image in 8-bit grey, of the same size."""
+        grey = to_grey(image)
+        if self.name == UNEDITED:
+            return grey
+        # A device and its control start with the same random numbers, so that they change as much.
+        rng = named_generator(self.seed, image_id, "device" if self.name in DEVICES else self.name)
+        if self.name in CORRUPTIONS:
+            return CORRUPTIONS[self.name](grey, self.severity, rng)
+        values = np.asarray(grey, dtype=np.float32) / np.float32(255)
+        perturbed = DEVICES[self.name](values, rng)
+        return Image.fromarray(np.round(np.clip(perturbed, 0, 1) * 255).astype(np.uint8))
+
+
+def perturb(
+    image: Image.Image, name: str, *, severity: int = 0, image_id: str = "", seed: int = 0
+) -> Image.Image:
+    """Return an image with one perturbation.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        In any mode, see `cxraudit.images.to_grey`; it is not changed.
+    name : str
+        ``drain`` (an inserted chest drain), ``control`` (its control perturbation), or one of
+        `cxraudit.perturb.corruptions.CORRUPTIONS`.
+    severity : int
+        1 to 5 for corruptions, 0 for all others.
+    image_id : str
+        Id of the image: random properties differ between ids and are the same for one id.
+    seed : int
+        Another seed gives other random properties.
+
+    Returns
+    -------
+    PIL.Image.Image
+        8-bit grey, of the same size.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such perturbation.
+    ValueError
+        If the severity is not one of the perturbation.
+
+    Examples
+    --------
+    >>> darker = perturb(Image.new("L", (64, 64), 128), "exposure", severity=3, image_id="a")
+    >>> darker.size
+    (64, 64)
+    """
+    return Perturbation(name, severity, seed)(image, image_id)
+
+
+def perturbations(names: str | Sequence[str] | None = None, *, seed: int = 0) -> list[Perturbation]:
+    """Return perturbations by name, each corruption in all severities, after the unedited image.
+
+    Parameters
+    ----------
+    names : str or sequence of str, optional
+        Default: all. ``drain`` includes its control.
+    seed : int
+        Seed of their random properties.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such perturbation.
     """
     known = [*DEVICES, *CORRUPTIONS]
-    chosen = known if names is None else list(dict.fromkeys(names))
-    if "drain" in chosen and "sham" not in chosen:
-        chosen.append("sham")  # a change means nothing without its control
-    edits = [ImageEdit(UNEDITED, 0, seed)]
+    chosen = known if names is None else [names] if isinstance(names, str) else list(names)
+    if DRAIN in chosen:
+        chosen = [*chosen, CONTROL]  # a change by a drain is interpreted against its control
     for name in chosen:
         if name not in known:
-            raise UnknownNameError("edit", name, known)
-        severities = SEVERITIES if name in CORRUPTIONS else (0,)
-        edits += [ImageEdit(name, severity, seed) for severity in severities]
-    return edits
+            raise UnknownNameError("perturbation", name, known)
+    return [
+        Perturbation(UNEDITED, 0, seed),
+        *(
+            Perturbation(name, severity, seed)
+            for name in dict.fromkeys(chosen)
+            for severity in (SEVERITIES if name in CORRUPTIONS else (0,))
+        ),
+    ]

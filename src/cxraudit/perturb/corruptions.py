@@ -1,14 +1,14 @@
-"""What images really suffer, in five severities; strengths are relative to the image, not to pixels.
+"""Image corruptions in five severities; strengths are relative to the size and grey levels of the image.
 
 =============  ======================================================================================
-noise          quantum mottle, stronger where little radiation came through; grain 1/256 of the image
+noise          quantum mottle, stronger in dense regions; grain size 1/256 of the shorter side
 blur           motion and unsharpness: Gaussian, σ as a share of the shorter side
-contrast       grey levels drawn towards their mean
-exposure       too dark or too bright (which, is drawn per image): a power of the grey levels
-jpeg           lossy storage: JPEG at falling quality, at the image's own size
-rotation       tilted by some degrees either way, corners black
-downsampling   stored small and enlarged again: shorter side in pixels
-markers        burnt-in letters and words at the edges: one to five of them, growing
+contrast       low contrast: grey levels moved towards their mean
+exposure       under- or overexposure (random per image): a power of the grey levels
+jpeg           lossy storage: JPEG of decreasing quality, at the size of the image
+rotation       rotation by some degrees, clockwise or not at random; empty corners are black
+downsampling   low resolution: reduced to a shorter side in pixels, and enlarged again
+markers        burnt-in letters and words at the edges: one to five, of increasing size
 =============  ======================================================================================
 """
 

@@ -1,13 +1,13 @@
-"""Draw a chest drain into an image that has none, and the sham that is its control.
+"""A chest drain inserted into an image, and its control perturbation.
 
-The drain is drawn where drains lie on upright frontal images: from the lateral chest wall over the mid
-lung to the apex, a curved tube as wide as a 28–32 Fr drain on a 43 cm image (2 % of the width), with two
-radio-opaque walls. It adds brightness to what is there, as overlying objects do, and changes no other
-pixel. It does not know the anatomy of the image; on lateral or rotated images it lies somewhere.
+The drain has the usual position on upright frontal images, from the lateral chest wall over the mid lung
+to the apex: a curved tube as wide as a 28–32 Fr drain on a 43 cm image (2 % of the width), with two
+radiopaque walls. It adds brightness, as overlying objects do, and changes no other pixel. Its position
+does not depend on the anatomy of the image, and is not plausible on lateral or rotated images.
 
-The sham takes the very same changes, pixel by pixel, and lays them down as a round patch below the
-diaphragm: as many pixels, changed by as much, without the shape or place of a drain. Where the image is
-bright, as it is there, the patch is darker, like gas in the bowel; elsewhere brighter.
+The control perturbation applies the same changes of grey level to as many pixels, arranged as a round
+patch below the diaphragm: neither the shape nor the position of a drain. In bright regions, as they are
+there, the patch is darker, like gas in the bowel; elsewhere it is brighter.
 """
 
 import numpy as np
@@ -21,34 +21,34 @@ WALLS, LUMEN = 0.30, 0.12
 OUTER, INNER = 0.020, 0.010
 """Width of the tube and of its lumen, as shares of the image's width."""
 FINEST = 1024
-"""Side of the picture the tube is drawn in, before it is fitted to the image."""
+"""Longer side in pixels at which the tube is drawn, before it is resized to the image."""
 
 
-def draw_drain(grey: Grey, rng: np.random.Generator) -> Grey:
-    """Return the image with a chest drain; on which side, and how it lies, is drawn at random."""
+def insert_drain(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Return the image with an inserted chest drain; side and course are random."""
     return np.minimum(grey + _tube(grey.shape, rng), 1).astype(np.float32)
 
 
-def draw_sham(grey: Grey, rng: np.random.Generator) -> Grey:
-    """Return the image with the changes of `draw_drain` as a round patch below the diaphragm."""
-    changes = draw_drain(grey, rng) - grey
-    size = np.sort(changes[changes > 0])[::-1]
+def insert_control(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Return the image with the changes of `insert_drain` as a round patch below the diaphragm."""
+    changes = insert_drain(grey, rng) - grey
+    amounts = np.sort(changes[changes > 0])[::-1]
     height, width = grey.shape
     across, down = rng.uniform(0.3, 0.7) * width, rng.uniform(0.88, 0.93) * height
     y, x = np.ogrid[:height, :width]
     distance = ((y - down) ** 2 + (x - across) ** 2).ravel()
-    patch = np.argsort(distance, kind="stable")[: size.size]
-    changed = grey.ravel().copy()
-    sign = -1 if changed[patch].mean() > 0.5 else 1
-    changed[patch] = np.clip(changed[patch] + sign * size, 0, 1)
-    return changed.reshape(grey.shape)
+    patch = np.argsort(distance, kind="stable")[: amounts.size]
+    perturbed = grey.ravel().copy()
+    sign = -1 if perturbed[patch].mean() > 0.5 else 1
+    perturbed[patch] = np.clip(perturbed[patch] + sign * amounts, 0, 1)
+    return perturbed.reshape(grey.shape)
 
 
 def _tube(shape: tuple[int, ...], rng: np.random.Generator) -> Grey:
-    """Return the brightness a tube adds, shape of the image."""
+    """Return the brightness added by a tube, in the shape of the image."""
     height, width = shape
     side = 1 if rng.random() < 0.5 else -1
-    # Places as shares of half the image, from its middle: the patient's left is at the right.
+    # Positions in half image widths and heights from the centre; the left of the patient is at x > 0.
     wall = (side * rng.uniform(0.78, 0.88), rng.uniform(0.18, 0.38))
     bend = (side * rng.uniform(0.46, 0.60), rng.uniform(-0.05, 0.12))
     tip = (side * rng.uniform(0.16, 0.32), rng.uniform(-0.66, -0.42))

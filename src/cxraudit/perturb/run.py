@@ -1,7 +1,6 @@
-"""Images → edited images → scores: every chosen image, unedited and under every edit, for every model."""
+"""Images → perturbed images → scores: each image unedited and under each perturbation, for each model."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,97 +12,136 @@ from cxraudit.encode import BATCH_SIZE, Edit, Progress, encode_images
 from cxraudit.errors import DataError
 from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
-from cxraudit.perturb import choose
+from cxraudit.perturb import DRAIN, perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.prompts import PromptSet
-from cxraudit.schema import EDITED_COLUMNS
+from cxraudit.schema import PERTURBED_COLUMNS
 from cxraudit.store import EmbeddingStore
+from cxraudit.streams import Stream, generator
 from cxraudit.zeroshot import zero_shot_scores
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedEdit:
-    """An edit, what it is called, and where its embeddings go."""
+class PlannedPerturbation:
+    """A perturbation with its name in the tables and the folder of its embeddings."""
 
     name: str
     severity: int
     folder: str
-    edit: Edit
+    apply: Edit
+    """(image, image_id) → perturbed image."""
     fingerprint: str
+    """All that a perturbed image depends on besides the image and its id."""
 
 
-def plan_edits(
-    dataset: Dataset, names: Sequence[str] | None = None, *, seed: int = 0
-) -> list[PlannedEdit]:
-    """Return the edits of some names, the unedited image first.
+def plan_perturbations(
+    dataset: Dataset, names: str | Sequence[str] | None = None, *, seed: int = 0
+) -> tuple[list[PlannedPerturbation], list[str]]:
+    """Return the perturbations to apply to a data set, the unedited image first.
 
-    Synthetic radiographs can also be drawn again, with or without a drain: that is added where the data set
-    allows it, if no names are given or ``drain`` is among them.
+    Images of a synthetic release are also drawn again with, and without, a chest drain
+    (``drain-added``, ``drain-removed``): the exact counterfactuals of ``drain``.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The cohort.
+    names : str or sequence of str, optional
+        Names as in `cxraudit.perturb.perturbations`; default: all.
+    seed : int
+        Seed of the random properties of perturbations.
+
+    Returns
+    -------
+    list of PlannedPerturbation
+        What can be applied.
+    list of str
+        One sentence per group of perturbations that does not apply to this data set, with the reason.
 
     Raises
     ------
     UnknownNameError
-        If there is no such edit.
+        If there is no such perturbation.
     """
+    chosen = perturbations(names, seed=seed)
     planned = [
-        PlannedEdit(one.name, one.severity, one.folder, one, one.fingerprint)
-        for one in choose(names, seed=seed)
+        PlannedPerturbation(one.name, one.severity, one.folder, one, one.fingerprint)
+        for one in chosen
     ]
-    if dataset.truth is not None and (names is None or "drain" in names):
-        with suppress(DataError):  # images that were prepared or moved: the other edits do without
+    notices: list[str] = []
+    if dataset.truth is not None and any(one.name == DRAIN for one in chosen):
+        try:
             planned += [
-                PlannedEdit(name, 0, name, redrawn(dataset, drain), name)
+                PlannedPerturbation(name, 0, name, redrawn(dataset, drain), name)
                 for name, drain in REDRAWN.items()
             ]
-    return planned
+        except DataError as reason:
+            notices.append(f"{' and '.join(REDRAWN)} were left out: {reason}")
+    return planned, notices
 
 
 def choose_images(images: pd.DataFrame, n_images: int, seed: int) -> pd.DataFrame:
-    """Return the images of patients drawn at random, whole patients, until there are enough."""
-    patients, names = pd.factorize(images["patient_id"], sort=True)
-    order = np.random.default_rng([seed, 41]).permutation(len(names))
+    """Return all images of patients drawn at random, until there are at least `n_images`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `images` in their order; all of them if there are fewer than `n_images`.
+    """
+    patients, ids = pd.factorize(images["patient_id"], sort=True)
+    order = generator(Stream.PERTURBED_PATIENTS, seed).permutation(len(ids))
     sizes = np.bincount(patients)[order].cumsum()
     chosen = order[: int(np.searchsorted(sizes, n_images)) + 1]
     return images[np.isin(patients, chosen)]
 
 
-def edited_scores(
+def perturbed_scores(
     images: pd.DataFrame,
     models: Mapping[str, ImageTextModel],
     findings: Sequence[str],
     prompts: PromptSet,
-    planned: Sequence[PlannedEdit],
+    planned: Sequence[PlannedPerturbation],
     folder: Path,
     *,
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Encode and score images under every edit; what was finished before is kept.
+    """Encode and score images under each perturbation; finished perturbations are kept.
 
     Parameters
     ----------
     images : pandas.DataFrame
-        The chosen images.
+        Images table of the images to perturb.
     models : mapping of str to ImageTextModel
         Name → model.
     findings, prompts
-        As of the scores.
-    planned : sequence of PlannedEdit
-        From `plan_edits`.
+        As in `cxraudit.zeroshot.zero_shot_scores`.
+    planned : sequence of PlannedPerturbation
+        From `plan_perturbations`.
     folder : pathlib.Path
-        One store per edit and model is kept below it.
-    batch_size, n_readers, progress
-        As in `cxraudit.encode.encode_images`; progress counts images × edits.
+        Folder with one store of embeddings per perturbation and model.
+    batch_size, n_readers
+        As in `cxraudit.encode.encode_images`.
+    progress : callable, optional
+        Called with the number of perturbed images that were finished since the last call.
 
     Returns
     -------
-    pandas.DataFrame
-        `cxraudit.schema.EDITED_COLUMNS`.
-    pandas.DataFrame
-        Images that could not be read or edited: ``image_id``, ``error``, ``model``, ``edit``.
+    scores : pandas.DataFrame
+        One row per image, finding, model and perturbation; columns
+        `cxraudit.schema.PERTURBED_COLUMNS`.
+    unread : pandas.DataFrame
+        Images that could not be read or perturbed: ``image_id``, ``error``, ``model``,
+        ``perturbation`` (name of its folder).
+
+    Raises
+    ------
+    DataError
+        If no image can be read.
     """
-    tables, unread = [], []
+    scores: list[pd.DataFrame] = []
+    unread: list[pd.DataFrame] = []
     for one in planned:
         failed = encode_images(
             images,
@@ -112,17 +150,19 @@ def edited_scores(
             batch_size=batch_size,
             n_readers=n_readers,
             progress=progress,
-            edit=one.edit,
+            edit=one.apply,
             edit_name=one.fingerprint,
         )
         if failed["image_id"].nunique() == len(images):
             raise DataError(
                 f"none of the {len(images):,} images could be read, first: {failed['error'].iloc[0]}"
             )
-        unread.append(failed.assign(edit=one.folder))
+        unread.append(failed.assign(perturbation=one.folder))
         for name, model in models.items():
-            index, rows = EmbeddingStore(folder / one.folder / folder_name(name)).read()
-            scores = zero_shot_scores(index, rows, model, findings, prompts, name=name)
-            tables.append(scores.assign(edit=one.name, severity=one.severity))
-    scored = pd.concat(tables, ignore_index=True)[list(EDITED_COLUMNS)]
-    return scored, pd.concat(unread, ignore_index=True)
+            index, embeddings = EmbeddingStore(folder / one.folder / folder_name(name)).read()
+            table = zero_shot_scores(index, embeddings, model, findings, prompts, name=name)
+            scores.append(table.assign(perturbation=one.name, severity=one.severity))
+    return (
+        pd.concat(scores, ignore_index=True)[list(PERTURBED_COLUMNS)],
+        pd.concat(unread, ignore_index=True),
+    )
