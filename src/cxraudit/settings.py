@@ -7,6 +7,7 @@ flattens it into flags, and the table in the documentation is made from `options
 
 import ast
 import inspect
+import json
 import math
 import textwrap
 from collections.abc import Mapping
@@ -199,3 +200,22 @@ def _within(value: float, bounds: tuple[BaseMetadata, ...]) -> bool:
         Le: lambda limit: value <= limit,
     }
     return all(holds[type(bound)](_limit(bound)) for bound in bounds)
+
+
+def options_table(settings: type[Any]) -> str:
+    """Return the options of a class of settings as a table in Markdown, for the documentation.
+
+    Parameters
+    ----------
+    settings : type
+        As for `options`.
+    """
+    head = ["option", "command line", "default", "allowed", "meaning"]
+    rows = [head, ["---"] * len(head)]
+    for one in options(settings):
+        required = one.default is MISSING
+        default = "required" if required else f"`{json.dumps(one.default, ensure_ascii=False)}`"
+        allowed = one.allowed or ("true, false" if one.type is bool else "")
+        meaning = one.help.replace("|", "\\|")
+        rows.append([f"`{one.name}`", f"`--{one.flag}`", default, allowed, meaning])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -31,7 +31,7 @@ from cxraudit.encode import (
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import as_plain, read_manifest, writable_folder, write_text
 from cxraudit.models import load as load_model
-from cxraudit.perturb import choose
+from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
 from cxraudit.report import write_report
@@ -217,12 +217,12 @@ def _with_earlier(
     return None if requested is None else list(dict.fromkeys([*requested, *names]))
 
 
-def read_perturbed(out: Path) -> pd.DataFrame | None:
+def read_perturbed(out: str | PathLike[str]) -> pd.DataFrame | None:
     """Read the scores of perturbed images under `out`; None if there are none."""
-    return Workspace(out).read_perturbed()
+    return Workspace(Path(out)).read_perturbed()
 
 
-def read_embeddings(out: Path) -> list[ModelEmbeddings]:
+def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
     """Read embeddings and prompts of the models under `out`, for `cxraudit.audits.embeddings`.
 
     Returns
@@ -230,7 +230,7 @@ def read_embeddings(out: Path) -> list[ModelEmbeddings]:
     list of ModelEmbeddings
         One per model that was encoded and scored; empty if there is none.
     """
-    work = Workspace(out)
+    work = Workspace(Path(out))
     table = work.read_directions()
     if table.empty or not work.embeddings.is_dir():
         return []
@@ -241,7 +241,7 @@ def read_embeddings(out: Path) -> list[ModelEmbeddings]:
             continue
         index, vectors = store.read()
         ok = index["ok"].to_numpy(dtype=bool)
-        ids: NDArray[np.str_] = index.loc[ok, "image_id"].to_numpy(dtype=np.str_)
+        ids = np.asarray(index.loc[ok, "image_id"], dtype=np.str_)
         in_bank = directions["in_bank"].to_numpy(dtype=bool)
         found.append(
             ModelEmbeddings(
@@ -473,7 +473,7 @@ def run_step(run: RunFile, track: Tracker) -> Path:
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
     if run.perturb:
-        choose(run.perturb.perturbations)
+        perturbations_named(run.perturb.perturbations)
     if run.encode:
         encode_step(
             dataset,
@@ -549,7 +549,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
         load_model(name)  # refuses before anything is drawn
     demo = Workspace(out)
     demo.make()
-    claim(demo.readme)
+    claim(demo.readme, demo.report)
     folders = []
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
         spec = PhantomSpec(n_patients=n_patients, seed=seed + shift)
@@ -572,7 +572,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
             perturbed=work.read_perturbed(),
         )
         folders.append(work.audit.folder)
-    report = report_step(folders, out / "report.html")
+    report = report_step(folders, demo.report)
     write_text(demo.readme, _DEMO_README)
     return report
 

@@ -316,6 +316,8 @@ class Workspace:
     """See `cxraudit.schema.PERTURBED_COLUMNS`."""
     perturbed_failures = _Inside("perturbed-failures.csv")
     """Images that could not be read or perturbed."""
+    report = _Inside("report.html")
+    """A report on the audits of several runs."""
     readme = _Inside("README.txt")
     """What lies where, for people."""
 

@@ -83,10 +83,9 @@ class Audit:
 
     def __repr__(self) -> str:
         """Return one line: models, data set, counts and verdicts."""
-        verdicts = "; ".join(f"{count:,} {word}" for word, count in self._verdicts().items())
-        return (
-            f"<Audit of {self._title()}: {len(self.results):,} rows{verdicts and '; '}{verdicts}>"
-        )
+        counts = ", ".join(f"{word} {count:,}" for word, count in self._verdicts().items())
+        verdicts = f"; verdicts: {counts}" if counts else ""
+        return f"<Audit of {self._title()}: {len(self.results):,} rows{verdicts}>"
 
     def _repr_html_(self) -> str:
         """Return the AUROCs over all images and the disparities as HTML tables, for notebooks."""

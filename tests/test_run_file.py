@@ -1,0 +1,179 @@
+"""The run file: keys are the options, mistakes are reported at once, paths are declared and not guessed."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cxraudit.errors import ConfigError, UnknownNameError
+from cxraudit.run_file import AuditSection, RunFile, read_run_file
+from cxraudit.settings import AuditSettings, options
+
+HEAD = 'out = "o"\n[dataset]\nname = "nih-cxr14"\nroot = "data"\n'
+ENCODE = '[encode]\nmodels = ["random"]\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    """Return a run file of a text."""
+    path = folder / "audit.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_option_of_an_audit_is_a_key():
+    """But the seed, which is given at the top since perturbations use it, too."""
+    own = {"attributes", "shortcuts", "embeddings"}
+
+    keys = {*AuditSection.model_fields, "seed"} - own
+
+    assert keys == {one.name for one in options(AuditSettings)}
+
+
+def test_defaults_are_those_of_the_settings():
+    """Nothing is declared twice, so nothing can differ."""
+    assert AuditSection().settings(7) == AuditSettings(seed=7)
+
+
+def test_keys_reach_the_settings(tmp_path):
+    """One of each kind: number, choice, mapping, truth value."""
+    path = written(
+        tmp_path,
+        f'seed = 3\n{HEAD}{ENCODE}[audit]\nmargin = 0.1\ninterval = "bca"\nall_pairs = true\n'
+        'references = { race = "white" }\n',
+    )
+
+    run = read_run_file(path)
+
+    assert run.audit.settings(run.seed) == AuditSettings(
+        seed=3, margin=0.1, interval="bca", all_pairs=True, references={"race": "white"}
+    )
+
+
+def test_one_attribute_may_be_text(tmp_path):
+    """As in Python."""
+    run = read_run_file(written(tmp_path, f'{HEAD}{ENCODE}[audit]\nattributes = "sex"\n'))
+
+    assert run.audit.attributes == "sex"
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (f"colour = 1\n{HEAD}{ENCODE}", "colour: unknown key"),
+        (f"{HEAD}[encode]\nmodels = []\n", "encode.models"),
+        (f"{HEAD}{ENCODE}[scores]\nfile = 'x.csv'\n", "not both"),
+        (f"{HEAD}", "either"),
+        (f"{HEAD}[scores]\nfile = 'x.csv'\n[perturb]\n", "needs .encode."),
+        (f"{HEAD}{ENCODE}[audit]\nmargin = 3\n", "audit.margin"),
+        (f"{HEAD}{ENCODE}[audit]\ninterval = 'jackknife'\n", "audit.interval.*bca"),
+        (f"{HEAD}{ENCODE}[audit]\nn_resamples = true\n", "audit.n_resamples"),
+        (f"{HEAD}{ENCODE}[audit]\nn_resamples = '2000'\n", "audit.n_resamples"),
+        (f"{HEAD}{ENCODE}[audit]\noperating_point = 'best'\n", "audit: operating_point.*best"),
+        (f"{HEAD}{ENCODE}[audit]\nreferences = {{ race = 1 }}\n", "audit.references.race"),
+        (f"{HEAD}{ENCODE}[audit]\nseed = 1\n", "audit.seed: unknown key"),
+        ("[scores\n", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(tmp_path, text, match):
+    """Unknown keys are errors."""
+    with pytest.raises(ConfigError, match=match):
+        read_run_file(written(tmp_path, text))
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path):
+    """Three sections, three mistakes, one sentence."""
+    path = written(
+        tmp_path,
+        f'{HEAD}colour = 1\n[encode]\nmodels = ["random"]\nbatch_size = 0\n[audit]\nmargin = 2\n',
+    )
+
+    with pytest.raises(ConfigError) as error:
+        read_run_file(path)
+
+    for key in ("dataset.colour", "encode.batch_size", "audit.margin"):
+        assert key in str(error.value)
+
+
+def test_an_unknown_data_set_is_refused(tmp_path):
+    """With the name that was probably meant."""
+    path = written(tmp_path, HEAD.replace("nih-cxr14", "nih-cxr-14") + ENCODE)
+
+    with pytest.raises(UnknownNameError, match="Did you mean 'nih-cxr14'"):
+        read_run_file(path)
+
+
+def test_paths_start_at_the_folder_of_the_run_file(tmp_path):
+    """Wherever the command is run."""
+    run = read_run_file(written(tmp_path, f"{HEAD}[scores]\nfile = 'preds.csv'\n"))
+
+    assert run.out == tmp_path / "o"
+    assert run.dataset.root == tmp_path / "data"
+    assert run.scores is not None
+    assert run.scores.file == tmp_path / "preds.csv"
+
+
+def test_absolute_paths_stay(tmp_path):
+    """As they are."""
+    run = read_run_file(written(tmp_path, HEAD.replace('"data"', '"/data/nih"') + ENCODE))
+
+    assert run.dataset.root == Path("/data/nih")
+
+
+def with_options(folder: Path, options: str) -> dict[str, object]:
+    """Return the options of a data set as read from a run file."""
+    return read_run_file(
+        written(folder, f"{HEAD}options = {{ {options} }}\n{ENCODE}")
+    ).dataset.options
+
+
+def test_options_declared_as_paths_start_at_the_folder_of_the_run_file(tmp_path):
+    """Of the data set, and of every data set; also without a slash or an extension."""
+    found = with_options(tmp_path, 'drains = "neatx", predicted = "labels/predicted.csv"')
+
+    assert found == {
+        "drains": str(tmp_path / "neatx"),
+        "predicted": str(tmp_path / "labels/predicted.csv"),
+    }
+
+
+@pytest.mark.parametrize("group", ["black/african american", "A/B", "ward.csv", "notes.txt"])
+def test_a_group_that_looks_like_a_path_is_a_group(tmp_path, group):
+    """``only.ATTRIBUTE`` is no path, whatever its value looks like."""
+    assert with_options(tmp_path, f'"only.race" = "{group}"') == {"only.race": group}
+
+
+def test_a_name_that_looks_like_a_path_is_a_name(tmp_path):
+    """An option that is text."""
+    assert with_options(tmp_path, 'labels = "reports/v2"') == {"labels": "reports/v2"}
+
+
+def test_values_that_are_no_text_stay(tmp_path):
+    """Truth values and lists."""
+    found = with_options(tmp_path, 'adults = true, "only.sex" = ["a/b"]')
+
+    assert found == {"adults": True, "only.sex": ["a/b"]}
+
+
+@pytest.mark.parametrize(("prompts", "anchored"), [("paper", False), ("mine.toml", True)])
+def test_a_prompt_set_is_a_name_unless_it_is_a_toml_file(tmp_path, prompts, anchored):
+    """Files of prompts end in .toml."""
+    run = read_run_file(written(tmp_path, f'{HEAD}{ENCODE}prompts = "{prompts}"\n'))
+
+    assert run.encode is not None
+    assert run.encode.prompts == (str(tmp_path / prompts) if anchored else prompts)
+
+
+def test_the_page_of_the_reference_shows_every_key():
+    """Its example is a valid run file with all sections and keys."""
+    page = Path(__file__).parents[1] / "docs" / "reference" / "configuration.md"
+    first, second = (
+        tomllib.loads(block.split("```")[0]) for block in page.read_text().split("```toml\n")[1:]
+    )
+    run = RunFile.model_validate(first)
+    other = {key: value for key, value in first.items() if key not in ("encode", "perturb")}
+    scored = RunFile.model_validate({**other, **second})
+
+    for section in (run, run.dataset, run.encode, run.perturb, scored.scores, run.audit):
+        assert section is not None
+        unset = set(type(section).model_fields) - section.model_fields_set
+        assert unset <= {"scores"}

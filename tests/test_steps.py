@@ -1,0 +1,329 @@
+"""The steps of a run, on files: what is finished is kept, what does not fit is refused before any work."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_audit import small_audit
+
+from cxraudit import datasets, steps
+from cxraudit.audits.result import Audit, open_audit
+from cxraudit.datasets.base import Dataset
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.files import read_manifest
+from cxraudit.models import load as load_model
+from cxraudit.run_file import read_run_file
+from cxraudit.scoring import perturb_images, score
+from cxraudit.settings import AuditSettings
+from cxraudit.store import EmbeddingStore
+from cxraudit.workspace import RECORD, AuditFolder, Workspace
+from planted import planted_table
+
+
+@contextmanager
+def no_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """No progress bar."""
+    yield lambda n: None
+
+
+@pytest.fixture(scope="module")
+def cohort(nih_release) -> Dataset:
+    """A synthetic ChestX-ray14 of 40 patients, two findings."""
+    return datasets.load("nih-cxr14", nih_release).choose_findings(["Pneumothorax", "Edema"])
+
+
+@pytest.fixture(scope="module")
+def encoded(cohort, tmp_path_factory) -> Workspace:
+    """Its folder, encoded with the null model and scored."""
+    work = Workspace(tmp_path_factory.mktemp("run"))
+    steps.encode_step(cohort, ["random"], work.folder, no_bar)
+    steps.score_step(work.folder)
+    return work
+
+
+@pytest.fixture
+def audited(monkeypatch) -> list[dict[str, object]]:
+    """The arguments of each call of the audit, which is replaced by a small result."""
+    calls: list[dict[str, object]] = []
+
+    def audit(dataset: Dataset, scores: pd.DataFrame, **options: object) -> Audit:
+        calls.append({"dataset": dataset, "scores": scores, **options})
+        return small_audit()
+
+    def write_report(audits: list[Audit], path: Path, *, figures: Path) -> Path:
+        figures.mkdir(exist_ok=True)
+        (figures / "drawn.svg").write_text("x")
+        path.write_text("report")
+        return path
+
+    monkeypatch.setattr(steps, "audit", audit)
+    monkeypatch.setattr(steps, "write_report", write_report)
+    return calls
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    """A file with labels and scores of planted effects."""
+    path = tmp_path / "table.csv"
+    planted_table(0, n_patients=60).to_csv(path, index=False)
+    return path
+
+
+OWN = {
+    "image": "file",
+    "patient": "pid",
+    "label": {"Pneumothorax": "Pneumothorax"},
+    "score": {"Pneumothorax": "score_Pneumothorax"},
+}
+
+
+def test_every_image_has_a_score_of_every_finding(encoded, cohort):
+    """Of the model that was encoded."""
+    scores = encoded.read_scores()
+
+    assert len(scores) == 2 * len(cohort.images)
+    assert set(scores["model"]) == {"random"}
+
+
+def test_a_store_is_scored_in_python_as_by_the_step(encoded):
+    """`score` on the folder of a model's embeddings."""
+    found = score(encoded.embeddings / "random", "random", ["Pneumothorax", "Edema"])
+
+    pd.testing.assert_frame_equal(found, encoded.read_scores())
+
+
+def test_a_store_of_other_weights_is_refused(encoded, tmp_path):
+    """Scores would be of neither model."""
+    record = json.loads((encoded.embeddings / "random" / "store.json").read_text())
+    (tmp_path / "store.json").write_text(json.dumps({**record, "fingerprint": "other"}))
+
+    with pytest.raises(DataError, match="other weights of 'random'"):
+        score(EmbeddingStore(tmp_path), "random", "Edema")
+
+
+def test_embeddings_are_read_with_the_prompts_of_the_scores(encoded):
+    """One pair per finding, and the bank of other prompts."""
+    (found,) = steps.read_embeddings(str(encoded.folder))
+
+    assert found.model == "random"
+    assert {pair.finding for pair in found.prompts} == {"Pneumothorax", "Edema"}
+    assert len(found.bank) > len(found.prompts)
+    assert np.allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)
+
+
+def test_a_folder_without_embeddings_has_none(tmp_path):
+    """An empty list, and no error."""
+    assert steps.read_embeddings(tmp_path) == []
+
+
+def test_perturbed_images_are_scored_and_recorded(encoded):
+    """Blur in five severities, with the prompts of the scores; a second call adds to the first."""
+    steps.perturb_step(encoded.folder, no_bar, perturbations=["blur"], n_images=10, seed=3)
+    first = set(steps.read_perturbed(encoded.folder)["perturbation"])
+    steps.perturb_step(encoded.folder, no_bar, perturbations=["markers"], n_images=10, seed=3)
+    second = set(steps.read_perturbed(encoded.folder)["perturbation"])
+
+    assert first == {"unedited", "blur"}
+    assert second == {"unedited", "blur", "markers"}
+    manifest = read_manifest(encoded.perturbed_scores)
+    assert (manifest["seed"], manifest["images"]) == (3, 10)
+    assert manifest["requested"] == ["blur", "markers"]
+    with pytest.raises(DataError, match=r"perturbed images made with other settings \(seed 3\)"):
+        steps.perturb_step(encoded.folder, no_bar, perturbations=["blur"], n_images=10, seed=4)
+
+
+def test_images_are_perturbed_in_python_as_by_the_step(cohort, tmp_path):
+    """`perturb_images` on a cohort and a model."""
+    found = perturb_images(
+        cohort,
+        {"random": load_model("random")},
+        "Edema",
+        "paper",
+        tmp_path,
+        perturbations="noise",
+        n_images=5,
+    )
+
+    assert sorted(found.scores["severity"].unique()) == [0, 1, 2, 3, 4, 5]
+    assert set(found.scores["finding"]) == {"Edema"}
+    assert found.unread.empty
+
+
+def test_images_are_perturbed_only_where_there_are_scores(tmp_path):
+    """One sentence says what to run first."""
+    with pytest.raises(DataError, match="Run cxraudit encode and cxraudit score"):
+        steps.perturb_step(tmp_path, no_bar)
+
+
+def test_a_cohort_of_someone_else_is_not_replaced(cohort, tmp_path):
+    """An images.parquet that cxraudit did not write."""
+    (tmp_path / "images.parquet").write_text("mine")
+
+    with pytest.raises(DataError, match=r"images\.parquet, which cxraudit did not write"):
+        steps.encode_step(cohort, ["random"], tmp_path, no_bar)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"patient": "pid"}, "--patient names a column .* add --label"),
+        ({"age": "age"}, "--age names a column"),
+        ({"dataset": "nih-cxr14", "label": {"a": "b"}}, "labels come from one place"),
+        ({"dataset": "nih-cxr14"}, "--dataset nih-cxr14 needs --root"),
+        ({"label": {"Pneumothorax": "Pneumothorax"}}, "--image and --patient"),
+        ({}, "nothing says what the images of .* show"),
+    ],
+)
+def test_options_that_do_not_say_what_the_labels_are_are_refused(table, audited, options, match):
+    """Before anything is computed."""
+    with pytest.raises(ConfigError, match=match):
+        steps.audit_files(table, **options)
+    assert audited == []
+
+
+def test_scores_of_a_run_are_audited_with_its_cohort(encoded, audited, tmp_path):
+    """Way 1: images.parquet, embeddings and perturbed images beside the scores are found."""
+    steps.audit_files(str(encoded.scores), out=tmp_path / "audit")
+
+    (call,) = audited
+    assert call["dataset"].name == encoded.open_dataset().name
+    assert [one.model for one in call["embeddings"]] == ["random"]
+    assert open_audit(tmp_path / "audit").manifest["inputs"].keys() == {"scores", "images"}
+
+
+def test_embeddings_can_be_left_out(encoded, audited, tmp_path):
+    """As --no-embeddings does."""
+    steps.audit_files(encoded.scores, out=tmp_path / "audit", embeddings=False)
+
+    assert audited[0]["embeddings"] == ()
+
+
+def test_scores_on_a_known_data_set_are_audited_with_its_labels(nih_release, audited, tmp_path):
+    """Way 2: a data set by name, with options; columns of scores by prefix."""
+    images = datasets.load("nih-cxr14", nih_release).images
+    file = tmp_path / "preds.csv"
+    pd.DataFrame({"Image Index": images["image_id"], "p_Edema": 0.5}).to_csv(file, index=False)
+
+    steps.audit_files(
+        file,
+        dataset="nih-cxr14",
+        root=nih_release,
+        options={"only.sex": "female"},
+        image="Image Index",
+        score_prefix="p_",
+        model="mine",
+    )
+
+    (call,) = audited
+    assert set(call["dataset"].images["sex"]) == {"female"}
+    assert set(call["scores"]["model"]) == {"mine"}
+    assert (tmp_path / "audit" / "report.html").is_file()
+
+
+def test_a_table_with_labels_is_audited_by_itself(table, audited):
+    """Way 3: crossed attributes are passed on, plain ones are columns."""
+    steps.audit_files(table, **OWN, sex="sex", attributes=["race", "sex*race"])
+
+    (call,) = audited
+    assert call["dataset"].name == "table"
+    assert call["dataset"].findings == ("Pneumothorax",)
+    assert call["attributes"] == ["sex", "race", "sex*race"]
+
+
+def test_one_attribute_may_be_text(table, audited):
+    """Not a list of its letters."""
+    steps.audit_files(table, **OWN, attributes="race")
+
+    assert audited[0]["attributes"] == ["race"]
+
+
+def test_a_file_of_someone_else_is_refused_before_the_audit(table, audited):
+    """Minutes of work are not thrown away at the end."""
+    (table.parent / "audit").mkdir()
+    (table.parent / "audit" / "flow.csv").write_text("mine")
+
+    with pytest.raises(DataError, match=r"flow\.csv, which cxraudit did not write"):
+        steps.audit_files(table, **OWN)
+    assert audited == []
+
+
+def test_what_is_returned_is_what_is_read_back(table, audited):
+    """Results, facts and manifest."""
+    made = steps.audit_files(table, **OWN)
+    read = open_audit(table.parent / "audit")
+
+    pd.testing.assert_frame_equal(made.results, read.results)
+    assert (made.facts, made.manifest) == (read.facts, read.manifest)
+
+
+def test_models_and_prompts_are_taken_over_from_the_manifest_of_the_scores(
+    encoded, audited, tmp_path
+):
+    """So that the report can name them."""
+    made = steps.audit_files(encoded.scores, out=tmp_path / "audit")
+
+    assert made.manifest["cards"].keys() == {"random"}
+    assert made.manifest["prompt_hash"] == read_manifest(encoded.scores)["prompt_hash"]
+
+
+def test_a_report_needs_a_file(tmp_path):
+    """A folder is refused with a name that would do."""
+    with pytest.raises(ConfigError, match=r"is a folder. Name the HTML file"):
+        steps.report_step([tmp_path], tmp_path)
+
+
+def test_figures_of_an_earlier_report_go_and_those_of_others_stay(audited, tmp_path):
+    """Only what a report wrote is removed by the next."""
+    small_audit().save(tmp_path)
+    figures = AuditFolder(tmp_path).figures
+    figures.mkdir()
+    (figures / "mine.svg").write_text("x")
+    steps.report_step([tmp_path], tmp_path / "report.html")
+    (figures / "drawn.svg").rename(figures / "renamed.svg")  # a user keeps one under another name
+
+    steps.report_step([tmp_path], tmp_path / "report.html")
+
+    names = {file.name for file in figures.iterdir()}
+    assert names == {"mine.svg", "renamed.svg", "drawn.svg", RECORD}
+
+
+def test_a_run_file_with_groups_that_look_like_paths_runs_to_the_report(tmp_path):
+    """Ward A/B: a table of one's own, its scores, and a filter with a slash in the group."""
+    frame = planted_table(0, n_patients=120)
+    frame["ward"] = np.where(frame["pid"] % 2 == 0, "A/B", "C.csv")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "dataset.toml").write_text(
+        'file = "table.csv"\nimage = "file"\npatient = "pid"\nsex = "sex"\n'
+        'findings = ["Pneumothorax"]\nattributes = ["ward"]\n'
+    )
+    (tmp_path / "audit.toml").write_text(
+        'out = "result"\n[dataset]\nname = "table"\nroot = "."\noptions = { "only.ward" = "A/B" }\n'
+        '[scores]\nfile = "table.csv"\nimage = "file"\n'
+        'score = { Pneumothorax = "score_Pneumothorax" }\n'
+        '[audit]\nattributes = "sex"\nn_resamples = 100\n'
+    )
+
+    report = steps.run_step(read_run_file(tmp_path / "audit.toml"), no_bar)
+
+    assert report.is_file()
+    audit = open_audit(report.parent)
+    assert audit.facts["patients"] == 60
+    assert set(audit.results["attribute"]) == {"", "sex"}
+
+
+def test_an_audit_of_a_table_is_computed_and_reported(table):
+    """The whole of way 3, with the engine."""
+    audit = steps.audit_files(
+        table,
+        **OWN,
+        sex="sex",
+        settings=AuditSettings(n_resamples=100, operating_point="none", calibration="none"),
+    )
+
+    overall = audit.results.query("group == '' and metric == 'auroc' and reference == ''")
+    assert overall["value"].iloc[0] > 0.8
+    assert (table.parent / "audit" / "report.html").is_file()
