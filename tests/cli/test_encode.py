@@ -94,7 +94,7 @@ def test_defaults_are_those_of_the_python_function(command):
             {"images": "n_images", "readers": "n_readers"},
         ),
         "prepare": (encode.prepare, prepare.Preparation, {}),
-        "drains": (detector.train, TrainSettings, {}),
+        "drains": (detector.train, TrainSettings, {"resamples": "n_resamples"}),
         "phantom": (phantom.phantom, PhantomSpec, {"patients": "n_patients"}),
     }[command]
 

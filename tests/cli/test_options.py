@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+import pydantic  # noqa: F401 - where it is loaded, cyclopts validates with it, too
 import pytest
 from annotated_types import Ge, Gt, Lt
 from cyclopts import App, CycloptsError, Group
 
-from cxraudit.cli._options import flattened, number_pairs, pairs
+from cxraudit.cli._options import number_pairs, pairs, with_flags
 from cxraudit.errors import ConfigError
 from cxraudit.settings import AuditSettings, Flag, check
 
@@ -51,7 +52,7 @@ def parsed(cls, *arguments):
     app, found = App(), []
 
     @app.default
-    @flattened
+    @with_flags
     def command(scores: str, *, settings: cls, out: str = "here") -> None:
         """Do it."""
         found.append(settings)
@@ -65,7 +66,7 @@ def help_of(cls, capsys) -> str:
     app = App()
 
     @app.default
-    @flattened
+    @with_flags
     def command(*, settings: Annotated[cls, Group("Computation")]) -> None:
         """Do it."""
 

@@ -94,7 +94,7 @@ def load_dataset(name: str, root: Path, option: list[str] | None) -> "Dataset":
     return datasets.load(name, root, pairs(option, "--option"))
 
 
-def flattened(command: Callable[..., Value]) -> Callable[..., Value]:
+def with_flags(command: Callable[..., Value]) -> Callable[..., Value]:
     """Let a command take each of its settings as one flag per field.
 
     A parameter whose type is a dataclass is one of settings. Its fields are all there is to declare:
@@ -114,19 +114,20 @@ def flattened(command: Callable[..., Value]) -> Callable[..., Value]:
     signature = inspect.signature(command)
     hints = get_type_hints(command, include_extras=True)
     classes = {name: plain for name, hint in hints.items() if is_dataclass(plain := _plain(hint))}
-    flags = {name: _as_flags(cls, _group(hints[name])) for name, cls in classes.items()}
+    flattened = {name: _as_flags(cls, _group(hints[name])) for name, cls in classes.items()}
 
     def called(*args: Any, **kwargs: Any) -> Value:
         given = signature.bind_partial(*args, **kwargs).arguments
         for name, cls in classes.items():
-            given[name] = settings_from(cls, given[name]) if name in given else cls()
+            flags = given.get(name)
+            given[name] = cls() if flags is None else settings_from(cls, flags)
         return command(**given)
 
     for_cyclopts: Any = wraps(command)(called)
-    for_cyclopts.__annotations__ = {**hints, **flags}
+    for_cyclopts.__annotations__ = {**hints, **flattened}
     for_cyclopts.__signature__ = signature.replace(
         parameters=[
-            one.replace(annotation=flags[name], default=None) if name in flags else one
+            one.replace(annotation=flattened[name], default=None) if name in flattened else one
             for name, one in signature.parameters.items()
         ]
     )
@@ -135,7 +136,7 @@ def flattened(command: Callable[..., Value]) -> Callable[..., Value]:
 
 def _as_flags(settings: type[Any], group: Group | None) -> Any:
     made: Any = flags_of(settings, group)
-    return Annotated[made, Parameter(name="*")]
+    return Annotated[made | None, Parameter(name="*")]  # None if not one of them is given
 
 
 def flags_of(settings: type[Any], group: Group | None = None) -> type[Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from cxraudit.cli._options import DatasetOptions, Several, flattened, pairs, repeatable
+from cxraudit.cli._options import DatasetOptions, Several, pairs, repeatable, with_flags
 from cxraudit.settings import AuditSettings
 
 _COHORT = Parameter(group=Group("Labels from a data set", sort_key=2))
@@ -17,7 +17,7 @@ _COLUMN = Parameter(metavar="COLUMN")
 _COLUMNS = repeatable("FINDING=COLUMN")
 
 
-@flattened
+@with_flags
 def audit(
     scores: Path,
     *,

@@ -1,8 +1,10 @@
 """``cxraudit drains``: a detector of a shortcut, for images that were not annotated."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from cxraudit.cli._options import (
     Count,
@@ -39,6 +41,9 @@ def train(
     learning_rate: float | None = None,
     control: Switch = False,
     seed: Seed = 0,
+    resamples: Annotated[int, Parameter(validator=Number(gte=0))] = 2000,
+    confidence_level: Annotated[float, Parameter(validator=Number(gt=0.5, lt=1))] = 0.95,
+    interval: Literal["percentile", "bca"] = "percentile",
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -62,11 +67,17 @@ def train(
     batch_size
         Images per step.
     learning_rate
-        Default: 1e-4 from ImageNet weights, 1e-3 from scratch.
+        Default: 1e-4 from ImageNet weights, 1e-3 from random weights.
     control
-        Shuffle the labels between patients: a control, whose performance must be at chance level.
+        Shuffle the labels between patients: a negative control, whose AUROC must be at chance level.
     seed
-        Seed of the split, the initial weights and the order of the images.
+        Seed of the split, the initial weights, the order of the images and the resamples.
+    resamples
+        Resamples of patients for the intervals of the performance.
+    confidence_level
+        Confidence level of these intervals.
+    interval
+        Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa).
     """
     from cxraudit.detector.train import TrainSettings, train_detector, verdict
     from cxraudit.files import writable_folder
@@ -81,6 +92,9 @@ def train(
         learning_rate=learning_rate,
         control=control,
         seed=seed,
+        n_resamples=resamples,
+        confidence_level=confidence_level,
+        interval=interval,
     )
     images = load_dataset(dataset, root, option)
     writable_folder(out)
