@@ -173,8 +173,9 @@ def _draw(n_patients: int) -> None:
         return (time.process_time() - started) / repeat / n_patients / 64 * 1e9
 
     draw = best(lambda: timed(lambda block: draw_block(counts[0], members, tails, 0, 64 * block)))
-    add_up(each, counts, total)
-    touch = best(lambda: timed(lambda block: add_up(each, counts, total)))
+    listed = np.arange(n_patients + 1), np.zeros(n_patients, np.int64), each[0]
+    add_up(*listed, counts, total)
+    touch = best(lambda: timed(lambda block: add_up(*listed, counts, total)))
     print(f"  draw {draw:.2f} ns, touch {touch:.2f} ns per patient and replicate")
 
 

@@ -1,7 +1,7 @@
-"""How long the tables of all of MIMIC-CXR and MIMIC-IV take to read, and how much memory.
+"""Time and memory to read the tables of all of MIMIC-CXR and MIMIC-IV.
 
-Made-up tables of the published size (377,110 images of 65,379 patients, 546,028 admissions), gz, in the
-true layout; no images. Run: .venv/bin/python benchmarks/mimic_scale.py [FOLDER]
+Synthetic compressed tables of the published size (377,110 images of 65,379 patients, 546,028 admissions) in
+the layout of the releases, without images. Run: python benchmarks/mimic_scale.py [FOLDER]
 """
 
 import resource
@@ -27,7 +27,7 @@ N_IMAGES, N_STUDIES, N_PATIENTS, N_ADMISSIONS, N_MIMIC_IV = (
 
 
 def write_tables(root: Path) -> None:
-    """Write the tables; patients and races as untidy as they are."""
+    """Write the tables, with unknown and contradictory races as in the releases."""
     rng = np.random.default_rng(0)
     folder, hosp = root / "mimic-cxr-jpg" / "2.0.0", root / "mimiciv" / "3.1" / "hosp"
     folder.mkdir(parents=True)
@@ -98,7 +98,7 @@ def write_tables(root: Path) -> None:
 
 
 def main(root: Path) -> None:
-    """Write the tables unless they are there, read all splits, and say what it took."""
+    """Write the tables unless they exist, read all splits, and print time and memory."""
     if not (root / "mimiciv").is_dir():
         write_tables(root)
     start = time.perf_counter()
@@ -107,10 +107,10 @@ def main(root: Path) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(flow(dataset)[["step", "images", "studies", "patients"]].to_string(index=False))
     print(
-        f"{seconds:.1f} s, peak {peak:.2f} GB (of the whole process, writing the tables included)"
+        f"{seconds:.1f} s, peak {peak:.2f} GB (whole process; includes writing if the tables were new)"
     )
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(made))
+    with tempfile.TemporaryDirectory() as temporary:
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary))

@@ -1,75 +1,71 @@
-"""The whole audit: scores and images in, one results table and what it rests on out."""
+"""The whole audit: images and scores in, one results table and what it rests on out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from cxraudit.audits.cells import AuditSettings, cross, make_cohort
-from cxraudit.audits.embeddings.run import Knowledge
-from cxraudit.audits.model_comparison import between_models
-from cxraudit.audits.operating_point import at_operating_point
-from cxraudit.audits.perturbations import Edits
-from cxraudit.audits.shortcuts import DEFAULT, by_shortcut, score_places, with_derived
-from cxraudit.audits.standardised import ADJUSTERS, by_subgroup_at_equal
-from cxraudit.audits.subgroups import by_subgroup
+from cxraudit.audits import (
+    model_comparison,
+    operating_point,
+    shortcuts,
+    standardised,
+    subgroups,
+    verdicts,
+)
+from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_findings
+from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
+from cxraudit.audits.engine import Engine, Evaluated, Item, to_frame
+from cxraudit.audits.groups import cross, parts
+from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
+from cxraudit.audits.result import Audit
+from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.frames import to_pandas
 from cxraudit.schema import check_scores
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What an audit leaves."""
-
-    results: pd.DataFrame
-    """See `cxraudit.schema.RESULT_COLUMNS`."""
-    exclusions: pd.DataFrame
-    """One row per step that took images out: step, images, patients, reason."""
-    flow: pd.DataFrame
-    """What every filter took out and left; see `cxraudit.datasets.base.flow`."""
-    excluded: pd.DataFrame
-    """One row per image that was left out of every finding, with step and reason."""
-    facts: dict[str, Any]
-    """What the report says about the cohort: counts, notes, settings."""
-    manifest: dict[str, Any] = field(default_factory=dict)
-    """How the files came about, if the audit was written or read; see `cxraudit.files`."""
-    places: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Distributions of scores by shortcut and finding; see `cxraudit.audits.shortcuts.score_places`."""
-    knowledge: Knowledge | None = None
-    """What embeddings know and scores use, where there were embeddings."""
-    edits: Edits | None = None
-    """What scores do when images are changed, where edited images were scored."""
+from cxraudit.settings import AuditSettings
 
 
 def audit(
     dataset: Dataset,
-    scores: pd.DataFrame,
+    scores: Any,
     *,
-    attributes: Sequence[str] | None = None,
+    attributes: str | Sequence[str] | None = None,
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
+    embeddings: Sequence[ModelEmbeddings] = (),
+    perturbed: Any = None,
 ) -> Audit:
-    """Audit scores on a data set.
+    """Audit scores on a data set, and the embeddings and perturbed images they come from.
 
-    By subgroup (raw, and at equal age, view and drains), by shortcut, at an operating point, and
-    model against model.
+    By subgroup (as observed, and standardised by age, view and shortcuts), by shortcut, at an operating
+    point, and model against model; with embeddings, what is decodable from them and associated with the
+    score; with scores of perturbed images, what the score relies on.
 
     Parameters
     ----------
     dataset : Dataset
         Images with findings and attributes.
-    scores : pandas.DataFrame
-        A scores table; see `cxraudit.schema.SCORE_COLUMNS`.
-    attributes : sequence of str, optional
-        Attributes to audit by; default: all of the data set. ``sex*age_group`` is the intersection
-        of two (or more): each combination is a group.
+    scores : data frame
+        A scores table (pandas or polars); see `cxraudit.schema.SCORE_COLUMNS`.
+    attributes : str or sequence of str, optional
+        Attributes to audit by; default: all of the data set. ``sex*age_group`` is the intersection of two
+        (or more): each combination is a group.
     shortcuts : mapping of str to str, optional
         Shortcut column → finding; default: chest drains and pneumothorax where both are there.
         ``view_position:AP`` makes a shortcut of the images of one group of any column.
     settings : AuditSettings, optional
         Resamples, margin, thresholds and what else is compared.
+    embeddings : sequence of ModelEmbeddings, optional
+        Of the audited models; see `cxraudit.audit_embeddings`.
+    perturbed : data frame, optional
+        Scores of perturbed images; see `cxraudit.audit_perturbations`.
+
+    Returns
+    -------
+    Audit
+        Results of all analyses in one table.
 
     Raises
     ------
@@ -77,53 +73,51 @@ def audit(
         If the tables do not fit each other.
     UnknownNameError
         If an attribute, shortcut or finding does not exist.
+    ConfigError
+        If a shortcut's finding has no scores.
     """
     settings = settings or AuditSettings()
-    scores = check_scores(scores)
+    scores = check_scores(to_pandas(scores, "the scores table"))
     unknown = sorted(set(scores["finding"]) - set(dataset.findings))
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
     scores = _one_name_per_prompt_set(scores)
-    chosen = list(dict.fromkeys(dataset.attributes if attributes is None else attributes))
-    adjusters = [name for name in ADJUSTERS if set(name.split("*")) <= set(chosen)]
+    chosen = chosen_attributes(dataset, attributes)
+    adjusters = [name for name in standardised.ADJUSTERS if set(parts(name)) <= set(chosen)]
     dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
     cohort = make_cohort(dataset, scores, settings)
-    leans = (
-        shortcuts
-        if shortcuts is not None
-        else {
-            name: finding
-            for name, finding in DEFAULT.items()
-            if name in dataset.shortcuts and finding in set(scores["finding"])
-        }
+    pairs = _shortcut_findings(dataset, scores, shortcuts)
+    _check_references(dataset, chosen, settings)
+    tuning = cohort.tuning()
+    engine = Engine(cohort)
+    evaluated: list[Evaluated] = []
+    percentiles: list[pd.DataFrame] = []
+    for finding in scored_findings(cohort, scores):
+        plan, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning)
+        evaluated += engine.evaluate(plan)
+        percentiles += tables
+        engine.forget()
+    audited = sorted(set(scores["model"]))
+    embedded = audit_embeddings(
+        dataset,
+        [one for one in embeddings if one.model in audited],
+        attributes=None if attributes is None else [*chosen, *dataset.shortcuts],
+        settings=settings,
     )
-    for attribute, group in settings.references.items():
-        if attribute not in chosen:
-            raise UnknownNameError("attribute", attribute, chosen)
-        known = sorted(set(dataset.images[attribute]))
-        if group not in known:
-            raise UnknownNameError(f"{attribute} group", group, known)
-    for shortcut, finding in leans.items():
-        if finding not in set(scores["finding"]):
-            raise ConfigError(
-                f"the shortcut '{shortcut}' is about {finding}, which has no scores. Score it, or "
-                "name another finding."
-            )
-    tables = [by_subgroup(cohort, scores, chosen)]
-    if leans:
-        tables.append(by_shortcut(cohort, scores, leans))
-    if adjusters or leans:
-        tables.append(by_subgroup_at_equal(cohort, scores, chosen, adjusters, leans))
-    if settings.operating_point != "none" or settings.calibration != "none":
-        tables.append(at_operating_point(cohort, scores, chosen))
-    if scores["model"].nunique() > 1:
-        tables.append(between_models(cohort, scores, chosen))
-    results = pd.concat(tables, ignore_index=True)
+    changed = _perturbations(dataset, perturbed, audited, chosen, settings)
+    results = pd.concat(
+        [
+            to_frame(verdicts.judged(evaluated, settings), dataset.name),
+            *([] if changed is None else [changed.results]),
+            embedded.results,
+        ],
+        ignore_index=True,
+    )
     if not results["value"].notna().any():
         raise DataError(
             "no finding has both positives and negatives among the scored images, so nothing can be "
-            "said. Check the label columns."
+            "evaluated. Check the label columns."
         )
     scored = dataset.keep(
         dataset.images["image_id"].isin(cohort.images["image_id"]),
@@ -131,17 +125,100 @@ def audit(
         reason="the image has no score",
     )
     return Audit(
-        results,
-        _exclusions(scored, cohort.images, scores, unknown, dataset),
-        flow(scored),
-        excluded_images(scored),
-        _facts(dataset, cohort.images, scores, chosen, leans, settings),
-        places=score_places(cohort, scores, leans),
+        results=results,
+        exclusions=_exclusions(scored, cohort.images, scores, unknown, dataset),
+        flow=flow(scored),
+        excluded=excluded_images(scored),
+        facts=_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
+        score_percentiles=_joined(percentiles),
+        image_changes=pd.DataFrame() if changed is None else changed.image_changes,
+        points=embedded.points,
+        curves=embedded.curves,
+        prompt_gaps=embedded.prompt_gaps,
     )
 
 
+def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) -> list[str]:
+    """Return the attributes to audit by, each once: one, several, or all of the data set."""
+    if attributes is None:
+        return list(dict.fromkeys(dataset.attributes))
+    return list(dict.fromkeys([attributes] if isinstance(attributes, str) else attributes))
+
+
+def _plan(
+    cohort: Cohort,
+    scores: pd.DataFrame,
+    finding: str,
+    attributes: Sequence[str],
+    adjusters: Sequence[str],
+    pairs: Mapping[str, str],
+    tuning: Mask,
+) -> tuple[list[Item], list[pd.DataFrame]]:
+    """Plan all audits of one finding, and describe its scores by shortcut."""
+    settings = cohort.settings
+    items: list[Item] = []
+    tables: list[pd.DataFrame] = []
+    of_models = list(samples(cohort, scores, finding))
+    for sample in of_models:
+        items += subgroups.plan(cohort, sample, attributes)
+        items += shortcuts.plan(cohort, sample, pairs)
+        items += standardised.plan(cohort, sample, attributes, adjusters, pairs)
+        if settings.operating_point != "none" or settings.calibration != "none":
+            items += operating_point.plan(cohort, sample, attributes, tuning)
+        tables += shortcuts.score_percentiles(cohort, sample, pairs)
+    return items + model_comparison.plan(cohort, of_models, attributes), tables
+
+
+def _perturbations(
+    dataset: Dataset,
+    perturbed: Any,
+    models: Sequence[str],
+    attributes: Sequence[str],
+    settings: AuditSettings,
+) -> PerturbationAudit | None:
+    """Audit the perturbed images of the audited models, if there are any."""
+    if perturbed is None:
+        return None
+    table = to_pandas(perturbed, "the scores of perturbed images")
+    own = table[table["model"].isin(models)]
+    if own.empty:
+        return None
+    return audit_perturbations(dataset, own, attributes=attributes, settings=settings)
+
+
+def _shortcut_findings(
+    dataset: Dataset, scores: pd.DataFrame, wanted: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return shortcut → finding: those asked for, else those the data set has labels of."""
+    scored = set(scores["finding"])
+    if wanted is None:
+        return {
+            name: finding
+            for name, finding in DEFAULT_SHORTCUTS.items()
+            if name in dataset.shortcuts and finding in scored
+        }
+    for shortcut, finding in wanted.items():
+        if shortcut not in dataset.images:
+            raise UnknownNameError("shortcut", shortcut, dataset.shortcuts)
+        if finding not in scored:
+            raise ConfigError(
+                f"the shortcut '{shortcut}' is about {finding}, which has no scores. Score it, or "
+                "name another finding."
+            )
+    return dict(wanted)
+
+
+def _check_references(dataset: Dataset, attributes: Sequence[str], settings: AuditSettings) -> None:
+    for attribute, group in settings.references.items():
+        if attribute not in attributes:
+            raise UnknownNameError("attribute", attribute, attributes)
+        known = sorted(set(dataset.images[attribute]))
+        if group not in known:
+            raise UnknownNameError(f"{attribute} group", group, known)
+
+
 def _one_name_per_prompt_set(scores: pd.DataFrame) -> pd.DataFrame:
-    """Name a model that was asked in several ways by its prompt set, too: each is a model here."""
+    """Name a model that was scored with several prompt sets by the set, too: each is a model here."""
     sets = scores.groupby("model")["prompt_set"].transform("nunique")
     named = scores["model"] + " [" + scores["prompt_set"] + "]"
     return scores.assign(model=scores["model"].where(sets == 1, named))
@@ -156,16 +233,16 @@ def _exclusions(
 ) -> pd.DataFrame:
     """List what was left out: of everything, then of single findings and models."""
     rows = scored.exclusions.to_dict("records")
-
-    def add(step: str, images: int, patients: int, reason: str) -> None:
-        if images:
-            rows.append({"step": step, "images": images, "patients": patients, "reason": reason})
-
-    strangers = int((~scores["image_id"].drop_duplicates().isin(dataset.images["image_id"])).sum())
-    add("known", strangers, 0, "scored, but not in the cohort (another split or filtered above)")
+    unmatched = ~scores["image_id"].drop_duplicates().isin(dataset.images["image_id"])
+    rows += _left_out(
+        "known",
+        int(unmatched.sum()),
+        0,
+        "scored, but not in the cohort (another split or filtered above)",
+    )
     for finding in sorted(set(scores["finding"])):
         missing = audited[finding].isna()
-        add(
+        rows += _left_out(
             f"labelled: {finding}",
             int(missing.sum()),
             int(audited["patient_id"].nunique() - audited.loc[~missing, "patient_id"].nunique()),
@@ -173,47 +250,69 @@ def _exclusions(
         )
     for (model, finding), part in scores.groupby(["model", "finding"], sort=True):
         labelled = audited.loc[audited[str(finding)].notna()]
-        missing = ~labelled["image_id"].isin(part["image_id"])
-        left = labelled.loc[~missing, "patient_id"].nunique()
-        add(
-            f"scored: {model}, {finding}",
-            int(missing.sum()),
-            int(labelled["patient_id"].nunique() - left),
-            "no score by this model for this finding; left out of it, so models differ in images",
-        )
-    for finding in unknown:
-        rows.append(
-            {
-                "step": f"finding {finding}",
-                "images": 0,
-                "patients": 0,
-                "reason": "scored, but the data set has no such label",
-            }
-        )
+        missing = pd.Index(part["image_id"]).get_indexer(labelled["image_id"]) < 0
+        if missing.any():
+            kept = labelled.loc[~missing, "patient_id"].nunique()
+            rows += _left_out(
+                f"scored: {model}, {finding}",
+                int(missing.sum()),
+                int(labelled["patient_id"].nunique() - kept),
+                "no score by this model for this finding; left out of it, so models differ in images",
+            )
+    rows += [
+        {
+            "step": f"finding {finding}",
+            "images": 0,
+            "patients": 0,
+            "reason": "scored, but the data set has no such label",
+        }
+        for finding in unknown
+    ]
     return pd.DataFrame(rows, columns=["step", "images", "patients", "reason"])
 
 
+def _left_out(step: str, images: int, patients: int, reason: str) -> Iterator[dict[str, Any]]:
+    if images:
+        yield {"step": step, "images": images, "patients": patients, "reason": reason}
+
+
 def _facts(
-    dataset: Dataset,
-    audited: pd.DataFrame,
+    cohort: Cohort,
     scores: pd.DataFrame,
     attributes: Sequence[str],
-    shortcuts: Mapping[str, str],
-    settings: AuditSettings,
+    pairs: Mapping[str, str],
+    tuning: Mask,
+    embedded: EmbeddingAudit,
+    changed: PerturbationAudit | None,
 ) -> dict[str, Any]:
+    """Return what a report states of the run, as plain data."""
+    dataset, settings = cohort.dataset, cohort.settings
+    audited = cohort.images
+    held_out = settings.calibration == "platt" or not (
+        settings.operating_point == "none" or settings.operating_point.startswith("fixed=")
+    )
+    n_patients = int(audited["patient_id"].nunique())
+    n_tuning = int(audited.loc[tuning, "patient_id"].nunique()) if held_out else 0
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
         "images": len(audited),
-        "patients": int(audited["patient_id"].nunique()),
+        "patients": n_patients,
         "findings": sorted(set(scores["finding"])),
         "models": sorted(set(scores["model"])),
         "attributes": list(attributes),
-        "shortcuts": dict(shortcuts),
+        "shortcuts": dict(pairs),
         "notes": list(dataset.notes),
         "truth": dict(dataset.truth) if dataset.truth else None,
-        "settings": {
-            field.name: getattr(settings, field.name)
-            for field in fields(settings)
-            if field.name != "n_threads"
+        "settings": settings.recorded(),
+        "tuning": {
+            "held_out": held_out,
+            "patients": n_tuning,
+            "evaluated": n_patients - n_tuning,
         },
+        "perturbed": None if changed is None else {"images": changed.n_images},
+        "embedded": sorted(set(embedded.results["model"])),
     }
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -1,36 +1,40 @@
-"""Is a gap the group's own, or that of its age, view or devices: the gap at equal mix."""
+"""The gap of each group to all other groups at one mix of age, view or a shortcut.
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+Would the gap remain if both sides had the same ages, views or devices? Both are weighted to one mix, among
+positives and among negatives.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, comparisons
-from cxraudit.audits.rows import Row, add_note, gap_rows, judge_family, ranking_metrics
-from cxraudit.audits.subgroups import scored_findings
-from cxraudit.schema import AT_EQUAL, results_frame
-from cxraudit.stats.standardise import standardised_replicates
-from cxraudit.vocabulary import attribute_name, shortcut_name
+from cxraudit.audits.cohort import Cohort, Sample, Vector
+from cxraudit.audits.engine import Comparison, Item, StandardisedRanking, Statistic, key
+from cxraudit.audits.groups import comparisons, parts
+from cxraudit.datasets.base import NO_GROUP
+from cxraudit.metrics import Family, of_family
+from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.stats.standardise import overlap
 
 ADJUSTERS = ("age_group", "view_position", "age_group*view_position")
-"""What groups are made alike in, where the data set has it; drains are added for their finding."""
+"""Attributes whose mix is made equal, where the data set has them; shortcuts are added for their finding."""
+
+HOW = {"both": "weighted", "matched": "matched by weights"}
 
 
-def by_subgroup_at_equal(
+def plan(
     cohort: Cohort,
-    scores: pd.DataFrame,
+    sample: Sample,
     attributes: Sequence[str],
     adjusters: Sequence[str] = ADJUSTERS,
     shortcuts: Mapping[str, str] = {},
-) -> pd.DataFrame:
-    """Give the gap of each group to the rest after both were weighted to one mix of an adjuster.
+) -> list[Item]:
+    """Plan the gaps after standardisation; all are one family.
 
     Parameters
     ----------
-    cohort, scores, attributes
-        As in `cxraudit.audits.subgroups.by_subgroup`.
+    cohort, sample, attributes
+        As in `cxraudit.audits.subgroups.plan`.
     adjusters : sequence of str
         Attributes whose mix, among positives and among negatives, is made equal, one at a time.
     shortcuts : mapping of str to str
@@ -38,81 +42,61 @@ def by_subgroup_at_equal(
 
     Returns
     -------
-    pandas.DataFrame
-        A results table of gaps; ``reference`` is ``rest at equal age``, and ``note`` gives the
-        effective number of images on the group's side. All are one family.
+    list of Item
+        ``condition`` is the adjuster; the note gives the effective number of images on the group's side.
     """
-    gaps = [
-        row
-        for adjuster in [*adjusters, *shortcuts]
-        for row in _gaps(cohort, scores, attributes, adjuster, shortcuts)
-    ]
-    return results_frame(judge_family(gaps, cohort.settings))
-
-
-def _gaps(
-    cohort: Cohort,
-    scores: pd.DataFrame,
-    attributes: Sequence[str],
-    adjuster: str,
-    shortcuts: Mapping[str, str],
-) -> list[Row]:
-    gaps: list[Row] = []
-    settings = cohort.settings
-    for base, images in scored_findings(cohort, scores):
-        if not images.both_classes or shortcuts.get(adjuster, base["finding"]) != base["finding"]:
-            continue
-        strata = cohort.images[adjuster].to_numpy(dtype=str)[images.rows]
-        if adjuster in shortcuts:
+    if not sample.both_classes:
+        return []
+    items: list[Item] = []
+    for adjuster in adjusters:
+        items += _by(cohort, sample, attributes, adjuster, _strata(cohort, sample, adjuster))
+    for shortcut, finding in shortcuts.items():
+        if finding == sample.finding:
             # A shortcut gives the finding away, so its mix matters where the finding is.
-            strata = np.where(images.y_true, strata, "negative")
-        known = ~np.isin(strata, NO_GROUP)
-        plan = []
-        for attribute in attributes:
-            if set(attribute.split("*")) & set(adjuster.split("*")):
-                continue
-            for group, mask, rest in comparisons(cohort, attribute, images.rows):
-                sides = np.stack([mask & known, rest & known])
-                if sides.any(axis=1).all():
-                    plan.append((attribute, group, sides))
+            strata = np.where(sample.y_true, _strata(cohort, sample, shortcut), "negative")
+            items += _by(cohort, sample, attributes, shortcut, strata)
+    return items
 
-        def weighted(
-            item: tuple[str, str, NDArray[np.bool_]],
-            base: Row = base,
-            images: Labelled = images,
-            strata: NDArray[np.str_] = strata,
-        ) -> list[Row]:
-            attribute, group, sides = item
-            (inside, outside), effective, kept = standardised_replicates(
-                images.y_true,
-                images.y_score,
-                images.units,
-                sides,
-                strata,
-                cohort.counts,
-                n_resamples=settings.n_resamples,
-                target=settings.standardise,
+
+def _strata(cohort: Cohort, sample: Sample, column: str) -> np.ndarray:
+    return cohort.column(column, sample.rows)
+
+
+def _by(
+    cohort: Cohort, sample: Sample, attributes: Sequence[str], adjuster: str, strata: np.ndarray
+) -> Iterator[Item]:
+    known = ~np.isin(strata, NO_GROUP)
+    codes = Vector(np.unique(strata.astype(str), return_inverse=True)[1])
+    others = [a for a in attributes if not set(parts(a)) & set(parts(adjuster))]
+    for group in comparisons(cohort, sample, others):
+        sides = (group.inside & known, group.outside & known)
+        if not all(side.mask.any() for side in sides):
+            continue
+        kept, effective = overlap(
+            sample.y_true,
+            np.stack([side.mask for side in sides]),
+            codes.values,
+            target=cohort.settings.standardise,
+        )
+        for metric in of_family(Family.RANKING):
+            inside, outside = (
+                Statistic(StandardisedRanking(frozenset(sides), codes, side), metric)
+                for side in sides
             )
-            name = shortcut_name(adjuster) if adjuster in shortcuts else attribute_name(adjuster)
-            row = {
-                **base,
-                "attribute": attribute,
-                "group": group,
-                "reference": AT_EQUAL + name,
-            }
-            rows = gap_rows(
-                row,
-                images,
-                list(kept),
-                ranking_metrics(inside),
-                ranking_metrics(outside),
-                settings,
+            yield Comparison(
+                key=key(
+                    sample,
+                    Analysis.STANDARDISED,
+                    attribute=group.attribute,
+                    group=group.name,
+                    reference=COMPLEMENT,
+                    condition=adjuster,
+                ),
+                metric=metric,
+                group=inside,
+                reference=outside,
+                cells=(sample.cell(kept[0]), sample.cell(kept[1])),
+                family=Analysis.STANDARDISED,
                 scale="bootstrap",
+                note=f"{HOW[cohort.settings.standardise]}; {effective[0]:.0f} effective images in the group",
             )
-            how = {"both": "weighted", "matched": "matched by weights"}[settings.standardise]
-            return add_note(rows, f"{how}; {effective[0]:.0f} effective images in the group")
-
-        with ThreadPoolExecutor(max(settings.n_threads, 1)) as pool:
-            for rows in pool.map(weighted, plan):
-                gaps += rows
-    return gaps

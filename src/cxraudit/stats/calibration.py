@@ -5,6 +5,7 @@ record which map was used.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,21 +55,10 @@ class CalibrationReplicates:
     """Expected calibration error over the bins (absolute); grows as images get fewer."""
     debiased_error: Replicated
     """Root of the debiased squared calibration error, at least 0: comparable between group sizes."""
-    intercept: Replicated
+    calibration_intercept: Replicated
     """Calibration in the large: logistic intercept with the logit as offset; 0 is ideal."""
-    slope: Replicated
+    calibration_slope: Replicated
     """Logistic slope on the logit; below 1 the probabilities are too extreme."""
-
-
-CALIBRATION_METRICS = (
-    "brier",
-    "balanced_brier",
-    "observed_expected",
-    "calibration_error",
-    "debiased_error",
-    "intercept",
-    "slope",
-)
 
 
 def calibration_replicates(
@@ -80,6 +70,7 @@ def calibration_replicates(
     *,
     n_resamples: int,
     edges: Edges | None = None,
+    n_threads: int = 2,
 ) -> list[CalibrationReplicates]:
     """Compute calibration per cell on shared resamples.
 
@@ -95,76 +86,108 @@ def calibration_replicates(
         As in `cxraudit.stats.ranking.ranking_replicates`.
     edges : numpy.ndarray, optional
         Bin edges; default: ten of equal width.
+    n_threads : int
+        Threads to work on cells; the result does not depend on it.
     """
     labels, probability = _probabilities(y_true, y_prob)
     edges = equal_width_edges() if edges is None else edges
-    bins = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, edges.size - 2)
+    bins = _bins(probability, edges)
     rows = np.asarray(units, dtype=np.int64)
     y = labels.astype(np.float64)
+    x = logit(np.clip(probability, 1e-12, 1 - 1e-12))
+
+    def one(cell: NDArray[np.bool_]) -> CalibrationReplicates:
+        own = np.flatnonzero(cell)
+        held = _held(y[own], probability[own], bins[own], rows[own], edges.size - 1, counts)
+        total = unit_sums(held, counts, n_resamples)
+        return CalibrationReplicates(
+            *_errors(held[:N_PLAIN], total[:N_PLAIN]),
+            *_binned(held[N_PLAIN:], total[N_PLAIN:]),
+            *_recalibration(y[own], x[own], rows[own], counts, n_resamples),
+        )
+
+    with ThreadPoolExecutor(max(n_threads, 1)) as pool:
+        return list(pool.map(one, cells))
+
+
+def _bins(probability: NDArray[np.float64], edges: Edges) -> NDArray[np.intp]:
+    """Number the bin of each probability."""
+    return np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, edges.size - 2)
+
+
+N_PLAIN = 5
+"""Sums that need no bins: images, positives, probability, squared error, that of positives."""
+
+
+def _held(
+    y: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    bins: NDArray[np.intp],
+    rows: NDArray[np.int64],
+    n_bins: int,
+    counts: Counts,
+) -> NDArray[np.float64]:
+    """Sum per patient, shape (`N_PLAIN` + 3 · n_bins, n_units): per bin images, positives, probability."""
+    n_units = counts.shape[1]
     squared = (probability - y) ** 2
-    found = []
-    for cell in cells:
-        base = np.stack([np.ones_like(y), y, probability, squared, squared * y]) * cell
-        each = per_unit(base, rows, counts.shape[1])
-        total = unit_sums(each, counts, n_resamples)
+    plain = per_unit(
+        np.stack([np.ones_like(y), y, probability, squared, squared * y]), rows, n_units
+    )
+    place = bins * n_units + rows
+    binned = np.stack(
+        [
+            np.bincount(place, values, n_bins * n_units).reshape(n_bins, n_units)
+            for values in (np.ones_like(y), y, probability)
+        ],
+        axis=1,
+    )
+    return np.concatenate([plain, binned.reshape(3 * n_bins, n_units)])
 
-        def share(
-            top: Sequence[float],
-            bottom: Sequence[float],
-            total: NDArray[np.float64] = total,
-            each: NDArray[np.float64] = each,
-        ) -> Replicated:
-            return ratio(
-                np.dot(top, total), np.dot(bottom, total), np.dot(top, each), np.dot(bottom, each)
-            )
 
-        of_positives = share((0, 0, 0, 0, 1), (0, 1, 0, 0, 0))
-        of_negatives = share((0, 0, 0, 1, -1), (1, -1, 0, 0, 0))
-        balanced = Replicated(
-            (of_positives.replicates + of_negatives.replicates) / 2,
-            (of_positives.influence + of_negatives.influence) / 2,
+def _errors(
+    each: NDArray[np.float64], total: NDArray[np.float64]
+) -> tuple[Replicated, Replicated, Replicated]:
+    """Return Brier score, balanced Brier score, and observed over expected."""
+
+    def share(top: Sequence[float], bottom: Sequence[float]) -> Replicated:
+        return ratio(
+            np.dot(top, total), np.dot(bottom, total), np.dot(top, each), np.dot(bottom, each)
         )
-        found.append(
-            CalibrationReplicates(
-                share((0, 0, 0, 1, 0), (1, 0, 0, 0, 0)),
-                balanced,
-                share((0, 1, 0, 0, 0), (0, 0, 1, 0, 0)),
-                *_binned(bins, edges.size - 1, y, probability, cell, rows, counts, n_resamples),
-                *_recalibration(y, probability, cell, rows, counts, n_resamples),
-            )
-        )
-    return found
+
+    of_positives = share((0, 0, 0, 0, 1), (0, 1, 0, 0, 0))
+    of_negatives = share((0, 0, 0, 1, -1), (1, -1, 0, 0, 0))
+    balanced = Replicated(
+        (of_positives.replicates + of_negatives.replicates) / 2,
+        (of_positives.influence + of_negatives.influence) / 2,
+    )
+    return (
+        share((0, 0, 0, 1, 0), (1, 0, 0, 0, 0)),
+        balanced,
+        share((0, 1, 0, 0, 0), (0, 0, 1, 0, 0)),
+    )
 
 
 def _binned(
-    bins: NDArray[np.intp],
-    n_bins: int,
-    y: NDArray[np.float64],
-    probability: NDArray[np.float64],
-    cell: NDArray[np.bool_],
-    rows: NDArray[np.int64],
-    counts: Counts,
-    n_resamples: int,
+    each: NDArray[np.float64], totals: NDArray[np.float64]
 ) -> tuple[Replicated, Replicated]:
     """ECE, and the debiased error: Σ w_b [(p̄_b − ȳ_b)² − ȳ_b(1 − ȳ_b)/(n_b − 1)]."""
-    absolute, square, total = np.zeros((3, n_resamples + 1))
-    moved_absolute, moved_square, images = np.zeros((3, counts.shape[1]))
-    for b in range(n_bins):
-        inside = (cell & (bins == b)).astype(np.float64)
-        if not inside.any():
+    absolute, square, total = np.zeros((3, totals.shape[1]))
+    moved_absolute, moved_square, images = np.zeros((3, each.shape[1]))
+    for b in range(0, len(each), 3):
+        n, pos, expected = totals[b : b + 3]
+        if n[0] == 0:
             continue
-        each = per_unit(np.stack([inside, inside * y, inside * probability]), rows, counts.shape[1])
-        n, pos, expected = unit_sums(each, counts, n_resamples)
+        held = each[b : b + 3]
         safe = np.maximum(n, 1)
-        observed, said = pos / safe, expected / safe
-        absolute += n * np.abs(said - observed)
+        observed, predicted = pos / safe, expected / safe
+        absolute += n * np.abs(predicted - observed)
         noise = np.where(n > 1, observed * (1 - observed) / np.maximum(n - 1, 1), 0)
-        square += n * ((said - observed) ** 2 - noise)
+        square += n * ((predicted - observed) ** 2 - noise)
         total += n
-        off, apart = said[0] - observed[0], each[2] - each[1]
+        off, apart = predicted[0] - observed[0], held[2] - held[1]
         moved_absolute += np.sign(off) * apart
-        moved_square += 2 * off * apart - off**2 * each[0]
-        images += each[0]
+        moved_square += 2 * off * apart - off**2 * held[0]
+        images += held[0]
     ece = ratio(absolute, total, moved_absolute, images)
     squared = ratio(square, total, moved_square, images)
     with np.errstate(invalid="ignore"):
@@ -175,22 +198,22 @@ def _binned(
 
 
 def _recalibration(
-    y: NDArray[np.float64],
-    probability: NDArray[np.float64],
-    cell: NDArray[np.bool_],
+    labels: NDArray[np.float64],
+    x: NDArray[np.float64],
     rows: NDArray[np.int64],
     counts: Counts,
     n_resamples: int,
 ) -> tuple[Replicated, Replicated]:
+    """Return the intercept with the logit `x` as offset, and the slope on it."""
     n_units = counts.shape[1]
     undefined = Replicated(np.full(n_resamples + 1, np.nan), np.full(n_units, np.nan))
-    labels, x = y[cell], logit(np.clip(probability[cell], 1e-12, 1 - 1e-12))
     if not 0 < labels.sum() < labels.size or np.ptp(x) == 0:
         return undefined, undefined
     found = []
+    ones = np.ones(labels.size)
     for design, offset in (
-        (np.ones((labels.size, 1)), x),
-        (np.column_stack([np.ones(labels.size), x]), np.zeros(labels.size)),
+        (ones[:, None], x),
+        (np.column_stack([ones, x]), np.zeros(labels.size)),
     ):
         fit = _logistic(design, labels, offset)
         if fit is None:
@@ -198,8 +221,7 @@ def _recalibration(
             continue
         theta, inverse = fit
         residual = labels - expit(design @ theta + offset)
-        influence = np.zeros(cell.size)
-        influence[cell] = (design * residual[:, None]) @ inverse[-1]
+        influence = (design * residual[:, None]) @ inverse[-1]
         each = per_unit(influence[None], rows, n_units)
         found.append(Replicated(theta[-1] + unit_sums(each, counts, n_resamples)[0], each[0]))
     return found[0], found[1]
@@ -258,7 +280,7 @@ def reliability_curve(
     """
     labels, probability = _probabilities(y_true, y_prob)
     edges = equal_width_edges() if edges is None else edges
-    bins = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, edges.size - 2)
+    bins = _bins(probability, edges)
     n = np.bincount(bins, minlength=edges.size - 1)
     used = n > 0
     said = np.bincount(bins, probability, edges.size - 1)[used] / n[used]

@@ -1,10 +1,12 @@
-"""Intervals, gaps and what may be concluded from them."""
+"""Intervals, gaps and verdicts."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit, ndtr, ndtri, stdtr, stdtrit
 
-from cxraudit.stats.estimate import Estimate, Gap, Verdict
+from cxraudit.stats.estimate import Estimate, Gap, NoInterval, Verdict
 from cxraudit.stats.replicated import Replicated, Replicates
 
 MAX_UNDEFINED = 0.05
@@ -14,7 +16,7 @@ MIN_PATIENTS = 10
 """Fewer patients with (or without) the finding on either side, and no verdict is given."""
 
 MIN_RESAMPLES = 100
-"""Percentiles of fewer say nothing about the tails."""
+"""With fewer, the percentiles of the tails are not determined."""
 
 POWER = 0.8
 
@@ -22,23 +24,33 @@ POWER = 0.8
 INTERVALS = ("percentile", "bca")
 
 
-def _interval(
-    draws: Replicates, found: Replicated, level: float, interval: str
-) -> tuple[float, float]:
-    """Return the expanded percentile interval, or BCa.
+def _intervals(
+    draws: Replicates, found: Replicated, levels: Sequence[float], interval: str
+) -> list[tuple[float, float]]:
+    """Return the expanded percentile interval at each level, or BCa.
 
     Percentiles of a bootstrap are too narrow for few patients, by the difference between the
-    normal and Student's t and by √(n/(n−1)); both are made good by reading percentiles further
+    normal and Student's t and by √(n/(n−1)); both are corrected by taking percentiles further
     out (Hesterberg 2015, The American Statistician 69:371-386, section 3.3), with n − 1 degrees of
     freedom from the influences of the patients.
     """
     if interval == "bca":
-        return bca_interval(found, confidence_level=level)
+        return [bca_interval(found, confidence_level=level) for level in levels]
     df = found.degrees_of_freedom
-    further = -stdtrit(df, (1 - level) / 2) * _correction(df)
-    tail = 100 * ndtr(-further)
-    low, high = np.percentile(draws, [tail, 100 - tail])
-    return float(low), float(high)
+    further = -stdtrit(df, (1 - np.asarray(levels)) / 2) * _correction(df)
+    tails = ndtr(-further)
+    shares = np.stack([tails, (100 - 100 * tails) / 100])
+    return [(float(low), float(high)) for low, high in _quantiles(np.sort(draws), shares).T]
+
+
+def _quantiles(ordered: Replicates, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate between sorted values as ``numpy.quantile`` does; one sort serves all shares."""
+    place = shares * (ordered.size - 1)
+    below = np.floor(place).astype(np.int64)
+    low, high = ordered[below], ordered[np.minimum(below + 1, ordered.size - 1)]
+    share = place - below
+    step = high - low
+    return np.where(share < 0.5, low + step * share, high - step * (1 - share))
 
 
 def _correction(df: float) -> float:
@@ -46,24 +58,37 @@ def _correction(df: float) -> float:
     return ((df + 1) / df) ** 0.5
 
 
-def _usable(found: Replicated, interval: str) -> tuple[Replicates, str]:
-    """Return the defined draws and how the interval comes about, or none and why not."""
+def _usable(found: Replicated, interval: str) -> tuple[Replicates, str, str]:
+    """Return the defined draws, how the interval comes about, and the code of why there is none."""
     if interval not in INTERVALS:
         raise ValueError(f"interval must be one of {', '.join(INTERVALS)}, got {interval!r}")
     draws = found.replicates[1:]
     defined = draws[np.isfinite(draws)]
     if not np.isfinite(found.value):
-        return defined[:0], "undefined"
+        return defined[:0], "undefined", ""
     if draws.size < MIN_RESAMPLES:
-        return defined[:0], f"no interval: fewer than {MIN_RESAMPLES} resamples"
+        return (
+            defined[:0],
+            f"no interval: fewer than {MIN_RESAMPLES} resamples",
+            NoInterval.TOO_FEW_RESAMPLES,
+        )
     if defined.size < (1 - MAX_UNDEFINED) * draws.size:
         share = 1 - defined.size / draws.size
-        return defined[:0], f"no interval: undefined in {share:.0%} of resamples"
+        return (
+            defined[:0],
+            f"no interval: undefined in {share:.0%} of resamples",
+            NoInterval.UNDEFINED_RESAMPLES,
+        )
     if np.ptp(defined) == 0:
-        return defined[:0], "no interval: all resamples are alike"
+        return (
+            defined[:0],
+            "no interval: identical in all resamples",
+            NoInterval.IDENTICAL_RESAMPLES,
+        )
     if not np.isfinite(found.degrees_of_freedom):
-        return defined[:0], "no interval: it rests on one patient"
-    return defined, "bootstrap, " + {"percentile": "expanded percentile", "bca": "BCa"}[interval]
+        return defined[:0], "no interval: it rests on one patient", NoInterval.ONE_PATIENT
+    named = {"percentile": "expanded percentile", "bca": "BCa"}[interval]
+    return defined, f"bootstrap, {named}", ""
 
 
 def estimate(
@@ -80,12 +105,17 @@ def estimate(
     interval : {"percentile", "bca"}
         Expanded percentile (Hesterberg 2015), or bias-corrected and accelerated (Efron 1987).
     """
-    draws, method = _usable(found, interval)
+    draws, method, reason = _usable(found, interval)
     low = high = np.nan
     if draws.size:
-        low, high = _interval(draws, found, confidence_level, interval)
+        ((low, high),) = _intervals(draws, found, [confidence_level], interval)
     return Estimate(
-        value=found.value, low=low, high=high, confidence_level=confidence_level, method=method
+        value=found.value,
+        low=low,
+        high=high,
+        confidence_level=confidence_level,
+        method=method,
+        reason=reason,
     )
 
 
@@ -99,11 +129,11 @@ def gap(
 ) -> Gap:
     """Summarise group − reference, subtracted within each replicate.
 
-    The interval of a gap is not the overlap of two intervals: both sides move together when the
-    same patients are drawn, and only the difference within a replicate knows that. The p-value is
+    The interval of a gap is not the overlap of two intervals: both sides share patients, and only
+    the difference within each replicate accounts for that. The p-value is
     of the difference over its analytic standard error by Student's t, with the degrees of freedom of
     its influences, on a scale on which the error depends less on the value: the error of an AUROC
-    or a rate shrinks towards 1, and a gap that happens to be large would seem surer than it is.
+    or a rate shrinks towards 1, and a gap that is large by chance would appear too certain.
 
     Parameters
     ----------
@@ -120,13 +150,14 @@ def gap(
         side is 0 or 1: see `gap_of_limits`.
     """
     found = group - reference
-    draws, method = _usable(found, interval)
+    draws, method, reason = _usable(found, interval)
     alpha = 1 - confidence_level
     low = high = inner_low = inner_high = p_value = error = np.nan
     df = found.degrees_of_freedom
     if draws.size:
-        low, high = _interval(draws, found, confidence_level, interval)
-        inner_low, inner_high = _interval(draws, found, 1 - 2 * alpha, interval)
+        (low, high), (inner_low, inner_high) = _intervals(
+            draws, found, [confidence_level, 1 - 2 * alpha], interval
+        )
         error = float(draws.std(ddof=1)) * _correction(df)
         if scale == "bootstrap":
             p_value = float(2 * stdtr(df, -abs(found.value) / error))
@@ -138,6 +169,7 @@ def gap(
         high=high,
         confidence_level=confidence_level,
         method=method,
+        reason=reason,
         p_value=p_value,
         standard_error=error,
         degrees_of_freedom=df,
@@ -149,8 +181,8 @@ def gap(
 def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, Estimate]) -> Gap:
     """Summarise group − reference from the limits of both sides (MOVER, Zou & Donner 2008).
 
-    For a side at 0 or 1 (nobody found, perfect ranking): its replicates and influences do not vary,
-    and a difference of replicates would take it for certain. Score intervals know better.
+    For a side at 0 or 1 (no image detected, perfect ranking): its replicates and influences do not
+    vary, so a difference of replicates would ignore its uncertainty. Score intervals do not.
 
     Parameters
     ----------
@@ -205,7 +237,7 @@ def _scaled(side: Replicated, scale: str) -> Replicated:
 
 
 def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) -> Verdict:
-    """Decide what may be said about a gap.
+    """Return the verdict on a gap.
 
     A gap is *real* if its interval excludes zero and its p-value, adjusted for the whole family,
     is below α. It is *small* if the 1 − 2α interval lies within ±`margin` (TOST).
@@ -217,8 +249,8 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
     p_adjusted : float
         The gap's p-value after adjustment for all gaps of the family.
     margin : float
-        The largest gap that would not matter, declared before looking; NaN if none was declared,
-        and then nothing is called large or small.
+        The largest gap that would not matter, declared in advance; NaN if none was declared, and
+        then no gap counts as large or small.
     enough : bool
         Whether both sides hold at least `MIN_PATIENTS` patients with and without the finding.
     """
@@ -239,7 +271,7 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
 
 
 def detectable_gap(found: Gap, *, margin: float, n_tests: int) -> float:
-    """Return the true gap that would be called a disparity in 8 of 10 such cohorts.
+    """Return the true gap that would be detected as a disparity in 8 of 10 such cohorts.
 
     It must pass the first step of Holm's adjustment over `n_tests` comparisons, and it must be
     estimated above the margin; at the standard error of this cohort.
@@ -285,7 +317,7 @@ def wilson(share: float, n: int, *, confidence_level: float = 0.95) -> tuple[flo
 
 
 def step_up(p_values: ArrayLike, *, dependent: bool = False) -> NDArray[np.float64]:
-    """Adjust p-values for screening, so that few of what is reported is false.
+    """Adjust p-values for screening, so that the false discovery rate stays below α.
 
     Benjamini & Hochberg (1995); with `dependent`, Benjamini & Yekutieli (2001), which holds for
     any dependence. NaN stays NaN and does not count.
@@ -302,7 +334,7 @@ def step_up(p_values: ArrayLike, *, dependent: bool = False) -> NDArray[np.float
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values for a family so that any false alarm is rarer than α (Holm 1979).
+    """Adjust p-values so that the family-wise error rate stays below α (Holm 1979).
 
     NaN stays NaN and does not count.
 

@@ -1,11 +1,11 @@
-"""What a statistic looks like when it leaves this package."""
+"""Results of the statistics: an estimate with its interval, a gap, and the verdict on a gap."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What can be said about a difference; decided in `cxraudit.stats.compare.judge` alone."""
+    """The conclusion on a difference; made in `cxraudit.stats.compare.judge` alone."""
 
     DISPARITY = "disparity"
     """Shown to differ from zero, and estimated to be larger than the margin."""
@@ -18,7 +18,19 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     """Neither shown nor ruled out; see `cxraudit.stats.compare.detectable_gap`."""
     UNDEFINED = "undefined"
-    """There is no difference to speak of: one side has no positives or no negatives."""
+    """The difference does not exist: one side has no positives or no negatives."""
+
+
+class NoInterval(StrEnum):
+    """Why an estimate has no interval."""
+
+    TOO_FEW_RESAMPLES = "TOO_FEW_RESAMPLES"
+    UNDEFINED_RESAMPLES = "UNDEFINED_RESAMPLES"
+    """Undefined in too many resamples: an interval would describe other data."""
+    IDENTICAL_RESAMPLES = "IDENTICAL_RESAMPLES"
+    """The same in every resample."""
+    ONE_PATIENT = "ONE_PATIENT"
+    """It rests on one patient."""
 
 
 SHOWN = (Verdict.DISPARITY, Verdict.UNCLEAR_SIZE)
@@ -36,6 +48,8 @@ class Estimate:
     high: float
     confidence_level: float
     method: str
+    reason: str = ""
+    """Why there is no interval: a code of `NoInterval`; empty if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +59,9 @@ class Gap(Estimate):
     p_value: float
     """Two-sided, of the difference over its analytic error, by Student's t; see `gap`."""
     standard_error: float
-    """Of the gap: standard deviation of its replicates, made good for few patients."""
+    """Of the gap: standard deviation of its replicates, corrected for small samples."""
     degrees_of_freedom: float
-    """How well the standard error is known; see `cxraudit.stats.replicated`."""
+    """Of the standard error, for Student's t; see `cxraudit.stats.replicated`."""
     inner_low: float
     inner_high: float
     """The interval at 1 − 2α, which two one-sided tests (TOST) compare with the margin."""

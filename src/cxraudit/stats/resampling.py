@@ -111,6 +111,8 @@ def unit_sums(values: NDArray[np.float64], counts: Counts, n_resamples: int) -> 
     """
     from cxraudit.stats._kernels.sums import add_up
 
+    unit, which = np.nonzero(values.T)
+    first = np.searchsorted(unit, np.arange(values.shape[1] + 1))
     out = np.empty((len(values), n_resamples + 1))
-    add_up(values, counts, out)
+    add_up(first, which, np.ascontiguousarray(values.T)[unit, which], counts, out)
     return out

@@ -9,9 +9,37 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
-from cxraudit.stats.resampling import Counts, per_unit, unit_sums
+from cxraudit.stats.resampling import Counts
 
 TARGETS = ("both", "matched")
+
+
+def overlap(
+    y_true: ArrayLike, sides: NDArray[np.bool_], strata: ArrayLike, *, target: str = "both"
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Tell what a standardised comparison rests on, in the cohort.
+
+    Parameters
+    ----------
+    y_true : array_like of {0, 1}, shape (n_images,)
+        Labels.
+    sides, strata, target
+        As in `standardised_replicates`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_sides, n_images)
+        The images of each side that have a weight.
+    numpy.ndarray, shape (n_sides,)
+        Effective number of images (Σw)²/Σw²: how much of the data the weighting keeps.
+    """
+    cell, n_cells = _cells(y_true, strata)
+    sizes = np.stack([np.bincount(cell[side], minlength=n_cells) for side in sides]).astype(float)
+    factors = _factors(sizes, target)
+    kept = sides & (sizes > 0).all(axis=0)[cell]
+    weights = [factor[cell[side]] for side, factor in zip(sides, factors, strict=True)]
+    effective = [w.sum() ** 2 / max(float((w**2).sum()), 1e-300) for w in weights]
+    return kept, np.array(effective)
 
 
 def standardised_replicates(
@@ -25,7 +53,7 @@ def standardised_replicates(
     n_resamples: int,
     reference_prevalence: float | None = None,
     target: str = "both",
-) -> tuple[list[RankingReplicates], NDArray[np.float64], NDArray[np.bool_]]:
+) -> list[RankingReplicates]:
     """Compute ranking metrics of sides that are weighted to one mix of strata.
 
     Parameters
@@ -47,38 +75,24 @@ def standardised_replicates(
     -------
     list of RankingReplicates
         One per side. A stratum that one side lacks, for a class, is left out of all sides: the
-        comparison is about where they overlap.
-    numpy.ndarray, shape (n_sides,)
-        Effective number of images (Σw)²/Σw²: how much of the data the weighting keeps.
-    numpy.ndarray of bool, shape (n_sides, n_images)
-        The images of each side that have a weight in the cohort: what the comparison rests on.
+        comparison is about where they overlap; see `overlap`.
 
     Notes
     -----
     Influences take the weights as given, so they describe which patients matter, and not the error:
     that of a gap is read from its replicates (``gap(scale="bootstrap")``).
     """
-    if target not in TARGETS:
-        raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+    from cxraudit.stats._kernels.sums import tally
+
     labels = np.asarray(y_true).astype(bool)
-    _, stratum = np.unique(np.asarray(strata), return_inverse=True)
-    cell = stratum * 2 + labels
-    n_cells = int(stratum.max()) * 2 + 2
+    cell, n_cells = _cells(y_true, strata)
     rows = np.asarray(units, dtype=np.int64)
-    member = (cell == np.arange(n_cells)[:, None]).astype(np.float64)
-    # Weighted number of images per side, stratum and class: (n_sides, n_cells, replicates).
-    sizes = np.stack(
-        [
-            unit_sums(per_unit(member * side, rows, counts.shape[1]), counts, n_resamples)
-            for side in sides
-        ]
-    )
-    together = sizes.sum(axis=0) if target == "both" else sizes.min(axis=0)
-    shared = (sizes > 0).all(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factors = np.where(shared, together / sizes, 0.0)
-    found, effective = [], []
-    for side, factor in zip(sides, factors, strict=True):
+    # Drawn images per side, stratum and class: (n_sides, n_cells, replicates).
+    sizes = np.empty((len(sides), n_cells, n_resamples + 1))
+    for number, side in enumerate(sides):
+        tally(rows[side], cell[side], counts, sizes[number])
+    found = []
+    for side, factor in zip(sides, _factors(sizes, target), strict=True):
         found += ranking_replicates(
             labels,
             y_score,
@@ -86,11 +100,25 @@ def standardised_replicates(
             side[None],
             counts,
             n_resamples=n_resamples,
+            n_threads=1,
             reference_prevalence=reference_prevalence,
             strata=cell,
             factors=factor,
         )
-        weight = factor[cell[side], 0]
-        effective.append(weight.sum() ** 2 / max(float((weight**2).sum()), 1e-300))
-    kept = sides & np.asarray(shared)[cell, 0]
-    return found, np.array(effective), kept
+    return found
+
+
+def _cells(y_true: ArrayLike, strata: ArrayLike) -> tuple[NDArray[np.int64], int]:
+    """Number the combinations of stratum and class."""
+    labels = np.asarray(y_true).astype(np.int64)
+    _, stratum = np.unique(np.asarray(strata), return_inverse=True)
+    return stratum * 2 + labels, int(stratum.max()) * 2 + 2
+
+
+def _factors(sizes: NDArray[np.float64], target: str) -> NDArray[np.float64]:
+    """Return the weight of an image per side and cell; 0 where a side has none."""
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+    together = sizes.sum(axis=0) if target == "both" else sizes.min(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((sizes > 0).all(axis=0), together / sizes, 0.0)

@@ -1,14 +1,129 @@
-"""What embeddings know, what the score uses of it, and what a scatter plot hides.
+"""What is decodable from embeddings, what is associated with the score, and what a scatter plot hides.
 
-=============  ========================================================================
-module         asks
-=============  ========================================================================
-`probes`       can a group be read: by a line, neighbours, a network; in full, from two axes
-`projections`  what two axes show, and how far groups lie apart in the whole space
-`centroids`    how far the groups' means lie apart, and in which direction
-`directions`   does the score use it, and what happens if it is erased
-`multiverse`   is a gap the model's, or the sentence's it was asked with
-=============  ========================================================================
-
-All write one table; see `cxraudit.audits.embeddings.cohort`.
+====================  ==========================================================================
+module                question
+====================  ==========================================================================
+`probes`              is a group decodable: by a line, neighbours, a network; in full, from two axes
+`projections`         what two axes show, and how far groups lie apart in the whole space
+`centroids`           how far the groups' means lie apart, and in which direction
+`score_direction`     is the score associated with it, and what happens if it is erased
+`prompt_sensitivity`  is a gap the model's, or that of the prompt
+====================  ==========================================================================
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from cxraudit.audits import verdicts
+from cxraudit.audits.cohort import make_cohort
+from cxraudit.audits.embeddings import score_direction
+from cxraudit.audits.embeddings.centroids import compare_centroids
+from cxraudit.audits.embeddings.cohort import (
+    EmbeddedCohort,
+    ModelEmbeddings,
+    PromptPair,
+    embedded_cohort,
+)
+from cxraudit.audits.embeddings.probes import probe_attributes, with_verdicts
+from cxraudit.audits.embeddings.projections import project, two_axes
+from cxraudit.audits.embeddings.prompt_sensitivity import over_prompts
+from cxraudit.audits.engine import Engine, Evaluated, Item, to_frame
+from cxraudit.audits.groups import is_intersection
+from cxraudit.datasets.base import Dataset
+from cxraudit.settings import AuditSettings
+
+__all__ = ["EmbeddingAudit", "ModelEmbeddings", "PromptPair", "audit_embeddings"]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingAudit:
+    """The result of auditing embeddings; empty tables where there was nothing to audit."""
+
+    results: pd.DataFrame
+    """Rows of the analyses from ``probe`` to ``prompt_sensitivity``; see
+    `cxraudit.schema.RESULT_COLUMNS`."""
+    points: pd.DataFrame
+    """Where images lie on two axes: model, image_id, x and y by PCA and t-SNE, and the attributes."""
+    curves: pd.DataFrame
+    """Sorted differences of centroids: model, attribute, group, rank, value, low, high."""
+    prompt_gaps: pd.DataFrame
+    """Gaps by prompt pair: model, finding, pair, positive, negative, attribute, group, auroc, gap, low,
+    high."""
+
+
+def audit_embeddings(
+    dataset: Dataset,
+    embeddings: Sequence[ModelEmbeddings] | ModelEmbeddings,
+    *,
+    attributes: str | Sequence[str] | None = None,
+    settings: AuditSettings | None = None,
+) -> EmbeddingAudit:
+    """Audit the embeddings of some models on a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Images with findings, attributes and shortcuts.
+    embeddings : ModelEmbeddings or sequence of ModelEmbeddings
+        Embeddings, prompt directions and a bank of prompts, per model.
+    attributes : str or sequence of str, optional
+        Attributes and shortcuts to look for; default: all of the data set. Intersections are left out.
+    settings : AuditSettings, optional
+        Resamples, level, interval and seed, as of the audit.
+
+    Returns
+    -------
+    EmbeddingAudit
+        Empty tables where no model has 50 patients with embeddings.
+    """
+    settings = settings or AuditSettings()
+    models = [embeddings] if isinstance(embeddings, ModelEmbeddings) else embeddings
+    given = [attributes] if isinstance(attributes, str) else attributes
+    wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
+    chosen = [name for name in dict.fromkeys(wanted) if not is_intersection(name)]
+    evaluated: list[Evaluated] = []
+    points, curves, prompt_gaps = [], [], []
+    for one in models:
+        known = replace(
+            one,
+            prompts=tuple(p for p in one.prompts if p.finding in dataset.findings),
+            bank=tuple(p for p in one.bank if p.finding in dataset.findings),
+        )
+        scored = pd.DataFrame({"image_id": one.image_ids.astype(str)})
+        cohort = embedded_cohort(make_cohort(dataset, scored, settings), known)
+        if cohort is None:
+            continue
+        rows, tables = _audit_model(cohort, chosen)
+        evaluated += rows
+        for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):
+            kept.append(table)
+    return EmbeddingAudit(
+        to_frame(evaluated, dataset.name), _joined(points), _joined(curves), _joined(prompt_gaps)
+    )
+
+
+def _audit_model(
+    cohort: EmbeddedCohort, attributes: Sequence[str]
+) -> tuple[list[Evaluated], tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
+    """Run all analyses of one model; return rows, points, curves and gaps by prompt."""
+    engine = Engine(cohort.cohort)
+    settings = cohort.cohort.settings
+    axes = two_axes(cohort)
+    items: list[Item] = list(probe_attributes(engine, cohort, attributes, axes))
+    engine.forget()
+    distances, points = project(cohort, attributes, axes)
+    centroids, curves = compare_centroids(cohort, attributes)
+    items += [*distances, *centroids, *score_direction.plan(settings.seed, cohort, attributes)]
+    found = with_verdicts(
+        verdicts.judged(engine.evaluate(items), settings), settings.confidence_level
+    )
+    engine.forget()
+    by_prompt, prompt_gaps = over_prompts(engine, cohort, attributes)
+    last = [*score_direction.encoding_use(cohort, found), *by_prompt]
+    return [*found, *engine.evaluate(last)], (points, curves, prompt_gaps)
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -1,43 +1,20 @@
-"""The images with embeddings, their parts by patient, and the table every analysis writes."""
+"""The images with embeddings, and their parts by patient."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.cells import NO_GROUP, Cohort
-from cxraudit.datasets.base import ordered_groups
-from cxraudit.schema import typed_frame
+from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample
+from cxraudit.audits.engine import Key
+from cxraudit.datasets.base import NO_GROUP, ordered_groups
+from cxraudit.schema import Analysis
+from cxraudit.streams import Stream, generator
 
 Vectors = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
-KNOWLEDGE_COLUMNS: dict[str, str] = {
-    "dataset": "str",
-    "model": "str",
-    "analysis": "str",
-    "space": "str",
-    "method": "str",
-    "attribute": "str",
-    "group": "str",
-    "finding": "str",
-    "metric": "str",
-    "value": "float64",
-    "low": "float64",
-    "high": "float64",
-    "n": "int64",
-    "n_patients": "int64",
-    "p_value": "float64",
-    "p_adjusted": "float64",
-    "verdict": "str",
-    "note": "str",
-}
-"""One row per estimate. ``analysis`` is probe, projection, centroid, direction, erasure, reading or
-multiverse; ``space`` is what was looked at: image, text, both, PCA (2 axes), t-SNE (2 axes), score."""
-
 MIN_PATIENTS = 10
 """Of a group in each part; smaller groups are not probed."""
 
@@ -57,7 +34,7 @@ class PromptPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class ModelEmbeddings:
     """The embeddings of one model, and how it is asked."""
 
     model: str
@@ -86,11 +63,11 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class EmbeddedCohort:
     """The images of an audit that have an embedding, with all an analysis needs."""
 
     cohort: Cohort
-    embedded: Embedded
+    embedded: ModelEmbeddings
     rows: NDArray[np.intp]
     """Where the images stand in `Cohort.images`."""
     vectors: Vectors
@@ -153,16 +130,33 @@ class Space:
         first[np.unique(self.patients, return_index=True)[1]] = True
         return first
 
-    def row(self, **cells: Any) -> dict[str, Any]:
-        """Begin a row of the table."""
-        return {"dataset": self.cohort.dataset.name, "model": self.embedded.model, **cells}
+    def key(self, analysis: Analysis, **columns: Any) -> Key:
+        """Begin the key of a row about this model."""
+        return Key(model=self.embedded.model, prompt_set="", analysis=analysis, **columns)
 
-    def counted(self, mask: Mask) -> dict[str, int]:
-        """Count images and patients."""
-        return {"n": int(mask.sum()), "n_patients": int(np.unique(self.patients[mask]).size)}
+    def sample(
+        self, y_true: NDArray[np.bool_], scores: NDArray[np.float64], kept: Mask | None = None
+    ) -> Sample:
+        """Rank some of the images: `y_true` and `scores` are of those kept, in their order."""
+        part = slice(None) if kept is None else kept
+        return Sample(
+            self.embedded.model,
+            "",
+            "",
+            self.rows[part],
+            np.asarray(y_true, dtype=bool),
+            np.asarray(scores, dtype=np.float64),
+            self.patients[part],
+            self.units[part],
+        )
+
+    def cell(self, mask: Mask) -> Cell:
+        """Name some of the images, to count them."""
+        everything = np.zeros(self.rows.size, dtype=bool)
+        return self.sample(everything, np.zeros(self.rows.size)).cell(mask)
 
 
-def make_space(cohort: Cohort, embedded: Embedded) -> Space | None:
+def embedded_cohort(cohort: Cohort, embedded: ModelEmbeddings) -> EmbeddedCohort | None:
     """Line embeddings up with the audited images, and split the patients 50 : 20 : 30.
 
     Returns None where fewer than 50 patients have an embedding: nothing can be learned and measured.
@@ -175,7 +169,7 @@ def make_space(cohort: Cohort, embedded: Embedded) -> Space | None:
     different = np.unique(patients)
     if different.size < 50:
         return None
-    order = np.random.default_rng([cohort.settings.seed, 31]).permutation(different)
+    order = generator(Stream.PROBE_PARTS, cohort.settings.seed).permutation(different)
     first, second = round(0.5 * order.size), round(0.7 * order.size)
     parts = Parts(
         np.isin(patients, order[:first]),
@@ -183,22 +177,4 @@ def make_space(cohort: Cohort, embedded: Embedded) -> Space | None:
         np.isin(patients, order[second:]),
     )
     texts = None if embedded.texts is None else embedded.texts[at]
-    return Space(cohort, embedded, rows, embedded.vectors[at], texts, parts)
-
-
-def knowledge_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Build the table: all of `KNOWLEDGE_COLUMNS`, typed, in their order."""
-    return typed_frame(rows, KNOWLEDGE_COLUMNS)
-
-
-@dataclass(slots=True)
-class Findings:
-    """What the analyses of one audit leave."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    points: list[pd.DataFrame] = field(default_factory=list)
-    """Where images lie on two axes: model, image_id, x and y by PCA and t-SNE, and the attributes."""
-    curves: list[pd.DataFrame] = field(default_factory=list)
-    """Sorted centroid differences: model, attribute, group, rank, value, low, high (permutation band)."""
-    asked: list[pd.DataFrame] = field(default_factory=list)
-    """Gaps by prompt pair: model, finding, pair, attribute, group, auroc, gap, low, high."""
+    return EmbeddedCohort(cohort, embedded, rows, embedded.vectors[at], texts, parts)

@@ -1,92 +1,122 @@
-"""Can a group be read from the embeddings, and from two axes of them."""
+"""Whether an attribute is decodable from the embeddings, and from two axes of them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, Mask, Parts, Space
-from cxraudit.stats.compare import estimate, holm
+from cxraudit.audits.cohort import Mask, Sample
+from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, EmbeddedCohort, Parts
+from cxraudit.audits.engine import Engine, Evaluated, Quantity, Tested, average, ranking
+from cxraudit.schema import Analysis
 from cxraudit.stats.probes import PROBES, Codes, Scores, Vectors, standardised
-from cxraudit.stats.ranking import ranking_replicates
-from cxraudit.stats.replicated import Replicated, weighted_sum
+from cxraudit.streams import Stream, generator
 
 N_PERMUTATIONS = 499
-READABLE, HIDDEN, UNSURE = "readable", "not readable", "cannot tell"
+DECODABLE, NOT_DECODABLE, UNCLEAR = "decodable", "not decodable", "unclear"
 
 LITTLE = 0.6
-"""An AUROC shown to be below this counts as not readable."""
+"""An AUROC shown to be below this counts as not decodable."""
+
+IMAGE = "image"
+METRIC = {"linear": "linear_probe_auroc", "k-NN": "knn_probe_auroc", "MLP": "mlp_probe_auroc"}
+"""Probe of `cxraudit.stats.probes.PROBES` → its metric."""
+CONTROL_METRIC = "control_probe_auroc"
 
 
 def probe_attributes(
-    space: Space, attributes: list[str], axes: Mapping[str, Vectors]
-) -> list[dict[str, Any]]:
-    """Probe every attribute in every space with every probe; `axes` is `two_axes`.
+    engine: Engine, cohort: EmbeddedCohort, attributes: Sequence[str], axes: Mapping[str, Vectors]
+) -> list[Tested]:
+    """Probe every attribute in every space with every probe.
 
-    Patients are never shared between the images a probe learns from, those its hyper-parameters are
-    chosen on, and those it is measured on. The interval resamples test patients; the p-value
-    exchanges the groups of test patients; the row ``control`` gives the AUROC of a linear probe that
-    learned from labels shuffled between patients, which should be 0.5.
+    Patients are never shared between the images a probe is fitted to, those its hyper-parameters are chosen
+    on, and those it is measured on. The interval resamples test patients; the p-value exchanges the groups
+    of test patients; the metric ``control_probe_auroc`` is that of a linear probe fitted to labels shuffled
+    between patients, which should be 0.5.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of the same cohort.
+    cohort : EmbeddedCohort
+        Embeddings of one model.
+    attributes : sequence of str
+        Attributes, and shortcuts.
+    axes : mapping of str to numpy.ndarray
+        From `cxraudit.audits.embeddings.projections.two_axes`.
+
+    Returns
+    -------
+    list of Tested
+        ``condition`` is the space; adjusted over the attributes per space and probe. `with_verdicts` judges
+        them.
     """
-    views = _views(space) | dict(axes)
-    rows: list[dict[str, Any]] = []
+    spaces = _spaces(cohort) | dict(axes)
+    items: list[Tested] = []
     for attribute in attributes:
-        names, codes = space.groups(attribute)
+        names, codes = cohort.groups(attribute)
         if len(names) < 2:
             continue
-        for where, vectors in views.items():
+        for space, vectors in spaces.items():
             usable = (codes >= 0) & np.isfinite(vectors).all(axis=1)
-            parts = space.parts.only(usable)
-            if not _enough(space, codes, len(names), parts):
+            parts = cohort.parts.only(usable)
+            if not _enough(cohort, codes, len(names), parts):
                 continue
-            for method in PROBES:
-                scores = run_probe(method, vectors, codes, parts, space.cohort.settings.seed)
-                rows.append(
-                    _measured(space, attribute, names, codes, parts.test, scores)
-                    | {"space": where, "method": method}
+            for probe, metric in METRIC.items():
+                scores = run_probe(probe, vectors, codes, parts, engine.settings.seed)
+                items.append(
+                    _measured(
+                        engine, cohort, attribute, names, codes, parts.test, scores, space, metric
+                    )
                 )
-            if where == "image":
-                shuffled = exchanged(
-                    codes, space.patients, np.random.default_rng([space.cohort.settings.seed, 33])
+            if space == IMAGE:
+                rng = generator(Stream.PROBE_CONTROL, engine.settings.seed)
+                shuffled = exchanged(codes, cohort.patients, rng)
+                scores = run_probe("linear", vectors, shuffled, parts, engine.settings.seed)
+                items.append(
+                    _measured(
+                        engine,
+                        cohort,
+                        attribute,
+                        names,
+                        shuffled,
+                        parts.test,
+                        scores,
+                        space,
+                        CONTROL_METRIC,
+                    )
                 )
-                scores = run_probe("linear", vectors, shuffled, parts, space.cohort.settings.seed)
-                rows.append(
-                    _measured(space, attribute, names, shuffled, parts.test, scores)
-                    | {"space": where, "method": "control", "verdict": ""}
-                )
-    return _adjusted(rows)
+    return items
 
 
-def _views(space: Space) -> dict[str, Vectors]:
+def _spaces(cohort: EmbeddedCohort) -> dict[str, Vectors]:
     """Return the embeddings: of images, of reports where there are any, and of both."""
-    views = {"image": space.vectors}
-    if space.texts is not None:
-        views["text"] = space.texts
-        views["both"] = np.concatenate([space.vectors, space.texts], axis=1)
-    return views
+    spaces = {IMAGE: cohort.vectors}
+    if cohort.texts is not None:
+        spaces["text"] = cohort.texts
+        spaces["both"] = np.concatenate([cohort.vectors, cohort.texts], axis=1)
+    return spaces
 
 
-def _enough(space: Space, codes: Codes, n_groups: int, parts: Parts) -> bool:
+def _enough(cohort: EmbeddedCohort, codes: Codes, n_groups: int, parts: Parts) -> bool:
     return all(
-        np.unique(space.patients[part & (codes == group)]).size >= MIN_PATIENTS
+        np.unique(cohort.patients[part & (codes == group)]).size >= MIN_PATIENTS
         for part in (parts.train, parts.validation, parts.test)
         for group in range(n_groups)
     )
 
 
-def run_probe(method: str, vectors: Vectors, codes: Codes, parts: Parts, seed: int) -> Scores:
+def run_probe(probe: str, vectors: Vectors, codes: Codes, parts: Parts, seed: int) -> Scores:
     """Fit a probe on training and validation patients; return the scores of the test images."""
     train, validation, test = standardised(
         vectors[parts.train], vectors[parts.validation], vectors[parts.test]
     )
-    return PROBES[method](
-        train, codes[parts.train], validation, codes[parts.validation], test, seed
-    )
+    return PROBES[probe](train, codes[parts.train], validation, codes[parts.validation], test, seed)
 
 
 def exchanged(codes: Codes, patients: NDArray[np.int64], rng: np.random.Generator) -> Codes:
-    """Give every patient the groups of another; who has more images takes theirs again from the first.
+    """Give every patient the groups of another; one with more images repeats them from the first.
 
     Images without a group (−1) stay so.
     """
@@ -102,56 +132,54 @@ def exchanged(codes: Codes, patients: NDArray[np.int64], rng: np.random.Generato
     return shuffled
 
 
-def macro_replicates(space: Space, codes: Codes, test: Mask, scores: Scores) -> Replicated:
-    """Return the macro one-against-others AUROC of test images, with replicates by patient."""
+def macro_auroc(cohort: EmbeddedCohort, codes: Codes, test: Mask, scores: Scores) -> Quantity:
+    """Name the mean AUROC of one group against the others on test images; of two groups, the one AUROC."""
+    return average(
+        [ranking(s.everything) for s in _one_against_others(cohort, codes, test, scores)]
+    )
+
+
+def _one_against_others(
+    cohort: EmbeddedCohort, codes: Codes, test: Mask, scores: Scores
+) -> list[Sample]:
     n_groups = scores.shape[1]
     chosen = range(1, 2) if n_groups == 2 else range(n_groups)
-    settings = space.cohort.settings
-    everyone = np.ones((1, int(test.sum())), dtype=bool)
-    parts = [
-        ranking_replicates(
-            codes[test] == group,
-            scores[:, group],
-            space.units[test],
-            everyone,
-            space.cohort.counts,
-            n_resamples=settings.n_resamples,
-            n_threads=1,
-        )[0].auroc
-        for group in chosen
-    ]
-    return weighted_sum(parts, [1 / len(parts)] * len(parts))
+    return [cohort.sample(codes[test] == group, scores[:, group], test) for group in chosen]
 
 
 def _measured(
-    space: Space, attribute: str, names: list[str], codes: Codes, test: Mask, scores: Scores
-) -> dict[str, Any]:
-    found = estimate(
-        macro_replicates(space, codes, test, scores),
-        confidence_level=space.cohort.settings.confidence_level,
-    )
-    return space.row(
-        analysis="probe",
-        attribute=attribute,
-        group=", ".join(names),
-        metric="auroc",
+    engine: Engine,
+    cohort: EmbeddedCohort,
+    attribute: str,
+    names: Sequence[str],
+    codes: Codes,
+    test: Mask,
+    scores: Scores,
+    space: str,
+    metric: str,
+) -> Tested:
+    found = engine.estimate(macro_auroc(cohort, codes, test, scores))
+    groups = f"groups: {', '.join(names)}"
+    return Tested(
+        key=cohort.key(Analysis.PROBE, attribute=attribute, condition=space),
+        metric=metric,
+        cell=cohort.cell(test),
         value=found.value,
         low=found.low,
         high=found.high,
-        **space.counted(test),
-        p_value=permutation_p(
-            codes[test], scores, space.patients[test], space.cohort.settings.seed
-        ),
-        note="" if len(names) == 2 else "mean over groups of one against the others",
+        p_value=permutation_p(codes[test], scores, cohort.patients[test], engine.settings.seed),
+        method=found.method,
+        family=f"{Analysis.PROBE}, {space}, {metric}",
+        note=groups if len(names) == 2 else f"{groups}; mean of one against the others",
     )
 
 
 def permutation_p(codes: Codes, scores: Scores, patients: NDArray[np.int64], seed: int) -> float:
-    """Test whether scores know the groups, by exchanging the groups of whole patients."""
+    """Test whether scores separate the groups, by exchanging the groups of whole patients."""
     from scipy.stats import rankdata
 
     ranks = rankdata(scores, axis=0)
-    rng = np.random.default_rng([seed, 32])
+    rng = generator(Stream.PROBE_TEST, seed)
 
     def statistic(groups: Codes) -> float:
         n_groups = scores.shape[1]
@@ -170,19 +198,24 @@ def permutation_p(codes: Codes, scores: Scores, patients: NDArray[np.int64], see
     return (1 + above) / (N_PERMUTATIONS + 1)
 
 
-def _adjusted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Adjust over the attributes, per space and probe, and decide."""
-    kinds = {(row["space"], row["method"]) for row in rows}
-    for kind in kinds:
-        family = [row for row in rows if (row["space"], row["method"]) == kind]
-        for row, p in zip(family, holm([row["p_value"] for row in family]), strict=True):
-            row["p_adjusted"] = p
-            row.setdefault("verdict", verdict_of(row))
-    return rows
+def with_verdicts(evaluated: Sequence[Evaluated], confidence_level: float) -> list[Evaluated]:
+    """Say of every probe but the control whether the attribute is decodable.
+
+    Examples
+    --------
+    >>> with_verdicts([], 0.95)
+    []
+    """
+    return [
+        one
+        if one.item.key.analysis != Analysis.PROBE or one.item.metric == CONTROL_METRIC
+        else replace(one, verdict=verdict(one, 1 - confidence_level))
+        for one in evaluated
+    ]
 
 
-def verdict_of(row: dict[str, Any], alpha: float = 0.05) -> str:
-    """Say whether a group can be read: shown, shown to be less than `LITTLE`, or neither."""
-    if row["low"] > 0.5 and row["p_adjusted"] < alpha:
-        return READABLE
-    return HIDDEN if row["high"] < LITTLE else UNSURE
+def verdict(one: Evaluated, alpha: float) -> str:
+    """Return decodable (shown), not decodable (shown to be below `LITTLE`), or unclear."""
+    if one.found.low > 0.5 and one.p_adjusted < alpha:
+        return DECODABLE
+    return NOT_DECODABLE if one.found.high < LITTLE else UNCLEAR

@@ -1,83 +1,63 @@
-"""What the model leans on: everything scores say about a shortcut such as a chest drain."""
+"""What scores say about a shortcut such as a chest drain.
+
+===================  ===============================================================================
+module               question
+===================  ===============================================================================
+`stratified`         is the finding recognised better when the shortcut is there
+`misclassification`  what errors in the labels of the shortcut can do to that
+`separation`         does the score separate images with and without the shortcut itself
+`prevalence_shift`   what AUROC would be at another frequency of the shortcut
+`standardised`       does the gap remain at one mix of view and age
+`percentiles`        how scores are distributed
+===================  ===============================================================================
+"""
 
 from collections.abc import Mapping
 
-import pandas as pd
+from cxraudit.audits.cohort import Cohort, Sample
+from cxraudit.audits.engine import Item
+from cxraudit.audits.shortcuts.labels import DEFAULT_SHORTCUTS, labels_of, with_derived
+from cxraudit.audits.shortcuts.misclassification import if_mislabelled
+from cxraudit.audits.shortcuts.percentiles import score_percentiles
+from cxraudit.audits.shortcuts.prevalence_shift import prevalence_shift
+from cxraudit.audits.shortcuts.separation import separation
+from cxraudit.audits.shortcuts.standardised import standardised_gap
+from cxraudit.audits.shortcuts.stratified import annotated_only, subsets, with_and_without
 
-from cxraudit.audits.cells import Cohort
-from cxraudit.audits.rows import Row, judge_family
-from cxraudit.audits.shortcuts.labels import DEFAULT, labels_of, with_derived
-from cxraudit.audits.shortcuts.prevalence_shift import at_doses, detectable, matched, score_places
-from cxraudit.audits.shortcuts.stratified import (
-    BOUNDS,
-    CORRECTED,
-    annotated_only,
-    if_mislabelled,
-    of_borkan,
-    with_and_without,
-)
-from cxraudit.audits.subgroups import scored_findings
-from cxraudit.errors import UnknownNameError
-from cxraudit.schema import results_frame
+__all__ = ["DEFAULT_SHORTCUTS", "plan", "score_percentiles", "with_derived"]
 
-__all__ = ["BOUNDS", "CORRECTED", "DEFAULT", "by_shortcut", "score_places", "with_derived"]
-
-ARMS = (with_and_without, of_borkan, annotated_only, if_mislabelled)
-CARD = (detectable, at_doses, matched)
-"""Questions about a shortcut and a finding; the gaps of each line are a family."""
+STRATIFIED = (with_and_without, subsets, annotated_only, if_mislabelled)
+CARD = (separation, prevalence_shift, standardised_gap)
+"""Questions for findings with both classes."""
 
 
-def by_shortcut(
-    cohort: Cohort, scores: pd.DataFrame, shortcuts: Mapping[str, str] = DEFAULT
-) -> pd.DataFrame:
-    """Compare positives with and without a shortcut, each against all negatives, as in the paper.
+def plan(cohort: Cohort, sample: Sample, shortcuts: Mapping[str, str]) -> list[Item]:
+    """Plan every question about the shortcuts of the sample's finding.
 
     Parameters
     ----------
     cohort : Cohort
-        From `make_cohort`; its images hold the shortcut columns (yes, no, unknown).
-    scores : pandas.DataFrame
-        A scores table.
+        Its images hold the shortcut columns (yes, no, unknown).
+    sample : Sample
+        The images of one model and finding.
     shortcuts : mapping of str to str
         Shortcut column → finding.
 
     Returns
     -------
-    pandas.DataFrame
-        A results table: ``attribute`` is the shortcut, ``group`` is ``with`` or ``without``; the
-        gap has ``group`` = ``with`` and ``reference`` = ``without``: above zero, the finding is
-        recognised better when the shortcut is there. Where the shortcut is known of negatives, too,
-        the four AUROCs of Borkan et al. (2019) follow: ``subgroup`` (all images with it),
-        ``background`` (all without), ``bpsn`` (positives without against negatives with it: low if
-        the shortcut alone raises the score) and ``bnsp`` (the other way round); the gap
-        ``bnsp`` − ``bpsn`` is zero for a score that does not see the shortcut.
-
-        Where some labels are a detector's, the arms and the gap of those by people alone follow
-        under the attribute ``<shortcut> (annotated only)``. Where the detector's errors are known,
-        two more gaps say what they can do: `CORRECTED` (put right, if errors do not depend on the
-        score) and `BOUNDS` (``low`` and ``high`` over every way they can fall; no value).
-
-        The rows of `cxraudit.audits.shortcuts.prevalence_shift` follow; their gaps are a family of their own, so
-        that they take no power from the first question.
+    list of Item
+        ``attribute`` is the shortcut. The gap with − without is above zero where the finding is
+        recognised better when the shortcut is there. Where the shortcut is known of negatives, too, the
+        four AUROCs of Borkan et al. (2019) follow: ``subgroup`` (all images with it), ``background``
+        (all without), ``bpsn`` (positives without against negatives with it: low if the shortcut alone
+        raises the score) and ``bnsp`` (the reverse); the gap bnsp − bpsn is zero for a score that does
+        not depend on the shortcut.
     """
+    items: list[Item] = []
     for shortcut, finding in shortcuts.items():
-        if shortcut not in cohort.images:
-            raise UnknownNameError("shortcut", shortcut, cohort.dataset.shortcuts)
-        if finding not in cohort.dataset.findings:
-            raise UnknownNameError("finding", finding, cohort.dataset.findings)
-    levels: list[Row] = []
-    gaps: list[Row] = []
-    more: list[Row] = []
-    for base, images in scored_findings(cohort, scores):
-        for shortcut, finding in shortcuts.items():
-            if finding != base["finding"]:
-                continue
-            labels = labels_of(cohort, images, shortcut)
-            row = {**base, "attribute": shortcut}
-            for family, questions in ((gaps, ARMS), (more, CARD if images.both_classes else ())):
-                for ask in questions:
-                    found, compared = ask(cohort, images, row, labels)
-                    levels += found
-                    family += compared
-    judged = [row for family in (gaps, more) for row in judge_family(family, cohort.settings)]
-    return results_frame([*levels, *judged])
+        if finding != sample.finding:
+            continue
+        labels = labels_of(cohort, sample, shortcut)
+        for question in (*STRATIFIED, *(CARD if sample.both_classes else ())):
+            items += question(cohort, sample, labels)
+    return items

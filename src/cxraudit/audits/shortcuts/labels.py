@@ -1,24 +1,20 @@
-"""Who has a shortcut, who lacks it, and who says so."""
+"""Which images have a shortcut, which lack it, and where the label comes from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxraudit.audits.cells import NO_GROUP, Cohort, Labelled, Mask
-from cxraudit.audits.rows import Row
-from cxraudit.datasets.base import EXCLUDED_COLUMNS, Dataset
+from cxraudit.audits.cohort import Cohort, Mask, Sample
+from cxraudit.datasets.base import EXCLUDED_COLUMNS, NO_GROUP, Dataset
 from cxraudit.datasets.detector_labels import PREDICTED, source_column
 from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.schema import UNKNOWN, group_name
 
-SHOWN = 20
+N_NAMED = 20
 """Groups that a message names at most."""
-Found = tuple[list[Row], list[Row]]
-"""Rows of levels and of gaps."""
 
-WITH = "with"
-DEFAULT = {"drain": "Pneumothorax"}
+DEFAULT_SHORTCUTS = {"drain": "Pneumothorax"}
 """Shortcut column → the finding it gives away."""
 
 
@@ -33,19 +29,24 @@ class ShortcutLabels:
     """Whether the label is a detector's."""
 
     @property
+    def column(self) -> str:
+        """The column a shortcut named ``COLUMN:GROUP`` comes from, or its own."""
+        return self.name.partition(":")[0]
+
+    @property
     def known(self) -> Mask:
         """Images whose shortcut is known."""
         return self.has | self.lacks
 
 
-def labels_of(cohort: Cohort, images: Labelled, shortcut: str) -> ShortcutLabels:
+def labels_of(cohort: Cohort, sample: Sample, shortcut: str) -> ShortcutLabels:
     """Take the labels of a shortcut column (yes, no, unknown)."""
-    values = cohort.images[shortcut].to_numpy(dtype=object)[images.rows]
+    values = cohort.column(shortcut, sample.rows)
     has, lacks = values == "yes", values == "no"
     source = source_column(shortcut)
     predicted = np.zeros(values.size, dtype=bool)
     if source in cohort.images:
-        predicted = cohort.images[source].to_numpy(dtype=object)[images.rows] == PREDICTED
+        predicted = cohort.column(source, sample.rows) == PREDICTED
     return ShortcutLabels(shortcut, has, lacks, predicted)
 
 
@@ -72,7 +73,7 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
             raise UnknownNameError("column", column, list(known))
         values = images[column].map(group_name).astype("str")
         if group not in set(values):
-            raise UnknownNameError(f"{column} group", group, sorted(set(values))[:SHOWN])
+            raise UnknownNameError(f"{column} group", group, sorted(set(values))[:N_NAMED])
         answer = np.where(values == group, "yes", np.where(values.isin(NO_GROUP), UNKNOWN, "no"))
         images = images.assign(**{shortcut: answer})
         added.append(shortcut)

@@ -1,0 +1,684 @@
+"""The engine of every audit: a plan names what to estimate and compare, the engine does it once.
+
+An audit is a function that returns a plan: `Level`, `Comparison` and `Tested` objects that name the key of
+their row and the quantities it is about. A quantity is a statistic of a cell (a set of images), a
+combination of such, or a known number. The engine computes each distinct statistic once, estimates with
+the level and the interval of the settings, counts images and patients, and leaves judging to
+`cxraudit.audits.verdicts` and rows to `to_frame`.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.audits.cohort import Cell, CellCounts, Cohort, Sample, Vector, count
+from cxraudit.metrics import METRICS
+from cxraudit.schema import OVERALL, Analysis, Reason, results_frame
+from cxraudit.settings import AuditSettings
+from cxraudit.stats.calibration import calibration_replicates, equal_mass_edges
+from cxraudit.stats.compare import MIN_PATIENTS, estimate, gap, gap_of_limits, wilson
+from cxraudit.stats.delong import newcombe
+from cxraudit.stats.estimate import Estimate, Gap
+from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
+from cxraudit.stats.replicated import Replicated, mean_replicates, weighted_sum
+from cxraudit.stats.standardise import standardised_replicates
+from cxraudit.stats.thresholds import decisions
+
+
+class Measure(Protocol):
+    """Something computed of cells, from which one or more metrics are read. Hashable."""
+
+    @property
+    def batch(self) -> object:
+        """What measures computed in one call have in common."""
+
+    def compute(self, cohort: Cohort, measures: Sequence[Any]) -> list[Any]:
+        """Compute measures of one batch, in their order."""
+
+    def read(self, found: Any, metric: str) -> Replicated:
+        """Return a metric of what was computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How the scores of a cell rank its images."""
+
+    cell: Cell
+
+    @property
+    def batch(self) -> object:
+        """The sample."""
+        return Ranking, self.cell.sample.key
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Ranking]") -> list[RankingReplicates]:
+        """Compute all cells of a sample; the reference prevalence is that of its images."""
+        sample = self.cell.sample
+        return ranking_replicates(
+            sample.y_true,
+            sample.y_score,
+            sample.units,
+            np.stack([measure.cell.mask for measure in measures]),
+            cohort.counts,
+            n_resamples=cohort.settings.n_resamples,
+            n_threads=cohort.settings.n_threads,
+        )
+
+    def read(self, found: RankingReplicates, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
+        return getattr(found, "auroc" if metric in ("xauc", "shortcut_auroc") else metric)
+
+
+@dataclass(frozen=True, slots=True)
+class StandardisedRanking:
+    """How the scores rank the images of one of two sides, weighted to one mix of strata."""
+
+    sides: frozenset[Cell]
+    strata: Vector
+    side: Cell
+
+    @property
+    def batch(self) -> object:
+        """Sides and strata: both sides are computed together."""
+        return StandardisedRanking, self.side.sample.key, self.strata
+
+    def compute(
+        self, cohort: Cohort, measures: "Sequence[StandardisedRanking]"
+    ) -> list[RankingReplicates]:
+        """Compute both sides of each pair."""
+        sample, settings = self.side.sample, cohort.settings
+        pairs = list(dict.fromkeys(measure.sides for measure in measures))
+        ordered = [tuple(pair) for pair in pairs]
+
+        def both(cells: tuple[Cell, ...]) -> list[RankingReplicates]:
+            return standardised_replicates(
+                sample.y_true,
+                sample.y_score,
+                sample.units,
+                np.stack([cell.mask for cell in cells]),
+                self.strata.values,
+                cohort.counts,
+                n_resamples=settings.n_resamples,
+                target=settings.standardise,
+            )
+
+        with ThreadPoolExecutor(settings.n_threads) as pool:
+            found = list(pool.map(both, ordered))
+        of = {
+            (pair, cell): one
+            for pair, cells, both in zip(pairs, ordered, found, strict=True)
+            for cell, one in zip(cells, both, strict=True)
+        }
+        return [of[measure.sides, measure.side] for measure in measures]
+
+    def read(self, found: RankingReplicates, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
+        return getattr(found, metric)
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """What happens to the images of a cell at a threshold."""
+
+    cell: Cell
+    threshold: float
+    probability: float
+    """What the threshold stands for, for the net benefit; NaN if unknown."""
+
+    @property
+    def batch(self) -> object:
+        """Sample and threshold."""
+        return Flagged, self.cell.sample.key, self.threshold
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Flagged]") -> list[Any]:
+        """Count decisions in all cells."""
+        sample = self.cell.sample
+        return decisions(
+            sample.y_true,
+            sample.y_score,
+            self.threshold,
+            sample.units,
+            np.stack([measure.cell.mask for measure in measures]),
+            cohort.counts,
+            n_resamples=cohort.settings.n_resamples,
+        )
+
+    def read(self, found: Any, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.DECISION`."""
+        if metric == "net_benefit":
+            return found.net_benefit(self.probability)
+        # Of No Finding, a false positive is a patient whose finding is missed.
+        return getattr(found, {"underdiagnosis": "fpr", "overdiagnosis": "fnr"}.get(metric, metric))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What probabilities are worth in a cell."""
+
+    cell: Cell
+    probability: Vector
+
+    @property
+    def batch(self) -> object:
+        """Sample and probabilities."""
+        return Calibrated, self.cell.sample.key, self.probability
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Calibrated]") -> list[Any]:
+        """Compute calibration in all cells, with bins of equal mass over the sample."""
+        sample = self.cell.sample
+        return calibration_replicates(
+            sample.y_true,
+            self.probability.values,
+            sample.units,
+            np.stack([measure.cell.mask for measure in measures]),
+            cohort.counts,
+            n_resamples=cohort.settings.n_resamples,
+            edges=equal_mass_edges(self.probability.values),
+            n_threads=cohort.settings.n_threads,
+        )
+
+    def read(self, found: Any, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.CALIBRATION`."""
+        return getattr(found, metric)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of numbers per image over a cell."""
+
+    cell: Cell
+    values: Vector
+
+    @property
+    def batch(self) -> object:
+        """Sample and numbers."""
+        return Mean, self.cell.sample.key, self.values
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Mean]") -> list[Replicated]:
+        """Compute the means of all cells."""
+        return [
+            mean_replicates(
+                self.values.values,
+                measure.cell.mask,
+                measure.cell.sample.units,
+                cohort.counts,
+                n_resamples=cohort.settings.n_resamples,
+            )
+            for measure in measures
+        ]
+
+    def read(self, found: Replicated, metric: str) -> Replicated:
+        """Return the mean, whatever it is a mean of."""
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A metric read from a measure."""
+
+    measure: Measure
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A weighted sum of quantities, within each replicate."""
+
+    parts: "tuple[Quantity, ...]"
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number, not an estimate."""
+
+    value: float
+
+
+Quantity = Statistic | Combination | Known
+
+
+def ranking(cell: Cell, metric: str = "auroc") -> Statistic:
+    """Name a ranking metric of a cell."""
+    return Statistic(Ranking(cell), metric)
+
+
+def mean(cell: Cell, values: Vector) -> Statistic:
+    """Name the mean of numbers over a cell."""
+    return Statistic(Mean(cell, values), "mean")
+
+
+def minus(first: Quantity, second: Quantity) -> Combination:
+    """Name a difference."""
+    return Combination((first, second), (1.0, -1.0))
+
+
+def average(parts: Sequence[Quantity]) -> Combination:
+    """Name the mean of quantities."""
+    return Combination(tuple(parts), (1 / len(parts),) * len(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Which row of the results table; the columns of `cxraudit.schema.KEY_COLUMNS` but the metric."""
+
+    model: str
+    prompt_set: str
+    analysis: Analysis
+    finding: str = ""
+    attribute: str = OVERALL
+    group: str = OVERALL
+    reference: str = ""
+    condition: str = ""
+    at: float = math.nan
+    label_source: str = ""
+
+
+def key(sample: Sample, analysis: Analysis, **columns: Any) -> Key:
+    """Begin the key of a row about a sample."""
+    return Key(
+        model=sample.model,
+        prompt_set=sample.prompt_set,
+        finding=sample.finding,
+        analysis=analysis,
+        **columns,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A metric of a cell, with its interval."""
+
+    key: Key
+    metric: str
+    quantity: Quantity
+    cell: Cell
+    """The images that are counted."""
+    parts: tuple[Cell, ...] = ()
+    """Cells a value was put together from, where it was: the smallest of them says whether there are too
+    few patients, and no small-sample interval of the whole stands in for theirs."""
+    one_class: bool = False
+    """Whether the cell holds one class on purpose, so that it is no reason for caution."""
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A difference of two quantities on the same resamples: group − reference."""
+
+    key: Key
+    metric: str
+    group: Quantity
+    reference: Quantity
+    cells: tuple[Cell, ...]
+    """The cells either side rests on: the group's first (its images are counted), the reference's last."""
+    family: str
+    """Comparisons of one model, family and metric are adjusted together; empty: tested, but not judged."""
+    pooled: bool = False
+    """Whether all metrics of the family are adjusted together."""
+    screening: bool = False
+    """Whether many are searched for a few, so that Benjamini–Hochberg holds the share of false reports."""
+    scale: str | None = None
+    """Where the difference is tested, if not where the error of its metric is best known."""
+    limits: bool = True
+    """Whether sides at the end of the range are compared by their small-sample limits (MOVER)."""
+    enough: bool | None = None
+    """Whether there are enough patients for a verdict, where the plan knows better; None: at least
+    `MIN_PATIENTS` with and without the finding in each cell."""
+    paired: bool = False
+    """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A value with a test of its own, such as by exchanging patients."""
+
+    key: Key
+    metric: str
+    cell: Cell | None
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    p_adjusted: float = math.nan
+    """Where it was adjusted elsewhere."""
+    method: str = ""
+    family: str = ""
+    """Tests of one model and family are adjusted together; empty: not adjusted."""
+    adjust: str = "holm"
+    """``holm``, or ``dependent`` for Benjamini–Yekutieli."""
+    verdict: str = ""
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+Item = Level | Comparison | Tested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """An item of a plan with what was found; judged later, with its family."""
+
+    item: Item
+    found: Estimate
+    counts: CellCounts
+    enough: bool = True
+    p_value: float = math.nan
+    p_adjusted: float = math.nan
+    margin: float = math.nan
+    detectable_gap: float = math.nan
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+
+
+TOO_FEW = f"fewer than {MIN_PATIENTS} patients with or without the finding on one side"
+
+NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class Engine:
+    """Computes what plans name, each distinct statistic once while they share a cohort."""
+
+    cohort: Cohort
+    n_computed: int = 0
+    """Measures computed so far."""
+    _known: dict[Quantity, Replicated] = field(default_factory=dict)
+    _counts: dict[tuple[bytes, bytes], CellCounts] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> AuditSettings:
+        """Of the cohort."""
+        return self.cohort.settings
+
+    def forget(self) -> None:
+        """Drop what was computed: the next plans are about other images."""
+        self._known.clear()
+        self._counts.clear()
+
+    def count(self, cell: Cell) -> CellCounts:
+        """Count the images and patients of a cell, once."""
+        if cell.key not in self._counts:
+            self._counts[cell.key] = count(cell)
+        return self._counts[cell.key]
+
+    def evaluate(self, plan: Sequence[Item]) -> list[Evaluated]:
+        """Compute, estimate and compare all that a plan names, in its order."""
+        self.compute(quantity for item in plan for quantity in _quantities(item))
+        return [self._evaluate(item) for item in plan]
+
+    def compute(self, quantities: Iterable[Quantity]) -> None:
+        """Compute the statistics that quantities are made of and that are not known yet."""
+        wanted: dict[Measure, list[Statistic]] = {}
+        for quantity in quantities:
+            for statistic in _statistics(quantity):
+                if statistic not in self._known:
+                    metrics = wanted.setdefault(statistic.measure, [])
+                    if statistic not in metrics:
+                        metrics.append(statistic)
+        batches: dict[object, list[Measure]] = {}
+        for measure in wanted:
+            batches.setdefault(measure.batch, []).append(measure)
+        for measures in batches.values():
+            self.n_computed += len(measures)
+            for measure, found in zip(
+                measures, measures[0].compute(self.cohort, measures), strict=True
+            ):
+                for statistic in wanted[measure]:
+                    self._known[statistic] = measure.read(found, statistic.metric)
+
+    def value(self, quantity: Quantity) -> Replicated:
+        """Return a quantity in the cohort and in every replicate."""
+        if quantity not in self._known:
+            if isinstance(quantity, Combination):
+                return weighted_sum([self.value(p) for p in quantity.parts], quantity.weights)
+            self.compute([quantity])
+        return self._known[quantity]
+
+    def estimate(self, quantity: Quantity) -> Estimate:
+        """Estimate a quantity with the level and the interval of the settings."""
+        return self.estimate_of(self.value(quantity))
+
+    def estimate_of(self, found: Replicated) -> Estimate:
+        """Estimate what was computed elsewhere, with the level and the interval of the settings."""
+        return estimate(
+            found,
+            confidence_level=self.settings.confidence_level,
+            interval=self.settings.interval,
+        )
+
+    def _evaluate(self, item: Item) -> Evaluated:
+        if isinstance(item, Level):
+            return self._level(item)
+        if isinstance(item, Comparison):
+            return self._comparison(item)
+        return Evaluated(
+            item=item,
+            found=Estimate(
+                value=item.value,
+                low=item.low,
+                high=item.high,
+                confidence_level=self.settings.confidence_level,
+                method=item.method,
+            ),
+            counts=NO_COUNTS if item.cell is None else self.count(item.cell),
+            p_value=item.p_value,
+            p_adjusted=item.p_adjusted,
+            verdict=item.verdict,
+            reasons=item.reasons,
+            note=item.note,
+        )
+
+    def _level(self, item: Level) -> Evaluated:
+        counts = self.count(item.cell)
+        found = self.value(item.quantity)
+        if item.parts:
+            summary = self.estimate_of(found)
+        else:
+            summary = self._limits(item.metric, found, counts, self.settings.confidence_level)
+        limiting = min(self.count(cell).limiting_patients for cell in item.parts or (item.cell,))
+        reason, note = ("", "") if item.one_class else _caution(counts, limiting)
+        return Evaluated(
+            item=item,
+            found=replace(summary, method=self._named(summary.method)),
+            counts=counts,
+            reasons=_joined(reason, summary.reason, *item.reasons),
+            note="; ".join(filter(None, [note, item.note])),
+        )
+
+    def _limits(self, metric: str, found: Replicated, counts: CellCounts, level: float) -> Estimate:
+        """Estimate a metric of a cell; what degenerates in a bootstrap gets its score interval."""
+        summary = estimate(found, confidence_level=level, interval=self.settings.interval)
+        degenerate = math.isfinite(summary.value) and not math.isfinite(summary.low)
+        if degenerate and self.settings.n_resamples:
+            return small_sample(METRICS[metric].small_sample, summary, counts)
+        return summary
+
+    def _comparison(self, item: Comparison) -> Evaluated:
+        first, second = self.value(item.group), self._other(item)
+        scale = item.scale or METRICS[item.metric].scale
+        counts = [self.count(cell) for cell in item.cells]
+        enough = item.enough
+        if enough is None:
+            enough = min(c.limiting_patients for c in counts) >= MIN_PATIENTS
+        found = gap(
+            first,
+            second,
+            confidence_level=self.settings.confidence_level,
+            interval=self.settings.interval,
+            scale=scale,
+        )
+        # Two sides at the same end differ by nothing in every resample, which proves nothing.
+        at_an_end = any(side.value in (0, 1) for side in (first, second)) and abs(found.value) > 0
+        if (
+            item.limits
+            and scale in ("logit", "arcsine")
+            and at_an_end
+            and self.settings.n_resamples
+        ):
+            found = self._gap_of_limits(item, (first, second), (counts[0], counts[-1]))
+        if item.paired and math.isfinite(first.value) and _identical(first, second):
+            found, enough = _no_difference(found), True
+        few = () if enough else (Reason.TOO_FEW_PATIENTS,)
+        caution = TOO_FEW if item.enough is None and not enough else ""
+        return Evaluated(
+            item=item,
+            found=replace(found, method=self._named(found.method)),
+            counts=counts[0],
+            enough=enough,
+            p_value=found.p_value,
+            reasons=_joined(*few, found.reason, *item.reasons),
+            note="; ".join(filter(None, [caution, item.note])),
+        )
+
+    def _other(self, item: Comparison) -> Replicated:
+        if isinstance(item.reference, Known):
+            return self.value(item.group).constant(item.reference.value)
+        return self.value(item.reference)
+
+    def _gap_of_limits(
+        self,
+        item: Comparison,
+        sides: tuple[Replicated, Replicated],
+        counts: tuple[CellCounts, CellCounts],
+    ) -> Gap:
+        level = self.settings.confidence_level
+        first, second = (
+            tuple(self._limits(item.metric, side, held, at) for at in (level, 2 * level - 1))
+            for side, held in zip(sides, counts, strict=True)
+        )
+        if isinstance(item.reference, Known):  # a number has no interval
+            second = tuple(replace(e, low=e.value, high=e.value) for e in second)
+        return gap_of_limits((first[0], first[1]), (second[0], second[1]))
+
+    def _named(self, method: str) -> str:
+        """Say what was resampled."""
+        unit = {"patients": "patient-cluster", "images": "image-level"}[self.settings.resample]
+        return f"{unit} {method}" if method.startswith("bootstrap") else method
+
+
+def _quantities(item: Item) -> Iterator[Quantity]:
+    if isinstance(item, Level):
+        yield item.quantity
+    elif isinstance(item, Comparison):
+        yield item.group
+        yield item.reference
+
+
+def _statistics(quantity: Quantity) -> Iterator[Statistic]:
+    if isinstance(quantity, Statistic):
+        yield quantity
+    elif isinstance(quantity, Combination):
+        for part in quantity.parts:
+            yield from _statistics(part)
+
+
+def _identical(first: Replicated, second: Replicated) -> bool:
+    return bool(np.array_equal(first.replicates, second.replicates, equal_nan=True))
+
+
+def _no_difference(found: Gap) -> Gap:
+    """Return a difference that is 0 in every resample as what it is: shown to be none."""
+    return replace(
+        found,
+        low=0.0,
+        high=0.0,
+        inner_low=0.0,
+        inner_high=0.0,
+        p_value=1.0,
+        standard_error=0.0,
+        method="no difference in any resample",
+        reason="",
+    )
+
+
+def _joined(*reasons: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, reasons)))
+
+
+def _caution(counts: CellCounts, limiting: int) -> tuple[str, str]:
+    """Return why a level says little, as code and in words; empty if it does not."""
+    if not counts.n:
+        return Reason.NO_IMAGES, "no images"
+    if not counts.n_positive:
+        return Reason.NO_POSITIVES, "no positives"
+    if counts.n_positive == counts.n:
+        return Reason.NO_NEGATIVES, "no negatives"
+    if limiting < MIN_PATIENTS:
+        return (
+            Reason.TOO_FEW_PATIENTS,
+            f"only {limiting} patients with or without the finding",
+        )
+    return "", ""
+
+
+def small_sample(kind: str | None, found: Estimate, counts: CellCounts) -> Estimate:
+    """Give a value that does not vary in a bootstrap (AUROC 1, every image flagged) its score interval.
+
+    Parameters
+    ----------
+    kind : str or None
+        As `cxraudit.metrics.Metric.small_sample`; None leaves the estimate as it is.
+    found : Estimate
+        The value and the level.
+    counts : CellCounts
+        Patients are the sample size.
+    """
+    if kind is None:
+        return found
+    level = found.confidence_level
+    if kind == "newcombe":
+        low, high = newcombe(
+            found.value,
+            counts.n_positive_patients,
+            counts.n_negative_patients,
+            confidence_level=level,
+        )
+        method = "Newcombe score interval over patients"
+    else:
+        n_patients = {
+            "wilson positives": counts.n_positive_patients,
+            "wilson negatives": counts.n_negative_patients,
+            "wilson images": counts.n_patients,
+        }[kind]
+        low, high = wilson(found.value, n_patients, confidence_level=level)
+        method = "Wilson score interval over patients"
+    return replace(found, low=low, high=high, method=method, reason="")
+
+
+def to_frame(evaluated: Sequence[Evaluated], dataset: str) -> pd.DataFrame:
+    """Make the results table: one row per item, ordered by analysis."""
+    order = {analysis: number for number, analysis in enumerate(Analysis)}
+    rows = [
+        {
+            "dataset": dataset,
+            **asdict(one.item.key),
+            "metric": one.item.metric,
+            "value": one.found.value,
+            "low": one.found.low,
+            "high": one.found.high,
+            "confidence_level": one.found.confidence_level,
+            "method": one.found.method,
+            "n": one.counts.n,
+            "n_positive": one.counts.n_positive,
+            "n_patients": one.counts.n_patients,
+            "n_positive_patients": one.counts.n_positive_patients,
+            "p_value": one.p_value,
+            "p_adjusted": one.p_adjusted,
+            "margin": one.margin,
+            "detectable_gap": one.detectable_gap,
+            "verdict": one.verdict,
+            "reasons": " ".join(one.reasons),
+            "note": one.note,
+        }
+        for one in sorted(evaluated, key=lambda one: order[one.item.key.analysis])
+    ]
+    return results_frame(rows)

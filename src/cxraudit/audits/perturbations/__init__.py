@@ -1,0 +1,137 @@
+"""What a score does when only the image is changed: reliance on a device, and image degradation.
+
+================  ==============================================================================
+module            question
+================  ==============================================================================
+`counterfactual`  does the score follow a device that is inserted or removed, and nothing else
+`corruption`      how much AUROC and the gaps between groups change as images degrade
+================  ==============================================================================
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.audits import verdicts
+from cxraudit.audits.cohort import Cohort, Sample, make_cohort, samples
+from cxraudit.audits.engine import Engine, Evaluated, to_frame
+from cxraudit.audits.groups import is_intersection
+from cxraudit.audits.perturbations import corruption, counterfactual
+from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.datasets.base import Dataset
+from cxraudit.errors import DataError
+from cxraudit.frames import to_pandas
+from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED, require_columns
+from cxraudit.settings import AuditSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PerturbationAudit:
+    """The result of auditing scores of perturbed images."""
+
+    results: pd.DataFrame
+    """Rows of the analyses ``counterfactual`` and ``corruption``; see `cxraudit.schema.RESULT_COLUMNS`."""
+    image_changes: pd.DataFrame
+    """One row per image, model, finding and counterfactual perturbation: ``image_id``, ``model``,
+    ``prompt_set``, ``finding``, ``condition``, ``change`` of the score in standard deviations of the
+    unedited scores, and ``has_finding`` (1, 0)."""
+    n_images: int
+    """Images that were perturbed."""
+
+
+def audit_perturbations(
+    dataset: Dataset,
+    perturbed: object,
+    *,
+    attributes: str | Sequence[str] | None = None,
+    settings: AuditSettings | None = None,
+) -> PerturbationAudit:
+    """Compare the scores of perturbed images with those of the same images unedited.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images, with findings and attributes.
+    perturbed : data frame
+        See `cxraudit.schema.PERTURBED_COLUMNS`; scores of ``unedited`` images are among them.
+    attributes : str or sequence of str, optional
+        Attributes to compare groups by; default: all of the data set. Intersections are left out.
+    settings : AuditSettings, optional
+        Resamples, level and margin, as of the audit.
+
+    Returns
+    -------
+    PerturbationAudit
+        Counterfactual changes are adjusted per metric (Holm); corruptions are screened
+        (Benjamini–Hochberg).
+
+    Raises
+    ------
+    DataError
+        If there are no scores of unedited images.
+    """
+    settings = settings or AuditSettings()
+    table = to_pandas(perturbed, "the scores of perturbed images")
+    require_columns("the scores of perturbed images", table, PERTURBED_COLUMNS)
+    unedited = table[table["perturbation"] == UNEDITED]
+    if unedited.empty:
+        raise DataError(
+            "the scores of perturbed images hold none of unedited ones, so nothing can be compared. Make "
+            "them with cxraudit perturb."
+        )
+    cohort = make_cohort(dataset, unedited, settings)
+    given = [attributes] if isinstance(attributes, str) else attributes
+    chosen = [
+        name
+        for name in (dataset.attributes if given is None else given)
+        if not is_intersection(name)
+    ]
+    engine = Engine(cohort)
+    evaluated: list[Evaluated] = []
+    changes: list[pd.DataFrame] = []
+    for model in dict.fromkeys(unedited["model"]):
+        pairs = list(_pairs(cohort, table[table["model"] == model]))
+        moved = [counterfactual.Counterfactual(cohort, p) for p in pairs if not p.severity]
+        evaluated += engine.evaluate(
+            [
+                *counterfactual.plan(moved, chosen),
+                *corruption.plan(cohort, [p for p in pairs if p.severity], chosen),
+            ]
+        )
+        changes += [one.images() for one in moved]
+        engine.forget()
+    return PerturbationAudit(
+        to_frame(verdicts.judged(evaluated, settings), dataset.name),
+        pd.concat(changes, ignore_index=True) if changes else pd.DataFrame(),
+        len(cohort.images),
+    )
+
+
+def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
+    """Yield the images of each finding unedited and perturbed: the same images, in the same order."""
+    unedited = table[table["perturbation"] == UNEDITED]
+    before = {
+        (sample.prompt_set, finding): sample
+        for finding in sorted(set(unedited["finding"]) & set(cohort.dataset.findings))
+        for sample in samples(cohort, unedited, finding)
+    }
+    perturbed = table[table["perturbation"] != UNEDITED]
+    kinds = perturbed.groupby(
+        ["prompt_set", "finding", "perturbation", "severity"], sort=False, observed=True
+    )
+    for (prompt_set, finding, name, severity), part in kinds:
+        if (prompt_set, finding) not in before:
+            continue  # nothing to compare with
+        (after,) = samples(cohort, part, str(finding))
+        first = before[prompt_set, finding]
+        pair = Pair(str(name), int(severity), _shared(first, after), _shared(after, first))
+        if pair.before.rows.size:
+            yield pair
+
+
+def _shared(sample: Sample, other: Sample) -> Sample:
+    """Return a sample on the images that another has, too; itself, where these are all."""
+    kept = np.isin(sample.rows, other.rows)
+    return sample if kept.all() else sample.only(kept)

@@ -1,0 +1,126 @@
+"""How much AUROC, and the gap of each group to all other groups, change as images degrade."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from cxraudit.audits.cohort import Cohort, count
+from cxraudit.audits.engine import Comparison, Item, Level, average, key, minus, ranking
+from cxraudit.audits.groups import comparisons
+from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.schema import COMPLEMENT, MEAN_FINDING, UNEDITED, Analysis, Reason
+from cxraudit.stats.compare import MIN_PATIENTS
+
+
+def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> list[Item]:
+    """Plan all corruptions of a model.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The perturbed images.
+    pairs : sequence of Pair
+        Of all findings, corruptions and severities.
+    attributes : sequence of str
+        Attributes whose groups are compared.
+
+    Returns
+    -------
+    list of Item
+        Per corruption and severity (``at``): ``auroc`` and its change (``reference`` unedited), the gap
+        of each group to all other groups, and its change (``auroc_gap``); each also as the mean over
+        findings. All are one family, which is screened.
+    """
+    levels: list[Level] = []
+    gaps: list[Comparison] = []
+    for pair in pairs:
+        if pair.after.both_classes:
+            levels.append(_level(pair))
+            gaps += _gaps(cohort, pair, attributes)
+    return [*levels, *gaps, *_over_findings(gaps)]
+
+
+def _level(pair: Pair) -> Level:
+    cell = pair.after.everything
+    return Level(
+        key=key(pair.after, Analysis.CORRUPTION, condition=pair.condition, at=float(pair.severity)),
+        metric="auroc",
+        quantity=ranking(cell),
+        cell=cell,
+    )
+
+
+def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Comparison]:
+    before, after = pair.before, pair.after
+    plain = key(after, Analysis.CORRUPTION, condition=pair.condition, at=float(pair.severity))
+    yield Comparison(
+        key=replace(plain, reference=UNEDITED),
+        metric="auroc",
+        group=ranking(after.everything),
+        reference=ranking(before.everything),
+        cells=(after.everything,),
+        family=Analysis.CORRUPTION,
+        pooled=True,
+        screening=True,
+        paired=True,
+    )
+    for group in comparisons(cohort, after, attributes):
+        masks = (group.inside.mask, group.outside.mask)
+        sides = [[ranking(sample.cell(mask)) for mask in masks] for sample in (after, before)]
+        named = replace(plain, attribute=group.attribute, group=group.name)
+        yield Comparison(
+            key=replace(named, reference=COMPLEMENT),
+            metric="auroc",
+            group=sides[0][0],
+            reference=sides[0][1],
+            cells=(group.inside, group.outside),
+            family=Analysis.CORRUPTION,
+            pooled=True,
+            screening=True,
+        )
+        yield Comparison(
+            key=replace(named, reference=UNEDITED),
+            metric="auroc_gap",
+            group=minus(*sides[0]),
+            reference=minus(*sides[1]),
+            cells=(group.inside, group.outside),
+            family=Analysis.CORRUPTION,
+            pooled=True,
+            screening=True,
+            paired=True,
+        )
+
+
+def _over_findings(gaps: Sequence[Comparison]) -> Iterator[Item]:
+    """Average what is alike but for the finding, on the same resamples."""
+    alike: dict[object, list[Comparison]] = {}
+    for one in gaps:
+        kind = (replace(one.key, finding="", at=0.0), one.key.at, one.metric)
+        alike.setdefault(kind, []).append(one)
+    for found in alike.values():
+        if len(found) < 2:
+            continue
+        enough = all(
+            min(count(cell).limiting_patients for cell in one.cells) >= MIN_PATIENTS
+            for one in found
+        )
+        note = f"mean over {len(found)} findings"
+        mean = replace(
+            found[0],
+            key=replace(found[0].key, finding=MEAN_FINDING),
+            group=average([one.group for one in found]),
+            reference=average([one.reference for one in found]),
+            scale="plain",
+            enough=enough,
+            note=note if enough else f"{note}, too few patients with or without one of them",
+        )
+        yield mean
+        if not found[0].key.attribute:
+            yield Level(
+                key=replace(mean.key, reference=""),
+                metric=mean.metric,
+                quantity=mean.group,
+                cell=mean.cells[0],
+                parts=mean.cells,
+                reasons=() if enough else (Reason.TOO_FEW_PATIENTS,),
+                note=mean.note,
+            )

@@ -1,0 +1,247 @@
+"""Each image against itself with a device inserted or removed.
+
+How far the score moves, in standard deviations of the score, and how many images are flagged at the
+threshold that flags 10 % of the unedited images without the finding. The control perturbation, which changes
+as many pixels by as much elsewhere, is judged in the same way: if it moves the score as well, the change is
+not due to the device.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from cxraudit.audits.cohort import Cell, Cohort, Mask, Vector, count
+from cxraudit.audits.engine import (
+    Comparison,
+    Item,
+    Known,
+    Level,
+    Quantity,
+    key,
+    mean,
+    minus,
+    ranking,
+)
+from cxraudit.audits.groups import group_masks
+from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.datasets.base import NO_GROUP
+from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis
+from cxraudit.stats.compare import MIN_PATIENTS
+from cxraudit.stats.thresholds import target_fpr
+
+DEVICE = "drain"
+"""Column of the device, and the perturbation that inserts it."""
+APPLIES_TO = {DEVICE: "no", CONTROL: "no", "drain-added": "no", "drain-removed": "yes"}
+"""Perturbation → what the images it is about have in the column `DEVICE`."""
+FALSE_POSITIVE_RATE = 0.1
+"""Of the threshold, on unedited images."""
+FEW = f"fewer than {MIN_PATIENTS} patients were perturbed"
+SATURATED = 1e-12
+"""Probabilities closer to 0 or 1 are moved there before their logit is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """One device perturbation of the images of one finding and model."""
+
+    cohort: Cohort
+    pair: Pair
+    change: NDArray[np.float64] = field(init=False)
+    """Of each image's score, in standard deviations of the unedited scores."""
+    about: Mask = field(init=False)
+    """Images that lack what is inserted, or have what is removed."""
+
+    def __post_init__(self) -> None:
+        """Compute the change of every image."""
+        before = _on_linear_scale(self.pair.before.y_score)
+        spread = before.std()
+        change = (_on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
+        object.__setattr__(self, "change", change)
+        object.__setattr__(self, "about", self._about())
+
+    def _about(self) -> Mask:
+        rows = self.pair.before.rows
+        if DEVICE in self.cohort.images:
+            has = self.cohort.column(DEVICE, rows)
+            if np.isin(has, ("yes", "no")).any():
+                return has == APPLIES_TO.get(self.pair.condition, "no")
+        return np.ones(rows.size, dtype=bool)  # not labelled
+
+    def images(self) -> pd.DataFrame:
+        """Return the change of every image the perturbation is about."""
+        before = self.pair.before
+        return pd.DataFrame(
+            {
+                "image_id": self.cohort.images.index[before.rows[self.about]],
+                "model": before.model,
+                "prompt_set": before.prompt_set,
+                "finding": before.finding,
+                "condition": self.pair.condition,
+                "change": self.change[self.about],
+                "has_finding": before.y_true[self.about].astype(float),
+            }
+        )
+
+    def cells(self, attributes: Sequence[str]) -> dict[tuple[str, str], Cell]:
+        """Return (attribute, group) → images: all, by the finding, and by group."""
+        before = self.pair.before
+        masks = {
+            ("", ""): self.about,
+            ("", POSITIVES): self.about & before.y_true,
+            ("", NEGATIVES): self.about & ~before.y_true,
+        }
+        for attribute in attributes:
+            for group, mask in group_masks(self.cohort, attribute, before.rows).items():
+                if group not in NO_GROUP:
+                    masks[attribute, group] = self.about & mask
+        return {name: before.cell(mask) for name, mask in masks.items() if mask.any()}
+
+
+def _on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores on the scale on which a zero-shot score is linear in the embedding."""
+    if scores.min() < 0 or scores.max() > 1:
+        return scores
+    return logit(np.clip(scores, SATURATED, 1 - SATURATED))
+
+
+def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list[Item]:
+    """Plan all counterfactuals of a model.
+
+    Parameters
+    ----------
+    perturbed : sequence of Counterfactual
+        Of all findings.
+    attributes : sequence of str
+        Attributes whose groups get a mean change each.
+
+    Returns
+    -------
+    list of Item
+        ``score_change`` of all images, of those with and without the finding, and of groups, against
+        ``unedited`` and, for an inserted device, against ``control``; ``fpr`` and ``tpr`` at the
+        threshold; ``auroc`` if only the images without (or with) the finding are perturbed.
+    """
+    controls = {
+        (one.pair.before.prompt_set, one.pair.before.finding): one
+        for one in perturbed
+        if one.pair.condition == CONTROL
+    }
+    items: list[Item] = []
+    for one in perturbed:
+        before = one.pair.before
+        control = controls.get((before.prompt_set, before.finding))
+        items += _changes(one, control, attributes)
+        if before.both_classes:
+            items += _flagged(one)
+            items += _areas(one)
+    return items
+
+
+def _changes(
+    one: Counterfactual, control: Counterfactual | None, attributes: Sequence[str]
+) -> Iterator[Item]:
+    """Compare the mean change with none, and with that of the control."""
+    others = control.cells(attributes) if control and one.pair.condition == DEVICE else {}
+    for (attribute, group), cell in one.cells(attributes).items():
+        change = mean(cell, Vector(one.change))
+        yield _comparison(one, cell, "score_change", change, Known(0.0), UNEDITED, attribute, group)
+        if control and (attribute, group) in others:
+            other = mean(others[attribute, group], Vector(control.change))
+            yield _comparison(
+                one,
+                cell,
+                "score_change",
+                minus(change, other),
+                Known(0.0),
+                CONTROL,
+                attribute,
+                group,
+            )
+
+
+def _comparison(
+    one: Counterfactual,
+    cell: Cell,
+    metric: str,
+    after: Quantity,
+    before: Quantity,
+    reference: str,
+    attribute: str = "",
+    group: str = "",
+) -> Comparison:
+    # Each image is compared with itself, so only the perturbed ones have to be many.
+    enough = count(cell).n_patients >= MIN_PATIENTS
+    return Comparison(
+        key=key(
+            one.pair.before,
+            Analysis.COUNTERFACTUAL,
+            attribute=attribute,
+            group=group,
+            reference=reference,
+            condition=one.pair.condition,
+        ),
+        metric=metric,
+        group=after,
+        reference=before,
+        cells=(cell,),
+        family=Analysis.COUNTERFACTUAL,
+        scale="plain",
+        enough=enough,
+        note="" if enough else FEW,
+    )
+
+
+def _flagged(one: Counterfactual) -> Iterator[Item]:
+    """Images flagged before and after, at a threshold of the unedited images."""
+    before, after = one.pair.before, one.pair.after
+    threshold = target_fpr(FALSE_POSITIVE_RATE)(before.y_true, before.y_score)
+    flagged = [Vector((s.y_score >= threshold).astype(float)) for s in (after, before)]
+    for metric, group, kind in (
+        ("fpr", NEGATIVES, ~before.y_true),
+        ("tpr", POSITIVES, before.y_true),
+    ):
+        cell = before.cell(one.about & kind)
+        if not cell.mask.any():
+            continue
+        rates = [mean(cell, values) for values in flagged]
+        yield Level(
+            key=key(before, Analysis.COUNTERFACTUAL, group=group, condition=one.pair.condition),
+            metric=metric,
+            quantity=rates[0],
+            cell=cell,
+            one_class=True,
+        )
+        yield _comparison(one, cell, metric, rates[0], rates[1], UNEDITED, group=group)
+
+
+def _areas(one: Counterfactual) -> Iterator[Item]:
+    """AUROC with only the images without (or with) the finding perturbed."""
+    before, after = one.pair.before, one.pair.after
+    for group, kind in ((NEGATIVES, ~before.y_true), (POSITIVES, before.y_true)):
+        part = one.about & kind
+        if not part.any():
+            continue
+        mixed = before.with_(y_score=np.where(part, after.y_score, before.y_score))
+        named = {"group": group, "condition": one.pair.condition}
+        area = ranking(mixed.everything)
+        yield Level(
+            key=key(mixed, Analysis.COUNTERFACTUAL, **named),
+            metric="auroc",
+            quantity=area,
+            cell=mixed.everything,
+        )
+        few = np.unique(before.patients[part]).size < MIN_PATIENTS
+        yield Comparison(
+            key=key(mixed, Analysis.COUNTERFACTUAL, reference=UNEDITED, **named),
+            metric="auroc",
+            group=area,
+            reference=ranking(before.everything),
+            cells=(mixed.everything,),
+            family=Analysis.COUNTERFACTUAL,
+            enough=False if few else None,
+            note=FEW if few else "",
+        )

@@ -1,0 +1,73 @@
+"""What the errors of a detector of the shortcut can do to the gap between with and without."""
+
+from collections.abc import Mapping
+from itertools import product
+
+from cxraudit.audits.cohort import Cohort, Sample
+from cxraudit.audits.engine import Combination, Item, Level, Tested, key, ranking
+from cxraudit.audits.shortcuts.labels import ShortcutLabels
+from cxraudit.schema import BOUNDS, CORRECTED, WITH, WITHOUT, Analysis
+from cxraudit.stats.delong import placements
+from cxraudit.stats.misclassification import DetectorError, corrected_weights, gap_bounds
+
+
+def if_mislabelled(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
+    """Plan the gap corrected for the detector's errors, and bounds over all errors, if they are known."""
+    rates = cohort.dataset.label_errors.get(labels.name)
+    positives = sample.y_true & labels.known
+    predicted = positives & labels.predicted
+    sides = (
+        predicted & labels.has,
+        predicted & labels.lacks,
+        positives & ~predicted & labels.has,
+        positives & ~predicted & labels.lacks,
+    )
+    if not rates or not (sides[0].any() and sides[1].any()):
+        return []
+    n = [int(side.sum()) for side in sides]
+    errors = DetectorError(sensitivity=rates["sensitivity"], specificity=rates["specificity"])
+    weights = corrected_weights((n[0], n[1]), errors, n_known=(n[2], n[3]))
+    used = [(side, w) for side, w in zip(sides, weights, strict=True) if w != 0]
+    named = {"attribute": labels.name, "group": WITH, "reference": WITHOUT}
+    rate_note = (
+        f"detector: sensitivity {rates['sensitivity']:.2f}, specificity {rates['specificity']:.2f}"
+    )
+    everything = sample.cell(~sample.y_true | positives)
+    corrected = Level(
+        key=key(sample, Analysis.SHORTCUT_LABEL_ERRORS, condition=CORRECTED, **named),
+        metric="auroc",
+        quantity=Combination(
+            tuple(ranking(sample.cell(~sample.y_true | side)) for side, _ in used),
+            tuple(w for _, w in used),
+        ),
+        cell=everything,
+        parts=(everything,),
+        note=f"{rate_note}; errors unrelated to the score",
+    )
+    low, high = gap_bounds(
+        placements(sample.y_true, sample.y_score)[0][labels.known[sample.y_true]],
+        labels.has[positives],
+        predicted[positives],
+        _possible(rates),
+    )
+    bounds = Tested(
+        key=key(sample, Analysis.SHORTCUT_LABEL_ERRORS, condition=BOUNDS, **named),
+        metric="auroc",
+        cell=everything,
+        low=low,
+        high=high,
+        method="worst case over the images that may be mislabelled",
+        note=f"{rate_note} anywhere in their intervals; sampling error is not in these bounds",
+    )
+    return [corrected, bounds]
+
+
+def _possible(rates: Mapping[str, float]) -> list[DetectorError]:
+    """Return every combination of the limits of sensitivity and specificity."""
+    return [
+        DetectorError(
+            sensitivity=rates[f"sensitivity{one}"], specificity=rates[f"specificity{other}"]
+        )
+        for one, other in product(("", "_low", "_high"), repeat=2)
+        if f"sensitivity{one}" in rates and f"specificity{other}" in rates
+    ]

@@ -1,0 +1,60 @@
+"""The gap with − without the shortcut after both were weighted to one mix of view, of age, and of both."""
+
+import numpy as np
+
+from cxraudit.audits.cohort import Cohort, Sample, Vector
+from cxraudit.audits.engine import Comparison, Item, StandardisedRanking, Statistic, key
+from cxraudit.audits.groups import parts
+from cxraudit.audits.shortcuts.labels import ShortcutLabels
+from cxraudit.audits.shortcuts.separation import FAMILY
+from cxraudit.audits.standardised import ADJUSTERS
+from cxraudit.datasets.base import NO_GROUP
+from cxraudit.schema import WITH, WITHOUT, Analysis
+from cxraudit.stats.standardise import overlap
+
+
+def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
+    """Plan the gap at one mix of each adjuster; a shortcut is not standardised by its own column."""
+    items: list[Item] = []
+    y_true = sample.y_true
+    own = labels.column
+    for adjuster in ADJUSTERS:
+        if adjuster not in cohort.images or own in parts(adjuster):
+            continue
+        strata = cohort.column(adjuster, sample.rows).astype(str)
+        known = ~np.isin(strata, NO_GROUP)
+        sides = tuple(
+            sample.cell((~y_true | (y_true & kind)) & known) for kind in (labels.has, labels.lacks)
+        )
+        if not all((side.mask & y_true).any() for side in sides):
+            continue
+        codes = Vector(np.unique(strata, return_inverse=True)[1])
+        kept, effective = overlap(
+            y_true,
+            np.stack([side.mask for side in sides]),
+            codes.values,
+            target=cohort.settings.standardise,
+        )
+        with_, without = (
+            Statistic(StandardisedRanking(frozenset(sides), codes, side), "auroc") for side in sides
+        )
+        items.append(
+            Comparison(
+                key=key(
+                    sample,
+                    Analysis.SHORTCUT_STANDARDISED,
+                    attribute=labels.name,
+                    group=WITH,
+                    reference=WITHOUT,
+                    condition=adjuster,
+                ),
+                metric="auroc",
+                group=with_,
+                reference=without,
+                cells=(sample.cell(kept[0]), sample.cell(kept[1])),
+                family=FAMILY,
+                scale="bootstrap",
+                note=f"{effective[0]:.0f} effective images with it",
+            )
+        )
+    return items
