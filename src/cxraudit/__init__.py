@@ -42,6 +42,7 @@ _PUBLIC = {
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
     "open_audit": ("cxraudit.audits.result", "open_audit"),
+    "perturb_image": ("cxraudit.perturb", "perturb"),
     "perturb_images": ("cxraudit.scoring", "perturb_images"),
     "read_embeddings": ("cxraudit.steps", "read_embeddings"),
     "score": ("cxraudit.scoring", "score"),
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from cxraudit.models import load as load_model
     from cxraudit.models.base import ImageTextModel as ImageTextModel
     from cxraudit.models.base import ModelCard as ModelCard
+    from cxraudit.perturb import perturb as perturb_image
     from cxraudit.phantom.releases import write_release as write_phantom
     from cxraudit.phantom.spec import PhantomSpec as PhantomSpec
     from cxraudit.prompts import PromptSet as PromptSet
@@ -130,6 +132,7 @@ __all__ = [
     "load_model",
     "load_prompts",
     "open_audit",
+    "perturb_image",
     "perturb_images",
     "read_embeddings",
     "score",

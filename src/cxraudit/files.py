@@ -110,29 +110,6 @@ def write_or_remove(frame: pd.DataFrame, path: Path) -> None:
         write_table(frame, path)
 
 
-def recorded(mark: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a folder is recorded to be for; where nothing is, record what is wanted."""
-    if not mark.is_file():
-        write_text(mark, json.dumps(wanted, indent=2) + "\n")
-    return json.loads(mark.read_text(encoding="utf-8"))
-
-
-def take_up(mark: Path, wanted: Mapping[str, Any], *, what: str) -> None:
-    """Record what a folder is for, or check that it is for the same as before.
-
-    Raises
-    ------
-    DataError
-        If the record says otherwise: results of different work are never mixed.
-    """
-    plain = as_plain(wanted)
-    found = recorded(mark, plain)
-    if differs := [key for key, value in plain.items() if found.get(key) != value]:
-        raise DataError(
-            f"{mark.parent} holds {what} in {', '.join(differs)}. Choose another --out."
-        )
-
-
 def read_table(path: Path, *, what: str = "the table", text: Sequence[str] = ()) -> pd.DataFrame:
     """Read Parquet, CSV or CSV.gz, separated by commas or semicolons, with or without BOM and CRLF.
 

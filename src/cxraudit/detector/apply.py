@@ -15,10 +15,11 @@ from cxraudit.detector.images import read_images
 from cxraudit.detector.train import RECORD, WEIGHTS, load_weights, predict
 from cxraudit.encode import Progress
 from cxraudit.errors import DataError
-from cxraudit.files import digest, sha256, take_up, write_manifest, write_or_remove, write_table
+from cxraudit.files import digest, sha256, write_manifest, write_or_remove, write_table
 from cxraudit.models._torch.towers.densenet import DenseNet121
 from cxraudit.schema import ANNOTATED, UNKNOWN
 from cxraudit.store import plan_shards
+from cxraudit.workspace import resume_or_refuse
 
 PREDICTED = "predicted.csv"
 SHARD_SIZE = 512
@@ -100,7 +101,7 @@ def apply_detector(
         )
     shards = plan_shards(images, SHARD_SIZE)
     task = {"weights": record["weights"], "images": digest(sorted(images["image_id"]))}
-    take_up(out / "apply.json", task, what="labels that differ")
+    resume_or_refuse(out / "apply.json", task, what="labels")
     processor = torch.device(device)
     network = network.to(processor)
     parts: list[pd.DataFrame] = []

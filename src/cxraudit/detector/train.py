@@ -22,7 +22,6 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.files import (
     digest,
     sha256,
-    take_up,
     write_atomic,
     write_manifest,
     write_table,
@@ -40,6 +39,7 @@ from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.thresholds import decisions
 from cxraudit.streams import Stream, generator
+from cxraudit.workspace import resume_or_refuse
 
 IMAGENET = "densenet121-a639ec97.pth"
 """Weights of torchvision, expected in the folder ``densenet121`` of the weights."""
@@ -157,7 +157,7 @@ def train_detector(
         "labels": digest(examples.labels.tolist()),
         "start": sha256(start) if start else "random",
     }
-    take_up(out / "training.json", task, what="a training that differs")
+    resume_or_refuse(out / "training.json", task, what="a detector")
     processor = torch.device(device)
     network = _network(start, settings.seed).to(processor)
     history = _fit(
