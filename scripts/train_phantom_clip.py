@@ -1,12 +1,12 @@
-"""Train phantom-clip: the control model that ships with cxraudit.
+"""Train phantom-clip, the control model that ships with cxraudit.
 
     python scripts/train_phantom_clip.py
 
-draws phantom images and their FINDINGS texts, trains both encoders contrastively and writes
-``weights.safetensors``, ``vocabulary.json``, ``training.json`` (the specification, the seed and
-the log) into ``src/cxraudit/models/phantom_clip``. What the model leans on is learned: in its
-training images a chest drain nearly always means pneumothorax, and patients of 80 and over are
-rare and their findings faint. ``--clean`` trains the counterpart without either.
+draws synthetic radiographs and FINDINGS texts, trains both encoders contrastively and writes
+``weights.safetensors``, ``vocabulary.json`` and ``training.json`` (specification, seed and log) into
+``src/cxraudit/models/phantom_clip``. The model acquires its effects from the training images: chest drains
+are strongly associated with pneumothorax, and patients aged 80 and over are rare, with faint findings.
+``--clean`` trains the counterpart without these effects.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from cxraudit.datasets.base import FINDINGS
 from cxraudit.models.phantom_clip import prepare
 from cxraudit.models.phantom_clip.network import IMAGE_SIZE, PhantomClip, tokenize, words
-from cxraudit.phantom.cohort import Radiograph, draw_cohort, images
+from cxraudit.phantom.cohort import Radiograph, draw_cohort, radiographs
 from cxraudit.phantom.findings import render
 from cxraudit.phantom.spec import AGE_SHARES, PhantomSpec
 from cxraudit.phantom.texts import (
@@ -43,7 +43,7 @@ FOLDER = Path(__file__).parents[1] / "src/cxraudit/models/phantom_clip"
 
 
 def training_spec(*, n_patients: int, clean: bool) -> PhantomSpec:
-    """Return the cohort the model learns from; its seed is used by no other cohort."""
+    """Return the training cohort; no other cohort uses its seed."""
     if clean:
         return PhantomSpec(
             n_patients=n_patients,
@@ -62,14 +62,14 @@ def training_spec(*, n_patients: int, clean: bool) -> PhantomSpec:
     )
 
 
-def small(image: Radiograph) -> np.ndarray:
-    """Render an image at the model's size as the adapter would see it after resizing."""
-    picture = Image.fromarray(render(image))
+def resized(radiograph: Radiograph) -> np.ndarray:
+    """Draw an image and resize it like the adapter of the model."""
+    picture = Image.fromarray(render(radiograph))
     return np.asarray(picture.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC))
 
 
 def build_vocabulary() -> dict[str, int]:
-    """Number every word of the report templates and of the captions; 0 pads, 1 is unknown."""
+    """Number the words of report templates and captions from 2; 0 is padding, 1 an unknown word."""
     templates = [
         text for part in (*PRESENT.values(), *ABSENT.values(), WITH_DRAIN, NORMAL) for text in part
     ]
@@ -80,32 +80,32 @@ def build_vocabulary() -> dict[str, int]:
 
 
 def caption(image: Radiograph, rng: np.random.Generator) -> Statement:
-    """Return one true text about an image: its report, one sentence of it, or a short caption."""
-    said = statements(image, rng)
+    """Return a text that is true of an image: its report, one sentence of it, or a short caption."""
+    report = statements(image, rng)
     kind = rng.random()
     if kind < 0.3:
         return Statement(
-            " ".join(statement.text for statement in said),
-            frozenset().union(*(statement.present for statement in said)),
-            frozenset().union(*(statement.absent for statement in said)),
+            " ".join(statement.text for statement in report),
+            frozenset().union(*(statement.present for statement in report)),
+            frozenset().union(*(statement.absent for statement in report)),
         )
     if not image.findings and kind < 0.7:
         return Statement("Chest No findings", frozenset(), frozenset(FINDINGS))
     if image.findings and kind < 0.7:
         finding = str(rng.choice(image.findings))
         return Statement(f"Chest {finding}", frozenset({finding}), frozenset())
-    telling = [statement for statement in said if statement.present] or said
-    return telling[int(rng.integers(len(telling)))]
+    positive = [statement for statement in report if statement.present] or report
+    return positive[int(rng.integers(len(positive)))]
 
 
 def train(args: argparse.Namespace) -> None:
-    """Draw, train and write."""
+    """Draw the training images, train the model and write it."""
     started = time.perf_counter()
     spec = training_spec(n_patients=args.patients, clean=args.clean)
-    shown = images(spec, draw_cohort(spec))
+    cohort = radiographs(spec, draw_cohort(spec))
     with ProcessPoolExecutor(2) as pool:
-        pictures = np.stack(list(pool.map(small, shown, chunksize=64)))
-    print(f"{len(shown)} images drawn in {time.perf_counter() - started:.0f} s", flush=True)
+        pictures = np.stack(list(pool.map(resized, cohort, chunksize=64)))
+    print(f"{len(cohort)} images drawn in {time.perf_counter() - started:.0f} s", flush=True)
 
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
@@ -113,16 +113,16 @@ def train(args: argparse.Namespace) -> None:
     vocabulary = build_vocabulary()
     model = PhantomClip(len(vocabulary) + 2)
     model.image.to(memory_format=torch.channels_last)
-    steps = args.epochs * (len(shown) // args.batch)
+    steps = args.epochs * (len(cohort) // args.batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=steps)
-    present = [frozenset(radiograph.findings) for radiograph in shown]
+    present = [frozenset(radiograph.findings) for radiograph in cohort]
     log = []
     for epoch in range(args.epochs):
         losses = []
-        order = rng.permutation(len(shown))[: steps // args.epochs * args.batch]
+        order = rng.permutation(len(cohort))[: steps // args.epochs * args.batch]
         for rows in order.reshape(-1, args.batch):
-            texts = [caption(shown[i], rng) for i in rows]
+            texts = [caption(cohort[i], rng) for i in rows]
             truth = torch.tensor(
                 [[text.agrees_with(present[i]) for text in texts] for i in rows],
                 dtype=torch.float32,
@@ -156,7 +156,7 @@ def train(args: argparse.Namespace) -> None:
     record = {
         "command": f"python scripts/train_phantom_clip.py{' --clean' if args.clean else ''}",
         "seed": SEED,
-        "images": len(shown),
+        "images": len(cohort),
         "patients": args.patients,
         "spec": spec.truth(),
         "epochs": args.epochs,
@@ -171,7 +171,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def shift(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Move an image by up to four pixels: the only augmentation."""
+    """Shift an image by up to four pixels, the only augmentation."""
     dy, dx = rng.integers(-4, 5, size=2)
     return np.roll(picture, (dy, dx), axis=(0, 1))
 

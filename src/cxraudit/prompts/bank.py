@@ -1,4 +1,4 @@
-"""A bank of prompt pairs, and a linter for pairs that do not say what they mean."""
+"""A bank of prompt pairs for the analysis of prompt sensitivity, and a check of prompt pairs."""
 
 import re
 import tomllib
@@ -12,33 +12,36 @@ _NEGATION = re.compile(r"\b(no|not|without|absence of|negative for)\b", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One way to ask for one finding."""
+    """One prompt pair for one finding."""
 
     name: str
-    """Template, negative and synonym, for instance ``chest | no X | Pneumonia``."""
+    """Names of template and negative, and the synonym, for instance ``chest | no X | Pneumonia``."""
     finding: str
     positive: str
     negative: str
 
 
 def lint(positive: str, negative: str) -> str:
-    """Return what is wrong with a pair of prompts, or nothing.
+    """Return the fault of a prompt pair in one sentence; empty if there is none.
+
+    A zero-shot score needs a positive prompt that affirms the finding and a negative one that denies
+    it: scores of a faulty pair may be inverted or meaningless.
 
     Examples
     --------
     >>> lint("No Finding", "no No Finding")
-    'the negative prompt denies twice: “no No Finding”'
+    'the negative prompt has two negations: “no No Finding”'
     >>> lint("Chest Pneumonia", "Chest No findings")
     ''
     """
     if len(_NEGATION.findall(negative)) > 1:
-        return f"the negative prompt denies twice: “{negative}”"
+        return f"the negative prompt has two negations: “{negative}”"
     if _plain(positive) == _plain(negative):
-        return f"both prompts say the same: “{positive}”"
+        return f"both prompts have the same meaning: “{positive}”"
     if _NEGATION.search(positive) and not _NEGATION.search(negative):
-        return f"the positive prompt denies and the negative one does not: “{positive}”"
+        return f"the positive prompt has a negation and the negative one has none: “{positive}”"
     if _NEGATION.search(positive):
-        return f"both prompts deny: “{positive}” and “{negative}”"
+        return f"both prompts have a negation: “{positive}” and “{negative}”"
     return ""
 
 
@@ -53,9 +56,9 @@ def _bank() -> dict[str, Any]:
 
 
 def wordings(finding: str) -> list[Wording]:
-    """Return every sound way of the bank to ask for a finding: templates × negatives × synonyms."""
+    """Return the prompt pairs of the bank for a finding: templates × negatives × synonyms without a fault."""
     bank = _bank()
-    found = [
+    pairs = [
         Wording(
             f"{template['name']} | {negative['name']} | {word}",
             finding,
@@ -66,4 +69,4 @@ def wordings(finding: str) -> list[Wording]:
         for template in bank["templates"]
         for negative in bank["negatives"]
     ]
-    return [one for one in found if not lint(one.positive, one.negative)]
+    return [pair for pair in pairs if not lint(pair.positive, pair.negative)]

@@ -1,6 +1,6 @@
-"""Draw what every edit does to one made-up image: the picture of docs/how-to/shortcuts.md.
+"""Draw every perturbation of one synthetic radiograph: the figure of docs/how-to/shortcuts.md.
 
-python scripts/draw_edits.py
+Run: python scripts/draw_perturbations.py
 """
 
 from pathlib import Path
@@ -9,16 +9,17 @@ import numpy as np
 from PIL import Image
 
 from cxraudit.figures.style import house_style, new_figure
-from cxraudit.perturb import CORRUPTIONS, DEVICES, UNEDITED, ImageEdit
+from cxraudit.perturb import CORRUPTIONS, DEVICES, UNEDITED, perturb
 from cxraudit.phantom.cohort import Radiograph
 from cxraudit.phantom.findings import render
 
-OUT = Path(__file__).parents[1] / "docs/images/edits.png"
+OUT = Path(__file__).parents[1] / "docs/images/perturbations.png"
+SEVERITY = 4
 
 
 def main() -> None:
-    """Write the picture."""
-    image = Radiograph(
+    """Write the figure."""
+    radiograph = Radiograph(
         seed=3,
         patient=5,
         number=0,
@@ -30,17 +31,17 @@ def main() -> None:
         contrast=1.0,
         image_size=256,
     )
-    picture = Image.fromarray(render(image))
-    shown = [(UNEDITED, 0), *((name, 0) for name in DEVICES)]
-    shown += [(name, 4) for name in CORRUPTIONS]
+    image = Image.fromarray(render(radiograph))
+    panels = [(name, 0) for name in (UNEDITED, *DEVICES)]
+    panels += [(name, SEVERITY) for name in CORRUPTIONS]
     with house_style():
         figure = new_figure(9.6, 3.7)
         grid = figure.subplots(2, 6)
         for axes in grid.flat:
             axes.set_axis_off()
-        for axes, (name, severity) in zip(grid.flat, shown, strict=False):
-            edited = ImageEdit(name, severity)(picture, "example")
-            axes.imshow(np.asarray(edited), cmap="gray", vmin=0, vmax=255)
+        for axes, (name, severity) in zip(grid.flat, panels, strict=False):
+            perturbed = perturb(image, name, severity=severity, image_id="example")
+            axes.imshow(np.asarray(perturbed), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"{name}, {severity}" if severity else name, fontsize=9)
         figure.savefig(OUT, dpi=110, facecolor="white")
 
