@@ -184,7 +184,7 @@ def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":
     """Tell which rows of a results table carry a reason."""
     codes, different = pd.factorize(results["reasons"])
     holds = np.array([reason.value in str(text).split() for text in different], dtype=bool)
-    return pd.Series(holds[codes], index=results.index)
+    return pd.Series(holds[codes], index=results.index, dtype=bool)
 
 
 def is_level(results: pd.DataFrame) -> "pd.Series[bool]":

@@ -9,13 +9,14 @@ import ast
 import inspect
 import json
 import math
+import operator
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from cxraudit.errors import ConfigError
 
@@ -91,6 +92,16 @@ class AuditSettings:
         }
 
 
+Bound = Gt | Ge | Lt | Le
+WORDS: Mapping[type, str] = {Gt: "more than", Ge: "at least", Lt: "less than", Le: "at most"}
+HOLDS: Mapping[type, Callable[[float, float], bool]] = {
+    Gt: operator.gt,
+    Ge: operator.ge,
+    Lt: operator.lt,
+    Le: operator.le,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One field of a class of settings, as the command line and the documentation need it."""
@@ -104,18 +115,17 @@ class Option:
     """``dataclasses.MISSING`` where a value has to be given."""
     help: str
     choices: tuple[Any, ...] = ()
-    bounds: tuple[BaseMetadata, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def allowed(self) -> str:
         """Which values are allowed, in words; empty if the type says all."""
         if self.choices:
             return ", ".join(map(str, self.choices))
-        words = {Gt: "more than", Ge: "at least", Lt: "less than", Le: "at most"}
-        return " and ".join(f"{words[type(b)]} {_limit(b):g}" for b in self.bounds)
+        return " and ".join(f"{WORDS[type(b)]} {_limit(b):g}" for b in self.bounds)
 
 
-def _limit(bound: BaseMetadata) -> float:
+def _limit(bound: Bound) -> float:
     return float(getattr(bound, type(bound).__name__.lower()))
 
 
@@ -188,18 +198,12 @@ def check(settings: object) -> None:
         if wrong:
             named = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
             raise ConfigError(f"{option.name} must be {named[option.type]}, got {value!r}.")
-        if option.bounds and not (math.isfinite(value) and _within(value, option.bounds)):
+        if option.bounds and not _within(float(value), option.bounds):
             raise ConfigError(f"{option.name} must be {option.allowed}, got {value}.")
 
 
-def _within(value: float, bounds: tuple[BaseMetadata, ...]) -> bool:
-    holds = {
-        Gt: lambda limit: value > limit,
-        Ge: lambda limit: value >= limit,
-        Lt: lambda limit: value < limit,
-        Le: lambda limit: value <= limit,
-    }
-    return all(holds[type(bound)](_limit(bound)) for bound in bounds)
+def _within(value: float, bounds: tuple[Bound, ...]) -> bool:
+    return math.isfinite(value) and all(HOLDS[type(b)](value, _limit(b)) for b in bounds)
 
 
 def options_table(settings: type[Any]) -> str:

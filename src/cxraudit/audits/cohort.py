@@ -118,7 +118,7 @@ class Sample:
         """Digest the content."""
         content = hashlib.blake2b(digest_size=16)
         for part in (self.rows, self.y_true, self.y_score):
-            content.update(np.ascontiguousarray(part).view(np.uint8))
+            content.update(np.ascontiguousarray(part).tobytes())
         object.__setattr__(self, "key", content.digest())
 
     @property
@@ -153,7 +153,7 @@ class Sample:
 
 def _digest(array: NDArray[Any]) -> bytes:
     packed = np.packbits(array) if array.dtype == bool else np.ascontiguousarray(array)
-    return hashlib.blake2b(packed.view(np.uint8), digest_size=16).digest()
+    return hashlib.blake2b(packed.tobytes(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def samples(cohort: Cohort, scores: pd.DataFrame, finding: str) -> Iterator[Samp
         ["model", "prompt_set"], sort=True, observed=True
     ):
         by_image = np.full(len(where), np.nan)
-        at = where.get_indexer(part["image_id"])
+        at = where.get_indexer(pd.Index(part["image_id"]))
         by_image[at[at >= 0]] = part["score"].to_numpy(dtype=np.float64)[at >= 0]
         yield sample_of(cohort, labels, by_image, str(model), str(prompt_set), finding)
 

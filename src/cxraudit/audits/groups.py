@@ -60,7 +60,7 @@ def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[
     codes, different = pd.factorize(values)
     number = {str(name): code for code, name in enumerate(different)}
     present = codes[rows]
-    return {name: present == number[name] for name in ordered_groups(attribute, different)}
+    return {name: present == number[name] for name in ordered_groups(attribute, [*number])}
 
 
 def complement(group: str, masks: Mapping[str, Mask]) -> Mask:

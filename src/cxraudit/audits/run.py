@@ -23,7 +23,7 @@ from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
-from cxraudit.schema import check_scores
+from cxraudit.schema import check_scores, records
 from cxraudit.settings import AuditSettings
 
 
@@ -232,7 +232,7 @@ def _exclusions(
     dataset: Dataset,
 ) -> pd.DataFrame:
     """List what was left out: of everything, then of single findings and models."""
-    rows = scored.exclusions.to_dict("records")
+    rows = records(scored.exclusions)
     unmatched = ~scores["image_id"].drop_duplicates().isin(dataset.images["image_id"])
     rows += _left_out(
         "known",
@@ -250,7 +250,7 @@ def _exclusions(
         )
     for (model, finding), part in scores.groupby(["model", "finding"], sort=True):
         labelled = audited.loc[audited[str(finding)].notna()]
-        missing = pd.Index(part["image_id"]).get_indexer(labelled["image_id"]) < 0
+        missing = pd.Index(part["image_id"]).get_indexer(pd.Index(labelled["image_id"])) < 0
         if missing.any():
             kept = labelled.loc[~missing, "patient_id"].nunique()
             rows += _left_out(

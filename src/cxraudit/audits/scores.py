@@ -55,10 +55,12 @@ def scores_from_wide(
     TypeError
         If `frame` is no data frame.
     ValueError
-        If no column is named.
+        If `columns` is no mapping, or is empty.
     """
-    if not columns:
-        raise ValueError("columns must name at least one finding and the column of its scores")
+    if not isinstance(columns, Mapping) or not columns:
+        raise ValueError(
+            f"columns must map findings to the columns of their scores, got {columns!r}"
+        )
     raw = to_pandas(frame, table)
     require_columns(table, raw, [image, *columns.values()])
     require_rows(table, raw)

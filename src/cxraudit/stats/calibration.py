@@ -141,7 +141,7 @@ def _held(
         ],
         axis=1,
     )
-    return np.concatenate([plain, binned.reshape(3 * n_bins, n_units)])
+    return np.concatenate([plain, binned.reshape(3 * n_bins, n_units).astype(np.float64)])
 
 
 def _errors(

@@ -39,7 +39,7 @@ def _intervals(
     df = found.degrees_of_freedom
     further = -stdtrit(df, (1 - np.asarray(levels)) / 2) * _correction(df)
     tails = ndtr(-further)
-    shares = np.stack([tails, (100 - 100 * tails) / 100])
+    shares = np.stack([tails, (100 - 100 * tails) / 100]).astype(np.float64)
     return [(float(low), float(high)) for low, high in _quantiles(np.sort(draws), shares).T]
 
 

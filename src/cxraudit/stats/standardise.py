@@ -36,7 +36,7 @@ def overlap(
     cell, n_cells = _cells(y_true, strata)
     sizes = np.stack([np.bincount(cell[side], minlength=n_cells) for side in sides]).astype(float)
     factors = _factors(sizes, target)
-    kept = sides & (sizes > 0).all(axis=0)[cell]
+    kept = sides & np.asarray((sizes > 0).all(axis=0))[cell]
     weights = [factor[cell[side]] for side, factor in zip(sides, factors, strict=True)]
     effective = [w.sum() ** 2 / max(float((w**2).sum()), 1e-300) for w in weights]
     return kept, np.array(effective)
@@ -91,7 +91,7 @@ def standardised_replicates(
     sizes = np.empty((len(sides), n_cells, n_resamples + 1))
     for number, side in enumerate(sides):
         tally(rows[side], cell[side], counts, sizes[number])
-    found = []
+    found: list[RankingReplicates] = []
     for side, factor in zip(sides, _factors(sizes, target), strict=True):
         found += ranking_replicates(
             labels,

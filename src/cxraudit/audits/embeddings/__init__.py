@@ -84,7 +84,9 @@ def audit_embeddings(
     wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
     chosen = [name for name in dict.fromkeys(wanted) if not is_intersection(name)]
     evaluated: list[Evaluated] = []
-    points, curves, prompt_gaps = [], [], []
+    points: list[pd.DataFrame] = []
+    curves: list[pd.DataFrame] = []
+    prompt_gaps: list[pd.DataFrame] = []
     for one in models:
         known = replace(
             one,

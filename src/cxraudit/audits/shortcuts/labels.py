@@ -60,7 +60,8 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
     UnknownNameError
         If there is no such column, or no image of the group.
     """
-    images, added = dataset.images, []
+    images = dataset.images
+    added: list[str] = []
     errors = dict(dataset.label_errors)
     for shortcut in shortcuts:
         column, colon, group = shortcut.partition(":")

@@ -22,7 +22,8 @@ def with_and_without(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
         WITH: sample.cell(~y_true | labels.has),
         WITHOUT: sample.cell(~y_true | labels.lacks),
     }
-    reasons, notes = [], []
+    reasons: list[Reason] = []
+    notes: list[str] = []
     if unknown := int(np.sum(y_true & ~labels.known)):
         reasons.append(Reason.SHORTCUT_UNKNOWN)
         notes.append(f"{unknown} positives whose {labels.name} is unknown are on neither side")

@@ -28,8 +28,9 @@ def tally(unit, cell, counts, out) -> None:
 def add_up(first, sums, values, counts, out) -> None:
     """Sum values per unit in every replicate: ``out[k, r] = Σ_u value[k, u] · counts[u, r]``.
 
-    Most units have no images in most cells, so only values that are not zero are listed. Entries ``first[u]`` to ``first[u + 1]`` belong to unit ``u``: ``values`` to add to the sums
-    numbered ``sums``. The counts of a unit are read once for all its sums.
+    Most units have no images in most cells, so only values that are not zero are listed. Entries
+    ``first[u]`` to ``first[u + 1]`` belong to unit ``u``: ``values`` to add to the sums numbered
+    ``sums``. The counts of a unit are read once for all its sums.
     """
     total = np.zeros((out.shape[0], LANES))
     drawn = np.empty(LANES)
