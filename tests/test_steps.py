@@ -241,14 +241,22 @@ def test_one_attribute_may_be_text(table, audited):
     assert audited[0]["attributes"] == ["race"]
 
 
-def test_a_file_of_someone_else_is_refused_before_the_audit(table, audited):
+@pytest.mark.parametrize("name", ["flow.csv", "report.html"])
+def test_a_file_of_someone_else_is_refused_before_the_audit(table, audited, name):
     """Minutes of work are not thrown away at the end."""
     (table.parent / "audit").mkdir()
-    (table.parent / "audit" / "flow.csv").write_text("mine")
+    (table.parent / "audit" / name).write_text("mine")
 
-    with pytest.raises(DataError, match=r"flow\.csv, which cxraudit did not write"):
+    with pytest.raises(DataError, match=f"{name}, which cxraudit did not write"):
         steps.audit_files(table, **OWN)
     assert audited == []
+
+
+@pytest.mark.parametrize("option", ["label", "score", "shortcuts"])
+def test_names_that_are_no_mapping_are_refused(table, option):
+    """In one sentence, as Python users make the mistake."""
+    with pytest.raises(TypeError, match=f"{option} must be a mapping"):
+        steps.audit_files(table, **{**OWN, option: "Pneumothorax"})
 
 
 def test_what_is_returned_is_what_is_read_back(table, audited):

@@ -382,10 +382,15 @@ def audit_files(
     ConfigError
         If the options contradict each other or do not name the source of the labels.
     DataError
-        If a file is missing or is not what it should be.
+        If a file is missing or is not what it should be, or one that cxraudit did not write would be
+        replaced.
     """
     file = Path(scores)
     work = Workspace(file.parent)
+    place = work.audit if out is None else AuditFolder(Path(out))
+    for name, value in (("label", label), ("score", score), ("shortcuts", shortcuts)):
+        if value is not None and not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a mapping of names to names, got {value!r}")
     columns = (("--patient", patient), ("--age", age), ("--sex", sex), ("--view", view))
     for flag, column in columns:
         if column and not label:
@@ -426,7 +431,8 @@ def audit_files(
     table = read_scores(
         file, cohort, image=image, score=score, score_prefix=score_prefix, model=model
     )
-    place = work.audit if out is None else AuditFolder(Path(out))
+    place.make()
+    claim(place.report)
     found = audit_step(
         cohort,
         table,
@@ -515,6 +521,8 @@ def run_step(run: RunFile, track: Tracker) -> Path:
             model=run.scores.model,
         )
         work.save_dataset(dataset)
+    work.audit.make()
+    claim(work.audit.report)
     audit_step(
         dataset,
         scores,

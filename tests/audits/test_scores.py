@@ -68,10 +68,11 @@ def test_what_is_no_frame_is_refused():
         scores_from_wide([1, 2], image="file", columns={"Edema": "p_edema"}, model="m")
 
 
-def test_scores_without_a_column_are_refused():
-    """No finding is named."""
-    with pytest.raises(ValueError, match="at least one finding"):
-        scores_from_wide(wide(), image="file", columns={}, model="m")
+@pytest.mark.parametrize("columns", [{}, "p_edema", ["p_edema"]])
+def test_scores_without_findings_are_refused(columns):
+    """A column alone does not say what it holds."""
+    with pytest.raises(ValueError, match="must map findings to the columns"):
+        scores_from_wide(wide(), image="file", columns=columns, model="m")
 
 
 def test_an_image_with_two_rows_is_refused():
