@@ -23,10 +23,11 @@ def report(
         The HTML file; figures are saved beside it. Default: report.html in the folder of the audit.
     """
     from cxraudit.steps import report_step
+    from cxraudit.workspace import AuditFolder
 
     if out is None and len(audits) > 1:
         raise ConfigError("a report on several audits needs its own file: name it with --out.")
-    print(report_step(audits, out if out is not None else audits[0] / "report.html"))
+    print(report_step(audits, out if out is not None else AuditFolder(audits[0]).report))
 
 
 def run(config: Path, *, quiet: Quiet = False) -> None:
