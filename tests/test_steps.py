@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,33 @@ def test_embeddings_are_read_with_the_prompts_of_the_scores(encoded):
     assert {pair.finding for pair in found.prompts} == {"Pneumothorax", "Edema"}
     assert len(found.bank) > len(found.prompts)
     assert np.allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)
+
+
+def test_reports_are_encoded_beside_their_images(mimic_release, tmp_path):
+    """One row of text embeddings per image."""
+    dataset = datasets.load("mimic-cxr", mimic_release, {"reports": "findings"})
+    steps.encode_step(dataset, ["random"], tmp_path, no_bar)
+    steps.score_step(tmp_path, findings=["Pneumonia"])
+
+    (found,) = steps.read_embeddings(tmp_path)
+
+    assert found.texts is not None
+    assert found.texts.shape == found.vectors.shape
+    assert np.isfinite(found.texts).all()
+
+
+def test_images_that_cannot_be_read_are_listed(cohort, tmp_path):
+    """With the reason; the others are scored."""
+    images = cohort.images.copy()
+    images.loc[images.index[0], "path"] = str(tmp_path / "none.png")
+
+    unread = steps.encode_step(replace(cohort, images=images), ["random"], tmp_path, no_bar)
+    steps.score_step(tmp_path, findings=["Edema"])
+
+    work = Workspace(tmp_path)
+    assert list(unread["image_id"]) == [images["image_id"].iloc[0]]
+    assert len(pd.read_csv(work.failures)) == 1
+    assert len(work.read_scores()) == len(images) - 1
 
 
 def test_a_folder_without_embeddings_has_none(tmp_path):
