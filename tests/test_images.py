@@ -151,3 +151,15 @@ def test_real_dicom_images_are_read(real_data):
         assert values.shape == (1024, 1024)
         assert values.min() == 0
         assert values.max() == 255
+
+
+def test_images_of_every_mode_become_the_same_grey():
+    """L, RGB, RGBA and palette of one image; 16 bits are stretched to 8."""
+    grey = np.random.default_rng(0).integers(0, 256, size=(20, 20), dtype=np.uint8)
+    image = Image.fromarray(grey)
+
+    for mode in ("L", "RGB", "RGBA", "P"):
+        assert np.array_equal(np.asarray(to_grey(image.convert(mode))), grey), mode
+    deep = np.asarray(to_grey(Image.fromarray(grey.astype(np.uint16) * 257)))
+    assert np.abs(deep.astype(int) - grey).max() <= 255 - int(grey.max()) + int(grey.min()) + 1
+    assert to_grey(Image.fromarray(np.full((4, 4), 900, dtype=np.uint16))).getextrema() == (0, 0)

@@ -1,9 +1,9 @@
-"""Checkpoint files in the real layouts, filled with generated weights, and the images that go with them.
+"""Checkpoint files in the published layouts with generated weights, and images to go with them.
 
-Every tensor depends on its name, shape and type alone (a scheme that is shared with those who ran the
-original code), so the embeddings the originals gave for the same weights can be compared with ours to
-the last decimal. `digest` proves that the weights are the same. ``manifests.json.gz`` holds the names,
-shapes and types of the published files; ``canonical/`` what the originals computed.
+Every tensor depends on its name, shape and type alone. The original code was run with the same weights,
+so its embeddings can be compared with ours to the last decimal; `digest` shows that the weights are the
+same. ``manifests.json.gz`` holds the names, shapes and types of the published files; ``canonical/`` the
+results of the original code.
 """
 
 import gzip
@@ -65,7 +65,7 @@ def manifests() -> dict[str, dict[str, tuple[list[int], str]]]:
 
 
 def canonical(model: str) -> dict[str, np.ndarray]:
-    """Return what the original code computed."""
+    """Return the results of the original code."""
     with np.load(HERE / "canonical" / f"{model.replace('-', '_')}.npz") as file:
         return dict(file)
 
@@ -90,8 +90,8 @@ def _whole(last: str, shape: list[int]) -> np.ndarray:
     if last == "relative_position_index":
         side = math.isqrt(shape[0])
         y, x = np.divmod(np.arange(shape[0]), side)
-        apart = [v[:, None] - v[None, :] + side - 1 for v in (y, x)]
-        return apart[0] * (2 * side - 1) + apart[1]
+        differences = [v[:, None] - v[None, :] + side - 1 for v in (y, x)]
+        return differences[0] * (2 * side - 1) + differences[1]
     return np.zeros(shape)
 
 
@@ -130,9 +130,9 @@ def state(manifest: str, salt: str = "") -> dict[str, Any]:
 
 
 def write_checkpoint(model: str, folder: Path) -> Path:
-    """Write the files of a model into `folder` as they are published.
+    """Write the files of a model into `folder` in the published layout.
 
-    PubMedBERT's vocabulary is not to be had: CXR-BERT's stands in, as in the canonical values.
+    PubMedBERT's vocabulary is replaced by CXR-BERT's, as in the canonical values.
     """
     import torch
     from safetensors.torch import save_file
@@ -164,17 +164,17 @@ def write_checkpoint(model: str, folder: Path) -> Path:
 
 
 def _save_with_configuration(weights: dict[str, Any], path: Path) -> None:
-    """Save as CXR-CLIP's trainer does: a list of omegaconf's in the configuration, with its parents."""
+    """Save as CXR-CLIP's trainer does: with a list of omegaconf and its parents in the configuration."""
     import torch
 
-    made = (
+    names = (
         "omegaconf",
         "omegaconf.listconfig",
         "omegaconf.dictconfig",
         "omegaconf.nodes",
         "omegaconf.base",
     )
-    modules = {name: types.ModuleType(name) for name in made}
+    modules = {name: types.ModuleType(name) for name in names}
 
     def new(module: str, kind: str, **fields: Any) -> Any:
         found = getattr(modules[module], kind, None)
@@ -223,7 +223,7 @@ def _save_with_configuration(weights: dict[str, Any], path: Path) -> None:
     try:
         torch.save(saved, path)
     finally:
-        for name in made:
+        for name in names:
             del sys.modules[name]
 
 
@@ -240,7 +240,7 @@ SIZES = {
 
 
 def image(name: str) -> Image.Image:
-    """Return one of the images the originals saw: blobs on a slope, with noise, the same everywhere."""
+    """Return one of the images of the reference run: blobs on a slope, with noise."""
     width, height, mode = SIZES[name]
     if mode == "RGB":
         bands = [_quantised(_field(f"{name}/{c}", width, height), 255) for c in "rgb"]

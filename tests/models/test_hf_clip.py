@@ -1,4 +1,4 @@
-"""Any CLIP or SigLIP in transformers' format is audited through one adapter and no new line of code."""
+"""Any CLIP or SigLIP in transformers' format can be audited without an adapter of its own."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ SMALL = {
 def folders(tmp_path_factory):
     """A small CLIP in the layout of PubMedCLIP, and a small SigLIP in that of MedSigLIP."""
     torch.manual_seed(0)
-    made = {}
+    written = {}
     for kind in ("clip", "siglip"):
         folder = tmp_path_factory.mktemp(kind)
         vocabulary, merges = bpe_lists()
@@ -53,13 +53,13 @@ def folders(tmp_path_factory):
             processor = transformers.SiglipImageProcessorPil(size={"height": 64, "width": 64})
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
-        made[kind] = folder
-    return made
+        written[kind] = folder
+    return written
 
 
 @pytest.mark.parametrize(("kind", "width"), [("clip", 24), ("siglip", 32)])
 def test_a_model_in_transformers_format_keeps_the_contract(folders, kind, width):
-    """Sizes from its configuration; every kind of image; independent rows."""
+    """Sizes from its configuration; all image modes; independent rows."""
     spec = f"hf-clip:{folders[kind]}"
 
     assert models.card(spec).embedding_dim == width
@@ -68,7 +68,7 @@ def test_a_model_in_transformers_format_keeps_the_contract(folders, kind, width)
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_embeddings_equal_transformers_own(folders, kind):
-    """The model, processor and tokenizer called by hand."""
+    """Reference: the model, processor and tokenizer of transformers."""
     ours = models.load(f"hf-clip:{folders[kind]}")
     theirs = transformers.AutoModel.from_pretrained(folders[kind]).eval()
     images = sample_images(2)
@@ -86,8 +86,8 @@ def test_embeddings_equal_transformers_own(folders, kind):
     assert ours.logit_scale == pytest.approx(theirs.logit_scale.exp().item())
 
 
-def test_bfloat16_is_another_model_and_agrees_roughly(folders):
-    """Its own fingerprint; cosine above 0.99."""
+def test_bfloat16_agrees_approximately_and_has_its_own_fingerprint(folders):
+    """Cosines above 0.99; embeddings are never mixed with those of float32."""
     spec = f"hf-clip:{folders['clip']}"
     full, half = models.load(spec), models.load(f"{spec}+bf16")
     pixels = np.stack([full.preprocess(image) for image in sample_images(3)])
@@ -99,8 +99,8 @@ def test_bfloat16_is_another_model_and_agrees_roughly(folders):
     assert half.encode_images(pixels).dtype == np.float32
 
 
-def test_what_is_no_clip_is_refused(folders, tmp_path):
-    """No such folder; another kind of model; a folder without weights."""
+def test_other_models_raise(folders, tmp_path):
+    """No such folder; another type of model; a folder without weights."""
     with pytest.raises(DataError, match=r"no folder or hub name"):
         models.load(f"hf-clip:{tmp_path / 'nowhere'}")
     transformers.BertConfig().save_pretrained(tmp_path)
@@ -112,19 +112,19 @@ def test_what_is_no_clip_is_refused(folders, tmp_path):
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda", "meta9"])
-def test_devices_that_are_not_there_are_refused(folders, device):
-    """Misspelled, or absent."""
+def test_devices_that_are_not_available_raise(folders, device):
+    """Misspelled, or not present."""
     if device == "cuda" and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match=f"the device '{device}'"):
         models.load(f"hf-clip:{folders['clip']}", device=device)
 
 
-def test_missing_tensors_are_never_made_up(folders, tmp_path):
-    """A file without one layer is refused: it would be random, and another each time."""
+def test_missing_tensors_raise(folders, tmp_path):
+    """Without one layer of the file, transformers would initialise it at random."""
     from safetensors.torch import load_file, save_file
 
-    folder = tmp_path / "cut"
+    folder = tmp_path / "incomplete"
     shutil.copytree(folders["clip"], folder)
     state = load_file(folder / "model.safetensors")
     kept = {key: value for key, value in state.items() if "layers.0" not in key}
@@ -134,13 +134,13 @@ def test_missing_tensors_are_never_made_up(folders, tmp_path):
         models.load(f"hf-clip:{folder}")
 
 
-def test_code_beside_the_weights_is_never_run_nor_asked_about(folders, tmp_path):
-    """A configuration of an unknown kind that names a program."""
+def test_code_beside_the_weights_is_never_run(folders, tmp_path):
+    """A configuration of an unknown model type that refers to a Python file."""
     trace = tmp_path / "trace"
-    folder = tmp_path / "evil"
+    folder = tmp_path / "malicious"
     folder.mkdir()
     (folder / "conf.py").write_text(f"open({str(trace)!r}, 'w')\n")
-    config = {"model_type": "evil", "auto_map": {"AutoConfig": "conf.Evil"}}
+    config = {"model_type": "other", "auto_map": {"AutoConfig": "conf.Other"}}
     (folder / "config.json").write_text(json.dumps(config))
 
     with pytest.raises(DataError, match="can be read"):
@@ -148,8 +148,8 @@ def test_code_beside_the_weights_is_never_run_nor_asked_about(folders, tmp_path)
     assert not trace.exists()
 
 
-def test_the_whole_chain_runs_on_a_model_of_ones_own(folders, nih_release, tmp_path, capsys):
-    """encode, score, audit by the command line, two protocols of naming in one store."""
+def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, capsys):
+    """Encode, score and audit; the model is reported under its full name."""
     from cxraudit.cli import main
 
     spec = f"hf-clip:{folders['siglip']}"

@@ -1,4 +1,4 @@
-"""Every adapter's network has the names and shapes of the published file, and nothing is read loosely."""
+"""Every adapter's network has the tensor names and shapes of the published file."""
 
 import re
 
@@ -39,17 +39,17 @@ NETWORKS = {
     ),
     "medimageinsight": (medimageinsight.network, None),
 }
-"""Manifest → network, and the names in the file that the specification says are not used."""
+"""Manifest → network, and the names in the file that are documented as unused."""
 
 
 def test_every_manifest_has_a_network():
-    """None is left out."""
+    """No published file is missing."""
     assert set(NETWORKS) == set(generated.manifests())
 
 
 @pytest.mark.parametrize("manifest", NETWORKS)
 def test_names_and_shapes_are_those_of_the_published_file(manifest):
-    """Built without memory; equal but for what the specification names as unused."""
+    """They are equal except for the documented unused names."""
     build, unused = NETWORKS[manifest]
     with torch.device("meta"):
         ours = {name: list(value.shape) for name, value in build().state_dict().items()}

@@ -40,7 +40,7 @@ PAPER = {
 
 @pytest.fixture(scope="module", params=sorted(NATIVE))
 def checkpoint(request, tmp_path_factory):
-    """The files of one model, in a folder that $CXRAUDIT_WEIGHTS names; deleted afterwards."""
+    """The files of one model in the folder that CXRAUDIT_WEIGHTS names; deleted afterwards."""
     root = tmp_path_factory.mktemp("weights")
     generated.write_checkpoint(request.param, root / request.param)
     with pytest.MonkeyPatch.context() as patch:
@@ -51,8 +51,8 @@ def checkpoint(request, tmp_path_factory):
             path.unlink()
 
 
-def test_the_generated_weights_are_those_the_originals_had(checkpoint):
-    """Digest by digest."""
+def test_the_generated_weights_are_those_of_the_reference_run(checkpoint):
+    """Equal digests."""
     facts = json.loads(str(generated.canonical(checkpoint)["meta"]))
     salt = generated.SALT.get(checkpoint, "")
     expected = [facts[key] for key in ("digest", "image_digest", "text_digest") if key in facts]
@@ -61,8 +61,8 @@ def test_the_generated_weights_are_those_the_originals_had(checkpoint):
 
 
 @pytest.mark.parametrize("protocol", ["native", "paper"])
-def test_embeddings_are_those_of_the_original_code(checkpoint, protocol):
-    """Two images and two prompts to 1e-5 (texts that are not normalised, 2e-5); probabilities, too."""
+def test_embeddings_equal_those_of_the_original_code(checkpoint, protocol):
+    """Two images, two prompts (2e-5 where not normalised) and their probabilities, to 1e-5."""
     model = models.load(f"{checkpoint}@{protocol}")
     stored = generated.canonical(checkpoint)
     default = PAPER.get(checkpoint, ("ref_img_embeds", "ref_text_embeds"))
@@ -82,12 +82,12 @@ def test_embeddings_are_those_of_the_original_code(checkpoint, protocol):
 
 
 def test_the_model_keeps_the_contract(checkpoint):
-    """Unit rows that depend on neither order, batch nor neighbours; every kind of image."""
+    """Unit rows that depend on neither order nor batch; all image modes."""
     check_model(models.load(checkpoint), sample_images(5))
 
 
 def test_embeddings_of_64_images_do_not_depend_on_the_batch(checkpoint):
-    """One by one, in eights, all at once, shuffled: 1e-6. The largest model gets 8 images."""
+    """One by one, in batches of 8, at once, and shuffled, to 1e-6; the largest model gets 8 images."""
     model = models.load(checkpoint)
     n = 8 if checkpoint == "medimageinsight" else 64
     pixels = np.stack([model.preprocess(image) for image in sample_images(n)])

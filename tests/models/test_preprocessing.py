@@ -1,4 +1,4 @@
-"""Pixels and token ids are those of the original code, to the bit; every kind of image is taken."""
+"""Pixels and token ids equal those of the original code, bit for bit; all image modes are accepted."""
 
 import hashlib
 import json
@@ -32,10 +32,10 @@ PIPELINES = {
 
 
 def adapter(kind, **fields):
-    """An adapter without weights: preprocessing needs none."""
-    made = object.__new__(kind)
-    made.__dict__.update(fields)
-    return made
+    """An adapter without weights, which preprocessing does not need."""
+    instance = object.__new__(kind)
+    instance.__dict__.update(fields)
+    return instance
 
 
 @pytest.mark.parametrize("image", ["g1024", "g390x320"])
@@ -53,39 +53,39 @@ def test_pixels_equal_those_of_the_original_code(model, pipeline, image):
 
 
 @pytest.mark.parametrize("kind", {kind: None for kind, _ in PIPELINES.values()})
-def test_every_kind_of_image_is_taken(kind):
-    """Grey, colour, opaque RGBA, palette and 16 bit of one picture: alike. Large, tiny and narrow: taken."""
-    made = adapter(kind, crop=480)
+def test_all_image_modes_and_sizes_are_accepted(kind):
+    """Grey, colour, RGBA, palette and 16 bits of one image give the same; tiny and narrow images give some."""
+    model = adapter(kind, crop=480)
     grey = generated.image("g390x320")
-    plain = made.preprocess(grey)
+    plain = model.preprocess(grey)
 
     for mode in ("RGB", "RGBA", "P", "LA"):
-        other = made.preprocess(grey.convert(mode))
+        other = model.preprocess(grey.convert(mode))
         tolerance = 0.02 if kind is biovil.BioViL or kind is biovil.BioViLPaper else 1e-6
         assert np.abs(other - plain).max() <= tolerance, mode
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
-    assert np.abs(made.preprocess(deep) - plain).max() <= 0.02
-    assert made.preprocess(generated.image("u16_512")).std() > 0.05  # not a white image
+    assert np.abs(model.preprocess(deep) - plain).max() <= 0.02
+    assert model.preprocess(generated.image("u16_512")).std() > 0.05  # not a white image
     for image in (
         generated.image("g181x150"),
         Image.new("L", (1, 1)),
         Image.new("L", (40, 900), 7),
     ):
-        found = made.preprocess(image)
+        found = model.preprocess(image)
         assert found.shape == plain.shape
         assert np.isfinite(found).all()
 
 
 def test_halves_are_rounded_to_even_as_python_rounds():
-    """224 × 227 after resizing: the crop starts at 2, not at 1."""
+    """Of 224 × 227 after resizing, the crop starts at 2, not at 1."""
     image = generated.image("g256x260")
-    made = adapter(cxrclip.CxrClip).preprocess(image)
+    pixels = adapter(cxrclip.CxrClip).preprocess(image)
 
     resized = image.convert("RGB").resize((224, 227), Image.Resampling.BILINEAR)
     expected = np.asarray(resized.crop((0, 2, 224, 226)), dtype=np.float32) / np.float32(255)
     mean, std = (np.float32(v) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
-    np.testing.assert_array_equal(made, ((expected - mean) / std).transpose(2, 0, 1))
+    np.testing.assert_array_equal(pixels, ((expected - mean) / std).transpose(2, 0, 1))
 
 
 def padded(rows, width, pad=0):
@@ -114,8 +114,8 @@ def test_token_ids_equal_those_of_the_original_tokenizers():
     assert generated.canonical("medimageinsight")["input_ids"].tolist() == padded(rows, 77, bpe.end)
 
 
-def test_broken_characters_are_mended_before_byte_pairs():
-    """Entities, curly quotes, ligatures and full-width letters, as ftfy and html.unescape mend them."""
+def test_characters_are_repaired_before_byte_pairs():
+    """Entities, curly quotes and ligatures, as by ftfy and html.unescape."""
     bpe = tokens.clip_bpe()
 
     assert bpe("a &lt;b&gt; “c”") == bpe('a <b> "c"')
@@ -123,8 +123,8 @@ def test_broken_characters_are_mended_before_byte_pairs():
     assert bpe("&amp;amp;") == bpe("&")
 
 
-def test_medimageinsight_leaves_entities_beside_a_bracket_alone(tmp_path):
-    """Its tokenizer ran ftfy only, which does not touch entities in a text that has a bracket."""
+def test_medimageinsight_keeps_entities_beside_a_bracket(tmp_path):
+    """Its tokenizer uses ftfy only, which keeps entities in a text with a bracket."""
     vocabulary, merges = tokens.bpe_lists()
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
     (tmp_path / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges))
@@ -135,18 +135,18 @@ def test_medimageinsight_leaves_entities_beside_a_bracket_alone(tmp_path):
     assert tokens.clip_bpe()("<x> &amp; b") == tokens.clip_bpe()("<x> & b")
 
 
-def test_texts_that_a_model_does_not_take_get_one_sentence():
+def test_texts_that_a_model_does_not_accept_raise():
     """More than 512 tokens, more than 77 for the published CheXzero, special tokens for BioViL."""
     long = "opacity " * 600
-    with pytest.raises(DataError, match="takes 512 at most"):
+    with pytest.raises(DataError, match="takes at most 512"):
         adapter(
             biovil.BioViL,
             card=biovil.BIOVIL_CARD,
             network={"text": None},
             wordpiece=tokens.WordPiece(generated.HERE / "cxr_bert_vocab.txt"),
         ).text_features([long])
-    with pytest.raises(DataError, match="77 at most"):
+    with pytest.raises(DataError, match="at most 77"):
         adapter(chexzero.CheXzeroPaper, card=chexzero.CARD).text_features([long])
-    with pytest.raises(DataError, match=r"holds \[SEP\]"):
+    with pytest.raises(DataError, match=r"contains \[SEP\]"):
         adapter(biovil.BioViL, card=biovil.BIOVIL_CARD)._checked("no effusion [SEP]")
     assert adapter(biovil.BioViL)._checked("no effusion!?..") == "no effusion"

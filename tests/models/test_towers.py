@@ -1,4 +1,4 @@
-"""The networks equal transformers' own, at a small size and with random weights."""
+"""The networks equal those of transformers, at a small size and with random weights."""
 
 import pytest
 
@@ -68,8 +68,8 @@ def test_swin_equals_transformers():
         )
 
 
-def test_a_text_is_read_by_its_end_token_and_causally():
-    """What follows the end changes nothing."""
+def test_a_text_is_embedded_at_its_end_token():
+    """Tokens after the end token have no effect."""
     net = clip.Clip(
         dim=8, side=32, patch=16, vision=(16, 1, 2), text=(16, 2, 2), vocabulary=30, context=9
     )

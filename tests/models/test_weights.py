@@ -1,31 +1,34 @@
-"""A checkpoint is untrusted: what is not the published file is refused in one sentence, and never run."""
+"""Checkpoint files: downloaded once, verified, read without running code, loaded strictly."""
 
+import hashlib
 import io
 import pickle
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("huggingface_hub")
 
 from torch import nn  # noqa: E402
 
-from cxraudit import models  # noqa: E402
-from cxraudit.errors import ConfigError, DataError, UnknownNameError  # noqa: E402
+from cxraudit.errors import DataError  # noqa: E402
 from cxraudit.models import chexzero, cxrclip, weights  # noqa: E402
 from cxraudit.models.base import WeightFile  # noqa: E402
 
 
 def small():
-    """A network without memory, and its weights."""
+    """A network on the meta device, and weights for it."""
     with torch.device("meta"):
         network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     state = {k: torch.ones(v.shape).to(v.dtype) for k, v in network.state_dict().items()}
     return network, state
 
 
-def test_weights_become_the_networks_own_without_a_copy(tmp_path):
-    """The same memory; half precision becomes float32; not trainable."""
+def test_weights_are_loaded_without_a_copy(tmp_path):
+    """The network shares the file's memory; half precision becomes float32; nothing is trainable."""
     network, state = small()
     state["0.bias"] = state["0.bias"].half()
 
@@ -48,8 +51,8 @@ def test_weights_become_the_networks_own_without_a_copy(tmp_path):
         (lambda s: s.update({"0.weight": torch.ones(5, 3)}), r"\(5, 3\) instead of \(4, 3\)"),
     ],
 )
-def test_other_names_or_shapes_are_refused(tmp_path, spoil, match):
-    """Missing, left over, of another shape."""
+def test_other_names_or_shapes_raise(tmp_path, spoil, match):
+    """Tensors that are missing, unexpected or of another shape."""
     network, state = small()
     spoil(state)
 
@@ -57,8 +60,8 @@ def test_other_names_or_shapes_are_refused(tmp_path, spoil, match):
         weights.load_strictly(network, state, tmp_path / "w.pt")
 
 
-def test_only_what_is_named_is_tolerated(tmp_path):
-    """A buffer the specification says is unused; nothing else."""
+def test_only_named_keys_are_ignored(tmp_path):
+    """A buffer that is documented as unused, and nothing else."""
     network, state = small()
     state["embeddings.position_ids"] = torch.arange(4)
 
@@ -74,8 +77,8 @@ def test_only_what_is_named_is_tolerated(tmp_path):
         (torch.ones(2), "holds a Tensor, not tensors by name"),
     ],
 )
-def test_what_holds_no_names_is_refused(tmp_path, content, match):
-    """A list, a bare tensor."""
+def test_a_file_without_names_raises(tmp_path, content, match):
+    """A list, or a single tensor."""
     path = tmp_path / "w.pt"
     path.write_bytes(saved(content))
 
@@ -93,8 +96,8 @@ def test_what_holds_no_names_is_refused(tmp_path, content, match):
         ),
     ],
 )
-def test_what_is_no_weight_is_refused(tmp_path, spoil, match):
-    """Numbers of the training run; whole numbers in place of weights."""
+def test_a_value_that_is_no_weight_raises(tmp_path, spoil, match):
+    """A number of the training run; integers instead of weights."""
     network, state = small()
     spoil(state)
 
@@ -105,8 +108,8 @@ def test_what_is_no_weight_is_refused(tmp_path, spoil, match):
 @pytest.mark.parametrize(
     "text", ["access denied", "bad gateway", "rate limit", "quota exceeded", "i"]
 )
-def test_a_servers_excuse_is_no_checkpoint(tmp_path, text):
-    """Whatever its letters mean to a pickle reader."""
+def test_a_text_is_no_checkpoint(tmp_path, text):
+    """Messages of servers, whose letters may be valid pickle instructions."""
     path = tmp_path / "w.pt"
     path.write_text(text)
 
@@ -114,8 +117,8 @@ def test_a_servers_excuse_is_no_checkpoint(tmp_path, text):
         weights.read_state(path)
 
 
-class Evil:
-    """Would make a file if it were run."""
+class Malicious:
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -125,7 +128,7 @@ class Evil:
 
 
 def saved(content) -> bytes:
-    """What torch.save writes."""
+    """The bytes that torch.save writes."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
@@ -142,10 +145,10 @@ def saved(content) -> bytes:
         (saved({"a": torch.ones(1000)})[:2000], "damaged"),
         (b"\x40\x00\x00\x00\x00\x00\x00\x00{" + b" " * 70, "damaged"),
     ],
-    ids=["pointer", "page", "short page", "empty", "text", "cut off", "cut off safetensors"],
+    ids=["pointer", "page", "short page", "empty", "text", "truncated", "truncated safetensors"],
 )
-def test_what_is_no_checkpoint_is_named(tmp_path, content, match):
-    """A pointer, a web page, nothing, text, half a file."""
+def test_the_message_names_what_a_file_is(tmp_path, content, match):
+    """A pointer, a web page, an empty file, text, a truncated file."""
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
 
@@ -156,7 +159,9 @@ def test_what_is_no_checkpoint_is_named(tmp_path, content, match):
 def test_code_in_a_checkpoint_is_never_run(tmp_path):
     """In a torch file, in a plain pickle, and beside CXR-CLIP's configuration."""
     trace = tmp_path / "trace"
-    for number, content in enumerate((saved({"model": Evil(trace)}), pickle.dumps(Evil(trace)))):
+    for number, content in enumerate(
+        (saved({"model": Malicious(trace)}), pickle.dumps(Malicious(trace)))
+    ):
         path = tmp_path / f"r50_{number}.tar"
         path.write_bytes(content)
 
@@ -168,57 +173,136 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
 
 
 def test_missing_and_ambiguous_files_say_what_to_do(tmp_path):
-    """Where it belongs, where to get it; or which to leave."""
-    with pytest.raises(DataError, match=r"Get it from .*Google Drive"):
+    """The message gives folder and address, or asks to keep one file."""
+    with pytest.raises(DataError, match=r"Download it from .*Google Drive"):
         weights.find(chexzero.CARD, chexzero.CARD.files[0], tmp_path)
     for name in ("best_1.pt", "best_2.pt"):
         (tmp_path / name).touch()
-    with pytest.raises(DataError, match="Leave the one to audit"):
+    with pytest.raises(DataError, match="Keep only the one to audit"):
         weights.find(chexzero.CARD, chexzero.CARD.files[0], tmp_path)
 
 
 def test_sizes_and_checksums_are_compared(tmp_path):
-    """Right, of another size, of another content."""
-    import dataclasses
-    import hashlib
-
+    """The published file passes; another size or content raises."""
     (tmp_path / "w.bin").write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
 
-    def card(**facts):
-        return dataclasses.replace(chexzero.CARD, files=(WeightFile(name="w.bin", **facts),))
+    def with_facts(**facts):
+        return replace(chexzero.CARD, files=(WeightFile(name="w.bin", **facts),))
 
-    assert "sha256 as published" in weights.verify(card(size=7, sha256=digest), tmp_path)[0]
+    assert "sha256 as published" in weights.verify(with_facts(size=7, sha256=digest), tmp_path)[0]
     with pytest.raises(DataError, match="has 7 bytes; the published file has 8"):
-        weights.verify(card(size=8), tmp_path)
+        weights.verify(with_facts(size=8), tmp_path)
     with pytest.raises(DataError, match="has md5 "):
-        weights.verify(card(md5="0" * 32), tmp_path)
+        weights.verify(with_facts(md5="0" * 32), tmp_path)
 
 
-def test_models_are_asked_for_with_protocol_and_precision(monkeypatch, tmp_path):
-    """Unknown protocols are unknown names; models without protocols say so; missing weights, too."""
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
-
-    with pytest.raises(UnknownNameError, match="biovil@papers"):
-        models.load("biovil@papers")
-    with pytest.raises(ConfigError, match="'random' has no protocol paper"):
-        models.load("random@paper")
-    with pytest.raises(DataError, match="is missing"):
-        models.load("biovil-t@paper+bf16")
-    assert weights.missing(models.card("biovil")) == [f.name for f in models.card("biovil").files]
+CONTENT = bytes(range(256)) * 48_000  # more than the hub's client buffers
+ADDRESS = "https://huggingface.co/owner/model/resolve/v1/part/weights.bin"
 
 
-@pytest.mark.parametrize("name", sorted(models.available()))
-def test_cards_say_what_an_audit_needs(name):
-    """Reference, licence, files with an address or instructions, and a source for each quirk."""
-    card = models.card(name)
+@pytest.fixture
+def hub():
+    """A local server that answers like the hub: metadata on HEAD, ranges on GET."""
+    requests: list[tuple[str, str]] = []
+    interruptions: list[int] = []
 
-    assert card.name == name
-    assert card.reference
-    assert card.license
-    assert all(
-        file.url.startswith("https://") or "http" in card.weights or card.weights
-        for file in card.files
-    )
-    assert all(quirk.what and quirk.source for quirk in card.quirks)
-    assert np.prod([card.embedding_dim, card.image_size]) > 0
+    class Hub(BaseHTTPRequestHandler):
+        def log_message(self, *_args):
+            """Log nothing."""
+
+        def _answer(self, body: bool):
+            requests.append((self.command, self.headers.get("Range") or ""))
+            if "weights.bin" not in self.path:
+                self.send_error(404)
+                return
+            start = 0
+            if body and (span := self.headers.get("Range")):
+                start = int(span.removeprefix("bytes=").split("-")[0])
+            self.send_response(206 if start else 200)
+            self.send_header("ETag", f'"{hashlib.sha256(CONTENT).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "a" * 40)
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(CONTENT) - start))
+            if start:
+                self.send_header(
+                    "Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+                )
+            self.end_headers()
+            if body and interruptions:
+                self.wfile.write(CONTENT[: interruptions.pop()])  # then the connection is closed
+            elif body:
+                self.wfile.write(CONTENT[start:])
+
+        def do_HEAD(self):
+            self._answer(body=False)
+
+        def do_GET(self):
+            self._answer(body=True)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", requests, interruptions
+    server.shutdown()
+    server.server_close()
+
+
+def card(**facts):
+    """A card with one file on the server."""
+    file = WeightFile(name="part/weights.bin", **{"url": ADDRESS, **facts})
+    return replace(chexzero.CARD, name="fetched", files=(file,))
+
+
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_a_file_is_downloaded_once_and_verified(hub, tmp_path):
+    """It has the published checksum; the second call makes no request."""
+    endpoint, requests, _ = hub
+    published = card(sha256=hashlib.sha256(CONTENT).hexdigest(), size=len(CONTENT))
+
+    paths = weights.fetch(published, tmp_path, endpoint=endpoint)
+    n_requests = len(requests)
+    again = weights.fetch(published, tmp_path, endpoint=endpoint)
+
+    assert paths == again == [tmp_path / "part" / "weights.bin"]
+    assert paths[0].read_bytes() == CONTENT
+    assert len(requests) == n_requests > 0
+    assert weights.missing(published, tmp_path) == []
+
+
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_an_interrupted_download_is_resumed(hub, tmp_path):
+    """The connection breaks after 11 of 12 MB: bytes on disk are not requested again."""
+    endpoint, requests, interruptions = hub
+    interruptions.append(11_000_000)
+
+    path = weights.fetch(card(), tmp_path, endpoint=endpoint)[0]
+
+    assert path.read_bytes() == CONTENT
+    spans = [span for _, span in requests if span]
+    assert len(spans) == 1
+    assert int(spans[0].removeprefix("bytes=").split("-")[0]) > 5_000_000
+
+
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_failed_downloads_raise(hub, tmp_path):
+    """A wrong checksum, and a file that the server does not have."""
+    endpoint, _, _ = hub
+
+    with pytest.raises(DataError, match="the published file has 000"):
+        weights.fetch(card(sha256="0" * 64), tmp_path / "a", endpoint=endpoint)
+    with pytest.raises(DataError, match="cannot be downloaded"):
+        weights.fetch(
+            card(url=ADDRESS.replace("weights", "nothing")), tmp_path / "b", endpoint=endpoint
+        )
+
+
+def test_a_file_without_direct_download_raises_with_its_address(tmp_path):
+    """CheXzero is published in a Google Drive folder."""
+    with pytest.raises(
+        DataError, match=r"Download it from Google Drive .* under its licence \(MIT\)"
+    ):
+        weights.fetch(chexzero.CARD, tmp_path)

@@ -1,4 +1,4 @@
-"""Models by name: ours, and those other packages register.
+"""Models by name: those of this package, and those that other packages register.
 
 Another package adds a model with the entry point group ``cxraudit.models``:
 
@@ -7,13 +7,11 @@ Another package adds a model with the entry point group ``cxraudit.models``:
     [project.entry-points."cxraudit.models"]
     my-model = "my_package.my_model"
 
-The module holds ``CARD`` (a `ModelCard`) and ``load() -> ImageTextModel``; ``module:NAME`` names an
-`Entry` in a module that holds several. `cxraudit.testing.check_model` tells whether it keeps the
-contract.
+The module defines ``CARD`` (a `ModelCard`) and ``load() -> ImageTextModel``; ``module:NAME`` names an
+`Entry` in a module that defines several. `cxraudit.testing.check_model` checks the contract.
 
-A model is asked for by its name, and by what follows it: ``biovil@paper`` is BioViL as the published
-wrapper ran it, ``biovil+bf16`` computes in bfloat16, ``hf-clip:PATH`` is any CLIP or SigLIP in
-transformers' format.
+A model is specified by its name and suffixes: ``biovil@paper`` is BioViL as the published wrapper ran
+it, ``biovil+bf16`` computes in bfloat16, ``hf-clip:PATH`` is any CLIP or SigLIP in transformers' format.
 """
 
 import importlib
@@ -47,7 +45,7 @@ SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<protocol>native|paper))?(?:\+(?P<precis
 
 
 def available() -> dict[str, str]:
-    """Return name → module of every registered model, ours first."""
+    """Return name → module of every registered model, those of this package first."""
     installed = {point.name: point.value for point in entry_points(group="cxraudit.models")}
     return {**installed, **REGISTRY}
 
@@ -59,17 +57,17 @@ def _entry(name: str) -> ModuleType | Entry:
     if name not in known:
         raise UnknownNameError("model", name, [*known, HF_CLIP + "PATH"])
     module, _, attribute = known[name].partition(":")
-    found = importlib.import_module(module)
-    return getattr(found, attribute) if attribute else found
+    imported = importlib.import_module(module)
+    return getattr(imported, attribute) if attribute else imported
 
 
 def _parts(spec: str) -> tuple[str, dict[str, str]]:
-    """Split ``name@protocol+precision`` into the name and what else is said."""
-    found = SPEC.fullmatch(spec)
-    if found is None:
+    """Split ``name@protocol+precision`` into the name and the options."""
+    match = SPEC.fullmatch(spec)
+    if match is None:
         raise UnknownNameError("model", spec, available())
-    said = found.groupdict()
-    return said.pop("name"), {key: value for key, value in said.items() if value}
+    options = match.groupdict()
+    return options.pop("name"), {key: value for key, value in options.items() if value}
 
 
 def card(spec: str) -> ModelCard:
@@ -90,7 +88,7 @@ def load(spec: str, *, device: str = "auto") -> ImageTextModel:
     spec : str
         ``name``, ``name@paper`` (as the published wrapper ran it), ``name+bf16``, or both.
     device : str
-        ``auto`` (a GPU if torch sees one), ``cpu``, ``cuda``, ``cuda:1`` …
+        ``auto`` (a GPU if torch finds one), ``cpu``, ``cuda``, ``cuda:1`` …
 
     Raises
     ------
@@ -99,14 +97,14 @@ def load(spec: str, *, device: str = "auto") -> ImageTextModel:
     MissingExtraError
         If the model needs packages that are not installed.
     DataError
-        If weights are missing or are not what they should be.
+        If weights are missing, damaged or not those of the model.
     """
     name, options = _parts(spec)
     entry = _entry(name)
     if missing_needs(entry.CARD):
         raise MissingExtraError(f"the model '{name}'", "models")
-    takes = inspect.signature(entry.load).parameters
-    refused = [f"{key} {value}" for key, value in options.items() if key not in takes]
+    parameters = inspect.signature(entry.load).parameters
+    refused = [f"{key} {value}" for key, value in options.items() if key not in parameters]
     if refused:
-        raise ConfigError(f"the model '{name}' has no {', '.join(refused)}. Ask for '{name}'.")
-    return entry.load(**options, **({"device": device} if "device" in takes else {}))
+        raise ConfigError(f"the model '{name}' has no {', '.join(refused)}. Use '{name}'.")
+    return entry.load(**options, **({"device": device} if "device" in parameters else {}))

@@ -1,4 +1,4 @@
-"""What a model is to cxraudit: facts in a `ModelCard`, behaviour in an `ImageTextModel`."""
+"""Interface of a model: facts in a `ModelCard`, behaviour in an `ImageTextModel`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,19 +22,24 @@ class WeightFile:
     name: str
     """Path, or a pattern where published names differ."""
     size: int | None = None
-    """Bytes, where known."""
+    """In bytes, if published."""
     sha256: str = ""
     md5: str = ""
     url: str = ""
-    """Where it can be downloaded without asking; empty if somebody has to click."""
+    """Address of a direct download; empty if it must be downloaded by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quirk:
-    """Something the published wrapper does that the model's authors do not; in the paper protocol."""
+    """A deviation of the published wrapper from the model's authors; part of the paper protocol."""
 
     what: str
     source: str
+
+
+def published_quirks(file: str, *whats: str) -> tuple[Quirk, ...]:
+    """Return the deviations of one file of the published code (Sourget et al. 2025)."""
+    return tuple(Quirk(what=what, source=f"{file} of clip_cxr_fairness") for what in whats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,32 +48,32 @@ class ModelCard:
 
     name: str
     summary: str
-    """One sentence a reader of `cxraudit models` chooses by."""
+    """One line, as `cxraudit models` lists it."""
     weights: str
-    """Where the weights come from."""
+    """Address of the weights."""
     license: str
     embedding_dim: int
     image_size: int
-    """Side in pixels of what the image encoder sees."""
+    """Side in pixels of the input of the image encoder."""
     trained_on: frozenset[str]
-    """Data sets it has seen, so that an audit can say so."""
+    """Data sets it was trained on, so that an audit can report an overlap."""
     reference: str
     transform: str
     """Name and version of the preprocessing; part of the fingerprint of stored embeddings."""
     needs: tuple[str, ...] = ()
-    """Optional dependencies it imports."""
+    """Optional packages it imports."""
     files: tuple[WeightFile, ...] = ()
-    """What has to lie in the model's folder; empty if nothing."""
+    """Files in the model's folder; empty if none are needed."""
     prompts: str = ""
-    """How its authors ask."""
+    """Form of the prompts its authors use."""
     quirks: tuple[Quirk, ...] = ()
     protocol: str = "native"
-    """``native``: as its authors run it. ``paper``: as the published wrapper ran it, quirks and all."""
+    """``native``: as its authors run it. ``paper``: as the published wrapper ran it, with its `quirks`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A checkpoint in the registry, where a module holds several: the same two names as a module."""
+    """One of several checkpoints of a module; the same two names as in a module with one."""
 
     CARD: ModelCard
     load: Callable[..., "ImageTextModel"]
@@ -78,9 +83,9 @@ class Entry:
 class ImageTextModel(Protocol):
     """A CLIP-style pair of encoders with a shared embedding space.
 
-    The caller decodes each image once and hands the same picture to every model; everything that
-    differs between checkpoints (grey levels, resizing, tokens) happens in here. Labels, prompts,
-    batches and files are the caller's.
+    The caller decodes each image once and passes the same image to every model; everything that
+    differs between checkpoints (grey levels, resizing, tokens) is done by the model. Labels, prompts,
+    batches and files are up to the caller.
     """
 
     @property
@@ -95,11 +100,11 @@ class ImageTextModel(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the weights and of the transform: the same embeddings, the same fingerprint."""
+        """Hash of the weights and of the transform; equal fingerprints mean equal embeddings."""
         ...
 
     def preprocess(self, image: Image.Image) -> Pixels:
-        """Turn one decoded image, in the mode it is stored in, into model input."""
+        """Convert one decoded image, in the mode it is stored in, to model input."""
         ...
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
@@ -109,7 +114,7 @@ class ImageTextModel(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Tokenize and embed; rows in the order of `texts`.
 
-        Unit rows that do not depend on each other, but for the paper protocol, which keeps what the
-        published wrappers did.
+        Rows have unit norm and do not depend on each other, except in the paper protocol, which
+        reproduces the published wrappers.
         """
         ...

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
-from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     CLIP_MEAN,
@@ -23,7 +23,7 @@ from cxraudit.models._torch.pixels import (
     resize_short,
     to_array,
 )
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile, published_quirks
 
 SIDE, CONTEXT = 224, 256
 TEMPLATE = "this is a photo of "
@@ -50,11 +50,9 @@ CARD = ModelCard(
         WeightFile(name="vocab.txt", url=TEXT_HUB + "vocab.txt"),
     ),
     prompts='"this is a photo of {finding}"; at most 256 tokens',
-    quirks=(
-        Quirk(
-            what="every text, reports too, begins with 'this is a photo of '",
-            source="models/biomedclip/biomedclip.py of clip_cxr_fairness",
-        ),
+    quirks=published_quirks(
+        "models/biomedclip/biomedclip.py",
+        "every text, including reports, begins with 'this is a photo of '",
     ),
 )
 
@@ -103,7 +101,7 @@ class BiomedClip(TorchAdapter):
 
 
 class BiomedClipPaper(BiomedClip):
-    """With the wrapper's template before every text."""
+    """The wrapper's template before every text."""
 
     template = TEMPLATE
 
@@ -115,12 +113,12 @@ def load(
     precision: str = "fp32",
     folder: Path | None = None,
 ) -> ImageTextModel:
-    """Load the file open_clip publishes, and the vocabulary of its text tower."""
-    check_protocol(protocol)
-    paths = [weights.find(CARD, file, folder) for file in CARD.files]
+    """Load the file open_clip publishes, and the vocabulary of its text encoder."""
+    paper = is_paper(protocol)
+    paths = weights.find_all(CARD, folder)
     net = weights.filled(network, paths[0], tolerated=r"position_ids$|\.pooler\.")
-    kind = BiomedClipPaper if protocol == "paper" else BiomedClip
-    model = kind(
+    adapter = BiomedClipPaper if paper else BiomedClip
+    model = adapter(
         replace(CARD, protocol=protocol),
         net,
         device=device,

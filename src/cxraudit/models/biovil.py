@@ -16,9 +16,16 @@ from PIL import Image
 from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
-from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import BILINEAR, centre_crop, resize_short, to_array
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.base import (
+    Entry,
+    ImageTextModel,
+    ModelCard,
+    Pixels,
+    WeightFile,
+    published_quirks,
+)
 
 VOCABULARY, WIDTH, LONGEST = 30_522, 128, 512
 RESIZE, PAPER_CROP = 512, 512
@@ -56,14 +63,11 @@ BIOVIL_CARD = ModelCard(
         "v1.1",
     ),
     prompts="sentences of findings; there is no logit scale in the file",
-    quirks=(
-        Quirk(
-            what="text embeddings are not normalised, so a score is a cosine times the length of the "
-            "text",
-            source="models/biovil/biovil.py of clip_cxr_fairness",
-        ),
-        Quirk(what="images are cropped to 512, not 480 (BioViL-T: 448)", source="the same"),
-        Quirk(what="no temperature before the softmax", source="the same"),
+    quirks=published_quirks(
+        "models/biovil/biovil.py",
+        "text embeddings are not normalised, so a score is a cosine times the norm of the text embedding",
+        "images are cropped to 512, not 480 (BioViL-T: 448)",
+        "no temperature before the softmax",
     ),
 )
 BIOVIL_T_CARD = replace(
@@ -121,7 +125,7 @@ def text_network() -> Any:
 
 
 class BioViL(TorchAdapter):
-    """Both variants; BioViL-T without a previous image never runs its temporal part."""
+    """Both variants; without a previous image the temporal part of BioViL-T is not run."""
 
     crop = 480
     wordpiece: tokens.WordPiece
@@ -143,9 +147,10 @@ class BioViL(TorchAdapter):
         image = self.network["image"]
         x = image.encoder["encoder"](batch.expand(-1, 3, -1, -1))
         if "backbone_to_vit" in image.encoder:
-            now = image.encoder["backbone_to_vit"](x)
-            x = torch.cat([now, image.encoder.missing_previous_emb.expand_as(now).to(now.dtype)], 1)
-        return image.projector["model"](x).mean((2, 3))  # projected place by place, then averaged
+            current = image.encoder["backbone_to_vit"](x)
+            previous = image.encoder.missing_previous_emb.expand_as(current).to(current.dtype)
+            x = torch.cat([current, previous], 1)
+        return image.projector["model"](x).mean((2, 3))  # projected per position, then averaged
 
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
         import torch.nn.functional as F  # noqa: N812
@@ -157,8 +162,8 @@ class BioViL(TorchAdapter):
         longest = max(len(row) for row in rows)
         if longest > LONGEST:
             raise DataError(
-                f"a text has {longest} tokens; {self.card.name} takes {LONGEST} at most and its authors do "
-                "not cut. Shorten it."
+                f"a text has {longest} tokens; {self.card.name} takes at most {LONGEST} and its authors do "
+                "not truncate. Shorten it."
             )
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         head = text.cls_projection_head
@@ -168,14 +173,14 @@ class BioViL(TorchAdapter):
     def _checked(self, text: str) -> str:
         if found := SPECIALS.search(text):
             raise DataError(
-                f"the text '{text[:60]}' holds {found[0]}, which means something to {self.card.name}. "
-                "Take it out."
+                f"the text '{text[:60]}' contains {found[0]}, a special token of {self.card.name}. "
+                "Remove it."
             )
         return text.rstrip("!?.")
 
 
 class BioViLPaper(BioViL):
-    """Crop 512, and texts as they come."""
+    """Images cropped to 512, text rows not normalised."""
 
     unit_texts = False
 
@@ -191,16 +196,15 @@ def load(
     """Load image and text weights of a snapshot of the hub's repository."""
     from torch import nn
 
-    check_protocol(protocol)
+    paper = is_paper(protocol)
     card = CARDS[variant]
-    paths = [weights.find(card, file, folder) for file in card.files]
+    paths = weights.find_all(card, folder)
     image = weights.filled(partial(image_network, variant), paths[0], tolerated=IMAGE_UNUSED)
     text = weights.filled(text_network, paths[1], tolerated=TEXT_UNUSED)
-    paper = protocol == "paper"
     crop = PAPER_CROP if paper else card.image_size
     card = replace(card, protocol=protocol, image_size=crop, transform=TRANSFORM.format(crop))
-    kind = BioViLPaper if paper else BioViL
-    model = kind(
+    adapter = BioViLPaper if paper else BioViL
+    model = adapter(
         card,
         nn.ModuleDict({"image": image, "text": text}),
         device=device,

@@ -11,7 +11,7 @@ from PIL import Image
 from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
-from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     CLIP_MEAN,
@@ -22,7 +22,7 @@ from cxraudit.models._torch.pixels import (
     resize_short,
     to_array,
 )
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile, published_quirks
 
 SIDE, CANVAS, CONTEXT = 224, 320, 77
 MEAN, STD = 101.48761, 83.43944
@@ -41,16 +41,11 @@ CARD = ModelCard(
     needs=("torch", "safetensors", "transformers", "ftfy"),
     files=(WeightFile(name="*.pt"),),
     prompts='"{finding}" against "no {finding}"; at most 77 tokens',
-    quirks=(
-        Quirk(
-            what="images are cropped and normalised as for OpenAI's CLIP, not padded as in training",
-            source="models/chexzero/chexzero.py of clip_cxr_fairness",
-        ),
-        Quirk(
-            what="cosines are not scaled before the softmax (as in the authors' code, too)",
-            source="the same",
-        ),
-        Quirk(what="texts of more than 77 tokens are refused", source="the same"),
+    quirks=published_quirks(
+        "models/chexzero/chexzero.py",
+        "images are cropped and normalised as for OpenAI's CLIP, not padded as in training",
+        "cosines are not scaled before the softmax (nor in the authors' code)",
+        "texts of more than 77 tokens are refused",
     ),
 )
 
@@ -63,9 +58,9 @@ def network() -> Any:
 
 
 class CheXzero(TorchAdapter):
-    """Images padded to 320 and texts cut to 77 tokens, as in training."""
+    """Images padded to 320 and texts truncated to 77 tokens, as in training."""
 
-    cut = True
+    truncates = True
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Long side 320 on a black square, resized to 224; (1, 224, 224)."""
@@ -90,19 +85,19 @@ class CheXzero(TorchAdapter):
         bpe = tokens.clip_bpe()
         rows = [bpe(text) for text in texts]
         longest = max(len(row) for row in rows)
-        if longest > CONTEXT and not self.cut:
+        if longest > CONTEXT and not self.truncates:
             raise DataError(
-                f"a text has {longest} tokens; the published wrapper of {self.card.name} takes {CONTEXT} at "
-                "most. Shorten it, or use the native protocol, which cuts."
+                f"a text has {longest} tokens; the published wrapper of {self.card.name} takes at most "
+                f"{CONTEXT}. Shorten it, or use the native protocol, which truncates."
             )
         rows = [tokens.cut(row, CONTEXT) for row in rows]
         return self.network.encode_text(padded(rows, 0, CONTEXT)[0].to(self.device))
 
 
 class CheXzeroPaper(CheXzero):
-    """OpenAI's transform, and no cut."""
+    """OpenAI's transform, and texts that are not truncated."""
 
-    cut = False
+    truncates = False
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Short side 224, centre crop, RGB; (3, 224, 224)."""
@@ -117,14 +112,13 @@ def load(
     precision: str = "fp32",
     folder: Path | None = None,
 ) -> ImageTextModel:
-    """Load one of the published files: mixed or single precision."""
-    check_protocol(protocol)
+    """Load one of the published files, in mixed or single precision."""
+    paper = is_paper(protocol)
     path = weights.find(CARD, CARD.files[0], folder)
     net = weights.filled(network, path)
-    paper = protocol == "paper"
     transform = PAPER_TRANSFORM if paper else CARD.transform
-    kind = CheXzeroPaper if paper else CheXzero
-    return kind(
+    adapter = CheXzeroPaper if paper else CheXzero
+    return adapter(
         replace(CARD, protocol=protocol, transform=transform),
         net,
         device=device,

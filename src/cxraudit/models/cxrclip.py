@@ -15,7 +15,7 @@ from PIL import Image
 from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
-from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import (
     BILINEAR,
     IMAGENET_MEAN,
@@ -26,13 +26,20 @@ from cxraudit.models._torch.pixels import (
     resize_short,
     to_array,
 )
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.base import (
+    Entry,
+    ImageTextModel,
+    ModelCard,
+    Pixels,
+    WeightFile,
+    published_quirks,
+)
 from cxraudit.models.medclip import UNUSED, VOCABULARY
 
 LONGEST = 256
 HALF = ((0.5,) * 3, (0.5,) * 3)
 HARMLESS = {"builtins.dict", "builtins.list", "builtins.int", "collections.defaultdict"}
-STAND_IN = ("omegaconf.", "typing.Any")
+CONFIGURATION = ("omegaconf.", "typing.Any")
 DOWNLOADS = "https://twg.kakaocdn.net/brainrepo/models/cxr-clip"
 
 R50_CARD = ModelCard(
@@ -48,13 +55,10 @@ R50_CARD = ModelCard(
     needs=("torch", "safetensors", "tokenizers"),
     files=(WeightFile(name="r50_*.tar"),),
     prompts="sentences of findings, at most 256 tokens",
-    quirks=(
-        Quirk(
-            what="pixels are normalised with 0.5/0.5 although the ResNet was trained with ImageNet's mean "
-            "and std",
-            source="models/cxrclip/cxrclip_wrapper.py of clip_cxr_fairness",
-        ),
-        Quirk(what="cosines are not scaled before the softmax", source="the same"),
+    quirks=published_quirks(
+        "models/cxrclip/cxrclip_wrapper.py",
+        "pixels are normalised with 0.5/0.5 although the ResNet was trained with ImageNet's mean and std",
+        "cosines are not scaled before the softmax",
     ),
 )
 SWINT_CARD = replace(
@@ -104,9 +108,8 @@ class CxrClip(TorchAdapter):
         if "resnet" in encoder:
             features = encoder["resnet"](batch).mean((2, 3))
         else:
-            features = encoder["image_encoder"](batch)[
-                :, 0
-            ]  # the top left patch, taken for a class token
+            # The authors use the top left patch, in the place of a class token.
+            features = encoder["image_encoder"](batch)[:, 0]
         return self.network.image_projection["projection"](features)
 
     def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
@@ -128,19 +131,19 @@ class CxrClipHalf(CxrClip):
 
 
 class _Inert:
-    """Stands for a configuration object of the training run; keeps its state and does nothing."""
+    """Placeholder of a configuration object of the training run; keeps its state and does nothing."""
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
 
 def harmless_globals(path: Path) -> list[Any]:
-    """Return stand-ins for the configuration objects pickled beside the weights.
+    """Return placeholders for the configuration objects pickled beside the weights.
 
     Raises
     ------
     DataError
-        If the file names anything else: it is not run.
+        If the file contains anything else; it is not run.
     """
     import builtins
     import collections
@@ -150,15 +153,15 @@ def harmless_globals(path: Path) -> list[Any]:
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:
-        return []  # damaged: read_state says how
+        return []  # damaged: read_state raises
     allowed: list[Any] = []
     for name in named:
         if name in HARMLESS:
             module = {"builtins": builtins, "collections": collections}[name.partition(".")[0]]
             allowed.append(getattr(module, name.rpartition(".")[2]))
-        elif name.startswith(STAND_IN):
-            stand_in = type(name.rpartition(".")[2], (_Inert,), {})
-            allowed.append((stand_in, name))
+        elif name.startswith(CONFIGURATION):
+            placeholder = type(name.rpartition(".")[2], (_Inert,), {})
+            allowed.append((placeholder, name))
         else:
             raise DataError(
                 f"{path} holds objects ({name}) besides weights and configuration; it was not run. Use the "
@@ -175,8 +178,8 @@ def load(
     precision: str = "fp32",
     folder: Path | None = None,
 ) -> ImageTextModel:
-    """Load a checkpoint as downloaded: a torch file in spite of its name."""
-    check_protocol(protocol)
+    """Load a checkpoint as downloaded: a torch file, despite its suffix."""
+    paper = is_paper(protocol)
     card = CARDS[variant]
     path = weights.find(card, card.files[0], folder)
     saved = weights.read_state(path, allowed=harmless_globals(path))
@@ -184,11 +187,10 @@ def load(
     if not isinstance(state, dict):
         raise DataError(f"{path} holds no weights under 'model'. Use the published file.")
     net = weights.filled(partial(network, variant), path, state, tolerated=UNUSED)
-    paper = protocol == "paper"
     half = paper or variant == "swint"
     transform = SWINT_CARD.transform if half else card.transform
-    kind = CxrClipHalf if half else CxrClip
-    return kind(
+    adapter = CxrClipHalf if half else CxrClip
+    return adapter(
         replace(card, protocol=protocol, transform=transform),
         net,
         device=device,

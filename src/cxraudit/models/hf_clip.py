@@ -1,7 +1,7 @@
 """Any CLIP or SigLIP in transformers' format: ``hf-clip:PATH`` or ``hf-clip:OWNER/NAME`` of the hub.
 
-MedSigLIP, PubMedCLIP and their like need nothing else: pixels, tokens and sizes are read from the files
-beside the weights.
+MedSigLIP, PubMedCLIP and similar models need no adapter: preprocessing, tokenizer and sizes are read from
+the files beside the weights.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
 
 PREFIX = "hf-clip:"
 NO_CODE = {"trust_remote_code": False}
-"""Never asked about, never run: code that lies beside weights."""
+"""Code that lies beside weights is never run."""
 KINDS = ("clip", "siglip")
 
 
 def entry(name: str) -> Entry:
-    """Return card and loader of what ``hf-clip:…`` names; only the configuration is read.
+    """Return card and loader of a model named ``hf-clip:…``; only its configuration is read.
 
     Raises
     ------
     DataError
-        If there is no such model, or it is no CLIP or SigLIP.
+        If there is no such model, or it is not a CLIP or SigLIP.
     """
     where = name.removeprefix(PREFIX)
     config = _config(where)
@@ -64,8 +64,8 @@ def _config(where: str) -> Any:
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise DataError(
-            f"'{where}' is no folder or hub name of a model that can be read ({first}). Give the folder that "
-            "holds config.json."
+            f"'{where}' is no folder or hub name of a model that can be read ({first}). Name the folder that "
+            "contains config.json."
         ) from None
     if config.model_type not in KINDS:
         raise DataError(
@@ -76,16 +76,16 @@ def _config(where: str) -> Any:
 
 
 class HfClip(TorchAdapter):
-    """Processor and tokenizer are those of the model."""
+    """Image processor and tokenizer are those published with the model."""
 
     processor: Any
     tokenizer: Any
     length: int
 
     def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB, then as the model's image processor says."""
-        found = self.processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
-        return np.ascontiguousarray(found["pixel_values"][0], dtype=np.float32)
+        """RGB, then the model's image processor."""
+        inputs = self.processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
+        return np.ascontiguousarray(inputs["pixel_values"][0], dtype=np.float32)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return _features(self.network.get_image_features(pixel_values=batch))
@@ -101,8 +101,8 @@ class HfClip(TorchAdapter):
         return _features(self.network.get_text_features(**tokens.to(self.device)))
 
 
-def _features(found: Any) -> Any:
-    return getattr(found, "pooler_output", found)
+def _features(output: Any) -> Any:
+    return getattr(output, "pooler_output", output)
 
 
 def load(
@@ -117,7 +117,7 @@ def load(
         "siglip": transformers.SiglipImageProcessorPil,
     }
     try:
-        network, said = transformers.AutoModel.from_pretrained(
+        network, report = transformers.AutoModel.from_pretrained(
             where, dtype="float32", output_loading_info=True, **NO_CODE
         )
         processor = processors[config.model_type].from_pretrained(where, **NO_CODE)
@@ -127,7 +127,7 @@ def load(
             f"'{where}' cannot be loaded ({str(error).splitlines()[0]}). It needs weights, "
             "preprocessor_config.json and a tokenizer."
         ) from None
-    wrong = [*said["missing_keys"], *(str(key) for key in said["mismatched_keys"])]
+    wrong = [*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]
     if wrong:
         raise DataError(
             f"'{where}' lacks {len(wrong)} tensors of its network or has them in another shape (first "

@@ -16,9 +16,16 @@ from PIL import Image
 from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
-from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import BICUBIC, eight_bit, normalise
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.base import (
+    Entry,
+    ImageTextModel,
+    ModelCard,
+    Pixels,
+    WeightFile,
+    published_quirks,
+)
 
 MEAN, STD = 0.5862785803043838, 0.27950088968644304
 VOCABULARY = 28_996
@@ -44,12 +51,10 @@ VIT_CARD = ModelCard(
         ),
     ),
     prompts="sentences of findings; lower-cased; a text's embedding depends on padding",
-    quirks=(
-        Quirk(
-            what="the two prompts of a finding are encoded together, so that padding of the shorter one "
-            "takes part in its mean",
-            source="models/medclip/medclip.py of clip_cxr_fairness",
-        ),
+    quirks=published_quirks(
+        "models/medclip/medclip.py",
+        "the two prompts of a finding are encoded together, so the padding of the shorter one enters its "
+        "mean",
     ),
 )
 RESNET_CARD = replace(
@@ -88,7 +93,7 @@ def network(variant: str) -> Any:
 
 
 class MedClip(TorchAdapter):
-    """One text at a time, so that it depends on nothing else."""
+    """Texts are encoded one at a time, so that none depends on another."""
 
     text_batch = 1
 
@@ -118,17 +123,17 @@ class MedClip(TorchAdapter):
         longest = max(len(row) for row in rows)
         if longest > text["model"].positions:
             raise DataError(
-                f"a text has {longest} tokens; {self.card.name} takes {text['model'].positions} at most "
-                "and its authors do not cut. Shorten it."
+                f"a text has {longest} tokens; {self.card.name} takes at most {text['model'].positions} "
+                "and its authors do not truncate. Shorten it."
             )
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         states = text["model"](ids, mask)
-        # All places count, padding too: it is what the published code does.
+        # The mean is over all positions, including padding, as in the published code.
         return text["projection_head"](torch.stack([states[k].mean(1) for k in (1, 2, -1)]).mean(0))
 
 
 class MedClipPaper(MedClip):
-    """Prompts of a finding go through in pairs, as in the published wrapper."""
+    """The two prompts of a finding are encoded together, as in the published wrapper."""
 
     text_batch = 2
 
@@ -147,12 +152,12 @@ def load(
     folder: Path | None = None,
 ) -> ImageTextModel:
     """Load a checkpoint as downloaded and unpacked."""
-    check_protocol(protocol)
+    paper = is_paper(protocol)
     card = CARDS[variant]
     path = weights.find(card, card.files[0], folder)
     net = weights.filled(partial(network, variant), path, tolerated=UNUSED)
-    kind = MedClipPaper if protocol == "paper" else MedClip
-    return kind(
+    adapter = MedClipPaper if paper else MedClip
+    return adapter(
         replace(card, protocol=protocol),
         net,
         device=device,

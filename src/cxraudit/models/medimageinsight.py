@@ -12,7 +12,7 @@ from PIL import Image
 
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
-from cxraudit.models._torch.adapter import TorchAdapter, check_protocol
+from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     IMAGENET_MEAN,
@@ -21,7 +21,7 @@ from cxraudit.models._torch.pixels import (
     normalise,
     to_array,
 )
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, Quirk, WeightFile
+from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile, published_quirks
 
 SIDE, CONTEXT, WIDTH = 480, 77, 1024
 TOKENIZER = "language_model/clip_tokenizer_4.16.2"
@@ -49,12 +49,10 @@ CARD = ModelCard(
         WeightFile(name=f"{TOKENIZER}/merges.txt", url=f"{HUB}{TOKENIZER}/merges.txt"),
     ),
     prompts="short captions such as x-ray chest anteroposterior Pneumonia; at most 77 tokens",
-    quirks=(
-        Quirk(
-            what="the published wrapper's get_predictions raises an error; what it evidently means is "
-            "computed: the softmax of scaled cosines, as in the native protocol",
-            source="models/medimageinsight/medimageinsight.py of clip_cxr_fairness",
-        ),
+    quirks=published_quirks(
+        "models/medimageinsight/medimageinsight.py",
+        "the published wrapper's get_predictions raises an error; the softmax of scaled cosines, which it "
+        "evidently intends, is computed as in the native protocol",
     ),
 )
 
@@ -84,7 +82,7 @@ def network() -> Any:
 
 
 class MedImageInsight(TorchAdapter):
-    """The text transformer sees in both directions, padding masked."""
+    """The text transformer is bidirectional, with padding masked."""
 
     bytepairs: tokens.BytePairs
 
@@ -120,9 +118,9 @@ def load(
     precision: str = "fp32",
     folder: Path | None = None,
 ) -> ImageTextModel:
-    """Load the vision file, which is safetensors in spite of its name and holds both towers."""
-    check_protocol(protocol)
-    paths = [weights.find(CARD, file, folder) for file in CARD.files]
+    """Load the vision file, which is safetensors despite its suffix and contains both encoders."""
+    is_paper(protocol)  # both protocols compute the same
+    paths = weights.find_all(CARD, folder)
     net = weights.filled(network, paths[0])
     model = MedImageInsight(
         replace(CARD, protocol=protocol),

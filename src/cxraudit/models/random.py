@@ -1,6 +1,6 @@
-"""The null model: embeddings from a hash of the pixels, so it knows nothing about any image.
+"""Null model: embeddings are drawn from a hash of the pixels, independent of the content of an image.
 
-Every audit can carry it along: what is reported for it is what chance reports.
+Any audit can include it: its results are at chance level.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class RandomModel:
     fingerprint = hashlib.sha256(CARD.transform.encode()).hexdigest()
 
     def preprocess(self, image: Image.Image) -> Pixels:
-        """Grey, 32×32: enough to tell images apart."""
+        """Grey, 32×32: enough to distinguish images."""
         small = to_grey(image).resize((CARD.image_size, CARD.image_size), Image.Resampling.BICUBIC)
         return np.asarray(small, dtype=np.float32)[None]
 

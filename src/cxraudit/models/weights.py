@@ -1,4 +1,4 @@
-"""Checkpoint files: where they are found, checked, read without running code, and loaded strictly."""
+"""Checkpoint files: finding, verifying, reading without running code, and loading strictly."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def weights_root() -> Path:
 
 
 def folder_of(card: ModelCard) -> Path:
-    """Return where the files of a model belong."""
+    """Return the folder of a model's files."""
     return weights_root() / card.name.partition("@")[0]
 
 
@@ -42,31 +42,36 @@ def find(card: ModelCard, file: WeightFile, folder: Path | None = None) -> Path:
     Raises
     ------
     DataError
-        If it is missing, or a pattern fits several files.
+        If it is missing, or several files match its pattern.
     """
     folder = folder or folder_of(card)
-    fitting = _fitting(file, folder)
-    if len(fitting) > 1:
+    matching = _matching(file, folder)
+    if len(matching) > 1:
         raise DataError(
-            f"{folder} holds {len(fitting)} files named like {file.name} "
-            f"({', '.join(path.name for path in fitting[:3])}). Leave the one to audit."
+            f"{folder} holds {len(matching)} files named like {file.name} "
+            f"({', '.join(path.name for path in matching[:3])}). Keep only the one to audit."
         )
-    if not fitting:
+    if not matching:
         raise DataError(
-            f"{folder / file.name} is missing. Get it from {file.url or card.weights} and put it there "
-            f"(or set {FOLDER_VARIABLE} to the folder that holds {folder.name}/)."
+            f"{folder / file.name} is missing. Download it from {file.url or card.weights} into that "
+            f"folder (or set {FOLDER_VARIABLE} to the folder that holds {folder.name}/)."
         )
-    return fitting[0]
+    return matching[0]
+
+
+def find_all(card: ModelCard, folder: Path | None = None) -> list[Path]:
+    """Return the paths of all files of a checkpoint, in the order of its card; see `find`."""
+    return [find(card, file, folder) for file in card.files]
 
 
 def missing(card: ModelCard, folder: Path | None = None) -> list[str]:
-    """Return the files of a checkpoint that are not there."""
+    """Return the names of a checkpoint's files that are missing."""
     folder = folder or folder_of(card)
-    return [file.name for file in card.files if not _fitting(file, folder)]
+    return [file.name for file in card.files if not _matching(file, folder)]
 
 
-def _fitting(file: WeightFile, folder: Path) -> list[Path]:
-    """Return what lies there under the name, or the pattern, of a file."""
+def _matching(file: WeightFile, folder: Path) -> list[Path]:
+    """Return the files of a folder that match the name, or the pattern, of a published file."""
     return sorted(path for path in folder.glob(file.name) if path.is_file())
 
 
@@ -77,14 +82,14 @@ def checksum(path: Path, kind: str = "sha256") -> str:
 
 
 def verify(card: ModelCard, folder: Path | None = None) -> list[str]:
-    """Compare size and checksums with the card; return a sentence for each file.
+    """Compare sizes and checksums with the card; return a line for each file.
 
     Raises
     ------
     DataError
         At the first file that is missing or differs.
     """
-    said = []
+    lines = []
     for file in card.files:
         path = find(card, file, folder)
         if file.size is not None and path.stat().st_size != file.size:
@@ -99,51 +104,52 @@ def verify(card: ModelCard, folder: Path | None = None) -> list[str]:
                 raise DataError(
                     f"{path} has {kind} {found}; the published file has {expected}. Download it again."
                 )
-        how = f"{known[0][0]} as published" if known else "no checksum is published"
-        said.append(f"{path.name}: {path.stat().st_size:,} bytes, {how}")
-    return said
+        checked = f"{known[0][0]} as published" if known else "no checksum is published"
+        lines.append(f"{path.name}: {path.stat().st_size:,} bytes, {checked}")
+    return lines
 
 
 def fetch(
     card: ModelCard, folder: Path | None = None, *, endpoint: str | None = None
 ) -> list[Path]:
-    """Download the files of a checkpoint that are not there yet, and verify them.
+    """Download the missing files of a checkpoint, and verify all.
 
-    Interrupted downloads go on where they stopped (huggingface-hub).
+    Interrupted downloads are resumed (huggingface-hub).
 
     Parameters
     ----------
     card : ModelCard
-        Whose files.
+        Card of the checkpoint.
     folder : pathlib.Path, optional
-        Where to; default: `folder_of`.
+        Target folder; default: `folder_of`.
     endpoint : str, optional
-        Another server with the hub's addresses, such as a mirror.
+        Address of a mirror of the hub.
 
     Raises
     ------
     DataError
-        If a file cannot be had without asking somebody, the server refuses, or a checksum differs.
+        If a file has no direct download, a download fails, or a checksum differs.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     folder = folder or folder_of(card)
-    asked = [file.name for file in card.files if not file.url]
-    if asked:
+    by_hand = [file.name for file in card.files if not file.url]
+    if by_hand:
         raise DataError(
-            f"{card.name} cannot be downloaded by a program. Get it from {card.weights}, under its licence "
-            f"({card.license}), and put {', '.join(asked)} into {folder}."
+            f"{card.name} has no direct download. Download it from {card.weights}, under its licence "
+            f"({card.license}), and put {', '.join(by_hand)} into {folder}."
         )
     paths = []
     for file in card.files:
-        found = HUB_ADDRESS.fullmatch(file.url)
-        assert found is not None, f"{file.url} is no address of the hub"
-        repository, revision, name = found.groups()
+        address = HUB_ADDRESS.fullmatch(file.url)
+        if address is None:
+            raise ValueError(f"{file.url} is not an address of the hub")
+        repository, revision, name = address.groups()
         target = folder / file.name
         if not target.is_file():
             try:
-                got = hf_hub_download(
+                downloaded = hf_hub_download(
                     repository,
                     name,
                     revision=revision,
@@ -153,10 +159,10 @@ def fetch(
             except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
                 raise DataError(
                     f"{file.url} cannot be downloaded ({str(error).splitlines()[0]}). Try again later, or "
-                    f"put the file into {folder} yourself."
+                    f"download it by hand into {folder}."
                 ) from None
             target.parent.mkdir(parents=True, exist_ok=True)
-            Path(got).replace(target)
+            Path(downloaded).replace(target)
         paths.append(target)
     verify(card, folder)
     return paths
@@ -177,14 +183,14 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
     Parameters
     ----------
     path : pathlib.Path
-        The file; what it is is read from its first bytes, not from its name.
+        The file; its format is recognised by its first bytes, not by its name.
     allowed : sequence
-        Harmless classes that may be in it besides tensors; see ``torch.serialization.safe_globals``.
+        Harmless classes it may contain besides tensors; see ``torch.serialization.safe_globals``.
 
     Raises
     ------
     DataError
-        If it is a web page, a pointer, cut off, or holds anything else than tensors.
+        If it is a web page, a Git LFS pointer, truncated, or contains anything but tensors.
     """
     import torch
     from safetensors import SafetensorError
@@ -200,19 +206,18 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
         raise DataError(f"{path} is a web page, not weights. Download the file itself.")
     try:
         if start[8:9] == b"{":
-            return load_file(path)  # holds tensors by name, and nothing else
+            return load_file(path)  # contains only tensors by name
         with warnings.catch_warnings(), torch.serialization.safe_globals(list(allowed)):
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # of unusual pickles, which are refused below
-            found = torch.load(
+            # Of unusual pickles, which are refused below.
+            warnings.simplefilter("ignore", UserWarning)
+            state = torch.load(
                 path, map_location="cpu", weights_only=True, mmap=start.startswith(b"PK") or None
             )
     except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        what = f"({named[1]}) " if named else ""
+        match = re.search(r"GLOBAL ([\w.]+)", str(error))
+        which = f"({match[1]}) " if match else ""
         raise DataError(
-            f"{path} holds objects {what}besides tensors, or is no checkpoint; it was not run. Use the "
+            f"{path} holds objects {which}besides tensors, or is no checkpoint; it was not run. Use the "
             "published file."
         ) from None
     except (
@@ -229,20 +234,20 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
         struct.error,
     ) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise DataError(f"{path} is cut off or damaged ({reason}). Download it again.") from None
-    if not isinstance(found, dict):
+        raise DataError(f"{path} is truncated or damaged ({reason}). Download it again.") from None
+    if not isinstance(state, dict):
         raise DataError(
-            f"{path} holds a {type(found).__name__}, not tensors by name. Use the published file."
+            f"{path} holds a {type(state).__name__}, not tensors by name. Use the published file."
         )
-    return found
+    return state
 
 
 def filled(
     build: Callable[[], Any], path: Path, state: State | None = None, *, tolerated: str = ""
 ) -> Any:
-    """Build a network without memory and put the weights of a file into it; see `load_strictly`.
+    """Build a network without allocating memory and load a file into it; see `load_strictly`.
 
-    `state` is what the file holds, if it was read already.
+    `state` is the content of the file, if it has been read already.
     """
     import torch
 
@@ -253,63 +258,62 @@ def filled(
 
 
 def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: str = "") -> None:
-    """Put weights into a network that was built without memory (on the meta device).
+    """Load weights into a network that was built on the meta device, without memory of its own.
 
-    The tensors of the file become the network's: there is never a second copy. Whole-number buffers
-    stay, half precision becomes float32.
+    The tensors of the file become the network's, without a copy. Integer buffers stay as they are, half
+    precision becomes float32.
 
     Parameters
     ----------
     network : torch.nn.Module
-        On the meta device; carries the key names of the file.
+        On the meta device, with the key names of the file.
     state : mapping of str to torch.Tensor
-        What the file holds.
+        Content of the file.
     path : pathlib.Path
-        For the message.
+        Of the file, for messages.
     tolerated : str
-        Regular expression of keys that may be in the file and are not used.
+        Regular expression of keys of the file that may be ignored.
 
     Raises
     ------
     DataError
-        If keys are missing or left over, or shapes differ.
+        If keys are missing or unexpected, or shapes differ.
     """
     import torch
 
-    extra = re.compile(tolerated) if tolerated else None
+    ignored = re.compile(tolerated) if tolerated else None
     wanted = network.state_dict()
     for key, value in state.items():
         if not isinstance(value, torch.Tensor):
             raise DataError(
-                f"{path} holds a {type(value).__name__} under {key}, where a tensor belongs. Use the "
+                f"{path} holds a {type(value).__name__} under {key} instead of a tensor. Use the "
                 "published file of this model."
             )
     kept = {
         key: value.float() if value.is_floating_point() else value
         for key, value in state.items()
-        if key in wanted or not (extra and extra.search(key))
+        if key in wanted or not (ignored and ignored.search(key))
     }
-    lacking = [key for key in wanted if key not in kept]
-    left = [key for key in kept if key not in wanted]
-    differ = [key for key in wanted if key in kept and kept[key].shape != wanted[key].shape]
-    whole = [
-        key
-        for key in wanted
-        if key in kept and kept[key].is_floating_point() != wanted[key].is_floating_point()
-    ]
+    present = [key for key in wanted if key in kept]
     problems = [
-        f"{len(keys)} {what} (first {keys[0]}{detail(keys[0])})"
-        for keys, what, detail in (
-            (lacking, "tensors are missing", lambda _: ""),
-            (left, "are not expected", lambda _: ""),
-            (whole, "hold another kind of number", lambda _: ""),
-            (
-                differ,
-                "have another shape",
-                lambda k: f": {tuple(kept[k].shape)} instead of {tuple(wanted[k].shape)}",
-            ),
-        )
-        if keys
+        *_problem("tensors are missing", [key for key in wanted if key not in kept]),
+        *_problem("are not expected", [key for key in kept if key not in wanted]),
+        *_problem(
+            "hold another kind of number",
+            [
+                key
+                for key in present
+                if kept[key].is_floating_point() != wanted[key].is_floating_point()
+            ],
+        ),
+        *_problem(
+            "have another shape",
+            [
+                f"{key}: {tuple(kept[key].shape)} instead of {tuple(wanted[key].shape)}"
+                for key in present
+                if kept[key].shape != wanted[key].shape
+            ],
+        ),
     ]
     if problems:
         raise DataError(
@@ -320,4 +324,9 @@ def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: 
     network.eval().requires_grad_(requires_grad=False)
     for module in network.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.num_batches_tracked = None  # not used, and not to be cast with the weights
+            module.num_batches_tracked = None  # not used, and must not be cast with the weights
+
+
+def _problem(what: str, keys: Sequence[str]) -> list[str]:
+    """Describe keys that a checkpoint and its network do not share, by their number and the first."""
+    return [f"{len(keys)} {what} (first {keys[0]})"] if keys else []

@@ -1,1 +1,1 @@
-"""What the model families share: pixels, tokens, network towers."""
+"""Shared by the model families: adapter, preprocessing, tokenizers, networks."""

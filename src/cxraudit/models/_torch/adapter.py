@@ -1,4 +1,4 @@
-"""What all adapters of torch models share: device, precision, batches of texts, unit rows."""
+"""Base of all adapters of torch models: device, precision, batches of texts, unit rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,31 +17,31 @@ TEXT_BATCH = 64
 
 
 def pick_device(device: str) -> str:
-    """Return where to compute: ``auto`` is a GPU if there is one.
+    """Return the device to compute on: ``auto`` is a GPU if there is one.
 
     Raises
     ------
     ConfigError
-        If a GPU was asked for and there is none.
+        If a GPU is requested and there is none.
     """
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(f"the device '{device}' was asked for, but torch sees no GPU. Use cpu.")
+        raise ConfigError(f"the device '{device}' is not available: torch finds no GPU. Use cpu.")
     return device
 
 
 class TorchAdapter:
-    """See `ImageTextModel`; a family says how a batch of pixels and a list of texts become features.
+    """See `ImageTextModel`; a family defines `preprocess`, `image_features` and `text_features`.
 
     Embeddings are float32 and leave the device as numpy arrays. ``bf16`` runs matrix products in
-    bfloat16 (autocast), and is part of the fingerprint: it changes ranks of scores.
+    bfloat16 (autocast), and is part of the fingerprint, since it changes the ranking of images.
     """
 
     unit_texts = True
-    """Whether text rows are normalised; one published wrapper leaves them as they are."""
+    """Whether text rows are normalised; one published wrapper does not."""
     text_batch = TEXT_BATCH
 
     def __init__(
@@ -72,11 +72,11 @@ class TorchAdapter:
             ) from None
 
     def image_features(self, batch: "Tensor") -> "Tensor":
-        """Return (n, embedding_dim) of a batch of pixels, not normalised."""
+        """Return the features of a batch of pixels, (n, embedding_dim), not normalised."""
         raise NotImplementedError
 
     def text_features(self, texts: Sequence[str]) -> "Tensor":
-        """Return (n, embedding_dim) of some texts, not normalised."""
+        """Return the features of some texts, (n, embedding_dim), not normalised."""
         raise NotImplementedError
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
@@ -113,7 +113,8 @@ def _unit(rows: "Tensor") -> "Tensor":
     return F.normalize(rows.float(), dim=-1)
 
 
-def check_protocol(protocol: str) -> None:
-    """Raise `ConfigError` unless the protocol is one of ours."""
+def is_paper(protocol: str) -> bool:
+    """Return whether a protocol is the published wrapper's; raise `ConfigError` if it is unknown."""
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol must be {' or '.join(PROTOCOLS)}, got '{protocol}'.")
+    return protocol == "paper"

@@ -1,4 +1,4 @@
-"""Pillow steps with torchvision's arithmetic, bit for bit: what the published preprocessing is made of."""
+"""Steps of the published preprocessing: Pillow operations with torchvision's arithmetic, bit for bit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def eight_bit(image: Image.Image) -> Image.Image:
     """Return an image as L or RGB.
 
-    16-bit images are scaled by 255/65535: the published code saturates them at 255, which leaves a
-    white image, or refuses them. Transparency is dropped and palettes are looked up.
+    16-bit images are scaled by 255/65535: the published code saturates them at 255, which gives a
+    white image, or refuses them. Transparency is dropped and palettes are resolved.
     """
     if image.mode in ("I", "I;16", "I;16B", "I;16L"):
         values = np.asarray(image, dtype=np.int64)
@@ -40,7 +40,7 @@ def resize_short(image: Image.Image, side: int, filter_: Image.Resampling) -> Im
 
 
 def centre_crop(image: Image.Image, side: int) -> Image.Image:
-    """Cut the middle out; halves are rounded to even, as Python rounds."""
+    """Crop the centre; halves are rounded to even, as Python rounds."""
     left, top = (round((n - side) / 2.0) for n in image.size)
     return image.crop((left, top, left + side, top + side))
 

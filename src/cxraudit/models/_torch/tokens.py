@@ -15,7 +15,7 @@ VOCABULARIES = resources.files("cxraudit.models") / "vocabularies"
 
 
 class WordPiece:
-    """BERT's tokenizer, lower-cased and without accents, whatever the vocabulary says."""
+    """BERT's tokenizer, lower-cased and without accents, also with a cased vocabulary."""
 
     def __init__(self, vocabulary: Path) -> None:
         from tokenizers import BertWordPieceTokenizer
@@ -31,26 +31,26 @@ class WordPiece:
 
 @cache
 def clinical_bert() -> WordPiece:
-    """Return Bio_ClinicalBERT's tokenizer: a cased vocabulary, yet lower-cased (the hub had no setting)."""
+    """Return Bio_ClinicalBERT's tokenizer: its vocabulary is cased, but texts are lower-cased."""
     with resources.as_file(VOCABULARIES / "bert_base_cased.txt") as path:
         return WordPiece(path)
 
 
 def cut(row: list[int], longest: int) -> list[int]:
-    """Return a text's ids, at most so many: the first ones, and the end."""
+    """Return a text's ids, truncated to `longest` with the end token kept."""
     return row if len(row) <= longest else [*row[: longest - 1], row[-1]]
 
 
-def mend(text: str) -> str:
-    """Mend broken characters as ftfy does, which the published tokenizers run first."""
+def fix_characters(text: str) -> str:
+    """Repair wrongly decoded characters with ftfy, as the published tokenizers do first."""
     import ftfy
 
     return ftfy.fix_text(text)
 
 
 def clean(text: str) -> str:
-    """Mend broken characters and entities as OpenAI's and open_clip's tokenizers do."""
-    return html.unescape(html.unescape(mend(text))).strip()
+    """Repair characters and HTML entities as OpenAI's and open_clip's tokenizers do."""
+    return html.unescape(html.unescape(fix_characters(text))).strip()
 
 
 class BytePairs:
@@ -70,7 +70,7 @@ class BytePairs:
         self._prepare = prepare
 
     def __call__(self, text: str) -> list[int]:
-        """Return all ids of a text."""
+        """Return the ids of a text, not truncated."""
         return self._tokenizer(self._prepare(text))["input_ids"]
 
 
@@ -99,4 +99,4 @@ def bytepairs_from(folder: Path) -> BytePairs:
     merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
     pairs = [line for line in merges if line and not line.startswith("#version")]
     vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-    return BytePairs(vocabulary, pairs, mend)
+    return BytePairs(vocabulary, pairs, fix_characters)

@@ -1,9 +1,8 @@
-"""phantom-clip: a small model trained on phantom images, shipped to calibrate the audit.
+"""phantom-clip: a small model trained on synthetic radiographs, to check the audit's calibration.
 
-It was taught two faults on purpose, by its training images only: it leans on chest drains, and it
-is worse for patients of 80 and over. Its counterpart phantom-clip-clean saw images in which drains have
-nothing to do with pneumothorax and findings are equally clear at every age. Neither knows anything
-about real patients.
+It has two planted faults, which come from its training images alone: it relies on chest drains, and it
+is worse for patients of 80 and over. For its counterpart phantom-clip-clean, drains were independent of
+pneumothorax and findings equally clear at every age. Neither was trained on real patients.
 """
 
 import hashlib
@@ -28,8 +27,8 @@ CLEAN_FOLDER = FOLDER / "clean"
 
 CARD = ModelCard(
     name="phantom-clip",
-    summary="control model trained on synthetic radiographs; leans on drains and is worse at 80+, by design",
-    weights="in the package (scripts/train_phantom_clip.py makes them again)",
+    summary="control model trained on synthetic radiographs; relies on drains, worse at 80+, by design",
+    weights="in the package (reproduced by scripts/train_phantom_clip.py)",
     license="Apache-2.0",
     embedding_dim=128,
     image_size=128,
@@ -43,18 +42,18 @@ CLEAN_CARD = replace(
     CARD,
     name="phantom-clip-clean",
     summary="control model trained on synthetic radiographs without the shortcut and the age effect",
-    weights="in the package (scripts/train_phantom_clip.py --clean makes them again)",
+    weights="in the package (reproduced by scripts/train_phantom_clip.py --clean)",
 )
 
 
 def prepare(pixels: NDArray[np.uint8]) -> Pixels:
-    """Standardise one grey picture: (h, w) → (1, h, w) with mean 0 and variance 1."""
+    """Standardise one grey image: (h, w) → (1, h, w) with mean 0 and variance 1."""
     grey = pixels.astype(np.float32)
     return ((grey - grey.mean()) / (grey.std() + 1.0))[None]
 
 
 class PhantomClipModel:
-    """The adapter; see `ImageTextModel`."""
+    """Adapter of both checkpoints; see `ImageTextModel`."""
 
     def __init__(
         self, card: ModelCard, network: "PhantomClip", vocabulary: dict[str, int], fingerprint: str
@@ -93,8 +92,8 @@ def load(folder: Path = FOLDER, card: ModelCard = CARD) -> ImageTextModel:
 
     from cxraudit.models.phantom_clip.network import PhantomClip
 
-    own = folder / "vocabulary.json"  # both models read the same words
-    vocabulary = json.loads((own if own.is_file() else FOLDER / own.name).read_text())
+    file = folder / "vocabulary.json"  # the shipped models share one
+    vocabulary = json.loads((file if file.is_file() else FOLDER / file.name).read_text())
     weights = folder / "weights.safetensors"
     network = PhantomClip(len(vocabulary) + 2)
     network.load_state_dict(load_file(weights), strict=True)
@@ -103,7 +102,7 @@ def load(folder: Path = FOLDER, card: ModelCard = CARD) -> ImageTextModel:
 
 
 def load_clean() -> ImageTextModel:
-    """Load the counterpart without the two faults."""
+    """Load the counterpart without the planted faults."""
     return load(CLEAN_FOLDER, CLEAN_CARD)
 
 

@@ -45,7 +45,8 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, widths: Sequence[int] = (8, 32, 64, 128)) -> None:
         super().__init__()
-        stages, previous = [], 1
+        stages: list[nn.Module] = []
+        previous = 1
         for width in widths:
             stages += [_down(previous, width), Residual(width)]
             previous = width
@@ -97,7 +98,7 @@ def words(text: str) -> list[str]:
 
 
 def tokenize(texts: Sequence[str], vocabulary: dict[str, int]) -> Tensor:
-    """Turn texts into padded token ids; a word that is not in the vocabulary becomes 1."""
+    """Convert texts to padded token ids; a word that is not in the vocabulary becomes 1."""
     rows = [[vocabulary.get(word, 1) for word in words(text)[:MAX_TOKENS]] or [1] for text in texts]
     tokens = torch.zeros((len(rows), max(map(len, rows))), dtype=torch.long)
     for i, row in enumerate(rows):

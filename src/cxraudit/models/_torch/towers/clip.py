@@ -49,13 +49,13 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(width, eps)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Return (n, length, width); the mask is added or, if boolean, says where to attend."""
+        """Return (n, length, width); the mask is added or, if boolean, True where to attend."""
         x = x + self.attn(self.ln_1(x), mask)
         return x + self.mlp(self.ln_2(x))
 
 
 class Transformer(nn.Module):
-    """Some blocks."""
+    """A sequence of blocks."""
 
     def __init__(self, width: int, layers: int, heads: int, eps: float = 1e-5) -> None:
         super().__init__()

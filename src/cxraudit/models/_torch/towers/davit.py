@@ -47,7 +47,7 @@ class _Feed(nn.Module):
 
 
 class _Half(nn.Module):
-    """A spatial or a channel block: its attention has the name of its kind."""
+    """A spatial or a channel block; `kind` is the key name of its attention."""
 
     kind = ""
 
@@ -73,7 +73,7 @@ class _Spatial(_Half):
 
     def attend(self, x: Tensor, attention: Any) -> Tensor:
         _, h, w, _ = x.shape
-        # Padded places are not masked: they enter as zeros, so with the biases as q, k and v.
+        # Padded positions are not masked: they enter as zeros, so their q, k and v are the biases.
         x = F.pad(x, (0, 0, 0, -w % self.window, 0, -h % self.window))
         q, k, v = (
             part.unflatten(-1, (-1, HEAD)).transpose(1, 2)
@@ -111,7 +111,7 @@ class _Embed(nn.Module):
 
 
 class DaViT(nn.Module):
-    """Features of a picture: (n, 3, h, w) → (n, last width), pooled, then normed."""
+    """Features of an image: (n, 3, h, w) → (n, last width), pooled, then normed."""
 
     def __init__(
         self,

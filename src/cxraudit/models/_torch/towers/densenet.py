@@ -13,7 +13,7 @@ BOTTLENECK = 4
 
 
 class _DenseLayer(nn.Module):
-    """Two convolutions whose output is added to what came before as further channels."""
+    """Two convolutions whose output is concatenated to their input as further channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def _transition(channels: int) -> nn.Sequential:
 
 
 class DenseNet121(nn.Module):
-    """Logits of a picture: (n, 3, h, w) → (n, n_classes)."""
+    """Logits of an image: (n, 3, h, w) → (n, n_classes)."""
 
     def __init__(self, n_classes: int = 1000) -> None:
         super().__init__()
@@ -78,5 +78,5 @@ _OLD_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
 
 def modern_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors under today's names: the published file still says ``norm.1`` for ``norm1``."""
+    """Return the tensors under current key names: the published file has ``norm.1`` for ``norm1``."""
     return {_OLD_KEY.sub(r"\1\2.", key): tensor for key, tensor in state.items()}

@@ -12,7 +12,7 @@ class _Bottleneck(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3, self.bn3 = nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out)
-        self.downsample = None
+        self.downsample: nn.Sequential | None = None
         if stride != 1 or channels != out:
             self.downsample = nn.Sequential(
                 nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)
@@ -26,7 +26,7 @@ class _Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """Feature maps of a picture: (n, 3, h, w) → (n, 32 · width, h/32, w/32)."""
+    """Feature maps of an image: (n, 3, h, w) → (n, 32 · width, h/32, w/32)."""
 
     def __init__(self, *, width: int = 64, depths: tuple[int, ...] = (3, 4, 6, 3)) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def relative_positions(window: int) -> Tensor:
-    """Return, for each pair of places in a window, the row of the bias table: (w², w²)."""
+    """Return, for each pair of positions in a window, the row of the bias table: (w², w²)."""
     y, x = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
     dy = y.flatten()[:, None] - y.flatten() + window - 1
     dx = x.flatten()[:, None] - x.flatten() + window - 1
@@ -23,7 +23,7 @@ def windows(x: Tensor, window: int) -> Tensor:
 
 
 def unwindows(x: Tensor, window: int, shape: torch.Size) -> Tensor:
-    """Put windows together again."""
+    """Reverse `windows`."""
     n, h, w, c = shape
     x = x.view(n, h // window, w // window, window, window, c)
     return x.transpose(2, 3).reshape(n, h, w, c)
@@ -36,7 +36,7 @@ class _Attention(nn.Module):
         self.self: Any = _Projections(width, heads, window)
         self.output: Any = nn.ModuleDict({"dense": nn.Linear(width, width)})
 
-    def forward(self, x: Tensor, apart: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, separation: Tensor | None) -> Tensor:
         q, k, v = (
             getattr(self.self, name)(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for name in ("query", "key", "value")
@@ -44,8 +44,8 @@ class _Attention(nn.Module):
         table = self.self.relative_position_bias_table
         places = relative_positions(self.window).to(table.device)
         bias = table[places.flatten()].view(*places.shape, self.heads).permute(2, 0, 1)[None]
-        if apart is not None:
-            bias = bias + apart.repeat(x.shape[0] // apart.shape[0], 1, 1)[:, None]
+        if separation is not None:
+            bias = bias + separation.repeat(x.shape[0] // separation.shape[0], 1, 1)[:, None]
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
         return self.output["dense"](mixed.transpose(1, 2).flatten(2))
 
@@ -71,14 +71,14 @@ class _Block(nn.Module):
         side = x.shape[1]
         shift = self.window // 2 if self.shifted and side > self.window else 0
         y = torch.roll(self.layernorm_before(x), (-shift, -shift), (1, 2))
-        apart = _apart(side, self.window, shift, x.device) if shift else None
-        y = unwindows(self.attention(windows(y, self.window), apart), self.window, x.shape)
+        separation = _separation(side, self.window, shift, x.device) if shift else None
+        y = unwindows(self.attention(windows(y, self.window), separation), self.window, x.shape)
         x = x + torch.roll(y, (shift, shift), (1, 2))
         return x + self.output["dense"](F.gelu(self.intermediate["dense"](self.layernorm_after(x))))
 
 
-def _apart(side: int, window: int, shift: int, device: torch.device) -> Tensor:
-    """Return −100 between places that a shift brought into one window from apart: (windows, w², w²)."""
+def _separation(side: int, window: int, shift: int, device: torch.device) -> Tensor:
+    """Return −100 between positions that only the shift puts into one window: (windows, w², w²)."""
     part = torch.zeros(side, dtype=torch.int64, device=device)
     part[-window:] = 1
     part[-shift:] = 2
@@ -113,7 +113,7 @@ class _Stage(nn.Module):
 
 
 class Swin(nn.Module):
-    """Tokens of a picture: (n, 3, 224, 224) → (n, 49, 768)."""
+    """Tokens of an image: (n, 3, 224, 224) → (n, 49, 768)."""
 
     def __init__(
         self,

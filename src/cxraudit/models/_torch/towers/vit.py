@@ -39,7 +39,7 @@ class _Block(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Class token of a picture: (n, 3, side, side) → (n, width)."""
+    """Class token of an image: (n, 3, side, side) → (n, width)."""
 
     def __init__(
         self,
