@@ -1,14 +1,18 @@
-"""What a data set accepts, and how ages, sexes and contradictions are read."""
+"""The checks of a data set, its flow, and how ages, sexes and contradictory rows are read."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cxraudit.datasets.base import (
     Dataset,
     age_group,
+    excluded_images,
+    flow,
     ordered_groups,
     parse_ages,
     parse_sex,
@@ -63,8 +67,8 @@ def small_dataset(images: pd.DataFrame) -> Dataset:
         (np.nan, "unknown"),
     ],
 )
-def test_age_groups_are_left_closed_and_keep_what_does_not_fit(age, group):
-    """Minors and impossible ages are groups, not holes."""
+def test_age_groups_are_left_closed(age, group):
+    """Minors have a group; impossible ages are unknown."""
     assert age_group(age) == group
 
 
@@ -77,8 +81,8 @@ def test_ages_are_read_as_published():
     )
 
 
-def test_sex_is_read_in_any_spelling():
-    """F, male, blank."""
+def test_sex_is_read_in_every_spelling():
+    """F, male, with blanks; anything else is unknown."""
     assert parse_sex(pd.Series(["F", "male", " m ", None, "X"])).tolist() == [
         "female",
         "male",
@@ -89,7 +93,7 @@ def test_sex_is_read_in_any_spelling():
 
 
 def test_a_patient_with_two_sexes_is_conflicting():
-    """All images of the patient go to one named group; an unknown image takes the known value."""
+    """In all rows of the patient; an unknown row gets the known value."""
     patients = pd.Series(["1", "1", "2", "2", "3"])
     values = pd.Series(["female", "male", "male", "unknown", "unknown"])
 
@@ -98,8 +102,8 @@ def test_a_patient_with_two_sexes_is_conflicting():
     assert resolved.tolist() == ["conflicting", "conflicting", "male", "male", "unknown"]
 
 
-def test_groups_stand_in_the_order_people_expect():
-    """Ages by age, unknown last."""
+def test_age_groups_are_ordered_by_age():
+    """Unknown is last."""
     assert ordered_groups("age_group", ["unknown", "80+", "under 18", "25-50"]) == [
         "under 18",
         "25-50",
@@ -109,31 +113,31 @@ def test_groups_stand_in_the_order_people_expect():
 
 
 def test_a_missing_column_is_named():
-    """With what there is instead."""
+    """The message names it and the columns of the table."""
     with pytest.raises(MissingColumnsError, match="lacks the column patient_id"):
         small_dataset(small_images().drop(columns="patient_id"))
 
 
 def test_an_empty_table_is_refused():
-    """No rows, no data set."""
+    """A data set has at least one image."""
     with pytest.raises(DataError, match="no rows"):
         small_dataset(small_images().head(0))
 
 
-def test_an_image_that_stands_twice_is_refused():
-    """The first such image is named."""
+def test_a_repeated_image_is_refused():
+    """The message names the first one."""
     with pytest.raises(DataError, match="image_id that was already there, first a"):
         small_dataset(small_images(image_id=["a", "a", "c"]))
 
 
-def test_a_label_that_is_neither_yes_nor_no_is_refused():
-    """-1 needs a policy first."""
+def test_a_finding_other_than_1_and_0_is_refused():
+    """-1 needs a policy for uncertain labels."""
     with pytest.raises(DataError, match="must hold 1, 0 or nothing"):
         small_dataset(small_images(Pneumothorax=[1.0, -1.0, 0.0]))
 
 
 def test_an_image_without_a_patient_is_refused():
-    """Patients are the unit."""
+    """Patients are the unit of every interval."""
     with pytest.raises(DataError, match="1 rows without a patient_id"):
         small_dataset(small_images(patient_id=["1", None, "2"]))
 
@@ -147,8 +151,8 @@ def test_an_image_without_a_patient_is_refused():
         ("boolean", [True, None, False], ["True", "unknown", "False"]),
     ],
 )
-def test_groups_have_names_whatever_type_they_came_in(dtype, values, expected):
-    """Categories, nullable integers, floats, booleans; ids become text."""
+def test_groups_are_text_for_every_type_of_column(dtype, values, expected):
+    """Categories, nullable integers, floats and booleans; ids are text, too."""
     images = small_images(sex=pd.Series(values, dtype=dtype), image_id=[1, 2, 3])
 
     dataset = small_dataset(images)
@@ -157,8 +161,8 @@ def test_groups_have_names_whatever_type_they_came_in(dtype, values, expected):
     assert dataset.images["image_id"].tolist() == ["1", "2", "3"]
 
 
-def test_names_that_clash_are_refused():
-    """A finding that is also an attribute; a shortcut that holds 1 and 0."""
+def test_a_name_used_twice_is_refused():
+    """A finding cannot be an attribute."""
     with pytest.raises(DataError, match="uses the name sex twice"):
         Dataset(
             name="x",
@@ -169,6 +173,10 @@ def test_names_that_clash_are_refused():
             findings=("sex",),
             attributes=("sex",),
         )
+
+
+def test_a_shortcut_other_than_yes_and_no_is_refused():
+    """1 and 0 have to be recoded."""
     with pytest.raises(DataError, match="must hold yes, no or unknown"):
         Dataset(
             name="x",
@@ -182,20 +190,83 @@ def test_names_that_clash_are_refused():
         )
 
 
-def test_what_a_filter_takes_out_is_counted():
-    """Images and patients that leave, and why."""
+def test_excluded_images_are_counted():
+    """Images and patients per step, with the reason; a step that leaves no image is refused."""
     dataset = small_dataset(small_images())
 
-    kept = dataset.keep(dataset.images["sex"] == "female", step="women", reason="asked for")
+    kept = dataset.keep(dataset.images["sex"] == "female", step="women", reason="not female")
 
     assert kept.exclusions.to_dict("records") == [
-        {"step": "women", "images": 1, "patients": 1, "reason": "asked for"}
+        {"step": "women", "images": 1, "patients": 1, "reason": "not female"}
     ]
     with pytest.raises(DataError, match="leaves no image"):
         dataset.keep(dataset.images["sex"] == "none", step="none", reason="")
 
 
-def test_an_unknown_finding_gets_a_suggestion():
-    """Spelled nearly right."""
+def test_a_misspelled_finding_gets_a_suggestion():
+    """The most similar finding of the data set."""
     with pytest.raises(UnknownNameError, match="Did you mean 'Pneumothorax'"):
         small_dataset(small_images()).choose_findings(["pneumotorax"])
+
+
+def _cohort(patients, studies) -> Dataset:
+    images = pd.DataFrame(
+        {
+            "image_id": [f"f{n}" for n in range(len(patients))],
+            "patient_id": [f"p{n}" for n in patients],
+            "study_id": [f"s{p}-{s}" for p, s in zip(patients, studies, strict=True)],
+            "path": "",
+            "view_position": "PA",
+            "Pneumonia": 0.0,
+        }
+    )
+    return Dataset(
+        name="small",
+        version="",
+        license="",
+        root=None,
+        images=images,
+        findings=("Pneumonia",),
+        attributes=(),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    images=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=40),
+    filters=st.lists(st.integers(0, 2**40 - 1), max_size=5),
+)
+def test_excluded_and_remaining_images_add_up(images, filters):
+    """To the release, for images, studies and patients, after every step."""
+    dataset = release = _cohort([p for p, _ in images], [s for _, s in images])
+    for number, bits in enumerate(filters):
+        rows = dataset.images.index
+        mask = pd.Series([bool(bits >> int(r) & 1) for r in rows], index=rows)
+        if not mask.any():
+            continue
+        dataset = dataset.keep(mask, step=f"step {number}", reason=f"reason {number}")
+
+    steps = flow(dataset)
+
+    for what, key in (("images", "image_id"), ("studies", "study_id"), ("patients", "patient_id")):
+        start = release.images[key].nunique()
+        assert steps[what].iloc[0] == start
+        assert steps[what].iloc[-1] == dataset.images[key].nunique()
+        assert (steps[what] + steps[f"{what}_out"].cumsum() == start).all()
+    listed = excluded_images(dataset)
+    assert sorted([*listed["image_id"], *dataset.images["image_id"]]) == sorted(
+        release.images["image_id"]
+    )
+    assert listed["reason"].str.startswith("reason").all()
+
+
+def test_a_repeated_step_is_numbered():
+    """A repeated step that excludes nothing is not listed."""
+    dataset = _cohort([0, 1, 2], [0, 0, 0])
+    once = dataset.keep(dataset.images["patient_id"] != "p0", step="some", reason="r")
+
+    assert once.keep(pd.Series([True, True]), step="some", reason="r").steps == once.steps
+    twice = once.keep(once.images["patient_id"] != "p1", step="some", reason="r")
+
+    assert [name for name, _ in twice.steps] == ["some", "some (2)"]
+    assert flow(twice)["images"].tolist() == [3, 2, 1]

@@ -1,4 +1,4 @@
-"""Reports are cut as the publishers of MIMIC-CXR cut them."""
+"""Reports are split into sections by the rules of the publishers of MIMIC-CXR."""
 
 import re
 import shutil
@@ -16,32 +16,36 @@ from cxraudit.errors import DataError
 TITLE = " " * 33 + "FINAL REPORT\n"
 
 
-def test_a_usual_report_is_cut_at_its_headers():
-    """A line with one blank, capitals and a colon; the text loses the blanks around it."""
+def test_a_report_is_split_at_its_headers():
+    """A line of one space, capitals and a colon; surrounding white space is removed."""
     report = TITLE + (
         " EXAMINATION:  CHEST (PA AND LAT)\n \n INDICATION:  ___ year old woman with cough\n \n"
         " FINDINGS: \n \n The lungs are clear.\n No effusion.\n \n IMPRESSION: \n \n Normal chest.\n"
     )
 
-    cut = sections(report)
+    found = sections(report)
 
-    assert cut["examination"] == "CHEST (PA AND LAT)"
-    assert cut["findings"] == "The lungs are clear.\n No effusion."
-    assert cut["impression"] == "Normal chest."
-    assert "FINAL REPORT" in cut["preamble"]
+    assert found["examination"] == "CHEST (PA AND LAT)"
+    assert found["findings"] == "The lungs are clear.\n No effusion."
+    assert found["impression"] == "Normal chest."
+    assert "FINAL REPORT" in found["preamble"]
 
 
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
         pytest.param(" FINDINGS: A.\n", {"findings": None}, id="a header needs a line before it"),
-        pytest.param("\nFINDINGS: A.\n", {"findings": None}, id="a header begins with a blank"),
-        pytest.param("\n Findings: A.\n", {"findings": None}, id="small letters are text"),
+        pytest.param("\nFINDINGS: A.\n", {"findings": None}, id="a header begins with a space"),
+        pytest.param("\n Findings: A.\n", {"findings": None}, id="lower case is text"),
         pytest.param(
-            "\n FINDINGS: A.\n FINDINGS: B.\n", {"findings": "B."}, id="the last of a name counts"
+            "\n FINDINGS: A.\n FINDINGS: B.\n",
+            {"findings": "B."},
+            id="the last section of a name counts",
         ),
         pytest.param(
-            "\n FINDINGS: A.\n FINDINGS: \n \n", {"findings": "A."}, id="empty ones do not count"
+            "\n FINDINGS: A.\n FINDINGS: \n \n",
+            {"findings": "A."},
+            id="empty sections do not count",
         ),
         pytest.param(
             "\n CHEST, TWO VIEWS: A.\n", {"findings": "A."}, id="a view as a header is FINDINGS"
@@ -49,30 +53,30 @@ def test_a_usual_report_is_cut_at_its_headers():
         pytest.param(
             "\n FINDINGS AND IMPRESSION: A.\n",
             {"findings": None, "impression": "A."},
-            id="both at once is the impression",
+            id="a joint header is the impression",
         ),
         pytest.param(
             "\n FINDINGS: A. IMPRESSION: B.\n",
             {"findings": "A. IMPRESSION: B."},
-            id="no header within a line",
+            id="a header begins a line",
         ),
         pytest.param(
             "\n COMPARISON: none\n \n The heart is large.\n",
             {"comparison": "none", "last_paragraph": "The heart is large.", "findings": None},
-            id="what follows the first gap is the last paragraph",
+            id="text after the first empty line is the last paragraph",
         ),
         pytest.param("no header at all", {"full report": "no header at all"}, id="no header"),
     ],
 )
 def test_each_rule_of_the_publishers(report, expected):
     """One report per rule; None means that there is no such section."""
-    cut = sections(report)
+    found = sections(report)
 
-    assert {name: cut.get(name) for name in expected} == expected
+    assert {name: found.get(name) for name in expected} == expected
 
 
-def test_typing_errors_in_headers_are_known():
-    """Those that occur, and headers that contain a section's name."""
+def test_misspelled_headers_are_recognised():
+    """As are headers that contain the name of a section."""
     assert section_of("IMPRESSON") == "impression"
     assert section_of("FINDGINGS") == "findings"
     assert section_of("COMPARISIONS") == "comparison"
@@ -82,13 +86,13 @@ def test_typing_errors_in_headers_are_known():
 
 
 @pytest.mark.parametrize("how", ["text files", "archive", "sectioned table"])
-def test_images_without_findings_leave_wherever_the_reports_lie(mimic_release, tmp_path, how):
-    """Text files beside the images, the publishers' zip, or their table of sections."""
+def test_images_without_a_findings_section_are_excluded(mimic_release, tmp_path, how):
+    """By text files beside the images, the zip of the publishers, or their table of sections."""
     root = shutil.copytree(mimic_release, tmp_path / "copy")
     folder = root / "mimic-cxr-jpg" / "2.0.0"
     reports = sorted(folder.glob("files/p1*/p*/s*.txt"))
-    silent = reports[0]
-    silent.write_text(silent.read_text().replace(" FINDINGS:", " IMPRESSION:"))
+    without = reports[0]
+    without.write_text(without.read_text().replace(" FINDINGS:", " IMPRESSION:"))
     if how == "archive":
         with zipfile.ZipFile(root / "mimic-cxr-reports.zip", "w") as archive:
             for report in reports:
@@ -97,8 +101,8 @@ def test_images_without_findings_leave_wherever_the_reports_lie(mimic_release, t
         pd.DataFrame(
             {
                 "study": [report.stem for report in reports],
-                "impression": "said",
-                "findings": [None if report == silent else "seen" for report in reports],
+                "impression": "normal",
+                "findings": [None if report == without else "clear" for report in reports],
             }
         ).to_csv(root / "mimic_cxr_sectioned.csv", index=False)
     if how != "text files":
@@ -107,12 +111,12 @@ def test_images_without_findings_leave_wherever_the_reports_lie(mimic_release, t
 
     dataset = datasets.load("mimic-cxr", root, {"reports": "findings"})
 
-    assert dataset.excluded["study_id"].tolist() == [silent.stem[1:]]
+    assert dataset.excluded["study_id"].tolist() == [without.stem[1:]]
     assert len(dataset.images) == len(reports) - 1
 
 
-def test_missing_and_damaged_reports_are_said(mimic_release, tmp_path):
-    """No reports at all, and an archive that is cut off."""
+def test_missing_and_damaged_reports_are_refused(mimic_release, tmp_path):
+    """No reports, and a truncated archive."""
     root = shutil.copytree(
         mimic_release, tmp_path / "copy", ignore=shutil.ignore_patterns("s*.txt")
     )
@@ -124,8 +128,8 @@ def test_missing_and_damaged_reports_are_said(mimic_release, tmp_path):
 
 
 @pytest.mark.data
-def test_real_reports_written_in_the_layout_are_cut_back(real_data):
-    """3,955 reports of Indiana: 3,425 have FINDINGS, and every text comes back as it went in."""
+def test_sections_of_real_reports_are_recovered(real_data):
+    """3,955 reports of Indiana University, written in the layout: 3,425 have FINDINGS."""
     n_findings = 0
     with tarfile.open(real_data / "openi" / "NLMCXR_reports.tgz") as archive:
         files = [member for member in archive.getmembers() if member.name.endswith(".xml")]
@@ -136,10 +140,10 @@ def test_real_reports_written_in_the_layout_are_cut_back(real_data):
                 for node in tree.iter("AbstractText")
             }
             report = TITLE + "".join(f" {label}: {text}\n \n" for label, text in parts.items())
-            cut = sections(report)
+            found = sections(report)
             for label in ("FINDINGS", "IMPRESSION"):
-                assert cut.get(label.lower(), "") == parts.get(label, ""), member.name
-            n_findings += bool(cut.get("findings"))
+                assert found.get(label.lower(), "") == parts.get(label, ""), member.name
+            n_findings += bool(found.get("findings"))
 
     assert len(files) == 3_955
     assert n_findings == 3_425

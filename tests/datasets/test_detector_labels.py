@@ -1,0 +1,111 @@
+"""Predicted labels fill in where there is no annotation, and carry the errors of their detector."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.detector_labels import PredictedLabels, fill, read_predicted
+from cxraudit.errors import DataError
+from cxraudit.files import write_manifest, write_table
+
+ERRORS = {"sensitivity": 0.9, "specificity": 0.8}
+
+
+def dataset(**columns) -> Dataset:
+    """Four images; one annotated with a drain, one without, two unknown."""
+    images = pd.DataFrame(
+        {
+            "image_id": ["a", "b", "c", "d"],
+            "patient_id": ["1", "2", "3", "4"],
+            "study_id": ["a", "b", "c", "d"],
+            "path": "",
+            "view_position": "PA",
+            "Pneumothorax": 1.0,
+            "drain": ["yes", "no", "unknown", "unknown"],
+            **columns,
+        }
+    )
+    return Dataset(
+        name="small",
+        version="",
+        license="",
+        root=Path(),
+        images=images,
+        findings=("Pneumothorax",),
+        attributes=(),
+        shortcuts=("drain",),
+    )
+
+
+def predicted(*image_ids: str) -> PredictedLabels:
+    """Predict a drain in each image."""
+    table = pd.DataFrame(
+        {"image_id": image_ids, "drain": "yes", "drain_probability": [0.7] * len(image_ids)}
+    )
+    return PredictedLabels("drain", table, ERRORS)
+
+
+def test_annotations_are_never_replaced():
+    """Predictions fill in unknown labels, with source and probability."""
+    images = fill(dataset(), predicted("a", "b", "c")).images
+
+    assert images["drain"].tolist() == ["yes", "no", "yes", "unknown"]
+    assert images["drain_source"].tolist() == ["annotated", "annotated", "predicted", "unknown"]
+    assert images["drain_probability"].notna().tolist() == [False, False, True, False]
+
+
+def test_errors_of_the_detector_go_with_the_labels():
+    """As facts of the data set and as a note."""
+    filled = fill(dataset(), predicted("c"))
+
+    assert filled.label_errors == {"drain": ERRORS}
+    assert "sensitivity 0.90, specificity 0.80" in filled.notes[-1]
+
+
+def test_labels_of_another_detector_become_unknown():
+    """The errors that are known are those of this detector."""
+    foreign = dataset(
+        drain=["yes", "no", "yes", "yes"],
+        drain_source=["annotated", "annotated", "predicted", "predicted"],
+    )
+
+    filled = fill(foreign, predicted("c"))
+
+    assert filled.images["drain_source"].tolist()[2:] == ["predicted", "unknown"]
+    assert filled.images["drain"].tolist()[2:] == ["yes", "unknown"]
+    assert "1 labels predicted by another detector" in filled.notes[-1]
+
+
+def test_a_shortcut_without_any_label_is_added():
+    """All its labels are predictions."""
+    bare = replace(dataset(), images=dataset().images.drop(columns="drain"), shortcuts=())
+
+    filled = fill(bare, predicted("a", "b"))
+
+    assert filled.shortcuts == ("drain",)
+    assert filled.images["drain_source"].tolist() == ["predicted", "predicted", *["unknown"] * 2]
+
+
+def test_a_file_of_predicted_labels_is_read_with_its_detector(tmp_path):
+    """The manifest names the shortcut and the errors."""
+    file = tmp_path / "predicted.csv"
+    write_table(predicted("c").table, file)
+    write_manifest(file, detector={"shortcut": "drain", "errors": ERRORS})
+
+    found = read_predicted(file)
+
+    assert (found.shortcut, found.errors) == ("drain", ERRORS)
+
+
+def test_a_file_without_a_detector_or_with_other_labels_is_refused(tmp_path):
+    """No manifest, and a label that is neither yes nor no."""
+    file = tmp_path / "predicted.csv"
+    write_table(predicted("c").table.assign(drain="maybe"), file)
+    with pytest.raises(DataError, match="no manifest"):
+        read_predicted(file)
+    write_manifest(file, detector={"shortcut": "drain", "errors": ERRORS})
+    with pytest.raises(DataError, match="must hold yes or no"):
+        read_predicted(file)
