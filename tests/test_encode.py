@@ -1,4 +1,4 @@
-"""Encoding decodes each image once, loses no finished work, and hides no failure."""
+"""Encoding: every image is decoded once, finished work is kept, failures are listed."""
 
 import filecmp
 from pathlib import Path
@@ -22,11 +22,11 @@ N = 23
 
 @pytest.fixture
 def images(tmp_path) -> pd.DataFrame:
-    """An images table of 23 images in several modes."""
+    """An images table with 23 images in several modes."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(N):
-        path = tmp_path / "images" / f"f{i:02d}.png"
+        path = tmp_path / "images" / f"image{i:02d}.png"
         path.parent.mkdir(exist_ok=True)
         grey = Image.fromarray(rng.integers(0, 256, size=(40, 30 + i), dtype=np.uint8))
         grey.convert("RGBA" if i % 5 == 0 else "L").save(path)
@@ -40,7 +40,7 @@ def read(folder: Path, name: str = "random"):
 
 
 def test_each_image_is_decoded_once_and_encoded_once_per_model(images, tmp_path, monkeypatch):
-    """Counted, with two models; a second call does nothing at all."""
+    """Counted for two models; a second call does nothing."""
     counts = {"decoded": 0, "encoded": 0}
     decode = encode_module.read_image
 
@@ -62,16 +62,16 @@ def test_each_image_is_decoded_once_and_encoded_once_per_model(images, tmp_path,
     assert counts == {"decoded": N, "encoded": 2 * N}
 
 
-def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(images, tmp_path):
-    """Seven different prompts, encoded once each; no image is touched again."""
-    asked: list[str] = []
+def test_scores_of_six_findings_need_each_prompt_once(images, tmp_path):
+    """The seven distinct prompts are encoded once each."""
+    encoded: list[str] = []
 
-    class Listening(RandomModel):
+    class Recording(RandomModel):
         def encode_texts(self, texts):
-            asked.extend(texts)
+            encoded.extend(texts)
             return super().encode_texts(texts)
 
-    encode_images(images, {"m": Listening()}, tmp_path / "out")
+    encode_images(images, {"m": Recording()}, tmp_path / "out")
     index, rows = read(tmp_path / "out", "m")
     findings = [
         "Atelectasis",
@@ -82,22 +82,22 @@ def test_scores_of_six_findings_take_one_encoding_and_one_call_for_all_prompts(i
         "Pneumothorax",
     ]
 
-    table = zero_shot_scores(index, rows, Listening(), findings, prompts.load("paper"))
+    table = zero_shot_scores(index, rows, Recording(), findings, prompts.load("paper"))
 
     assert len(table) == 6 * N
-    assert len(asked) == len(set(asked)) == 7
+    assert len(encoded) == len(set(encoded)) == 7
 
 
-def test_a_image_a_model_cannot_take_is_listed_and_the_rest_goes_on(images, tmp_path):
-    """Too much memory for one image: its row says so."""
+def test_an_image_that_a_model_cannot_prepare_is_listed(images, tmp_path):
+    """Images that need too much memory are listed with the reason; the others are encoded."""
 
-    class Choosy(RandomModel):
+    class OutOfMemory(RandomModel):
         def preprocess(self, image):
             if image.mode == "RGBA":
                 raise MemoryError
             return super().preprocess(image)
 
-    failed = encode_images(images, {"m": Choosy()}, tmp_path / "out")
+    failed = encode_images(images, {"m": OutOfMemory()}, tmp_path / "out")
 
     assert 0 < len(failed) < N
     assert failed["error"].str.contains("cannot be prepared for a model: MemoryError").all()
@@ -105,33 +105,33 @@ def test_a_image_a_model_cannot_take_is_listed_and_the_rest_goes_on(images, tmp_
 
 @pytest.mark.parametrize("model", ["random", "phantom-clip"])
 def test_the_batch_size_changes_no_embedding(images, tmp_path, model):
-    """1, n − 1, n, n + 1 and 4, to 1e-6; fewer images than a batch."""
+    """Batches of 1, 4, n − 1, n and n + 1 images give the same embeddings to 1e-6."""
     loaded = {model: load(model)}
-    found = []
+    embeddings = []
     for size in (1, 4, N - 1, N, N + 1):
         encode_images(images, loaded, tmp_path / str(size), batch_size=size)
-        found.append(read(tmp_path / str(size), model)[1])
+        embeddings.append(read(tmp_path / str(size), model)[1])
 
-    for other in found[1:]:
-        np.testing.assert_allclose(other, found[0], atol=1e-6)
+    for other in embeddings[1:]:
+        np.testing.assert_allclose(other, embeddings[0], atol=1e-6)
 
 
 class Interrupted(RandomModel):
-    """Stops like Ctrl-C after a number of batches."""
+    """Raises KeyboardInterrupt after a number of batches."""
 
     def __init__(self, batches: int) -> None:
         self.left = batches
 
     def encode_images(self, pixels):
-        """Count down, then stop."""
+        """Count down, then raise."""
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1
         return super().encode_images(pixels)
 
 
-def test_after_ctrl_c_the_same_call_ends_with_the_same_bytes(images, tmp_path):
-    """Stopped in the third shard: two are kept, the rest is done later, nothing is half-written."""
+def test_after_an_interruption_the_same_call_gives_the_same_bytes(images, tmp_path):
+    """Interrupted in the third shard: two are kept, the others encoded later, none is incomplete."""
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     encode_images(images, {"random": RandomModel()}, whole, batch_size=3, shard_size=6)
 
@@ -157,7 +157,7 @@ def test_after_ctrl_c_the_same_call_ends_with_the_same_bytes(images, tmp_path):
 
 
 def test_images_that_cannot_be_read_are_listed_by_name(images, tmp_path):
-    """A missing, a corrupt, a cut-off file and a page of text: four rows of NaN with reasons."""
+    """A missing, a corrupt and a truncated file and a web page: four rows of NaN with reasons."""
     paths = [Path(path) for path in images["path"]]
     paths[1].unlink()
     paths[4].write_bytes(b"no image at all")
@@ -180,25 +180,8 @@ def test_images_that_cannot_be_read_are_listed_by_name(images, tmp_path):
     np.testing.assert_allclose(good, 1, atol=1e-5)
 
 
-def test_other_weights_or_images_never_mix(images, tmp_path):
-    """Another fingerprint or another cohort is refused, and the old files stay."""
-
-    class Other(RandomModel):
-        fingerprint = "other"
-
-    encode_images(images, {"random": RandomModel()}, tmp_path / "out")
-
-    with pytest.raises(DataError, match="fingerprint"):
-        encode_images(images, {"random": Other()}, tmp_path / "out")
-    with pytest.raises(DataError, match="shard size"):
-        encode_images(images, {"random": RandomModel()}, tmp_path / "out", shard_size=7)
-    with pytest.raises(DataError, match="images"):
-        encode_images(images.head(3), {"random": RandomModel()}, tmp_path / "out")
-    assert len(read(tmp_path / "out")[0]) == N
-
-
-def test_images_that_were_mended_are_read_by_the_same_call(images, tmp_path):
-    """Failures are no final state; a model encoded alone keeps its own list."""
+def test_replaced_images_are_read_by_the_same_call(images, tmp_path):
+    """Images that could not be read are tried again."""
     path = Path(images["path"].iloc[3])
     whole = path.read_bytes()
     path.unlink()
@@ -209,19 +192,7 @@ def test_images_that_were_mended_are_read_by_the_same_call(images, tmp_path):
     assert read(tmp_path / "out")[0]["ok"].all()
 
 
-def test_a_damaged_shard_is_said_to_be_damaged(images, tmp_path):
-    """Not numpy's traceback."""
-    encode_images(images, {"random": RandomModel()}, tmp_path / "out")
-    for kind in ("npy", "parquet"):
-        part = tmp_path / "out" / "random" / f"part-00000.{kind}"
-        whole = part.read_bytes()
-        part.write_bytes(b"garbage")
-        with pytest.raises(DataError, match="damaged"):
-            read(tmp_path / "out")
-        part.write_bytes(whole)
-
-
-def test_a_batch_of_nothing_is_refused(images, tmp_path):
-    """With the number that was given."""
+def test_a_batch_size_of_zero_raises(images, tmp_path):
+    """The message has the number."""
     with pytest.raises(ConfigError, match="at least 1, got 0"):
         encode_images(images, {"random": RandomModel()}, tmp_path / "out", batch_size=0)

@@ -1,4 +1,4 @@
-"""One reader for PNG, JPEG and DICOM; what cannot be read is said in one sentence."""
+"""Decoding PNG, JPEG and DICOM images, and the messages for files that cannot be decoded."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ RAMP = np.linspace(0, 4095, 64 * 48).round().reshape(64, 48).astype(np.uint16)
 
 
 def write_dicom(path, values=RAMP, *, bits=12, **tags):
-    """Write an image as modalities do, uncompressed."""
+    """Write an uncompressed DICOM image."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
@@ -37,19 +37,19 @@ def write_dicom(path, values=RAMP, *, bits=12, **tags):
 
 
 def grey(path):
-    """Return the image as numbers."""
+    """Return the grey levels of a decoded image."""
     image = read_image(path)
     assert image.mode == "L"
     return np.asarray(image).astype(int)
 
 
 def test_twelve_bits_become_eight(tmp_path):
-    """Without a window, from minimum to maximum."""
+    """Without a window, grey levels are stretched from minimum to maximum."""
     np.testing.assert_allclose(grey(write_dicom(tmp_path / "a.dcm")), RAMP / 4095 * 255, atol=0.5)
 
 
-def test_monochrome1_is_turned_over(tmp_path):
-    """White is dense, whatever the file means by 0."""
+def test_monochrome1_is_inverted(tmp_path):
+    """Dense tissue is white, also where the file stores it as 0."""
     path = write_dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1")
 
     np.testing.assert_allclose(grey(path), 255 - RAMP / 4095 * 255, atol=0.5)
@@ -66,9 +66,9 @@ def test_a_window_is_applied(tmp_path):
 
 
 def test_a_window_is_in_rescaled_values(tmp_path):
-    """Slope and intercept come first: the same picture as the window on stored values."""
+    """Slope and intercept are applied first: the same image as with the window on stored values."""
     plain = grey(write_dicom(tmp_path / "a.dcm", WindowCenter=1000, WindowWidth=500))
-    moved = write_dicom(
+    rescaled = write_dicom(
         tmp_path / "b.dcm",
         RescaleSlope=2,
         RescaleIntercept=-1024,
@@ -76,11 +76,11 @@ def test_a_window_is_in_rescaled_values(tmp_path):
         WindowWidth=1000,
     )
 
-    np.testing.assert_allclose(grey(moved), plain, atol=1)
+    np.testing.assert_allclose(grey(rescaled), plain, atol=1)
 
 
-def test_empty_tags_mean_what_their_absence_means(tmp_path):
-    """Windows, slopes and tables without values neither darken an image nor stop the reading."""
+def test_empty_tags_are_equivalent_to_absent_ones(tmp_path):
+    """Windows, slopes and tables without values have no effect."""
     plain = grey(write_dicom(tmp_path / "a.dcm"))
     for number, tags in enumerate(
         (
@@ -96,7 +96,7 @@ def test_empty_tags_mean_what_their_absence_means(tmp_path):
 
 
 def test_signed_and_eight_bit_images(tmp_path):
-    """Negative values are darker than positive ones; 8 bits stay what they are."""
+    """Negative values are darker than positive ones; 8-bit values are kept."""
     signed = (RAMP.astype(np.int32) - 2048).astype(np.int16)
     np.testing.assert_allclose(
         grey(write_dicom(tmp_path / "a.dcm", signed)), RAMP / 4095 * 255, atol=0.5
@@ -106,7 +106,7 @@ def test_signed_and_eight_bit_images(tmp_path):
 
 
 def test_png_of_sixteen_bits_palette_and_transparency(tmp_path):
-    """16 bits are stretched, a palette is looked up, transparency is dropped."""
+    """16 bits are stretched, palettes resolved, transparency dropped."""
     Image.fromarray(RAMP).save(tmp_path / "deep.png")
     found = np.asarray(to_grey(read_image(tmp_path / "deep.png"))).astype(int)
     np.testing.assert_allclose(found, RAMP / 4095 * 255, atol=0.5)
@@ -117,12 +117,12 @@ def test_png_of_sixteen_bits_palette_and_transparency(tmp_path):
         np.testing.assert_allclose(np.asarray(same).astype(int), RAMP // 16, atol=1)
 
 
-def test_what_cannot_be_read_is_said(tmp_path):
-    """Missing, no image, cut off, a DICOM without pixels, of several frames, cut off."""
+def test_files_that_cannot_be_decoded_raise(tmp_path):
+    """Missing, not an image, truncated, DICOM without pixels, with several frames, truncated."""
     (tmp_path / "text.png").write_text("no image")
     Image.fromarray((RAMP // 16).astype(np.uint8)).save(tmp_path / "whole.png")
     whole = (tmp_path / "whole.png").read_bytes()
-    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "truncated.png").write_bytes(whole[: len(whole) // 2])
     write_dicom(tmp_path / "empty.dcm", None)
     write_dicom(tmp_path / "frames.dcm", NumberOfFrames=2, Rows=32)
     short = write_dicom(tmp_path / "short.dcm")
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_said(tmp_path):
     for name, match in (
         ("nowhere.png", "is missing"),
         ("text.png", "not an image"),
-        ("cut.png", "cannot be decoded"),
+        ("truncated.png", "cannot be decoded"),
         ("empty.dcm", "without pixel data"),
         ("frames.dcm", "2 frames"),
         ("short.dcm", "cannot be decoded"),

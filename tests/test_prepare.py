@@ -1,4 +1,4 @@
-"""Preparing images: as OpenCV does, recorded, resumable."""
+"""Preparing images: equal to OpenCV, recorded, resumable."""
 
 import json
 from dataclasses import replace
@@ -17,8 +17,8 @@ from cxraudit.images import read_image
 from cxraudit.prepare import Preparation, prepare_images, prepared
 
 RADIOGRAPH = (np.arange(600).reshape(20, 30) * 7 % 251).astype(np.uint8)
-"""What follows is what opencv-python-headless 5.0.0 makes of it by ``resize`` to 8 × 8 with its defaults,
-and by ``normalize`` with NORM_MINMAX from 0 to 255, in that order."""
+"""Below: its ``resize`` to 8 × 8 with the defaults of opencv-python-headless 5.0.0, then its ``normalize``
+with NORM_MINMAX from 0 to 255."""
 RESIZED = [
     [167, 170, 31, 58, 84, 110, 136, 163],
     [127, 153, 180, 206, 232, 70, 42, 60],
@@ -41,7 +41,7 @@ STRETCHED = [
 ]
 
 
-def test_the_papers_preprocessing_is_opencvs():
+def test_the_preprocessing_of_the_paper_equals_opencv():
     """Within one grey level of OpenCV's fixed-point arithmetic; two after the stretch."""
     image = Image.fromarray(RADIOGRAPH)
 
@@ -52,16 +52,25 @@ def test_the_papers_preprocessing_is_opencvs():
     np.testing.assert_allclose(np.asarray(stretched).astype(int), STRETCHED, atol=2)
 
 
-def test_antialiasing_is_pillows_and_a_image_of_one_grey_becomes_black():
-    """The other presets."""
+def test_antialiasing_equals_pillow():
+    """Bicubic with antialiasing, without stretching."""
     image = Image.fromarray(RADIOGRAPH)
     antialiased = Preparation(size=16, resampling="antialiased", stretching="none")
 
     expected = image.resize((16, 16), Image.Resampling.BICUBIC)
 
     np.testing.assert_array_equal(np.asarray(prepared(image, antialiased)), np.asarray(expected))
+
+
+def test_an_image_of_one_grey_level_becomes_black():
+    """Stretching from minimum to maximum has no range to stretch."""
     flat = Image.fromarray(np.full((30, 30), 77, dtype=np.uint8))
+
     assert np.asarray(prepared(flat, Preparation(size=16))).max() == 0
+
+
+def test_invalid_options_raise():
+    """An unknown resampling, and a size out of range."""
     with pytest.raises(ConfigError, match="resampling is one of"):
         Preparation(resampling="nearest")
     with pytest.raises(ConfigError, match="size must lie"):
@@ -69,15 +78,14 @@ def test_antialiasing_is_pillows_and_a_image_of_one_grey_becomes_black():
 
 
 def test_a_prepared_cohort_is_a_data_set(nih_release, tmp_path):
-    """Same labels and patients, images of the size asked for, and the report is told."""
+    """It has the same labels and patients, images of the given size, and a note for the report."""
     dataset = datasets.load("nih-cxr14", nih_release)
 
     prepare_images(dataset, tmp_path, Preparation(size=32))
     again = datasets.load("prepared", tmp_path)
 
-    drop = ["path"]
     pd.testing.assert_frame_equal(
-        again.images.drop(columns=drop), dataset.images.drop(columns=drop), check_dtype=False
+        again.images.drop(columns="path"), dataset.images.drop(columns="path"), check_dtype=False
     )
     assert {read_image(Path(path)).size for path in again.images["path"]} == {(32, 32)}
     assert "32 × 32 (bilinear without antialiasing)" in again.notes[-1]
@@ -89,35 +97,35 @@ def test_a_prepared_cohort_is_a_data_set(nih_release, tmp_path):
     assert record["prepared"] == {"size": 32, "resampling": "bilinear", "stretching": "min-max"}
 
 
-def test_finished_images_are_kept_and_unreadable_ones_are_a_step(nih_release, tmp_path):
-    """A second call writes what is missing, the same bytes; a broken image leaves and is listed."""
+def test_finished_images_are_kept_and_unreadable_ones_excluded(nih_release, tmp_path):
+    """A second call writes only what is missing; an unreadable image is excluded and listed."""
     dataset = datasets.load("nih-cxr14", nih_release)
-    broken = dataset.images["image_id"].iloc[3]
+    unreadable = dataset.images["image_id"].iloc[3]
     images = dataset.images.assign(
-        path=dataset.images["path"].mask(dataset.images["image_id"] == broken, "/nowhere.png")
+        path=dataset.images["path"].mask(dataset.images["image_id"] == unreadable, "/nowhere.png")
     )
     dataset = replace(dataset, images=images)
-    how = Preparation(size=32)
-    first = prepare_images(dataset, tmp_path, how)
+    preparation = Preparation(size=32)
+    first = prepare_images(dataset, tmp_path, preparation)
     path = first.images["path"].iloc[0]
-    untouched = first.images["path"].iloc[1]
+    kept = first.images["path"].iloc[1]
     before = Path(path).read_bytes()
-    stamp = Path(untouched).stat().st_mtime_ns
+    stamp = Path(kept).stat().st_mtime_ns
     Path(path).unlink()
 
-    second = prepare_images(dataset, tmp_path, how)
+    second = prepare_images(dataset, tmp_path, preparation)
 
     assert Path(path).read_bytes() == before
-    assert Path(untouched).stat().st_mtime_ns == stamp
-    assert second.excluded["image_id"].tolist() == [broken]
+    assert Path(kept).stat().st_mtime_ns == stamp
+    assert second.excluded["image_id"].tolist() == [unreadable]
     assert flow(second)["step"].tolist()[-1] == "decoded"
-    assert pd.read_csv(tmp_path / "failures.csv")["image_id"].tolist() == [broken]
-    with pytest.raises(DataError, match="prepared otherwise"):
+    assert pd.read_csv(tmp_path / "failures.csv")["image_id"].tolist() == [unreadable]
+    with pytest.raises(DataError, match="prepared differently"):
         prepare_images(dataset, tmp_path, Preparation(size=64))
 
 
-def test_the_command_leads_to_an_encoding(nih_release, tmp_path, capsys):
-    """prepare, then encode the prepared images."""
+def test_prepared_images_can_be_encoded(nih_release, tmp_path, capsys):
+    """The command prepare, then encode."""
     ready, work = tmp_path / "ready", tmp_path / "work"
 
     assert (

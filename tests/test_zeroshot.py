@@ -1,4 +1,4 @@
-"""Scores are the softmax over the two prompts, by one matrix product."""
+"""Zero-shot scores and the directions of prompts."""
 
 import numpy as np
 import pandas as pd
@@ -6,18 +6,13 @@ import pytest
 from scipy.special import softmax
 
 from cxraudit import prompts
-from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.models.random import RandomModel
-from cxraudit.zeroshot import zero_shot_scores
-
-
-def test_the_paper_prompts_are_as_published():
-    """Chest {finding} against Chest No findings."""
-    assert prompts.load("paper").pair("Pneumothorax") == ("Chest Pneumothorax", "Chest No findings")
+from cxraudit.prompts.bank import wordings
+from cxraudit.zeroshot import direction_table, prompt_directions, zero_shot_scores
 
 
 def test_scores_equal_the_softmax_over_the_pair():
-    """Against the two-column softmax, image by image; each prompt is encoded once."""
+    """Reference: the two-column softmax of each image; each prompt is encoded once."""
     encoded = []
 
     class Recording(RandomModel):
@@ -44,41 +39,35 @@ def test_scores_equal_the_softmax_over_the_pair():
         assert row.score == pytest.approx(softmax(logits)[0], abs=1e-6)
 
 
-def test_a_prompt_file_of_ones_own(tmp_path):
-    """Templates and other words for findings; the fingerprint follows what a score depends on."""
-    path = tmp_path / "mine.toml"
-    path.write_text(
-        'positive = "{finding}"\nnegative = "no {finding}"\nwords = { Pneumothorax = "air leak" }\n'
-    )
+def test_directions_are_differences_of_embeddings():
+    """Positive minus negative prompt, one row per finding."""
+    model, pair = RandomModel(), prompts.load("paper")
 
-    mine = prompts.load(str(path))
+    found = prompt_directions(model, ["Pneumothorax", "Pneumonia"], pair)
 
-    assert mine.name == "mine"
-    assert mine.pair("Pneumothorax") == ("air leak", "no air leak")
-    assert mine.fingerprint != prompts.load("paper").fingerprint
+    expected = [
+        np.subtract(*model.encode_texts(pair.pair(f))) for f in ("Pneumothorax", "Pneumonia")
+    ]
+    np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize(
-    ("text", "match"),
-    [
-        ('positive = "x"\nnegative = "y"\n', "must contain"),
-        ('positive = "{finding}"\n', "lacks the template 'negative'"),
-        ('positive = "{finding}"\nnegative = "y"\ncolour = 1\n', "unknown keys colour"),
-        ("positive = \n", "not valid TOML"),
-        ('positive = "{finding} {view}"\nnegative = "y"\n', "no other braces"),
-        ('positive = "{finding}"\nnegative = "y"\nwords = "x"\n', "must map findings"),
-    ],
-)
-def test_mistakes_in_a_prompt_file_are_named(tmp_path, text, match):
-    """One clear sentence."""
-    path = tmp_path / "bad.toml"
-    path.write_text(text)
+def test_a_model_may_encode_prompts_in_pairs():
+    """``pair_directions`` of the model is used where it is defined."""
 
-    with pytest.raises(ConfigError, match=match):
-        prompts.load(str(path))
+    class Paired(RandomModel):
+        def pair_directions(self, pairs):
+            return np.full((len(pairs), 64), len(pairs), dtype=np.float32)
+
+    assert (prompt_directions(Paired(), ["Pneumothorax"], prompts.load("paper")) == 1).all()
 
 
-def test_an_unknown_prompt_set_gets_a_suggestion():
-    """Spelled nearly right."""
-    with pytest.raises(UnknownNameError, match="Did you mean 'paper'"):
-        prompts.load("papre")
+def test_the_direction_table_has_the_scored_prompts_and_the_bank():
+    """One row per pair of prompts; ``in_bank`` separates the two."""
+    table = direction_table(RandomModel(), ["Pneumonia"], prompts.load("paper"), name="m")
+
+    scored = table[~table["in_bank"]]
+    assert scored[["pair", "positive", "negative"]].to_numpy().tolist() == [
+        ["paper", "Chest Pneumonia", "Chest No findings"]
+    ]
+    assert table["in_bank"].sum() == len(wordings("Pneumonia"))
+    assert np.stack(table["direction"].tolist()).shape == (len(table), 64)

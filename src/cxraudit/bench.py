@@ -1,4 +1,4 @@
-"""How fast a model is here, and how well lower precision agrees with float32."""
+"""Speed of a model on this machine, and agreement of bfloat16 with float32."""
 
 import resource
 import sys
@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit import models, prompts
-from cxraudit.models.base import ImageTextModel
+from cxraudit.models.base import Embeddings, ImageTextModel, Pixels
 from cxraudit.zeroshot import prompt_directions
 
 SIDE = 1024
@@ -23,8 +24,8 @@ FINDINGS = (
 )
 
 
-def made_up_images(n: int, *, seed: int = 0) -> list[Image.Image]:
-    """Return grey images of 1024 × 1024: smooth shapes and noise, all different."""
+def synthetic_images(n: int, *, seed: int = 0) -> list[Image.Image]:
+    """Return different grey images of 1024 × 1024, of smooth shapes and noise."""
     rng = np.random.default_rng(seed)
     images = []
     for _ in range(n):
@@ -36,17 +37,18 @@ def made_up_images(n: int, *, seed: int = 0) -> list[Image.Image]:
 
 
 def bench_model(spec: str, *, n_images: int = 16, device: str = "auto") -> Iterator[str]:
-    """Time load, preprocessing and encoding, and compare bfloat16 with float32; yield lines to print."""
-    images = made_up_images(n_images)
+    """Time loading, preprocessing and encoding, compare bfloat16 with float32; yield lines to print."""
+    images = synthetic_images(n_images)
     started = time.perf_counter()
     model = models.load(spec, device=device)
     yield f"load: {time.perf_counter() - started:.1f} s, peak memory {_peak():.2f} GB"
     started = time.perf_counter()
     pixels = np.stack([model.preprocess(image) for image in images])
-    yield f"preprocess: {n_images / (time.perf_counter() - started):.1f} images/s (one thread, decoded images)"
+    speed = n_images / (time.perf_counter() - started)
+    yield f"preprocess: {speed:.1f} images/s (one thread, decoded images)"
     rows, speed = _timed(model, pixels)
-    where = getattr(model, "device", "cpu")
-    yield f"encode, float32 on {where}: {speed:.2f} images/s, peak memory {_peak():.2f} GB"
+    on = getattr(model, "device", "cpu")
+    yield f"encode, float32 on {on}: {speed:.2f} images/s, peak memory {_peak():.2f} GB"
     if not hasattr(model, "precision") or model.precision == "bf16":
         return
     directions = prompt_directions(model, FINDINGS, prompts.load("paper"))
@@ -63,12 +65,13 @@ def bench_model(spec: str, *, n_images: int = 16, device: str = "auto") -> Itera
         else ""
     )
     yield (
-        f"encode, bfloat16 on {where}: {speed:.2f} images/s; cosine with float32 at least "
+        f"encode, bfloat16 on {on}: {speed:.2f} images/s; cosine with float32 at least "
         f"{cosines.min():.6f}{ranked}"
     )
 
 
-def _timed(model: ImageTextModel, pixels: np.ndarray) -> tuple[np.ndarray, float]:
+def _timed(model: ImageTextModel, pixels: Pixels) -> tuple[Embeddings, float]:
+    """Return embeddings and images per second, after a first image to warm up."""
     model.encode_images(pixels[:1])
     started = time.perf_counter()
     rows = np.concatenate(
@@ -77,12 +80,12 @@ def _timed(model: ImageTextModel, pixels: np.ndarray) -> tuple[np.ndarray, float
     return rows, len(pixels) / (time.perf_counter() - started)
 
 
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+def _rank_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     ranks = [np.argsort(np.argsort(values)) for values in (first, second)]
     return float(np.corrcoef(np.stack(ranks))[0, 1])
 
 
 def _peak() -> float:
-    """Peak memory of the process in GB; Linux counts in kilobytes, macOS in bytes."""
+    """Return the peak memory of the process in GB; Linux reports kilobytes, macOS bytes."""
     unit = 1e9 if sys.platform == "darwin" else 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

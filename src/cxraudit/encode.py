@@ -1,4 +1,4 @@
-"""Images → embeddings: each image is decoded once for all models and encoded once per model."""
+"""Images → embeddings: every image is decoded once for all models and encoded once per model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +18,8 @@ from cxraudit.store import EmbeddingStore, Shard, plan_shards
 Progress = Callable[[int], None]
 """Called with the number of images that were finished since the last call."""
 
-Edit = Callable[[Image.Image, str], Image.Image]
-"""Changes a decoded image, given its image_id, before any model sees it; see `cxraudit.perturb`."""
+Perturbation = Callable[[Image.Image, str], Image.Image]
+"""(decoded image, image_id) → perturbed image, before any preprocessing; see `cxraudit.perturb`."""
 
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
@@ -34,37 +34,37 @@ def encode_images(
     shard_size: int = SHARD_SIZE,
     n_readers: int = 2,
     progress: Progress | None = None,
-    edit: Edit | None = None,
-    edit_name: str = "",
+    perturbation: Perturbation | None = None,
+    perturbation_name: str = "",
 ) -> pd.DataFrame:
     """Embed every image of a cohort with every model, and store the embeddings.
 
-    Finished shards are kept, so the same call goes on after an interruption and ends with the
-    same bytes. An image that cannot be read is recorded with its reason; the others go on.
+    Finished shards are kept, so the same call continues after an interruption and ends with the same
+    bytes. An image that cannot be read is recorded with the reason; the others are encoded.
 
     Parameters
     ----------
     images : pandas.DataFrame
         An images table; ``image_id`` and ``path`` are used.
     models : mapping of str to ImageTextModel
-        Name of the store → model.
+        Name → model; the name is that of its store.
     folder : pathlib.Path
-        One store per model is kept below it; see `cxraudit.store`.
+        Folder of one store per model; see `cxraudit.store`.
     batch_size, shard_size : int
         Images per forward pass and per file. Neither changes an embedding.
     n_readers : int
-        Threads that decode.
+        Number of threads that decode.
     progress : callable, optional
         Called as images are finished.
-    edit : callable, optional
-        What is done to each image first; keep one folder per edit.
-    edit_name : str
-        All that the edit depends on, recorded so that embeddings of other edits are never taken up.
+    perturbation : callable, optional
+        Applied to each decoded image first; use one folder per perturbation.
+    perturbation_name : str
+        All that the perturbation depends on; recorded, so that embeddings are never mixed.
 
     Returns
     -------
     pandas.DataFrame
-        Images that could not be read: ``image_id``, ``error``, ``model``. Empty if all is well.
+        Images that could not be read: ``image_id``, ``error``, ``model``. Empty if there are none.
 
     Raises
     ------
@@ -75,19 +75,19 @@ def encode_images(
         raise ConfigError(
             f"batch and shard size must be at least 1, got {batch_size} and {shard_size}."
         )
-    shards, targets = open_stores(images, models, folder, shard_size, edit_name)
+    shards, targets = open_stores(images, models, folder, shard_size, perturbation_name)
     with ThreadPoolExecutor(max(n_readers, 1)) as readers:
         for shard in shards:
-            todo = [name for name, store in targets.items() if not store.done(shard)]
-            if todo:
+            unfinished = [name for name, store in targets.items() if not store.done(shard)]
+            if unfinished:
                 _encode_shard(
                     shard,
-                    {n: models[n] for n in todo},
+                    {name: models[name] for name in unfinished},
                     targets,
                     batch_size,
                     readers,
                     progress,
-                    edit,
+                    perturbation,
                 )
             elif progress:
                 progress(len(shard.image_ids))
@@ -120,9 +120,9 @@ def encode_reports(
             rows = np.full(
                 (len(shard.paths), models[name].card.embedding_dim), np.nan, dtype=np.float32
             )
-            said = [number for number, text in enumerate(shard.paths) if text]
-            if said:
-                rows[said] = models[name].encode_texts([shard.paths[number] for number in said])
+            present = [number for number, text in enumerate(shard.paths) if text]
+            if present:
+                rows[present] = models[name].encode_texts([shard.paths[k] for k in present])
             store.write(shard, rows, ["" if text else "no report" for text in shard.paths])
         if progress:
             progress(len(shard.image_ids))
@@ -133,9 +133,9 @@ def open_stores(
     models: Mapping[str, ImageTextModel],
     folder: Path,
     shard_size: int,
-    edit_name: str = "",
+    perturbation_name: str = "",
 ) -> tuple[list[Shard], dict[str, EmbeddingStore]]:
-    """Start or take up the stores of a cohort; nothing is encoded yet.
+    """Create or resume the stores of a cohort, without encoding anything.
 
     Raises
     ------
@@ -145,13 +145,13 @@ def open_stores(
     shards = plan_shards(images, shard_size)
     targets = {name: EmbeddingStore(folder / folder_name(name)) for name in models}
     for name, store in targets.items():
-        store.open(models[name], shards, name, edit_name)
+        store.open(models[name], shards, name, perturbation_name)
     return shards, targets
 
 
 def failures(stores: Mapping[str, EmbeddingStore]) -> pd.DataFrame:
-    """List the images that finished stores could not read: ``image_id``, ``error``, ``model``."""
-    parts = []
+    """Return the images that finished stores could not read: ``image_id``, ``error``, ``model``."""
+    parts: list[pd.DataFrame] = []
     for name, store in stores.items():
         index = store.index()
         parts.append(index.loc[~index["ok"], ["image_id", "error"]].assign(model=name))
@@ -165,14 +165,14 @@ def _encode_shard(
     batch_size: int,
     readers: ThreadPoolExecutor,
     progress: Progress | None,
-    edit: Edit | None,
+    perturbation: Perturbation | None,
 ) -> None:
     rows = {
         name: np.full((len(shard.paths), model.card.embedding_dim), np.nan, dtype=np.float32)
         for name, model in models.items()
     }
     errors = [""] * len(shard.paths)
-    for start, batch in _batches(shard, list(models.values()), batch_size, readers, edit):
+    for start, batch in _batches(shard, list(models.values()), batch_size, readers, perturbation):
         good = [start + k for k, (error, _) in enumerate(batch) if not error]
         for k, (error, _) in enumerate(batch):
             errors[start + k] = error
@@ -191,36 +191,34 @@ def _batches(
     models: list[ImageTextModel],
     batch_size: int,
     readers: ThreadPoolExecutor,
-    edit: Edit | None,
+    perturbation: Perturbation | None,
 ) -> Iterator[tuple[int, list[tuple[str, list[Pixels]]]]]:
-    """Yield (first row, images) batch by batch, the next one being read while this one is used."""
+    """Yield (first row, images) of each batch; the next batch is read while this one is encoded."""
 
     def read(number: int) -> tuple[str, list[Pixels]]:
         path = shard.paths[number]
         try:
             image = read_image(Path(path))
-            if edit is not None:
-                image = edit(image, shard.image_ids[number])
+            if perturbation is not None:
+                image = perturbation(image, shard.image_ids[number])
             return "", [model.preprocess(image) for model in models]
         except ImageError as error:
             return str(error), []
         except (ValueError, OSError, MemoryError) as error:
-            return (
-                f"{path} cannot be prepared for a model: {str(error) or type(error).__name__}.",
-                [],
-            )
+            reason = str(error) or type(error).__name__
+            return f"{path} cannot be prepared for a model: {reason}.", []
 
     rows = range(len(shard.paths))
     starts = range(0, len(rows), batch_size)
     ahead = [readers.submit(read, number) for number in rows[:batch_size]]
     for start in starts:
-        waiting = ahead
+        current = ahead
         ahead = [
             readers.submit(read, number)
             for number in rows[start + batch_size : start + 2 * batch_size]
         ]
         try:
-            yield start, [future.result() for future in waiting]
+            yield start, [future.result() for future in current]
         except BaseException:
             for future in ahead:
                 future.cancel()

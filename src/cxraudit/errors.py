@@ -1,17 +1,17 @@
-"""The exceptions cxraudit raises for what a user can put right.
+"""The exceptions cxraudit raises for mistakes that a user can correct.
 
 .. code-block:: text
 
     CxrAuditError
-    ├── DataError                 a file, table or value is not what it should be
+    ├── DataError                 a file, table or value is not valid
     │   ├── MissingColumnsError   a table lacks columns it must have
     │   └── ImageError            one image cannot be read
     ├── ConfigError               an option or a configuration file is wrong
     │   └── UnknownNameError      a model, data set, finding … that does not exist
     └── MissingExtraError         an optional dependency is not installed
 
-Each message says what was wrong, what was found and what to do. The command line prints it
-without a traceback and ends with exit code 2. Plain misuse of a function raises `ValueError`.
+Each message states the problem, what was found and what to do. The command line prints it without a
+traceback and exits with code 2. Misuse of a function raises `ValueError`.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ from difflib import get_close_matches
 
 
 class CxrAuditError(Exception):
-    """Base of every error that cxraudit raises on purpose."""
+    """Base of all errors that cxraudit raises deliberately."""
 
 
 class DataError(CxrAuditError):
-    """A file, a table or a value is not what it should be."""
+    """A file, a table or a value is not valid."""
 
 
 class MissingColumnsError(DataError):
@@ -47,7 +47,7 @@ class ConfigError(CxrAuditError):
 
 
 class UnknownNameError(ConfigError):
-    """A name that nothing is registered under."""
+    """A name that is not registered."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(map(str, known))

@@ -1,4 +1,4 @@
-"""Files we write: whole or not at all, with a manifest that says how they came about."""
+"""Reading tables and writing files: atomically, with a manifest of their origin."""
 
 import gzip
 import hashlib
@@ -21,8 +21,8 @@ import pandas as pd
 from cxraudit.errors import ConfigError, DataError
 
 _MISSING = ["", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"]
-"""What counts as missing in a CSV. pandas' own list also has ``None``, which is a group of people
-where the column says how much they smoke."""
+"""Texts that mean a missing value in a CSV. pandas' own list also has ``None``, which is a group in a
+column such as smoking."""
 
 _RECORDED = ("cxraudit", "numpy", "scipy", "numba", "pandas", "pyarrow", "pillow", "torch")
 
@@ -40,12 +40,12 @@ def _version(package: str) -> str | None:
 
 
 def writable_folder(path: Path) -> Path:
-    """Make a folder and check that files can be written there, before any work is done.
+    """Create a folder and check that it is writable, before any work is done.
 
     Raises
     ------
     ConfigError
-        If it cannot be made or written to.
+        If it cannot be created or is not writable.
     """
     probe = path / f".cxraudit-{os.getpid()}"
     try:
@@ -60,9 +60,9 @@ def writable_folder(path: Path) -> Path:
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
-    """Call `write` with a temporary path beside `path`, then move it there in one step.
+    """Call `write` with a temporary path beside `path`, then rename it in one step.
 
-    A reader sees the old file or the new one, never half of it, also after a kill.
+    At any time `path` is the old file or the complete new one, even after a kill.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -92,7 +92,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
 
 
 def folder_name(model: str) -> str:
-    """Return a name for files or folders of a model: its own, but for what a path cannot hold.
+    """Return a model's name with characters replaced that are not valid in file names.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def folder_name(model: str) -> str:
 
 
 def write_or_remove(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table that has rows; without any, remove what an earlier run left there."""
+    """Write a table if it has rows; if not, remove the file of an earlier run."""
     if frame.empty:
         path.unlink(missing_ok=True)
     else:
@@ -120,12 +120,12 @@ def read_table(path: Path, *, what: str = "the table", text: Sequence[str] = ())
     what : str
         What an error calls it.
     text : sequence of str
-        Columns that are identifiers, so that 007 and 1e9 stay as they are.
+        Columns that are identifiers, so that 007 and 1e9 are kept as text.
 
     Raises
     ------
     DataError
-        If the file is missing, unreadable or of another kind.
+        If the file is missing, unreadable or of another format.
     """
     if not path.is_file():
         raise DataError(f"{what} {path} is missing. Check the path.")
@@ -143,14 +143,14 @@ def read_table(path: Path, *, what: str = "the table", text: Sequence[str] = ())
                 na_values=_MISSING,
                 dtype=as_text,
             )
-    except (ValueError, OSError, EOFError, zlib.error) as error:  # what the parsers raise
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # raised by the parsers
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"{what} {path} cannot be read: {reason}.") from None
     raise DataError(f"{what} {path} is neither Parquet nor CSV. Save it as one of them.")
 
 
 def _separator(path: Path) -> str:
-    """Tell a table separated by semicolons (as spreadsheets in many countries save it) by its header."""
+    """Return the separator of a table, by its header; spreadsheets in many countries use semicolons."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
         header = handle.readline()
@@ -180,13 +180,13 @@ def sha256(path: Path) -> str:
 
 
 def digest(data: object) -> str:
-    """Return a short hash of plain data: the same data, the same hash, whatever the key order."""
+    """Return a short hash of plain data, independent of the order of keys."""
     text = json.dumps(data, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def command_line() -> str:
-    """Return the command that is running, as a reader would type it."""
+    """Return the running command as it is typed in a shell."""
     program = Path(sys.argv[0]).name
     return shlex.join(
         ["cxraudit" if program in ("__main__.py", "cli.py") else program, *sys.argv[1:]]
@@ -201,11 +201,11 @@ def write_manifest(
     Parameters
     ----------
     path : pathlib.Path
-        The file or folder the manifest is about.
+        The file or folder the manifest describes.
     inputs : mapping of str to pathlib.Path, optional
         Files that were read; their SHA-256 is recorded.
     **facts
-        Anything else that is plain data: seed, model card, prompt hash …
+        Further plain data: seed, model card, prompt hash …
     """
     manifest = {
         "made_by": "cxraudit",
@@ -231,7 +231,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def as_plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return data as it reads after a trip through a manifest, so that both ways are one."""
+    """Return data as it is read back from a manifest, so that written and read data are equal."""
     return json.loads(json.dumps(data, default=_plain))
 
 

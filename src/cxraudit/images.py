@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from cxraudit.errors import ImageError
@@ -19,16 +20,15 @@ _PREAMBLE = 128
 def read_image(path: Path) -> Image.Image:
     """Decode one image completely.
 
-    PNG and JPEG keep the mode they are stored in, since models differ in how they turn an image into
-    grey levels; see `to_grey` for the plain way. DICOM becomes 8-bit grey as a viewer shows it:
-    rescaled, through the window or look-up table the file carries (else from minimum to maximum),
-    white for dense (MONOCHROME1 is inverted).
+    PNG and JPEG keep the mode they are stored in, since models differ in how they convert an image to
+    grey levels; see `to_grey` for the default conversion. DICOM becomes 8-bit grey as displayed by a
+    viewer: rescaled, through the window or look-up table of the file (else from minimum to maximum),
+    with dense tissue white (MONOCHROME1 is inverted).
 
     Raises
     ------
     ImageError
-        If the file is missing, is no image, is cut off, has no pixel data, or is too large to be a
-        image.
+        If the file is missing, is not an image, is truncated, has no pixel data, or is too large.
     """
     try:
         if is_dicom(path):
@@ -45,7 +45,7 @@ def read_image(path: Path) -> Image.Image:
 
 
 def is_dicom(path: Path) -> bool:
-    """Tell a DICOM file by its preamble, or by its name where it has none."""
+    """Return whether a file is DICOM, by its preamble or, without one, by its name."""
     with path.open("rb") as handle:
         start = handle.read(_PREAMBLE + 4)
     return start[_PREAMBLE:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
@@ -57,17 +57,17 @@ def read_header(path: Path) -> "Header":
     Raises
     ------
     ImageError
-        If it is no DICOM file.
+        If it is not a DICOM file.
     """
     import pydicom
     from pydicom.errors import InvalidDicomError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # values that break the standard in ways of no use here
+            warnings.simplefilter("ignore")  # of values that violate the standard
             return pydicom.dcmread(path, stop_before_pixels=True)
     except (InvalidDicomError, OSError, ValueError, KeyError) as error:
-        raise ImageError(f"{path} is no DICOM file that can be read: {error}.") from None
+        raise ImageError(f"{path} is not a DICOM file that can be read: {error}.") from None
 
 
 def _read_dicom(path: Path) -> Image.Image:
@@ -89,8 +89,8 @@ def _read_dicom(path: Path) -> Image.Image:
                     f"{path} holds {stored.shape[0]} frames; an image has one. Split it into images."
                 )
             _drop_empty(file)
-            shown = apply_voi_lut(apply_modality_lut(stored, file), file)
-            low, high = _range(file, shown)
+            displayed = apply_voi_lut(apply_modality_lut(stored, file), file)
+            low, high = _range(file, displayed)
     except InvalidDicomError:
         raise ImageError(f"{path} is not an image that can be decoded.") from None
     except (
@@ -102,17 +102,17 @@ def _read_dicom(path: Path) -> Image.Image:
         TypeError,
         ValueError,
     ) as error:
-        said = str(error).strip() or type(error).__name__
-        reason = said.splitlines()[0].rstrip(".")
+        message = str(error).strip() or type(error).__name__
+        reason = message.splitlines()[0].rstrip(".")
         raise ImageError(f"{path} cannot be decoded: {reason}.") from None
-    grey = _stretch(shown.astype(np.float32), low, high)
+    grey = _stretch(displayed.astype(np.float32), low, high)
     if file.get("PhotometricInterpretation") == "MONOCHROME1":
         grey = 255 - grey
     return Image.fromarray(grey)
 
 
 def _drop_empty(file: "Header") -> None:
-    """Take out tags that are there and hold nothing: they mean what their absence means."""
+    """Remove tags without a value, which are equivalent to absent ones."""
     for tag in (
         "WindowCenter",
         "WindowWidth",
@@ -134,8 +134,8 @@ def _drop_empty(file: "Header") -> None:
                 del file[tag]
 
 
-def _range(file: "Header", shown: "np.ndarray[Any, Any]") -> tuple[float, float]:
-    """Return what is black and what is white: the ends of the window's output, or of the values."""
+def _range(file: "Header", displayed: NDArray[Any]) -> tuple[float, float]:
+    """Return the values of black and white: the ends of the window's output, or of the values."""
     if file.get("VOILUTSequence"):
         entry = file.VOILUTSequence[0].LUTDescriptor
         return 0.0, float(2 ** int(entry[2]) - 1)
@@ -150,11 +150,11 @@ def _range(file: "Header", shown: "np.ndarray[Any, Any]") -> tuple[float, float]
         ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
         low, high = sorted(slope * end + intercept for end in ends)
         return low, high
-    return float(shown.min()), float(shown.max())
+    return float(displayed.min()), float(displayed.max())
 
 
-def _stretch(values: "np.ndarray[Any, np.dtype[np.float32]]", low: float, high: float) -> Any:
-    """Map low…high to 0…255, rounded; a picture of one value becomes black."""
+def _stretch(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    """Map low…high to 0…255, rounded; an image of one value becomes black."""
     if not high > low:
         return np.zeros(values.shape, dtype=np.uint8)
     scaled = (values - np.float32(low)) * np.float32(255 / (high - low))
@@ -162,10 +162,10 @@ def _stretch(values: "np.ndarray[Any, np.dtype[np.float32]]", low: float, high: 
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """Return an 8-bit grey picture: 16-bit images are stretched from minimum to maximum.
+    """Return an 8-bit grey image; 16-bit images are stretched from minimum to maximum.
 
-    Transparency is dropped, not blended: the RGBA images of ChestX-ray14 hold the same grey value
-    in every colour and are opaque.
+    Transparency is dropped, not blended: the RGBA images of ChestX-ray14 have the same grey value in
+    every channel and are opaque.
     """
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         values = np.asarray(image, dtype=np.float32)

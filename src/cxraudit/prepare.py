@@ -1,8 +1,8 @@
 """Images → small grey PNGs, as an explicit and recorded step.
 
-Published work often audits images that were resized beforehand, and the resizing is part of what was
-measured. The preset is that of Sourget et al. (2025, ``process_datasets.py``): bilinear to 224 × 224
-without antialiasing, as OpenCV does by default, then stretched from minimum to maximum.
+Published work often evaluates images that were resized beforehand, so the resizing is part of its
+results. The default is that of Sourget et al. (2025, ``process_datasets.py``): bilinear to 224 × 224
+without antialiasing, as by default in OpenCV, then stretched from minimum to maximum.
 """
 
 import json
@@ -31,10 +31,10 @@ IMAGES, RECORD, UNREADABLE = "images", "prepare.json", "failures.csv"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """What is done to every image; recorded with the images and said in the report."""
+    """How images are prepared; recorded with them and given in the report."""
 
     size: int = 224
-    """Side of the square in pixels; the aspect is not kept, as in the paper."""
+    """Side of the square in pixels; the aspect ratio is not kept, as in the paper."""
     resampling: str = "bilinear"
     """``bilinear`` (no antialiasing, as OpenCV) or ``antialiased`` (bicubic, as Pillow)."""
     stretching: str = "min-max"
@@ -51,24 +51,27 @@ class Preparation:
                 raise ConfigError(f"{name} is one of {', '.join(known)}, got '{value}'.")
 
     def sentence(self) -> str:
-        """Say what was done, as the report does."""
-        how = {"bilinear": "bilinear without antialiasing", "antialiased": "bicubic, antialiased"}
+        """Describe the preparation in a sentence for the report."""
+        resampled = {
+            "bilinear": "bilinear without antialiasing",
+            "antialiased": "bicubic, antialiased",
+        }
         stretched = {"min-max": ", then stretched from minimum to maximum", "none": ""}
         return (
             f"Images were prepared beforehand: grey, {self.size} × {self.size} "
-            f"({how[self.resampling]}){stretched[self.stretching]}."
+            f"({resampled[self.resampling]}){stretched[self.stretching]}."
         )
 
 
-def prepared(image: Image.Image, how: Preparation) -> Image.Image:
+def prepared(image: Image.Image, preparation: Preparation) -> Image.Image:
     """Prepare one image.
 
     Parameters
     ----------
     image : PIL.Image.Image
         As `cxraudit.images.read_image` returns it.
-    how : Preparation
-        What to do.
+    preparation : Preparation
+        Size, resampling and stretching.
 
     Returns
     -------
@@ -76,18 +79,19 @@ def prepared(image: Image.Image, how: Preparation) -> Image.Image:
         Grey, 8 bits, ``size`` × ``size``.
     """
     grey = to_grey(image)
-    side = (how.size, how.size)
-    if how.resampling == "antialiased":
+    side = (preparation.size, preparation.size)
+    if preparation.resampling == "antialiased":
         small = grey.resize(side, Image.Resampling.BICUBIC)
     else:
-        # An affine transform samples between four pixels at the centre of each new one, whatever
-        # the reduction: what OpenCV calls INTER_LINEAR. Pillow's own resize would average.
-        scale = (grey.width / how.size, 0, 0, 0, grey.height / how.size, 0)
+        # An affine transform interpolates between the four pixels around the centre of each new one,
+        # as OpenCV's INTER_LINEAR does; Pillow's resize would average over the reduced area. In
+        # floats, since Pillow truncates integers where OpenCV rounds.
+        scale = (grey.width / preparation.size, 0, 0, 0, grey.height / preparation.size, 0)
         exact = grey.convert("F").transform(
             side, Image.Transform.AFFINE, scale, Image.Resampling.BILINEAR
-        )  # in floats, since Pillow cuts whole numbers off where OpenCV rounds
+        )
         small = Image.fromarray(np.rint(np.asarray(exact)).astype(np.uint8))
-    if how.stretching == "none":
+    if preparation.stretching == "none":
         return small
     values = np.asarray(small, dtype=np.float64)
     low, high = values.min(), values.max()
@@ -98,15 +102,28 @@ def prepared(image: Image.Image, how: Preparation) -> Image.Image:
 def prepare_images(
     dataset: Dataset,
     out: Path,
-    how: Preparation,
+    preparation: Preparation,
     *,
     n_readers: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """Prepare every image of a cohort under `out`.
+    """Prepare every image of a cohort.
 
-    Images that are there are kept, so the same call goes on after an interruption. Images that cannot
-    be read leave the cohort by a named step, and are listed in ``failures.csv``.
+    Existing images are kept, so the same call continues after an interruption. Images that cannot be
+    read are excluded from the cohort by a named step, and listed in ``failures.csv``.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The cohort.
+    out : pathlib.Path
+        Folder for the prepared images and their table.
+    preparation : Preparation
+        Size, resampling and stretching.
+    n_readers : int
+        Number of threads that decode.
+    progress : callable, optional
+        Called with the number of images that were finished since the last call.
 
     Returns
     -------
@@ -116,19 +133,19 @@ def prepare_images(
     Raises
     ------
     DataError
-        If `out` holds images prepared otherwise, or none can be read.
+        If `out` holds other images or images prepared differently, or no image can be read.
     """
     images = dataset.images
-    _start(out, how, digest(images[["image_id", "path"]].to_numpy().tolist()))
+    _create_or_resume(out, preparation, digest(images[["image_id", "path"]].to_numpy().tolist()))
     targets = [_target(out, image) for image in images["image_id"]]
     for folder in {path.parent for path in targets}:
         folder.mkdir(parents=True, exist_ok=True)
 
-    def one(source: str, target: Path) -> str:
+    def prepare(source: str, target: Path) -> str:
         try:
             if not target.is_file():
-                radiograph = prepared(read_image(Path(source)), how)
-                write_atomic(target, lambda temporary: radiograph.save(temporary, format="PNG"))
+                image = prepared(read_image(Path(source)), preparation)
+                write_atomic(target, lambda temporary: image.save(temporary, format="PNG"))
         except ImageError as error:
             return str(error)
         finally:
@@ -138,7 +155,7 @@ def prepare_images(
 
     with ThreadPoolExecutor(max(n_readers, 1)) as pool:
         try:
-            errors = list(pool.map(one, images["path"], targets))
+            errors = list(pool.map(prepare, images["path"], targets))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -147,43 +164,43 @@ def prepare_images(
     if failed.all():
         raise DataError(
             f"none of the {len(images):,} images could be read, first: {errors[0]} "
-            "Check --root and where the images are; the same command tries them again."
+            "Check --root and the paths of the images; the same command tries them again."
         )
-    moved = replace(
+    cohort = replace(
         dataset,
         images=images.assign(path=[str(path) for path in targets]),
-        notes=(*dataset.notes, how.sentence()),
+        notes=(*dataset.notes, preparation.sentence()),
     )
-    moved = moved.keep(~failed, step="decoded", reason="the image cannot be decoded")
-    save_dataset(moved, out, prepared=asdict(how))
-    return moved
+    cohort = cohort.keep(~failed, step="decoded", reason="the image cannot be decoded")
+    save_dataset(cohort, out, prepared=asdict(preparation))
+    return cohort
 
 
-def _start(out: Path, how: Preparation, images: str) -> None:
-    """Refuse a folder with other images, or images prepared otherwise; else record both."""
+def _create_or_resume(out: Path, preparation: Preparation, images: str) -> None:
+    """Record preparation and images, or refuse a folder in which either differs."""
     record = out / RECORD
     if record.is_file():
-        found = json.loads(record.read_text(encoding="utf-8"))
-        earlier = Preparation(**{key: found[key] for key in asdict(how)})
-        if earlier != how:
+        existing = json.loads(record.read_text(encoding="utf-8"))
+        earlier = Preparation(**{key: existing[key] for key in asdict(preparation)})
+        if earlier != preparation:
             raise DataError(
-                f"{out} holds images prepared otherwise: {earlier.sentence()} Choose another --out."
+                f"{out} holds images prepared differently: {earlier.sentence()} Choose another --out."
             )
-        if found["images"] != images:
+        if existing["images"] != images:
             raise DataError(
                 f"{out} holds other images, or images from elsewhere. Choose another --out."
             )
         return
-    write_text(record, json.dumps({**asdict(how), "images": images}, indent=2) + "\n")
+    write_text(record, json.dumps({**asdict(preparation), "images": images}, indent=2) + "\n")
 
 
 def _target(out: Path, image_id: str) -> Path:
-    """Return where an image goes: a name any file system takes, in one of 256 folders."""
+    """Return the path of a prepared image: a name valid on any file system, in one of 256 folders."""
     name = quote(image_id, safe=" ")
     for suffix in (".png", ".jpg", ".jpeg", ".dcm"):
         name = name.removesuffix(suffix)
-    shelf = sha256(image_id.encode()).hexdigest()[:2]
-    return out / IMAGES / shelf / f"{name}.png"
+    subfolder = sha256(image_id.encode()).hexdigest()[:2]
+    return out / IMAGES / subfolder / f"{name}.png"
 
 
 def _list_failures(

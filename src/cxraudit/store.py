@@ -1,4 +1,4 @@
-"""Embeddings on disk: shards that are finished or absent, so that any run can be taken up again.
+"""Embeddings on disk, in shards that are complete or absent, so that any run can be resumed.
 
 .. code-block:: text
 
@@ -6,9 +6,9 @@
     <folder>/<model>/part-00000.npy        float32 (n_images, embedding_dim), unit rows
     <folder>/<model>/part-00000.parquet    image_id, ok, error: one row per image of the shard
 
-The images are sorted by image_id and cut into shards, so the plan depends on the cohort alone. A
-shard is done when both its files exist; each is written beside its place and moved there. An image
-that could not be read has ``ok`` false, its reason, and a row of NaN.
+The images are sorted by image_id and divided into shards, so the shards depend on the cohort alone. A
+shard is finished when both its files exist; each is written under a temporary name and then renamed. An
+image that could not be read has ``ok`` false, the reason in ``error``, and a row of NaN.
 """
 
 import json
@@ -28,7 +28,7 @@ PRECISION = "float32"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Some images of the plan."""
+    """Some images of a cohort, stored together."""
 
     number: int
     image_ids: tuple[str, ...]
@@ -36,7 +36,7 @@ class Shard:
 
 
 def plan_shards(images: pd.DataFrame, shard_size: int) -> list[Shard]:
-    """Cut a cohort into shards of at most `shard_size` images, sorted by image_id."""
+    """Divide a cohort into shards of at most `shard_size` images, sorted by image_id."""
     ordered = images[["image_id", "path"]].astype("str").sort_values("image_id")
     return [
         Shard(number, tuple(part["image_id"]), tuple(part["path"]))
@@ -57,17 +57,26 @@ class EmbeddingStore:
         return self.folder / "store.json"
 
     def open(
-        self, model: ImageTextModel, shards: list[Shard], name: str = "", edit: str = ""
+        self, model: ImageTextModel, shards: list[Shard], name: str = "", perturbation: str = ""
     ) -> None:
-        """Start the store, or take it up again.
+        """Create the store, or check that an existing one can be resumed.
 
-        `name` is what the model is asked for by, `edit` what was done to the images first.
+        Parameters
+        ----------
+        model : ImageTextModel
+            The model that encodes.
+        shards : list of Shard
+            From `plan_shards`.
+        name : str
+            Name the model is loaded by; default: that of its card.
+        perturbation : str
+            What is done to the images first; empty if nothing.
 
         Raises
         ------
         DataError
-            If the folder holds embeddings of other weights, another transform or other images:
-            they are never mixed and never deleted.
+            If the folder holds embeddings of other weights, another transform or other images, which
+            are never mixed and never deleted.
         """
         wanted = {
             "fingerprint": model.fingerprint,
@@ -75,11 +84,11 @@ class EmbeddingStore:
             "precision": PRECISION,
             "images": digest([image for shard in shards for image in shard.image_ids]),
             "shard size": len(shards[0].image_ids),
-            **({"edit": edit} if edit else {}),
+            **({"perturbation": perturbation} if perturbation else {}),
         }
         if self._record.is_file():
-            found = self.record()
-            differs = [key for key, value in wanted.items() if found.get(key) != value]
+            existing = self.record()
+            differs = [key for key, value in wanted.items() if existing.get(key) != value]
             if differs:
                 raise DataError(
                     f"{self.folder} holds embeddings that differ in {', '.join(differs)}. "
@@ -101,7 +110,7 @@ class EmbeddingStore:
         write_text(self._record, json.dumps(record, indent=2) + "\n")
 
     def record(self) -> dict[str, Any]:
-        """Return what ``store.json`` says."""
+        """Return the content of ``store.json``."""
         if not self._record.is_file():
             raise DataError(f"{self.folder} holds no embeddings. Run cxraudit encode first.")
         return json.loads(self._record.read_text(encoding="utf-8"))
@@ -110,14 +119,14 @@ class EmbeddingStore:
         return self.folder / f"part-{number:05d}.{suffix}"
 
     def done(self, shard: Shard) -> bool:
-        """Tell whether a shard is finished; images that could not be read are tried again."""
+        """Return whether a shard is finished; with unreadable images it is not, and is tried again."""
         index = self._part(shard.number, "parquet")
         if not (self._part(shard.number, "npy").is_file() and index.is_file()):
             return False
         return bool(pd.read_parquet(index, columns=["ok"])["ok"].all())
 
     def write(self, shard: Shard, embeddings: Embeddings, errors: list[str]) -> None:
-        """Write one shard; ``errors`` holds a reason per image, empty for those that were read."""
+        """Write one shard; ``errors`` holds a reason per image, empty if it was read."""
 
         def save(temporary: Path) -> None:
             with temporary.open("wb") as handle:
@@ -130,7 +139,7 @@ class EmbeddingStore:
         write_table(index, self._part(shard.number, "parquet"))
 
     def finished(self) -> bool:
-        """Tell whether all shards are there."""
+        """Return whether all shards exist."""
         numbers = range(self.record()["n_shards"])
         return all(self._part(n, kind).is_file() for n in numbers for kind in ("npy", "parquet"))
 
@@ -141,12 +150,12 @@ class EmbeddingStore:
         return pd.concat(parts, ignore_index=True)
 
     def read(self) -> tuple[pd.DataFrame, Embeddings]:
-        """Return the index (image_id, ok, error) of all images and their embeddings, row by row.
+        """Return the index (image_id, ok, error) of all images, and their embeddings row by row.
 
         Raises
         ------
         DataError
-            If shards are missing or their files do not fit each other.
+            If shards are missing, damaged or inconsistent.
         """
         record = self.record()
         numbers = range(record["n_shards"])
@@ -158,7 +167,7 @@ class EmbeddingStore:
         if missing:
             raise DataError(
                 f"{self.folder} is not finished: {len(missing)} of {record['n_shards']} shards are "
-                "missing. Run the same cxraudit encode command again; it goes on where it stopped."
+                "missing. Run the same cxraudit encode command again; it continues where it stopped."
             )
         try:
             index = self.index()

@@ -1,6 +1,6 @@
-"""Contract checks for those who write a model or a data set; our own tests run them, too.
+"""Contract checks for authors of models and data sets; the tests of this package run them, too.
 
-Each raises `AssertionError` with what is wrong, so they can be called from any test runner.
+Each raises `AssertionError` with the violation, so they can be called from any test runner.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def _demand(condition: object, message: str) -> None:
 
 
 def sample_images(n: int = 9, *, seed: int = 0) -> list[Image.Image]:
-    """Return small pictures in the modes images come in: L, RGB, RGBA and 16-bit."""
+    """Return small images in the common modes: L, RGB, RGBA and 16-bit."""
     rng = np.random.default_rng(seed)
     images = []
     for number in range(n):
@@ -35,14 +35,14 @@ def sample_images(n: int = 9, *, seed: int = 0) -> list[Image.Image]:
 def check_model(model: ImageTextModel, images: Sequence[Image.Image] | None = None) -> None:
     """Check that a model keeps the contract of `ImageTextModel`.
 
-    Unit-norm float32 rows of the promised width; the same image gives the same embedding in any
-    order, alone or in any batch, to 1e-6; the same text likewise; every image mode is accepted;
-    no input is changed.
+    Rows are float32, of unit norm and of the width of the card; an image has the same embedding in any
+    order and in any batch, to 1e-6, and so has a text; every image mode is accepted; inputs are not
+    modified.
 
     Parameters
     ----------
     model : ImageTextModel
-        What to check.
+        The model to check.
     images : sequence of PIL.Image.Image, optional
         At least three different images; default: `sample_images`.
     """
@@ -53,7 +53,7 @@ def check_model(model: ImageTextModel, images: Sequence[Image.Image] | None = No
     _demand(pixels.dtype == np.float32, f"preprocess must return float32, got {pixels.dtype}")
     before = pixels.copy()
     together = model.encode_images(pixels)
-    _demand(np.array_equal(before, pixels), "encode_images changed its input")
+    _demand(np.array_equal(before, pixels), "encode_images modified its input")
     _check_rows(together, len(images), width)
     order = np.random.default_rng(1).permutation(len(images))
     _same(together[order], model.encode_images(pixels[order]), "the order of the images")
@@ -87,7 +87,7 @@ def _same(first: Embeddings, second: Embeddings, what: str) -> None:
 
 
 def check_dataset(dataset: Dataset) -> None:
-    """Check what `Dataset` does not check by itself: that groups are named and never missing."""
+    """Check that groups are named and never missing, beyond what `Dataset` checks itself."""
     images = dataset.images
     for column in (*IMAGE_COLUMNS, *dataset.attributes, *dataset.shortcuts):
         _demand(images[column].notna().all(), f"{column} has missing values; use 'unknown'")
@@ -95,8 +95,6 @@ def check_dataset(dataset: Dataset) -> None:
         values = set(images[column])
         _demand(values <= {"yes", "no", "unknown"}, f"{column} holds {sorted(values)}")
     for column in dataset.attributes:
-        _demand(
-            images[column].map(lambda value: isinstance(value, str) and value != "").all(),
-            f"{column} must hold group names",
-        )
+        named = all(isinstance(value, str) and value != "" for value in images[column])
+        _demand(named, f"{column} must hold group names")
     _demand(dataset.findings, "a data set needs at least one finding")

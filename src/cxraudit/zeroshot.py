@@ -1,4 +1,4 @@
-"""Embeddings × prompts → scores."""
+"""Zero-shot scores from embeddings and prompts."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ def prompt_directions(
 ) -> NDArray[np.float32]:
     """Return t₊ − t₋ of each finding, shape (n_findings, embedding_dim).
 
-    Every different prompt is encoded once; a model whose text embeddings depend on each other may
-    have ``pair_directions``, which encodes each pair together, as its published wrapper did.
+    Every distinct prompt is encoded once; a model whose text embeddings depend on each other may define
+    ``pair_directions``, which encodes each pair together, as its published wrapper does.
     """
     return pair_directions(model, [prompts.pair(finding) for finding in findings])
 
@@ -36,7 +36,7 @@ def pair_directions(model: ImageTextModel, pairs: Sequence[tuple[str, str]]) -> 
 def direction_table(
     model: ImageTextModel, findings: Sequence[str], prompts: PromptSet, *, name: str
 ) -> pd.DataFrame:
-    """Return the directions of the prompts the scores were made with, and of the bank.
+    """Return the directions of the prompts used for the scores, and of the prompt bank.
 
     Returns
     -------
@@ -44,12 +44,15 @@ def direction_table(
         One row per model, finding and pair of prompts: ``pair`` (its name), ``positive``,
         ``negative``, ``in_bank``, ``direction`` (t₊ − t₋, a list of float32).
     """
-    asked = [(prompts.name, finding, *prompts.pair(finding), False) for finding in findings] + [
-        (one.name, finding, one.positive, one.negative, True)
+    scored = [(prompts.name, finding, *prompts.pair(finding), False) for finding in findings]
+    bank = [
+        (pair.name, finding, pair.positive, pair.negative, True)
         for finding in findings
-        for one in wordings(finding)
+        for pair in wordings(finding)
     ]
-    table = pd.DataFrame(asked, columns=["pair", "finding", "positive", "negative", "in_bank"])
+    table = pd.DataFrame(
+        scored + bank, columns=["pair", "finding", "positive", "negative", "in_bank"]
+    )
     directions = pair_directions(
         model, list(zip(table["positive"], table["negative"], strict=True))
     )
@@ -67,17 +70,23 @@ def zero_shot_scores(
 ) -> pd.DataFrame:
     """Score every image for every finding.
 
-    The softmax over the two prompts of a finding is the logistic function of the difference of
-    their scaled cosine similarities, so all scores are one matrix product.
+    The softmax over the two prompts of a finding is the logistic function of the difference of their
+    scaled cosine similarities, so all scores follow from one matrix product.
 
     Parameters
     ----------
     index : pandas.DataFrame
         ``image_id`` and ``ok`` per row of `embeddings`, as `EmbeddingStore.read` returns it.
     embeddings : numpy.ndarray of float32, shape (n_images, embedding_dim)
-        Unit rows; rows that are not ok are skipped.
+        Unit rows; images that are not ``ok`` have no score.
+    model : ImageTextModel
+        The model of the embeddings; it encodes the prompts.
+    findings : sequence of str
+        Findings to score.
+    prompts : PromptSet
+        The two prompts of each finding.
     name : str, optional
-        What the model is called in the table; default: as in its card.
+        Name of the model in the table; default: that of its card.
 
     Returns
     -------
@@ -86,9 +95,9 @@ def zero_shot_scores(
     """
     directions = prompt_directions(model, findings, prompts)
     ok = index["ok"].to_numpy(dtype=bool)
-    # float64 after the product: in float32 the logistic function ties images that differ.
+    # float64 after the product: in float32 the logistic function would tie images that differ.
     logits = (embeddings[ok] @ directions.T).astype(np.float64) * model.logit_scale
     table = pd.DataFrame(expit(logits), columns=list(findings))
     table.insert(0, "image_id", index.loc[ok, "image_id"].to_numpy())
-    long = table.melt(id_vars="image_id", var_name="finding", value_name="score")
-    return check_scores(long.assign(model=name or model.card.name, prompt_set=prompts.name))
+    scores = table.melt(id_vars="image_id", var_name="finding", value_name="score")
+    return check_scores(scores.assign(model=name or model.card.name, prompt_set=prompts.name))

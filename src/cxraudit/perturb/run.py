@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.encode import BATCH_SIZE, Edit, Progress, encode_images
+from cxraudit.encode import BATCH_SIZE, Perturbation, Progress, encode_images
 from cxraudit.errors import DataError
 from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
@@ -28,7 +28,7 @@ class PlannedPerturbation:
     name: str
     severity: int
     folder: str
-    apply: Edit
+    apply: Perturbation
     """(image, image_id) → perturbed image."""
     fingerprint: str
     """All that a perturbed image depends on besides the image and its id."""
@@ -150,8 +150,8 @@ def perturbed_scores(
             batch_size=batch_size,
             n_readers=n_readers,
             progress=progress,
-            edit=one.apply,
-            edit_name=one.fingerprint,
+            perturbation=one.apply,
+            perturbation_name=one.fingerprint,
         )
         if failed["image_id"].nunique() == len(images):
             raise DataError(
