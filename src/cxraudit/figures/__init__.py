@@ -1,1 +1,35 @@
-"""Results in, matplotlib figures out: no files, no statistics, no pyplot state."""
+"""Results in, figures out: one function each, without files, windows or statistics.
+
+=====================  ============================================================================
+figure                 shows
+=====================  ============================================================================
+`forest`               a metric by group, and its difference from all other groups
+`standardised_gaps`    gaps, raw and standardised by age, view or a shortcut
+`shortcut_arms`        AUROC with and without a shortcut, model by model
+`shortcut_summary`     one model and one shortcut: scores, AUROCs, prevalence, gaps
+`counterfactual`       change of scores by an inserted or removed device
+`corruption_curves`    AUROC by severity of image degradation
+`corruption_gaps`      gaps by severity of image degradation
+`flow_diagram`         images, studies and patients kept by every filter
+=====================  ============================================================================
+
+Figures of embeddings are in `cxraudit.figures.embeddings`.
+"""
+
+from cxraudit.figures.flow import flow_diagram
+from cxraudit.figures.forest import forest
+from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, counterfactual
+from cxraudit.figures.shortcut import shortcut_summary
+from cxraudit.figures.shortcut_arms import shortcut_arms
+from cxraudit.figures.standardised import standardised_gaps
+
+__all__ = [
+    "corruption_curves",
+    "corruption_gaps",
+    "counterfactual",
+    "flow_diagram",
+    "forest",
+    "shortcut_arms",
+    "shortcut_summary",
+    "standardised_gaps",
+]

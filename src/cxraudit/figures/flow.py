@@ -1,4 +1,4 @@
-"""The flow diagram: how many images, studies and patients every filter left, as CONSORT draws it."""
+"""The flow diagram: how many images, studies and patients every filter kept, as CONSORT draws it."""
 
 import textwrap
 from typing import Any
@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from cxraudit.figures.style import LINE, MUTED, house_style, new_figure
+from cxraudit.formatting import counted
 from cxraudit.schema import records
 
-_WORDS = {
+_NOUNS = {
     "images": ("image", "images"),
     "studies": ("study", "studies"),
     "patients": ("patient", "patients"),
@@ -21,16 +22,20 @@ _BOX = 0.62
 
 
 def flow_diagram(flow: pd.DataFrame) -> Figure:
-    """Draw what every filter took out and left.
+    """Draw what every filter excluded and kept.
 
     Parameters
     ----------
     flow : pandas.DataFrame
         As `cxraudit.datasets.base.flow` returns it: the release, then one row per step.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     steps = records(flow)
-    # Where every image is a study of its own, saying so twice tells nothing.
-    what = [w for w in _WORDS if w != "studies" or not (flow["studies"] == flow["images"]).all()]
+    # Where every image is a study of its own, a second number says nothing.
+    what = [w for w in _NOUNS if w != "studies" or not (flow["studies"] == flow["images"]).all()]
     with house_style():
         figure = new_figure(9.2, 0.45 + 0.82 * len(steps))
         axes = figure.subplots()
@@ -50,12 +55,12 @@ def flow_diagram(flow: pd.DataFrame) -> Figure:
                     arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2},
                 )
             if number:
-                _left_out(axes, y + _STEP / 2, step, what)
+                _excluded(axes, y + _STEP / 2, step, what)
     return figure
 
 
-def _left_out(axes: Axes, y: float, step: dict[str, Any], what: list[str]) -> None:
-    """Draw what a step took out, to the right of the arrow it stands at."""
+def _excluded(axes: Axes, y: float, step: dict[str, Any], what: list[str]) -> None:
+    """Draw what a step excluded, to the right of the arrow between two boxes."""
     nothing = not step["images_out"]
     reason = textwrap.shorten(str(step["reason"]), 52, placeholder="…")
     text = f"{reason}: none" if nothing else f"{reason}\n{_counts(step, what, '_out')}"
@@ -97,5 +102,4 @@ def _box(axes: Axes, x: float, y: float, width: float, text: str, *, bold: bool)
 
 
 def _counts(step: dict[str, Any], what: list[str], suffix: str = "") -> str:
-    numbers = {name: int(step[f"{name}{suffix}"]) for name in what}
-    return " · ".join(f"{n:,} {_WORDS[name][n != 1]}" for name, n in numbers.items())
+    return " · ".join(counted(int(step[f"{name}{suffix}"]), *_NOUNS[name]) for name in what)

@@ -1,4 +1,4 @@
-"""The forest plot of one attribute: how good in each group, and how far from the rest."""
+"""The forest plot of one attribute: a metric in each group, and its difference from all other groups."""
 
 import numpy as np
 import pandas as pd
@@ -6,52 +6,57 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxraudit.figures.style import (
+    BLUE,
     COLOURS,
+    GAP,
     HOLLOW,
     INK,
-    LINE,
     MARKERS,
     MUTED,
+    despine,
+    heading,
     house_style,
+    interval_label,
+    kind_of,
+    margin_of,
     mark,
+    missing_because,
     new_figure,
-    quiet,
-    shown_as,
+    vertical_lines,
 )
-from cxraudit.schema import ALL, REST
+from cxraudit.formatting import equivalence_level, percent
+from cxraudit.metrics import METRICS, Metric
+from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, is_level
 from cxraudit.vocabulary import attribute_name
 
-METRIC_NAMES = {
-    "auroc": "AUROC",
-    "adjusted_auprc": "adjusted AUPRC",
-    "ap_at_prevalence": "AP at common prevalence",
-    "tpr": "TPR",
-    "fpr": "FPR",
-}
-
-HIGHER_IS_WORSE = ("fpr",)
+ANALYSES = (Analysis.SUBGROUPS, Analysis.OPERATING_POINT, Analysis.CALIBRATION)
 
 
 def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> Figure:
-    """Draw level and gap of every group, finding by finding, for one model on one data set.
+    """Draw level and difference of every group, finding by finding, for one model on one data set.
 
-    Left: the metric in each group, over a line at the whole cohort's value. Right: the gap to all
-    other patients, with the margin shaded; colour and shape are the verdict. A group for which
-    nothing can be computed keeps its line and says why.
+    Left: the metric in each group, over a line at the value of all patients. Right: the difference
+    from all other groups, with the margin shaded; colour and shape are the verdict. A group for
+    which nothing can be computed keeps its line and says why.
 
     Parameters
     ----------
     results : pandas.DataFrame
-        A results table of one data set, model and prompt set.
+        A results table of one data set, model and prompt set; see `cxraudit.schema.RESULT_COLUMNS`.
     attribute : str
         Which attribute's groups to draw.
     metric : str
-        Which metric to draw.
+        Which metric to draw; a key of `cxraudit.metrics.METRICS`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
-    chosen = results[results["metric"] == metric]
+    facts = METRICS[metric]
+    chosen = results[(results["metric"] == metric) & results["analysis"].isin(ANALYSES)]
     here = chosen[chosen["attribute"] == attribute]
-    levels, gaps = here[here["reference"] == ""], here[here["reference"] == REST]
-    everyone = chosen[(chosen["attribute"] == ALL) & (chosen["reference"] == "")]
+    levels, gaps = here[is_level(here)], here[here["reference"] == COMPLEMENT]
+    everyone = chosen[(chosen["attribute"] == OVERALL) & is_level(chosen)]
     overall = everyone.set_index("finding")["value"]
     findings = [finding for finding in overall.index if finding in set(levels["finding"])]
     with house_style():
@@ -74,8 +79,9 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
             for row in rows.itertuples():
                 names.append((y, f"{row.group}  ({row.n_positive_patients})"))
                 gap = gaps[(gaps["finding"] == finding) & (gaps["group"] == row.group)]
-                kind = _kind(gap.iloc[0], metric) if len(gap) else ""
-                mark(left, y, row.value, row.low, row.high, kind, why=str(row.note).split(";")[0])
+                kind = _kind(gap.iloc[0], facts) if len(gap) else ""
+                why = missing_because(str(row.reasons))
+                mark(left, y, row.value, row.low, row.high, kind, why=why)
                 if len(gap):
                     first = gap.iloc[0]
                     mark(right, y, first["value"], first["low"], first["high"], kind)
@@ -83,52 +89,64 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
             if np.isfinite(overall[finding]):
                 left.plot([overall[finding]] * 2, [top, y - 0.5], color=MUTED, lw=1, zorder=1)
             y += 0.1
-        _finish(figure, left, right, names, y, metric, gaps)
-        title = f"{METRIC_NAMES[metric]} by {attribute_name(attribute)}"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        _finish(left, right, names, y, facts)
+        _differences(right, gaps, facts)
+        _legend(figure, right, {_kind(gap, facts) for _, gap in gaps.iterrows()})
+        heading(figure, f"{facts.label} by {attribute_name(attribute)}")
     return figure
 
 
-def _kind(gap: pd.Series, metric: str) -> str:
-    worse_if_higher = metric in HIGHER_IS_WORSE
-    return shown_as(gap["verdict"], -gap["value"] if worse_if_higher else gap["value"])
+def _kind(gap: pd.Series, facts: Metric) -> str:
+    lower_is_better = facts.better == "lower"
+    return kind_of(gap["verdict"], -gap["value"] if lower_is_better else gap["value"])
 
 
 def _finish(
-    figure: Figure,
-    left: Axes,
-    right: Axes,
-    names: list[tuple[float, str]],
-    bottom: float,
-    metric: str,
-    gaps: pd.DataFrame,
+    left: Axes, right: Axes, names: list[tuple[float, str]], bottom: float, facts: Metric
 ) -> None:
     left.set_ylim(bottom, -1.0)
     left.set_yticks([y for y, _ in names], [name for _, name in names], fontsize=8)
     for axes in (left, right):
-        quiet(axes)
-        axes.grid(axis="x", color=LINE, lw=0.6)
-        axes.set_axisbelow(True)
+        despine(axes)
+        vertical_lines(axes)
     right.tick_params(labelleft=False)
-    left.set_xlabel(f"{METRIC_NAMES[metric]} (line: all patients)")
-    if metric == "auroc":
-        low = left.get_xlim()[0]
-        left.set_xlim(max(min(low, 0.6), 0.0), 1.005)
-    right.axvline(0, color=INK, lw=1)
-    margins = gaps["margin"].dropna()
-    if len(margins):
-        right.axvspan(-margins.iloc[0], margins.iloc[0], color="#0b6fa4", alpha=0.08, lw=0)
-    reach = max(0.12, *(abs(value) for value in right.get_xlim()))
-    right.set_xlim(-reach, reach)
-    ends = ("worse for this group", "better")
-    left_end, right_end = ends[::-1] if metric in HIGHER_IS_WORSE else ends
-    right.set_xlabel(
-        f"gap to the rest, 95 % interval (equivalence: 90 %)\n← {left_end}      {right_end} →"
-    )
+    left.set_xlabel(f"{facts.label} (line: all patients)")
+    if facts.scale == "logit":  # areas under curves are drawn up to their end
+        left.set_xlim(max(min(left.get_xlim()[0], 0.6), facts.low), facts.high + 0.005)
     left.set_title("in the group (patients with the finding)", fontsize=9, color=MUTED, loc="left")
-    kinds = {_kind(gap, metric) for _, gap in gaps.iterrows()}
+
+
+def _differences(axes: Axes, gaps: pd.DataFrame, facts: Metric) -> None:
+    """Finish the panel of differences: margin, equal reach to both sides, and which side is worse."""
+    axes.axvline(0, color=INK, lw=1)
+    margin = margin_of(gaps)
+    if np.isfinite(margin):
+        axes.axvspan(-margin, margin, color=BLUE, alpha=0.08, lw=0)
+    reach = max(0.12, *(abs(value) for value in axes.get_xlim()))
+    axes.set_xlim(-reach, reach)
+    ends = {
+        "higher": ("worse for this group", "better"),
+        "lower": ("better", "worse for this group"),
+    }
+    left_end, right_end = ends[facts.better] if facts.better else ("lower", "higher")
+    axes.set_xlabel(
+        f"group − all other groups\n{interval_label(gaps)}{_equivalence(gaps)}\n"
+        f"← {left_end}{GAP}{right_end} →"
+    )
+
+
+def _equivalence(gaps: pd.DataFrame) -> str:
+    """Say which interval decides equivalence, where one was asked for."""
+    if gaps["margin"].isna().all():
+        return ""
+    levels = gaps["confidence_level"].dropna().unique()
+    decides = " and ".join(percent(equivalence_level(level)) for level in sorted(levels))
+    return f" (equivalence: {decides})" if decides else ""
+
+
+def _legend(figure: Figure, axes: Axes, kinds: set[str]) -> None:
     handles = [
-        right.plot(
+        axes.plot(
             [],
             [],
             ls="",

@@ -1,292 +1,320 @@
-"""Images changed on purpose: how far scores move with a drain, and what wear does to them."""
+"""Scores of perturbed images: change by an inserted device, and AUROC under image degradation."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxraudit.audits.cells import SHIFT_MARGIN
-from cxraudit.audits.perturbations import (
-    CALLED,
-    CHANGE,
-    DRAWN_INTO,
-    MEAN,
-    NEGATIVES,
-    POSITIVES,
-    UNEDITED,
-)
 from cxraudit.figures.style import (
+    BLUE,
+    BROWN,
+    GREY,
     INK,
     LINE,
     MUTED,
     PALETTE,
+    RED,
     close_grid,
+    despine,
     house_style,
+    interval_label,
+    margin_of,
     new_figure,
-    quiet,
+    shade_margin,
+    vertical_lines,
 )
-from cxraudit.schema import ALL, REST, records
+from cxraudit.formatting import bounds, signed, whole_percent
+from cxraudit.schema import (
+    COMPLEMENT,
+    CONTROL,
+    MEAN_FINDING,
+    NEGATIVES,
+    OVERALL,
+    POSITIVES,
+    UNEDITED,
+    Analysis,
+    is_level,
+    records,
+)
 from cxraudit.vocabulary import attribute_name
 
-TITLES = {
-    "drain": "a drain drawn in",
-    "sham": "sham: same change elsewhere",
-    "drain-added": "drawn again with a drain",
-    "drain-removed": "drawn again without its drain",
+Row = dict[str, Any]
+
+_TITLES = {
+    "drain": "chest drain inserted",
+    CONTROL: "control: same change elsewhere",
+    "drain-added": "redrawn with a chest drain",
+    "drain-removed": "redrawn without its chest drain",
 }
-COLOURS = {
-    "drain": "#c8451b",
-    "sham": "#7b8794",
-    "drain-added": "#8f5a3c",
-    "drain-removed": "#0b6fa4",
-}
-LINES = PALETTE[:6]
-REACH = 0.005
+_COLOURS = {"drain": RED, CONTROL: GREY, "drain-added": BROWN, "drain-removed": BLUE}
+_OTHER_COLOUR = INK
+_LINES = PALETTE[:6]
+_REACH = 0.005
 """Share of images beyond the axis on either side."""
 
 
-def counterfactual(edits: pd.DataFrame, changes: pd.DataFrame, finding: str) -> Figure:
-    """Draw how far each image's score moves when only a device is added or taken away.
+def _colour(condition: str) -> str:
+    return _COLOURS.get(condition, _OTHER_COLOUR)
+
+
+def counterfactual(results: pd.DataFrame, image_changes: pd.DataFrame, finding: str) -> Figure:
+    """Draw the change of each image's score when only a device is inserted or removed.
 
     Parameters
     ----------
-    edits, changes : pandas.DataFrame
-        Of one model; see `cxraudit.audits.perturbations.Edits`.
+    results : pandas.DataFrame
+        A results table of one model.
+    image_changes : pandas.DataFrame
+        Of the same model; see `cxraudit.audits.result.Audit.image_changes`.
     finding : str
         Whose score.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left the changes of all images; right the images flagged before and after, and the mean change
+        by group.
     """
-    rows = edits[(edits["finding"] == finding) & edits["edit"].isin(list(DRAWN_INTO))]
-    images = changes[changes["finding"] == finding]
-    shown = [name for name in DRAWN_INTO if name in set(images["edit"])]
-    groups = [
-        (row["attribute"], row["group"])
-        for row in records(
-            rows[
-                (rows["edit"] == shown[0])
-                & (rows["metric"] == CHANGE)
-                & (rows["reference"] == UNEDITED)
-            ]
-        )
-        if row["attribute"] != ALL
+    rows = results[
+        (results["analysis"] == Analysis.COUNTERFACTUAL) & (results["finding"] == finding)
     ]
+    images = image_changes[image_changes["finding"] == finding]
+    conditions = [
+        name for name in dict.fromkeys(rows["condition"]) if name in set(images["condition"])
+    ]
+    conditions.sort(key=lambda name: [*_TITLES, name].index(name))
+    changes = rows[(rows["metric"] == "score_change") & (rows["reference"] == UNEDITED)]
+    of_groups = changes[changes["attribute"] != OVERALL]
+    groups = list(dict.fromkeys(zip(of_groups["attribute"], of_groups["group"], strict=True)))
     with house_style():
-        figure = new_figure(10.4, max(1.1 + 0.85 * len(shown), 1.6 + 0.19 * len(groups)))
+        figure = new_figure(10.4, max(1.1 + 0.85 * len(conditions), 1.6 + 0.19 * len(groups)))
         left, right = figure.subfigures(1, 2, width_ratios=[1.25, 1], squeeze=False)[0]
-        _moves(left.subplots(), rows, images, shown, finding)
-        top, bottom = right.subplots(
-            2, 1, gridspec_kw={"height_ratios": [0.5 + 0.16 * len(shown), 0.3 + 0.12 * len(groups)]}
-        )
-        _called(top, rows, shown)
-        _by_group(bottom, rows, groups)
+        overall = changes[(changes["attribute"] == OVERALL) & (changes["group"] == OVERALL)]
+        _changes(left.subplots(), overall, images, conditions, finding)
+        heights = [0.5 + 0.16 * len(conditions), 0.3 + 0.12 * len(groups)]
+        top, bottom = right.subplots(2, 1, gridspec_kw={"height_ratios": heights})
+        _flagged(top, rows, conditions)
+        _by_group(bottom, of_groups, groups)
     return figure
 
 
-def _moves(
-    axes: Axes, rows: pd.DataFrame, images: pd.DataFrame, shown: list[str], finding: str
+def _changes(
+    axes: Axes, means: pd.DataFrame, images: pd.DataFrame, conditions: list[str], finding: str
 ) -> None:
-    """One ridge per edit: the change of every image, and the mean with its interval."""
-    low, high = np.quantile(images["change"], [REACH, 1 - REACH])
+    """One ridge per perturbation: the change of every image, and the mean with its interval."""
+    low, high = np.quantile(np.asarray(images["change"], dtype=np.float64), [_REACH, 1 - _REACH])
     low, high = min(low, -0.3), max(high, 0.3)
     bins = np.linspace(low, high, 60)
-    means = rows[
-        (rows["group"] == ALL) & (rows["metric"] == CHANGE) & (rows["reference"] == UNEDITED)
-    ]
-    by_edit = {row["edit"]: row for row in records(means)}
-    for number, name in enumerate(shown):
-        base = len(shown) - 1 - number
-        change = images.loc[images["edit"] == name, "change"].clip(low, high)
+    by_condition = {row["condition"]: row for row in records(means)}
+    for number, name in enumerate(conditions):
+        base, colour = len(conditions) - 1 - number, _colour(name)
+        change = images.loc[images["condition"] == name, "change"].clip(low, high)
         height = np.histogram(change, bins)[0]
-        middle = (bins[:-1] + bins[1:]) / 2
         axes.fill_between(
-            middle,
+            (bins[:-1] + bins[1:]) / 2,
             base,
             base + 0.62 * height / height.max(),
             step="mid",
             lw=0,
-            color=COLOURS[name],
+            color=colour,
             alpha=0.55,
         )
-        row = by_edit[name]
-        axes.plot([row["low"], row["high"]], [base - 0.07] * 2, color=COLOURS[name], lw=2.4)
-        axes.plot([row["value"]], [base - 0.07], "o", color=COLOURS[name], ms=5.5)
-        text = f"{TITLES[name]}: {row['value']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f})"
+        row = by_condition[name]
+        axes.plot([row["low"], row["high"]], [base - 0.07] * 2, color=colour, lw=2.4)
+        axes.plot([row["value"]], [base - 0.07], "o", color=colour, ms=5.5)
+        interval = bounds(row["low"], row["high"], signed=True)
         axes.text(
             0.0,
             base + 0.74,
-            text.replace("-", "−"),
+            f"{_TITLES.get(name, name)}: {signed(row['value'])} ({interval})",
             fontsize=8.5,
-            color=COLOURS[name],
+            color=colour,
             fontweight="bold",
             transform=axes.get_yaxis_transform(),
         )
     axes.axvline(0, color=MUTED, lw=0.8)
-    axes.axvspan(-SHIFT_MARGIN, SHIFT_MARGIN, color="#eef2f6", zorder=0)
-    axes.set_ylim(-0.25, len(shown) + 0.05)
+    shade_margin(axes, margin_of(means))
+    axes.set_ylim(-0.25, len(conditions) + 0.05)
     axes.set_yticks([])
-    quiet(axes)
-    axes.set_xlabel("change of each image's score (SD of the unedited scores)")
+    despine(axes)
+    axes.set_xlabel(
+        "change of each image's score (SD of the unedited scores)\n"
+        f"dot: mean, {interval_label(means)}; band: margin"
+    )
     axes.set_title(
-        f"Does the score for {finding.lower()} follow?", loc="left", fontsize=10, fontweight="bold"
+        f"Change of the score for {finding.lower()}", loc="left", fontsize=10, fontweight="bold"
     )
 
 
-def _called(axes: Axes, rows: pd.DataFrame, shown: list[str]) -> None:
-    """Share of images called before and after, as arrows."""
+def _flagged(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
+    """Share of images flagged before and after, as arrows."""
     y = 0
     labels = []
     for metric, group in (("fpr", NEGATIVES), ("tpr", POSITIVES)):
         chosen = rows[(rows["metric"] == metric) & (rows["group"] == group)]
-        moved, levels = (
-            {row["edit"]: row["value"] for row in records(chosen[chosen["reference"] == reference])}
+        changed, levels = (
+            {r["condition"]: r["value"] for r in records(chosen[chosen["reference"] == reference])}
             for reference in (UNEDITED, "")
         )
-        for name in shown:
-            if name not in moved:
+        for name in conditions:
+            if name not in changed:
                 continue
-            after, before = levels[name], levels[name] - moved[name]
+            after, before = levels[name], levels[name] - changed[name]
             arrow = {
                 "arrowstyle": "-|>",
-                "color": COLOURS[name],
+                "color": _colour(name),
                 "lw": 1.6,
                 "shrinkA": 0,
                 "shrinkB": 0,
             }
             axes.annotate("", (after, y), (before, y), arrowprops=arrow)
-            axes.plot([before], [y], "|", color=COLOURS[name], ms=9)
+            axes.plot([before], [y], "|", color=_colour(name), ms=9)
             axes.text(
                 1.02,
                 y,
-                f"{before:.0%} → {after:.0%}",
+                f"{whole_percent(before)} → {whole_percent(after)}",
                 fontsize=8,
                 va="center",
-                color=COLOURS[name],
+                color=_colour(name),
                 transform=axes.get_yaxis_transform(),
             )
-            labels.append((y, f"{'ill' if metric == 'tpr' else 'not ill'}: {name}"))
+            labels.append((y, f"{group}: {name}"))
             y += 1
     axes.set_yticks([at for at, _ in labels], [text for _, text in labels], fontsize=8)
     axes.set_ylim(y - 0.4, -0.6)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    quiet(axes)
-    axes.grid(axis="x", color=LINE, lw=0.6)
+    despine(axes)
+    vertical_lines(axes)
     axes.set_title(
-        f"Images called (threshold: {CALLED:.0%} false alarms)",
+        "Images flagged, before → after",
         loc="left",
         fontsize=10,
         fontweight="bold",
     )
 
 
-def _by_group(axes: Axes, rows: pd.DataFrame, groups: list[tuple[str, str]]) -> None:
-    chosen = rows[(rows["metric"] == CHANGE) & (rows["reference"] == UNEDITED)]
-    names = [n for n in ("drain", "sham") if n in set(chosen["edit"])] or list(
-        dict.fromkeys(chosen["edit"])
-    )
+def _by_group(axes: Axes, changes: pd.DataFrame, groups: list[tuple[str, str]]) -> None:
+    conditions = list(dict.fromkeys(changes["condition"]))
+    inserted = [name for name in ("drain", CONTROL) if name in conditions] or conditions
     for y, (attribute, group) in enumerate(groups):
-        for name in names:
-            part = chosen[
-                (chosen["edit"] == name)
-                & (chosen["attribute"] == attribute)
-                & (chosen["group"] == group)
-            ]
-            for row in records(part):
-                if np.isfinite(row["low"]):
-                    axes.plot([row["low"], row["high"]], [y, y], color=COLOURS[name], lw=1.6)
-                axes.plot([row["value"]], [y], "o", color=COLOURS[name], ms=4.5)
+        here = changes[(changes["attribute"] == attribute) & (changes["group"] == group)]
+        for row in records(here[here["condition"].isin(inserted)]):
+            colour = _colour(row["condition"])
+            if np.isfinite(row["low"]):
+                axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.6)
+            axes.plot([row["value"]], [y], "o", color=colour, ms=4.5)
     axes.axvline(0, color=MUTED, lw=0.8)
-    axes.axvspan(-SHIFT_MARGIN, SHIFT_MARGIN, color="#eef2f6", zorder=0)
+    shade_margin(axes, margin_of(changes))
     axes.set_yticks(
         range(len(groups)), [f"{attribute_name(a)}: {g}" for a, g in groups], fontsize=8
     )
     axes.set_ylim(len(groups) - 0.4, -0.6)
-    quiet(axes)
-    axes.set_xlabel(f"mean change (SD); {', '.join(names)}")
-    axes.set_title("In whom", loc="left", fontsize=10, fontweight="bold")
+    despine(axes)
+    axes.set_xlabel(f"mean change (SD): {', '.join(inserted)}")
+    axes.set_title("By group", loc="left", fontsize=10, fontweight="bold")
 
 
-def corruption_curves(edits: pd.DataFrame) -> Figure:
-    """Draw AUROC against severity, one panel per corruption: every finding, and their mean.
+def corruption_curves(results: pd.DataFrame) -> Figure:
+    """Draw AUROC by severity, one panel per corruption: every finding, and their mean.
 
     Parameters
     ----------
-    edits : pandas.DataFrame
-        Of one model; see `cxraudit.audits.perturbations.Edits`.
+    results : pandas.DataFrame
+        A results table of one model.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
-    rows = edits[
-        (edits["severity"] > 0) & (edits["attribute"] == ALL) & (edits["metric"] == "auroc")
+    rows = results[
+        (results["analysis"] == Analysis.CORRUPTION)
+        & (results["attribute"] == OVERALL)
+        & (results["metric"] == "auroc")
     ]
-    changes = rows[rows["reference"] == UNEDITED]
-    levels = rows[rows["reference"] == ""]
-    names = list(dict.fromkeys(levels["edit"]))
-    findings = [f for f in dict.fromkeys(levels["finding"]) if f != MEAN]
+    changes, levels = rows[rows["reference"] == UNEDITED], rows[is_level(rows)]
+    names = list(dict.fromkeys(levels["condition"]))
+    findings = [f for f in dict.fromkeys(levels["finding"]) if f != MEAN_FINDING]
     with house_style():
         figure, grid = _panels(len(names))
         for axes, name in zip(grid, names, strict=False):
+            own_levels, own_changes = (t[t["condition"] == name] for t in (levels, changes))
             for number, finding in enumerate(findings):
-                mine, moved = (
-                    t[(t["edit"] == name) & (t["finding"] == finding)].sort_values("severity")
-                    for t in (levels, changes)
-                )
-                before = mine["value"].to_numpy()[0] - moved["value"].to_numpy()[0]
-                axes.plot(
-                    [0, *mine["severity"]],
-                    [before, *mine["value"]],
-                    color=LINES[number % len(LINES)],
-                    lw=1,
-                    alpha=0.85,
-                    label=finding,
-                )
-            _mean(
-                axes,
-                *(t[(t["edit"] == name) & (t["finding"] == MEAN)] for t in (levels, changes)),
-            )
+                at, value = _with_unedited(own_levels, own_changes, finding)
+                colour = _LINES[number % len(_LINES)]
+                axes.plot(at, value, color=colour, lw=1, alpha=0.85, label=finding)
+            _mean(axes, own_levels, own_changes)
             axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
             _severities(axes)
         grid[0].set_ylabel("AUROC")
-        handles, labels = grid[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            ncols=min(len(labels), 7),
-            frameon=False,
-            fontsize=8,
-            loc="outside lower center",
-        )
+        _shared_legend(figure, grid[0], columns=7)
     return figure
 
 
-def corruption_gaps(edits: pd.DataFrame) -> Figure | None:
-    """Draw each group's gap against severity, as the mean over findings, one panel per corruption."""
-    rows = edits[(edits["severity"] > 0) & (edits["reference"] == REST)]
-    chosen = rows[
-        rows["finding"]
-        == (
-            MEAN
-            if (rows["finding"] == MEAN).any()
-            else (rows["finding"].iloc[0] if len(rows) else MEAN)
-        )
+def _with_unedited(
+    levels: pd.DataFrame, changes: pd.DataFrame, finding: str
+) -> tuple[list[float], list[float]]:
+    """Return severities and AUROC of a finding, from severity 0: the unedited images."""
+    own, change = (
+        table[table["finding"] == finding].sort_values("at") for table in (levels, changes)
+    )
+    before = own["value"].to_numpy()[0] - change["value"].to_numpy()[0]
+    return [0, *own["at"]], [before, *own["value"]]
+
+
+def _mean(axes: Axes, levels: pd.DataFrame, changes: pd.DataFrame) -> None:
+    part = levels[levels["finding"] == MEAN_FINDING].sort_values("at")
+    if part.empty:
+        return
+    axes.fill_between(part["at"], part["low"], part["high"], color=INK, alpha=0.1, lw=0)
+    axes.plot(
+        *_with_unedited(levels, changes, MEAN_FINDING),
+        color=INK,
+        lw=2,
+        label=f"mean ({interval_label(part)})",
+    )
+
+
+def corruption_gaps(results: pd.DataFrame) -> Figure | None:
+    """Draw gaps by severity, as the mean over findings, one panel per corruption.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table of one model.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        Of each attribute the group with the lowest gap at the highest severity; None without gaps.
+    """
+    rows = results[
+        (results["analysis"] == Analysis.CORRUPTION) & (results["reference"] == COMPLEMENT)
     ]
-    if chosen.empty:
+    if rows.empty:
         return None
-    names = list(dict.fromkeys(chosen["edit"]))
-    groups = _worst_off(chosen)
+    several = (rows["finding"] == MEAN_FINDING).any()
+    chosen = rows[rows["finding"] == (MEAN_FINDING if several else rows["finding"].iloc[0])]
+    names = list(dict.fromkeys(chosen["condition"]))
+    groups = _lowest(chosen)
     with house_style():
         figure, grid = _panels(len(names))
         for axes, name in zip(grid, names, strict=False):
             axes.axhline(0, color=MUTED, lw=0.8)
             for number, (attribute, group) in enumerate(groups):
                 part = chosen[
-                    (chosen["edit"] == name)
+                    (chosen["condition"] == name)
                     & (chosen["attribute"] == attribute)
                     & (chosen["group"] == group)
-                ].sort_values("severity")
-                colour = LINES[number % len(LINES)]
+                ].sort_values("at")
+                colour = _LINES[number % len(_LINES)]
                 axes.fill_between(
-                    part["severity"], part["low"], part["high"], color=colour, alpha=0.13, lw=0
+                    part["at"], part["low"], part["high"], color=colour, alpha=0.13, lw=0
                 )
                 axes.plot(
-                    part["severity"],
+                    part["at"],
                     part["value"],
                     color=colour,
                     lw=1.5,
@@ -296,22 +324,14 @@ def corruption_gaps(edits: pd.DataFrame) -> Figure | None:
                 )
             axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
             _severities(axes, first=1)
-        grid[0].set_ylabel("gap of AUROC to the rest")
-        handles, labels = grid[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            ncols=len(labels),
-            frameon=False,
-            fontsize=8,
-            loc="outside lower center",
-        )
+        grid[0].set_ylabel("AUROC gap to all other groups")
+        _shared_legend(figure, grid[0], columns=len(groups))
     return figure
 
 
-def _worst_off(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the group of each attribute that is worst off at the highest severity, over corruptions."""
-    last = rows[rows["severity"] == rows["severity"].max()]
+def _lowest(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the group of each attribute with the lowest gap at the highest severity, over corruptions."""
+    last = rows[rows["at"] == rows["at"].max()]
     size = last.groupby(["attribute", "group"], sort=False)["value"].mean()
     return [
         (str(attribute), str(part.idxmin()[1]))
@@ -329,17 +349,22 @@ def _panels(n: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.flat)
 
 
-def _mean(axes: Axes, levels: pd.DataFrame, changes: pd.DataFrame) -> None:
-    if levels.empty:
-        return
-    part = levels.sort_values("severity")
-    before = part["value"].to_numpy()[0] - changes.sort_values("severity")["value"].to_numpy()[0]
-    axes.fill_between(part["severity"], part["low"], part["high"], color=INK, alpha=0.1, lw=0)
-    axes.plot([0, *part["severity"]], [before, *part["value"]], color=INK, lw=2, label="mean")
+def _shared_legend(figure: Figure, axes: Axes, *, columns: int) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        ncols=min(max(len(labels), 1), columns),
+        frameon=False,
+        fontsize=8,
+        loc="outside lower center",
+    )
 
 
 def _severities(axes: Axes, first: int = 0) -> None:
-    quiet(axes, keep="bottom left")
+    last = round(axes.get_xlim()[1])
+    despine(axes, keep="bottom left")
     axes.grid(color=LINE, lw=0.5)
-    axes.set_xticks(range(first, 6), ["none" if k == 0 else str(k) for k in range(first, 6)])
+    ticks = range(first, last + 1)
+    axes.set_xticks(ticks, ["none" if k == 0 else str(k) for k in ticks])
     axes.set_xlabel("severity", fontsize=8)

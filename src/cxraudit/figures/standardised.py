@@ -1,24 +1,32 @@
-"""Is a gap the group's own: raw, and after both sides were made alike in age, view or drains."""
+"""Whether a gap is attributable to the mix of a group: raw, and standardised by age, view or shortcut."""
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxraudit.figures.style import (
+    BLUE,
+    GAP,
     INK,
-    LINE,
     MUTED,
+    despine,
+    heading,
     house_style,
+    interval_label,
+    kind_of,
+    margin_of,
     mark,
     new_figure,
-    quiet,
-    shown_as,
+    vertical_lines,
 )
-from cxraudit.schema import AT_EQUAL, REST, records
+from cxraudit.formatting import column_name
+from cxraudit.schema import COMPLEMENT, Analysis, records
 from cxraudit.vocabulary import attribute_name
 
 
-def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
-    """Draw, per finding, the raw gap with the smallest p-value, and that gap after each adjustment.
+def standardised_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
+    """Draw, per finding, the raw gap with the smallest p-value, and that gap standardised.
 
     Parameters
     ----------
@@ -30,66 +38,79 @@ def adjusted_gaps(results: pd.DataFrame, attribute: str) -> Figure | None:
     Returns
     -------
     matplotlib.figure.Figure or None
-        None if no gap of the attribute was adjusted for anything.
+        None if no gap of the attribute was standardised.
     """
-    rows = results[(results["attribute"] == attribute) & (results["metric"] == "auroc")]
-    raw = rows[(rows["reference"] == REST) & rows["p_value"].notna()]
-    even = rows[rows["reference"].str.startswith(AT_EQUAL)]
-    raw = raw.merge(even[["finding", "group"]].drop_duplicates(), on=["finding", "group"])
+    rows = results[
+        (results["attribute"] == attribute)
+        & (results["metric"] == "auroc")
+        & (results["reference"] == COMPLEMENT)
+    ]
+    raw = rows[(rows["analysis"] == Analysis.SUBGROUPS) & rows["p_value"].notna()]
+    standardised = rows[rows["analysis"] == Analysis.STANDARDISED]
+    both = ["finding", "group"]
+    raw = raw.merge(standardised[both].drop_duplicates(), on=both)
     if raw.empty:
         return None
     surest = raw.loc[raw["p_value"].groupby(raw["finding"]).idxmin()]
-    lines = [
-        pd.concat([raw.loc[[k]], even[(even["finding"] == f) & (even["group"] == g)]])
+    drawn = [
+        pd.concat(
+            [
+                raw.loc[[k]],
+                standardised[(standardised["finding"] == f) & (standardised["group"] == g)],
+            ]
+        )
         for k, f, g in zip(surest.index, surest["finding"], surest["group"], strict=True)
     ]
     with house_style():
-        figure = new_figure(9.2, 1.8 + 0.215 * sum(len(part) + 1.2 for part in lines))
+        figure = new_figure(9.2, 1.8 + 0.215 * sum(len(part) + 1.2 for part in drawn))
         axes = figure.subplots()
-        y = 0.0
-        names = []
-        for part in lines:
-            first = part.iloc[0]
-            axes.text(
-                -0.25,
-                y,
-                f"{first['finding']}: {first['group']}",
-                transform=axes.get_yaxis_transform(),
-                fontweight="bold",
-                va="center",
-            )
-            y += 1
-            for row in records(part):
-                raw_gap = row["reference"] == REST
-                names.append((y, "raw" if raw_gap else row["reference"].removeprefix("rest ")))
-                kind = shown_as(row["verdict"], row["value"])
-                mark(axes, y, row["value"], row["low"], row["high"], kind)
-                y += 1
-            y += 0.2
-        axes.set_ylim(y, -1.0)
-        axes.set_yticks([place for place, _ in names], [name for _, name in names], fontsize=8)
-        axes.axvline(0, color=INK, lw=1)
-        margin = surest["margin"].iloc[0]
-        axes.axvspan(-margin, margin, color="#0b6fa4", alpha=0.08, lw=0)
-        reach = max(0.12, *(abs(limit) for limit in axes.get_xlim()))
-        axes.set_xlim(-reach, reach)
-        quiet(axes)
-        axes.grid(axis="x", color=LINE, lw=0.6)
-        axes.set_axisbelow(True)
-        axes.set_xlabel(
-            "AUROC gap to the rest, 95 % interval\n← worse for this group      better →"
-        )
-        axes.set_title(
-            "the gap of each finding that is shown best, raw and adjusted; marks as above",
-            fontsize=9,
-            color=MUTED,
-            loc="left",
-        )
-        figure.suptitle(
-            f"Does the gap by {attribute_name(attribute)} remain when the groups are made alike?",
-            x=0.01,
-            ha="left",
-            fontsize=12,
-            fontweight="bold",
-        )
+        _lines(axes, drawn)
+        _finish(axes, pd.concat(drawn))
+        heading(figure, f"Gaps by {attribute_name(attribute)}, raw and standardised")
     return figure
+
+
+def _lines(axes: Axes, drawn: list[pd.DataFrame]) -> None:
+    y = 0.0
+    names = []
+    for part in drawn:
+        first = part.iloc[0]
+        axes.text(
+            -0.25,
+            y,
+            f"{first['finding']}: {first['group']}",
+            transform=axes.get_yaxis_transform(),
+            fontweight="bold",
+            va="center",
+        )
+        y += 1
+        for row in records(part):
+            mix = row["condition"]
+            names.append((y, f"standardised by {column_name(mix)}" if mix else "raw"))
+            kind = kind_of(row["verdict"], row["value"])
+            mark(axes, y, row["value"], row["low"], row["high"], kind)
+            y += 1
+        y += 0.2
+    axes.set_ylim(y, -1.0)
+    axes.set_yticks([at for at, _ in names], [name for _, name in names], fontsize=8)
+
+
+def _finish(axes: Axes, rows: pd.DataFrame) -> None:
+    axes.axvline(0, color=INK, lw=1)
+    margin = margin_of(rows)
+    if np.isfinite(margin):
+        axes.axvspan(-margin, margin, color=BLUE, alpha=0.08, lw=0)
+    reach = max(0.12, *(abs(limit) for limit in axes.get_xlim()))
+    axes.set_xlim(-reach, reach)
+    despine(axes)
+    vertical_lines(axes)
+    axes.set_xlabel(
+        f"AUROC gap to all other groups, {interval_label(rows)}\n"
+        f"← worse for this group{GAP}better →"
+    )
+    axes.set_title(
+        "the gap of each finding with the smallest p-value; marks as above",
+        fontsize=9,
+        color=MUTED,
+        loc="left",
+    )

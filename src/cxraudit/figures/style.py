@@ -1,6 +1,7 @@
-"""One look for all figures: colours that colour-blind readers tell apart, and quiet axes."""
+"""One look for all figures: colours that colour-blind readers tell apart, and bare axes."""
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,50 +9,105 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cxraudit.files import write_atomic, write_text
+from cxraudit.formatting import interval_name, listed
+from cxraudit.schema import Reason
+from cxraudit.stats.estimate import Verdict
 
 XML = '<?xml version="1.0" encoding="utf-8" standalone="no"?>\n'
 INK, MUTED, LINE = "#1d2733", "#66727f", "#cdd5de"
+RED, VIOLET, BROWN, OCHRE, BLUE, GREEN = (
+    "#c8451b",
+    "#6a4c93",
+    "#8f5a3c",
+    "#b07a00",
+    "#0b6fa4",
+    "#2f7d4f",
+)
+GREY, PALE_GREY, BAND = "#7b8794", "#b4bcc5", "#eef2f6"
+DARK_GREY = "#444f5a"
 
-PALETTE = ("#0b6fa4", "#c8451b", "#b07a00", "#6a4c93", "#2f7d4f", "#8f5a3c", "#444f5a")
+GAP = "\u2003" * 3
+"""Room between two labels on one line; ordinary blanks would become one in SVG."""
+
+PALETTE = (BLUE, RED, OCHRE, VIOLET, GREEN, BROWN, DARK_GREY)
 """Of groups, models and findings, in this order."""
 
 WORSE, BETTER = "disparity: worse", "disparity: better"
+"""A disparity is drawn by its direction."""
 
-COLOURS = {
-    WORSE: "#c8451b",
-    BETTER: "#6a4c93",
-    "real, size unclear": "#8f5a3c",
-    "within margin": "#b07a00",
-    "equivalent": "#0b6fa4",
-    "inconclusive": "#7b8794",
-    "undefined": "#b4bcc5",
-    "": "#1d2733",
+COLOURS: dict[str, str] = {
+    WORSE: RED,
+    BETTER: VIOLET,
+    Verdict.UNCLEAR_SIZE: BROWN,
+    Verdict.SMALL: OCHRE,
+    Verdict.EQUIVALENT: BLUE,
+    Verdict.INCONCLUSIVE: GREY,
+    Verdict.UNDEFINED: PALE_GREY,
+    "": INK,
 }
-MARKERS = {
+"""Kind of mark → colour; a kind is a verdict, `WORSE`, `BETTER`, or nothing where none was given."""
+MARKERS: dict[str, str] = {
     WORSE: "D",
     BETTER: "^",
-    "real, size unclear": "d",
-    "within margin": "s",
-    "equivalent": "o",
-    "inconclusive": "o",
-    "undefined": "x",
+    Verdict.UNCLEAR_SIZE: "d",
+    Verdict.SMALL: "s",
+    Verdict.EQUIVALENT: "o",
+    Verdict.INCONCLUSIVE: "o",
+    Verdict.UNDEFINED: "x",
     "": "o",
 }
-HOLLOW = ("inconclusive", "undefined")
-"""Shape as well as colour tells verdicts apart; hollow is *cannot tell*."""
+HOLLOW = (Verdict.INCONCLUSIVE, Verdict.UNDEFINED)
+"""Shape as well as colour tells verdicts apart; these are drawn hollow."""
+
+_REASONS = {
+    Reason.NO_IMAGES: "no images",
+    Reason.NO_POSITIVES: "no positives",
+    Reason.NO_NEGATIVES: "no negatives",
+    Reason.TOO_FEW_PATIENTS: "too few patients",
+    Reason.TOO_FEW_RESAMPLES: "too few resamples",
+}
 
 
-def shown_as(verdict: str, value: float) -> str:
-    """Return the kind of mark for a verdict: a disparity is drawn by its direction."""
-    if verdict == "disparity":
+def kind_of(verdict: str, value: float) -> str:
+    """Return the kind of mark for a verdict on a difference that is better above zero."""
+    if verdict == Verdict.DISPARITY:
         return WORSE if value < 0 else BETTER
     return verdict
+
+
+def colour_of(verdict: str) -> str:
+    """Return the colour of a verdict where direction is not drawn."""
+    return COLOURS[kind_of(verdict, -1)]
+
+
+def interval_label(rows: pd.DataFrame) -> str:
+    """Return what the intervals of some rows are called, by their own level: ``95 % interval``."""
+    levels = sorted(rows["confidence_level"].dropna().unique())
+    return listed([interval_name(level) for level in levels]) if levels else "interval"
+
+
+def margin_of(rows: pd.DataFrame) -> float:
+    """Return the margin that some rows were judged with; NaN if none."""
+    margins = rows["margin"].dropna()
+    return float(margins.iloc[0]) if len(margins) else math.nan
+
+
+def shade_margin(axes: Axes, margin: float) -> None:
+    """Shade the differences within a margin; nothing if there is none."""
+    if math.isfinite(margin):
+        axes.axvspan(-margin, margin, color=BAND, zorder=0)
+
+
+def missing_because(reasons: str) -> str:
+    """Return why a value is missing, from the reasons of its row."""
+    return next((words for reason, words in _REASONS.items() if reason in reasons.split()), "")
 
 
 _RC = {
@@ -82,11 +138,17 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def quiet(axes: Axes, *, keep: str = "bottom") -> None:
-    """Leave only the named spines ("bottom", "left", "bottom left")."""
+def despine(axes: Axes, *, keep: str = "bottom") -> None:
+    """Leave only the named spines ("bottom", "left", "bottom left"), without tick marks."""
     for side, spine in axes.spines.items():
         spine.set_visible(side in keep)
     axes.tick_params(length=0)
+
+
+def vertical_lines(axes: Axes) -> None:
+    """Draw a faint grid along the horizontal axis, behind everything."""
+    axes.grid(axis="x", color=LINE, lw=0.6)
+    axes.set_axisbelow(True)
 
 
 def close_grid(grid: NDArray[Any], n: int, *, x: str = "", y: str = "") -> None:
@@ -99,10 +161,15 @@ def close_grid(grid: NDArray[Any], n: int, *, x: str = "", y: str = "") -> None:
         row[0].set_ylabel(y)
 
 
+def heading(figure: Figure, text: str) -> None:
+    """Write the title of a figure at its left."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
+
+
 def mark(
     axes: Axes, y: float, value: float, low: float, high: float, kind: str, *, why: str = ""
 ) -> None:
-    """Draw one estimate with its interval, or say why there is none."""
+    """Draw one estimate with its interval, or write why there is none."""
     colour = COLOURS[kind]
     if not np.isfinite(value):
         if why:

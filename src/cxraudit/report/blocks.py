@@ -1,0 +1,129 @@
+"""What a page is made of: sections of a few kinds of blocks, which the template draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+from markupsafe import Markup
+
+from cxraudit import tables
+from cxraudit.report.checks.check import Check
+from cxraudit.report.statements.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Text; `Markup` is taken as HTML, anything else is escaped."""
+
+    kind: ClassVar[str] = "paragraph"
+    text: str
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading within a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of texts."""
+
+    kind: ClassVar[str] = "listing"
+    items: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Statements as cards."""
+
+    kind: ClassVar[str] = "statements"
+    items: Sequence[Statement]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure as an SVG element."""
+
+    kind: ClassVar[str] = "drawing"
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as an HTML element."""
+
+    kind: ClassVar[str] = "table"
+    html: Markup
+    nowrap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Blocks that are folded away below a line of text."""
+
+    kind: ClassVar[str] = "details"
+    summary: str
+    blocks: "Sequence[Block]"
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Terms with their values."""
+
+    kind: ClassVar[str] = "definitions"
+    entries: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Checks with code, state and detail."""
+
+    kind: ClassVar[str] = "checks"
+    items: Sequence[Check]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Commands, as they are."""
+
+    kind: ClassVar[str] = "code"
+    text: str
+
+
+Block = (
+    Paragraph
+    | Heading
+    | Listing
+    | Statements
+    | Drawing
+    | Table
+    | Details
+    | Definitions
+    | Checks
+    | Code
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page with a title."""
+
+    title: str
+    id: str
+    """Unique among the sections of an audit."""
+    blocks: Sequence[Block]
+
+
+def muted(text: str) -> Paragraph:
+    """Return a paragraph that explains a figure or a table."""
+    return Paragraph(text, muted=True)
+
+
+def table(frame: pd.DataFrame, *, nowrap: bool = False) -> Table:
+    """Return a table of text as a block."""
+    return Table(Markup(tables.to_html(frame)), nowrap=nowrap)

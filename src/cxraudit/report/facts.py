@@ -1,0 +1,123 @@
+"""The facts of a run in the words that every section uses; no other module words a setting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import counted, equivalence_level, interval_name, listed, percent
+
+_INTERVALS = {"percentile": "expanded percentile", "bca": "BCa"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a run recorded about itself, in words."""
+
+    recorded: Mapping[str, Any]
+    """See `cxraudit.audits.result.Audit.facts`."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Options of the audit; see `cxraudit.settings.AuditSettings`."""
+        return self.recorded["settings"]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.recorded["dataset"]["name"])
+
+    @property
+    def counts(self) -> str:
+        """Images and patients: ``1,811 images of 600 patients``."""
+        images, patients = self.recorded["images"], self.recorded["patients"]
+        return f"{counted(images, 'image')} of {counted(patients, 'patient')}"
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return float(self.settings["confidence_level"])
+
+    @property
+    def interval(self) -> str:
+        """What an interval is called: ``95 % interval``."""
+        return interval_name(self.level)
+
+    @property
+    def equivalence_interval(self) -> str:
+        """The interval that decides equivalence: ``90 % interval`` at level 0.95."""
+        return interval_name(equivalence_level(self.level))
+
+    @property
+    def alpha(self) -> str:
+        """Level of the tests: ``0.05``."""
+        return f"{1 - self.level:.4g}"
+
+    @property
+    def margin(self) -> str:
+        """Margin of differences in AUROC, TPR and FPR: ``±0.05``."""
+        return f"±{self.settings['margin']:g}"
+
+    @property
+    def resampling(self) -> str:
+        """What was drawn and how intervals were made of it."""
+        n, unit, seed = (self.settings[name] for name in ("n_resamples", "resample", "seed"))
+        if not n:
+            return f"none, so that nothing has an interval; seed {seed}"
+        method = _INTERVALS[self.settings["interval"]]
+        return f"{n:,} resamples of {unit}, {percent(self.level)}, {method}; seed {seed}"
+
+    @property
+    def by_patient(self) -> bool:
+        """Whether patients were resampled, not images."""
+        return self.settings["resample"] == "patients"
+
+    @property
+    def has_operating_point(self) -> bool:
+        """Whether thresholds or probabilities were evaluated."""
+        return self.settings["operating_point"] != "none" or self.settings["calibration"] != "none"
+
+    @property
+    def operating_point(self) -> str:
+        """Rule of the threshold and kind of probabilities."""
+        rule, calibration = (self.settings[name] for name in ("operating_point", "calibration"))
+        threshold = "no threshold" if rule == "none" else f"threshold {rule}"
+        probabilities = {
+            "none": "no probabilities",
+            "as is": "scores taken as probabilities",
+            "platt": "probabilities by Platt's map",
+        }[calibration]
+        return f"{threshold}; {probabilities}"
+
+    @property
+    def tuning(self) -> str:
+        """Whose images thresholds and maps were chosen on, and whose rates are given."""
+        tuning = self.recorded["tuning"]
+        evaluated = counted(tuning["evaluated"], "patient")
+        if not tuning["held_out"]:
+            return f"nothing had to be chosen on data, so that all {evaluated} are evaluated"
+        chosen = counted(tuning["patients"], "patient")
+        return f"chosen on {chosen}; the other {evaluated} are evaluated"
+
+    @property
+    def perturbed_images(self) -> int:
+        """How many images were perturbed."""
+        return int((self.recorded.get("perturbed") or {}).get("images", 0))
+
+
+def facts_of(audit: Audit) -> Facts:
+    """Return the facts of an audit."""
+    return Facts(audit.facts)
+
+
+def common(audits: Sequence[Audit], name: str) -> str:
+    """Return a fact that several audits share, or each different one.
+
+    Parameters
+    ----------
+    audits : sequence of Audit
+        The audits of a page.
+    name : str
+        An attribute of `Facts` that is text.
+    """
+    return listed(list(dict.fromkeys(str(getattr(facts_of(one), name)) for one in audits)))

@@ -1,0 +1,139 @@
+"""Audits in, one self-contained HTML page out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import jinja2
+
+from cxraudit.audits.result import Audit
+from cxraudit.errors import ConfigError
+from cxraudit.files import folder_name, package_version, write_text
+from cxraudit.formatting import listed
+from cxraudit.report.blocks import Section
+from cxraudit.report.facts import facts_of
+from cxraudit.report.sections import CLOSING, OPENING, SECTIONS
+from cxraudit.report.sections.context import Context, context_of
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The part of the page about one audit."""
+
+    title: str
+    id: str
+    lead: str
+    sections: Sequence[Section]
+
+
+def write_report(
+    audits: Audit | Sequence[Audit],
+    path: str | PathLike[str],
+    *,
+    figures: str | PathLike[str] | None = None,
+) -> Path:
+    """Write the report on one or more audits.
+
+    Parameters
+    ----------
+    audits : Audit or sequence of Audit
+        What to report on, one chapter each.
+    path : str or path
+        The HTML file; it holds everything and requests nothing.
+    figures : str or path, optional
+        Folder for the figures as SVG and PNG files, too.
+
+    Returns
+    -------
+    pathlib.Path
+        The HTML file.
+
+    Raises
+    ------
+    TypeError
+        If `audits` or a path is of another type.
+    ConfigError
+        If there is no audit, or `path` is a folder.
+    """
+    chosen = _checked(audits)
+    target, folder = _as_path(path, "path"), None
+    if figures is not None:
+        folder = _as_path(figures, "figures")
+    if target.is_dir():
+        raise ConfigError(
+            f"{target} is a folder. Name the HTML file to write, for instance {target / 'report.html'}."
+        )
+    names = _chapter_names(chosen)
+    contexts = [context_of(audit, name, folder) for audit, name in zip(chosen, names, strict=True)]
+    chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
+    html = _template().render(
+        title=_title(contexts),
+        opening=[build for build in (one.build(chosen) for one in OPENING) if build],
+        chapters=chapters,
+        closing=[build for build in (one.build(chosen) for one in CLOSING) if build],
+        synthetic=any(audit.facts.get("truth") for audit in chosen),
+        version=package_version(),
+        made_at=max(str(audit.manifest.get("made_at", "")) for audit in chosen),
+    )
+    return write_text(target, html)
+
+
+def _checked(audits: object) -> list[Audit]:
+    chosen = [audits] if isinstance(audits, Audit) else audits
+    if not isinstance(chosen, Sequence) or isinstance(chosen, str):
+        raise TypeError(
+            f"audits must be an Audit or a sequence of them, got {type(audits).__name__}."
+        )
+    for one in chosen:
+        if not isinstance(one, Audit):
+            raise TypeError(
+                f"audits must be an Audit or a sequence of them, got a {type(chosen).__name__} with "
+                f"{type(one).__name__}."
+            )
+    if not chosen:
+        raise ConfigError("there is no audit to report on. Give write_report at least one.")
+    return list(chosen)
+
+
+def _as_path(path: object, name: str) -> Path:
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"{name} must be a str or a path, got {type(path).__name__}.")
+    return Path(path)
+
+
+def _chapter_names(audits: Sequence[Audit]) -> list[str]:
+    """Name each chapter by its data set; numbered where one data set was audited twice."""
+    names = [facts_of(audit).dataset for audit in audits]
+    return [
+        f"{name} {names[: k + 1].count(name)}" if names.count(name) > 1 else name
+        for k, name in enumerate(names)
+    ]
+
+
+def _title(contexts: Sequence[Context]) -> str:
+    models = list(dict.fromkeys(name for one in contexts for name in one.tested or one.models))
+    return (
+        f"Fairness and robustness audit: {listed(models)} on {listed([c.name for c in contexts])}"
+    )
+
+
+def _chapter(audit: Audit, context: Context) -> Chapter:
+    built = [module.build(audit, context) for module in SECTIONS]
+    return Chapter(
+        title=context.name,
+        id=folder_name(context.name),
+        lead=f"{context.facts.counts}; {', '.join(audit.facts['findings'])}.",
+        sections=[section for section in built if section is not None],
+    )
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cxraudit.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2")

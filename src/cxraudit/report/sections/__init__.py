@@ -1,0 +1,41 @@
+"""The sections of a page: one module and one line each.
+
+A section of an audit is a module with ``build(audit, context) -> Section | None``; None leaves it out.
+`OPENING` and `CLOSING` are about all audits of the page: ``build(audits) -> Section | None``.
+"""
+
+from cxraudit.report.sections import (
+    answers,
+    calibration_check,
+    checks,
+    embeddings,
+    exclusions,
+    in_short,
+    model_comparison,
+    operating_point,
+    overall,
+    perturbations,
+    provenance,
+    reading_guide,
+    shortcuts,
+    subgroups,
+)
+
+OPENING = (in_short,)
+
+SECTIONS = (
+    answers,
+    calibration_check,
+    shortcuts,
+    perturbations,
+    embeddings,
+    overall,
+    model_comparison,
+    subgroups,
+    operating_point,
+    checks,
+    exclusions,
+    provenance,
+)
+
+CLOSING = (reading_guide,)

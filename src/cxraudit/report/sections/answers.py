@@ -1,0 +1,15 @@
+"""Main results: what the audit supports about each model."""
+
+from cxraudit.audits.result import Audit
+from cxraudit.report.blocks import Block, Heading, Section, Statements
+from cxraudit.report.sections.context import Context
+from cxraudit.report.sections.in_short import ABOUT_SCORES
+from cxraudit.report.statements import of_model
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Show the statements on each model, but for those on embeddings: they stand with their figures."""
+    blocks: list[Block] = []
+    for model in context.tested:
+        blocks += [Heading(model), Statements(of_model(audit, model, about=ABOUT_SCORES))]
+    return Section("Main results", "results", blocks) if blocks else None

@@ -1,0 +1,60 @@
+"""What a section needs besides the audit: its facts in words, its models, and where figures go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from cxraudit.audits.result import Audit
+from cxraudit.figures.style import save, svg
+from cxraudit.files import folder_name
+from cxraudit.report.blocks import Drawing
+from cxraudit.report.facts import Facts, facts_of
+from cxraudit.report.statements import NULL_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One audit on a page."""
+
+    name: str
+    """Of the data set; numbered where one data set was audited twice."""
+    facts: Facts
+    models: tuple[str, ...]
+    """In the order of the results."""
+    cards: dict[str, dict[str, Any]]
+    """Model → its card, where one came with the scores."""
+    figures: Path | None
+    """Folder for the figures as files, too."""
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """The models without the null model."""
+        return tuple(name for name in self.models if name != NULL_MODEL)
+
+    def draw(self, figure: Figure, kind: str) -> Drawing:
+        """Return a figure as a block; `kind` names its file."""
+        if self.figures is None:
+            element = svg(figure)
+        else:
+            element = save(figure, self.figures, folder_name(f"{self.name}-{kind}"))
+        return Drawing(Markup(element))
+
+
+def context_of(audit: Audit, name: str, figures: Path | None) -> Context:
+    """Return the context of an audit."""
+    return Context(
+        name=name,
+        facts=facts_of(audit),
+        models=tuple(str(model) for model in dict.fromkeys(audit.results["model"])),
+        cards=audit.manifest.get("cards", {}),
+        figures=figures,
+    )
+
+
+def of_model(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return the rows of a model; an empty table as it is."""
+    return table[table["model"] == model] if len(table) else table

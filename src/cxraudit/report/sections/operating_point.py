@@ -1,0 +1,44 @@
+"""Operating point and calibration by subgroup."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from cxraudit import figures, tables
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import sentence_case
+from cxraudit.report.blocks import Block, Details, Section, muted, table
+from cxraudit.report.sections.context import Context, of_model
+from cxraudit.schema import OVERALL, Analysis
+from cxraudit.vocabulary import attribute_name
+
+_ANALYSES = (Analysis.OPERATING_POINT, Analysis.CALIBRATION)
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Show rates at one threshold per finding, and calibration, for every attribute and model."""
+    rows = audit.results[audit.results["analysis"].isin(_ANALYSES)]
+    if rows.empty:
+        return None
+    facts = context.facts
+    blocks: list[Block] = [
+        muted(
+            Markup(
+                "{}: {}. The column <code>at</code> of <code>results.csv</code> gives the threshold of each "
+                "row."
+            ).format(sentence_case(facts.operating_point), facts.tuning)
+        )
+    ]
+    for model in context.models:
+        own = of_model(rows, model)
+        attributes = [str(name) for name in dict.fromkeys(own["attribute"]) if name != OVERALL]
+        blocks += [_attribute(own, context, model, attribute) for attribute in attributes]
+    return Section("Operating point and calibration", "operating-point", blocks)
+
+
+def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: str) -> Details:
+    blocks: list[Block] = []
+    if ((results["metric"] == "tpr") & (results["attribute"] == attribute)).any():
+        figure = figures.forest(results, attribute, metric="tpr")
+        blocks.append(context.draw(figure, f"{model}-{attribute}-tpr"))
+    blocks.append(table(tables.operating_table(results, attribute), nowrap=True))
+    return Details(f"{model}: by {attribute_name(attribute)}", blocks)

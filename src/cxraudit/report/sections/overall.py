@@ -1,0 +1,18 @@
+"""AUROC over all patients."""
+
+from cxraudit import tables
+from cxraudit.audits.result import Audit
+from cxraudit.report.blocks import Section, muted, table
+from cxraudit.report.sections.context import Context
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Show the AUROC of every finding and model."""
+    return Section(
+        "All patients",
+        "all-patients",
+        [
+            muted(f"AUROC with its {context.facts.interval}."),
+            table(tables.overall_table(audit.results)),
+        ],
+    )

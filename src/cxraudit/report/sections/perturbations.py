@@ -1,0 +1,63 @@
+"""Perturbed images: inserted devices and image degradation."""
+
+from cxraudit import figures, tables
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import counted
+from cxraudit.metrics import SHIFT_MARGIN
+from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
+from cxraudit.report.sections.context import Context, of_model
+from cxraudit.report.statements.perturbations import followed_finding
+from cxraudit.schema import Analysis
+
+_ANALYSES = (Analysis.COUNTERFACTUAL, Analysis.CORRUPTION)
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Show, per model, changes of scores by inserted devices, and AUROC by severity of degradation."""
+    rows = audit.results[audit.results["analysis"].isin(_ANALYSES)]
+    models = [model for model in context.tested if model in set(rows["model"])]
+    if not models:
+        return None
+    introduction = muted(
+        f"{counted(context.facts.perturbed_images, 'image')} were scored again after one change. Each is "
+        "compared with itself, or its AUROC with that of the same images unedited. Intervals are "
+        f"{context.facts.interval}s over patients."
+    )
+    blocks = [block for model in models for block in _model(audit, context, model)]
+    return Section("Perturbed images", "perturbations", [introduction, *blocks])
+
+
+def _model(audit: Audit, context: Context, model: str) -> list[Block]:
+    rows = of_model(audit.results, model)
+    changes = of_model(audit.image_changes, model)
+    finding = followed_finding(audit)
+    blocks: list[Block] = [Heading(model)]
+    if finding is not None and len(changes) and finding in set(changes["finding"]):
+        drawn = figures.counterfactual(rows, changes, finding)
+        blocks += [context.draw(drawn, f"{model}-{finding}-counterfactual"), muted(_COUNTERFACTUAL)]
+    if (rows["analysis"] == Analysis.CORRUPTION).any():
+        blocks += [
+            Heading(f"{model}: image degradation"),
+            context.draw(figures.corruption_curves(rows), f"{model}-corruptions"),
+        ]
+        gaps = figures.corruption_gaps(rows)
+        if gaps is not None:
+            blocks += [context.draw(gaps, f"{model}-corruption-gaps"), muted(_CORRUPTIONS)]
+    counterfactuals = tables.perturbations_table(rows)
+    if len(counterfactuals):
+        blocks.append(Details("Numbers of the counterfactuals", [table(counterfactuals)]))
+    return blocks
+
+
+_COUNTERFACTUAL = (
+    "Left: each image is one entry; dots are means with their interval; band: ±"
+    f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. The control perturbation changes as many "
+    "pixels by as much, as a round patch below the diaphragm: if it changes the score as well, the change is "
+    "not specific to the drain. Right: share of images flagged before and after, at the threshold chosen on "
+    "unedited images; and the mean change by group."
+)
+_CORRUPTIONS = (
+    "Above: AUROC by severity, each finding and their mean with its interval. Below: the gap of the group of "
+    "each attribute with the lowest gap at the highest severity, as the mean over findings; a gap that falls "
+    "with severity means that degradation costs this group more."
+)

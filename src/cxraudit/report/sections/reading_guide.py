@@ -1,0 +1,86 @@
+"""How to read this: the metrics, gaps and verdicts of the page."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import percent, sentence_case
+from cxraudit.metrics import METRICS, Family, of_family
+from cxraudit.report.blocks import Definitions, Details, Paragraph, Section
+from cxraudit.report.facts import common
+from cxraudit.stats.compare import POWER
+from cxraudit.stats.estimate import Verdict
+
+_LISTED = (Family.RANKING, Family.DECISION, Family.CALIBRATION)
+
+
+def build(audits: Sequence[Audit]) -> Section:
+    """Explain what the page shows, at the level and the margin of its audits."""
+    return Section(
+        "How to read this",
+        "reading",
+        [
+            Paragraph(_gaps()),
+            Paragraph(_standardised()),
+            Paragraph(_verdicts(audits)),
+            Details("Metrics", [_metrics(audits)]),
+        ],
+    )
+
+
+def _gaps() -> Markup:
+    return Markup(
+        "<b>AUROC</b> is how often an image with the finding is scored above one without: 0.5 is the chance "
+        "level, 1 is always. A <b>gap</b> is the group minus all other groups (all images whose group is "
+        "known and another); below zero, the model is worse for the group. Its interval comes from "
+        "resampling patients, not images (unless a check above says otherwise), and from recomputing "
+        "the difference on each resample."
+    )
+
+
+def _standardised() -> Markup:
+    return Markup(
+        "<b>Standardised</b> by age, view or a shortcut: both sides were weighted so that, among images with "
+        "the finding and among images without it, each has the same mix; a gap that vanishes is attributable "
+        "to the mix. Intersections such as sex × age are screened: of what is reported there, a small share "
+        "may be false (Benjamini–Hochberg)."
+    )
+
+
+def _verdicts(audits: Sequence[Audit]) -> Markup:
+    meanings = {
+        Verdict.DISPARITY: "the {interval} excludes zero, the p-value adjusted over all gaps of the model "
+        "(Holm) is below {alpha}, and the gap is larger than the margin ({margin} for AUROC, TPR and FPR)",
+        Verdict.UNCLEAR_SIZE: "the same, but whether the gap exceeds the margin is not settled, or no "
+        "margin is declared for the metric",
+        Verdict.SMALL: "different from zero, and within the margin",
+        Verdict.EQUIVALENT: "within the margin (two one-sided tests, so that the {equivalence} decides; "
+        "the bars are {interval}s and can reach further)",
+        Verdict.INCONCLUSIVE: "neither is supported; the smallest difference detectable with {power} power "
+        "is given",
+        Verdict.UNDEFINED: "a side has no positives or no negatives",
+    }
+    sentences = [
+        f"<i>{verdict.value.capitalize()}</i>: {meaning}." for verdict, meaning in meanings.items()
+    ]
+    return Markup("<b>Verdicts.</b> " + " ".join(sentences)).format(
+        interval=common(audits, "interval"),
+        equivalence=common(audits, "equivalence_interval"),
+        alpha=common(audits, "alpha"),
+        margin=common(audits, "margin"),
+        power=percent(POWER),
+    )
+
+
+def _metrics(audits: Sequence[Audit]) -> Definitions:
+    """Describe the metrics that tables show and the results hold."""
+    present = {name for audit in audits for name in audit.results["metric"].unique()}
+    return Definitions(
+        [
+            (METRICS[name].label, sentence_case(METRICS[name].description) + ".")
+            for family in _LISTED
+            for name in of_family(family)
+            if METRICS[name].shown and name in present
+        ]
+    )

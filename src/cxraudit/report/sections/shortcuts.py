@@ -1,0 +1,67 @@
+"""Shortcuts: a finding with and without, for instance, a chest drain in the image."""
+
+import pandas as pd
+
+from cxraudit import figures, tables
+from cxraudit.audits.result import Audit
+from cxraudit.report.blocks import Block, Details, Heading, Paragraph, Section, muted, table
+from cxraudit.report.sections.context import Context, of_model
+from cxraudit.report.statements.shortcuts import label_errors
+from cxraudit.schema import WITHOUT, Analysis
+from cxraudit.vocabulary import shortcut_name, with_article
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Show, per shortcut, both arms of all models, and one figure of everything else per model."""
+    rows = audit.results
+    gaps = rows[(rows["analysis"] == Analysis.SHORTCUT) & (rows["reference"] == WITHOUT)]
+    shortcuts = [str(name) for name in dict.fromkeys(gaps["attribute"])]
+    blocks = [block for name in shortcuts for block in _shortcut(audit, context, name)]
+    return Section("Shortcuts", "shortcuts", blocks) if blocks else None
+
+
+def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:
+    name = shortcut_name(shortcut)
+    finding = str(audit.facts["shortcuts"][shortcut]).lower()
+    blocks: list[Block] = [
+        Heading(f"{name[:1].upper()}{name[1:]} and {finding}"),
+        context.draw(figures.shortcut_arms(audit.results, shortcut), shortcut),
+        muted(
+            f"Bars are {context.facts.interval}s. Each dot compares images with {finding} (with, or "
+            f"without, {with_article(name)}) with all images without it. A gap means that {finding} is "
+            f"recognised better in one kind of image. The {name} is one explanation; images with and "
+            "without differ in other ways, too (severity, view)."
+        ),
+        *(Paragraph(sentence) for sentence in label_errors(audit, shortcut)),
+    ]
+    drawn = 0
+    for model in context.tested:
+        percentiles = of_model(audit.score_percentiles, model)
+        if percentiles.empty or shortcut not in set(percentiles["shortcut"]):
+            continue
+        results = of_model(audit.results, model)
+        figure = figures.shortcut_summary(results, percentiles, shortcut)
+        blocks += [
+            Heading(f"{model}: scores and {name}"),
+            context.draw(figure, f"{model}-{shortcut}-summary"),
+        ]
+        if not drawn:
+            blocks.append(muted(_explained(name)))
+        drawn += 1
+    numbers = pd.concat(
+        tables.gaps_table(of_model(audit.results, model), shortcut).assign(model=model)
+        for model in context.models
+    )
+    return [*blocks, Details("Numbers", [table(numbers)])]
+
+
+def _explained(name: str) -> str:
+    return (
+        "Top left: scores of the four kinds of image, as percentiles among images with neither. Top right: "
+        f"AUROC of one kind against another; diamonds: AUROC of the same score for the {name}, among images "
+        "alike in the finding (0.5: no separation). Bottom left: an AUROC is linear in the share of "
+        f"positives with the {name}, so that it is known for every share; the dashed line is the AUROC with "
+        f"the {name} equally frequent in images with and without the finding. Bottom right: gaps with "
+        "verdicts, raw and after both arms were weighted to one mix of age and view. Last: gaps of "
+        f"subgroups, raw and standardised by the {name}."
+    )

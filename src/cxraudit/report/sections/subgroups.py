@@ -1,0 +1,53 @@
+"""Subgroups: AUROC by group, raw and standardised."""
+
+import pandas as pd
+
+from cxraudit import figures, tables
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import listed
+from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
+from cxraudit.report.sections.context import Context, of_model
+from cxraudit.report.statements import NULL_MODEL
+from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.vocabulary import attribute_name
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Show every attribute of every model; the null model is folded away."""
+    rows = audit.results
+    gaps = rows[(rows["analysis"] == Analysis.SUBGROUPS) & (rows["reference"] == COMPLEMENT)]
+    attributes = [str(name) for name in dict.fromkeys(gaps["attribute"])]
+    if not attributes:
+        return None
+    blocks: list[Block] = []
+    for model in context.models:
+        found = _model(of_model(rows, model), context, model, attributes)
+        if model == NULL_MODEL:
+            found = [Details(f"The null model, {model}: results of random scores", found)]
+        blocks += found
+    return Section("Subgroups", "subgroups", blocks)
+
+
+def _model(
+    results: pd.DataFrame, context: Context, model: str, attributes: list[str]
+) -> list[Block]:
+    card = context.cards.get(model)
+    blocks: list[Block] = []
+    if card:
+        trained_on = listed(list(card["trained_on"])) if card["trained_on"] else "nothing"
+        blocks.append(muted(f"{model}: {card['summary']}. Trained on: {trained_on}."))
+    for attribute in attributes:
+        name = attribute_name(attribute)
+        blocks += [
+            Heading(f"{model}: by {name}"),
+            context.draw(figures.forest(results, attribute), f"{model}-{attribute}"),
+        ]
+        standardised = figures.standardised_gaps(results, attribute)
+        if standardised is not None:
+            blocks.append(context.draw(standardised, f"{model}-{attribute}-standardised"))
+        numbers = [
+            table(tables.levels_table(results, attribute)),
+            table(tables.gaps_table(results, attribute)),
+        ]
+        blocks.append(Details(f"Numbers by {name}", numbers))
+    return blocks

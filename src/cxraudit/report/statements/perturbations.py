@@ -1,0 +1,157 @@
+"""Whether scores follow an inserted device, and which image degradation costs AUROC."""
+
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import listed, sentence_case, signed, whole_percent
+from cxraudit.report.statements import rows as find
+from cxraudit.report.statements.rows import Row
+from cxraudit.report.statements.statement import Statement, Tone
+from cxraudit.schema import (
+    CONTROL,
+    MEAN_FINDING,
+    NEGATIVES,
+    OVERALL,
+    UNEDITED,
+    Analysis,
+    Reason,
+    has_reason,
+    records,
+)
+from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
+
+DEVICE = "drain"
+_DEVICE_FINDING = "Pneumothorax"
+
+
+def statements(audit: Audit, model: str) -> list[Statement]:
+    """State whether the score relies on an inserted drain, and what image degradation costs."""
+    finding = followed_finding(audit)
+    return [*(_inserted(audit, model, finding) if finding else []), *_corruptions(audit, model)]
+
+
+def followed_finding(audit: Audit) -> str | None:
+    """Return the finding whose score an inserted drain may raise; None if it was not perturbed."""
+    finding = audit.facts["shortcuts"].get(DEVICE, _DEVICE_FINDING)
+    rows = find.where(audit.results, analysis=Analysis.COUNTERFACTUAL, finding=finding)
+    return str(finding) if len(rows) else None
+
+
+def _inserted(audit: Audit, model: str, finding: str) -> list[Statement]:
+    rows = find.of(
+        audit, model, analysis=Analysis.COUNTERFACTUAL, finding=finding, attribute=OVERALL
+    )
+    changes = find.where(rows, metric="score_change", group=OVERALL)
+    by_key = {(row["condition"], row["reference"]): row for row in records(changes)}
+    if (DEVICE, CONTROL) not in by_key:
+        return []
+    change, control = by_key[DEVICE, UNEDITED], by_key[CONTROL, UNEDITED]
+    beyond_control = by_key[DEVICE, CONTROL]
+    detail = (
+        f"A chest drain inserted into images without one changes the score by {find.difference(change)} "
+        "standard deviations; the control perturbation, as many pixels changed by as much elsewhere, by "
+        f"{find.difference(control)}.{_flagged(rows)}"
+    )
+    score = f"score for {finding.lower()}"
+    verdict = change["verdict"]
+    flagged = find.where(rows, condition=DEVICE, metric="fpr", reference=UNEDITED)
+    if verdict in WITHIN_MARGIN and flagged["verdict"].isin(SHOWN).any():
+        headline = (
+            f"The {score} changes within the margin with an inserted drain; more images are flagged"
+        )
+        return [Statement(Tone.INCONCLUSIVE, headline, detail)]
+    if verdict in WITHIN_MARGIN:
+        tone = Tone.EQUIVALENT if verdict == Verdict.EQUIVALENT else Tone.SMALL
+        headline = f"The {score} does not change beyond the margin when a chest drain is inserted"
+        return [Statement(tone, headline, detail)]
+    same_direction = change["value"] * beyond_control["value"] > 0
+    if verdict in SHOWN and beyond_control["verdict"] in SHOWN and same_direction:
+        way = "raises" if change["value"] > 0 else "lowers"
+        tone = Tone.DISPARITY if verdict == Verdict.DISPARITY else Tone.UNCLEAR_SIZE
+        headline = f"The {score} relies on the chest drain: inserting one {way} it"
+        return [Statement(tone, headline, detail)]
+    if verdict in SHOWN and control["verdict"] in SHOWN:
+        headline = (
+            f"The {score} changes with an inserted drain, and with the control perturbation as well"
+        )
+        return [Statement(Tone.INCONCLUSIVE, headline, detail)]
+    headline = f"Reliance of the {score} on the chest drain: inconclusive"
+    return [Statement(Tone.INCONCLUSIVE, headline, detail)]
+
+
+def _flagged(rows: pd.DataFrame) -> str:
+    """State the share of images without the finding that are flagged before and after."""
+    part = find.where(rows, condition=DEVICE, metric="fpr", group=NEGATIVES)
+    levels = find.where(part, reference="")
+    for row in records(find.where(part, reference=UNEDITED)):
+        after = float(levels["value"].iloc[0])
+        return (
+            f" At one threshold, {whole_percent(after - row['value'])} of the images without the finding are "
+            f"flagged before and {whole_percent(after)} after."
+        )
+    return ""
+
+
+def _corruptions(audit: Audit, model: str) -> list[Statement]:
+    """State which corruptions cost AUROC beyond the margin, which do not, and which are not settled."""
+    rows = find.of(audit, model, analysis=Analysis.CORRUPTION, metric="auroc")
+    changes = find.where(rows, attribute=OVERALL, reference=UNEDITED)
+    if changes.empty:
+        return []
+    findings = [name for name in dict.fromkeys(changes["finding"]) if name != MEAN_FINDING]
+    several = len(findings) > 1
+    averaged = changes[changes["finding"] == (MEAN_FINDING if several else findings[0])]
+    what = "mean AUROC" if several else "AUROC"
+    costs: dict[str, Row] = {}
+    robust: list[str] = []
+    unsettled: list[str] = []
+    for name, part in averaged.groupby("condition", sort=False):
+        ordered = records(part.sort_values("at"))
+        losses = [r for r in ordered if r["verdict"] == Verdict.DISPARITY and r["value"] < 0]
+        if losses:
+            costs[str(name)] = losses[0]
+        elif all(row["verdict"] in WITHIN_MARGIN for row in ordered):
+            robust.append(str(name))
+        else:
+            unsettled.append(str(name))
+    margin = f"±{audit.facts['settings']['margin']:g}"
+    found = []
+    if costs:
+        found.append(_costly(costs, what, changes[changes["finding"] != MEAN_FINDING]))
+    if robust:
+        found.append(
+            Statement(
+                Tone.EQUIVALENT,
+                f"Robust to {listed(robust)} up to severity {averaged['at'].max():g}",
+                f"The change of the {what} lies within {margin}.",
+            )
+        )
+    if unsettled:
+        few = has_reason(averaged, Reason.TOO_FEW_PATIENTS).any()
+        found.append(
+            Statement(
+                Tone.INCONCLUSIVE,
+                f"Effect of {listed(unsettled)} on AUROC: inconclusive",
+                "There are too few patients with or without a finding."
+                if few
+                else f"At some severity, a change of the {what} beyond {margin} is neither detected nor "
+                "ruled out.",
+            )
+        )
+    return found
+
+
+def _costly(costs: dict[str, Row], what: str, changes: pd.DataFrame) -> Statement:
+    first = "; ".join(
+        f"{name} from severity {row['at']:g} ({signed(row['value'])})"
+        for name, row in costs.items()
+    )
+    row: dict[str, Any] = records(changes.loc[[changes["value"].idxmin()]])[0]
+    return Statement(
+        Tone.DISPARITY,
+        f"AUROC falls with {listed(list(costs))}",
+        f"{sentence_case(what)}: {first}. Most for {row['finding'].lower()} with {row['condition']} at "
+        f"severity {row['at']:g}: {find.difference(row)}.",
+    )

@@ -1,0 +1,65 @@
+"""One statement of the report, and what kind of statement it is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cxraudit.stats.estimate import Verdict
+
+
+class Tone(StrEnum):
+    """Kind of a statement: the verdict it reports; in the order statements are shown."""
+
+    OVERALL = "overall"
+    """How well the model ranks over all patients."""
+    DISPARITY = "disparity"
+    """A difference beyond the margin, to the disadvantage of a group or by a shortcut."""
+    ASSOCIATED = "associated"
+    """An attribute is decodable from the embedding, and associated with the score given the label."""
+    IN_FAVOUR = "in-favour"
+    """A disparity in favour of a group."""
+    UNCLEAR_SIZE = "unclear-size"
+    INCONCLUSIVE = "inconclusive"
+    UNDEFINED = "undefined"
+    UNCLEAR = "unclear"
+    """It is not settled whether an attribute is decodable, or associated with the score."""
+    SMALL = "small"
+    EQUIVALENT = "equivalent"
+    NOT_ASSOCIATED = "not-associated"
+    NOT_DECODABLE = "not-decodable"
+
+    @property
+    def word(self) -> str:
+        """What readers see: the word of the verdict."""
+        return _WORDS[self]
+
+    @property
+    def rank(self) -> int:
+        """Place in the order statements are shown."""
+        return list(Tone).index(self)
+
+
+_WORDS = {
+    Tone.OVERALL: "overall",
+    Tone.DISPARITY: Verdict.DISPARITY.value,
+    Tone.IN_FAVOUR: Verdict.DISPARITY.value,
+    Tone.UNCLEAR_SIZE: Verdict.UNCLEAR_SIZE.value,
+    Tone.SMALL: Verdict.SMALL.value,
+    Tone.EQUIVALENT: Verdict.EQUIVALENT.value,
+    Tone.INCONCLUSIVE: Verdict.INCONCLUSIVE.value,
+    Tone.UNDEFINED: Verdict.UNDEFINED.value,
+    Tone.ASSOCIATED: "decodable and associated",
+    Tone.NOT_ASSOCIATED: "decodable, not associated",
+    Tone.NOT_DECODABLE: "not decodable",
+    Tone.UNCLEAR: "unclear",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the results support about one question."""
+
+    tone: Tone
+    headline: str
+    """Without a full stop."""
+    detail: str
+    """Sentences with the numbers; empty if there is nothing to add."""

@@ -1,0 +1,85 @@
+"""Differences with what the tests say of them."""
+
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.formatting import column_name, decimal, p_value, percent, with_interval
+from cxraudit.schema import Analysis, is_level, records
+from cxraudit.stats.compare import POWER
+
+_BESIDE = {
+    Analysis.STANDARDISED: "{reference}, standardised by {condition}",
+    Analysis.SHORTCUT_STANDARDISED: "{reference}, standardised by {condition}",
+    Analysis.SHORTCUT_LABEL_ERRORS: "{reference}, label errors: {condition}",
+    Analysis.MODELS: "{reference} (model)",
+}
+
+
+def gaps_table(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> pd.DataFrame:
+    """One row per finding and difference: its interval, adjusted p-value, and the verdict.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table of one data set, model and prompt set.
+    attribute : str
+        An attribute or a shortcut.
+    metric : str
+        Of which metric.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, in the order of the results.
+    """
+    chosen = records(
+        results[
+            (results["attribute"] == attribute)
+            & (results["metric"] == metric)
+            & results["analysis"].isin(_WITH_GAPS)
+            & ~is_level(results)
+        ]
+    )
+    return pd.DataFrame(
+        {
+            "finding": [row["finding"] for row in chosen],
+            "group": [row["group"] or row["condition"] for row in chosen],
+            "compared with": [_reference(row) for row in chosen],
+            "labels": [row["label_source"] for row in chosen],
+            "difference": [
+                with_interval(row["value"], row["low"], row["high"], signed=True) for row in chosen
+            ],
+            "p (adjusted)": [p_value(row["p_adjusted"]) for row in chosen],
+            f"detectable with {percent(POWER)} power": [
+                decimal(row["detectable_gap"], 3) for row in chosen
+            ],
+            "verdict": [row["verdict"] for row in chosen],
+            "note": [row["note"] for row in chosen],
+        }
+    )
+
+
+_WITH_GAPS = (
+    Analysis.SUBGROUPS,
+    Analysis.HETEROGENEITY,
+    Analysis.REFERENCE_GROUP,
+    Analysis.GROUP_PAIRS,
+    Analysis.STANDARDISED,
+    Analysis.OPERATING_POINT,
+    Analysis.CALIBRATION,
+    Analysis.MODELS,
+    Analysis.SHORTCUT,
+    Analysis.SHORTCUT_SUBSETS,
+    Analysis.SHORTCUT_LABEL_ERRORS,
+    Analysis.SHORTCUT_PREVALENCE,
+    Analysis.SHORTCUT_STANDARDISED,
+)
+
+
+def _reference(row: dict[str, Any]) -> str:
+    condition = row["condition"]
+    if row["analysis"] in (Analysis.STANDARDISED, Analysis.SHORTCUT_STANDARDISED):
+        condition = column_name(condition)
+    form = _BESIDE.get(row["analysis"], "{reference}")
+    return form.format(reference=row["reference"], condition=condition)

@@ -1,0 +1,96 @@
+"""Metrics by group: ranking, and rates at the threshold with calibration."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from cxraudit.formatting import with_interval
+from cxraudit.metrics import METRICS, Family, of_family
+from cxraudit.schema import OVERALL, Analysis, is_level, records
+
+ALL_PATIENTS = "all patients"
+
+
+def levels_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
+    """One row per finding and group: counts, and each ranking metric with its interval.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table of one data set, model and prompt set.
+    attribute : str
+        Whose groups; all patients come first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; one column per metric of `cxraudit.metrics.Family.RANKING` that is shown.
+    """
+    return _by_group(results, attribute, [Analysis.SUBGROUPS], [Family.RANKING], notes=True)
+
+
+def operating_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
+    """One row per finding and group: rates at the threshold and calibration, with intervals.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table of one data set, model and prompt set.
+    attribute : str
+        Whose groups; all patients come first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; one column per metric of `cxraudit.metrics.Family.DECISION` and ``CALIBRATION`` that is
+        shown and that there are rows of; empty where it does not apply to a finding.
+    """
+    return _by_group(
+        results,
+        attribute,
+        [Analysis.OPERATING_POINT, Analysis.CALIBRATION],
+        [Family.DECISION, Family.CALIBRATION],
+        notes=False,
+    )
+
+
+def _by_group(
+    results: pd.DataFrame,
+    attribute: str,
+    analyses: Sequence[Analysis],
+    families: Sequence[Family],
+    *,
+    notes: bool,
+) -> pd.DataFrame:
+    wanted = [name for family in families for name in of_family(family) if METRICS[name].shown]
+    chosen = results[
+        results["analysis"].isin(analyses)
+        & results["attribute"].isin([OVERALL, attribute])
+        & results["metric"].isin(wanted)
+        & is_level(results)
+    ]
+    columns = [name for name in wanted if name in set(chosen["metric"])]
+    rows = []
+    for (finding, group), part in chosen.groupby(["finding", "group"], sort=False):
+        by_metric = {row["metric"]: row for row in records(part)}
+        first = part.iloc[0]
+        rows.append(
+            {
+                "finding": finding,
+                "group": ALL_PATIENTS if group == OVERALL else group,
+                "patients": first["n_patients"],
+                "images": first["n"],
+                "with finding": first["n_positive"],
+                **{
+                    METRICS[name].label: _shown(by_metric[name]) if name in by_metric else ""
+                    for name in columns
+                },
+                **({"note": first["note"]} if notes else {}),
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.sort_values("finding", kind="stable", ignore_index=True) if rows else table
+
+
+def _shown(row: dict[str, float]) -> str:
+    return with_interval(row["value"], row["low"], row["high"])

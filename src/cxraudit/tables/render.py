@@ -1,0 +1,16 @@
+"""A table as HTML and as LaTeX."""
+
+import pandas as pd
+
+from cxraudit.formatting import UNDEFINED
+
+
+def to_html(table: pd.DataFrame) -> str:
+    """Return a table as an HTML element, escaped, without columns that are empty in every row."""
+    kept = table.loc[:, [column for column in table if (table[column].astype("str") != "").any()]]
+    return kept.to_html(index=False, border=0, classes="data", na_rep=UNDEFINED, justify="left")
+
+
+def to_latex(table: pd.DataFrame) -> str:
+    """Return a table as a LaTeX tabular (booktabs)."""
+    return table.to_latex(index=False, escape=True)
