@@ -6,6 +6,9 @@ import pytest
 from scipy.stats import norm, t
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from cxraudit.audits.run import audit
+from cxraudit.schema import COMPLEMENT, OVERALL, Analysis
+from cxraudit.settings import AuditSettings
 from cxraudit.stats._lanes import LANES
 from cxraudit.stats.compare import estimate
 from cxraudit.stats.delong import newcombe
@@ -17,6 +20,7 @@ from cxraudit.stats.intervals import (
 )
 from cxraudit.stats.ranking import auroc, ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
+from planted import planted_dataset, planted_scores, planted_table
 
 
 def cohort(seed: int = 0, n_patients: int = 80):
@@ -85,6 +89,35 @@ def percentiles(level: float, df: float) -> list[float]:
     """Where the expanded percentile interval is read."""
     tail = 100 * norm.cdf(t.ppf((1 - level) / 2, df) * ((df + 1) / df) ** 0.5)
     return [tail, 100 - tail]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_intervals_are_those_of_an_audit(order):
+    """Level and gap equal the rows of the results table, whatever the order of the images."""
+    frame = planted_table(3, n_patients=90, age_gap=0.8)
+    settings = AuditSettings(n_resamples=300, seed=2, operating_point="none", calibration="none")
+    results = audit(planted_dataset(frame), planted_scores(frame), settings=settings).results
+    rows = results[
+        (results["analysis"] == Analysis.SUBGROUPS) & (results["finding"] == "Pneumothorax")
+    ].set_index(["attribute", "group", "reference", "metric"])
+    shown = frame.iloc[::order]
+    columns = shown["Pneumothorax"], shown["score_Pneumothorax"]
+    options = {"patients": shown["pid"], "n_resamples": 300, "seed": 2}
+
+    area = auroc_interval(*columns, **options)
+    adjusted_area = adjusted_auprc_interval(*columns, **options)
+    gap = auroc_gap(*columns, shown["sex"] == "F", **options)
+
+    for found, metric in ((area, "auroc"), (adjusted_area, "adjusted_auprc")):
+        row = rows.loc[(OVERALL, OVERALL, "", metric)]
+        assert (found.value, found.low, found.high) == pytest.approx(
+            tuple(row[["value", "low", "high"]]), abs=1e-12
+        )
+    row = rows.loc[("sex", "female", COMPLEMENT, "auroc")]
+    assert (gap.value, gap.low, gap.high, gap.p_value) == pytest.approx(
+        tuple(row[["value", "low", "high", "p_value"]]), abs=1e-12
+    )
+    assert gap.method == row["method"]
 
 
 def test_without_patients_images_are_resampled():

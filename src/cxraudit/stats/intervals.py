@@ -41,8 +41,8 @@ def auroc_interval(
     y_score : array_like of float, shape (n_images,)
         Any score that increases with the evidence for the finding; only its order matters.
     patients : array_like, shape (n_images,), optional
-        Patient of each image; any sortable identifiers. Default: every image is resampled by itself,
-        which is too narrow where patients have several images.
+        Patient of each image, as number or text. Default: every image is resampled by itself, which
+        gives too narrow intervals where patients have several images.
     confidence_level : float
         Of the two-sided interval.
     interval : {"percentile", "bca"}
@@ -50,7 +50,8 @@ def auroc_interval(
     n_resamples : int
         Bootstrap resamples; at least 100 for an interval.
     seed : int
-        Of the resamples: the same seed gives the same interval, whatever the order of the images.
+        Of the resamples: the same seed gives the same interval in any order of the images, and the
+        interval of an audit of these images.
 
     Returns
     -------
@@ -256,14 +257,19 @@ def _images(y_true: ArrayLike, y_score: ArrayLike, patients: ArrayLike | None) -
     names = np.asarray(patients)
     if names.shape != labels.shape:
         raise ValueError(f"y_true has {labels.size} images, patients has shape {names.shape}")
-    try:
-        complete = all(name is not None and name == name for name in names.tolist())
-        units = np.unique(names, return_inverse=True)[1]
-    except TypeError:  # what cannot be compared: pandas.NA, or numbers among texts
-        complete, units = False, labels
-    if not complete:
-        raise ValueError("patients has missing values or values of several types")
+    if any(_is_missing(name) for name in names.tolist()):
+        raise ValueError("patients has missing values")
+    # Sorted as text, as an audit sorts them: the same seed draws the same patients.
+    units = np.unique(names.astype(str), return_inverse=True)[1]
     return _Images(labels, scores, units.astype(np.int64), "patient")
+
+
+def _is_missing(name: object) -> bool:
+    """Return whether an identifier is None, NaN or pandas.NA."""
+    try:
+        return name is None or bool(name != name)
+    except TypeError:  # pandas.NA is neither true nor false
+        return True
 
 
 def _everything(images: _Images) -> NDArray[np.bool_]:
