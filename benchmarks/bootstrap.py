@@ -1,19 +1,19 @@
-"""Bootstrap of ranking metrics: ours against the published loop and fairlearn's MetricFrame.
+"""Bootstrap of ranking metrics: cxraudit against the published loop and fairlearn's MetricFrame.
 
     python benchmarks/bootstrap.py [--full]
 
-All are timed in one run on the same scores. The alternatives are timed on a few replicates and
-given per replicate, since a whole run would take hours; ours is timed whole, with the draw and the
-sorting. Single-threaded CPU time unless a column says wall. `--full` adds 112,120 and 377,110 images.
+All are timed in one run on the same scores. The alternatives are timed on a few replicates and reported
+per replicate, since a complete run would take hours; cxraudit is timed completely, including drawing and
+sorting. Single-threaded CPU time unless marked wall. `--full` adds 112,120 and 377,110 images.
 
-cells     6 findings × 11 groups (all, 2 sexes, 3 races, 5 ages) of one model, 1,000 replicates,
-          1 thread; the loop computes 2 metrics per cell, MetricFrame 2, ours 3
-headline  6 models × 6 findings × 60 groups × 2,000 patient-cluster replicates × 3 metrics, and the
-          gap of every group to the next, wall, 2 threads
+cells     6 findings × 11 groups (all, 2 sexes, 3 races, 5 ages) of one model, 1,000 replicates, 1 thread;
+          the loop and MetricFrame compute 2 metrics per cell, cxraudit 3
+headline  6 models × 6 findings × 60 groups × 2,000 patient-cluster replicates × 3 metrics, and the gap
+          of every group to the next, wall, 2 threads
 audit     6 × 6 × 11 × 10,000 patient-cluster replicates (1,000 at 377,110), wall, 2 threads
 analytic  values, standard errors and influences of all 66 cells without replicates, against the loop
-same      the published bootstrap draw by draw (same random numbers), per call, against the loop
-draw      ns per patient and replicate; touch: how long adding up each count once takes, per patient
+same      the published bootstrap with the same random numbers, per call, against the loop
+draw      ns per patient and replicate; add: ns to add each count once, per patient
 """
 
 import argparse
@@ -52,7 +52,7 @@ def cohort(n_images: int, n_patients: int, seed: int = 0):
 
 
 def published_loop(labels, scores, groups, n: int) -> float:
-    """Seconds per joint replicate: resampled indices, one scikit-learn call per group and metric."""
+    """Return seconds per joint replicate, with one scikit-learn call per group and metric."""
     rng = np.random.RandomState(0)
     started = time.process_time()
     for _ in range(n):
@@ -69,7 +69,7 @@ def published_loop(labels, scores, groups, n: int) -> float:
 
 
 def metric_frame(labels, score, columns: pd.DataFrame, n: int) -> float:
-    """Seconds per replicate of one finding: MetricFrame's own bootstrap, one frame per attribute."""
+    """Return seconds per replicate of one finding, with one MetricFrame per attribute."""
     started = time.process_time()
     for column in columns:
         MetricFrame(
@@ -91,8 +91,10 @@ def _safe(metric):
     return value
 
 
-def ours(patients, labels, scores, groups, n_resamples: int, n_threads: int) -> tuple[float, float]:
-    """Return wall and CPU seconds of the whole: draw, sort, sweep, influences, gaps."""
+def cxraudit_run(
+    patients, labels, scores, groups, n_resamples: int, n_threads: int
+) -> tuple[float, float]:
+    """Return wall and CPU seconds of drawing, sorting, sweeps, influences and gaps."""
     wall, cpu = time.perf_counter(), time.process_time()
     counts = draw_resamples(int(patients.max()) + 1, n_resamples, 0, n_threads=n_threads)
     for model in scores:
@@ -106,49 +108,55 @@ def ours(patients, labels, scores, groups, n_resamples: int, n_threads: int) -> 
 
 
 def best(run, times: int = 3) -> float:
-    """Return the shortest of some runs."""
+    """Return the shortest of several runs."""
     return min(run() for _ in range(times))
 
 
-def measure(radiographs: int) -> None:
-    """Print what was measured at one size."""
-    n_patients = SIZES[radiographs]
-    who, labels, scores, groups, sex, race, age = cohort(radiographs, n_patients)
-    ours(who[:500], labels[:, :500], scores[:1, :, :500], groups[:3, :500], 64, 1)  # compile
+def measure(n_images: int) -> None:
+    """Print the measurements at one size."""
+    n_patients = SIZES[n_images]
+    patients, labels, scores, groups, sex, race, age = cohort(n_images, n_patients)
+    cxraudit_run(
+        patients[:500], labels[:, :500], scores[:1, :, :500], groups[:3, :500], 64, 1
+    )  # compile
     stream = np.random.RandomState(0)
     published_interval(labels[3], scores[0, 3], "auroc", stream, n_resamples=2)
     small = groups[:11]
-    loop = published_loop(labels, scores[0], small, 3 if radiographs < 100_000 else 1)
+    loop = published_loop(labels, scores[0], small, 3 if n_images < 100_000 else 1)
     frame = metric_frame(
         labels[3], scores[0, 3], pd.DataFrame({"sex": sex, "race": race, "age": age}), 4
     )
-    few = 3 if radiographs < 100_000 else 1
-    cells = best(lambda: ours(who, labels, scores[:1], small, 1000, 1)[1], few)
-    single = best(lambda: ours(who, labels[3:4], scores[:1, 3:4], small, 1000, 1)[1], few)
-    images = best(lambda: ours(np.arange(radiographs), labels, scores[:1], small, 1000, 1)[1], few)
-    two = best(lambda: ours(who, labels, scores[:1], small, 1000, 2)[0], few)
-    one = best(lambda: ours(who, labels, scores[:1], small, 1000, 1)[0], few)
-    analytic = best(lambda: ours(who, labels, scores[:1], small, 0, 1)[1])
+    few = 3 if n_images < 100_000 else 1
+    cells = best(lambda: cxraudit_run(patients, labels, scores[:1], small, 1000, 1)[1], few)
+    single = best(
+        lambda: cxraudit_run(patients, labels[3:4], scores[:1, 3:4], small, 1000, 1)[1], few
+    )
+    images = best(
+        lambda: cxraudit_run(np.arange(n_images), labels, scores[:1], small, 1000, 1)[1], few
+    )
+    two = best(lambda: cxraudit_run(patients, labels, scores[:1], small, 1000, 2)[0], few)
+    one = best(lambda: cxraudit_run(patients, labels, scores[:1], small, 1000, 1)[0], few)
+    analytic = best(lambda: cxraudit_run(patients, labels, scores[:1], small, 0, 1)[1])
     started = time.process_time()
-    n_same = 1000 if radiographs < 100_000 else 200
+    n_same = 1000 if n_images < 100_000 else 200
     published_interval(labels[3], scores[0, 3], "auroc", stream, n_resamples=n_same)
     same = (time.process_time() - started) / n_same
     started = time.process_time()
     for _ in range(3):
-        rows = stream.randint(0, radiographs, radiographs)
+        rows = stream.randint(0, n_images, n_images)
         _ = sum(labels[3][rows]), roc_auc_score(labels[3][rows], scores[0, 3][rows])
     theirs = (time.process_time() - started) / 3
     print(
-        f"{radiographs:,} images: loop {loop * 1e3:,.0f} ms/replicate; cells {cells:.3f} s patients, "
+        f"{n_images:,} images: loop {loop * 1e3:,.0f} ms/replicate; cells {cells:.3f} s patients, "
         f"{images:.3f} s images: ratio {loop * 1000 / cells:,.0f} and {loop * 1000 / images:,.0f}; "
         f"MetricFrame {frame * 1e3:,.0f} ms/replicate of one finding: ratio {frame * 1000 / single:,.0f}; "
         f"2 threads {one / two:.2f}x; analytic {analytic * 1e3:.1f} ms: ratio "
         f"{loop * 1000 / analytic:,.0f}; same draws {same * 1e6:,.0f} us: ratio {theirs / same:.0f}"
     )
     _draw(n_patients)
-    draws = 10_000 if radiographs < 100_000 else 1_000
+    draws = 10_000 if n_images < 100_000 else 1_000
     for name, n_groups, n_resamples in (("headline", 60, 2000), ("audit", 11, draws)):
-        wall = ours(who, labels, scores, groups[:n_groups], n_resamples, 2)[0]
+        wall = cxraudit_run(patients, labels, scores, groups[:n_groups], n_resamples, 2)[0]
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
             f"  {name}: {wall:.1f} s wall for {n_resamples:,} replicates, peak {memory:.2f} GB",
@@ -175,12 +183,12 @@ def _draw(n_patients: int) -> None:
     draw = best(lambda: timed(lambda block: draw_block(counts[0], members, tails, 0, 64 * block)))
     listed = np.arange(n_patients + 1), np.zeros(n_patients, np.int64), each[0]
     add_up(*listed, counts, total)
-    touch = best(lambda: timed(lambda block: add_up(*listed, counts, total)))
-    print(f"  draw {draw:.2f} ns, touch {touch:.2f} ns per patient and replicate")
+    add = best(lambda: timed(lambda block: add_up(*listed, counts, total)))
+    print(f"  draw {draw:.2f} ns, add {add:.2f} ns per patient and replicate")
 
 
 def main() -> None:
-    """Measure each size in a process of its own, so that peak memory is its own."""
+    """Measure each size in a separate process, so that its peak memory is measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,66 +1,68 @@
-"""Intervals from resampled patients and from resampled images, side by side, on real scores.
+"""Intervals by resampling patients and by resampling images, side by side, on real scores.
 
     python benchmarks/design_effect.py DATA
 
-DATA holds nih_cxr14/ (tables of the release), neatx/CXR14_Drains_Labels.csv and
-chexnet_scores/pretrained_preds.csv (scores of a DenseNet-121 on 22,433 images). The design effect is
-the ratio of the variances: how many times too many images seem independent.
+DATA contains nih_cxr14/ (tables of the release), neatx/CXR14_Drains_Labels.csv and
+chexnet_scores/pretrained_preds.csv (scores of a DenseNet-121 on 22,433 images). The design effect is the
+ratio of the variances: by how much the effective number of images is overestimated.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from cxraudit import AuditSettings, audit, load_dataset
-from cxraudit.steps import read_scores
+from cxraudit.audits.scores import read_scores
+from cxraudit.schema import COMPLEMENT, OVERALL, WITH, WITHOUT, Analysis
 
+KEY = ("analysis", "finding", "attribute", "group", "reference")
 ROWS = (
-    ("Pneumothorax", "all", "all", ""),
-    ("Pneumothorax", "sex", "male", "rest"),
-    ("Pleural Effusion", "all", "all", ""),
-    ("Pleural Effusion", "sex", "male", "rest"),
+    (Analysis.SUBGROUPS, "Pneumothorax", OVERALL, OVERALL, ""),
+    (Analysis.SUBGROUPS, "Pneumothorax", "sex", "male", COMPLEMENT),
+    (Analysis.SUBGROUPS, "Pleural Effusion", OVERALL, OVERALL, ""),
+    (Analysis.SUBGROUPS, "Pleural Effusion", "sex", "male", COMPLEMENT),
 )
 DRAIN_ROWS = (
-    ("Pneumothorax", "all", "all", ""),
-    ("Pneumothorax", "drain", "with", ""),
-    ("Pneumothorax", "drain", "without", ""),
-    ("Pneumothorax", "drain", "with", "without"),
-    ("Pneumothorax", "drain", "bpsn", ""),
-    ("Pneumothorax", "drain", "bnsp", ""),
+    (Analysis.SUBGROUPS, "Pneumothorax", OVERALL, OVERALL, ""),
+    (Analysis.SHORTCUT, "Pneumothorax", "drain", WITH, ""),
+    (Analysis.SHORTCUT, "Pneumothorax", "drain", WITHOUT, ""),
+    (Analysis.SHORTCUT, "Pneumothorax", "drain", WITH, WITHOUT),
+    (Analysis.SHORTCUT_SUBSETS, "Pneumothorax", "drain", "bpsn", ""),
+    (Analysis.SHORTCUT_SUBSETS, "Pneumothorax", "drain", "bnsp", ""),
 )
 
 
-def both(data: Path, options: dict, rows) -> None:
+def compare(data: Path, options: dict[str, Any], rows: tuple[tuple[str, ...], ...]) -> None:
     """Print the rows of one cohort."""
     dataset = load_dataset("nih-cxr14", data / "nih_cxr14", options)
     scores = read_scores(
         data / "chexnet_scores" / "pretrained_preds.csv",
         dataset,
         image="Image Index",
-        prefix="prob_",
+        score_prefix="prob_",
         model="chexnet",
     )
-    scores = scores[scores["finding"].isin([row[0] for row in rows])]
-    found = {}
+    scores = scores[scores["finding"].isin([row[1] for row in rows])]
+    by_unit = {}
     for unit in ("patients", "images"):
         settings = AuditSettings(resample=unit, operating_point="none", calibration="none")
         results = audit(dataset, scores, settings=settings).results
-        found[unit] = results[results["metric"] == "auroc"].set_index(
-            ["finding", "attribute", "group", "reference"]
-        )
-    n = found["patients"]["n"].max()
+        chosen = results[(results["metric"] == "auroc") & (results["label_source"] == "")]
+        by_unit[unit] = chosen.set_index(list(KEY))
+    n = by_unit["patients"]["n"].max()
     for row in rows:
-        patients, images = (found[unit].loc[row] for unit in ("patients", "images"))
+        patients, images = (by_unit[unit].loc[row] for unit in ("patients", "images"))
         effect = ((patients["high"] - patients["low"]) / (images["high"] - images["low"])) ** 2
-        name = " ".join(part for part in row[:3] if part != "all")
+        name = " ".join(filter(None, row[1:4]))
         print(
-            f"| {name}{' − ' + row[3] if row[3] else ''}, {n:,} images | {patients['value']:.3f} | "
-            f"{_span(images)} | {_span(patients)} | {effect:.1f} |"
+            f"| {name}{' − ' + row[4] if row[4] else ''}, {n:,} images | {patients['value']:.3f} | "
+            f"{_range(images)} | {_range(patients)} | {effect:.1f} |"
         )
 
 
-def _span(row: pd.Series) -> str:
+def _range(row: pd.Series) -> str:
     return f"{row['low']:.3f} to {row['high']:.3f}".replace("-", "−")
 
 
@@ -73,9 +75,9 @@ def main() -> None:
     data = parser.parse_args().data
     print("| estimate | value | resampling images | resampling patients | design effect |")
     print("|---|---|---|---|---|")
-    both(data, {}, ROWS)
+    compare(data, {}, ROWS)
     drains = data / "neatx" / "CXR14_Drains_Labels.csv"
-    both(data, {"drains": drains, "subset": "test"}, DRAIN_ROWS)
+    compare(data, {"drains": drains, "subset": "test"}, DRAIN_ROWS)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How often nominal 95 % intervals cover the truth, and how often tests err, by simulation.
+"""Coverage of nominal 95 % intervals and error rates of tests, by simulation.
 
     python benchmarks/interval_coverage.py [--cohorts 2000]
 
 Images of one patient share a level of the score (half of its variance) and a tendency to have the
 finding. Three designs: 300 patients with 18 images each on average (like the MIMIC-CXR test split),
-3,000 with 3, and a small one with 10 patients with the finding in each group. The AUROC is known
-from the normal distribution; the gap between two groups of patients is zero; the equivalence test is
-run at a true gap equal to its margin. Resampling patients is compared with resampling images.
+3,000 with 3, and a small one with 10 patients with the finding in each group. The true AUROC follows
+from the normal distribution; the true gap between two groups of patients is zero; the equivalence test is
+evaluated at a true gap equal to its margin. Resampling patients is compared with resampling images.
 """
 
 import argparse
@@ -31,7 +31,7 @@ COLUMNS = (
     "gap covered",
     "false gaps (5 %)",
     "false gaps (0.5 %)",
-    "TOST errs",
+    "TOST errors",
     "all groups: rejected",
     "width",
 )
@@ -39,23 +39,23 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Design:
-    """How many patients, how many images each, and who is ill."""
+    """Number of patients, mean number of images of each, and which images are positive."""
 
     name: str
     n_patients: int
     images: float
-    ill: Callable[[np.random.Generator, np.ndarray], np.ndarray]
+    positive: Callable[[np.random.Generator, np.ndarray], np.ndarray]
     margin: float = WORSE
 
 
 def tendency(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
-    """Every patient has a tendency to have the finding: some always, some never."""
+    """Every patient has a probability of the finding of their own, from nearly 0 to nearly 1."""
     own = rng.normal(scale=1.2, size=patients.max() + 1)[patients]
     return rng.random(patients.size) < 1 / (1 + np.exp(2.2 - own))
 
 
 def twenty(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
-    """The first 20 patients are ill on their first image and most others."""
+    """The first 20 patients have the finding on their first image and on most others."""
     first = np.r_[True, patients[1:] != patients[:-1]]
     return (patients < 20) & (first | (rng.random(patients.size) < 0.7))
 
@@ -63,28 +63,28 @@ def twenty(rng: np.random.Generator, patients: np.ndarray) -> np.ndarray:
 DESIGNS = (
     Design("300 × 18", 300, 18, tendency),
     Design("3,000 × 3", 3000, 3, tendency),
-    Design("140 × 3, 10 ill per group", 140, 3, twenty, margin=0.75),
+    Design("140 × 3, 10 positive per group", 140, 3, twenty, margin=0.75),
 )
 
 
 def cohort(rng: np.random.Generator, design: Design, worse: float):
-    """Return patients, labels, scores and group of the images."""
+    """Return patient, label, score and group of every image."""
     patients = np.repeat(
         np.arange(design.n_patients), 1 + rng.poisson(design.images - 1, design.n_patients)
     )
-    labels = design.ill(rng, patients)
+    labels = design.positive(rng, patients)
     group = (rng.permutation(design.n_patients) % 2 == 0)[patients]
-    if design.ill is twenty:
+    if design.positive is twenty:
         group = patients % 2 == 0
     level = rng.normal(scale=0.5**0.5, size=design.n_patients)[patients]
     noise = rng.normal(scale=0.5**0.5, size=patients.size)
     return patients, labels, labels * (SIGNAL - worse * group) + level + noise, group
 
 
-def once(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
-    """Read one cohort without a gap and one with a gap of the margin: patients, then images."""
+def evaluate(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
+    """Evaluate one cohort without a gap and one with a gap of the margin; return `COLUMNS` of each unit."""
     margin = TRUTH - ndtr((SIGNAL - design.margin) / np.sqrt(2))
-    readings = []
+    rows = []
     for by_patient in (True, False):
         row: list[float] = []
         for worse in (0.0, design.margin):
@@ -93,14 +93,14 @@ def once(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
             units = patients if by_patient else np.arange(patients.size)
             draws = draw_resamples(int(units.max()) + 1, n_resamples, k, n_threads=1)
             cells = np.stack([np.ones(units.size, bool), group, ~group])
-            whole, inside, outside = ranking_replicates(
+            overall, inside, outside = ranking_replicates(
                 labels, scores, units, cells, draws, n_resamples=n_resamples, n_threads=1
             )
             between = gap(inside.auroc, outside.auroc)
             if worse:
                 row.append(-margin < between.inner_low and between.inner_high < margin)
                 continue
-            area = estimate(whole.auroc)
+            area = estimate(overall.auroc)
             four = rng.integers(0, 4, design.n_patients)[patients]
             p = heterogeneity_test(labels, scores, units, four, n_permutations=199, seed=k)
             row = [
@@ -111,14 +111,14 @@ def once(k: int, design: Design, n_resamples: int = 1000) -> list[list[float]]:
                 p <= 0.05,
                 area.high - area.low,
             ]
-        readings.append([*row[:4], row[6], row[4], row[5]])
-    return readings
+        rows.append([*row[:4], row[6], row[4], row[5]])
+    return rows
 
 
 def study(design: Design, n_cohorts: int, n_workers: int = 2) -> np.ndarray:
     """Return means over cohorts, shape (2, columns): resampling patients, resampling images."""
     with ProcessPoolExecutor(n_workers) as pool:
-        rows = list(pool.map(partial(once, design=design), range(n_cohorts), chunksize=20))
+        rows = list(pool.map(partial(evaluate, design=design), range(n_cohorts), chunksize=20))
     return np.mean(rows, axis=0)
 
 

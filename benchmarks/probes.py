@@ -1,9 +1,11 @@
-"""Our probes against the search of the published script, in one run, with the AUROC of each.
+"""Probes of cxraudit against the search of the published script, in one run, with the AUROC of each.
 
 The published script (``predict_attribute.py`` of the study's code) tunes scikit-learn's MLPClassifier
 over 4 sizes × 500 iterations, k-NN over 11 numbers of neighbours and a network without hidden layer over
-3 learning rates × 1,000 iterations, in float64, and fits the best again. Its structure is followed here,
-on rows that fit each other. Run: .venv/bin/python benchmarks/probes.py [small|large] [linear|k-NN|MLP …]
+3 learning rates × 1,000 iterations, in float64, and fits the best again. Its structure is reproduced here,
+with embeddings and labels in the same order.
+
+    python benchmarks/probes.py [small|large] [linear|k-NN|MLP …]
 """
 
 import sys
@@ -21,7 +23,7 @@ SIZES = {"small": (5_000, 512), "large": (25_000, 1_024)}
 
 
 def embeddings(n: int, d: int, n_groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return unit embeddings that hold a group linearly and noisily, 5 images per patient."""
+    """Return unit embeddings from which a group is linearly decodable with noise, 5 images per patient."""
     rng = np.random.default_rng(1)
     patients = np.arange(n) // 5
     groups = rng.integers(0, n_groups, patients.max() + 1)[patients]
@@ -47,19 +49,19 @@ def published(kind: str, train, y, validation, y_validation, others, seed: int) 
         "k-NN": [lambda k=k: KNeighborsClassifier(k) for k in range(1, 22, 2)],
     }[kind]
     wide = [part.astype(np.float64) for part in (train, validation, others)]
-    reached = [
-        macro_auroc(y_validation, make().fit(wide[0], y).predict_proba(wide[1])) for make in options
+    areas = [
+        macro_auroc(y_validation, new().fit(wide[0], y).predict_proba(wide[1])) for new in options
     ]
-    best = options[int(np.argmax(reached))]()
+    best = options[int(np.argmax(areas))]()
     best.fit(np.concatenate(wide[:2]), np.concatenate([y, y_validation]))
     return best.predict_proba(wide[2])
 
 
 def main(size: str, kinds: list[str]) -> None:
-    """Time both, one after the other, on CPU time of the process."""
+    """Print the CPU time of both, run one after the other."""
     warnings.simplefilter("ignore")
     x, groups, _ = embeddings(300, 32, 2)
-    for kind in kinds:  # imports are not what is timed
+    for kind in kinds:  # imports are not timed
         PROBES[kind](x[:100], groups[:100], x[100:200], groups[100:200], x[200:], 0)
     for n_groups in (2, 5):
         x, groups, patients = embeddings(*SIZES[size], n_groups)
@@ -67,23 +69,24 @@ def main(size: str, kinds: list[str]) -> None:
         train, validation, test = part < 0.64, (part >= 0.64) & (part < 0.8), part >= 0.8
         xs = standardised(x[train], x[validation], x[test])
         for kind in kinds:
-            found = {}
+            timed = {}
             for name, run in (
-                ("ours", PROBES[kind]),
+                ("cxraudit", PROBES[kind]),
                 ("published", lambda *a, kind=kind: published(kind, *a)),
             ):
                 start = time.process_time()
                 scores = run(xs[0], groups[train], xs[1], groups[validation], xs[2], 0)
-                found[name] = (time.process_time() - start, macro_auroc(groups[test], scores))
-            (ours, our_area), (theirs, their_area) = found["ours"], found["published"]
+                timed[name] = (time.process_time() - start, macro_auroc(groups[test], scores))
+            (seconds, area), (published_seconds, published_area) = timed.values()
             print(
-                f"{x.shape[0]:,} × {x.shape[1]}, {n_groups} groups, {kind}: {ours:.2f} s, published "
-                f"{theirs:.1f} s: {theirs / ours:.1f}×; AUROC {our_area:.4f} and {their_area:.4f}",
+                f"{x.shape[0]:,} × {x.shape[1]}, {n_groups} groups, {kind}: {seconds:.2f} s, published "
+                f"{published_seconds:.1f} s: {published_seconds / seconds:.1f}×; "
+                f"AUROC {area:.4f} and {published_area:.4f}",
                 flush=True,
             )
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    chosen = next((word for word in words if word in SIZES), "small")
-    main(chosen, [kind for kind in PROBES if kind in words] or list(PROBES))
+    arguments = sys.argv[1:]
+    size = next((argument for argument in arguments if argument in SIZES), "small")
+    main(size, [kind for kind in PROBES if kind in arguments] or list(PROBES))

@@ -18,7 +18,7 @@ def test_patients_hold_what_images_do_not(design):
     assert 0.93 <= by_patient["gap covered"] <= 0.975
     assert by_patient["false gaps (5 %)"] <= 0.075
     assert by_patient["false gaps (0.5 %)"] <= 0.015
-    assert by_patient["TOST errs"] <= 0.065
+    assert by_patient["TOST errors"] <= 0.065
     assert 0.03 <= by_patient["all groups: rejected"] <= 0.07
     assert by_image["AUROC covered"] < by_patient["AUROC covered"] - 0.01
     assert by_image["gap covered"] < 0.93
