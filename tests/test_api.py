@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cxraudit
+from planted import planted_dataset, planted_scores, planted_table
 
 SOURCE = Path(cxraudit.__file__)
 
@@ -69,3 +70,32 @@ def test_no_public_name_is_that_of_a_module():
     modules = {path.stem for path in SOURCE.parent.iterdir()}
 
     assert set(cxraudit.__all__) & modules == set()
+
+
+def test_folders_may_be_text(nih_release, tmp_path):
+    """Of embeddings, of a data set, of a report: every public door takes str."""
+    dataset = cxraudit.load_dataset("nih-cxr14", str(nih_release), {"only.sex": "female"})
+    models = {"random": cxraudit.load_model("random")}
+
+    cxraudit.encode_images(dataset.images, models, str(tmp_path / "embeddings"))
+
+    store = cxraudit.EmbeddingStore(str(tmp_path / "embeddings" / "random"))
+    assert store.finished()
+    assert cxraudit.score(str(store.folder), "random", "Pneumonia").shape == (
+        len(dataset.images),
+        5,
+    )
+
+
+def test_one_audit_or_several_make_a_report(tmp_path):
+    """With a path as text."""
+    frame = planted_table(1, n_patients=80)
+    settings = cxraudit.AuditSettings(n_resamples=100)
+    made = cxraudit.audit(
+        planted_dataset(frame), planted_scores(frame), attributes="sex", settings=settings
+    )
+
+    one = cxraudit.write_report(made, str(tmp_path / "one.html"))
+    two = cxraudit.write_report([made, made], tmp_path / "two.html")
+
+    assert one.stat().st_size < two.stat().st_size

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ BATCH_SIZE = 32
 def encode_images(
     images: pd.DataFrame,
     models: Mapping[str, ImageTextModel],
-    folder: Path,
+    folder: str | PathLike[str],
     *,
     batch_size: int = BATCH_SIZE,
     shard_size: int = SHARD_SIZE,
@@ -48,7 +49,7 @@ def encode_images(
         An images table; ``image_id`` and ``path`` are used.
     models : mapping of str to ImageTextModel
         Name → model; the name is that of its store.
-    folder : pathlib.Path
+    folder : str or path
         Folder of one store per model; see `cxraudit.store`.
     batch_size, shard_size : int
         Images per forward pass and per file. Neither changes an embedding.
@@ -97,7 +98,7 @@ def encode_images(
 def encode_reports(
     images: pd.DataFrame,
     models: Mapping[str, ImageTextModel],
-    folder: Path,
+    folder: str | PathLike[str],
     *,
     shard_size: int = SHARD_SIZE,
     progress: Progress | None = None,
@@ -131,7 +132,7 @@ def encode_reports(
 def open_stores(
     images: pd.DataFrame,
     models: Mapping[str, ImageTextModel],
-    folder: Path,
+    folder: str | PathLike[str],
     shard_size: int,
     perturbation_name: str = "",
 ) -> tuple[list[Shard], dict[str, EmbeddingStore]]:
@@ -143,7 +144,7 @@ def open_stores(
         If the folder holds embeddings of other weights or images.
     """
     shards = plan_shards(images, shard_size)
-    targets = {name: EmbeddingStore(folder / folder_name(name)) for name in models}
+    targets = {name: EmbeddingStore(Path(folder) / folder_name(name)) for name in models}
     for name, store in targets.items():
         store.open(models[name], shards, name, perturbation_name)
     return shards, targets

@@ -13,6 +13,7 @@ image that could not be read has ``ok`` false, the reason in ``error``, and a ro
 
 import json
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,14 @@ def plan_shards(images: pd.DataFrame, shard_size: int) -> list[Shard]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class EmbeddingStore:
-    """The embeddings of one model for one cohort."""
+    """The embeddings of one model for one cohort, in a folder of their own."""
 
     folder: Path
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        object.__setattr__(self, "folder", Path(folder))
 
     @property
     def _record(self) -> Path:
