@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxraudit.audits.perturbations.counterfactual import DEVICE
 from cxraudit.figures.style import (
     BLUE,
     BROWN,
@@ -43,12 +44,12 @@ from cxraudit.vocabulary import attribute_name
 Row = dict[str, Any]
 
 _TITLES = {
-    "drain": "chest drain inserted",
+    DEVICE: "chest drain inserted",
     CONTROL: "control: same change elsewhere",
     "drain-added": "redrawn with a chest drain",
     "drain-removed": "redrawn without its chest drain",
 }
-_COLOURS = {"drain": RED, CONTROL: GREY, "drain-added": BROWN, "drain-removed": BLUE}
+_COLOURS = {DEVICE: RED, CONTROL: GREY, "drain-added": BROWN, "drain-removed": BLUE}
 _OTHER_COLOUR = INK
 _LINES = PALETTE[:6]
 _REACH = 0.005
@@ -198,7 +199,7 @@ def _flagged(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
 
 def _by_group(axes: Axes, changes: pd.DataFrame, groups: list[tuple[str, str]]) -> None:
     conditions = list(dict.fromkeys(changes["condition"]))
-    inserted = [name for name in ("drain", CONTROL) if name in conditions] or conditions
+    inserted = [name for name in (DEVICE, CONTROL) if name in conditions] or conditions
     for y, (attribute, group) in enumerate(groups):
         here = changes[(changes["attribute"] == attribute) & (changes["group"] == group)]
         for row in records(here[here["condition"].isin(inserted)]):

@@ -6,6 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cxraudit.audits.embeddings.probes import (
+    CONTROL_METRIC,
+    DECODABLE,
+    IMAGE,
+    METRIC,
+    NOT_DECODABLE,
+)
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
 from cxraudit.figures.style import (
     BLUE,
@@ -25,16 +32,12 @@ from cxraudit.formatting import column_name, decimal
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Analysis, records
 
-DECODABLE, NOT_DECODABLE = "decodable", "not decodable"
 _COLOURS = {DECODABLE: RED, NOT_DECODABLE: BLUE}
 _UNCLEAR = GREY
 _PROBES = {
-    "linear_probe_auroc": ("linear", "o"),
-    "knn_probe_auroc": ("k-NN", "s"),
-    "mlp_probe_auroc": ("MLP", "^"),
+    metric: (name, marker) for (name, metric), marker in zip(METRIC.items(), "os^", strict=True)
 }
-_SPACES = {"image": "whole embedding"}
-_CONTROL = "control_probe_auroc"
+_SPACES = {IMAGE: "whole embedding"}
 
 
 def projections_and_probes(results: pd.DataFrame, points: pd.DataFrame) -> Figure:
@@ -52,7 +55,9 @@ def projections_and_probes(results: pd.DataFrame, points: pd.DataFrame) -> Figur
     matplotlib.figure.Figure
         One row of panels per attribute; a first one for the modality, where reports were embedded.
     """
-    probes = results[(results["analysis"] == Analysis.PROBE) & (results["metric"] != _CONTROL)]
+    probes = results[
+        (results["analysis"] == Analysis.PROBE) & (results["metric"] != CONTROL_METRIC)
+    ]
     attributes = list(dict.fromkeys(probes["attribute"]))
     images = points[points["modality"] == "image"]
     joint = "joint_x" in points

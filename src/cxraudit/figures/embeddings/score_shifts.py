@@ -4,6 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cxraudit.audits.embeddings.probes import NOT_DECODABLE, UNCLEAR
+from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
 from cxraudit.figures.style import (
     BLUE,
     GREEN,
@@ -22,8 +24,6 @@ from cxraudit.formatting import column_name
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.schema import Analysis, records
 
-ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
-NOT_DECODABLE, UNCLEAR = "not decodable", "unclear"
 COLOURS = {ASSOCIATED: RED, NOT_ASSOCIATED: BLUE, NOT_DECODABLE: GREEN, UNCLEAR: GREY}
 
 

@@ -1,8 +1,9 @@
 """Perturbed images: inserted devices and image degradation."""
 
 from cxraudit import figures, tables
+from cxraudit.audits.perturbations.counterfactual import FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted
+from cxraudit.formatting import counted, percent
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
@@ -53,8 +54,9 @@ _COUNTERFACTUAL = (
     "Left: each image is one entry; dots are means with their interval; band: ±"
     f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. The control perturbation changes as many "
     "pixels by as much, as a round patch below the diaphragm: if it changes the score as well, the change is "
-    "not specific to the drain. Right: share of images flagged before and after, at the threshold chosen on "
-    "unedited images; and the mean change by group."
+    "not specific to the drain. Right: share of images flagged before and after, at the threshold "
+    f"that flags {percent(FALSE_POSITIVE_RATE)} of all unedited images without the finding; and the mean "
+    "change by group."
 )
 _CORRUPTIONS = (
     "Above: AUROC by severity, each finding and their mean with its interval. Below: the gap of the group of "

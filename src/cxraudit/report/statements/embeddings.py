@@ -2,25 +2,32 @@
 
 import pandas as pd
 
+from cxraudit.audits.embeddings.cohort import SPACES_2D
+from cxraudit.audits.embeddings.probes import (
+    CONTROL_METRIC,
+    DECODABLE,
+    IMAGE,
+    METRIC,
+    NOT_DECODABLE,
+)
+from cxraudit.audits.embeddings.score_direction import ASSOCIATED, BEFORE, NOT_ASSOCIATED
 from cxraudit.audits.result import Audit
-from cxraudit.figures.embeddings.projections_and_probes import DECODABLE, NOT_DECODABLE
-from cxraudit.figures.embeddings.score_shifts import ASSOCIATED, NOT_ASSOCIATED
 from cxraudit.formatting import bounds, column_name, counted, decimal, sentence_case, signed
 from cxraudit.metrics import METRICS, SHIFT_MARGIN
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import Analysis, is_level, records
+from cxraudit.schema import Analysis, records
 from cxraudit.vocabulary import group_phrase
 
-LINEAR, CONTROL_PROBE = "linear_probe_auroc", "control_probe_auroc"
-_WHOLE, _TWO_AXES = "image", "PCA (2 axes)"
+LINEAR = METRIC["linear"]
+PCA, _ = SPACES_2D
 
 
 def statements(audit: Audit, model: str) -> list[Statement]:
     """State of every attribute whether it is decodable and, if so, associated with the score."""
     rows = find.of(audit, model, analysis=(Analysis.PROBE, Analysis.ENCODING_USE, Analysis.ERASURE))
-    probes = find.where(rows, analysis=Analysis.PROBE, condition=_WHOLE)
+    probes = find.where(rows, analysis=Analysis.PROBE, condition=IMAGE)
     return [
         _statement(rows, str(attribute), {row["metric"]: row for row in records(part)})
         for attribute, part in probes.groupby("attribute", sort=False)
@@ -65,7 +72,7 @@ def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement
     others = [
         row
         for metric, row in probes.items()
-        if metric not in (LINEAR, CONTROL_PROBE) and row["verdict"] == DECODABLE
+        if metric not in (LINEAR, CONTROL_METRIC) and row["verdict"] == DECODABLE
     ]
     if not others:
         detail = f"{numbers} No other probe decodes it, either."
@@ -95,7 +102,7 @@ def _associated(
 
 def _from_axes(rows: pd.DataFrame, attribute: str) -> str:
     found = find.where(
-        rows, analysis=Analysis.PROBE, attribute=attribute, condition=_TWO_AXES, metric=LINEAR
+        rows, analysis=Analysis.PROBE, attribute=attribute, condition=PCA, metric=LINEAR
     )
     return f"; from two axes of a PCA, {decimal(found['value'].iloc[0])}" if len(found) else ""
 
@@ -110,8 +117,9 @@ def _images(attribute: str, group: str) -> str:
 def _after_erasure(rows: pd.DataFrame, shift: Row) -> str:
     """State the change of AUROC when the attribute is erased; excluding zero, the score relies on it."""
     found = find.where(
-        rows[~is_level(rows)],
+        rows,
         analysis=Analysis.ERASURE,
+        reference=BEFORE,
         metric="auroc",
         attribute=shift["attribute"],
         finding=shift["finding"],

@@ -4,8 +4,10 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.perturbations.counterfactual import DEVICE, FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import listed, sentence_case, signed, whole_percent
+from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
+from cxraudit.formatting import listed, percent, sentence_case, signed, whole_percent
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
@@ -22,9 +24,6 @@ from cxraudit.schema import (
 )
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
 
-DEVICE = "drain"
-_DEVICE_FINDING = "Pneumothorax"
-
 
 def statements(audit: Audit, model: str) -> list[Statement]:
     """State whether the score relies on an inserted drain, and what image degradation costs."""
@@ -34,7 +33,7 @@ def statements(audit: Audit, model: str) -> list[Statement]:
 
 def followed_finding(audit: Audit) -> str | None:
     """Return the finding whose score an inserted drain may raise; None if it was not perturbed."""
-    finding = audit.facts["shortcuts"].get(DEVICE, _DEVICE_FINDING)
+    finding = audit.facts["shortcuts"].get(DEVICE, DEFAULT_SHORTCUTS[DEVICE])
     rows = find.where(audit.results, analysis=Analysis.COUNTERFACTUAL, finding=finding)
     return str(finding) if len(rows) else None
 
@@ -88,8 +87,9 @@ def _flagged(rows: pd.DataFrame) -> str:
     for row in records(find.where(part, reference=UNEDITED)):
         after = float(levels["value"].iloc[0])
         return (
-            f" At one threshold, {whole_percent(after - row['value'])} of the images without the finding are "
-            f"flagged before and {whole_percent(after)} after."
+            f" At the threshold that flags {percent(FALSE_POSITIVE_RATE)} of all unedited images without the "
+            f"finding, {whole_percent(after - row['value'])} of these images are flagged before and "
+            f"{whole_percent(after)} after."
         )
     return ""
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cxraudit.audits.embeddings.probes import NOT_DECODABLE, UNCLEAR
+from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
 from cxraudit.stats.estimate import Verdict
 
 
@@ -47,10 +49,10 @@ _WORDS = {
     Tone.EQUIVALENT: Verdict.EQUIVALENT.value,
     Tone.INCONCLUSIVE: Verdict.INCONCLUSIVE.value,
     Tone.UNDEFINED: Verdict.UNDEFINED.value,
-    Tone.ASSOCIATED: "decodable and associated",
-    Tone.NOT_ASSOCIATED: "decodable, not associated",
-    Tone.NOT_DECODABLE: "not decodable",
-    Tone.UNCLEAR: "unclear",
+    Tone.ASSOCIATED: ASSOCIATED,
+    Tone.NOT_ASSOCIATED: NOT_ASSOCIATED,
+    Tone.NOT_DECODABLE: NOT_DECODABLE,
+    Tone.UNCLEAR: UNCLEAR,
 }
 
 
