@@ -42,7 +42,7 @@ def test_the_true_gap_is_recovered_from_misclassified_labels(seed):
     areas = _areas(y_true, score, arms)
     n = [int((y_true & arm).sum()) for arm in arms]
 
-    found = weighted_sum(areas, corrected_weights((n[0], n[1]), ERRORS, n_known=(n[2], n[3])))
+    found = weighted_sum(areas, corrected_weights((n[0], n[1]), ERRORS, n_annotated=(n[2], n[3])))
 
     true_gap = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
         y_true[~y_true | ~has], score[~y_true | ~has]
@@ -64,7 +64,7 @@ def test_a_perfect_detector_changes_nothing():
     n = [int((y_true & arm).sum()) for arm in arms]
     perfect = DetectorError(sensitivity=1, specificity=1)
 
-    found = weighted_sum(areas, corrected_weights((n[0], n[1]), perfect, n_known=(n[2], n[3])))
+    found = weighted_sum(areas, corrected_weights((n[0], n[1]), perfect, n_annotated=(n[2], n[3])))
 
     direct = auroc(y_true[~y_true | has], score[~y_true | has]) - auroc(
         y_true[~y_true | ~has], score[~y_true | ~has]

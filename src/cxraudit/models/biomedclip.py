@@ -94,7 +94,7 @@ class BiomedClip(TorchAdapter):
 
         cleaned = [" ".join(tokens.clean(self.template + text).split()) for text in texts]
         rows = [self.wordpiece(text) for text in cleaned]
-        rows = [tokens.cut(row, CONTEXT) for row in rows]
+        rows = [tokens.truncated(row, CONTEXT) for row in rows]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         text = self.network.text
         return text["proj"](text["transformer"](ids, mask)[-1][:, 0])

@@ -90,7 +90,7 @@ class CheXzero(TorchAdapter):
                 f"a text has {longest} tokens; the published wrapper of {self.card.name} takes at most "
                 f"{CONTEXT}. Shorten it, or use the native protocol, which truncates."
             )
-        rows = [tokens.cut(row, CONTEXT) for row in rows]
+        rows = [tokens.truncated(row, CONTEXT) for row in rows]
         return self.network.encode_text(padded(rows, 0, CONTEXT)[0].to(self.device))
 
 

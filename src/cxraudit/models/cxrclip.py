@@ -117,7 +117,7 @@ class CxrClip(TorchAdapter):
 
         from cxraudit.models._torch.towers.bert import padded
 
-        rows = [tokens.cut(tokens.clinical_bert()(text), LONGEST) for text in texts]
+        rows = [tokens.truncated(tokens.clinical_bert()(text), LONGEST) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         last = self.network.text_encoder["text_encoder"](ids, mask)[-1]
         ends = last[torch.arange(len(rows)), mask.sum(1) - 1]

@@ -101,7 +101,7 @@ class MedImageInsight(TorchAdapter):
 
         from cxraudit.models._torch.towers.bert import padded
 
-        rows = [tokens.cut(self.bytepairs(text), CONTEXT) for text in texts]
+        rows = [tokens.truncated(self.bytepairs(text), CONTEXT) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, self.bytepairs.end, CONTEXT))
         text = self.network.lang_encoder
         x = text["token_embedding"](ids) + text.positional_embedding

@@ -36,49 +36,49 @@ class DetectorError:
 
 
 def corrected_weights(
-    n_predicted: tuple[int, int], errors: DetectorError, *, n_known: tuple[int, int] = (0, 0)
+    n_predicted: tuple[int, int], errors: DetectorError, *, n_annotated: tuple[int, int] = (0, 0)
 ) -> tuple[float, float, float, float]:
-    """Weigh areas to give the gap as it would be with true labels, if errors do not depend on scores.
+    """Return weights of areas whose sum is the gap under true labels, if errors are independent of scores.
 
-    An area against shared negatives is a mean over its positives, so that the area of the images
-    predicted *with* is PPV · A₁ + (1 − PPV) · A₀, and likewise for the others: two equations for
-    the true areas A₁ and A₀. Images that were annotated are added by their numbers.
+    An area against shared negatives is a mean over its positives, so the area of the images
+    predicted *with* is PPV · A₁ + (1 − PPV) · A₀, and likewise for those predicted *without*: two
+    equations for the true areas A₁ and A₀. Annotated images are added in proportion to their number.
 
     Parameters
     ----------
     n_predicted : tuple of int
-        Positives the detector predicts with, and without, the shortcut.
+        Numbers of positives predicted with, and without, the shortcut.
     errors : DetectorError
-        From images with labels by annotators.
-    n_known : tuple of int
-        Positives annotated with, and without, the shortcut.
+        Estimated on annotated images.
+    n_annotated : tuple of int
+        Numbers of positives annotated with, and without, the shortcut.
 
     Returns
     -------
     tuple of float
         Weights of the areas of positives predicted with and without, annotated with and without, each
         against all negatives; their weighted sum is the gap with − without. The first is NaN and the
-        others 0 if the detector has no skill, or its errors do not fit the share it predicted. The
-        detector's rates and the numbers of images are taken as known.
+        others are 0 if the detector is no better than chance, or its errors are not compatible with the
+        share it predicted. The detector's error rates and the numbers of images are taken as known.
     """
     n = sum(n_predicted)
     ppv, npv = errors.predictive_values(n_predicted[0] / n)
-    skill = ppv + npv - 1
-    if not skill > 0:
+    determinant = ppv + npv - 1
+    if not np.isfinite(determinant) or determinant <= 0:
         return np.nan, 0.0, 0.0, 0.0
     share_with = ppv * n_predicted[0] / n + (1 - npv) * n_predicted[1] / n
-    with_weight, without_weight = n * share_with, n * (1 - share_with)
-    # The true areas of the images the detector labelled, as weights of the two areas it gives.
-    true_with = np.array([npv, -(1 - ppv)]) / skill
-    true_without = np.array([-(1 - npv), ppv]) / skill
-    scale_with = with_weight / (with_weight + n_known[0])
-    scale_without = without_weight / (without_weight + n_known[1])
+    weight_with, weight_without = n * share_with, n * (1 - share_with)
+    # The true areas of the predicted images, as weights of the two areas that are observed.
+    true_with = np.array([npv, -(1 - ppv)]) / determinant
+    true_without = np.array([-(1 - npv), ppv]) / determinant
+    scale_with = weight_with / (weight_with + n_annotated[0])
+    scale_without = weight_without / (weight_without + n_annotated[1])
     first, second = scale_with * true_with - scale_without * true_without
     return (
         float(first),
         float(second),
-        1 - scale_with if n_known[0] else 0.0,
-        -(1 - scale_without) if n_known[1] else 0.0,
+        1 - scale_with if n_annotated[0] else 0.0,
+        -(1 - scale_without) if n_annotated[1] else 0.0,
     )
 
 

@@ -26,7 +26,7 @@ def if_mislabelled(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> li
         return []
     n = [int(side.sum()) for side in sides]
     errors = DetectorError(sensitivity=rates["sensitivity"], specificity=rates["specificity"])
-    weights = corrected_weights((n[0], n[1]), errors, n_known=(n[2], n[3]))
+    weights = corrected_weights((n[0], n[1]), errors, n_annotated=(n[2], n[3]))
     used = [(side, w) for side, w in zip(sides, weights, strict=True) if w != 0]
     named = {"attribute": labels.name, "group": WITH, "reference": WITHOUT}
     rate_note = (

@@ -36,7 +36,7 @@ def clinical_bert() -> WordPiece:
         return WordPiece(path)
 
 
-def cut(row: list[int], longest: int) -> list[int]:
+def truncated(row: list[int], longest: int) -> list[int]:
     """Return a text's ids, truncated to `longest` with the end token kept."""
     return row if len(row) <= longest else [*row[: longest - 1], row[-1]]
 

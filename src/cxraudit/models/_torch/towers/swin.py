@@ -83,8 +83,8 @@ def _separation(side: int, window: int, shift: int, device: torch.device) -> Ten
     part[-window:] = 1
     part[-shift:] = 2
     region = (3 * part[:, None] + part).to(torch.float32)
-    cut = windows(region[None, :, :, None], window)[..., 0]
-    return torch.where(cut[:, None, :] != cut[:, :, None], -100.0, 0.0)
+    regions = windows(region[None, :, :, None], window)[..., 0]
+    return torch.where(regions[:, None, :] != regions[:, :, None], -100.0, 0.0)
 
 
 class _Merge(nn.Module):
