@@ -9,7 +9,7 @@ import numpy as np
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _twist(key) -> None:  # noqa: ANN001
+def _twist(key) -> None:
     """Refill the state of MT19937 (Matsumoto & Nishimura 1998)."""
     for start, end, far in ((0, 227, 397), (227, 623, -227), (623, 624, -227)):
         for i in range(start, end):
@@ -19,7 +19,7 @@ def _twist(key) -> None:  # noqa: ANN001
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _temper(key, out) -> None:  # noqa: ANN001
+def _temper(key, out) -> None:
     """Turn the state of MT19937 into its 624 numbers."""
     for i in range(624):
         y = key[i]
@@ -30,13 +30,13 @@ def _temper(key, out) -> None:  # noqa: ANN001
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def published_draws(key, position, bins, n_blocks, of_precision, out):  # noqa: ANN001, ANN202
-    """Replicates of AUROC, or of average precision, on the images that ``numpy.random.randint`` draws.
+def published_draws(key, position, bins, n_blocks, of_precision, out):
+    """Compute AUROC, or average precision, of the images that ``numpy.random.randint`` draws.
 
     ``key`` and ``position`` are the state of a legacy ``RandomState``, which is advanced; draws are
     the low bits of 32-bit numbers, drawn again if too large. ``bins`` is twice each image's rank of
     score (ties share one, the highest score is 0), plus 1 for a positive. ``out`` (2, n) receives
-    the metric and the positives. Returns the new position.
+    the metric and the number of positives. Returns the new position.
     """
     n = bins.size
     mask = np.uint32(0)
@@ -53,7 +53,7 @@ def published_draws(key, position, bins, n_blocks, of_precision, out):  # noqa: 
                 _twist(key)
                 _temper(key, numbers)
                 position = 0
-            # Refused numbers are overwritten by the next: no branch to guess.
+            # Rejected numbers are overwritten by the next, which avoids a branch.
             while position < 624 and drawn < n:
                 image[drawn] = numbers[position] & mask
                 drawn += image[drawn] < n

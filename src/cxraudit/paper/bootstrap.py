@@ -1,6 +1,6 @@
-"""The bootstrap of the published protocol, to the letter: images, not patients, from one legacy stream.
+"""The bootstrap of the published protocol: images, not patients, resampled from one legacy stream.
 
-It is here so that published intervals can be reproduced, and shown beside intervals that hold.
+It reproduces published intervals. `cxraudit.audit` resamples patients instead.
 """
 
 from typing import Any
@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 from cxraudit.stats.ranking import checked
 
 PUBLISHED_SEED = 1907
-"""What the published code seeds numpy's global stream with, once per model and data set."""
+"""Seed of numpy's global stream in the published code, set once per model and data set."""
+PUBLISHED_LEVEL = 0.95
+"""Confidence level of the published intervals."""
 
 
 def published_interval(
@@ -22,29 +24,36 @@ def published_interval(
     *,
     n_resamples: int = 1000,
 ) -> tuple[float, float]:
-    """Return the 2.5th and 97.5th percentile over resampled images, as the published code draws them.
+    """Return the 2.5th and 97.5th percentile over resampled images, with the published random numbers.
 
     Each call draws its own resamples, so intervals of two metrics or groups are never paired; they
-    are too narrow where a patient has several images. The same stream in the same order of calls
-    gives the published numbers.
+    are too narrow where a patient has several images. The same stream in the same order of calls on
+    the same rows in the same order gives the published numbers; see
+    `cxraudit.paper.protocol.in_published_order`.
 
     Parameters
     ----------
     y_true : array_like of {0, 1}, shape (n_images,)
-        Whether the finding is present.
+        1 where the finding is present.
     y_score : array_like of float, shape (n_images,)
-        Scores, in the order of the published table.
+        Scores, in the row order of the published table.
     metric : {"auroc", "adjusted_auprc"}
-        What to resample.
+        Metric to resample.
     stream : numpy.random.RandomState
-        The legacy stream; advanced by as much as ``randint(0, n, n)`` per resample advances it.
+        Advanced by as much as ``randint(0, n_images, n_images)`` per resample advances it.
     n_resamples : int
-        Resamples; those without a positive are skipped, as published.
+        Number of resamples; those without a positive are skipped, as published.
 
     Returns
     -------
     tuple of float
-        NaN if a resample has positives only (AUROC), as scikit-learn gives, or with fewer than two images.
+        Both NaN with fewer than two images, if no resample has a positive, or if one has positives
+        only (AUROC), where scikit-learn gives NaN.
+
+    Raises
+    ------
+    ValueError
+        If the metric is not one of the two, or labels or scores are invalid.
 
     References
     ----------
@@ -56,7 +65,7 @@ def published_interval(
         raise ValueError(f"metric must be auroc or adjusted_auprc, got {metric!r}")
     labels, scores = checked(y_true, y_score)
     if labels.size < 2:
-        return float("nan"), float("nan")  # nothing to choose between: numpy draws nothing, either
+        return float("nan"), float("nan")  # one image: numpy draws no random number, either
     levels, rank = np.unique(-scores, return_inverse=True)
     state: dict[str, Any] = stream.get_state(legacy=False)
     key = state["state"]["key"].astype(np.uint32)
@@ -69,7 +78,7 @@ def published_interval(
     stream.set_state(state)
     values = out[0, out[1] > 0]
     if not values.size:
-        return float("nan"), float("nan")  # no resample has a positive
+        return float("nan"), float("nan")
     if metric == "adjusted_auprc":
         with np.errstate(divide="ignore", invalid="ignore"):
             values = 1 - np.log(values) / np.log(out[1, out[1] > 0] / labels.size)

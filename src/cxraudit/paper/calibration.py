@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.base import Dataset
+from cxraudit.paper.numbers import ALL
+from cxraudit.schema import WITH, WITHOUT
 from cxraudit.stats.calibration import reliability_curve
 
 COLUMNS = ("dataset", "model", "finding", "group", "predicted", "observed", "n")
@@ -12,33 +14,44 @@ COLUMNS = ("dataset", "model", "finding", "group", "predicted", "observed", "n")
 def calibration_points(
     dataset: Dataset, scores: pd.DataFrame, *, named: str | None = None
 ) -> pd.DataFrame:
-    """Return the points of every curve the study draws.
+    """Return the points of every calibration curve of the study.
 
-    On ChestX-ray14: pneumothorax over all images, images with a drain and images without (whatever they
-    show, as published). Elsewhere: every finding over all images. A blank label is negative.
+    On ChestX-ray14: pneumothorax over all images, over images with a drain and over images without a
+    drain (positive or negative, as published). On other data sets: every finding over all images. A
+    blank label is negative.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With drains (as on ChestX-ray14), or without (as on MIMIC-CXR).
+    scores : pandas.DataFrame
+        A scores table.
+    named : str, optional
+        Name of the data set in the result; default: its own.
 
     Returns
     -------
     pandas.DataFrame
-        `COLUMNS`: mean score and share of positives per bin that has images; empty if scores are no
-        probabilities.
+        One row per bin that has images, with `COLUMNS`: ``predicted`` is the mean score and ``observed``
+        the share of positives, both in [0, 1]; ``n`` counts images. Scores outside [0, 1] are no
+        probabilities and have no rows.
     """
     images = dataset.images.set_index("image_id")
-    drains = "drain" in dataset.shortcuts
-    rows = []
+    has_drains = "drain" in dataset.shortcuts
+    rows: list[tuple[object, ...]] = []
     for (model, finding), part in scores.groupby(["model", "finding"], sort=False):
-        if finding not in dataset.findings or (drains and finding != "Pneumothorax"):
+        if finding not in dataset.findings or (has_drains and finding != "Pneumothorax"):
             continue
-        known = part[part["image_id"].isin(images.index)]
-        score = known["score"].to_numpy(dtype=np.float64)
+        scored = part[part["image_id"].isin(images.index)]
+        score = scored["score"].to_numpy(dtype=np.float64)
         if score.size == 0 or score.min() < 0 or score.max() > 1:
             continue
-        radiographs = images.loc[known["image_id"]]
-        label = radiographs[str(finding)].fillna(0).to_numpy(dtype=np.float64) == 1
-        groups = {"all": np.ones(label.size, dtype=bool)}
-        if drains:
-            has = radiographs["drain"].to_numpy(dtype=object)
-            groups |= {"with": has == "yes", "without": has == "no"}
+        scored_images = images.loc[scored["image_id"]]
+        label = scored_images[str(finding)].fillna(0).to_numpy(dtype=np.float64) == 1
+        groups = {ALL: np.ones(label.size, dtype=np.bool_)}
+        if has_drains:
+            drain = scored_images["drain"].to_numpy(dtype=object)
+            groups |= {WITH: drain == "yes", WITHOUT: drain == "no"}
         for group, kept in groups.items():
             if kept.any():
                 curve = reliability_curve(label[kept], score[kept])

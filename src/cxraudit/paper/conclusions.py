@@ -1,65 +1,71 @@
 """What follows from the published numbers, and what does not.
 
-Differences are taken between published areas; the error of each is read from its interval, plus that of
-rounding to two decimals. Published intervals resample images, each group apart; where a patient has several
-images honest ones are about twice as wide (see docs/concepts/methods.md), so every answer is given for
-the intervals as published and for intervals twice as wide.
+A difference is taken between two published AUROCs. Its standard error is derived from the widths of their
+intervals and the error of rounding to two decimals. Published intervals resample images, each group apart;
+where a patient has several images, intervals over patients are about twice as wide (see
+docs/concepts/methods.md), so every conclusion is given for the intervals as published and for intervals
+twice as wide.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.stats.estimate import Verdict
+from cxraudit.formatting import bounds, decimal, listed, signed
+from cxraudit.schema import WITH, WITHOUT, records
+from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
 
 MARGIN = 0.05
+"""Largest difference in AUROC that would not matter."""
 ROUNDING = 0.01 / 12**0.5
-"""Standard deviation of what rounding to two decimals does."""
-WIDER = (1.0, 2.0)
+"""Standard deviation of the error of rounding to two decimals."""
+WIDTH_FACTORS = (1.0, 2.0)
+"""Factors on the published intervals: as published, and about as wide as intervals over patients."""
 Z95, Z90 = 1.959964, 1.644854
 
 GROUPS = {
-    "drain": ("with", "without"),
+    "drain": (WITH, WITHOUT),
     "sex": ("male", "female"),
     "race": ("white", "black", "asian"),
     "age_group": ("18-25", "25-50", "50-65", "65-80", "80+"),
 }
+"""Groups of the study by attribute, in the order in which differences are taken."""
 
 
 def judge_published(numbers: pd.DataFrame, attribute: str) -> pd.DataFrame:
-    """Compare every two groups of an attribute, from areas and intervals alone.
+    """Compare every two groups of an attribute, from AUROCs and intervals alone.
 
     Parameters
     ----------
     numbers : pandas.DataFrame
         From `cxraudit.paper.numbers.published`.
     attribute : {"drain", "sex", "race", "age_group"}
-        What to compare by.
+        Attribute to compare by.
 
     Returns
     -------
     pandas.DataFrame
-        One row per data set, model, finding, two groups and ``wider`` (factor on the intervals): ``gap``
-        (first − second), ``low``, ``high``, and ``verdict``: disparity (95 % interval without 0 and gap
-        beyond the margin of 0.05), within margin, equivalent (90 % interval inside the margin),
-        real, size unclear, or inconclusive. Not adjusted for the number of comparisons.
+        One row per data set, model, finding, two groups and ``width_factor`` (one of `WIDTH_FACTORS`):
+        ``gap`` (AUROC of ``first`` − of ``second``), ``low`` and ``high`` (95 % interval), and
+        ``verdict``, a `Verdict`: disparity (interval without 0, gap beyond `MARGIN`), difference of
+        unclear size (interval without 0), small difference (interval without 0, 90 % interval inside
+        the margin), equivalent (90 % interval inside the margin) or inconclusive. Not adjusted for the
+        number of comparisons.
     """
     rows = []
-    mine = numbers[numbers["attribute"] == attribute]
-    for (dataset, model, finding), part in mine.groupby(
+    of_attribute = numbers[numbers["attribute"] == attribute]
+    for (dataset, model, finding), part in of_attribute.groupby(
         ["dataset", "model", "finding"], sort=False
     ):
-        of = part.set_index("group")
-        for first, second in combinations([g for g in GROUPS[attribute] if g in of.index], 2):
-            one, other = of.loc[first], of.loc[second]
-            gap = float(one["auroc"] - other["auroc"])
-            for factor in WIDER:
-                spread = [
-                    (factor * (r["auroc_high"] - r["auroc_low"]) / (2 * Z95)) ** 2
-                    for r in (one, other)
-                ]
-                error = float(np.sqrt(sum(spread) + 2 * ROUNDING**2))
+        row_of = {row["group"]: row for row in records(part)}
+        groups = [group for group in GROUPS[attribute] if group in row_of]
+        for first, second in combinations(groups, 2):
+            gap = float(row_of[first]["auroc"] - row_of[second]["auroc"])
+            for factor in WIDTH_FACTORS:
+                error = _standard_error((row_of[first], row_of[second]), factor)
                 rows.append(
                     {
                         "dataset": dataset,
@@ -67,7 +73,7 @@ def judge_published(numbers: pd.DataFrame, attribute: str) -> pd.DataFrame:
                         "finding": finding,
                         "first": first,
                         "second": second,
-                        "wider": factor,
+                        "width_factor": factor,
                         "gap": gap,
                         "low": gap - Z95 * error,
                         "high": gap + Z95 * error,
@@ -77,66 +83,98 @@ def judge_published(numbers: pd.DataFrame, attribute: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _standard_error(sides: tuple[Mapping[str, Any], Mapping[str, Any]], factor: float) -> float:
+    """Return that of a difference of two independent, rounded AUROCs."""
+    variances = [
+        (factor * (row["auroc_high"] - row["auroc_low"]) / (2 * Z95)) ** 2 for row in sides
+    ]
+    return float(np.sqrt(sum(variances) + 2 * ROUNDING**2))
+
+
 def _verdict(gap: float, error: float) -> Verdict:
+    """Judge a difference by its interval and the margin."""
     differs = abs(gap) > Z95 * error
-    inside = abs(gap) + Z90 * error < MARGIN
-    if inside:
-        return Verdict.WITHIN_MARGIN if differs else Verdict.EQUIVALENT
+    if abs(gap) + Z90 * error < MARGIN:
+        return Verdict.SMALL if differs else Verdict.EQUIVALENT
     if differs:
-        return (
-            Verdict.DISPARITY
-            if abs(gap) - Z90 * error > MARGIN or abs(gap) > MARGIN
-            else Verdict.UNCLEAR_SIZE
-        )
+        return Verdict.DISPARITY if abs(gap) > MARGIN else Verdict.UNCLEAR_SIZE
     return Verdict.INCONCLUSIVE
 
 
 def sentences(numbers: pd.DataFrame) -> list[str]:
-    """Say where published conclusions follow from the published numbers and where they do not."""
-    said = []
-    drains = judge_published(numbers, "drain")
-    published = drains[drains["wider"] == 1.0]
-    better = published[published["low"] > 0]
-    reversed_ = published[published["high"] < 0]
-    said.append(
-        f"Pneumothorax is recognised better with a drain by {len(better)} of {len(published)} models "
-        f"(gaps {better['gap'].min():+.2f} to {better['gap'].max():+.2f})."
-    )
-    for row in reversed_.to_dict("records"):
-        of = numbers[
+    """State which published conclusions follow from the published numbers and which do not.
+
+    Parameters
+    ----------
+    numbers : pandas.DataFrame
+        From `cxraudit.paper.numbers.published`.
+    """
+    return [
+        *_by_drain(numbers),
+        *(text for attribute in ("sex", "race") for text in _by_group(numbers, attribute)),
+        _by_age(numbers),
+        *_uninformative(numbers),
+    ]
+
+
+def _by_drain(numbers: pd.DataFrame) -> list[str]:
+    """Say for which models pneumothorax with a drain is recognised better, and for which worse."""
+    rows = judge_published(numbers, "drain")
+    rows = rows[rows["width_factor"] == 1.0]
+    higher = rows[rows["low"] > 0]
+    texts = [
+        f"AUROC for pneumothorax is higher with a drain for {len(higher)} of {len(rows)} models "
+        f"(gaps {signed(higher['gap'].min())} to {signed(higher['gap'].max())})."
+    ]
+    for row in records(rows[rows["high"] < 0]):
+        of_model = numbers[
             (numbers["model"] == row["model"]) & (numbers["attribute"] == "drain")
-        ].set_index("group")
-        said.append(
-            f"For {row['model']} it is the other way round: AUROC {of.loc['without', 'auroc']:.2f} "
-            f"without and {of.loc['with', 'auroc']:.2f} with a drain (gap {row['gap']:+.2f}, "
-            f"{row['low']:+.2f} to {row['high']:+.2f}); that every model leans on drains does not follow."
+        ].set_index("group")["auroc"]
+        texts.append(
+            f"For {row['model']} it is lower: AUROC {decimal(of_model[WITHOUT])} without and "
+            f"{decimal(of_model[WITH])} with a drain (gap {signed(row['gap'])}, "
+            f"{bounds(row['low'], row['high'], signed=True)}). That all models rely on drains does not "
+            "follow."
         )
-    for attribute in ("sex", "race"):
-        rows = judge_published(numbers, attribute)
-        for factor in WIDER:
-            part = rows[rows["wider"] == factor]
-            small = int(part["verdict"].isin(["equivalent", "within margin"]).sum())
-            shown = int((part["verdict"] == "disparity").sum())
-            unsure = len(part) - small - shown
-            width = "as published" if factor == 1 else "twice as wide (patients, not images)"
-            said.append(
-                f"By {attribute}, with intervals {width}: {small} of {len(part)} comparisons are "
-                f"shown to lie within ±{MARGIN}, {shown} are disparities, and for {unsure} "
-                "the numbers cannot tell; “equitable” follows for the first only."
-            )
-    ages = judge_published(numbers, "age_group")
-    part = ages[(ages["wider"] == 2.0) & (ages["second"] == "80+")]
-    worse = int(((part["low"] > 0) & (part["verdict"] == "disparity")).sum())
-    said.append(
+    return texts
+
+
+def _by_group(numbers: pd.DataFrame, attribute: str) -> list[str]:
+    """Count verdicts by an attribute, for each width of the intervals."""
+    rows = judge_published(numbers, attribute)
+    texts = []
+    for factor in WIDTH_FACTORS:
+        part = rows[rows["width_factor"] == factor]
+        within = int(part["verdict"].isin(WITHIN_MARGIN).sum())
+        disparities = int((part["verdict"] == Verdict.DISPARITY).sum())
+        width = "as published" if factor == 1 else "twice as wide (patients, not images)"
+        texts.append(
+            f"By {attribute}, with intervals {width}: of {len(part)} comparisons, {within} lie within "
+            f"±{MARGIN} (equivalent or small difference), {disparities} are disparities, and "
+            f"{len(part) - within - disparities} are not settled (inconclusive or difference of unclear "
+            "size). “Equitable” follows for the first only."
+        )
+    return texts
+
+
+def _by_age(numbers: pd.DataFrame) -> str:
+    """Count disparities to the disadvantage of the oldest patients."""
+    rows = judge_published(numbers, "age_group")
+    part = rows[(rows["width_factor"] == 2.0) & (rows["second"] == "80+")]
+    worse = int(((part["low"] > 0) & (part["verdict"] == Verdict.DISPARITY)).sum())
+    return (
         f"Every younger group against 80+, intervals twice as wide: {worse} of {len(part)} comparisons are "
-        "disparities to the disadvantage of the oldest; adjusted AUPRC depends on prevalence, which "
-        "differs most by age, so AUROC is compared here."
+        "disparities to the disadvantage of the oldest. AUROC is compared, because adjusted AUPRC depends "
+        "on prevalence, which differs most by age."
     )
+
+
+def _uninformative(numbers: pd.DataFrame) -> list[str]:
+    """Count intervals that span every possible value."""
     whole = numbers[(numbers["auroc_low"] == 0) & (numbers["auroc_high"] == 1)]
-    if len(whole):
-        groups = ", ".join(dict.fromkeys(whole["group"]))
-        said.append(
-            f"{len(whole)} published intervals of AUROC are exactly 0 to 1 (group {groups}): with them "
-            "nothing can be concluded about these patients."
-        )
-    return [sentence.replace("-0.", "−0.") for sentence in said]
+    if whole.empty:
+        return []
+    return [
+        f"{len(whole)} published intervals of AUROC are exactly 0 to 1 (group "
+        f"{listed(list(dict.fromkeys(whole['group'])))}): nothing can be concluded about these patients."
+    ]

@@ -1,4 +1,4 @@
-"""The study's bar charts, drawn so that they can be read: groups side by side, with intervals."""
+"""The study's figures, with groups side by side and intervals."""
 
 import numpy as np
 import pandas as pd
@@ -10,40 +10,45 @@ from cxraudit.figures.style import (
     INK,
     LINE,
     MUTED,
+    PALE_GREY,
     PALETTE,
     close_grid,
+    despine,
     house_style,
     new_figure,
-    quiet,
 )
+from cxraudit.paper.numbers import ALL
+from cxraudit.schema import WITH, WITHOUT
 from cxraudit.vocabulary import attribute_name
 
 NAMES = {"auroc": "AUROC", "adjusted_auprc": "adjusted AUPRC"}
+"""Metric → name on axes."""
 ORDER = {
     "sex": ("female", "male"),
     "race": ("white", "black", "asian"),
     "age_group": ADULT_AGE_GROUPS,
-    "drain": ("without", "with"),
+    "drain": (WITHOUT, WITH),
 }
-WHOLE = "#b4bcc5"
-"""Of all images, beside the groups."""
+"""Attribute → its groups in the order they are drawn."""
+IMAGES_OF = {ALL: "all images", WITH: "with a drain", WITHOUT: "without a drain"}
+"""Group of a calibration curve → its label."""
 
 
 def subgroup_bars(numbers: pd.DataFrame, attribute: str, metric: str = "auroc") -> Figure:
-    """Draw one row of bars per model: every finding, all images and groups side by side, with intervals.
+    """Draw one row of bars per model: every finding, all images and groups side by side.
 
     Parameters
     ----------
     numbers : pandas.DataFrame
         See `cxraudit.paper.numbers.COLUMNS`; rows of one data set.
     attribute : {"sex", "race", "age_group"}
-        Which groups.
+        Groups to draw.
     metric : {"auroc", "adjusted_auprc"}
-        What the bars show.
+        Metric to draw, with its interval.
     """
-    rows = numbers[numbers["attribute"].isin(["all", attribute])]
-    models, findings = list(dict.fromkeys(rows["model"])), list(dict.fromkeys(rows["finding"]))
-    groups = ["all", *(g for g in ORDER[attribute] if g in set(rows["group"]))]
+    rows = numbers[numbers["attribute"].isin([ALL, attribute])]
+    models, findings = _distinct(rows["model"]), _distinct(rows["finding"])
+    groups = [ALL, *(g for g in ORDER[attribute] if g in set(rows["group"]))]
     with house_style():
         figure = new_figure(10.4, 0.7 + 1.55 * len(models))
         grid = figure.subplots(len(models), 1, sharex=True, squeeze=False)[:, 0]
@@ -68,16 +73,24 @@ def subgroup_bars(numbers: pd.DataFrame, attribute: str, metric: str = "auroc") 
 
 
 def drain_bars(numbers: pd.DataFrame, metric: str = "auroc") -> Figure:
-    """Draw pneumothorax with and without a drain, model by model, with 95 % intervals."""
+    """Draw pneumothorax with and without a drain, model by model, with intervals.
+
+    Parameters
+    ----------
+    numbers : pandas.DataFrame
+        See `cxraudit.paper.numbers.COLUMNS`; rows of one data set.
+    metric : {"auroc", "adjusted_auprc"}
+        Metric to draw, with its interval.
+    """
     rows = numbers[numbers["attribute"] == "drain"]
     with house_style():
         figure = new_figure(9.2, 3.4)
         axes = figure.subplots()
-        _bars(axes, rows, "model", list(dict.fromkeys(rows["model"])), list(ORDER["drain"]), metric)
+        _bars(axes, rows, "model", _distinct(rows["model"]), list(ORDER["drain"]), metric)
         axes.set_ylabel(f"{NAMES[metric]}, pneumothorax")
         axes.legend(
             handles=list(axes.containers[::2]),
-            labels=[f"{arm} a drain" for arm in ORDER["drain"]],
+            labels=[f"{group} a drain" for group in ORDER["drain"]],
             ncols=2,
             frameon=False,
             fontsize=9,
@@ -95,10 +108,10 @@ def calibration_curves(points: pd.DataFrame) -> Figure:
     points : pandas.DataFrame
         See `cxraudit.paper.calibration.COLUMNS`; rows of one data set.
     """
-    models, findings = list(dict.fromkeys(points["model"])), list(dict.fromkeys(points["finding"]))
-    groups = [g for g in ("all", "with", "without") if g in set(points["group"])]
-    whole = points[points["group"] == "all"]
-    panels = [(f, whole[whole["finding"] == f], "model", models) for f in findings]
+    models, findings = _distinct(points["model"]), _distinct(points["finding"])
+    groups = [group for group in IMAGES_OF if group in set(points["group"])]
+    over_all = points[points["group"] == ALL]
+    panels = [(f, over_all[over_all["finding"] == f], "model", models) for f in findings]
     if len(groups) > 1:
         panels += [(m, points[points["model"] == m], "group", groups) for m in models]
     columns = min(len(panels), 3)
@@ -106,19 +119,10 @@ def calibration_curves(points: pd.DataFrame) -> Figure:
     with house_style():
         figure = new_figure(10.4, 0.6 + 3.1 * n_rows)
         grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True)
-        for axes, (title, part, across, names) in zip(grid.flat, panels, strict=False):
+        for axes, (title, part, column, names) in zip(grid.flat, panels, strict=False):
             axes.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (3, 3)))
             for number, name in enumerate(names):
-                curve = part[part[across] == name]
-                label = (
-                    name
-                    if across == "model"
-                    else {
-                        "all": "all images",
-                        "with": "with a drain",
-                        "without": "without a drain",
-                    }[name]
-                )
+                curve = part[part[column] == name]
                 axes.plot(
                     curve["predicted"],
                     curve["observed"],
@@ -126,37 +130,37 @@ def calibration_curves(points: pd.DataFrame) -> Figure:
                     ms=4.5,
                     lw=1.3,
                     color=PALETTE[number % len(PALETTE)],
-                    label=label,
+                    label=IMAGES_OF[name] if column == "group" else name,
                 )
             axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
             axes.legend(frameon=False, fontsize=7.5, loc="upper left")
             axes.set_xlim(-0.02, 1.02)
             axes.set_ylim(-0.02, 1.02)
-            quiet(axes, keep="bottom left")
+            despine(axes, keep="bottom left")
             axes.grid(color=LINE, lw=0.6)
         close_grid(grid, len(panels), x="mean predicted probability", y="share of positives")
     return figure
 
 
 def projections(points: pd.DataFrame) -> Figure:
-    """Draw images (and reports) on two axes, one row per fit, one column per colouring.
+    """Draw images (and reports) on two axes: one row per fit and method, one column per attribute.
 
     Parameters
     ----------
     points : pandas.DataFrame
         From `cxraudit.paper.embeddings.project`; rows of one model.
     """
-    shown = [a for a in ("modality", "sex", "race", "age_group", "drain") if a in points]
+    columns = [a for a in ("modality", "sex", "race", "age_group", "drain") if a in points]
     fits = list(dict.fromkeys(zip(points["fit"], points["method"], strict=True)))
     if points["modality"].nunique() < 2:
-        shown.remove("modality")
+        columns.remove("modality")
     with house_style():
         figure = new_figure(10.4, 0.3 + 2.55 * len(fits))
-        grid = figure.subplots(len(fits), len(shown), squeeze=False)
+        grid = figure.subplots(len(fits), len(columns), squeeze=False)
         for number, (row, (fit, method)) in enumerate(zip(grid, fits, strict=True)):
             part = points[(points["fit"] == fit) & (points["method"] == method)]
             drawn = []
-            for axes, attribute in zip(row, shown, strict=True):
+            for axes, attribute in zip(row, columns, strict=True):
                 if attribute == "modality" and part["modality"].nunique() < 2:
                     axes.set_axis_off()
                 else:
@@ -169,9 +173,10 @@ def projections(points: pd.DataFrame) -> Figure:
 
 
 def _coloured(axes: Axes, part: pd.DataFrame, attribute: str) -> None:
-    known = [g for g in dict.fromkeys(part[attribute]) if g not in NO_GROUP]
-    order = [g for g in ORDER.get(attribute, ()) if g in known]
-    groups = [*order, *(g for g in known if g not in order)]
+    """Draw points in the colour of their group, without those whose group is unknown."""
+    known = [group for group in _distinct(part[attribute]) if group not in NO_GROUP]
+    order = [group for group in ORDER.get(attribute, ()) if group in known]
+    groups = [*order, *(group for group in known if group not in order)]
     colour_of = dict(zip(groups, PALETTE, strict=False))
     rows = part[part[attribute].isin(list(colour_of))]
     axes.scatter(
@@ -199,7 +204,7 @@ def _coloured(axes: Axes, part: pd.DataFrame, attribute: str) -> None:
         )
 
 
-def centroid_pairs(differences: pd.DataFrame) -> Figure:
+def centroid_curves(differences: pd.DataFrame) -> Figure:
     """Draw sorted centroid differences: of modality, and of every two groups of each attribute.
 
     Parameters
@@ -207,13 +212,13 @@ def centroid_pairs(differences: pd.DataFrame) -> Figure:
     differences : pandas.DataFrame
         From `cxraudit.paper.embeddings.centroid_differences`; rows of one model.
     """
-    shown = list(dict.fromkeys(differences["attribute"]))
+    attributes = _distinct(differences["attribute"])
     with house_style():
         figure = new_figure(10.4, 2.9)
-        grid = figure.subplots(1, len(shown), squeeze=False)[0]
-        for axes, attribute in zip(grid, shown, strict=True):
-            mine = differences[differences["attribute"] == attribute]
-            for number, (pair, part) in enumerate(mine.groupby("pair", sort=False)):
+        grid = figure.subplots(1, len(attributes), squeeze=False)[0]
+        for axes, attribute in zip(grid, attributes, strict=True):
+            of_attribute = differences[differences["attribute"] == attribute]
+            for number, (pair, part) in enumerate(of_attribute.groupby("pair", sort=False)):
                 axes.plot(
                     part["rank"],
                     part["difference"],
@@ -226,28 +231,39 @@ def centroid_pairs(differences: pd.DataFrame) -> Figure:
             axes.legend(frameon=False, fontsize=6.5, loc="upper right")
             axes.set_ylim(0, None)
             axes.set_xlabel("dimension, sorted", fontsize=8)
-            quiet(axes, keep="bottom left")
+            despine(axes, keep="bottom left")
             axes.grid(color=LINE, lw=0.5)
         grid[0].set_ylabel("|difference of the means|")
     return figure
 
 
 def _bars(
-    axes: Axes, rows: pd.DataFrame, across: str, places: list[str], groups: list[str], metric: str
+    axes: Axes,
+    rows: pd.DataFrame,
+    column: str,
+    positions: list[str],
+    groups: list[str],
+    metric: str,
 ) -> None:
+    """Draw a cluster of bars at each position (values of `column`), one bar per group."""
     width = 0.8 / len(groups)
     for number, group in enumerate(groups):
-        part = rows[rows["group"] == group].set_index(across).reindex(places)
-        x = np.arange(len(places)) + (number - (len(groups) - 1) / 2) * width
+        part = rows[rows["group"] == group].set_index(column).reindex(positions)
+        x = np.arange(len(positions)) + (number - (len(groups) - 1) / 2) * width
         value = part[metric].to_numpy()
-        colour = WHOLE if group == "all" else PALETTE[(number - ("all" in groups)) % len(PALETTE)]
+        colour = PALE_GREY if group == ALL else PALETTE[(number - (ALL in groups)) % len(PALETTE)]
         axes.bar(x, value, width * 0.92, color=colour, label=group)
         ends = np.abs(part[[f"{metric}_low", f"{metric}_high"]].to_numpy().T - value)
         axes.errorbar(x, value, yerr=ends, fmt="none", ecolor=INK, elinewidth=1)
-    axes.set_xticks(range(len(places)), places, fontsize=9)
+    axes.set_xticks(range(len(positions)), positions, fontsize=9)
     axes.set_ylim(min(0.0, float(np.nanmin(rows[f"{metric}_low"]))), 1)
-    quiet(axes)
+    despine(axes)
     axes.grid(axis="y", color=LINE, lw=0.6)
     axes.set_axisbelow(True)
     if metric == "auroc":
         axes.axhline(0.5, color=MUTED, lw=1, ls=(0, (3, 3)))
+
+
+def _distinct(values: "pd.Series[str]") -> list[str]:
+    """Return the distinct values in order of appearance."""
+    return list(dict.fromkeys(values))

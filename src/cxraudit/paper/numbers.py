@@ -1,4 +1,4 @@
-"""The numbers published with the study, and ours beside them."""
+"""The numbers published with the study, and a comparison with them."""
 
 from functools import cache
 from importlib import resources
@@ -9,10 +9,13 @@ import pandas as pd
 from cxraudit.errors import DataError
 from cxraudit.schema import require_columns
 
+MIMIC, NIH = "mimic-cxr", "nih-cxr14"
+"""The data sets of the study."""
+
 MODELS = ("MedCLIP", "BioViL", "BioViL-T", "MedImageInsight", "CheXzero", "CXR-CLIP")
 """In the order of the published table."""
 
-OURS = {
+STUDY_NAMES = {
     "medclip-vit": "MedCLIP",
     "medclip-resnet": "MedCLIP",
     "biovil": "BioViL",
@@ -22,7 +25,10 @@ OURS = {
     "cxrclip-swint": "CXR-CLIP",
     "cxrclip-r50": "CXR-CLIP",
 }
-"""Name of a model here → name in the study."""
+"""Name of a model in cxraudit → name in the study."""
+
+ALL = "all"
+"""Attribute and group of rows over all images: these tables are CSV files, where an empty cell is missing."""
 
 COLUMNS = (
     "dataset",
@@ -38,9 +44,12 @@ COLUMNS = (
     "adjusted_auprc_high",
     "prevalence",
 )
-"""One row per data set, model, finding and group."""
+"""Columns of the table of numbers, with one row per data set, model, finding and group."""
 
 KEY = ["dataset", "finding", "attribute", "group"]
+
+ROUNDING_ERROR = 0.005
+"""Largest error of a published number, which has two decimals."""
 
 
 @cache
@@ -51,72 +60,77 @@ def _published() -> pd.DataFrame:
 
 
 def published() -> pd.DataFrame:
-    """Return the published numbers, rounded to two decimals as their authors wrote them.
+    """Return the published numbers, rounded to two decimals by their authors.
 
     Returns
     -------
     pandas.DataFrame
         `COLUMNS`; 6 models × 6 findings × 11 groups on MIMIC-CXR, and 6 models × pneumothorax over
-        all, without and with a drain on ChestX-ray14.
+        all images, without and with a drain on ChestX-ray14.
     """
     return _published().copy()
 
 
 def study_name(model: str) -> str | None:
-    """Return what the study calls a model of ours (``biovil@paper`` is BioViL); None if it has it not."""
-    return OURS.get(model.partition("@")[0].partition("+")[0])
+    """Return the name of a model in the study (``biovil@paper`` is BioViL); None if it is not in it."""
+    return STUDY_NAMES.get(model.partition("@")[0].partition("+")[0])
 
 
-def compare(ours: pd.DataFrame) -> pd.DataFrame:
-    """Put our numbers beside the published ones.
+def compare(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Compare numbers of a run with the published ones.
 
     Parameters
     ----------
-    ours : pandas.DataFrame
+    numbers : pandas.DataFrame
         From `cxraudit.paper.protocol.evaluate`, of one or more models.
 
     Returns
     -------
     pandas.DataFrame
-        One row per number that both have: ``metric``, ``ours``, ``published``, ``difference`` (of ours,
-        rounded as theirs), and ``agrees``: each lies within the interval of the other, which
-        published rounding widens by 0.005.
+        One row per number that both have: the key (``dataset``, ``model``, ``study_model``,
+        ``finding``, ``attribute``, ``group``, ``metric``), ``ours``, ``published``, ``difference``
+        (ours, rounded to two decimals as published, − published), and ``agrees``: each value lies
+        within the interval of the other, widened by `ROUNDING_ERROR`.
 
     Raises
     ------
+    MissingColumnsError
+        If `numbers` lacks one of `COLUMNS`.
     DataError
-        If no number of ours is one of the study's.
+        If none of the numbers is in the study.
     """
-    require_columns("our numbers", ours, COLUMNS)
-    mine = ours.assign(
-        model=ours["model"].map(lambda name: study_name(name) or name), ours_model=ours["model"]
+    require_columns("the numbers of the run", numbers, COLUMNS)
+    renamed = numbers.assign(
+        model=[study_name(name) or name for name in numbers["model"]],
+        run_model=numbers["model"],
     )
-    both = mine.merge(published(), on=["model", *KEY], suffixes=("_ours", "_published"))
-    if both.empty:
+    matched = renamed.merge(published(), on=["model", *KEY], suffixes=("_ours", "_published"))
+    if matched.empty:
         raise DataError(
-            f"none of the models {', '.join(sorted(set(ours['model'])))} on "
-            f"{', '.join(sorted(set(ours['dataset'])))} is in the study, which has {', '.join(MODELS)} on "
-            "mimic-cxr and nih-cxr14 (--as-dataset says which, if yours has another name)."
+            f"none of the models {', '.join(sorted(set(numbers['model'])))} on "
+            f"{', '.join(sorted(set(numbers['dataset'])))} is in the study, which has "
+            f"{', '.join(MODELS)} on {MIMIC} and {NIH} (--as-dataset names the data set of the study, if "
+            "yours has another name)."
         )
     parts = []
     for metric in ("auroc", "adjusted_auprc"):
-        found, known = both[f"{metric}_ours"], both[f"{metric}_published"]
+        ours, theirs = matched[f"{metric}_ours"], matched[f"{metric}_published"]
         parts.append(
-            both[["dataset", "ours_model", "model", *KEY[1:]]].assign(
+            matched[["dataset", "run_model", "model", *KEY[1:]]].assign(
                 metric=metric,
-                ours=found,
-                published=known,
-                difference=found.round(2) - known,
-                agrees=_within(found, both, metric, "published", 0.005)
-                & _within(known, both, metric, "ours", 0.005),
+                ours=ours,
+                published=theirs,
+                difference=ours.round(2) - theirs,
+                agrees=_within(ours, matched, f"{metric}{{}}_published")
+                & _within(theirs, matched, f"{metric}{{}}_ours"),
             )
         )
     table = pd.concat(parts, ignore_index=True)
-    return table.rename(columns={"ours_model": "model", "model": "study_model"})
+    return table.rename(columns={"run_model": "model", "model": "study_model"})
 
 
-def _within(
-    values: pd.Series, table: pd.DataFrame, metric: str, whose: str, room: float
-) -> "pd.Series[bool]":
-    low, high = table[f"{metric}_low_{whose}"] - room, table[f"{metric}_high_{whose}"] + room
+def _within(values: pd.Series, table: pd.DataFrame, columns: str) -> "pd.Series[bool]":
+    """Check values against the interval in the columns of a pattern, widened by the rounding error."""
+    low = table[columns.format("_low")] - ROUNDING_ERROR
+    high = table[columns.format("_high")] + ROUNDING_ERROR
     return (values >= low) & (values <= high) & np.isfinite(values)

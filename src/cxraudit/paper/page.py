@@ -1,46 +1,41 @@
-"""The study's tables and figures as one page, with every one of them as a file beside it."""
+"""The study's tables and figures as one page, with each of them as a file beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from cxraudit.figures.style import save
+from cxraudit.figures.style import interval_label, save
 from cxraudit.files import folder_name, package_version, write_table, write_text
+from cxraudit.formatting import decimal
 from cxraudit.paper.conclusions import sentences
 from cxraudit.paper.faults import Fault
 from cxraudit.paper.figures import (
     calibration_curves,
-    centroid_pairs,
+    centroid_curves,
     drain_bars,
     projections,
     subgroup_bars,
 )
+from cxraudit.paper.numbers import ALL
 from cxraudit.paper.tables import (
     as_latex,
     attributes_table,
     shown_side_by_side,
     zeroshot_table,
 )
-from cxraudit.report import NULL_MODEL
+from cxraudit.report.statements import NULL_MODEL
 from cxraudit.schema import records
+from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
 from cxraudit.vocabulary import attribute_name
+from cxraudit.workspace import claim, recorded_files
 
 CAPTION = "AUROC and adjusted AUPRC of zero-shot classification, with 95 % intervals."
-STALE = (
-    "zeroshot-*.tex",
-    "attributes-*",
-    "calibration-*",
-    "compare.csv",
-    "protocols.csv",
-    "changed.csv",
-    "figures/*.svg",
-    "figures/*.png",
-)
 OVER_IMAGES = (
     "Bars are values, lines 95 % intervals over images, as published: too narrow where patients have "
     "several images."
@@ -49,28 +44,93 @@ OVER_IMAGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
-    """Everything the page shows; what is empty is left out."""
+    """The tables that the page shows; an empty table leaves its section out."""
 
     numbers: pd.DataFrame
     """See `cxraudit.paper.numbers.COLUMNS`."""
     compared: pd.DataFrame | None = None
     """From `cxraudit.paper.numbers.compare`."""
-    both: pd.DataFrame = field(default_factory=pd.DataFrame)
+    protocols: pd.DataFrame = field(default_factory=pd.DataFrame)
     """From `cxraudit.paper.tables.side_by_side`."""
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
-    points: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """From `cxraudit.paper.calibration.calibration_points`."""
+    projections: pd.DataFrame = field(default_factory=pd.DataFrame)
     """From `cxraudit.paper.embeddings.project`, with ``dataset``."""
-    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    centroids: pd.DataFrame = field(default_factory=pd.DataFrame)
     """From `cxraudit.paper.embeddings.centroid_differences`, with ``dataset``."""
-    knowledge: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Probes; see `cxraudit.audits.embeddings.cohort.KNOWLEDGE_COLUMNS`."""
+    probes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Rows of the audits' results with the analysis PROBE; see `cxraudit.schema.RESULT_COLUMNS`."""
     faults: Sequence[tuple[str, str, Fault]] = ()
     """Data set, model and fault."""
     notes: Sequence[str] = ()
     """Why something is left out."""
 
 
-Section = dict[str, Any]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One section of the page."""
+
+    title: str
+    sentences: Sequence[str] = ()
+    table: str = ""
+    """HTML."""
+    figures: Sequence[str] = ()
+    """SVG elements."""
+    note: str = ""
+    folded: str = ""
+    """HTML of a table that a reader has to unfold."""
+
+
+TABLES = (
+    "numbers.csv",
+    "compare.csv",
+    "protocols.csv",
+    "changed.csv",
+    "projections.parquet",
+    "centroids.parquet",
+    "zeroshot-*.tex",
+    "attributes-*",
+    "calibration-*.csv",
+)
+FIGURES = (
+    "*-auroc.*",
+    "*-adjusted_auprc.*",
+    "*-calibration.*",
+    "*-projections.*",
+    "*-centroids.*",
+)
+"""Names of the files beside the page. Those of an earlier page are removed: they could be taken for those of
+this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The folder of the page. Only files that cxraudit wrote there are replaced or removed."""
+
+    path: Path
+
+    def clear(self) -> None:
+        """Remove tables and figures of an earlier page."""
+        for folder, patterns in ((self.path, TABLES), (self.path / "figures", FIGURES)):
+            for name in recorded_files(folder):
+                if any(fnmatch(name, pattern) for pattern in patterns):
+                    (folder / name).unlink(missing_ok=True)
+
+    def table(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table; its format is that of its name."""
+        claim(self.path / name)
+        write_table(table, self.path / name)
+
+    def text(self, name: str, text: str) -> Path:
+        """Write a text file."""
+        claim(self.path / name)
+        return write_text(self.path / name, text)
+
+    def figure(self, name: str, figure: Figure) -> str:
+        """Write a figure as SVG and PNG; return its SVG element."""
+        folder = self.path / "figures"
+        claim(folder / f"{name}.svg", folder / f"{name}.png")
+        return save(figure, folder, name)
 
 
 def write_paper(
@@ -81,29 +141,42 @@ def write_paper(
     Parameters
     ----------
     made : Reproduction
-        What to show.
+        Tables to show.
     out : pathlib.Path
-        Folder for ``paper.html``, the tables and ``figures/``.
+        Folder for ``paper.html``, the tables and ``figures/``; those of an earlier page are removed.
     title, intro : str
-        What the page is called, and what it shows.
+        Heading of the page, and its first sentence.
     conclude : bool
-        Whether to say what follows from the numbers (for published ones).
+        State what follows from the numbers (for published ones).
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        If a file that cxraudit did not write would be replaced.
     """
-    for pattern in STALE:
-        for old in out.glob(pattern):
-            old.unlink()  # files of an earlier run would look like this one's
-    write_table(made.numbers, out / "numbers.csv")
+    folder = _Folder(out)
+    folder.clear()
+    folder.table("numbers.csv", made.numbers)
     sections: list[Section] = []
     if made.compared is not None:
-        sections.append(_beside(made.compared, out))
+        sections.append(_comparison(made.compared, folder))
     for dataset in dict.fromkeys(made.numbers["dataset"]):
-        sections += _performance(made.numbers, str(dataset), out)
-        sections += _calibration(made.calibration, str(dataset), out)
-        sections += _embeddings(made, str(dataset), out)
-    if len(made.both):
-        sections.append(_both(made.both, out))
+        sections += _performance(made.numbers, str(dataset), folder)
+        sections += _calibration(made.calibration, str(dataset), folder)
+        sections += _embeddings(made.projections, made.centroids, str(dataset), folder)
+        sections += _attributes(made.probes, str(dataset), folder)
+    for name, table in (("projections", made.projections), ("centroids", made.centroids)):
+        if len(table):
+            folder.table(f"{name}.parquet", table)
+    if len(made.protocols):
+        sections.append(_protocols(made.protocols, folder))
     if made.faults:
-        sections.append(_faults(made.faults, out))
+        sections.append(_faults(made.faults, folder))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cxraudit.paper"),
         autoescape=True,
@@ -117,74 +190,63 @@ def write_paper(
         sentences=sentences(made.numbers) if conclude else [],
         notes=list(made.notes),
     )
-    return write_text(out / "paper.html", html)
+    return folder.text("paper.html", html)
 
 
-def _section(
-    title: str,
-    *,
-    table: str = "",
-    figures: Sequence[str] = (),
-    note: str = "",
-    folded: str = "",
-    said: Sequence[str] = (),
-) -> Section:
-    return {
-        "title": title,
-        "table": table,
-        "figures": list(figures),
-        "note": note,
-        "folded": folded,
-        "sentences": list(said),
-    }
+def _html(table: pd.DataFrame, *, text: bool = False) -> str:
+    """Return a table as HTML; with `text`, its cells wrap."""
+    html = table.to_html(index=False, border=0)
+    return html.replace("<table", '<table class="text"', 1) if text else html
 
 
-def _html(table: pd.DataFrame) -> str:
-    return table.to_html(index=False, border=0)
+def _of_dataset(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Return the rows of one data set; an empty table need not have columns."""
+    return table[table["dataset"] == dataset] if len(table) else table
 
 
 def _by_finding(table: pd.DataFrame) -> str:
-    """Lay the table out for a screen: findings down, models across."""
+    """Return the zero-shot table as HTML, laid out for a screen: findings down, models across."""
     turned = table.set_index(table.columns[0]).T
-    turned.index = [f"{finding}, {metric}" for finding, metric in turned.index]
+    turned.index = pd.Index([f"{finding}, {metric}" for finding, metric in turned.index])
     return turned.rename_axis(columns=None).to_html(border=0)
 
 
-def _beside(compared: pd.DataFrame, out: Path) -> Section:
-    write_table(compared, out / "compare.csv")
-    agree = f"{int(compared['agrees'].sum())} of {len(compared)}"
-    return _section(
-        "Ours beside the published",
+def _comparison(compared: pd.DataFrame, folder: _Folder) -> Section:
+    """Numbers of the run beside the published ones."""
+    folder.table("compare.csv", compared)
+    return Section(
+        title="Comparison with the published numbers",
         folded=_html(compared.round({"ours": 3, "difference": 2})),
-        note=f"{agree} numbers agree: each lies within the interval of the other.",
+        note=f"{int(compared['agrees'].sum())} of {len(compared)} numbers agree: each lies within the "
+        "interval of the other.",
     )
 
 
-def _performance(numbers: pd.DataFrame, dataset: str, out: Path) -> list[Section]:
+def _performance(numbers: pd.DataFrame, dataset: str, folder: _Folder) -> list[Section]:
     """The table of zero-shot performance, then bars by every attribute."""
-    mine = numbers[numbers["dataset"] == dataset]
+    rows = _of_dataset(numbers, dataset)
     table = zeroshot_table(numbers, dataset=dataset)
-    write_text(
-        out / f"zeroshot-{dataset}.tex",
+    folder.text(
+        f"zeroshot-{dataset}.tex",
         as_latex(table, caption=CAPTION, label=f"tab:zeroshot-{dataset}"),
     )
     sections = [
-        _section(f"Zero-shot performance on {dataset}", table=_by_finding(table), note=CAPTION)
+        Section(title=f"Zero-shot performance on {dataset}", table=_by_finding(table), note=CAPTION)
     ]
-    for attribute in (a for a in dict.fromkeys(mine["attribute"]) if a != "all"):
-        drawn = {
-            metric: drain_bars(mine, metric)
-            if attribute == "drain"
-            else subgroup_bars(mine, str(attribute), metric)
-            for metric in ("auroc", "adjusted_auprc")
-        }
-        figures = [
-            save(figure, out / "figures", f"{dataset}-{attribute}-{metric}")
-            for metric, figure in drawn.items()
-        ]
+    for attribute in map(str, dict.fromkeys(rows["attribute"])):
+        if attribute == ALL:
+            continue
+        figures = []
+        for metric in ("auroc", "adjusted_auprc"):
+            figure = (
+                drain_bars(rows, metric)
+                if attribute == "drain"
+                else subgroup_bars(rows, attribute, metric)
+            )
+            figures.append(folder.figure(f"{dataset}-{attribute}-{metric}", figure))
         sections.append(
-            _section(
-                f"By {attribute_name(str(attribute))} on {dataset}",
+            Section(
+                title=f"By {attribute_name(attribute)} on {dataset}",
                 figures=figures,
                 note=OVER_IMAGES,
             )
@@ -192,95 +254,96 @@ def _performance(numbers: pd.DataFrame, dataset: str, out: Path) -> list[Section
     return sections
 
 
-def _calibration(points: pd.DataFrame, dataset: str, out: Path) -> list[Section]:
-    mine = points[points["dataset"] == dataset] if len(points) else points
-    if mine.empty:
+def _calibration(points: pd.DataFrame, dataset: str, folder: _Folder) -> list[Section]:
+    """Calibration curves."""
+    rows = _of_dataset(points, dataset)
+    if rows.empty:
         return []
-    write_table(mine, out / f"calibration-{dataset}.csv")
-    figure = save(calibration_curves(mine), out / "figures", f"{dataset}-calibration")
+    folder.table(f"calibration-{dataset}.csv", rows)
     return [
-        _section(
-            f"Calibration on {dataset}",
-            figures=[figure],
-            note="Raw zero-shot scores in ten bins of equal width, as published. They compare how each score "
-            "is scaled (see “what changed and why”), not how well a model knows what it does not know.",
+        Section(
+            title=f"Calibration on {dataset}",
+            figures=[folder.figure(f"{dataset}-calibration", calibration_curves(rows))],
+            note="Raw zero-shot scores in ten bins of equal width, as published. They compare how scores are "
+            "scaled (see “What changed and why”), not how well probabilities are calibrated after fitting.",
         )
     ]
 
 
-def _embeddings(made: Reproduction, dataset: str, out: Path) -> list[Section]:
-    """Projections and centroids model by model, and what probes read."""
+def _embeddings(
+    points: pd.DataFrame, centroids: pd.DataFrame, dataset: str, folder: _Folder
+) -> list[Section]:
+    """Projections and centroid differences, model by model."""
+    points, centroids = _of_dataset(points, dataset), _of_dataset(centroids, dataset)
     sections = []
-    points, differences, knowledge = (
-        table[table["dataset"] == dataset] if len(table) else table
-        for table in (made.points, made.differences, made.knowledge)
-    )
-    for model in dict.fromkeys(points["model"]) if len(points) else ():
-        mine = points[points["model"] == model].dropna(axis=1, how="all")  # of another data set
-        named = folder_name(f"{dataset}-{model}")
-        figures = [save(projections(mine), out / "figures", f"{named}-projections")]
-        apart = differences[differences["model"] == model]
-        if len(apart):
-            figures.append(save(centroid_pairs(apart), out / "figures", f"{named}-centroids"))
+    for model in map(str, dict.fromkeys(points["model"]) if len(points) else ()):
+        # Attributes of another data set only are empty columns here.
+        projected = points[points["model"] == model].dropna(axis=1, how="all")
+        name = folder_name(f"{dataset}-{model}")
+        figures = [folder.figure(f"{name}-projections", projections(projected))]
+        differences = centroids[centroids["model"] == model]
+        if len(differences):
+            figures.append(folder.figure(f"{name}-centroids", centroid_curves(differences)))
         sections.append(
-            _section(
-                f"{model} on {dataset}: embeddings",
+            Section(
+                title=f"{model} on {dataset}: embeddings",
                 figures=figures,
                 note="Points in random order; both coordinates from one fit. Below, differences of the "
-                "groups' means, dimension by dimension, largest first.",
-            )
-        )
-    table = attributes_table(knowledge) if len(knowledge) else knowledge
-    if len(table):
-        write_text(
-            out / f"attributes-{dataset}.tex",
-            table.to_latex(index=False, escape=True, caption="AUROC of attributes read by an MLP."),
-        )
-        write_table(table, out / f"attributes-{dataset}.csv")
-        sections.append(
-            _section(
-                f"Attributes read from embeddings on {dataset}",
-                table=_html(table),
-                note="AUROC of an MLP (of several groups: mean of each against the rest) on patients it has "
-                "not seen, with 95 % intervals over patients.",
+                "means of two groups, dimension by dimension, largest first.",
             )
         )
     return sections
 
 
-def _both(both: pd.DataFrame, out: Path) -> Section:
+def _attributes(probes: pd.DataFrame, dataset: str, folder: _Folder) -> list[Section]:
+    """The table of attributes predicted from embeddings."""
+    rows = _of_dataset(probes, dataset)
+    table = attributes_table(rows) if len(rows) else rows
+    if table.empty:
+        return []
+    caption = "AUROC of attributes predicted from embeddings by an MLP."
+    folder.text(
+        f"attributes-{dataset}.tex", table.to_latex(index=False, escape=True, caption=caption)
+    )
+    folder.table(f"attributes-{dataset}.csv", table)
+    return [
+        Section(
+            title=f"Attributes predicted from embeddings on {dataset}",
+            table=_html(table),
+            note="AUROC of an MLP on held-out patients (of several groups, the mean of each against all "
+            f"others), with {interval_label(rows)} over patients.",
+        )
+    ]
+
+
+def _protocols(protocols: pd.DataFrame, folder: _Folder) -> Section:
     """Both protocols on the same predictions."""
-    write_table(both, out / "protocols.csv")
-    ratio = both.loc[both["model"] != NULL_MODEL, "wider"].dropna()
-    said = []
+    folder.table("protocols.csv", protocols)
+    of_models = protocols[protocols["model"] != NULL_MODEL]
+    ratio = of_models["width_ratio"].dropna()
+    texts = []
     if len(ratio):
-        said.append(
-            f"Over {len(ratio)} cells, intervals over patients are {ratio.median():.2f} times as wide as "
-            f"those over images in the median, {ratio.max():.2f} times at most."
+        texts.append(
+            f"Intervals over patients are {decimal(ratio.median())} times as wide as those over images "
+            f"(median of {len(ratio)}; largest {decimal(ratio.max())})."
         )
-    overlap = _overlaps(both)
-    if overlap[0] + overlap[1]:
-        said.append(
-            f"Of {overlap[0]} groups whose bars overlap those of another group of the attribute, "
-            f"{overlap[2]} have a gap that the audit shows, and {overlap[3]} one that it shows to be small. "
-            f"Of {overlap[1]} whose bars do not overlap, {overlap[4]} have a gap that is shown."
-        )
-    whole = both[both["attribute"].isin(["all", "drain"])]
-    return _section(
-        "Both protocols, on the same predictions",
-        table=_html(shown_side_by_side(whole)),
-        folded=_html(shown_side_by_side(both[~both["attribute"].isin(["all", "drain"])])),
-        said=said,
+    texts += _overlap_statement(of_models)
+    whole = protocols["attribute"].isin([ALL, "drain"])
+    return Section(
+        title="Both protocols, on the same predictions",
+        sentences=texts,
+        table=_html(shown_side_by_side(protocols[whole])),
+        folded=_html(shown_side_by_side(protocols[~whole])),
         note="Published: images resampled, adjusted AUPRC, no gaps. Audit: patients resampled, average "
-        "precision at one prevalence for all groups, the gap of each group to all others (with − without for "
-        "drains) with a verdict after adjustment. Groups by sex, race and age are folded.",
+        "precision at one prevalence for all groups, the gap of each group to all other groups (with − "
+        "without for drains) with a verdict after adjustment. Groups by sex, race and age are folded.",
     )
 
 
-def _overlaps(both: pd.DataFrame) -> tuple[int, int, int, int, int]:
-    """Count groups by whether bars overlap, and what the audit says of their gaps."""
-    counts: dict[bool, list[str]] = {True: [], False: []}
-    groups = both[~both["attribute"].isin(["all", "drain"]) & (both["model"] != NULL_MODEL)]
+def _overlap_statement(protocols: pd.DataFrame) -> list[str]:
+    """State how often overlap of published intervals agrees with the verdict on the gap."""
+    verdicts: dict[bool, list[str]] = {True: [], False: []}
+    groups = protocols[~protocols["attribute"].isin([ALL, "drain"])]
     for _, part in groups.groupby(["dataset", "model", "finding", "attribute"], sort=False):
         for row in records(part):
             others = part[part["group"] != row["group"]]
@@ -289,42 +352,41 @@ def _overlaps(both: pd.DataFrame) -> tuple[int, int, int, int, int]:
             apart = (others["published_low"] > row["published_high"]) | (
                 others["published_high"] < row["published_low"]
             )
-            counts[not bool(apart.all())].append(str(row["verdict"]))
-    shown = ("disparity", "real, size unclear", "within margin")
-    small = ("equivalent", "within margin")
-    overlapping, separate = counts[True], counts[False]
-    return (
-        len(overlapping),
-        len(separate),
-        sum(v in shown for v in overlapping),
-        sum(v in small for v in overlapping),
-        sum(v in shown for v in separate),
-    )
+            verdicts[not bool(apart.all())].append(str(row["verdict"]))
+    overlapping, separate = verdicts[True], verdicts[False]
+    if not (overlapping or separate):
+        return []
+    different = (*SHOWN, Verdict.SMALL)
+    return [
+        f"Of {len(overlapping)} groups whose published interval overlaps that of another group of the "
+        f"attribute, {sum(v in different for v in overlapping)} differ from all other groups in the audit, "
+        f"and {sum(v in WITHIN_MARGIN for v in overlapping)} have a gap within the margin. Of "
+        f"{len(separate)} groups whose interval overlaps none, {sum(v in different for v in separate)} "
+        "differ in the audit."
+    ]
 
 
-def _faults(faults: Sequence[tuple[str, str, Fault]], out: Path) -> Section:
-    """What changed and why, in numbers of this run."""
+def _faults(faults: Sequence[tuple[str, str, Fault]], folder: _Folder) -> Section:
+    """Every fault of the published code, in numbers of this run."""
     table = pd.DataFrame(
         {
             "data set": dataset,
             "model": model,
-            "file": one.where,
-            "as published": one.fault,
-            "what comes of it here": one.published,
-            "done otherwise": one.ours,
-            "so": one.consequence,
+            "file": fault.file,
+            "fault": fault.fault,
+            "as published": fault.published,
+            "corrected": fault.corrected,
+            "consequence": fault.consequence,
         }
-        for dataset, model, one in faults
+        for dataset, model, fault in faults
     )
-    write_table(table, out / "changed.csv")
-    first = table.groupby("data set", sort=False)["model"].transform("first")
-    shown = table[table["model"] == first]
-    return _section(
-        "What changed and why",
-        table=_html(shown).replace("<table", '<table class="text"', 1),
-        folded=_html(table[table["model"] != first]).replace("<table", '<table class="text"', 1)
-        if len(table) > len(shown)
-        else "",
-        note="Every fault of the published code was run beside what replaces it, on the images and "
+    folder.table("changed.csv", table)
+    first_model = table.groupby("data set", sort=False)["model"].transform("first")
+    first, others = table[table["model"] == first_model], table[table["model"] != first_model]
+    return Section(
+        title="What changed and why",
+        table=_html(first, text=True),
+        folded=_html(others, text=True) if len(others) else "",
+        note="Every fault of the published code was run as published and corrected, on the images and "
         "predictions of this run.",
     )

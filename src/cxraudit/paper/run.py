@@ -7,35 +7,32 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cxraudit import datasets, models, prompts
-from cxraudit.audits.cells import AuditSettings
-from cxraudit.audits.embeddings.cohort import Embedded
-from cxraudit.audits.run import Audit
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings
+from cxraudit.audits.result import Audit
 from cxraudit.datasets.base import FINDINGS, Dataset
-from cxraudit.errors import DataError
-from cxraudit.files import read_table, writable_folder, write_table
+from cxraudit.encode import BATCH_SIZE
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.files import read_table, writable_folder
+from cxraudit.paper.bootstrap import PUBLISHED_LEVEL
 from cxraudit.paper.calibration import calibration_points
 from cxraudit.paper.embeddings import centroid_differences, project
-from cxraudit.paper.faults import Fault, Run, find_faults
+from cxraudit.paper.faults import Fault, ModelRun, find_faults
 from cxraudit.paper.numbers import compare
 from cxraudit.paper.page import Reproduction, write_paper
 from cxraudit.paper.protocol import evaluate
 from cxraudit.paper.tables import side_by_side
-from cxraudit.report import NULL_MODEL
-from cxraudit.steps import (
-    AUDIT,
-    IMAGES,
-    Tracker,
-    audit_step,
-    encode_step,
-    read_embedded,
-    report_step,
-    score_step,
-)
+from cxraudit.report.statements import NULL_MODEL
+from cxraudit.schema import Analysis
+from cxraudit.scoring import Tracker
+from cxraudit.settings import AuditSettings
+from cxraudit.steps import audit_step, encode_step, read_embeddings, report_step, score_step
+from cxraudit.workspace import Workspace
 
-STUDIED = ("mimic-cxr", "nih-cxr14")
-PROMPTS = "paper"
+COHORT = PROMPTS = "paper"
+"""Name of the study's cohort in each data set, and of its prompts."""
 
 
 def reproduce(
@@ -46,79 +43,62 @@ def reproduce(
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     settings: AuditSettings | None = None,
-    batch_size: int = 32,
+    batch_size: int = BATCH_SIZE,
     device: str = "auto",
 ) -> Path:
     """Evaluate models on MIMIC-CXR, on ChestX-ray14, or on both, as published and as an audit.
 
-    Every step keeps what is finished, so the same call goes on after an interruption.
+    Every step keeps what is finished, so the same call continues after an interruption.
 
     Parameters
     ----------
     roots : mapping of str to pathlib.Path
         ``mimic-cxr`` or ``nih-cxr14`` → folder of the release.
     model_names : sequence of str
-        As asked for by name; ``biovil@paper`` runs as the published wrapper did.
+        Names of models; ``biovil@paper`` runs as the published wrapper did.
     out : pathlib.Path
-        One folder per data set (cohort, embeddings, scores, audit with its report), ``paper.html`` and
-        every table and figure beside it.
+        Folder for ``paper.html``, every table and figure, and one folder of work per data set (cohort,
+        embeddings, scores, audit with its report).
     track : callable
         Opens progress bars.
     options : mapping, optional
         Options of each data set besides ``cohort=paper``.
     settings : AuditSettings, optional
-        Of the audit beside the published protocol; default: 2,000 resamples of patients.
+        Of the audit beside the published protocol; default: 2,000 resamples of patients. Its
+        confidence level has to be the published one.
     batch_size, device
-        As of `cxraudit encode`.
+        As of `cxraudit.steps.encode_step`.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    ConfigError
+        If the confidence level is not `PUBLISHED_LEVEL`: widths of intervals are compared.
+    DataError
+        If a release is incomplete, or no image could be read.
     """
     settings = settings or AuditSettings()
+    if settings.confidence_level != PUBLISHED_LEVEL:
+        raise ConfigError(
+            f"confidence_level must be {PUBLISHED_LEVEL}, as published, got {settings.confidence_level}."
+        )
     writable_folder(out)
     loaded = {
-        name: datasets.load(name, root, {"cohort": PROMPTS, **(options or {}).get(name, {})})
+        name: datasets.load(name, root, {"cohort": COHORT, **(options or {}).get(name, {})})
         for name, root in roots.items()
     }  # everything is read before anything is computed
     for name in model_names:
         models.card(name)
     parts = [
-        _study(name, dataset, model_names, out / name, track, settings, batch_size, device)
+        _on_dataset(name, dataset, model_names, out / name, track, settings, batch_size, device)
         for name, dataset in loaded.items()
     ]
-
-    def joined(field: str) -> pd.DataFrame:
-        tables = [getattr(part, field) for part in parts]
-        kept = [table for table in tables if len(table)]
-        return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
-
-    numbers = joined("numbers")
-    notes = [
-        f"On {part.numbers['dataset'].iloc[0]}, attributes could not be read from embeddings: that takes at "
-        "least two groups with 10 patients in each part of the images."
-        for part in parts
-        if part.knowledge.empty or not (part.knowledge["analysis"] == "probe").any()
-    ]
-    try:
-        beside = compare(numbers)
-    except DataError:
-        beside = None
-        notes.append(
-            "None of these models is one of the study's: no published numbers stand beside."
-        )
-    made = Reproduction(
-        numbers=numbers,
-        compared=beside,
-        both=joined("both"),
-        calibration=joined("calibration"),
-        points=joined("points"),
-        differences=joined("differences"),
-        knowledge=joined("knowledge"),
-        faults=[fault for part in parts for fault in part.faults],
-        notes=notes,
-    )
-    for field in ("points", "differences"):
-        if len(getattr(made, field)):
-            write_table(getattr(made, field), out / f"{field}.parquet")
     return write_paper(
-        made,
+        _joined(parts),
         out,
         title="The study's tables and figures, on your images",
         intro=f"{', '.join(model_names)} on {' and '.join(loaded)}: prompts, cohorts and statistics as "
@@ -126,103 +106,153 @@ def reproduce(
     )
 
 
-def _study(
+def _joined(parts: Sequence[Reproduction]) -> Reproduction:
+    """Join the data sets, compare with the published numbers, and note what is missing."""
+
+    def joined(field: str) -> pd.DataFrame:
+        tables = [table for part in parts if len(table := getattr(part, field))]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    numbers = joined("numbers")
+    notes = [
+        f"On {part.numbers['dataset'].iloc[0]}, no attribute was predicted from embeddings: that takes at "
+        "least two groups with 10 patients in each part of the images."
+        for part in parts
+        if part.probes.empty
+    ]
+    try:
+        compared = compare(numbers)
+    except DataError:
+        compared = None
+        notes.append(
+            "None of these models is in the study: there are no published numbers to compare."
+        )
+    return Reproduction(
+        numbers=numbers,
+        compared=compared,
+        protocols=joined("protocols"),
+        calibration=joined("calibration"),
+        projections=joined("projections"),
+        centroids=joined("centroids"),
+        probes=joined("probes"),
+        faults=[fault for part in parts for fault in part.faults],
+        notes=notes,
+    )
+
+
+def _on_dataset(
     name: str,
     dataset: Dataset,
     model_names: Sequence[str],
-    work: Path,
+    out: Path,
     track: Tracker,
     settings: AuditSettings,
     batch_size: int,
     device: str,
 ) -> Reproduction:
-    """Run one data set: encode, score, audit, evaluate as published."""
+    """Encode, score, audit and evaluate as published, on one data set."""
+    work = Workspace(out)
     six = dataset.choose_findings([f for f in FINDINGS if f in dataset.findings])
-    unread = encode_step(six, model_names, work, track, batch_size=batch_size, device=device)
-    file = score_step(work, prompt_set=PROMPTS, model_names=model_names, device=device)
+    unread = encode_step(six, model_names, out, track, batch_size=batch_size, device=device)
+    file = score_step(out, prompt_set=PROMPTS, model_names=model_names, device=device)
     scores = read_table(file)
-    embedded = read_embedded(work)
+    embeddings = read_embeddings(out)
     with track(f"audit {name}", 1) as advance:
-        audited = audit_step(
+        audit = audit_step(
             six,
             scores,
-            work / AUDIT,
+            work.audit.folder,
             settings=settings,
-            inputs={"scores": file, "images": work / IMAGES},
-            embedded=embedded,
+            inputs={"scores": file, "images": work.images},
+            embeddings=embeddings,
         )
-        report_step([work / AUDIT], work / AUDIT / "report.html")
+        report_step([work.audit.folder], work.audit.report)
         advance(1)
-    read = six.images[~six.images["image_id"].isin(unread["image_id"])]
+    readable = six.images[~six.images["image_id"].isin(unread["image_id"])]
     with track(f"evaluate {name} as published", 1) as advance:
-        made = _as_published(name, replace(six, images=read), scores, embedded, audited, device)
+        found = _as_published(
+            name, replace(six, images=readable), scores, embeddings, audit, device
+        )
         advance(1)
-    return made
+    return found
 
 
 def _as_published(
     name: str,
     dataset: Dataset,
     scores: pd.DataFrame,
-    embedded: Sequence[Embedded],
-    audited: Audit,
+    embeddings: Sequence[ModelEmbeddings],
+    audit: Audit,
     device: str,
 ) -> Reproduction:
+    """Evaluate one data set by the published protocol, beside its audit."""
     numbers = evaluate(dataset, scores, named=name)
-    both = side_by_side(numbers, audited.results)
-    points, differences, faults = [], [], []
-    by_id = dataset.images.set_index("image_id", drop=False)
-    for one in embedded:
-        if one.model == NULL_MODEL:
+    protocols = side_by_side(numbers, audit.results)
+    points: list[pd.DataFrame] = []
+    centroids: list[pd.DataFrame] = []
+    faults: list[tuple[str, str, Fault]] = []
+    images_by_id = dataset.images.set_index("image_id", drop=False)
+    for of_model in embeddings:
+        if of_model.model == NULL_MODEL:
             continue
-        kept = np.isin(one.image_ids, by_id.index.to_numpy(dtype=np.str_))
-        images = by_id.reindex(one.image_ids[kept])
-        vectors = one.vectors[kept]
-        texts = None if one.texts is None else one.texts[kept]
-        points.append(project(one.model, vectors, texts, images))
-        differences.append(centroid_differences(one.model, vectors, texts, images))
-        mine = both[both["model"] == one.model]
-        faults += _faults(name, dataset, scores, one, kept, mine, device)
-    knowledge = audited.knowledge.results if audited.knowledge is not None else pd.DataFrame()
+        kept = np.isin(of_model.image_ids, images_by_id.index.to_numpy(dtype=np.str_))
+        chosen = replace(
+            of_model,
+            image_ids=of_model.image_ids[kept],
+            vectors=of_model.vectors[kept],
+            texts=None if of_model.texts is None else of_model.texts[kept],
+        )
+        images = images_by_id.reindex(chosen.image_ids)
+        points.append(project(chosen.model, chosen.vectors, chosen.texts, images))
+        centroids.append(centroid_differences(chosen.model, chosen.vectors, chosen.texts, images))
+        of_protocols = protocols[protocols["model"] == chosen.model]
+        faults += [
+            (name, chosen.model, fault)
+            for fault in _faults(dataset, scores, chosen, of_protocols, device)
+        ]
+    probes = audit.results[
+        (audit.results["analysis"] == Analysis.PROBE) & (audit.results["model"] != NULL_MODEL)
+    ]
     return Reproduction(
         numbers=numbers,
-        both=both,
+        protocols=protocols,
         calibration=calibration_points(dataset, scores, named=name),
-        points=_named(points, name),
-        differences=_named(differences, name),
-        knowledge=knowledge[knowledge["model"] != NULL_MODEL].assign(dataset=name)
-        if len(knowledge)
-        else knowledge,
+        projections=_with_dataset(points, name),
+        centroids=_with_dataset(centroids, name),
+        probes=probes.assign(dataset=name),
         faults=faults,
     )
 
 
-def _named(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
+def _with_dataset(tables: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:
+    """Join tables and add the name of the data set."""
     return pd.concat(tables, ignore_index=True).assign(dataset=name) if tables else pd.DataFrame()
 
 
 def _faults(
-    name: str,
     dataset: Dataset,
     scores: pd.DataFrame,
-    one: Embedded,
-    kept: np.ndarray,
-    both: pd.DataFrame,
+    embeddings: ModelEmbeddings,
+    protocols: pd.DataFrame,
     device: str,
-) -> Iterator[tuple[str, str, Fault]]:
-    model = models.load(one.model, device=device)
-    pair = prompts.load(PROMPTS)
-    asked = {finding: model.encode_texts(pair.pair(finding)) for finding in dataset.findings}
-    run = Run(
-        dataset=dataset,
-        model=one.model,
-        scores=scores[scores["model"] == one.model],
-        image_ids=one.image_ids[kept],
-        vectors=one.vectors[kept],
-        texts=None if one.texts is None else one.texts[kept],
-        logit_scale=model.logit_scale,
-        both=both,
-        prompts={finding: (rows[0], rows[1]) for finding, rows in asked.items()},
+) -> Iterator[Fault]:
+    """Run every fault on what one model computed."""
+    model = models.load(embeddings.model, device=device)
+    texts = prompts.load(PROMPTS)
+    pairs: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+    for finding in dataset.findings:
+        positive, negative = model.encode_texts(texts.pair(finding))
+        pairs[finding] = (positive, negative)
+    yield from find_faults(
+        ModelRun(
+            dataset=dataset,
+            model=embeddings.model,
+            scores=scores[scores["model"] == embeddings.model],
+            image_ids=embeddings.image_ids,
+            vectors=embeddings.vectors,
+            texts=embeddings.texts,
+            logit_scale=model.logit_scale,
+            protocols=protocols,
+            prompts=pairs,
+        )
     )
-    for fault in find_faults(run):
-        yield name, one.model, fault

@@ -1,18 +1,23 @@
-"""The study's table of zero-shot performance: AUROC and adjusted AUPRC with intervals, and their mean."""
+"""The study's tables, and one that compares the published protocol with an audit."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.schema import REST, WITHOUT, records
-from cxraudit.vocabulary import attribute_name, shortcut_name
+from cxraudit.formatting import UNDEFINED, column_name, decimal
+from cxraudit.paper.numbers import ALL
+from cxraudit.schema import COMPLEMENT, OVERALL, WITHOUT, Analysis, is_level, records
 
 METRICS = {"auroc": "AUC", "adjusted_auprc": "AUPRC"}
+"""Metric → heading in the published table."""
 
 
 def zeroshot_table(
-    numbers: pd.DataFrame, *, dataset: str = "mimic-cxr", group: str = "all"
+    numbers: pd.DataFrame, *, dataset: str = "mimic-cxr", group: str = ALL
 ) -> pd.DataFrame:
-    """One row per model; per finding both metrics as ``0.68 [0.66, 0.69]``, and the means.
+    """Return one row per model; per finding both metrics as ``0.68 [0.66, 0.69]``, and the means.
 
     The mean is that over findings. The published table prints the standard deviation over findings
     below it, which is no uncertainty; it is left out here.
@@ -22,113 +27,157 @@ def zeroshot_table(
     numbers : pandas.DataFrame
         See `cxraudit.paper.numbers.COLUMNS`.
     dataset, group : str
-        Which rows.
+        Rows to show.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns have two levels, finding and metric; empty if there are no such rows.
     """
     chosen = numbers[(numbers["dataset"] == dataset) & (numbers["group"] == group)]
     rows = []
     for model, part in chosen.groupby("model", sort=False):
         row: dict[tuple[str, str], str] = {("", "model"): str(model)}
-        for _, one in part.iterrows():
-            for metric, short in METRICS.items():
-                row[str(one["finding"]), short] = _cell(one, metric)
-        for metric, short in METRICS.items():
-            row["Mean", short] = f"{part[metric].mean():.2f}".replace("-", "−")
+        for estimates in records(part):
+            for metric, heading in METRICS.items():
+                row[str(estimates["finding"]), heading] = with_brackets(
+                    estimates, metric, f"{metric}_low", f"{metric}_high"
+                )
+        for metric, heading in METRICS.items():
+            row["Mean", heading] = decimal(float(part[metric].mean()))
         rows.append(row)
-    return (
-        pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(list(rows[0])))
-        if rows
-        else pd.DataFrame()
-    )
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(list(rows[0])))
 
 
-def _cell(row: "pd.Series", metric: str) -> str:  # type: ignore[type-arg]
-    value, low, high = (float(row[f"{metric}{end}"]) for end in ("", "_low", "_high"))
-    if not np.isfinite(value):
-        return "–"
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
-
-
-def attributes_table(knowledge: pd.DataFrame) -> pd.DataFrame:
-    """One row per model and space, one column per attribute: AUROC of the MLP probe with interval.
-
-    The study's table of attributes read from embeddings; other probes are in the audit report.
+def with_brackets(
+    row: Mapping[str, Any],
+    value: str,
+    low: str,
+    high: str,
+    places: int = 2,
+    *,
+    signed: bool = False,
+) -> str:
+    """Return an estimate in a row as published: ``0.68 [0.66, 0.69]``; a dash where it is undefined.
 
     Parameters
     ----------
-    knowledge : pandas.DataFrame
-        See `cxraudit.audits.embeddings.cohort.KNOWLEDGE_COLUMNS`.
+    row : mapping
+        A row of a table.
+    value, low, high : str
+        Columns of the value and of the ends of its interval.
+    places : int
+        Decimals.
+    signed : bool
+        Write a plus sign before the value and the ends.
     """
-    rows = knowledge[(knowledge["analysis"] == "probe") & (knowledge["method"] == "MLP")]
+    text = decimal(row[value], places, signed=signed)
+    if not (np.isfinite(row[value]) and np.isfinite(row[low])):
+        return text
+    ends = (decimal(row[end], places, signed=signed) for end in (low, high))
+    return f"{text} [{', '.join(ends)}]"
+
+
+def attributes_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per model and space, one column per attribute: AUROC of the MLP probe.
+
+    The study's table of attributes predicted from embeddings; other probes are in the audit report.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Results of an audit; see `cxraudit.schema.RESULT_COLUMNS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Cells as ``0.68 [0.66, 0.69]``; empty if no attribute was probed.
+    """
+    rows = results[
+        (results["analysis"] == Analysis.PROBE) & (results["metric"] == "mlp_probe_auroc")
+    ]
     if rows.empty:
         return pd.DataFrame()
-    shown = rows.assign(
-        cell=[f"{r['value']:.2f} [{r['low']:.2f}, {r['high']:.2f}]" for r in records(rows)]
+    cells = rows.assign(
+        space=rows["condition"],
+        cell=[with_brackets(row, "value", "low", "high") for row in records(rows)],
     )
-    order = list(dict.fromkeys(zip(rows["model"], rows["space"], strict=True)))
-    wide = shown.pivot(index=["model", "space"], columns="attribute", values="cell").loc[order]
-    kept = [name for name in dict.fromkeys(rows["attribute"]) if name in wide]
-    named = {name: shortcut_name(attribute_name(name)) for name in kept}
-    return wide[kept].rename(columns=named).fillna("–").rename_axis(columns=None).reset_index()
+    order = list(dict.fromkeys(zip(cells["model"], cells["space"], strict=True)))
+    wide = cells.pivot(index=["model", "space"], columns="attribute", values="cell").loc[order]
+    attributes = list(dict.fromkeys(rows["attribute"]))
+    headings = {name: column_name(name) for name in attributes}
+    return (
+        wide[attributes]
+        .rename(columns=headings)
+        .fillna(UNDEFINED)
+        .rename_axis(columns=None)
+        .reset_index()
+    )
 
 
 def side_by_side(numbers: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """Put both protocols beside each other, on the same predictions.
+    """Return the estimates of both protocols on the same predictions.
 
     Parameters
     ----------
     numbers : pandas.DataFrame
         From the published protocol; see `cxraudit.paper.numbers.COLUMNS`.
     results : pandas.DataFrame
-        From the audit of the same scores.
+        From the audit of the same scores; see `cxraudit.schema.RESULT_COLUMNS`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per model, finding and group: ``auroc`` and its interval over images
-        (``published_low``, ``published_high``) and over patients (``audit_low``, ``audit_high``),
-        ``wider`` (their ratio), ``adjusted_auprc`` (published) and ``ap_at_prevalence`` (audit, at the
-        prevalence of all images), ``gap`` (to all other images; of the arms, with − without) with its interval
-        and ``verdict``, which the published protocol does not have. ``audit_auroc`` differs from
-        ``auroc`` only where blank labels are negative there and left out here.
+        One row per row of `numbers`: ``auroc`` with its interval over images (``published_low``,
+        ``published_high``) and over patients (``audit_low``, ``audit_high``), ``width_ratio``
+        (over patients / over images; NaN if either is missing or 0), ``adjusted_auprc`` (published)
+        and ``ap_at_prevalence`` (audit, at the prevalence of all images), ``gap`` (to all other groups;
+        for drains, with − without) with its interval and ``verdict``, which the published protocol
+        does not have. ``audit_auroc`` differs from ``auroc`` only where blank labels are negative in
+        the published protocol and left out of the audit.
     """
     key = ["model", "finding", "attribute", "group"]
-    rows = results.assign(model=results["model"].astype("str"))
-    levels = rows[rows["reference"] == ""]
-    area = levels[levels["metric"] == "auroc"][[*key, "value", "low", "high"]]
-    precision = levels[levels["metric"] == "ap_at_prevalence"][[*key, "value"]]
-    gaps = rows[(rows["metric"] == "auroc") & rows["reference"].isin([REST, WITHOUT])]
-    mine = numbers.rename(columns={"auroc_low": "published_low", "auroc_high": "published_high"})
-    table = (
-        mine[["dataset", *key, "auroc", "published_low", "published_high", "adjusted_auprc"]]
-        .merge(
-            area.rename(columns={"value": "audit_auroc", "low": "audit_low", "high": "audit_high"}),
-            on=key,
-            how="left",
-        )
-        .merge(precision.rename(columns={"value": "ap_at_prevalence"}), on=key, how="left")
-        .merge(
-            gaps[[*key, "value", "low", "high", "verdict"]].rename(
-                columns={"value": "gap", "low": "gap_low", "high": "gap_high"}
-            ),
-            on=key,
-            how="left",
-        )
+    rows = _comparable(results)
+    levels, gaps = rows[is_level(rows)], rows[~is_level(rows)]
+    auroc = levels[levels["metric"] == "auroc"]
+    precision = levels[levels["metric"] == "ap_at_prevalence"]
+    table = numbers[["dataset", *key, "auroc", "auroc_low", "auroc_high", "adjusted_auprc"]].rename(
+        columns={"auroc_low": "published_low", "auroc_high": "published_high"}
     )
+    for part, columns in (
+        (auroc, {"value": "audit_auroc", "low": "audit_low", "high": "audit_high"}),
+        (precision, {"value": "ap_at_prevalence"}),
+        (
+            gaps[gaps["metric"] == "auroc"],
+            {"value": "gap", "low": "gap_low", "high": "gap_high", "verdict": "verdict"},
+        ),
+    ):
+        named = part[[*key, *columns]].rename(columns=columns)
+        table = table.merge(named, on=key, how="left", validate="one_to_one")
     width = table["published_high"] - table["published_low"]
     ratio = (table["audit_high"] - table["audit_low"]) / width.where(width > 0)
-    return table.assign(wider=ratio, verdict=table["verdict"].fillna(""))
+    return table.assign(width_ratio=ratio, verdict=table["verdict"].fillna(""))
+
+
+def _comparable(results: pd.DataFrame) -> pd.DataFrame:
+    """Return levels and gaps of the groups that the published protocol has, named as it names them."""
+    by_group = results["analysis"] == Analysis.SUBGROUPS
+    by_drain = (results["analysis"] == Analysis.SHORTCUT) & (results["label_source"] == "")
+    reference = results["reference"]
+    kept = (by_group & reference.isin(["", COMPLEMENT])) | (
+        by_drain & reference.isin(["", WITHOUT])
+    )
+    rows = results[kept].astype({"model": "str"})
+    overall = rows["attribute"] == OVERALL
+    return rows.assign(
+        attribute=rows["attribute"].mask(overall, ALL), group=rows["group"].mask(overall, ALL)
+    )
 
 
 def shown_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
-    """Format `side_by_side` for reading."""
-
-    def cell(row: dict[str, float], value: str, low: str, high: str, form: str = ".3f") -> str:
-        if not np.isfinite(row[value]):
-            return "–"
-        if not np.isfinite(row[low]):
-            return f"{row[value]:{form}}".replace("-", "−")
-        return f"{row[value]:{form}} [{row[low]:{form}}, {row[high]:{form}}]".replace("-", "−")
-
+    """Return the table of `side_by_side` with rounded numbers and readable headings."""
     rows = records(table)
     return pd.DataFrame(
         {
@@ -138,31 +187,36 @@ def shown_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
             "attribute": table["attribute"],
             "group": table["group"],
             "published: AUROC [images]": [
-                cell(r, "auroc", "published_low", "published_high") for r in rows
+                with_brackets(r, "auroc", "published_low", "published_high", 3) for r in rows
             ],
             "audit: AUROC [patients]": [
-                cell(r, "audit_auroc", "audit_low", "audit_high") for r in rows
+                with_brackets(r, "audit_auroc", "audit_low", "audit_high", 3) for r in rows
             ],
-            "wider": [f"{r['wider']:.2f}×" if np.isfinite(r["wider"]) else "–" for r in rows],
-            "published: adjusted AUPRC": [
-                f"{r['adjusted_auprc']:.3f}".replace("-", "−").replace("nan", "–") for r in rows
+            "ratio of widths": [decimal(r["width_ratio"]) for r in rows],
+            "published: adjusted AUPRC": [decimal(r["adjusted_auprc"], 3) for r in rows],
+            "audit: AP at common prevalence": [decimal(r["ap_at_prevalence"], 3) for r in rows],
+            "audit: gap": [
+                with_brackets(r, "gap", "gap_low", "gap_high", 3, signed=True) for r in rows
             ],
-            "audit: AP at common prevalence": [
-                f"{r['ap_at_prevalence']:.3f}" if np.isfinite(r["ap_at_prevalence"]) else "–"
-                for r in rows
-            ],
-            "audit: gap": [cell(r, "gap", "gap_low", "gap_high", "+.3f") for r in rows],
             "verdict": table["verdict"],
         }
     ).reset_index(drop=True)
 
 
 def as_latex(table: pd.DataFrame, *, caption: str, label: str) -> str:
-    """Return a table as LaTeX (booktabs), for a paper."""
+    """Return the table of `zeroshot_table` in LaTeX (booktabs).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns of two levels, the first column with the names of the models.
+    caption, label : str
+        Of the LaTeX table; not escaped.
+    """
     n = table.shape[1] - 1
     findings = list(dict.fromkeys(name for name, _ in table.columns[1:]))
-    head = " & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{name}}}" for name in findings)])
-    short = " & ".join(["Model", *(name for _, name in table.columns[1:])])
+    groups = " & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{name}}}" for name in findings)])
+    headings = " & ".join(["Model", *(name for _, name in table.columns[1:])])
     body = [
         " & ".join(str(cell).replace("−", "$-$").replace("_", r"\_") for cell in row) + r" \\"
         for row in table.itertuples(index=False)
@@ -173,8 +227,8 @@ def as_latex(table: pd.DataFrame, *, caption: str, label: str) -> str:
             r"\centering",
             rf"\begin{{tabular}}{{l{'c' * n}}}",
             r"\toprule",
-            head + r" \\",
-            short + r" \\",
+            groups + r" \\",
+            headings + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
