@@ -45,6 +45,15 @@ def test_the_module_is_a_program():
     assert done.stderr == "cxraudit: audit needs SCORES. See cxraudit audit --help.\n"
 
 
+def test_the_recorded_command_is_what_a_reader_would_type(monkeypatch):
+    """However the program was started."""
+    from cxraudit.files import command_line
+
+    for program in ("/usr/bin/cxraudit", "/lib/cxraudit/cli/__main__.py"):
+        monkeypatch.setattr("sys.argv", [program, "audit", "my scores.csv"])
+        assert command_line() == "cxraudit audit 'my scores.csv'"
+
+
 def test_stress_is_an_alias_of_perturb(capsys):
     """It takes the same flags, and the list of commands does not show it."""
     assert app["stress"].default_command is app["perturb"].default_command

@@ -1,7 +1,6 @@
 """``cxraudit run``: the whole chain from one file, and every mistake in it."""
 
 import pandas as pd
-import pytest
 
 from cxraudit.schema import CONTROL, OVERALL, Analysis
 
@@ -21,7 +20,7 @@ def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path, run, capsys):
         models = ["random"]
         findings = ["Pneumonia"]
         [perturb]
-        n_images = 30
+        images = 30
         perturbations = ["drain", "jpeg"]
         [audit]
         attributes = ["race"]
@@ -46,21 +45,13 @@ def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path, run, capsys):
     assert f"Report: {report}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"colour = 1": ""}, "colour: unknown key"),
-        ({"": "[encode]\nmodels = []\n"}, "encode.models"),
-        ({"": "[scores]\nfile = 'x.csv'\n[encode]\nmodels = ['random']\n"}, "not both"),
-        ({"": "[scores]\nfile = 'x.csv'\n[audit]\nmargin = 3\n"}, "audit.margin"),
-        ({"": "[scores\n"}, "not valid TOML"),
-    ],
-)
-def test_every_mistake_in_a_run_file_is_named_with_its_place(tmp_path, run, capsys, change, match):
-    """Unknown keys are errors."""
-    ((first, rest),) = change.items()
+def test_a_mistake_in_a_run_file_is_named_with_its_place(tmp_path, run, capsys):
+    """Before any work is done."""
     path = tmp_path / "audit.toml"
-    path.write_text(f'out = "o"\n{first}\n[dataset]\nname = "nih-cxr14"\nroot = "."\n{rest}')
+    path.write_text(
+        'out = "o"\ncolour = 1\n[dataset]\nname = "nih-cxr14"\nroot = "."\n[scores]\nfile = "x.csv"\n'
+    )
 
     assert run("run", path) == 2
-    assert match in capsys.readouterr().err
+    assert "colour: unknown key" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
