@@ -188,9 +188,7 @@ def digest(data: object) -> str:
 def command_line() -> str:
     """Return the running command as it is typed in a shell."""
     program = Path(sys.argv[0]).name
-    return shlex.join(
-        ["cxraudit" if program in ("__main__.py", "cli.py") else program, *sys.argv[1:]]
-    )
+    return shlex.join(["cxraudit" if program == "__main__.py" else program, *sys.argv[1:]])
 
 
 def write_manifest(
