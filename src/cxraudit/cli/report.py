@@ -33,10 +33,14 @@ def report(
 def run(config: Path, *, quiet: Quiet = False) -> None:
     """Run all steps described in one TOML file: data set, encoding, scores, audit, report.
 
+    The file has the sections `[dataset]`, `[encode]` or `[scores]`, `[perturb]` and `[audit]`; their
+    keys are the options of the Python functions. Finished work is kept: the same command continues
+    after an interruption.
+
     Parameters
     ----------
     config
-        The file; see `docs/reference/configuration.md` for its keys.
+        The file; `docs/reference/configuration.md` lists all keys.
     """
     from cxraudit.audits.result import open_audit
     from cxraudit.cli._summary import print_summary
