@@ -129,6 +129,7 @@ def _component_distances(
                     low=found.low,
                     high=found.high,
                     p_value=found.p_value,
+                    method="basic bootstrap of patients",
                     family="ks_distance",
                     adjust="dependent",
                     note="one image per patient",
