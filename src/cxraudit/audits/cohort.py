@@ -33,10 +33,23 @@ class Cohort:
     """Row of each image in `counts`: its patient's, or its own if images are resampled."""
     counts: Counts
     settings: AuditSettings
+    _columns: dict[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
+    _codes: dict[str, tuple[list[str], NDArray[np.intp]]] = field(default_factory=dict, repr=False)
+    """Taken from the images once: every audit of every model and finding asks for them."""
 
     def column(self, name: str, rows: NDArray[np.intp]) -> NDArray[np.object_]:
         """Return a column of some images, as Python objects."""
-        return self.images[name].to_numpy(dtype=object)[rows]
+        if name not in self._columns:
+            self._columns[name] = self.images[name].to_numpy(dtype=object)
+        return self._columns[name][rows]
+
+    def codes(self, name: str, rows: NDArray[np.intp]) -> tuple[list[str], NDArray[np.intp]]:
+        """Return the different values of a column, and the number of that of each of some images."""
+        if name not in self._codes:
+            codes, different = pd.factorize(self.images[name])
+            self._codes[name] = [str(value) for value in different], codes
+        names, codes = self._codes[name]
+        return names, codes[rows]
 
     def tuning(self) -> Mask:
         """Return the images of the patients that thresholds are chosen on: a share, by the seed."""

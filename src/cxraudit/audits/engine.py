@@ -10,7 +10,7 @@ the level and the interval of the settings, counts images and patients, and leav
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -278,6 +278,9 @@ class Key:
     label_source: str = ""
 
 
+KEY_FIELDS = tuple(one.name for one in fields(Key))
+
+
 def key(sample: Sample, analysis: Analysis, **columns: Any) -> Key:
     """Begin the key of a row about a sample."""
     return Key(
@@ -449,11 +452,12 @@ class Engine:
 
     def estimate_of(self, found: Replicated) -> Estimate:
         """Estimate what was computed elsewhere, with the level and the interval of the settings."""
-        return estimate(
+        summary = estimate(
             found,
             confidence_level=self.settings.confidence_level,
             interval=self.settings.interval,
         )
+        return replace(summary, method=self._named(summary.method))
 
     def _evaluate(self, item: Item) -> Evaluated:
         if isinstance(item, Level):
@@ -660,7 +664,7 @@ def to_frame(evaluated: Sequence[Evaluated], dataset: str) -> pd.DataFrame:
     rows = [
         {
             "dataset": dataset,
-            **asdict(one.item.key),
+            **{name: getattr(one.item.key, name) for name in KEY_FIELDS},
             "metric": one.item.metric,
             "value": one.found.value,
             "low": one.found.low,

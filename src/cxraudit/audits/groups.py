@@ -56,11 +56,9 @@ def group_masks(cohort: Cohort, attribute: str, rows: NDArray[np.intp]) -> dict[
     """
     if attribute not in cohort.images:
         raise UnknownNameError("attribute", attribute, cohort.dataset.attributes)
-    values = cohort.images[attribute]
-    codes, different = pd.factorize(values)
-    number = {str(name): code for code, name in enumerate(different)}
-    present = codes[rows]
-    return {name: present == number[name] for name in ordered_groups(attribute, [*number])}
+    names, present = cohort.codes(attribute, rows)
+    number = {name: code for code, name in enumerate(names)}
+    return {name: present == number[name] for name in ordered_groups(attribute, names)}
 
 
 def complement(group: str, masks: Mapping[str, Mask]) -> Mask:

@@ -166,6 +166,7 @@ def _plan(
         if settings.operating_point != "none" or settings.calibration != "none":
             items += operating_point.plan(cohort, sample, attributes, tuning)
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
+    items += subgroups.heterogeneity(cohort, of_models, attributes)
     return items + model_comparison.plan(cohort, of_models, attributes), tables
 
 

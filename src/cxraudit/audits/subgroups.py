@@ -11,13 +11,13 @@ from cxraudit.audits.engine import Comparison, Item, Level, Tested, key, ranking
 from cxraudit.audits.groups import Group, groups
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import COMPLEMENT, EACH_OTHER, Analysis
-from cxraudit.stats.permutation import heterogeneity_test
+from cxraudit.stats.permutation import heterogeneity_tests
 
 N_PERMUTATIONS = 999
 
 
 def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item]:
-    """Plan levels overall and by group, the gap of each group to all other groups, and one test of all.
+    """Plan levels overall and by group, and the gap of each group to all other groups.
 
     Resamples of patients are shared by all models, findings, groups and metrics. A group without positives
     or negatives keeps its row, with NaN and the reason.
@@ -70,7 +70,7 @@ def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item
             for metric in of_family(Family.RANKING)
             if sample.both_classes
         ]
-    return items + heterogeneity(cohort, sample, found, attributes)
+    return items
 
 
 def _group(sample: Sample, group: Group) -> Iterator[Item]:
@@ -125,41 +125,58 @@ def _chosen_pairs(
 
 
 def heterogeneity(
-    cohort: Cohort, sample: Sample, found: Sequence[Group], attributes: Sequence[str]
+    cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]
 ) -> list[Item]:
-    """Test all groups of each attribute at once, by exchanging patients between them."""
-    settings = cohort.settings
-    if not (settings.n_resamples and sample.both_classes):
-        return []
+    """Test all groups of each attribute at once, by exchanging patients between them.
 
-    def test(attribute: str) -> Tested | None:
-        masks = {
-            g.name: g.inside.mask
-            for g in found
-            if g.attribute == attribute and g.compared and g.inside.mask.any()
-        }
-        if len(masks) < 2:
-            return None
-        inside = np.logical_or.reduce(list(masks.values()))
-        codes = np.zeros(inside.size, dtype=np.int64)
-        for number, name in enumerate(sorted(masks)):
-            codes[masks[name]] = number
-        return Tested(
+    Parameters
+    ----------
+    cohort, attributes
+        As in `plan`.
+    samples : sequence of Sample
+        Of one finding, one per model; models with the same images share the exchanges.
+    """
+    alike: dict[bytes, list[Sample]] = {}
+    for sample in samples:
+        if cohort.settings.n_resamples and sample.both_classes:
+            alike.setdefault(sample.rows.tobytes(), []).append(sample)
+    jobs = [(models, attribute) for models in alike.values() for attribute in attributes]
+    with ThreadPoolExecutor(cohort.settings.n_threads) as pool:
+        found = pool.map(lambda job: _test(cohort, *job), jobs)
+        return [item for items in found for item in items]
+
+
+def _test(cohort: Cohort, models: Sequence[Sample], attribute: str) -> list[Tested]:
+    """Test an attribute's groups for all models that scored the same images."""
+    first = models[0]
+    masks = {
+        g.name: g.inside.mask
+        for g in groups(cohort, first, [attribute])
+        if g.compared and g.inside.mask.any()
+    }
+    if len(masks) < 2:
+        return []
+    inside = np.logical_or.reduce(list(masks.values()))
+    codes = np.zeros(inside.size, dtype=np.int64)
+    for number, name in enumerate(sorted(masks)):
+        codes[masks[name]] = number
+    p_values = heterogeneity_tests(
+        first.y_true[inside],
+        [sample.y_score[inside] for sample in models],
+        first.patients[inside],
+        codes[inside],
+        n_permutations=N_PERMUTATIONS,
+        seed=cohort.settings.seed,
+    )
+    return [
+        Tested(
             key=key(sample, Analysis.HETEROGENEITY, attribute=attribute, reference=EACH_OTHER),
             metric="auroc",
             cell=sample.cell(inside),
-            p_value=heterogeneity_test(
-                sample.y_true[inside],
-                sample.y_score[inside],
-                sample.patients[inside],
-                codes[inside],
-                n_permutations=N_PERMUTATIONS,
-                seed=settings.seed,
-            ),
+            p_value=p_value,
             method=f"exchange of patients between groups, {N_PERMUTATIONS} times",
             family=Analysis.HETEROGENEITY,
             note="one test of all groups; it has a p-value and no single difference",
         )
-
-    with ThreadPoolExecutor(settings.n_threads) as pool:
-        return [item for item in pool.map(test, attributes) if item is not None]
+        for sample, p_value in zip(models, p_values, strict=True)
+    ]

@@ -25,7 +25,7 @@ INTERVALS = ("percentile", "bca")
 
 
 def _intervals(
-    draws: Replicates, found: Replicated, levels: Sequence[float], interval: str
+    draws: Replicates, found: Replicated, df: float, levels: Sequence[float], interval: str
 ) -> list[tuple[float, float]]:
     """Return the expanded percentile interval at each level, or BCa.
 
@@ -36,7 +36,6 @@ def _intervals(
     """
     if interval == "bca":
         return [bca_interval(found, confidence_level=level) for level in levels]
-    df = found.degrees_of_freedom
     further = -stdtrit(df, (1 - np.asarray(levels)) / 2) * _correction(df)
     tails = ndtr(-further)
     shares = np.stack([tails, (100 - 100 * tails) / 100]).astype(np.float64)
@@ -58,7 +57,7 @@ def _correction(df: float) -> float:
     return ((df + 1) / df) ** 0.5
 
 
-def _usable(found: Replicated, interval: str) -> tuple[Replicates, str, str]:
+def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, str, str]:
     """Return the defined draws, how the interval comes about, and the code of why there is none."""
     if interval not in INTERVALS:
         raise ValueError(f"interval must be one of {', '.join(INTERVALS)}, got {interval!r}")
@@ -85,7 +84,7 @@ def _usable(found: Replicated, interval: str) -> tuple[Replicates, str, str]:
             "no interval: identical in all resamples",
             NoInterval.IDENTICAL_RESAMPLES,
         )
-    if not np.isfinite(found.degrees_of_freedom):
+    if not np.isfinite(df):
         return defined[:0], "no interval: it rests on one patient", NoInterval.ONE_PATIENT
     named = {"percentile": "expanded percentile", "bca": "BCa"}[interval]
     return defined, f"bootstrap, {named}", ""
@@ -105,10 +104,11 @@ def estimate(
     interval : {"percentile", "bca"}
         Expanded percentile (Hesterberg 2015), or bias-corrected and accelerated (Efron 1987).
     """
-    draws, method, reason = _usable(found, interval)
+    df = found.degrees_of_freedom
+    draws, method, reason = _usable(found, df, interval)
     low = high = np.nan
     if draws.size:
-        ((low, high),) = _intervals(draws, found, [confidence_level], interval)
+        ((low, high),) = _intervals(draws, found, df, [confidence_level], interval)
     return Estimate(
         value=found.value,
         low=low,
@@ -150,13 +150,13 @@ def gap(
         side is 0 or 1: see `gap_of_limits`.
     """
     found = group - reference
-    draws, method, reason = _usable(found, interval)
+    df = found.degrees_of_freedom
+    draws, method, reason = _usable(found, df, interval)
     alpha = 1 - confidence_level
     low = high = inner_low = inner_high = p_value = error = np.nan
-    df = found.degrees_of_freedom
     if draws.size:
         (low, high), (inner_low, inner_high) = _intervals(
-            draws, found, [confidence_level, 1 - 2 * alpha], interval
+            draws, found, df, [confidence_level, 1 - 2 * alpha], interval
         )
         error = float(draws.std(ddof=1)) * _correction(df)
         if scale == "bootstrap":

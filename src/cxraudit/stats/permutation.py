@@ -1,5 +1,7 @@
 """Permutation test of several groups at once."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,7 +18,28 @@ def heterogeneity_test(
     n_permutations: int = 999,
     seed: int = 0,
 ) -> float:
-    """Test whether the AUROC is the same in all groups.
+    """Test whether the AUROC is the same in all groups; see `heterogeneity_tests`.
+
+    Returns
+    -------
+    float
+        The p-value; NaN if fewer than two groups have both classes.
+    """
+    return heterogeneity_tests(
+        y_true, [y_score], patients, groups, n_permutations=n_permutations, seed=seed
+    )[0]
+
+
+def heterogeneity_tests(
+    y_true: ArrayLike,
+    y_scores: Sequence[ArrayLike],
+    patients: ArrayLike,
+    groups: ArrayLike,
+    *,
+    n_permutations: int = 999,
+    seed: int = 0,
+) -> list[float]:
+    """Test, for several scores of the same images, whether the AUROC is the same in all groups.
 
     The largest minus the smallest AUROC is biased (five equal groups differ by 0.10 on average in
     cohorts like the MIMIC-CXR test split), so it is never tested by its interval. Here the
@@ -26,8 +49,10 @@ def heterogeneity_test(
 
     Parameters
     ----------
-    y_true, y_score : array_like, shape (n_images,)
-        Labels and scores.
+    y_true : array_like, shape (n_images,)
+        Labels.
+    y_scores : sequence of array_like, shape (n_images,)
+        Scores of one or more models, tested on the same permutations.
     patients : array_like, shape (n_images,)
         Patient of each image.
     groups : array_like, shape (n_images,)
@@ -40,12 +65,13 @@ def heterogeneity_test(
 
     Returns
     -------
-    float
-        The p-value; NaN if fewer than two groups have both classes.
+    list of float
+        The p-value of each; NaN if fewer than two groups have both classes.
     """
     from cxraudit.stats._kernels.ranking import grouped_areas, line_up
 
-    labels, scores = checked(y_true, y_score)
+    pairs = [checked(y_true, y_score) for y_score in y_scores]
+    labels = pairs[0][0]
     _, patient = np.unique(np.asarray(patients), return_inverse=True)
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     n_patients = int(patient.max()) + 1
@@ -61,11 +87,18 @@ def heterogeneity_test(
         assigned[1:, members] = [rng.permutation(first[members]) for _ in range(n_permutations)]
 
     everyone = np.ones(labels.size, dtype=bool)
-    _, unit, kind, positive, _ = line_up(
-        np.argsort(-scores), labels, scores, patient, everyone, n_patients
-    )
-    areas, weight = grouped_areas(unit, kind, positive, assigned, names.size)
-    spread = _spread(areas, weight)
+    found = []
+    for _, scores in pairs:
+        _, unit, kind, positive, _ = line_up(
+            np.argsort(-scores), labels, scores, patient, everyone, n_patients
+        )
+        areas, weight = grouped_areas(unit, kind, positive, assigned, names.size)
+        found.append(_p_value(_spread(areas, weight)))
+    return found
+
+
+def _p_value(spread: NDArray[np.float64]) -> float:
+    """Compare the first spread with those of the permutations."""
     if not np.isfinite(spread[0]):
         return float("nan")
     defined = spread[1:][np.isfinite(spread[1:])]

@@ -68,6 +68,7 @@ def ranking_replicates(
     n_threads: int = 2,
     strata: ArrayLike | None = None,
     factors: NDArray[np.float64] | None = None,
+    totals: NDArray[np.float64] | None = None,
 ) -> list[RankingReplicates]:
     """Compute the ranking metrics of many cells on shared resamples.
 
@@ -94,6 +95,9 @@ def ranking_replicates(
     factors : numpy.ndarray, shape (n_strata, n_resamples + 1), optional
         Weight of the images of each stratum in the cohort and in each replicate; see
         `cxraudit.stats.standardise`.
+    totals : numpy.ndarray, shape (n_cells, 2, n_resamples + 1), optional
+        With `factors`: the weights of the negatives and of the positives of each cell, where they are known
+        already.
 
     Returns
     -------
@@ -116,18 +120,20 @@ def ranking_replicates(
     prevalence = float(labels.mean()) if reference_prevalence is None else reference_prevalence
     order = np.argsort(-scores)
     stratum = np.zeros(0, np.int64) if strata is None else np.asarray(strata, np.int64)
-    lanes = None
-    if factors is not None:
-        lanes = np.zeros((factors.shape[0], counts.shape[0] * LANES))
-        lanes[:, : factors.shape[1]] = factors
+    lanes = None if factors is None else _padded(factors, counts)
 
-    def replicates_of(cell: NDArray[np.bool_]) -> RankingReplicates:
+    def replicates_of(
+        cell: NDArray[np.bool_], known: NDArray[np.float64] | None
+    ) -> RankingReplicates:
         images, unit, kind, positive, members = line_up(
             order, labels, scores, rows, cell, counts.shape[1]
         )
         part = stratum if lanes is None else stratum[images]
+        if factors is not None and known is None:
+            known = _weights(unit, part, positive, factors, counts)
+        weights = np.zeros((2, 0)) if known is None else _padded(known, counts)
         out = np.empty((5, n_resamples + 1))
-        sweep(unit, kind, positive, members, counts, prevalence, part, lanes, out)
+        sweep(unit, kind, positive, members, counts, prevalence, part, lanes, weights, out)
         weight = np.ones(unit.size) if factors is None else factors[part, 0]
         influence = np.zeros((4, counts.shape[1]))
         if out[3, 0] > 0 and out[4, 0] > 0:
@@ -140,10 +146,33 @@ def ranking_replicates(
         auroc, precision, at_prevalence = (Replicated(out[k], influence[k]) for k in range(3))
         return RankingReplicates(auroc, precision, at_prevalence, out[3], out[4], influence[3])
 
+    known = [None] * len(cells) if totals is None else list(totals)
     if n_threads <= 1:
-        return [replicates_of(cell) for cell in cells]
+        return [replicates_of(*pair) for pair in zip(cells, known, strict=True)]
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(replicates_of, cells))
+        return list(pool.map(replicates_of, cells, known))
+
+
+def _padded(values: NDArray[np.float64], counts: Counts) -> NDArray[np.float64]:
+    """Fill rows up with zeros to the lanes of all blocks."""
+    lanes = np.zeros((values.shape[0], counts.shape[0] * LANES))
+    lanes[:, : values.shape[1]] = values
+    return lanes
+
+
+def _weights(
+    unit: NDArray[np.int64],
+    stratum: NDArray[np.int64],
+    positive: NDArray[np.bool_],
+    factors: NDArray[np.float64],
+    counts: Counts,
+) -> NDArray[np.float64]:
+    """Weigh the negatives and the positives of a cell, in the cohort and in every replicate."""
+    from cxraudit.stats._kernels.sums import tally
+
+    drawn = np.empty((2 * factors.shape[0], factors.shape[1]))
+    tally(unit, 2 * stratum + positive, counts, drawn)
+    return np.stack([(drawn[k::2] * factors).sum(axis=0) for k in range(2)])
 
 
 def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None) -> float:

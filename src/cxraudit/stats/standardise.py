@@ -92,7 +92,7 @@ def standardised_replicates(
     for number, side in enumerate(sides):
         tally(rows[side], cell[side], counts, sizes[number])
     found: list[RankingReplicates] = []
-    for side, factor in zip(sides, _factors(sizes, target), strict=True):
+    for side, size, factor in zip(sides, sizes, _factors(sizes, target), strict=True):
         found += ranking_replicates(
             labels,
             y_score,
@@ -104,6 +104,7 @@ def standardised_replicates(
             reference_prevalence=reference_prevalence,
             strata=cell,
             factors=factor,
+            totals=np.stack([(size[k::2] * factor[k::2]).sum(axis=0) for k in range(2)])[None],
         )
     return found
 

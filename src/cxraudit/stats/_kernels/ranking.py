@@ -121,7 +121,7 @@ def _close_tie(kind, first, end, any_positive) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, out) -> None:
+def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, totals, out) -> None:
     """Walk the images of one cell from the highest score down, all replicates side by side.
 
     ``unit``, ``kind`` and ``positive`` hold, per image in that order, its patient, its kind (see
@@ -129,7 +129,8 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
     and of positives. ``out`` (5, replicates) receives AUROC, average precision, average precision at
     `prevalence`, and the weights of positives and negatives. ``stratum`` and ``factors``
     (n_strata, lanes of all blocks) weight images within replicates; with ``factors`` None the weight
-    of an image is the number of times its patient is drawn.
+    of an image is the number of times its patient is drawn. ``totals`` (2, lanes of all blocks) are
+    the weights of negatives and of positives, used where images are weighted.
     """
     buffer = np.zeros(LANES)
     for block in range(counts.shape[0]):
@@ -150,16 +151,9 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, o
             for lane in range(LANES):
                 n_neg[lane] = float(images[lane]) - n_pos[lane]
         else:
-            # Images are counted by stratum first, since integers are added much faster.
-            counted = np.zeros((2 * factors.shape[0], LANES), np.uint32)
-            for i in range(unit.size):
-                row, w = counted[2 * stratum[i] + positive[i]], weight[unit[i]]
-                for lane in range(LANES):
-                    row[lane] += w[lane]
-            for s in range(factors.shape[0]):
-                for lane in range(LANES):
-                    n_neg[lane] += counted[2 * s, lane] * factors[s, start + lane]
-                    n_pos[lane] += counted[2 * s + 1, lane] * factors[s, start + lane]
+            for lane in range(LANES):
+                n_neg[lane] = totals[0, start + lane]
+                n_pos[lane] = totals[1, start + lane]
         lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
         per_pos, per_neg = np.zeros(LANES), np.zeros(LANES)
         for lane in range(LANES):
