@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from cxraudit.stats.delong import delong_interval, delong, newcombe
+from cxraudit.stats.delong import delong, delong_interval, newcombe
 
 # Aneurysmal subarachnoid haemorrhage, 113 patients (Turck et al. 2010, Intensive Care Med
 # 36:107-115), the example of pROC (Robin et al. 2011, BMC Bioinformatics 12:77): poor outcome,
