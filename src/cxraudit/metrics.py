@@ -1,15 +1,16 @@
 """What every metric is: one row each, and nowhere else.
 
-A metric of a set of images is the attribute of its name of what its family computes: of
-`cxraudit.stats.ranking.RankingReplicates`, `cxraudit.stats.thresholds.Decisions` or
-`cxraudit.stats.calibration.CalibrationReplicates`. Report, tables, figures and verdicts read the row.
+A metric of a set of images is read from what its family computes (`cxraudit.stats.ranking.RankingReplicates`,
+`cxraudit.stats.thresholds.Decisions` or `cxraudit.stats.calibration.CalibrationReplicates`): an attribute, or
+a function of it. To add one, write the function and a row. Report, tables, figures and verdicts read the row.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 from cxraudit.settings import AuditSettings
 
@@ -43,6 +44,9 @@ class Metric:
     family: Family
     description: str
     """What it says, in one sentence, for the report and the documentation."""
+    read: str = ""
+    """How it is read from what its family computes: the name of an attribute, or ``module:function`` of a
+    function that is given all of it; default: the attribute of its own name."""
     low: float = 0.0
     high: float = 1.0
     """The values it can take."""
@@ -53,12 +57,21 @@ class Metric:
     and no difference is called large or small."""
     better: Literal["higher", "lower"] | None = None
     """Which direction is better for the patients of a group; None if neither is."""
-    small_sample: Literal["newcombe", "wilson positives", "wilson negatives", "wilson images"] | None = None
+    small_sample: (
+        Literal["newcombe", "wilson positives", "wilson negatives", "wilson images"] | None
+    ) = None
     """Interval of a value at the end of the range, where a bootstrap does not vary."""
     shown: bool = True
     """Whether the tables of the report show it; every row is in the results table."""
     source: str = ""
     """Where it is defined."""
+
+    def of(self, computed: Any) -> Any:
+        """Return the metric, read from what its family computed."""
+        module, colon, function = self.read.partition(":")
+        if colon:
+            return getattr(import_module(module), function)(computed)
+        return getattr(computed, self.read or self.name)
 
     def margin_of(self, settings: AuditSettings) -> float:
         """Return the margin of a difference under some settings; NaN if none was declared."""
@@ -100,6 +113,7 @@ _ROWS = (
     ),
     Metric(
         name="xauc",
+        read="auroc",
         label="xAUC",
         family=Family.CROSS_GROUP,
         description="how often a positive of the group is scored above a negative of all other groups",
@@ -171,6 +185,7 @@ _ROWS = (
     ),
     Metric(
         name="underdiagnosis",
+        read="fpr",
         label="underdiagnosis",
         family=Family.DECISION,
         description="share of images with a finding that are flagged as No Finding",
@@ -182,6 +197,7 @@ _ROWS = (
     ),
     Metric(
         name="overdiagnosis",
+        read="fnr",
         label="overdiagnosis",
         family=Family.DECISION,
         description="share of images without any finding that are not flagged as No Finding",
@@ -252,6 +268,7 @@ _ROWS = (
     ),
     Metric(
         name="shortcut_auroc",
+        read="auroc",
         label="shortcut AUROC",
         family=Family.SHORTCUT,
         description="how often an image with the shortcut is scored above one without it, among images alike "

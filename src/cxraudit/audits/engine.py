@@ -70,7 +70,7 @@ class Ranking:
 
     def read(self, found: RankingReplicates, metric: str) -> Replicated:
         """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
-        return getattr(found, "auroc" if metric in ("xauc", "shortcut_auroc") else metric)
+        return METRICS[metric].of(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class StandardisedRanking:
 
     def read(self, found: RankingReplicates, metric: str) -> Replicated:
         """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
-        return getattr(found, metric)
+        return METRICS[metric].of(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,7 @@ class Flagged:
         """Return a metric of the family `cxraudit.metrics.Family.DECISION`."""
         if metric == "net_benefit":
             return found.net_benefit(self.probability)
-        # Of No Finding, a false positive is a patient whose finding is missed.
-        return getattr(found, {"underdiagnosis": "fpr", "overdiagnosis": "fnr"}.get(metric, metric))
+        return METRICS[metric].of(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ class Calibrated:
 
     def read(self, found: Any, metric: str) -> Replicated:
         """Return a metric of the family `cxraudit.metrics.Family.CALIBRATION`."""
-        return getattr(found, metric)
+        return METRICS[metric].of(found)
 
 
 @dataclass(frozen=True, slots=True)

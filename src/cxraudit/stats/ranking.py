@@ -13,6 +13,23 @@ from cxraudit.stats.resampling import Counts, draw_resamples
 
 
 @dataclass(frozen=True, slots=True)
+class RankedCell:
+    """The images of a cell from the highest score down, for metrics that need more than areas."""
+
+    unit: NDArray[np.int64]
+    """Row of each image's patient in `counts`."""
+    kind: NDArray[np.uint8]
+    """See `cxraudit.stats._kernels.ranking.NEGATIVE`."""
+    positive: NDArray[np.bool_]
+    counts: Counts
+    n_resamples: int
+    stratum: NDArray[np.int64]
+    """Row of each image in `factors`; empty where images are not weighted."""
+    factors: NDArray[np.float64] | None
+    """Weight of the images of each stratum, in the lanes of all blocks."""
+
+
+@dataclass(frozen=True, slots=True)
 class RankingReplicates:
     """Ranking metrics of one cell (a set of images), in the cohort and in every replicate."""
 
@@ -25,6 +42,7 @@ class RankingReplicates:
     FPR, so groups with different prevalence can be compared."""
     n_positive: Replicates
     n_negative: Replicates
+    ranked: "RankedCell"
     prevalence_influence: Influence
     """Influence of each patient on the prevalence."""
 
@@ -144,7 +162,10 @@ def ranking_replicates(
         else:
             influence[:] = np.nan
         auroc, precision, at_prevalence = (Replicated(out[k], influence[k]) for k in range(3))
-        return RankingReplicates(auroc, precision, at_prevalence, out[3], out[4], influence[3])
+        ranked = RankedCell(unit, kind, positive, counts, n_resamples, part, lanes)
+        return RankingReplicates(
+            auroc, precision, at_prevalence, out[3], out[4], ranked, influence[3]
+        )
 
     known = [None] * len(cells) if totals is None else list(totals)
     if n_threads <= 1:
