@@ -1,0 +1,111 @@
+"""Checks: what makes an audit weaker than it looks, each with a code."""
+
+import re
+
+import pandas as pd
+import pytest
+from example_audit import by_sex, example, overall, planted_audit, row, shortcut_rows
+
+from cxraudit.report import checks
+from cxraudit.report.checks import CHECKS, State, run_checks
+from cxraudit.schema import UNKNOWN, Analysis
+from cxraudit.settings import AuditSettings
+
+
+def check(code: str, *rows, **changed):
+    """What one check finds in an audit of some rows."""
+    found = {one.code: one for one in run_checks(example(*(rows or (overall(),)), **changed))}
+    return found[code]
+
+
+def test_every_check_has_its_code_and_a_sentence():
+    """Codes are those of the modules, in order; details end in a full stop."""
+    found = run_checks(planted_audit())
+
+    assert [one.code for one in found] == [
+        module.__name__.rpartition(".")[2].upper() for module in CHECKS
+    ]
+    for one in found:
+        assert re.fullmatch(r"CXA\d{3}", one.code)
+        assert one.detail.endswith(".")
+
+
+def test_a_new_check_is_one_module_and_one_line(monkeypatch):
+    """A module with check(), added to CHECKS, is run."""
+
+    class Added:
+        check = staticmethod(lambda audit: checks.Check("CXA999", "New", State.OK, "Fine."))
+
+    monkeypatch.setattr(checks, "CHECKS", (*CHECKS, Added))
+
+    assert run_checks(example(overall()))[-1].code == "CXA999"
+
+
+@pytest.mark.parametrize(
+    "reason", ["NO_POSITIVES", "NO_NEGATIVES", "NO_IMAGES", "TOO_FEW_PATIENTS"]
+)
+def test_cxa001_counts_groups_with_too_few_patients(reason):
+    """By the reasons of their levels; the unknown group and the prevalence curve do not count."""
+    few = row(Analysis.SUBGROUPS, 0.8, attribute="sex", group="female", reasons=reason)
+    unknown = few | {"group": UNKNOWN}
+    curve = row(Analysis.SHORTCUT_PREVALENCE, 0.8, attribute="drain", at=1.0, reasons=reason)
+
+    assert check("CXA001", overall(), few).state == State.ATTENTION
+    assert "1 group of" in check("CXA001", overall(), few, few | {"metric": "xauc"}).detail
+    assert check("CXA001", overall(), unknown, curve).state == State.OK
+
+
+def test_cxa001_reads_no_notes():
+    """A note on something else is no reason."""
+    noted = row(Analysis.SUBGROUPS, 0.8, attribute="sex", group="female", note="no positives")
+
+    assert check("CXA001", overall(), noted).state == State.OK
+
+
+def test_cxa002_names_unknown_groups():
+    """With their images."""
+    unknown = row(Analysis.SUBGROUPS, 0.8, attribute="age_group", group=UNKNOWN, n=1234)
+
+    assert check("CXA002", overall(), unknown).detail == "age unknown: 1,234 images."
+    assert check("CXA002").state == State.OK
+
+
+def test_cxa003_names_inverted_scores():
+    """Below chance over all patients."""
+    assert check("CXA003", overall(0.2)).detail == "Ranked below chance: m: Pneumothorax."
+    assert check("CXA003").state == State.OK
+
+
+def test_cxa004_compares_training_data_with_the_data_set():
+    """Not applicable without cards; the origin of synthetic radiographs counts."""
+    card = {"m": {"trained_on": ["toy"]}}
+    other = {"m": {"trained_on": ["phantom:seed=1"]}}
+    truth = {"truth": {"origin": "phantom:seed=1", "planted": {}}}
+
+    assert check("CXA004").state == State.NOT_APPLICABLE
+    assert check("CXA004", manifest={"cards": card}).state == State.ATTENTION
+    assert check("CXA004", manifest={"cards": other}).state == State.OK
+    assert check("CXA004", manifest={"cards": other}, facts=truth).state == State.ATTENTION
+
+
+def test_cxa005_warns_of_resampled_images():
+    """Intervals are too narrow then."""
+    by_image = {"settings": AuditSettings(resample="images").recorded()}
+
+    assert check("CXA005").detail == "2.0 images per patient; patients, not images, are resampled."
+    assert "too narrow" in check("CXA005", facts=by_image).detail
+
+
+def test_cxa006_counts_steps_that_excluded_images():
+    """One step."""
+    steps = pd.DataFrame({"step": ["scored"], "images": [2], "patients": [1], "reason": ["x"]})
+
+    assert check("CXA006", exclusions=steps).detail.startswith("1 step,")
+    assert check("CXA006").state == State.OK
+
+
+def test_cxa007_names_attributes_with_one_group():
+    """Nothing is called equivalent there."""
+    assert check("CXA007", overall()).detail == "Only one known group: sex."
+    assert check("CXA007", overall(), *by_sex("equivalent")).state == State.OK
+    assert check("CXA007", overall(), *shortcut_rows()).state == State.ATTENTION

@@ -1,0 +1,270 @@
+"""Sections: what each is built of, and when it is left out."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from example_audit import by_sex, complete, example, shortcut_rows
+from example_audit import overall as overall_row
+
+from cxraudit.report.blocks import Checks, Code, Definitions, Details, Drawing, Listing, Statements
+from cxraudit.report.sections import (
+    CLOSING,
+    OPENING,
+    SECTIONS,
+    answers,
+    calibration_check,
+    checks,
+    embeddings,
+    exclusions,
+    in_short,
+    model_comparison,
+    operating_point,
+    overall,
+    perturbations,
+    provenance,
+    reading_guide,
+    shortcuts,
+    subgroups,
+)
+from cxraudit.report.sections.context import Context, context_of
+from cxraudit.report.statements import Tone
+from cxraudit.settings import AuditSettings
+
+
+class Drawn(Context):
+    """A context that names figures and draws none."""
+
+    def draw(self, figure, kind):
+        """Return the name in place of the figure."""
+        return Drawing(kind)
+
+
+def built(module, audit):
+    """Build a section of an audit without drawing."""
+    found = context_of(audit, "toy", None)
+    fields = {name: getattr(found, name) for name in Context.__slots__}
+    return module.build(audit, Drawn(**fields))
+
+
+def text(blocks) -> str:
+    """All text of some blocks."""
+    return " ".join(str(block) for block in blocks)
+
+
+def drawings(blocks) -> list[str]:
+    """Names of all figures of some blocks, folded ones included."""
+    found = []
+    for block in blocks:
+        if isinstance(block, Drawing):
+            found.append(str(block.svg))
+        if isinstance(block, Details):
+            found += drawings(block.blocks)
+    return found
+
+
+@pytest.fixture(scope="module")
+def audit():
+    """An audit with something for every section."""
+    return complete()
+
+
+def test_every_section_module_says_what_it_is(audit):
+    """A docstring, a title and an id that no other has."""
+    sections = [built(module, audit) for module in SECTIONS]
+    sections += [module.build([audit]) for module in (*OPENING, *CLOSING)]
+
+    assert all(module.__doc__ for module in (*SECTIONS, *OPENING, *CLOSING))
+    assert len({section.id for section in sections}) == len(sections)
+    assert len({section.title for section in sections}) == len(sections)
+
+
+def test_answers_leave_out_the_null_model_and_embeddings(audit):
+    """One heading and one group of cards per tested model."""
+    blocks = built(answers, audit).blocks
+
+    [cards] = [block for block in blocks if isinstance(block, Statements)]
+    assert Tone.NOT_ASSOCIATED not in {statement.tone for statement in cards.items}
+    assert "random" not in text(blocks)
+
+
+def test_the_calibration_check_compares_planted_and_found(audit):
+    """Per effect and model, where the truth is known."""
+    [_, found] = built(calibration_check, audit).blocks
+    cells = [
+        [cell.get_text() for cell in line.find_all(["th", "td"])]
+        for line in BeautifulSoup(found.html, "html.parser").find_all("tr")
+    ]
+
+    assert cells == [
+        ["effect of", "planted", "audit of m", "audit of random"],
+        ["sex", "yes", "disparity", "no disparity found"],
+        ["chest drain", "no", "disparity", "no disparity found"],
+    ]
+    assert built(calibration_check, example(overall_row())) is None
+
+
+def test_in_short_lists_disparities_of_all_audits(audit):
+    """With model and data set; attributes without a disparity are counted."""
+    equal = example(overall_row(), *by_sex("equivalent"))
+
+    listing, without = in_short.build([audit, equal]).blocks
+
+    assert isinstance(listing, Listing)
+    assert "<b>m: Worse for female patients</b> (toy)" in text([listing])
+    assert "sex (m on toy: 1 of 1 comparison within the margin, 0 not settled)" in without.text
+
+
+def test_in_short_tells_nothing_found_from_nothing_compared():
+    """No disparity is not the same as none."""
+    found = in_short.build([example(overall_row(), *by_sex("inconclusive"))])
+    compared = in_short.build([example(overall_row())])
+
+    assert "That is not the same as none" in found.blocks[0].text
+    assert "Nothing was compared" in compared.blocks[0].text
+
+
+def test_shortcuts_have_one_figure_per_model_with_scores(audit):
+    """Both arms of all models, and one more figure per model with percentiles."""
+    assert drawings(built(shortcuts, audit).blocks) == ["drain", "m-drain-summary"]
+
+
+def test_a_model_without_the_finding_of_a_shortcut_has_no_figure():
+    """Rows of another model do not stop the section."""
+    one = complete()
+    both = replace(one, results=pd.concat([one.results, one.results.iloc[:1].assign(model="b")]))
+
+    assert drawings(built(shortcuts, both).blocks) == ["drain", "m-drain-summary"]
+
+
+def test_intervals_of_the_shortcut_section_are_those_of_the_run():
+    """By the level of the settings."""
+    settings = AuditSettings(confidence_level=0.8).recorded()
+    facts = {"settings": settings, "shortcuts": {"drain": "Pneumothorax"}}
+
+    said = text(built(shortcuts, example(overall_row(), *shortcut_rows(), facts=facts)).blocks)
+
+    assert "Bars are 80 % intervals" in said
+
+
+def test_perturbations_count_their_images(audit):
+    """As recorded, with the figures of devices and of degradation."""
+    blocks = built(perturbations, audit).blocks
+
+    assert "80 images were scored again" in text(blocks)
+    assert drawings(blocks) == [
+        "m-Pneumothorax-counterfactual",
+        "m-corruptions",
+        "m-corruption-gaps",
+    ]
+
+
+def test_embeddings_have_statements_figures_and_prompt_pairs_below_chance(audit):
+    """All figures that there are rows for."""
+    blocks = built(embeddings, audit).blocks
+
+    assert drawings(blocks) == [
+        "m-projections-and-probes",
+        "m-score-shifts",
+        "m-erasure",
+        "m-prompts",
+        "m-centroids",
+    ]
+    assert "“Pneumothorax” against “no Pneumothorax” (AUROC 0.30)" in text(blocks)
+
+
+def test_the_null_model_is_folded_away_among_subgroups(audit):
+    """Its figures are in one block below a line."""
+    folded = [
+        block
+        for block in built(subgroups, audit).blocks
+        if isinstance(block, Details) and "null model" in block.summary
+    ]
+
+    assert [drawings(block.blocks) for block in folded] == [["random-sex"]]
+
+
+def test_a_model_card_is_shown_where_there_is_one():
+    """Its summary and training data."""
+    card = {"m": {"summary": "a model", "trained_on": ["mimic-cxr"]}}
+    audit = example(overall_row(), *by_sex("equivalent"), manifest={"cards": card})
+
+    assert "m: a model. Trained on: mimic-cxr." in text(built(subgroups, audit).blocks)
+
+
+def test_the_operating_point_section_is_there_with_rows(audit):
+    """With the rule and the tuning patients of the run."""
+    section = built(operating_point, audit)
+
+    assert "chosen on 40 patients; the other 160 patients are evaluated" in text(section.blocks)
+    assert drawings(section.blocks) == ["m-sex-tpr"]
+    assert built(operating_point, example(overall_row())) is None
+
+
+def test_all_patients_and_model_differences(audit):
+    """Tables over all models."""
+    assert "0.900 (0.870–0.930)" in text(built(overall, audit).blocks)
+    assert "m − random" in text(built(model_comparison, audit).blocks)
+    assert built(model_comparison, example(overall_row())) is None
+
+
+def test_checks_are_all_shown(audit):
+    """One block."""
+    [block] = built(checks, audit).blocks
+
+    assert isinstance(block, Checks)
+    assert len(block.items) >= 7
+
+
+def test_exclusions_show_the_flow_and_the_notes():
+    """Or that there were none; notes on the data set in both cases."""
+    counts = ("images_out", "studies_out", "patients_out", "images", "studies", "patients")
+    flow = pd.DataFrame(
+        [
+            dict.fromkeys(counts, 1) | {"step": s, "reason": "no score"}
+            for s in ("release", "scored")
+        ]
+    )
+    steps = pd.DataFrame(
+        {"step": ["scored"], "images": [1], "patients": [1], "reason": ["no score"]}
+    )
+    with_note = {"notes": ["Labels were mined from reports."]}
+
+    some = built(exclusions, example(overall_row(), flow=flow, exclusions=steps, facts=with_note))
+    none = built(exclusions, example(overall_row(), facts=with_note))
+
+    assert drawings(some.blocks) == ["flow"]
+    assert "no score" in text(some.blocks)
+    for section in (some, none):
+        assert "Labels were mined from reports." in text(section.blocks)
+    assert "every image of the data set is in the audit" in text(none.blocks)
+
+
+def test_provenance_has_settings_versions_inputs_and_commands():
+    """As the manifest records them."""
+    manifest = {
+        "versions": {"cxraudit": "0.1.0"},
+        "inputs": {"scores": {"path": "scores.parquet", "sha256": "ab" * 32}},
+        "commands": ["cxraudit audit scores.parquet"],
+    }
+    blocks = built(provenance, example(overall_row(), manifest=manifest)).blocks
+    [entries] = [dict(block.entries) for block in blocks if isinstance(block, Definitions)]
+
+    assert entries["data set"] == "toy 1 (CC0)"
+    assert entries["margin"].startswith("±0.05")
+    assert entries["cxraudit"] == "0.1.0"
+    assert entries["scores"] == "scores.parquet <code>sha256 abababababababab…</code>"
+    assert Code("cxraudit audit scores.parquet") in blocks
+    assert "one of 1 row of results.parquet" in text(blocks)
+
+
+def test_the_reading_guide_explains_at_the_level_of_the_run():
+    """Intervals, equivalence, α and margin, and the metrics that are shown."""
+    settings = AuditSettings(confidence_level=0.8, margin=0.1).recorded()
+    said = text(reading_guide.build([example(overall_row(), facts={"settings": settings})]).blocks)
+
+    for words in ("80 % interval", "60 % interval", "below 0.2", "±0.1 for AUROC"):
+        assert words in said
+    assert "How often an image with the finding is scored above one without it" in said
+    assert "calibration slope" not in said

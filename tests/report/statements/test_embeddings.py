@@ -1,0 +1,81 @@
+"""Statements on embeddings: what is decodable, and what is associated with the score."""
+
+import pytest
+from example_audit import example, overall, probe_rows, shift_rows
+
+from cxraudit.report.statements import Tone, embeddings
+
+DECODABLE, HIDDEN, UNCLEAR = "decodable", "not decodable", "unclear"
+ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
+
+
+def said(*rows):
+    """The statement on the one attribute of some rows."""
+    [statement] = embeddings.statements(example(overall(), *rows), "m")
+    return statement
+
+
+@pytest.mark.parametrize(
+    ("probe", "shifts", "tone", "words"),
+    [
+        (
+            DECODABLE,
+            (ASSOCIATED, NOT_ASSOCIATED),
+            Tone.ASSOCIATED,
+            "Sex: decodable, and associated with the score for 1 of 2 findings",
+        ),
+        (
+            DECODABLE,
+            (NOT_ASSOCIATED,),
+            Tone.NOT_ASSOCIATED,
+            "Sex: decodable, not associated with the score given the label",
+        ),
+        (
+            DECODABLE,
+            (NOT_ASSOCIATED, UNCLEAR),
+            Tone.UNCLEAR,
+            "Sex: decodable; association with the score unclear for 1 of 2 findings",
+        ),
+        (DECODABLE, (), Tone.UNCLEAR, "Sex: decodable; association with the score not tested"),
+        (HIDDEN, (), Tone.NOT_DECODABLE, "Sex: not decodable"),
+        (UNCLEAR, (), Tone.UNCLEAR, "Sex: unclear whether decodable"),
+    ],
+)
+def test_each_answer_has_its_statement(probe, shifts, tone, words):
+    """From the linear probe and the shifts of the score given the label."""
+    statement = said(*probe_rows("sex", probe), *shift_rows("sex", *shifts))
+
+    assert (statement.tone, statement.headline) == (tone, words)
+    assert "Linear probe AUROC 0.97 (0.94 to 1.00) on held-out patients" in statement.detail
+    assert "from two axes of a PCA, 0.52" in statement.detail
+
+
+def test_another_probe_that_decodes_is_named():
+    """Not linearly decodable is not the same as not there."""
+    statement = said(*probe_rows("sex", HIDDEN, mlp=DECODABLE))
+
+    assert statement.tone == Tone.UNCLEAR
+    assert "MLP probe AUROC 0.97" in statement.detail
+
+
+def test_reliance_needs_a_change_by_erasure():
+    """An interval that excludes zero; without, no change is detected."""
+    changed = said(*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))
+    rows = [
+        r | {"low": -0.2, "high": 0.1} if r["reference"] == "before erasure" else r
+        for r in map(dict, shift_rows("sex", ASSOCIATED))
+        if "reference" in r
+    ]
+    unchanged = said(*probe_rows("sex", DECODABLE), *rows)
+
+    assert "The score relies on it: after erasure" in changed.detail
+    assert "relies" not in unchanged.detail
+    assert "no change of AUROC is detected" in unchanged.detail
+
+
+def test_images_of_a_shortcut_are_named_by_having_it():
+    """Of a drain: images with it."""
+    statement = said(*probe_rows("drain", DECODABLE), *shift_rows("drain", ASSOCIATED, group="yes"))
+
+    assert statement.headline.startswith("Chest drain: decodable")
+    assert "standard deviations in images with it" in statement.detail

@@ -1,0 +1,158 @@
+"""Statements on shortcuts: the gap with − without, and separation of the shortcut by the score."""
+
+import pytest
+from example_audit import (
+    example,
+    overall,
+    planted_audit,
+    row,
+    separation_rows,
+    shortcut_rows,
+)
+
+from cxraudit.report.statements import Tone, shortcuts
+from cxraudit.report.statements.shortcuts import label_errors
+from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, WITH, WITHOUT, Analysis
+
+
+def said(*rows):
+    """Statements on shortcuts of an audit of some rows."""
+    return shortcuts.statements(example(overall(), *rows), "m")
+
+
+def test_a_planted_shortcut_is_found():
+    """With the AUROCs of both arms as they are in the table."""
+    audit = planted_audit()
+    [gap, *_] = shortcuts.statements(audit, "m")
+    rows = audit.results
+    arms = rows[
+        (rows["analysis"] == Analysis.SHORTCUT)
+        & (rows["metric"] == "auroc")
+        & (rows["reference"] == "")
+    ]
+
+    assert gap.tone == Tone.DISPARITY
+    assert gap.headline == "AUROC for pneumothorax is higher with a chest drain in the image"
+    for value in arms["value"]:
+        assert f"{value:.2f}" in gap.detail
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone", "words"),
+    [
+        ("equivalent", Tone.EQUIVALENT, "gap within ±0.05"),
+        ("small difference", Tone.SMALL, "gap within ±0.05"),
+        ("difference of unclear size", Tone.UNCLEAR_SIZE, "the size is not settled"),
+        ("inconclusive", Tone.INCONCLUSIVE, "inconclusive"),
+        ("undefined", Tone.UNDEFINED, "gap undefined"),
+    ],
+)
+def test_each_verdict_of_the_gap_has_its_statement(verdict, tone, words):
+    """The tone is the verdict's."""
+    gap = said(*shortcut_rows(verdict)[:3])[0]
+
+    assert gap.tone == tone
+    assert words in gap.headline
+
+
+def test_annotated_labels_are_named():
+    """As a statement of their own."""
+    rows = [r | {"label_source": ANNOTATED} for r in shortcut_rows()[:3]]
+
+    assert "chest drain (annotated only)" in said(*rows)[0].headline
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "tone", "words"),
+    [
+        ("disparity", "disparity", Tone.DISPARITY, "separates images with and without"),
+        ("inconclusive", "disparity", Tone.DISPARITY, "separates images with and without"),
+        (
+            "disparity",
+            "difference of unclear size",
+            Tone.UNCLEAR_SIZE,
+            "whether beyond the margin is not settled",
+        ),
+        ("equivalent", "small difference", Tone.EQUIVALENT, "does not separate"),
+        ("disparity", "inconclusive", Tone.INCONCLUSIVE, "among images with pneumothorax only"),
+        ("equivalent", "inconclusive", Tone.INCONCLUSIVE, "inconclusive"),
+    ],
+)
+def test_separation_rests_on_images_without_the_finding(positives, negatives, tone, words):
+    """Among positives it may be severity, so that alone it is not stated as separation."""
+    [statement] = said(*separation_rows(positives, negatives))
+
+    assert statement.tone == tone
+    assert words in statement.headline
+
+
+def test_a_lower_score_with_the_shortcut_is_stated_as_such():
+    """Separation below chance."""
+    [statement] = said(*separation_rows("disparity", "disparity", -0.2))
+
+    assert statement.headline == "The score for pneumothorax is lower with a chest drain"
+
+
+def test_the_detail_has_what_is_attributable_and_the_standardised_gap():
+    """From the rows of these analyses, the last mix of which is the finest."""
+    detail = said(*shortcut_rows())[1].detail
+
+    assert "AUROC of the score for the chest drain: 0.70 (0.67 to 0.73) among positives" in detail
+    assert "+0.03 (+0.00 to +0.06) of the AUROC is attributable to the association" in detail
+    assert "Standardised by age × view, the gap with − without is +0.09" in detail
+
+
+def test_what_cannot_be_attributed_is_not():
+    """Without an adjusted p-value there were too few patients."""
+    rows = [
+        r | {"p_adjusted": float("nan"), "note": "few patients"}
+        if r["analysis"] == Analysis.SHORTCUT_PREVALENCE
+        else r
+        for r in shortcut_rows()
+    ]
+
+    assert "is not settled: few patients." in said(*rows)[1].detail
+
+
+def test_reliance_is_never_stated_from_scores_alone():
+    """Only an intervention shows it."""
+    text = " ".join(f"{s.headline} {s.detail}" for s in said(*shortcut_rows()))
+
+    assert "relies" not in text
+    assert "uses" not in text
+
+
+def errors(low: float, high: float, corrected: float = 0.08):
+    """The sentence on label errors of an audit with these bounds."""
+    named = {"attribute": "drain", "group": WITH, "reference": WITHOUT}
+    rows = [
+        row(Analysis.SHORTCUT_LABEL_ERRORS, corrected, condition=CORRECTED, **named),
+        row(
+            Analysis.SHORTCUT_LABEL_ERRORS,
+            float("nan"),
+            condition=BOUNDS,
+            **(named | {"low": low, "high": high}),
+        ),
+    ]
+    return label_errors(example(overall(), *shortcut_rows(), *rows), "drain")
+
+
+def test_label_errors_are_stated_with_their_bounds():
+    """Whether the sign of the gap can depend on them."""
+    [sure], [unsure] = errors(0.02, 0.2), errors(-0.02, 0.2)
+
+    assert "the gap is +0.08 (+0.05 to +0.11) instead of +0.10" in sure
+    assert "between +0.02 and +0.20, so its sign does not depend on them." in sure
+    assert "its sign may depend on them" in unsure
+
+
+def test_errors_that_cannot_be_corrected_are_stated():
+    """Rates that do not fit the number of flagged images."""
+    [sentence] = errors(0.02, 0.2, corrected=float("nan"))
+
+    assert "neither be corrected nor bounded" in sentence
+
+
+def test_without_a_detector_there_is_no_sentence():
+    """All labels are annotated, or no error is known."""
+    assert label_errors(example(overall(), *shortcut_rows()), "drain") == []

@@ -1,0 +1,139 @@
+"""Statements on subgroups: who has a lower AUROC, what is not settled, and equivalence."""
+
+import pytest
+from example_audit import by_sex, example, judged, overall, planted_audit, row
+
+from cxraudit.report.statements import Tone, of_model, subgroups
+from cxraudit.schema import Analysis
+
+
+def said(*rows, **facts):
+    """Statements on subgroups of an audit of some rows."""
+    return subgroups.statements(example(*rows, facts=facts), "m")
+
+
+def test_a_planted_effect_is_found_and_nothing_else():
+    """Worse at 80 and over; no disparity to the disadvantage of a sex or a race."""
+    found = subgroups.statements(planted_audit(), "m")
+
+    assert [s.headline for s in found if s.tone == Tone.DISPARITY] == [
+        "Worse for patients aged 80 and over"
+    ]
+
+
+def test_the_first_statement_is_the_mean_auroc():
+    """With the highest and the lowest finding."""
+    first = said(overall(0.9), overall(0.8, finding="Cardiomegaly"))[0]
+
+    assert (first.tone, first.headline) == (Tone.OVERALL, "Mean AUROC 0.85 over 2 findings")
+    assert "Highest for pneumothorax (0.90), lowest for cardiomegaly (0.80)" in first.detail
+
+
+def test_numbers_of_a_disparity_are_those_of_its_row():
+    """Level, size and interval of the largest gap, and how many findings have one."""
+    [disparity] = [s for s in said(overall(), *by_sex("disparity")) if s.tone == Tone.DISPARITY]
+
+    assert disparity.headline == "Worse for female patients"
+    assert disparity.detail == (
+        "Disparity for 1 of 1 finding. Largest for pneumothorax: AUROC 0.80, 0.12 below all other "
+        "groups (gap −0.15 to −0.09)."
+    )
+
+
+def test_disparities_in_favour_are_stated_of_more_than_two_groups():
+    """Of two groups, one is better because the other is worse: one statement."""
+    races = [
+        judged(Analysis.SUBGROUPS, value, "disparity", attribute="race", group=group)
+        for group, value in (("asian", -0.1), ("black", 0.1), ("white", 0.02))
+    ]
+    levels = [row(Analysis.SUBGROUPS, 0.8, attribute="race", group="asian")]
+
+    two = said(overall(), *by_sex("disparity"))
+    three = said(overall(), *levels, *races)
+
+    assert Tone.IN_FAVOUR not in {s.tone for s in two}
+    [better] = [s for s in three if s.tone == Tone.IN_FAVOUR]
+    assert better.headline == "By race: better than all other groups in 2 comparisons"
+    assert better.tone.word == "disparity"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone", "headline"),
+    [
+        ("equivalent", Tone.EQUIVALENT, "By sex: no gap beyond ±0.05"),
+        ("small difference", Tone.SMALL, "By sex: no gap beyond ±0.05"),
+        (
+            "inconclusive",
+            Tone.INCONCLUSIVE,
+            "By sex: no disparity found, 1 of 1 comparison inconclusive",
+        ),
+        (
+            "difference of unclear size",
+            Tone.UNCLEAR_SIZE,
+            "By sex: 1 difference of unclear size",
+        ),
+    ],
+)
+def test_each_verdict_has_its_statement(verdict, tone, headline):
+    """Mirrored groups count once; the tone is the verdict's."""
+    found = said(overall(), *by_sex(verdict, -0.03))
+
+    assert [(s.tone, s.headline) for s in found[1:]] == [(tone, headline)]
+    assert tone.word == verdict
+
+
+def test_the_margin_is_that_of_the_rows():
+    """Not a default."""
+    rows = [r | {"margin": 0.1} for r in by_sex("equivalent", -0.03)[2:]]
+
+    assert said(overall(), *rows)[1].headline == "By sex: no gap beyond ±0.1"
+
+
+def test_an_inconclusive_statement_says_what_would_have_been_detected():
+    """The detectable gap, or why there is none."""
+    known = said(overall(), *by_sex("inconclusive"))[1].detail
+    few = [
+        r | {"detectable_gap": float("nan"), "note": "fewer than 10 patients"}
+        for r in by_sex("inconclusive")
+    ]
+
+    assert "a gap of about 0.08 (at most 0.08) is detected with 80 % power" in known
+    assert "Too few patients or resamples for a verdict: fewer than 10 patients." in (
+        said(overall(), *few)[1].detail
+    )
+
+
+def test_an_inverted_score_is_pointed_out():
+    """Below chance with the whole interval; without an interval, by far."""
+    inverted = said(overall(0.2))[0].detail
+    without = {"low": float("nan"), "high": float("nan")}
+
+    assert "inverted" in inverted
+    assert "inverted" in said(overall(0.35, **without))[0].detail
+    assert "inverted" not in said(overall(0.45, **without))[0].detail
+
+
+def test_nothing_to_compare_is_stated():
+    """One group and no shortcut."""
+    assert said(overall())[1].headline == "Nothing was compared"
+
+
+def test_without_a_value_there_is_no_mean():
+    """No finding has both classes."""
+    assert said(overall(float("nan")))[0].headline == "Overall: no finding could be evaluated"
+
+
+def test_unclear_and_disparity_are_both_stated():
+    """A disparity for one finding does not hide what is open for another."""
+    other = [r | {"finding": "Cardiomegaly"} for r in by_sex("inconclusive")]
+    tones = {s.tone for s in said(overall(), *by_sex("disparity"), *other)}
+
+    assert {Tone.DISPARITY, Tone.INCONCLUSIVE} <= tones
+
+
+def test_statements_are_in_the_order_of_their_tones():
+    """Overall first, disparities next, equivalence last."""
+    audit = example(overall(), *by_sex("equivalent"), *by_sex("disparity", attribute="race"))
+    tones = [statement.tone for statement in of_model(audit, "m")]
+
+    assert tones == [Tone.OVERALL, Tone.DISPARITY, Tone.EQUIVALENT]

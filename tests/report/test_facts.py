@@ -1,0 +1,98 @@
+"""Settings and counts of a run, in words."""
+
+import pytest
+from example_audit import example, overall
+
+from cxraudit.report.facts import Facts, common, facts_of
+from cxraudit.settings import AuditSettings
+
+
+def facts(*, tuning=None, perturbed=None, **settings) -> Facts:
+    """Facts of a run with some settings."""
+    known = {"patients": 40, "evaluated": 160, "held_out": True}
+    return Facts(
+        {
+            "dataset": {"name": "toy"},
+            "images": 1,
+            "patients": 1200,
+            "settings": AuditSettings(**settings).recorded(),
+            "tuning": tuning or known,
+            "perturbed": perturbed,
+        }
+    )
+
+
+def test_counts_have_their_nouns():
+    """Singular and plural, with a separator of thousands."""
+    assert facts().counts == "1 image of 1,200 patients"
+
+
+@pytest.mark.parametrize(
+    ("level", "interval", "equivalence", "alpha"),
+    [
+        (0.95, "95 % interval", "90 % interval", "0.05"),
+        (0.8, "80 % interval", "60 % interval", "0.2"),
+        (0.999, "99.9 % interval", "99.8 % interval", "0.001"),
+    ],
+)
+def test_levels_follow_from_the_confidence_level(level, interval, equivalence, alpha):
+    """Interval, the interval of two one-sided tests, and the level of tests."""
+    said = facts(confidence_level=level)
+
+    assert (said.interval, said.equivalence_interval, said.alpha) == (interval, equivalence, alpha)
+
+
+def test_the_margin_is_that_of_the_run():
+    """As it was declared."""
+    assert facts(margin=0.1).margin == "±0.1"
+
+
+def test_resampling_names_number_unit_level_and_method():
+    """All that an interval depends on."""
+    said = facts(n_resamples=500, resample="images", confidence_level=0.8, interval="bca", seed=7)
+
+    assert said.resampling == "500 resamples of images, 80 %, BCa; seed 7"
+    assert "no" in facts(n_resamples=0).resampling
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "threshold fpr=0.1; probabilities by Platt's map"),
+        (
+            {"operating_point": "fixed=0.5", "calibration": "as is"},
+            "threshold fixed=0.5; scores taken as probabilities",
+        ),
+        (
+            {"operating_point": "none", "calibration": "none"},
+            "no threshold; no probabilities",
+        ),
+    ],
+)
+def test_the_operating_point_is_the_rule_of_the_run(settings, words):
+    """Threshold and probabilities, either of which may be left out."""
+    assert facts(**settings).operating_point == words
+
+
+def test_tuning_names_patients_only_where_some_were_held_out():
+    """A fixed threshold is chosen on nobody."""
+    nobody = facts(tuning={"patients": 0, "evaluated": 200, "held_out": False})
+
+    assert facts().tuning == "chosen on 40 patients; the other 160 patients are evaluated"
+    assert "all 200 patients" in nobody.tuning
+    assert "chosen on 0" not in nobody.tuning
+
+
+def test_perturbed_images_are_counted_where_there_are_any():
+    """Zero without perturbations."""
+    assert facts(perturbed={"images": 80}).perturbed_images == 80
+    assert facts().perturbed_images == 0
+
+
+def test_audits_that_differ_are_both_named():
+    """Each different word once."""
+    other = {"settings": AuditSettings(confidence_level=0.8).recorded()}
+    audits = [example(overall()), example(overall(), facts=other), example(overall())]
+
+    assert common(audits, "interval") == "95 % interval and 80 % interval"
+    assert facts_of(audits[1]).level == 0.8

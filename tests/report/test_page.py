@@ -1,0 +1,213 @@
+"""The page: one file that requests nothing, whose words are those of the run."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from bs4 import BeautifulSoup
+from example_audit import (
+    audit_at_80_percent,
+    by_sex,
+    complete,
+    example,
+    overall,
+)
+
+from cxraudit.errors import ConfigError
+from cxraudit.report import page, write_report
+from cxraudit.report.blocks import Paragraph, Section
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The page on an audit with something for every section, and where its figures are."""
+    folder = tmp_path_factory.mktemp("report")
+    path = write_report(complete(), folder / "report.html", figures=folder / "figures")
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser"), folder
+
+
+def words_of(path) -> str:
+    """Return all words of a page and of its figures, but for numbers that stand alone at an axis."""
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    for style in soup.find_all("style"):
+        style.decompose()
+    for text in soup.find_all("text"):
+        if re.fullmatch(r"[+−-]?[\d.]+( %)?", text.get_text().strip()):
+            text.decompose()
+    return " ".join(soup.get_text(" ").split())
+
+
+def test_the_page_requests_nothing(written):
+    """No scripts, links, images or url() of other places."""
+    soup, folder = written
+    html = (folder / "report.html").read_text(encoding="utf-8")
+
+    assert not soup.find_all(["script", "link", "img", "iframe", "object"])
+    for element in soup.find_all(True):
+        for name in ("src", "href", "xlink:href", "data"):
+            target = element.get(name)
+            inline = target is None or target.startswith(("#", "data:image/png;base64"))
+            assert inline, (element.name, target)
+    assert not re.findall(r"url\((?!#|\"#|'#)", html)
+    assert "@import" not in html
+
+
+def test_every_section_is_on_the_page_in_its_order(written):
+    """Titles below the data set's, in the order of SECTIONS, between opening and closing ones."""
+    soup, _ = written
+
+    titles = [heading.get_text() for heading in soup.find_all(["h2", "h3"])]
+    assert titles == [
+        "In short",
+        "toy",
+        "Main results",
+        "Calibration check on synthetic data with known truth",
+        "Shortcuts",
+        "Perturbed images",
+        "Embeddings",
+        "All patients",
+        "Differences between models",
+        "Subgroups",
+        "Operating point and calibration",
+        "Checks",
+        "Excluded images",
+        "Provenance",
+        "How to read this",
+    ]
+
+
+def test_ids_are_unique(written):
+    """So that every link has one target."""
+    soup, _ = written
+    ids = [element["id"] for element in soup.select("section[id], h3[id]")]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_figures_are_files_too(written):
+    """As SVG and PNG, named by data set, model and kind."""
+    _, folder = written
+
+    assert (folder / "figures" / "toy-m-sex.svg").is_file()
+    assert (folder / "figures" / "toy-m-drain-summary.png").stat().st_size > 10_000
+
+
+def test_the_title_names_models_and_data_set(written):
+    """Without the null model."""
+    soup, _ = written
+
+    assert soup.find("h1").get_text() == "Fairness and robustness audit: m on toy"
+
+
+def test_synthetic_radiographs_are_named_as_such(written):
+    """In a banner; not where there is no truth."""
+    soup, folder = written
+    plain = write_report(example(overall(), *by_sex("equivalent")), folder / "plain.html")
+
+    assert "synthetic" in soup.select_one(".banner").get_text()
+    assert 'class="banner"' not in plain.read_text(encoding="utf-8")
+
+
+def test_a_new_section_is_one_module_and_one_line(monkeypatch, tmp_path):
+    """A module with build(), added to SECTIONS, is on the page; the template is not touched."""
+    section = Section("Inter-rater agreement", "agreement", [Paragraph("κ = 0.7")])
+    added = SimpleNamespace(build=lambda audit, context: section)
+    silent = SimpleNamespace(build=lambda audit, context: None)
+    monkeypatch.setattr(page, "SECTIONS", (*page.SECTIONS[-1:], added, silent))
+
+    soup = BeautifulSoup(
+        write_report(example(overall()), tmp_path / "r.html").read_text(), "html.parser"
+    )
+
+    assert [h.get_text() for h in soup.find_all("h3")][1:] == [
+        "Provenance",
+        "Inter-rater agreement",
+    ]
+    assert "κ = 0.7" in soup.get_text()
+
+
+def test_one_audit_or_several_and_any_path(tmp_path):
+    """A single audit, a list, and a str are all taken; one data set twice is numbered."""
+    audit = example(overall())
+
+    single = write_report(audit, str(tmp_path / "one.html"))
+    html = write_report([audit, audit], tmp_path / "two.html").read_text()
+
+    assert single.is_file()
+    assert 'id="toy-1"' in html
+    assert 'id="toy-2"' in html
+
+
+@pytest.mark.parametrize("wrong", ["report", 3, [3], None, {"audit": 1}])
+def test_what_is_no_audit_is_refused(wrong, tmp_path):
+    """In one sentence that names the type."""
+    with pytest.raises(
+        TypeError, match=r"audits must be an Audit or a sequence of them, got [^.]+\.$"
+    ):
+        write_report(wrong, tmp_path / "r.html")
+
+
+def test_a_path_of_another_type_is_refused(tmp_path):
+    """In one sentence, for the page and for the figures."""
+    with pytest.raises(TypeError, match="path must be a str or a path, got int"):
+        write_report(example(overall()), 3)
+    with pytest.raises(TypeError, match="figures must be a str or a path, got int"):
+        write_report(example(overall()), tmp_path / "r.html", figures=3)
+
+
+def test_no_audit_and_a_folder_are_refused(tmp_path):
+    """Each with what to do."""
+    with pytest.raises(ConfigError, match="at least one"):
+        write_report([], tmp_path / "r.html")
+    with pytest.raises(ConfigError, match=r"report\.html"):
+        write_report(example(overall()), tmp_path)
+
+
+def test_what_a_table_holds_cannot_become_html(tmp_path):
+    """A group, a model and a note named like scripts are text."""
+    script = "<script>alert(1)</script>"
+    named = {"group": script, "model": script, "note": script}
+    rows = [overall(model=script), *(found | named for found in by_sex("disparity")[::2])]
+
+    html = write_report(example(*rows), tmp_path / "r.html").read_text()
+
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_words_are_those_of_the_run(tmp_path):
+    """At level 0.8, margin 0.1 and a fixed threshold no word is that of the defaults."""
+    words = words_of(write_report(audit_at_80_percent(), tmp_path / "r.html"))
+
+    for default in ("95 %", "90 %", "±0.05", "below 0.05", "20 %", "fpr=0.1", "Platt"):
+        assert default not in words, default
+    for own in (
+        "80 % interval",
+        "60 % interval",
+        "(equivalence: 60 %)",
+        "±0.1",
+        "below 0.2",
+        "threshold fixed=0.5",
+        "all 400 patients are evaluated",
+    ):
+        assert own in words, own
+
+
+def test_words_of_the_defaults_are_on_a_page_of_the_defaults(written):
+    """The counterpart: level, TOST level, margin and tuning patients of a default run."""
+    words = words_of(written[1] / "report.html")
+
+    for own in ("95 % interval", "90 % interval", "±0.05", "chosen on 40 patients; the other 160"):
+        assert own in words, own
+
+
+def test_a_report_without_shortcut_embeddings_or_perturbations_leaves_these_sections_out(tmp_path):
+    """Sections whose rows are not there build nothing."""
+    html = write_report(
+        example(overall(), *by_sex("inconclusive")), tmp_path / "r.html"
+    ).read_text()
+    titles = [h.get_text() for h in BeautifulSoup(html, "html.parser").find_all("h3")]
+
+    assert not {"Shortcuts", "Perturbed images", "Embeddings", "Differences between models"} & set(
+        titles
+    )
