@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from scipy.special import expit
 
 from cxraudit.audits.result import Audit
@@ -129,13 +130,14 @@ def overall(value: float = 0.9, **cells: Any) -> Row:
 
 def by_sex(verdict: str, value: float = -0.12, **cells: Any) -> list[Row]:
     """Levels and gaps of two groups that mirror each other."""
-    named: Row = {"attribute": "sex", **cells}
-    return [
+    named: Row = {"attribute": "sex"}
+    rows = [
         row(Analysis.SUBGROUPS, 0.8, group="female", **named),
         row(Analysis.SUBGROUPS, 0.8 - value, group="male", **named),
         judged(Analysis.SUBGROUPS, value, verdict, group="female", **named),
         judged(Analysis.SUBGROUPS, -value, verdict, group="male", **named),
     ]
+    return [one | cells for one in rows]
 
 
 def shortcut_rows(verdict: str = "disparity", **cells: Any) -> list[Row]:
@@ -438,4 +440,13 @@ def complete() -> Audit:
             "truth": {"origin": "phantom", "planted": {"sex": True, "drain": False}},
             "notes": ["A note on the labels."],
         },
+    )
+
+
+def marks(axes: Axes) -> list[float]:
+    """Where the marks of a panel stand."""
+    return sorted(
+        float(line.get_xdata()[0])
+        for line in axes.lines
+        if line.get_marker() not in ("None", None, "") and len(line.get_xdata())
     )
