@@ -1,6 +1,7 @@
 """A small cohort with scores and embeddings, and the run of a model on it, for the tests of the paper slice."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from cxraudit.audits.run import audit
 from cxraudit.datasets.base import Dataset
+from cxraudit.paper.embeddings import project
 from cxraudit.paper.faults import ModelRun
 from cxraudit.paper.protocol import evaluate
 from cxraudit.paper.tables import side_by_side
@@ -71,8 +73,9 @@ def cohort(n_patients: int = 120, *, drains: bool = True, seed: int = 0) -> Coho
     return dataset, scores, vectors, texts
 
 
+@cache
 def model_run(**options: object) -> ModelRun:
-    """Return the run that faults are computed from, with both protocols on the cohort."""
+    """Return the run that faults are computed from, with both protocols on the cohort; do not change it."""
     dataset, scores, vectors, texts = cohort(**options)
     settings = AuditSettings(n_resamples=300, operating_point="none", calibration="none")
     return ModelRun(
@@ -104,3 +107,10 @@ def make_cohort() -> Callable[..., Cohort]:
 def make_run() -> Callable[..., ModelRun]:
     """Return the function that makes the run of a model."""
     return model_run
+
+
+@pytest.fixture(scope="session")
+def points() -> pd.DataFrame:
+    """Return the projections of 60 images, of which the first five have no report."""
+    dataset, _, vectors, texts = cohort()
+    return project("m", vectors[:60], texts[:60], dataset.images.iloc[:60])

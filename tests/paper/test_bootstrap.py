@@ -8,24 +8,24 @@ from cxraudit.paper.bootstrap import PUBLISHED_SEED, published_interval
 
 
 def as_published(labels, scores, metric: str, stream, n_resamples: int):
-    """The loop of the published protocol: resampled indices, one call of scikit-learn each."""
-    found = []
+    """Resample row numbers, with one call of scikit-learn each, as the published code does."""
+    values = []
     for _ in range(n_resamples):
         rows = stream.randint(0, len(labels), len(labels))
         drawn = labels[rows]
         if drawn.sum() == 0:
             continue
         if metric == "auroc":
-            found.append(roc_auc_score(drawn, scores[rows]))
+            values.append(roc_auc_score(drawn, scores[rows]))
         else:
             precision = average_precision_score(drawn, scores[rows])
-            found.append(1 - np.log(precision) / np.log(drawn.mean()))
-    return np.percentile(found, 2.5), np.percentile(found, 97.5)
+            values.append(1 - np.log(precision) / np.log(drawn.mean()))
+    return np.percentile(values, 2.5), np.percentile(values, 97.5)
 
 
 @pytest.mark.parametrize("n", [37, 256, 257, 3000])
 def test_the_same_stream_gives_the_same_intervals(n):
-    """Two metrics, two calls each, with ties: equal to 1e-12, and the stream ends where numpy's does."""
+    """Three calls on scores with ties: equal to 1e-12, and the stream ends in numpy's state."""
     rng = np.random.default_rng(n)
     labels = rng.random(n) < 0.2
     scores = np.round(labels + rng.normal(size=n), 1)

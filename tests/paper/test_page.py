@@ -1,0 +1,83 @@
+"""The page of the study, and the files beside it."""
+
+import pandas as pd
+import pytest
+
+from cxraudit.cli import main
+from cxraudit.errors import DataError
+from cxraudit.paper.numbers import compare, published
+from cxraudit.paper.page import Reproduction, write_paper
+
+
+@pytest.fixture
+def small():
+    """The published numbers of one model on ChestX-ray14."""
+    numbers = published()
+    return numbers[(numbers["dataset"] == "nih-cxr14") & (numbers["model"] == "BioViL")]
+
+
+def write(numbers, out, **options):
+    """Write a page with a plain heading."""
+    return write_paper(Reproduction(numbers=numbers, **options), out, title="t", intro="i")
+
+
+def test_the_published_numbers_make_a_page(tmp_path):
+    """`paper tables` needs no data: conclusions, eight figures, LaTeX, nothing from elsewhere."""
+    assert main(["paper", "tables", str(tmp_path / "paper")]) == 0
+    html = (tmp_path / "paper" / "paper.html").read_text()
+    assert "What follows from these numbers" in html
+    assert html.count("<svg") == 8
+    assert not any(word in html for word in ("<script", "<img", "<link", "src="))
+    assert (tmp_path / "paper" / "zeroshot-mimic-cxr.tex").is_file()
+
+
+def test_files_of_an_earlier_page_are_removed(tmp_path, small):
+    """A comparison and its data set are gone; files of others stay."""
+    ours = small.assign(model="biovil@paper")
+    write(ours, tmp_path, compared=compare(ours))
+    (tmp_path / "compare-notes.csv").write_text("kept")
+    (tmp_path / "figures" / "own-auroc.svg").write_text("kept")
+    assert (tmp_path / "compare.csv").is_file()
+
+    write(small.assign(dataset="other"), tmp_path)
+
+    assert not (tmp_path / "compare.csv").exists()
+    assert not (tmp_path / "figures" / "nih-cxr14-drain-auroc.svg").exists()
+    assert (tmp_path / "figures" / "other-drain-auroc.svg").is_file()
+    assert (tmp_path / "compare-notes.csv").read_text() == "kept"
+    assert (tmp_path / "figures" / "own-auroc.svg").read_text() == "kept"
+
+
+def test_a_file_of_another_origin_is_not_replaced(tmp_path, small):
+    """The error names it."""
+    (tmp_path / "numbers.csv").write_text("mine")
+    with pytest.raises(DataError, match=r"numbers\.csv"):
+        write(small, tmp_path)
+    assert (tmp_path / "numbers.csv").read_text() == "mine"
+
+
+def test_verdicts_are_counted_by_overlap_of_the_published_intervals(tmp_path, make_run):
+    """Every group of sex and race of two findings is counted once."""
+    protocols = make_run(drains=False).protocols
+    html = write(published().head(1), tmp_path, protocols=protocols).read_text()
+    counted = html.split("Of ")[1:]
+    overlapping, separate = (int(text.split(" ")[0]) for text in counted[:2])
+    assert overlapping + separate == (protocols["attribute"] != "all").sum()
+
+
+def test_the_page_of_scores_beside_the_published_numbers(tmp_path, nih_release, capsys):
+    """`paper compare` refuses models that the study does not have, and writes the comparison."""
+    work = tmp_path / "work"
+    encode = ["encode", "nih-cxr14", "--root", str(nih_release), "--model", "random"]
+    assert main([*encode, "--out", str(work), "-q"]) == 0
+    assert main(["score", str(work), "--finding", "Pneumothorax"]) == 0
+    command = ["paper", "compare", str(work), "--as-dataset", "nih-cxr14"]
+    assert main(command) == 2
+    assert "none of the models random" in capsys.readouterr().err
+    scores = pd.read_parquet(work / "scores.parquet").assign(model="biovil@paper")
+    scores.to_parquet(work / "scores.parquet")
+
+    assert main(command) == 0
+
+    assert "numbers agree" in capsys.readouterr().out
+    assert (work / "paper" / "compare.csv").is_file()

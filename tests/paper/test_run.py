@@ -1,0 +1,106 @@
+"""The whole study from releases."""
+
+from contextlib import nullcontext
+
+import pandas as pd
+import pytest
+
+from cxraudit.cli import main
+from cxraudit.errors import ConfigError
+from cxraudit.paper.run import reproduce
+from cxraudit.phantom.releases import write_release
+from cxraudit.phantom.spec import PhantomSpec
+from cxraudit.settings import AuditSettings
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The folder that `paper run` filled from small synthetic releases, with three models."""
+    root = tmp_path_factory.mktemp("study")
+    for layout, seed, n_patients in (("mimic", 61, 130), ("nih", 62, 60)):
+        spec = PhantomSpec(n_patients=n_patients, seed=seed, image_size=64, images_per_patient=2)
+        write_release(spec, root / layout, layout)
+    out = root / "paper"
+    releases = ["--mimic", str(root / "mimic"), "--nih", str(root / "nih")]
+    models = [
+        part
+        for name in ("phantom-clip", "phantom-clip-clean", "random")
+        for part in ("--model", name)
+    ]
+    assert main(["paper", "run", str(out), *releases, *models, "--resamples", "200", "-q"]) == 0
+    return out
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Zero-shot performance on mimic-cxr",
+        "By sex on mimic-cxr",
+        "By race on mimic-cxr",
+        "By age on mimic-cxr",
+        "By drain on nih-cxr14",
+        "Calibration on nih-cxr14",
+        "phantom-clip on mimic-cxr: embeddings",
+        "Attributes predicted from embeddings on mimic-cxr",
+        "Both protocols, on the same predictions",
+        "What changed and why",
+    ],
+)
+def test_every_section_is_on_the_page(study, title):
+    """Tables and figures of the study, and the comparisons with an audit."""
+    assert title in (study / "paper.html").read_text()
+
+
+def test_the_page_requests_nothing(study):
+    """One file with everything in it."""
+    html = (study / "paper.html").read_text()
+    assert not any(word in html for word in ("<script", "<img", "<link", "src="))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "figures/mimic-cxr-sex-auroc.svg",
+        "figures/mimic-cxr-race-adjusted_auprc.svg",
+        "figures/mimic-cxr-age_group-auroc.svg",
+        "figures/nih-cxr14-drain-auroc.svg",
+        "figures/nih-cxr14-calibration.svg",
+        "figures/mimic-cxr-phantom-clip-projections.svg",
+        "figures/mimic-cxr-phantom-clip-centroids.png",
+        "attributes-mimic-cxr.tex",
+        "zeroshot-mimic-cxr.tex",
+        "protocols.csv",
+        "mimic-cxr/audit/report.html",
+    ],
+)
+def test_every_table_and_figure_is_a_file(study, file):
+    """Beside the page, and the audit in the folder of its data set."""
+    assert (study / file).is_file()
+
+
+def test_the_numbers_are_those_of_every_model_finding_and_group(study):
+    """Three models: six findings and eleven groups on MIMIC-CXR, three rows on ChestX-ray14."""
+    assert len(pd.read_csv(study / "numbers.csv")) == 3 * (6 * 11 + 3)
+
+
+def test_images_and_reports_are_projected(study):
+    """Both modalities are in the table that the figures draw."""
+    points = pd.read_parquet(study / "projections.parquet")
+    assert set(points["modality"]) == {"image", "report"}
+
+
+def test_faults_of_every_published_file_are_run(study):
+    """Seven files at least."""
+    assert pd.read_csv(study / "changed.csv")["file"].nunique() >= 7
+
+
+def test_another_confidence_level_than_the_published_is_refused(tmp_path):
+    """Widths of intervals of both protocols would not be comparable."""
+    with pytest.raises(ConfigError, match=r"confidence_level must be 0\.95"):
+        reproduce(
+            {},
+            ["random"],
+            tmp_path,
+            lambda name, total: nullcontext(lambda done: None),
+            settings=AuditSettings(confidence_level=0.9),
+        )
