@@ -82,13 +82,20 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table atomically as Parquet, CSV or CSV.gz; the same table gives the same bytes."""
-    if path.suffix == ".parquet":
-        return write_atomic(path, lambda temporary: frame.to_parquet(temporary, index=False))
-    packed: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-    return write_atomic(
-        path, lambda temporary: frame.to_csv(temporary, index=False, compression=packed)
-    )
+    """Write a table atomically as Parquet, CSV or TSV; the same table gives the same bytes."""
+    separator = "\t" if ".tsv" in path.suffixes else ","
+
+    def save(temporary: Path) -> None:
+        if path.suffix == ".parquet":
+            frame.to_parquet(temporary, index=False)
+        elif path.suffix == ".gz":
+            # Without name and time in the header of gzip, which would differ in every run.
+            text = frame.to_csv(index=False, sep=separator)
+            temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+        else:
+            frame.to_csv(temporary, index=False, sep=separator)
+
+    return write_atomic(path, save)
 
 
 def folder_name(model: str) -> str:
@@ -111,14 +118,14 @@ def write_or_remove(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_table(path: Path, *, what: str = "the table", text: Sequence[str] = ()) -> pd.DataFrame:
-    """Read Parquet, CSV or CSV.gz, separated by commas or semicolons, with or without BOM and CRLF.
+    """Read Parquet, CSV (separated by commas or semicolons) or TSV, with or without gzip, BOM and CRLF.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file; its name says the format.
+        The file; its format is that of its suffix.
     what : str
-        What an error calls it.
+        Name of the table in messages.
     text : sequence of str
         Columns that are identifiers, so that 007 and 1e9 are kept as text.
 

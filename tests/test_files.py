@@ -1,0 +1,147 @@
+"""Reading tables and writing files."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.files import (
+    as_plain,
+    digest,
+    folder_name,
+    read_manifest,
+    read_table,
+    read_toml,
+    sha256,
+    writable_folder,
+    write_atomic,
+    write_manifest,
+    write_or_remove,
+    write_table,
+    write_text,
+)
+
+TABLE = pd.DataFrame({"image_id": ["007", "1e9"], "score": [0.25, 1.5], "group": ["None", "x;y"]})
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz", "tsv", "tsv.gz"])
+def test_a_written_table_is_read_back(tmp_path, suffix):
+    """Identifiers stay text, and the text None stays a group."""
+    path = write_table(TABLE, tmp_path / f"table.{suffix}")
+
+    pd.testing.assert_frame_equal(read_table(path, text=("image_id",)), TABLE)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "csv.gz"])
+def test_the_same_table_gives_the_same_bytes(tmp_path, suffix):
+    """Also in compressed files, which can contain a time."""
+    first, second = (write_table(TABLE, tmp_path / f"{name}.{suffix}") for name in "ab")
+
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n1,2\n",
+        b"a;b\r\n1;2\r\n",
+        b"\xef\xbb\xbfa,b\n1,2\n",
+    ],
+    ids=["commas", "semicolons and CRLF", "BOM"],
+)
+def test_csv_files_of_spreadsheets_are_read(tmp_path, content):
+    """Separated by commas or semicolons, with or without BOM and CRLF."""
+    (tmp_path / "table.csv").write_bytes(content)
+
+    assert read_table(tmp_path / "table.csv").to_dict("list") == {"a": [1], "b": [2]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("nowhere.csv", None, "the scores nowhere.csv is missing"),
+        ("table.parquet", b"no table", "cannot be read"),
+        ("table.csv.gz", b"no gzip", "cannot be read"),
+        ("table.csv", b"", "cannot be read"),
+        ("table.xlsx", b"x", "neither Parquet nor CSV"),
+    ],
+)
+def test_unreadable_tables_raise(tmp_path, monkeypatch, name, content, match):
+    """The message names the table, its file and the problem."""
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path(name).write_bytes(content)
+
+    with pytest.raises(DataError, match=match):
+        read_table(Path(name), what="the scores")
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    """Nothing is left of the new one."""
+    path = write_text(tmp_path / "file.txt", "old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(path, fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+    assert path.read_text() == "old"
+
+
+def test_an_empty_table_removes_the_file_of_an_earlier_run(tmp_path):
+    """A list of failures is there only if there are failures."""
+    path = tmp_path / "failures.csv"
+    write_or_remove(TABLE, path)
+    assert path.is_file()
+
+    write_or_remove(TABLE.iloc[:0], path)
+
+    assert not path.exists()
+
+
+def test_a_folder_that_cannot_be_created_raises(tmp_path):
+    """A file is in its place."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigError, match="cannot write to the folder"):
+        writable_folder(tmp_path / "file" / "out")
+    assert list(writable_folder(tmp_path / "new").iterdir()) == []
+
+
+def test_a_manifest_has_versions_inputs_and_facts(tmp_path):
+    """Read back as plain data; sets become sorted lists."""
+    source = write_text(tmp_path / "input.csv", "a\n")
+
+    written = write_manifest(tmp_path / "out", inputs={"table": source}, names={"b", "a"})
+
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest["names"] == ["a", "b"]
+    assert manifest["inputs"]["table"] == {"path": str(source), "sha256": sha256(source)}
+    assert {"cxraudit", "numpy"} <= set(manifest["versions"])
+    assert manifest == as_plain(written)
+    assert read_manifest(tmp_path / "other") == {}
+    assert json.loads((tmp_path / "out.manifest.json").read_text()) == manifest
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    """It depends on the values."""
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+@pytest.mark.parametrize("content", [b"a = \n", b"a = '\xff'\n"])
+def test_invalid_toml_raises(tmp_path, content):
+    """A syntax error, or not UTF-8."""
+    (tmp_path / "run.toml").write_bytes(content)
+
+    with pytest.raises(ConfigError, match="not valid TOML in UTF-8"):
+        read_toml(tmp_path / "run.toml", what="the run file")
+
+
+def test_names_of_models_become_names_of_folders():
+    """No character is left that is not valid in a file name."""
+    assert folder_name("hf-clip:C:\\data\\my clip") == "hf-clip-C-data-my-clip"
