@@ -84,7 +84,7 @@ def test_the_level_is_that_of_the_rows(level):
 
 
 def test_a_derived_shortcut_finds_its_standardised_gaps():
-    """The condition is the name of the column, whatever the shortcut is called."""
+    """The condition is the name of the column, whatever its display name."""
     rows = [r | {"attribute": "race:asian"} for r in shortcut_rows()]
     gap = judged(
         Analysis.STANDARDISED,

@@ -37,9 +37,13 @@ def test_counts_have_their_nouns():
 )
 def test_levels_follow_from_the_confidence_level(level, interval, equivalence, alpha):
     """Interval, the interval of two one-sided tests, and the level of tests."""
-    said = facts(confidence_level=level)
+    words = facts(confidence_level=level)
 
-    assert (said.interval, said.equivalence_interval, said.alpha) == (interval, equivalence, alpha)
+    assert (words.interval, words.equivalence_interval, words.alpha) == (
+        interval,
+        equivalence,
+        alpha,
+    )
 
 
 def test_the_margin_is_that_of_the_run():
@@ -49,9 +53,9 @@ def test_the_margin_is_that_of_the_run():
 
 def test_resampling_names_number_unit_level_and_method():
     """All that an interval depends on."""
-    said = facts(n_resamples=500, resample="images", confidence_level=0.8, interval="bca", seed=7)
+    words = facts(n_resamples=500, resample="images", confidence_level=0.8, interval="bca", seed=7)
 
-    assert said.resampling == "500 resamples of images, 80 %, BCa; seed 7"
+    assert words.resampling == "500 resamples of images, 80 %, BCa; seed 7"
     assert "no" in facts(n_resamples=0).resampling
 
 
@@ -75,12 +79,12 @@ def test_the_operating_point_is_the_rule_of_the_run(settings, words):
 
 
 def test_tuning_names_patients_only_where_some_were_held_out():
-    """A fixed threshold is chosen on nobody."""
-    nobody = facts(tuning={"patients": 0, "evaluated": 200, "held_out": False})
+    """A fixed threshold is chosen on no patient."""
+    fixed = facts(tuning={"patients": 0, "evaluated": 200, "held_out": False})
 
     assert facts().tuning == "chosen on 40 patients; the other 160 patients are evaluated"
-    assert "all 200 patients" in nobody.tuning
-    assert "chosen on 0" not in nobody.tuning
+    assert "all 200 patients" in fixed.tuning
+    assert "chosen on 0" not in fixed.tuning
 
 
 def test_perturbed_images_are_counted_where_there_are_any():

@@ -53,7 +53,7 @@ def test_each_analysis_names_what_it_compares_with(cells, words):
 
 
 def test_gaps_of_a_shortcut_include_those_of_annotated_labels():
-    """Told apart by a column, not by a name."""
+    """Marked by a column, not by a name."""
     annotated = [r | {"label_source": ANNOTATED} for r in shortcut_rows()[:3]]
     table = tables.gaps_table(example(*shortcut_rows(), *annotated).results, "drain")
 

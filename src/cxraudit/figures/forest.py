@@ -136,7 +136,7 @@ def _differences(axes: Axes, gaps: pd.DataFrame, facts: Metric) -> None:
 
 
 def _equivalence(gaps: pd.DataFrame) -> str:
-    """Say which interval decides equivalence, where one was asked for."""
+    """Return which interval decides equivalence, where a margin was declared."""
     if gaps["margin"].isna().all():
         return ""
     levels = gaps["confidence_level"].dropna().unique()

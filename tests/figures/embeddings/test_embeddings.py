@@ -93,7 +93,7 @@ def test_erasure_draws_the_group_with_the_largest_gap():
 
 
 def test_prompt_pairs_are_drawn_and_those_of_the_scores_are_ringed():
-    """By the prompts themselves, whatever the pair is called."""
+    """By the prompts themselves, whatever the name of the pair."""
     scored = {"Pneumothorax": ("Chest Pneumothorax", "Chest No findings")}
 
     axes = prompt_gaps(example_gaps(), example(*prompt_rows()).results, scored=scored).axes[0]

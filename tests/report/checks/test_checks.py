@@ -105,7 +105,7 @@ def test_cxa006_counts_steps_that_excluded_images():
 
 
 def test_cxa007_names_attributes_with_one_group():
-    """Nothing is called equivalent there."""
+    """They have no gap to judge."""
     assert check("CXA007", overall()).detail == "Only one known group: sex."
     assert check("CXA007", overall(), *by_sex("equivalent")).state == State.OK
     assert check("CXA007", overall(), *shortcut_rows()).state == State.ATTENTION

@@ -143,9 +143,9 @@ def test_intervals_of_the_shortcut_section_are_those_of_the_run():
     settings = AuditSettings(confidence_level=0.8).recorded()
     facts = {"settings": settings, "shortcuts": {"drain": "Pneumothorax"}}
 
-    said = text(built(shortcuts, example(overall_row(), *shortcut_rows(), facts=facts)).blocks)
+    found = text(built(shortcuts, example(overall_row(), *shortcut_rows(), facts=facts)).blocks)
 
-    assert "Bars are 80 % intervals" in said
+    assert "Bars are 80 % intervals" in found
 
 
 def test_perturbations_count_their_images(audit):
@@ -262,9 +262,9 @@ def test_provenance_has_settings_versions_inputs_and_commands():
 def test_the_reading_guide_explains_at_the_level_of_the_run():
     """Intervals, equivalence, α and margin, and the metrics that are shown."""
     settings = AuditSettings(confidence_level=0.8, margin=0.1).recorded()
-    said = text(reading_guide.build([example(overall_row(), facts={"settings": settings})]).blocks)
+    found = text(reading_guide.build([example(overall_row(), facts={"settings": settings})]).blocks)
 
     for words in ("80 % interval", "60 % interval", "below 0.2", "±0.1 for AUROC"):
-        assert words in said
-    assert "How often an image with the finding is scored above one without it" in said
-    assert "calibration slope" not in said
+        assert words in found
+    assert "How often an image with the finding is scored above one without it" in found
+    assert "calibration slope" not in found

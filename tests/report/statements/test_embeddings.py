@@ -9,7 +9,7 @@ DECODABLE, HIDDEN, UNCLEAR = "decodable", "not decodable", "unclear"
 ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
 
 
-def said(*rows):
+def statements_on(*rows):
     """The statement on the one attribute of some rows."""
     [statement] = embeddings.statements(example(overall(), *rows), "m")
     return statement
@@ -43,7 +43,7 @@ def said(*rows):
 )
 def test_each_answer_has_its_statement(probe, shifts, tone, words):
     """From the linear probe and the shifts of the score given the label."""
-    statement = said(*probe_rows("sex", probe), *shift_rows("sex", *shifts))
+    statement = statements_on(*probe_rows("sex", probe), *shift_rows("sex", *shifts))
 
     assert (statement.tone, statement.headline) == (tone, words)
     assert "Linear probe AUROC 0.97 (0.94 to 1.00) on held-out patients" in statement.detail
@@ -52,7 +52,7 @@ def test_each_answer_has_its_statement(probe, shifts, tone, words):
 
 def test_another_probe_that_decodes_is_named():
     """Not linearly decodable is not the same as not there."""
-    statement = said(*probe_rows("sex", HIDDEN, mlp=DECODABLE))
+    statement = statements_on(*probe_rows("sex", HIDDEN, mlp=DECODABLE))
 
     assert statement.tone == Tone.UNCLEAR
     assert "MLP probe AUROC 0.97" in statement.detail
@@ -60,13 +60,13 @@ def test_another_probe_that_decodes_is_named():
 
 def test_reliance_needs_a_change_by_erasure():
     """An interval that excludes zero; without, no change is detected."""
-    changed = said(*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))
+    changed = statements_on(*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))
     rows = [
         r | {"low": -0.2, "high": 0.1} if r["reference"] == "before erasure" else r
         for r in map(dict, shift_rows("sex", ASSOCIATED))
         if "reference" in r
     ]
-    unchanged = said(*probe_rows("sex", DECODABLE), *rows)
+    unchanged = statements_on(*probe_rows("sex", DECODABLE), *rows)
 
     assert "The score relies on it: after erasure" in changed.detail
     assert "relies" not in unchanged.detail
@@ -75,7 +75,9 @@ def test_reliance_needs_a_change_by_erasure():
 
 def test_images_of_a_shortcut_are_named_by_having_it():
     """Of a drain: images with it."""
-    statement = said(*probe_rows("drain", DECODABLE), *shift_rows("drain", ASSOCIATED, group="yes"))
+    statement = statements_on(
+        *probe_rows("drain", DECODABLE), *shift_rows("drain", ASSOCIATED, group="yes")
+    )
 
     assert statement.headline.startswith("Chest drain: decodable")
     assert "standard deviations in images with it" in statement.detail

@@ -50,17 +50,17 @@ def test_rates_of_no_finding_have_their_own_names():
     """A false positive of No Finding is a missed patient."""
     rows = [gap(metric, 0.2, NO_FINDING) for metric in ("fpr", "underdiagnosis")]
 
-    [said] = headlines(*rows)
+    [statement] = headlines(*rows)
 
-    assert "flagged as No Finding more often" in said
+    assert "flagged as No Finding more often" in statement
 
 
 def test_the_largest_gap_is_named():
     """With its finding, and how many findings have a disparity."""
     rows = [gap("tpr", -0.2), gap("tpr", -0.4, "Mass"), gap("tpr", -0.1, "Nodule", "inconclusive")]
 
-    [said] = operating_point.statements(example(*rows), "m")
+    [statement] = operating_point.statements(example(*rows), "m")
 
-    assert said.detail == (
+    assert statement.detail == (
         "Disparity for 2 of 3 findings. Largest for mass: TPR gap −0.40 (−0.43 to −0.37)."
     )

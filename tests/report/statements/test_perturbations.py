@@ -9,14 +9,14 @@ from cxraudit.schema import MEAN_FINDING
 DISPARITY, EQUIVALENT, OPEN = "disparity", "equivalent", "inconclusive"
 
 
-def said(*rows):
+def statements_on(*rows):
     """Statements on perturbations of an audit of some rows."""
     return perturbations.statements(example(overall(), *rows), "m")
 
 
 def test_reliance_is_stated_where_the_drain_changes_the_score_and_the_control_does_not():
     """The one statement that says so; with the shares flagged before and after."""
-    [statement] = said(*insertion_rows(DISPARITY, EQUIVALENT, DISPARITY))
+    [statement] = statements_on(*insertion_rows(DISPARITY, EQUIVALENT, DISPARITY))
 
     assert statement.tone == Tone.DISPARITY
     assert statement.headline == (
@@ -29,7 +29,7 @@ def test_reliance_is_stated_where_the_drain_changes_the_score_and_the_control_do
 
 def test_a_falling_score_is_reliance_as_well():
     """With its direction."""
-    [statement] = said(*insertion_rows(DISPARITY, EQUIVALENT, DISPARITY, value=-0.9))
+    [statement] = statements_on(*insertion_rows(DISPARITY, EQUIVALENT, DISPARITY, value=-0.9))
 
     assert statement.headline.endswith("inserting one lowers it")
 
@@ -47,7 +47,7 @@ def test_a_falling_score_is_reliance_as_well():
 )
 def test_each_outcome_has_its_statement(drain, control, beyond, flagged, tone, words):
     """Equivalence, a change that is not specific, and what is not settled."""
-    [statement] = said(*insertion_rows(drain, control, beyond, flagged=flagged))
+    [statement] = statements_on(*insertion_rows(drain, control, beyond, flagged=flagged))
 
     assert statement.tone == tone
     assert words in statement.headline
@@ -57,7 +57,7 @@ def test_without_the_control_nothing_is_stated():
     """A change means nothing without it."""
     rows = insertion_rows(DISPARITY, EQUIVALENT, DISPARITY)
 
-    assert said(rows[0]) == []
+    assert statements_on(rows[0]) == []
 
 
 def test_the_finding_is_that_of_the_audited_shortcut():
@@ -68,7 +68,7 @@ def test_the_finding_is_that_of_the_audited_shortcut():
     [statement] = perturbations.statements(audit, "m")
 
     assert "score for edema relies on" in statement.headline
-    assert said(*rows) == []
+    assert statements_on(*rows) == []
 
 
 def test_corruptions_are_sorted_by_what_they_cost():
@@ -81,7 +81,7 @@ def test_corruptions_are_sorted_by_what_they_cost():
         }
     )
 
-    found = {statement.tone: statement for statement in said(*rows)}
+    found = {statement.tone: statement for statement in statements_on(*rows)}
 
     assert found[Tone.DISPARITY].headline == "AUROC falls with blur"
     assert "blur from severity 2 (−0.08)" in found[Tone.DISPARITY].detail
@@ -96,7 +96,7 @@ def test_of_several_findings_the_mean_is_judged_and_the_worst_is_named():
     other = corruption_rows({"blur": (OPEN,)}, finding="Edema")
     mean = corruption_rows({"blur": (DISPARITY,)}, finding=MEAN_FINDING)
 
-    [statement] = said(*one, *other, *mean)
+    [statement] = statements_on(*one, *other, *mean)
 
     assert statement.detail.startswith("Mean AUROC: blur from severity 1 (−0.04).")
     assert MEAN_FINDING not in statement.detail
@@ -106,9 +106,9 @@ def test_too_few_patients_are_the_reason_where_they_are():
     """Read from the reasons of the rows."""
     rows = [r | {"reasons": "TOO_FEW_PATIENTS"} for r in corruption_rows({"blur": (OPEN,)})]
 
-    assert said(*rows)[0].detail == "There are too few patients with or without a finding."
+    assert statements_on(*rows)[0].detail == "There are too few patients with or without a finding."
 
 
 def test_without_perturbed_images_nothing_is_stated():
     """An audit of scores alone."""
-    assert said() == []
+    assert statements_on() == []

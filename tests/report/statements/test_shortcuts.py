@@ -15,7 +15,7 @@ from cxraudit.report.statements.shortcuts import label_errors
 from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, WITH, WITHOUT, Analysis
 
 
-def said(*rows):
+def statements_on(*rows):
     """Statements on shortcuts of an audit of some rows."""
     return shortcuts.statements(example(overall(), *rows), "m")
 
@@ -49,7 +49,7 @@ def test_a_planted_shortcut_is_found():
 )
 def test_each_verdict_of_the_gap_has_its_statement(verdict, tone, words):
     """The tone is the verdict's."""
-    gap = said(*shortcut_rows(verdict)[:3])[0]
+    gap = statements_on(*shortcut_rows(verdict)[:3])[0]
 
     assert gap.tone == tone
     assert words in gap.headline
@@ -59,7 +59,7 @@ def test_annotated_labels_are_named():
     """As a statement of their own."""
     rows = [r | {"label_source": ANNOTATED} for r in shortcut_rows()[:3]]
 
-    assert "chest drain (annotated only)" in said(*rows)[0].headline
+    assert "chest drain (annotated only)" in statements_on(*rows)[0].headline
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_annotated_labels_are_named():
 )
 def test_separation_rests_on_images_without_the_finding(positives, negatives, tone, words):
     """Among positives it may be severity, so that alone it is not stated as separation."""
-    [statement] = said(*separation_rows(positives, negatives))
+    [statement] = statements_on(*separation_rows(positives, negatives))
 
     assert statement.tone == tone
     assert words in statement.headline
@@ -88,14 +88,14 @@ def test_separation_rests_on_images_without_the_finding(positives, negatives, to
 
 def test_a_lower_score_with_the_shortcut_is_stated_as_such():
     """Separation below chance."""
-    [statement] = said(*separation_rows("disparity", "disparity", -0.2))
+    [statement] = statements_on(*separation_rows("disparity", "disparity", -0.2))
 
     assert statement.headline == "The score for pneumothorax is lower with a chest drain"
 
 
 def test_the_detail_has_what_is_attributable_and_the_standardised_gap():
     """From the rows of these analyses, the last mix of which is the finest."""
-    detail = said(*shortcut_rows())[1].detail
+    detail = statements_on(*shortcut_rows())[1].detail
 
     assert "AUROC of the score for the chest drain: 0.70 (0.67 to 0.73) among positives" in detail
     assert "+0.03 (+0.00 to +0.06) of the AUROC is attributable to the association" in detail
@@ -103,20 +103,18 @@ def test_the_detail_has_what_is_attributable_and_the_standardised_gap():
 
 
 def test_what_cannot_be_attributed_is_not():
-    """Without an adjusted p-value there were too few patients."""
+    """Without an adjusted p-value there were too few patients or resamples."""
     rows = [
-        r | {"p_adjusted": float("nan"), "note": "few patients"}
-        if r["analysis"] == Analysis.SHORTCUT_PREVALENCE
-        else r
+        r | {"p_adjusted": float("nan")} if r["analysis"] == Analysis.SHORTCUT_PREVALENCE else r
         for r in shortcut_rows()
     ]
 
-    assert "is not settled: few patients." in said(*rows)[1].detail
+    assert "with the finding is not settled." in statements_on(*rows)[1].detail
 
 
 def test_reliance_is_never_stated_from_scores_alone():
     """Only an intervention shows it."""
-    text = " ".join(f"{s.headline} {s.detail}" for s in said(*shortcut_rows()))
+    text = " ".join(f"{s.headline} {s.detail}" for s in statements_on(*shortcut_rows()))
 
     assert "relies" not in text
     assert "uses" not in text

@@ -193,4 +193,6 @@ def _probe_aurocs(axes: Axes, probes: pd.DataFrame, *, last: bool) -> None:
     vertical_lines(axes)
     axes.set_title("AUROC of probes", fontsize=8.5, color=MUTED, loc="right")
     if last:
-        axes.set_xlabel(f"AUROC on held-out patients, {interval_label(probes)} (0.5: chance level)")
+        axes.set_xlabel(
+            f"AUROC on held-out patients, {interval_label(probes)}\n(0.5: chance level)"
+        )

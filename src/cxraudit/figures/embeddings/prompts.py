@@ -55,9 +55,10 @@ def prompt_gaps(
     with house_style():
         figure = new_figure(10.4, 1.05 + 0.55 * len(largest))
         axes = figure.subplots()
+        ringed = 0
         for y, row in enumerate(records(largest)):
             own = gaps[np.logical_and.reduce([gaps[column] == row[column] for column in _GAP])]
-            _pairs(axes, y, own.sort_values("gap"), (scored or {}).get(row["finding"]))
+            ringed += _pairs(axes, y, own.sort_values("gap"), (scored or {}).get(row["finding"]))
             axes.plot([row["low"], row["high"]], [y + 0.36] * 2, color=RED, lw=2.2)
             axes.plot([row["value"]], [y + 0.36], "D", color=RED, ms=4.5)
             axes.text(
@@ -75,9 +76,9 @@ def prompt_gaps(
         axes.axvline(0, color=MUTED, lw=0.8)
         axes.set_yticks(range(len(labels)), labels, fontsize=8.8)
         axes.set_ylim(len(labels) - 0.4, -0.6)
-        ringed = " (ringed: of the audited scores)" if scored else ""
+        explained = " (ringed: of the audited scores)" if ringed else ""
         axes.set_xlabel(
-            f"AUROC gap to all other groups; dots: prompt pairs{ringed}; "
+            f"AUROC gap to all other groups; dots: prompt pairs{explained}; "
             f"diamond and bar: their mean, {interval_label(largest)}"
         )
         despine(axes)
@@ -85,13 +86,14 @@ def prompt_gaps(
     return figure
 
 
-def _pairs(axes: Axes, y: int, own: pd.DataFrame, scored: tuple[str, str] | None) -> None:
-    """Draw one dot per prompt pair, spread out so that none hides another."""
+def _pairs(axes: Axes, y: int, own: pd.DataFrame, scored: tuple[str, str] | None) -> int:
+    """Draw one dot per prompt pair, spread out so that none hides another; count the ringed ones."""
     at = y + np.linspace(-0.24, 0.24, len(own))
     axes.scatter(own["gap"], at, s=13, color=BLUE, alpha=0.75, lw=0)
     if scored is None:
-        return
+        return 0
     same = ((own["positive"] == scored[0]) & (own["negative"] == scored[1])).to_numpy()
     axes.scatter(
         own["gap"][same], at[same], s=34, facecolor="none", edgecolor=INK, lw=1.1, zorder=4
     )
+    return int(same.sum())

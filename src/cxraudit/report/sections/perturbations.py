@@ -21,8 +21,8 @@ def build(audit: Audit, context: Context) -> Section | None:
         return None
     introduction = muted(
         f"{counted(context.facts.perturbed_images, 'image')} were scored again after one change. Each is "
-        "compared with itself, or its AUROC with that of the same images unedited. Intervals are "
-        f"{context.facts.interval}s over patients."
+        "compared with itself, and the AUROC with that of the same images unedited. Intervals are "
+        f"{context.facts.interval}s."
     )
     blocks = [block for model in models for block in _model(audit, context, model)]
     return Section("Perturbed images", "perturbations", [introduction, *blocks])

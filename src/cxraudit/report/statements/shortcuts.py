@@ -129,10 +129,9 @@ def _attributable(audit: Audit, model: str, shortcut: str, name: str) -> str:
     )
     for row in records(found):
         if not math.isfinite(row["p_adjusted"]):
-            why = f": {row['note']}" if row["note"] else ""
             return (
                 f" How much of the AUROC is attributable to the association of the {name} with the "
-                f"finding is not settled{why}."
+                "finding is not settled."
             )
         return (
             f" {find.difference(row)} of the AUROC is attributable to the association of the {name} with "

@@ -104,7 +104,7 @@ def _not_disparities(judged: pd.DataFrame) -> list[Statement]:
     margin = f"{judged['margin'].iloc[0]:g}"
     n = {verdict: int((judged["verdict"] == verdict).sum()) for verdict in Verdict}
     within = sum(n[verdict] for verdict in WITHIN_MARGIN)
-    summary = f"{within} of {counted(len(judged), 'comparison')} lie within ±{margin}"
+    summary = f"Within ±{margin}: {within} of {counted(len(judged), 'comparison')}"
     if n[Verdict.SMALL]:
         summary += f" ({counted(n[Verdict.SMALL], 'small difference')} among them)"
     if n[Verdict.UNDEFINED]:
