@@ -1,4 +1,4 @@
-"""Calibration is right where it should be, and fair to small groups."""
+"""Calibration metrics: agreement with scikit-learn, replicates, small groups."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from cxraudit.stats.resampling import draw_resamples
 
 
 def cohort(seed: int, n: int, *, slope: float = 1.0, shift: float = 0.0):
-    """Labels drawn from the truth, and probabilities that distort it."""
+    """Labels drawn from true probabilities, and distorted probabilities."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(-1.5, 1.2, n)
     labels = rng.random(n) < expit(truth)
@@ -26,7 +26,7 @@ def cohort(seed: int, n: int, *, slope: float = 1.0, shift: float = 0.0):
 
 
 def point(labels, probability, **options):
-    """Calibration of all images, each its own patient, without resamples."""
+    """Calibration of all images, one per patient, without resamples."""
     n = len(labels)
     return calibration_replicates(
         labels,
@@ -40,9 +40,9 @@ def point(labels, probability, **options):
 
 
 def test_brier_and_reliability_equal_scikit_learn():
-    """Same score, same curve over ten equal bins."""
+    """Brier score, and reliability curve over ten bins of equal width."""
     labels, probability = cohort(0, 2000)
-    seen, said = calibration_curve(labels, probability, n_bins=10)
+    observed, predicted = calibration_curve(labels, probability, n_bins=10)
 
     found = point(labels, probability)
     curve = reliability_curve(labels, probability)
@@ -50,11 +50,11 @@ def test_brier_and_reliability_equal_scikit_learn():
     assert found.brier.replicates[0] == pytest.approx(brier_score_loss(labels, probability))
     expected = ((1 - probability[labels]) ** 2).mean() / 2 + (probability[~labels] ** 2).mean() / 2
     assert found.balanced_brier.replicates[0] == pytest.approx(expected)
-    np.testing.assert_allclose(curve[:, 0], said)
-    np.testing.assert_allclose(curve[:, 1], seen)
+    np.testing.assert_allclose(curve[:, 0], predicted)
+    np.testing.assert_allclose(curve[:, 1], observed)
     weights = curve[:, 2] / curve[:, 2].sum()
     assert found.calibration_error.replicates[0] == pytest.approx(
-        (weights * np.abs(seen - said)).sum()
+        (weights * np.abs(observed - predicted)).sum()
     )
 
 
@@ -65,8 +65,8 @@ def test_slope_and_intercept_equal_a_logistic_regression():
 
     found = point(labels, probability)
 
-    assert found.slope.replicates[0] == pytest.approx(reference.coef_[0, 0], abs=1e-4)
-    assert found.slope.replicates[0] == pytest.approx(0.5, abs=0.05)
+    assert found.calibration_slope.replicates[0] == pytest.approx(reference.coef_[0, 0], abs=1e-4)
+    assert found.calibration_slope.replicates[0] == pytest.approx(0.5, abs=0.05)
 
 
 def test_calibration_in_the_large_finds_a_shift():
@@ -75,12 +75,12 @@ def test_calibration_in_the_large_finds_a_shift():
 
     found = point(labels, probability)
 
-    assert found.intercept.replicates[0] == pytest.approx(-0.7, abs=0.06)
+    assert found.calibration_intercept.replicates[0] == pytest.approx(-0.7, abs=0.06)
     assert found.observed_expected.replicates[0] < 0.8
 
 
-def test_small_groups_are_not_punished():
-    """Perfectly calibrated: ECE grows as images get fewer, the debiased error stays small."""
+def test_the_debiased_error_does_not_depend_on_group_size():
+    """With perfect calibration ECE grows as images get fewer; the debiased error stays small."""
 
     def mean(n, metric):
         return np.mean([getattr(point(*cohort(s, n)), metric).value for s in range(40)])
@@ -89,8 +89,8 @@ def test_small_groups_are_not_punished():
     assert mean(100, "debiased_error") < 0.6 * mean(100, "calibration_error")
 
 
-def test_replicates_follow_the_resampled_images():
-    """Brier exactly; slope within 15 % of its standard deviation over refits."""
+def test_replicates_equal_those_of_the_resampled_images():
+    """The Brier score exactly; the slope within 15 % of its standard deviation over refits."""
     labels, probability = cohort(3, 800, slope=1.3)
     patients = np.random.default_rng(0).integers(0, 200, 800)
     counts = draw_resamples(200, 120, seed=0)
@@ -104,9 +104,9 @@ def test_replicates_follow_the_resampled_images():
         assert found.brier.replicates[r] == pytest.approx(
             brier_score_loss(labels[rows], probability[rows])
         )
-        refits.append(point(labels[rows], probability[rows]).slope.value)
-    assert found.slope.replicates[1:].std() == pytest.approx(np.std(refits), rel=0.15)
-    assert np.corrcoef(found.slope.replicates[1:], refits)[0, 1] > 0.95
+        refits.append(point(labels[rows], probability[rows]).calibration_slope.value)
+    assert found.calibration_slope.replicates[1:].std() == pytest.approx(np.std(refits), rel=0.15)
+    assert np.corrcoef(found.calibration_slope.replicates[1:], refits)[0, 1] > 0.95
 
 
 def test_bins_do_not_depend_on_the_group():
@@ -118,15 +118,15 @@ def test_bins_do_not_depend_on_the_group():
     assert np.histogram(probability, edges)[0].tolist() == [100] * 5
 
 
-def test_what_is_no_probability_is_refused():
+def test_values_outside_0_to_1_raise():
     """Logits are not probabilities."""
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         reliability_curve([0, 1], [-1.0, 3.0])
 
 
 def test_one_class_has_no_slope():
-    """NaN, and a Brier score all the same."""
+    """The slope is NaN; the Brier score is defined."""
     found = point(np.zeros(20, bool), np.linspace(0.1, 0.4, 20))
 
-    assert np.isnan(found.slope.replicates[0])
+    assert np.isnan(found.calibration_slope.replicates[0])
     assert np.isfinite(found.brier.replicates[0])

@@ -1,4 +1,4 @@
-"""LEACE: nothing linear is left, and the result is that of its authors."""
+"""LEACE: no linear information remains, and the result equals that of its authors."""
 
 import numpy as np
 import pytest
@@ -42,15 +42,15 @@ ERASED = np.array(
 )
 
 
-def test_the_authors_code_gives_the_same():
-    """To 1e-8, on recorded numbers."""
+def test_erasure_equals_the_code_of_its_authors():
+    """Reference: recorded numbers, to 1e-8."""
     np.testing.assert_allclose(fit_eraser(VECTORS, GROUPS)(VECTORS), ERASED, atol=1e-8)
 
 
 @pytest.mark.parametrize("shrinkage", [False, True])
 @pytest.mark.parametrize("n_groups", [2, 4])
 def test_no_covariance_with_the_concept_is_left(n_groups, shrinkage):
-    """On the embeddings it was fitted on, exactly: so no linear classifier can beat a constant."""
+    """On the embeddings of the fit it is exactly zero, so no linear classifier is better than a constant."""
     rng = np.random.default_rng(0)
     groups = rng.integers(0, n_groups, 400)
     x = rng.normal(size=(400, 20)) @ rng.normal(size=(20, 20))
@@ -67,8 +67,8 @@ def test_no_covariance_with_the_concept_is_left(n_groups, shrinkage):
     assert spread < 1e-3  # every image gets the shares of the groups
 
 
-def test_shares_of_erased_and_left_add_up():
-    """They are uncorrelated on the data the eraser was fitted on."""
+def test_shares_of_erased_and_remaining_parts_sum_to_one():
+    """The parts are uncorrelated on the data of the fit."""
     rng = np.random.default_rng(1)
     groups = rng.integers(0, 3, 500)
     x = rng.normal(size=(500, 8)) + rng.normal(size=(3, 8))[groups]

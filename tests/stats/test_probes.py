@@ -1,4 +1,4 @@
-"""The probes find what is there, and agree with scikit-learn."""
+"""Probes: decoding of planted groups, and agreement with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def _parts(n_groups, seed=0, n=600):
 
 @pytest.mark.parametrize("n_groups", [2, 4])
 @pytest.mark.parametrize("method", list(PROBES))
-def test_every_probe_reads_planted_groups_and_none_that_are_shuffled(method, n_groups):
-    """AUROC on images it has not seen."""
+def test_every_probe_decodes_planted_groups_and_not_shuffled_ones(method, n_groups):
+    """AUROC on held-out images."""
     train, y, validation, y_validation, test, y_test = _parts(n_groups)
     scores = PROBES[method](train, y, validation, y_validation, test, 0)
 
@@ -30,7 +30,7 @@ def test_every_probe_reads_planted_groups_and_none_that_are_shuffled(method, n_g
 
 
 def test_votes_are_those_of_scikit_learn_for_every_number_of_neighbours():
-    """One pass for all k, in blocks."""
+    """One pass over blocks of images gives the votes for all k."""
     train, y, _, _, test, _ = _parts(3)
 
     votes = neighbour_votes(train, y, test, 3, block=32)
@@ -40,8 +40,8 @@ def test_votes_are_those_of_scikit_learn_for_every_number_of_neighbours():
         np.testing.assert_allclose(votes[number], expected, atol=1e-12)
 
 
-def test_standardisation_is_learned_on_training_images_only():
-    """Others are scaled by the same numbers; a dimension without spread stays."""
+def test_standardisation_is_fitted_on_training_images():
+    """Others are scaled by the same numbers; a constant dimension is kept."""
     train = np.array([[0.0, 3.0], [2.0, 3.0]], dtype=np.float32)
     other = np.array([[4.0, 5.0]], dtype=np.float32)
 

@@ -85,7 +85,7 @@ def test_the_analytic_error_is_delong_clustered():
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_analytic_and_bootstrap_errors_agree(metric):
-    """Of levels and of a gap, within 5 % on 400 patients; replicates and influences move together."""
+    """Of levels and of a gap, within 5 % on 400 patients."""
     patients, labels, scores = images(2, n_patients=400)
     group = patients % 2 == 0
     inside, outside = ranking_replicates(
@@ -122,8 +122,8 @@ def test_rates_and_calibration_have_the_errors_of_their_replicates():
         assert statistic.standard_error == pytest.approx(bootstrap, rel=0.1), name
 
 
-def test_degrees_of_freedom_are_known_where_they_are():
-    """N − 1 for normal influences, on average; k − 1 if k patients of many matter alike."""
+def test_degrees_of_freedom_of_known_influences():
+    """N − 1 for normal influences, on average; k − 1 if k of many patients contribute equally."""
     rng = np.random.default_rng(0)
     some = [Replicated(np.zeros(1), rng.normal(size=400)).degrees_of_freedom for _ in range(50)]
     few = np.r_[np.tile([1.0, -1.0], 4), np.zeros(300)]
@@ -134,7 +134,7 @@ def test_degrees_of_freedom_are_known_where_they_are():
 
 
 def test_degrees_of_freedom_describe_how_the_variance_varies():
-    """Patients of two kinds, 20 who weigh 5 times as much: Σφ² varies like a χ² with that many."""
+    """With 20 patients of 5 times the weight, Σφ² varies like a χ² with the estimated degrees of freedom."""
     rng = np.random.default_rng(1)
     scale = np.r_[np.full(20, 5.0), np.ones(200)]
     drawn = [Replicated(np.zeros(1), scale * rng.normal(size=220)) for _ in range(2000)]

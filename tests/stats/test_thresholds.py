@@ -1,4 +1,4 @@
-"""Thresholds are chosen by stated rules, and rates equal scikit-learn's and fairlearn's."""
+"""Rules for thresholds, and rates at a threshold."""
 
 import numpy as np
 import pytest
@@ -21,13 +21,13 @@ def images():
 
 
 def test_rules_meet_their_targets(images):
-    """FPR at most, TPR at least, Youden's maximum, as many called as are positive, fixed."""
+    """FPR at most, TPR at least, Youden's maximum, as many flagged as are positive, fixed."""
     _, labels, scores, _ = images
     fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
 
     def rates(rule):
-        called = scores >= t.choose_threshold(labels, scores, rule)
-        return called[~labels].mean(), called[labels].mean(), called.sum()
+        flagged = scores >= t.choose_threshold(labels, scores, rule)
+        return flagged[~labels].mean(), flagged[labels].mean(), flagged.sum()
 
     assert rates(t.target_fpr(0.1))[0] == fpr[fpr <= 0.1].max()
     assert rates(t.target_tpr(0.9))[1] == tpr[tpr >= 0.9].min()
@@ -40,15 +40,15 @@ def test_rules_meet_their_targets(images):
 
 
 def test_a_threshold_needs_both_classes():
-    """One class cannot choose."""
+    """Tuning images of one class raise."""
     with pytest.raises(ValueError, match="one class"):
         t.choose_threshold([1, 1], [0.1, 0.2], t.youden)
 
 
 def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(images):
-    """Point values by group, against MetricFrame."""
+    """Reference: MetricFrame by group."""
     patients, labels, scores, groups = images
-    called = scores >= 0.5
+    flagged = scores >= 0.5
     cells = np.stack([groups == g for g in range(3)])
     found = t.decisions(
         labels, scores, 0.5, patients, cells, draw_resamples(80, 0, 0), n_resamples=0
@@ -61,14 +61,14 @@ def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(images):
             "selection_rate": selection_rate,
         },
         y_true=labels,
-        y_pred=called,
+        y_pred=flagged,
         sensitive_features=groups,
     )
     for g, decisions in enumerate(found):
         for metric in ("tpr", "fpr", "selection_rate"):
             assert getattr(decisions, metric).value == pytest.approx(frame.by_group.loc[g, metric])
         mask = groups == g
-        tn, fp, fn, tp = confusion_matrix(labels[mask], called[mask]).ravel()
+        tn, fp, fn, tp = confusion_matrix(labels[mask], flagged[mask]).ravel()
         assert tuple(decisions.counted[:, 0]) == (
             tp,
             fp,
@@ -76,10 +76,10 @@ def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(images):
             tn,
         )
         assert decisions.ppv.replicates[0] == pytest.approx(
-            precision_score(labels[mask], called[mask])
+            precision_score(labels[mask], flagged[mask])
         )
         assert decisions.balanced_accuracy.replicates[0] == pytest.approx(
-            balanced_accuracy_score(labels[mask], called[mask])
+            balanced_accuracy_score(labels[mask], flagged[mask])
         )
         assert decisions.net_benefit(0.2).replicates[0] == pytest.approx(
             (tp - fp * 0.25) / mask.sum()
@@ -87,7 +87,7 @@ def test_rates_equal_scikit_learn_and_fairlearn_in_every_group(images):
 
 
 def test_replicates_are_the_rates_of_the_resampled_images(images):
-    """Each of 70 replicates, from the repeated rows."""
+    """Each of 70 replicates equals the rates of the repeated rows."""
     patients, labels, scores, _ = images
     counts = draw_resamples(80, 70, seed=1)
     found = t.decisions(
@@ -100,8 +100,8 @@ def test_replicates_are_the_rates_of_the_resampled_images(images):
         assert found.npv.replicates[r] == pytest.approx((~labels[rows])[scores[rows] < 0.5].mean())
 
 
-def test_what_has_no_images_is_undefined(images):
-    """No positives: no TPR; nothing called: no PPV."""
+def test_rates_without_images_are_undefined(images):
+    """Without positives there is no TPR, without flagged images no PPV."""
     patients, labels, scores, _ = images
     cell = (~labels)[None]
     found = t.decisions(
@@ -113,9 +113,9 @@ def test_what_has_no_images_is_undefined(images):
     assert found.fpr.replicates[0] == 0
 
 
-def test_underdiagnosis_is_ill_and_called_healthy():
-    """Two of three ill images called healthy; one of two healthy images called ill."""
-    no_finding, healthy_score = [0, 0, 0, 1, 1], [0.9, 0.8, 0.1, 0.7, 0.2]
+def test_underdiagnosis_is_a_finding_flagged_as_none():
+    """Two of three images with a finding are flagged as having none; one of two without is not."""
+    no_finding, no_finding_score = [0, 0, 0, 1, 1], [0.9, 0.8, 0.1, 0.7, 0.2]
 
-    assert t.underdiagnosis(no_finding, healthy_score, 0.5) == pytest.approx((2 / 3, 1 / 2))
+    assert t.underdiagnosis(no_finding, no_finding_score, 0.5) == pytest.approx((2 / 3, 1 / 2))
     assert np.isnan(t.underdiagnosis([1, 1], [0.1, 0.9], 0.5)[0])
