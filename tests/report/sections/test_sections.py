@@ -174,6 +174,17 @@ def test_embeddings_have_statements_figures_and_prompt_pairs_below_chance(audit)
     assert "“Pneumothorax” against “no Pneumothorax” (AUROC 0.30)" in text(blocks)
 
 
+def test_embeddings_without_figure_tables_have_statements_and_numbers(audit):
+    """Points, curves and gaps by prompt are kept beside the results, and may be missing."""
+    none = pd.DataFrame()
+    bare = replace(audit, points=none, curves=none, prompt_gaps=none)
+
+    blocks = built(embeddings, bare).blocks
+
+    assert drawings(blocks) == ["m-score-shifts", "m-erasure"]
+    assert any(isinstance(block, Statements) for block in blocks)
+
+
 def test_the_null_model_is_folded_away_among_subgroups(audit):
     """Its figures are in one block below a line."""
     folded = [

@@ -42,14 +42,18 @@ def build(audit: Audit, context: Context) -> Section | None:
 def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     rows = of_model(audit.results, model)
     analyses = set(rows["analysis"])
-    probes = figures.projections_and_probes(rows, of_model(audit.points, model))
+    points = of_model(audit.points, model)
     blocks: list[Block] = [
         Heading(model),
         Statements(statements_on(audit, model, about=(embeddings,))),
-        Heading(f"{model}: projections and probes"),
-        context.draw(probes, f"{model}-projections-and-probes"),
-        muted(_PROBES),
     ]
+    if len(points):
+        drawn = figures.projections_and_probes(rows, points)
+        blocks += [
+            Heading(f"{model}: projections and probes"),
+            context.draw(drawn, f"{model}-projections-and-probes"),
+            muted(_PROBES),
+        ]
     if Analysis.ENCODING_USE in analyses:
         blocks += [
             Heading(f"{model}: shift of scores given the label"),
