@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
-#   make demo   installs, runs the main job on made-up films, leaves demo/report.html
+#   make demo   installs, draws synthetic radiographs, audits the shipped model, writes demo/report.html
 #   make test   installs, passes all checks and tests (make test-all adds the slow ones)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
