@@ -560,7 +560,9 @@ class Engine:
         )
         if isinstance(item.reference, Known):  # a number has no interval
             second = tuple(replace(e, low=e.value, high=e.value) for e in second)
-        return gap_of_limits((first[0], first[1]), (second[0], second[1]))
+        found = gap_of_limits((first[0], first[1]), (second[0], second[1]))
+        missing = not math.isfinite(found.low)
+        return replace(found, reason=first[0].reason or second[0].reason) if missing else found
 
     def _named(self, method: str) -> str:
         """Say what was resampled."""

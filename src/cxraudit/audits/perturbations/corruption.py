@@ -96,9 +96,10 @@ def _over_findings(gaps: Sequence[Comparison]) -> Iterator[Item]:
     for one in gaps:
         kind = (replace(one.key, finding="", at=0.0), one.key.at, one.metric)
         alike.setdefault(kind, []).append(one)
-    for found in alike.values():
-        if len(found) < 2:
+    for of_findings in alike.values():
+        if len(of_findings) < 2:
             continue
+        found = sorted(of_findings, key=lambda one: one.key.finding)
         enough = all(
             min(count(cell).limiting_patients for cell in one.cells) >= MIN_PATIENTS
             for one in found
