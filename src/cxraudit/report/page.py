@@ -69,9 +69,9 @@ def write_report(
     chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
     html = _template().render(
         title=_title(contexts),
-        opening=[build for build in (one.build(chosen) for one in OPENING) if build],
+        opening=[one.build(chosen, contexts) for one in OPENING],
         chapters=chapters,
-        closing=[build for build in (one.build(chosen) for one in CLOSING) if build],
+        closing=[one.build(chosen, contexts) for one in CLOSING],
         synthetic=any(audit.facts.get("truth") for audit in chosen),
         version=package_version(),
         made_at=max(str(audit.manifest.get("made_at", "")) for audit in chosen),

@@ -48,6 +48,12 @@ def built(module, audit):
     return module.build(audit, Drawn(**fields))
 
 
+def on_the_page(module, *audits):
+    """Build a section about all audits of a page, which are named by their number."""
+    contexts = [context_of(one, f"toy {k}", None) for k, one in enumerate(audits, start=1)]
+    return module.build(audits, contexts)
+
+
 def text(blocks) -> str:
     """All text of some blocks."""
     return " ".join(str(block) for block in blocks)
@@ -73,7 +79,7 @@ def audit():
 def test_every_section_module_says_what_it_is(audit):
     """A docstring, a title and an id that no other has."""
     sections = [built(module, audit) for module in SECTIONS]
-    sections += [module.build([audit]) for module in (*OPENING, *CLOSING)]
+    sections += [on_the_page(module, audit) for module in (*OPENING, *CLOSING)]
 
     assert all(module.__doc__ for module in (*SECTIONS, *OPENING, *CLOSING))
     assert len({section.id for section in sections}) == len(sections)
@@ -109,17 +115,17 @@ def test_in_short_lists_disparities_of_all_audits(audit):
     """With model and data set; attributes without a disparity are counted."""
     equal = example(overall_row(), *by_sex("equivalent"))
 
-    listing, without = in_short.build([audit, equal]).blocks
+    listing, without = on_the_page(in_short, audit, equal).blocks
 
     assert isinstance(listing, Listing)
-    assert "<b>m: Worse for female patients</b> (toy)" in text([listing])
-    assert "sex (m on toy: 1 of 1 comparison within the margin, 0 not settled)" in without.text
+    assert "<b>m: Worse for female patients</b> (toy 1)" in text([listing])
+    assert "sex (m on toy 2: 1 of 1 comparison within the margin, 0 not settled)" in without.text
 
 
 def test_in_short_tells_nothing_found_from_nothing_compared():
     """No disparity is not the same as none."""
-    found = in_short.build([example(overall_row(), *by_sex("inconclusive"))])
-    compared = in_short.build([example(overall_row())])
+    found = on_the_page(in_short, example(overall_row(), *by_sex("inconclusive")))
+    compared = on_the_page(in_short, example(overall_row()))
 
     assert "That is not the same as none" in found.blocks[0].text
     assert "Nothing was compared" in compared.blocks[0].text
@@ -273,7 +279,9 @@ def test_provenance_has_settings_versions_inputs_and_commands():
 def test_the_reading_guide_explains_at_the_level_of_the_run():
     """Intervals, equivalence, α and margin, and the metrics that are shown."""
     settings = AuditSettings(confidence_level=0.8, margin=0.1).recorded()
-    found = text(reading_guide.build([example(overall_row(), facts={"settings": settings})]).blocks)
+    found = text(
+        on_the_page(reading_guide, example(overall_row(), facts={"settings": settings})).blocks
+    )
 
     for words in ("80 % interval", "60 % interval", "below 0.2", "±0.1 for AUROC"):
         assert words in found

@@ -1,7 +1,7 @@
 """The sections of a page: one module and one line each.
 
 A section of an audit is a module with ``build(audit, context) -> Section | None``; None leaves it out.
-`OPENING` and `CLOSING` are about all audits of the page: ``build(audits) -> Section | None``.
+`OPENING` and `CLOSING` are about all audits of the page: ``build(audits, contexts) -> Section``.
 """
 
 from cxraudit.report.sections import (

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted
 from cxraudit.report.blocks import Block, Listing, Paragraph, Section
-from cxraudit.report.facts import facts_of
+from cxraudit.report.sections.context import Context
 from cxraudit.report.statements import NULL_MODEL, STATEMENTS, Tone, embeddings, of_model
 from cxraudit.report.statements.rows import without_mirrors
 from cxraudit.schema import COMPLEMENT, Analysis, is_level
@@ -17,20 +17,23 @@ from cxraudit.vocabulary import attribute_name
 ABOUT_SCORES = tuple(one for one in STATEMENTS if one is not embeddings)
 
 
-def build(audits: Sequence[Audit]) -> Section:
+def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
     """List every disparity, and count what was compared without finding one."""
     items = [
         Markup("<b>{}: {}</b> ({}). {}").format(
-            model, statement.headline, facts_of(audit).dataset, statement.detail
+            model, statement.headline, context.name, statement.detail
         )
-        for audit in audits
-        for model in dict.fromkeys(audit.results["model"])
-        if model != NULL_MODEL
+        for audit, context in zip(audits, contexts, strict=True)
+        for model in context.tested
         for statement in of_model(audit, model, about=ABOUT_SCORES)
         if statement.tone == Tone.DISPARITY
     ]
     blocks: list[Block] = [Listing(items)] if items else [_nothing(audits)]
-    without = [text for audit in audits for text in _without_disparity(audit)]
+    without = [
+        text
+        for audit, context in zip(audits, contexts, strict=True)
+        for text in _without_disparity(audit, context.name)
+    ]
     if without:
         blocks.append(Paragraph(f"No disparity was found by {', '.join(without)}."))
     return Section("In short", "in-short", blocks)
@@ -46,7 +49,7 @@ def _nothing(audits: Sequence[Audit]) -> Paragraph:
     )
 
 
-def _without_disparity(audit: Audit) -> list[str]:
+def _without_disparity(audit: Audit, name: str) -> list[str]:
     """Name the attributes without a disparity in AUROC, with how many comparisons settle it."""
     rows = audit.results
     gaps = rows[
@@ -62,7 +65,7 @@ def _without_disparity(audit: Audit) -> list[str]:
         compared = without_mirrors(part)
         within = int(compared["verdict"].isin(WITHIN_MARGIN).sum())
         found.append(
-            f"{attribute_name(str(attribute))} ({model} on {facts_of(audit).dataset}: {within} of "
+            f"{attribute_name(str(attribute))} ({model} on {name}: {within} of "
             f"{counted(len(compared), 'comparison')} within the margin, {len(compared) - within} not settled)"
         )
     return found

@@ -9,13 +9,14 @@ from cxraudit.formatting import percent, sentence_case
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.report.blocks import Definitions, Details, Paragraph, Section
 from cxraudit.report.facts import common
+from cxraudit.report.sections.context import Context
 from cxraudit.stats.compare import POWER
 from cxraudit.stats.estimate import Verdict
 
 _LISTED = (Family.RANKING, Family.DECISION, Family.CALIBRATION)
 
 
-def build(audits: Sequence[Audit]) -> Section:
+def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
     """Explain what the page shows, at the level and the margin of its audits."""
     return Section(
         "How to read this",

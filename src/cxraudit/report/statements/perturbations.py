@@ -119,7 +119,8 @@ def _corruptions(audit: Audit, model: str) -> list[Statement]:
     margin = f"±{audit.facts['settings']['margin']:g}"
     found = []
     if costs:
-        found.append(_costly(costs, what, changes[changes["finding"] != MEAN_FINDING]))
+        of_findings = changes[changes["finding"] != MEAN_FINDING]
+        found.append(_costly(costs, what, find.where(of_findings, condition=tuple(costs))))
     if robust:
         found.append(
             Statement(
