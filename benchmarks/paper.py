@@ -1,9 +1,9 @@
-"""The whole paper evaluation by the published loop's structure, and by ours: same model, images, machine, run.
+"""The evaluation of the study by a loop as published, and by cxraudit: same model, images and machine.
 
     python benchmarks/paper.py [--patients 200] [--skip-loop]
 
 Model: a ViT-B/32 with a text tower of CLIP's size and random weights (their values do not matter for
-time). Images: made-up, 512 x 512 PNG, in the MIMIC layout.
+time). Images: synthetic, 512 x 512 PNG, in the MIMIC layout.
 
 loop      per batch of 32 and per finding, images are read, encoded and compared with two prompts; then all
           images are encoded once more for the embeddings; then per finding, group and metric 1,000 resamples
@@ -235,8 +235,8 @@ def _some_scores(dataset):
 
 
 def _compare(took, ends, numbers, scores, wide, dataset, embedded, rows, index) -> None:
-    mine = numbers[["auroc_low", "auroc_high", "adjusted_auprc_low", "adjusted_auprc_high"]]
-    apart = np.abs(np.array(ends).reshape(len(numbers), 4) - mine.to_numpy()).max()
+    own = numbers[["auroc_low", "auroc_high", "adjusted_auprc_low", "adjusted_auprc_high"]]
+    apart = np.abs(np.array(ends).reshape(len(numbers), 4) - own.to_numpy()).max()
     ids = dataset.images["image_id"]
     scored = max(np.abs(scores[f] - wide[f].loc[ids].to_numpy()).max() for f in dataset.findings)
     at = {name: number for number, name in enumerate(index["image_id"])}

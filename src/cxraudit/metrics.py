@@ -54,7 +54,7 @@ class Metric:
     """Where differences of it are tested; see `cxraudit.stats.compare.gap`."""
     margin: Literal["margin", "shift"] | None = None
     """Which margin holds for a difference: that of the settings, `SHIFT_MARGIN`, or none was declared
-    and no difference is called large or small."""
+    and no difference is judged by it."""
     better: Literal["higher", "lower"] | None = None
     """Which direction is better for the patients of a group; None if neither is."""
     small_sample: (
@@ -299,19 +299,19 @@ _ROWS = (
         name="linear_probe_auroc",
         label="linear probe AUROC",
         family=Family.EMBEDDING,
-        description="AUROC with which a logistic regression on embeddings ranks patients it has not seen",
+        description="AUROC with which a logistic regression on embeddings ranks images of held-out patients",
     ),
     Metric(
         name="knn_probe_auroc",
         label="k-NN probe AUROC",
         family=Family.EMBEDDING,
-        description="AUROC with which nearest neighbours in the embeddings rank patients not seen",
+        description="AUROC with which nearest neighbours in the embeddings rank images of held-out patients",
     ),
     Metric(
         name="mlp_probe_auroc",
         label="MLP probe AUROC",
         family=Family.EMBEDDING,
-        description="AUROC with which a network with one hidden layer ranks patients it has not seen",
+        description="AUROC with which a network with one hidden layer ranks images of held-out patients",
     ),
     Metric(
         name="control_probe_auroc",

@@ -97,7 +97,7 @@ class Analysis(StrEnum):
     OPERATING_POINT = "operating_point"
     """Rates at the threshold ``at``."""
     CALIBRATION = "calibration"
-    """What a probability is worth."""
+    """How well probabilities agree with observed frequencies."""
     MODELS = "models"
     """One model against another (``reference``), of the level overall or of a group's gap."""
     COUNTERFACTUAL = "counterfactual"
@@ -237,7 +237,7 @@ def check_findings(table: str, frame: pd.DataFrame, findings: Sequence[str]) -> 
 
 
 def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.DataFrame:
-    """Check a scores table at the door.
+    """Check a scores table where it enters.
 
     Returns
     -------
@@ -306,7 +306,7 @@ def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def check_results(frame: pd.DataFrame, table: str = "the results table") -> pd.DataFrame:
-    """Check a results table at the door and return its columns in order."""
+    """Check a results table where it enters and return its columns in order."""
     require_columns(table, frame, RESULT_COLUMNS)
     require_rows(table, frame)
     return results_frame(records(frame))

@@ -350,7 +350,7 @@ def audit_files(
     image : str, optional
         Column that identifies the image.
     score_prefix : str, optional
-        Columns that begin with it hold scores; the rest of the name is the finding.
+        Columns that begin with it hold scores; the remainder of the name is the finding.
     score : mapping of str to str, optional
         Finding → column of its scores.
     model : str

@@ -35,7 +35,7 @@ class Cohort:
     settings: AuditSettings
     _columns: dict[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
     _codes: dict[str, tuple[list[str], NDArray[np.intp]]] = field(default_factory=dict, repr=False)
-    """Taken from the images once: every audit of every model and finding asks for them."""
+    """Taken from the images once: every audit of every model and finding uses them."""
 
     def column(self, name: str, rows: NDArray[np.intp]) -> NDArray[np.object_]:
         """Return a column of some images, as Python objects."""

@@ -302,7 +302,7 @@ class Level:
     """The images that are counted."""
     parts: tuple[Cell, ...] = ()
     """Cells a value was put together from, where it was: the smallest of them says whether there are too
-    few patients, and no small-sample interval of the whole stands in for theirs."""
+    few patients, and no small-sample interval of the whole replaces theirs."""
     one_class: bool = False
     """Whether the cell holds one class on purpose, so that it is no reason for caution."""
     reasons: tuple[Reason, ...] = ()
@@ -330,7 +330,7 @@ class Comparison:
     limits: bool = True
     """Whether sides at the end of the range are compared by their small-sample limits (MOVER)."""
     enough: bool | None = None
-    """Whether there are enough patients for a verdict, where the plan knows better; None: at least
+    """Whether there are enough patients for a verdict, where the plan determines it; None: at least
     `MIN_PATIENTS` with and without the finding in each cell."""
     paired: bool = False
     """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""

@@ -1,4 +1,4 @@
-"""What happens at a threshold, and what a probability is worth, group by group.
+"""Rates at a threshold, and calibration of probabilities, group by group.
 
 Thresholds and maps to probabilities are chosen on tuning patients and then fixed; every rate is of images of
 other patients.

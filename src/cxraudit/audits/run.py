@@ -190,7 +190,7 @@ def _perturbations(
 def _shortcut_findings(
     dataset: Dataset, scores: pd.DataFrame, wanted: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Return shortcut → finding: those asked for, else those the data set has labels of."""
+    """Return shortcut → finding: those given, else those the data set has labels of."""
     scored = set(scores["finding"])
     if wanted is None:
         return {

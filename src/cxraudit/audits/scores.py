@@ -85,7 +85,7 @@ def match_columns(
     DataError
         If no column begins with the prefix.
     UnknownNameError
-        If the rest of such a name is no finding.
+        If the remainder of such a name is no finding.
     """
     known = {_plain(name): finding for name, finding in aliases.items()}
     known |= {_plain(finding): finding for finding in findings}
@@ -136,7 +136,7 @@ def read_scores(
     score : mapping of str to str, optional
         Finding → column of its scores.
     score_prefix : str, optional
-        Columns that begin with it hold scores; the rest of the name is the finding.
+        Columns that begin with it hold scores; the remainder of the name is the finding.
     model : str
         Name of the model in the table.
     """

@@ -52,7 +52,7 @@ def plan(
         items += _by(cohort, sample, attributes, adjuster, _strata(cohort, sample, adjuster))
     for shortcut, finding in shortcuts.items():
         if finding == sample.finding:
-            # A shortcut gives the finding away, so its mix matters where the finding is.
+            # A shortcut stands in for the finding, so its mix matters among positives.
             strata = np.where(sample.y_true, _strata(cohort, sample, shortcut), "negative")
             items += _by(cohort, sample, attributes, shortcut, strata)
     return items

@@ -116,14 +116,14 @@ def with_flags(command: Callable[..., Value]) -> Callable[..., Value]:
     classes = {name: plain for name, hint in hints.items() if is_dataclass(plain := _plain(hint))}
     flattened = {name: _as_flags(cls, _group(hints[name])) for name, cls in classes.items()}
 
-    def called(*args: Any, **kwargs: Any) -> Value:
+    def with_settings(*args: Any, **kwargs: Any) -> Value:
         given = signature.bind_partial(*args, **kwargs).arguments
         for name, cls in classes.items():
             flags = given.get(name)
             given[name] = cls() if flags is None else settings_from(cls, flags)
         return command(**given)
 
-    for_cyclopts: Any = wraps(command)(called)
+    for_cyclopts: Any = wraps(command)(with_settings)
     for_cyclopts.__annotations__ = {**hints, **flattened}
     for_cyclopts.__signature__ = signature.replace(
         parameters=[

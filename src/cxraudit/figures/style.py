@@ -1,4 +1,4 @@
-"""One look for all figures: colours that colour-blind readers tell apart, and bare axes."""
+"""One look for all figures: colours that colour-blind readers can distinguish, and bare axes."""
 
 import io
 import math
@@ -64,7 +64,7 @@ MARKERS: dict[str, str] = {
     "": "o",
 }
 HOLLOW = (Verdict.INCONCLUSIVE, Verdict.UNDEFINED)
-"""Shape as well as colour tells verdicts apart; these are drawn hollow."""
+"""Verdicts differ in shape as well as in colour; these are drawn hollow."""
 
 _REASONS = {
     Reason.NO_IMAGES: "no images",

@@ -283,6 +283,6 @@ def reliability_curve(
     bins = _bins(probability, edges)
     n = np.bincount(bins, minlength=edges.size - 1)
     used = n > 0
-    said = np.bincount(bins, probability, edges.size - 1)[used] / n[used]
-    seen = np.bincount(bins, labels.astype(float), edges.size - 1)[used] / n[used]
-    return np.column_stack([said, seen, n[used].astype(np.float64)])
+    predicted = np.bincount(bins, probability, edges.size - 1)[used] / n[used]
+    observed = np.bincount(bins, labels.astype(float), edges.size - 1)[used] / n[used]
+    return np.column_stack([predicted, observed, n[used].astype(np.float64)])

@@ -58,7 +58,7 @@ def _correction(df: float) -> float:
 
 
 def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, str, str]:
-    """Return the defined draws, how the interval comes about, and the code of why there is none."""
+    """Return the defined draws, how the interval is made, and the code of why there is none."""
     if interval not in INTERVALS:
         raise ValueError(f"interval must be one of {', '.join(INTERVALS)}, got {interval!r}")
     draws = found.replicates[1:]

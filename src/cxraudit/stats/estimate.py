@@ -34,7 +34,7 @@ class NoInterval(StrEnum):
 
 
 SHOWN = (Verdict.DISPARITY, Verdict.UNCLEAR_SIZE)
-"""Verdicts of a difference that is shown to differ from zero and not shown to be small."""
+"""Verdicts of a difference that is shown to differ from zero, and not shown to be smaller than the margin."""
 WITHIN_MARGIN = (Verdict.EQUIVALENT, Verdict.SMALL)
 """Verdicts of a difference that is shown to be smaller than the margin."""
 

@@ -1,4 +1,4 @@
-"""What is decodable from embeddings, what is associated with the score, and what a scatter plot hides.
+"""What is decodable from embeddings, what is associated with the score, and what projections show.
 
 ====================  ==========================================================================
 module                question

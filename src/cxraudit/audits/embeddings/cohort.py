@@ -35,7 +35,7 @@ class PromptPair:
 
 @dataclass(frozen=True, slots=True)
 class ModelEmbeddings:
-    """The embeddings of one model, and how it is asked."""
+    """The embeddings of one model, and its prompts."""
 
     model: str
     image_ids: NDArray[np.str_]

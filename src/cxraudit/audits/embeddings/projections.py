@@ -186,13 +186,13 @@ def _with_texts(
     Images and reports stand in random order, as separate rows.
     """
     assert cohort.texts is not None
-    there = np.asarray(np.isfinite(cohort.texts).all(axis=1))
+    embedded = np.asarray(np.isfinite(cohort.texts).all(axis=1))
     train = cohort.parts.train
-    pca = fit_pca(np.concatenate([cohort.vectors[train], cohort.texts[train & there]]))
+    pca = fit_pca(np.concatenate([cohort.vectors[train], cohort.texts[train & embedded]]))
     parts = []
     for modality, vectors, kept in (
-        ("image", cohort.vectors, np.ones_like(there)),
-        ("report", cohort.texts, there),
+        ("image", cohort.vectors, np.ones_like(embedded)),
+        ("report", cohort.texts, embedded),
     ):
         rows = kept[shown]
         axes = (vectors[shown][rows] - pca.mean_) @ pca.components_[:2].T

@@ -27,8 +27,8 @@ from cxraudit.audits.shortcuts.stratified import annotated_only, subsets, with_a
 __all__ = ["DEFAULT_SHORTCUTS", "plan", "score_percentiles", "with_derived"]
 
 STRATIFIED = (with_and_without, subsets, annotated_only, if_mislabelled)
-CARD = (separation, prevalence_shift, standardised_gap)
-"""Questions for findings with both classes."""
+FURTHER = (separation, prevalence_shift, standardised_gap)
+"""For findings with both classes."""
 
 
 def plan(cohort: Cohort, sample: Sample, shortcuts: Mapping[str, str]) -> list[Item]:
@@ -58,6 +58,6 @@ def plan(cohort: Cohort, sample: Sample, shortcuts: Mapping[str, str]) -> list[I
         if finding != sample.finding:
             continue
         labels = labels_of(cohort, sample, shortcut)
-        for question in (*STRATIFIED, *(CARD if sample.both_classes else ())):
+        for question in (*STRATIFIED, *(FURTHER if sample.both_classes else ())):
             items += question(cohort, sample, labels)
     return items

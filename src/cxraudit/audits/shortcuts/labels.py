@@ -15,7 +15,7 @@ N_NAMED = 20
 """Groups that a message names at most."""
 
 DEFAULT_SHORTCUTS = {"drain": "Pneumothorax"}
-"""Shortcut column → the finding it gives away."""
+"""Shortcut column → the finding it may stand in for."""
 
 
 @dataclass(frozen=True, slots=True)

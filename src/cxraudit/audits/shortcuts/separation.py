@@ -8,8 +8,8 @@ from cxraudit.audits.engine import Comparison, Item, Known, Level, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.schema import CHANCE, NEGATIVES, POSITIVES, Analysis
 
-FAMILY = "shortcut card"
-"""Of all questions about a shortcut after the first."""
+FAMILY = "shortcut, further analyses"
+"""Family of all analyses of a shortcut after the first."""
 
 
 def separation(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:

@@ -76,7 +76,7 @@ def images_as_unit(run: ModelRun) -> Iterator[Fault]:
 
 
 def gaps_not_computed(run: ModelRun) -> Iterator[Fault]:
-    """Groups are compared by eye, from rounded numbers."""
+    """Groups are compared visually, from rounded numbers."""
     finding = main_finding(run)
     table = run.protocols[run.protocols["finding"] == finding]
     for attribute in ("sex", "race", "age_group", "drain"):
