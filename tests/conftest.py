@@ -1,4 +1,4 @@
-"""Fixtures: small made-up releases, and the real data if it is here."""
+"""Fixtures: small synthetic releases, and the real data where they are present."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def nih_release(tmp_path_factory) -> Path:
-    """A made-up ChestX-ray14 release of 40 patients."""
+    """A synthetic ChestX-ray14 release of 40 patients."""
     root = tmp_path_factory.mktemp("nih")
     write_release(PhantomSpec(n_patients=40, seed=5, image_size=64), root, "nih", n_workers=1)
     return root
@@ -39,7 +39,7 @@ def nih_release(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def mimic_release(tmp_path_factory) -> Path:
-    """A made-up MIMIC-CXR-JPG and MIMIC-IV release of 40 patients."""
+    """A synthetic MIMIC-CXR-JPG and MIMIC-IV release of 40 patients."""
     root = tmp_path_factory.mktemp("mimic")
     write_release(PhantomSpec(n_patients=40, seed=6, image_size=64), root, "mimic", n_workers=1)
     return root
