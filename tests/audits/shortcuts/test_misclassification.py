@@ -1,0 +1,138 @@
+"""Errors of the detector of a shortcut: the gap corrected for them, and bounds over all errors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from cxraudit.audits import shortcuts
+from cxraudit.schema import BOUNDS, CORRECTED, WITHOUT, Analysis
+from planted import POINT, QUICK, pick, planned, planted_dataset, planted_table, the
+
+RATES = {"sensitivity": 0.85, "specificity": 0.9}
+
+
+def errors_of(rates, by=0.05):
+    """Rates with the ends of their intervals."""
+    ends = {
+        f"{name}{end}": min(rate + step, 1.0)
+        for name, rate in rates.items()
+        for end, step in (("_low", -by), ("_high", by))
+    }
+    return {"drain": {**rates, **ends}}
+
+
+def mislabelled(frame, *, rates=RATES, predicted=0.7, seed=0):
+    """The data set with labels of drains by a detector with errors, in a share of the images."""
+    rng = np.random.default_rng(seed)
+    has = frame["drain"] == 1
+    is_predicted = rng.random(len(frame)) < predicted
+    right = np.where(has, rates["sensitivity"], rates["specificity"])
+    wrong = is_predicted & (rng.random(len(frame)) > right)
+    dataset = planted_dataset(frame)
+    images = dataset.images.assign(
+        drain=np.where(has ^ wrong, "yes", "no"),
+        drain_source=np.where(is_predicted, "predicted", "annotated"),
+    )
+    return replace(dataset, images=images, label_errors=errors_of(rates))
+
+
+def rows_of(frame, dataset, *, settings=QUICK):
+    """Rows of AUROC about the drain."""
+    results = planned(
+        frame,
+        lambda cohort, sample: shortcuts.plan(cohort, sample, {"drain": "Pneumothorax"}),
+        settings=settings,
+        dataset=dataset,
+        attributes=[],
+    )
+    return pick(results, metric="auroc")
+
+
+def gap_of_labels(frame):
+    """With − without by the true labels."""
+    negative = frame["Pneumothorax"] == 0
+    areas = [
+        roc_auc_score(frame.loc[kept, "Pneumothorax"], frame.loc[kept, "score_Pneumothorax"])
+        for kept in (negative | (frame["drain"] == 1), negative | (frame["drain"] == 0))
+    ]
+    return areas[0] - areas[1]
+
+
+@pytest.fixture(scope="module")
+def corrected():
+    """A planted gap, with 70 % of the labels by a detector: the gap itself, and the rows."""
+    frame = planted_table(3, n_patients=1500, drain_gap=1.2)
+    return gap_of_labels(frame), rows_of(frame, mislabelled(frame))
+
+
+def test_the_corrected_gap_covers_the_gap_of_true_labels(corrected):
+    """That of the labels as given is smaller."""
+    truth, rows = corrected
+    given = the(rows, analysis=Analysis.SHORTCUT, reference=WITHOUT, label_source="")
+    row = the(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS, condition=CORRECTED)
+
+    assert given["value"] < truth - 0.02
+    assert row["low"] < truth < row["high"]
+    assert abs(row["value"] - truth) < 0.04
+    assert "sensitivity 0.85, specificity 0.90" in row["note"]
+
+
+def test_bounds_hold_the_gap_of_true_labels_and_of_those_given(corrected):
+    """They have no value: every gap between them is possible."""
+    truth, rows = corrected
+    given = the(rows, analysis=Analysis.SHORTCUT, reference=WITHOUT, label_source="")
+    row = the(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS, condition=BOUNDS)
+
+    assert np.isnan(row["value"])
+    assert row["low"] < truth < row["high"]
+    assert row["low"] < given["value"] < row["high"]
+    assert "worst case" in row["method"]
+
+
+def test_neither_is_judged(corrected):
+    """They stand beside the gap that is."""
+    _, rows = corrected
+
+    assert set(pick(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS)["verdict"]) == {""}
+
+
+def test_a_perfect_detector_changes_nothing():
+    """The corrected gap is that of the labels, and so are both bounds."""
+    frame = planted_table(4, n_patients=200, drain_gap=0.8)
+    perfect = mislabelled(frame, rates={"sensitivity": 1.0, "specificity": 1.0})
+    perfect = replace(perfect, label_errors={"drain": {"sensitivity": 1.0, "specificity": 1.0}})
+
+    rows = pick(rows_of(frame, perfect, settings=POINT), analysis=Analysis.SHORTCUT_LABEL_ERRORS)
+
+    truth = gap_of_labels(frame)
+    assert the(rows, condition=CORRECTED)["value"] == pytest.approx(truth, abs=1e-9)
+    bounds = the(rows, condition=BOUNDS)
+    assert (bounds["low"], bounds["high"]) == pytest.approx((truth, truth), abs=1e-9)
+
+
+def test_errors_that_do_not_fit_give_neither():
+    """A detector without skill: both rows stay, undefined."""
+    frame = planted_table(4, n_patients=100)
+    useless = replace(
+        mislabelled(frame), label_errors={"drain": {"sensitivity": 0.5, "specificity": 0.5}}
+    )
+
+    rows = pick(rows_of(frame, useless, settings=POINT), analysis=Analysis.SHORTCUT_LABEL_ERRORS)
+
+    assert len(rows) == 2
+    assert rows[["value", "low", "high"]].isna().all().all()
+
+
+@pytest.mark.parametrize("unknown", ["errors", "detector"])
+def test_without_a_detector_whose_errors_are_known_there_are_no_rows(unknown):
+    """Nothing to correct for."""
+    frame = planted_table(4, n_patients=60)
+    dataset = mislabelled(frame, predicted=0.0 if unknown == "detector" else 0.7)
+    if unknown == "errors":
+        dataset = replace(dataset, label_errors={})
+
+    rows = rows_of(frame, dataset, settings=POINT)
+
+    assert pick(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS).empty
