@@ -267,4 +267,4 @@ def sample_of(
 
 def scored_findings(cohort: Cohort, scores: pd.DataFrame) -> list[str]:
     """Return the findings of a scores table that the data set has, sorted."""
-    return sorted(set(scores["finding"]) & set(cohort.dataset.findings))
+    return sorted(set(scores["finding"].unique()) & set(cohort.dataset.findings))

@@ -370,6 +370,8 @@ class Evaluated:
 
     item: Item
     found: Estimate
+    method: str
+    """How the interval came about, with what was resampled."""
     counts: CellCounts
     enough: bool = True
     p_value: float = math.nan
@@ -472,6 +474,7 @@ class Engine:
                 confidence_level=self.settings.confidence_level,
                 method=item.method,
             ),
+            method=item.method,
             counts=NO_COUNTS if item.cell is None else self.count(item.cell),
             p_value=item.p_value,
             p_adjusted=item.p_adjusted,
@@ -491,7 +494,8 @@ class Engine:
         reason, note = ("", "") if item.one_class else _caution(counts, limiting)
         return Evaluated(
             item=item,
-            found=replace(summary, method=self._named(summary.method)),
+            found=summary,
+            method=self._named(summary.method),
             counts=counts,
             reasons=_joined(reason, summary.reason, *item.reasons),
             note="; ".join(filter(None, [note, item.note])),
@@ -534,7 +538,8 @@ class Engine:
         caution = TOO_FEW if item.enough is None and not enough else ""
         return Evaluated(
             item=item,
-            found=replace(found, method=self._named(found.method)),
+            found=found,
+            method=self._named(found.method),
             counts=counts[0],
             enough=enough,
             p_value=found.p_value,
@@ -671,7 +676,7 @@ def to_frame(evaluated: Sequence[Evaluated], dataset: str) -> pd.DataFrame:
             "low": one.found.low,
             "high": one.found.high,
             "confidence_level": one.found.confidence_level,
-            "method": one.found.method,
+            "method": one.method,
             "n": one.counts.n,
             "n_positive": one.counts.n_positive,
             "n_patients": one.counts.n_patients,

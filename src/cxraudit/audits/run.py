@@ -78,7 +78,7 @@ def audit(
     """
     settings = settings or AuditSettings()
     scores = check_scores(to_pandas(scores, "the scores table"))
-    unknown = sorted(set(scores["finding"]) - set(dataset.findings))
+    unknown = sorted(set(scores["finding"].unique()) - set(dataset.findings))
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
@@ -98,7 +98,7 @@ def audit(
         evaluated += engine.evaluate(plan)
         percentiles += tables
         engine.forget()
-    audited = sorted(set(scores["model"]))
+    audited = sorted(set(scores["model"].unique()))
     embedded = audit_embeddings(
         dataset,
         [one for one in embeddings if one.model in audited],
@@ -191,7 +191,7 @@ def _shortcut_findings(
     dataset: Dataset, scores: pd.DataFrame, wanted: Mapping[str, str] | None
 ) -> dict[str, str]:
     """Return shortcut → finding: those given, else those the data set has labels of."""
-    scored = set(scores["finding"])
+    scored = set(scores["finding"].unique())
     if wanted is None:
         return {
             name: finding
@@ -241,7 +241,7 @@ def _exclusions(
         0,
         "scored, but not in the cohort (another split or filtered above)",
     )
-    for finding in sorted(set(scores["finding"])):
+    for finding in sorted(set(scores["finding"].unique())):
         missing = audited[finding].isna()
         rows += _left_out(
             f"labelled: {finding}",
@@ -298,8 +298,8 @@ def _facts(
         "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
         "images": len(audited),
         "patients": n_patients,
-        "findings": sorted(set(scores["finding"])),
-        "models": sorted(set(scores["model"])),
+        "findings": sorted(set(scores["finding"].unique())),
+        "models": sorted(set(scores["model"].unique())),
         "attributes": list(attributes),
         "shortcuts": dict(pairs),
         "notes": list(dataset.notes),

@@ -140,9 +140,10 @@ def heterogeneity(
     for sample in samples:
         if cohort.settings.n_resamples and sample.both_classes:
             alike.setdefault(sample.rows.tobytes(), []).append(sample)
-    jobs = [(models, attribute) for models in alike.values() for attribute in attributes]
+    tested = [models for models in alike.values() for _ in attributes]
+    names = [attribute for _ in alike for attribute in attributes]
     with ThreadPoolExecutor(cohort.settings.n_threads) as pool:
-        found = pool.map(lambda job: _test(cohort, *job), jobs)
+        found = pool.map(_test, [cohort] * len(tested), tested, names)
         return [item for items in found for item in items]
 
 

@@ -127,7 +127,12 @@ def ranking_replicates(
     ValueError
         If shapes differ, a label is not 0 or 1, or a score is not finite.
     """
-    from cxraudit.stats._kernels.ranking import influences, line_up, sweep
+    from cxraudit.stats._kernels.ranking import (
+        influences,
+        line_up,
+        sweep,
+        sweep_weighted,
+    )
 
     labels, scores = checked(y_true, y_score)
     rows = np.asarray(units, dtype=np.int64)
@@ -149,9 +154,12 @@ def ranking_replicates(
         part = stratum if lanes is None else stratum[images]
         if factors is not None and known is None:
             known = _weights(unit, part, positive, factors, counts)
-        weights = np.zeros((2, 0)) if known is None else _padded(known, counts)
         out = np.empty((5, n_resamples + 1))
-        sweep(unit, kind, positive, members, counts, prevalence, part, lanes, weights, out)
+        if lanes is None or known is None:
+            sweep(unit, kind, positive, members, counts, prevalence, out)
+        else:
+            weights = _padded(known, counts)
+            sweep_weighted(unit, kind, positive, part, counts, lanes, weights, prevalence, out)
         weight = np.ones(unit.size) if factors is None else factors[part, 0]
         influence = np.zeros((4, counts.shape[1]))
         if out[3, 0] > 0 and out[4, 0] > 0:

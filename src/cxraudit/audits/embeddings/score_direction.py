@@ -267,7 +267,7 @@ def _answer(cohort: EmbeddedCohort, probe: Evaluated, shifts: Sequence[Evaluated
         high=largest.found.high,
         p_value=largest.p_value,
         p_adjusted=largest.p_adjusted,
-        method=largest.found.method,
+        method=largest.method,
         verdict=association(probe.verdict, [one.verdict for one in shifts]),
         note=f"linear probe {probe.found.value:.2f} ({probe.found.low:.2f} to {probe.found.high:.2f})",
     )

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from cxraudit.stats._lanes import LANES
 
@@ -36,38 +36,6 @@ def _prefetch(typingctx, array, row):
         return context.get_dummy_value()
 
     return types.void(array, row), code
-
-
-def _row(weight, unit, factors, stratum, first_lane, buffer):
-    """Return the weights of one image in 64 replicates; in `buffer`, if images are weighted."""
-    if factors is None:
-        return weight[unit]
-    return np.multiply(weight[unit], factors[stratum, first_lane:][:LANES], out=buffer)
-
-
-def _zeros(factors):
-    """Return zeros to sum weights in: integers unless images are weighted."""
-    return np.zeros(LANES, np.uint32 if factors is None else np.float64)
-
-
-@overload(_row)
-def _compile_row(weight, unit, factors, stratum, first_lane, buffer):
-    # Chosen when the sweep is compiled, so that unweighted images cost no multiplication.
-    def drawn(weight, unit, factors, stratum, first_lane, buffer):
-        return weight[unit]
-
-    def weighted(weight, unit, factors, stratum, first_lane, buffer):
-        for lane in range(LANES):
-            buffer[lane] = weight[unit, lane] * factors[stratum, first_lane + lane]
-        return buffer
-
-    return drawn if isinstance(factors, types.NoneType) else weighted
-
-
-@overload(_zeros)
-def _compile_zeros(factors):
-    dtype = np.uint32 if isinstance(factors, types.NoneType) else np.float64
-    return lambda factors: np.zeros(LANES, dtype)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -121,48 +89,36 @@ def _close_tie(kind, first, end, any_positive) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, totals, out) -> None:
+def sweep(unit, kind, positive, members, counts, prevalence, out) -> None:
     """Walk the images of one cell from the highest score down, all replicates side by side.
 
     ``unit``, ``kind`` and ``positive`` hold, per image in that order, its patient, its kind (see
     `NEGATIVE`) and its label; ``members`` holds the units of the cell with their numbers of images
-    and of positives. ``out`` (5, replicates) receives AUROC, average precision, average precision at
-    `prevalence`, and the weights of positives and negatives. ``stratum`` and ``factors``
-    (n_strata, lanes of all blocks) weight images within replicates; with ``factors`` None the weight
-    of an image is the number of times its patient is drawn. ``totals`` (2, lanes of all blocks) are
-    the weights of negatives and of positives, used where images are weighted.
+    and of positives. The weight of an image is the number of times its patient is drawn. ``out``
+    (5, replicates) receives AUROC, average precision, average precision at `prevalence`, and the
+    weights of positives and negatives.
     """
-    buffer = np.zeros(LANES)
     for block in range(counts.shape[0]):
         weight = counts[block]
-        start = block * LANES
         n_pos, n_neg = np.zeros(LANES), np.zeros(LANES)
-        tp, fp, tie_p, tie_n = _zeros(factors), _zeros(factors), _zeros(factors), _zeros(factors)
-        if factors is None:
-            images = np.zeros(LANES, np.uint32)
-            for k in range(members.shape[1]):
-                w = weight[members[0, k]]
-                n_images = np.uint32(members[1, k])
+        images = np.zeros(LANES, np.uint32)
+        for k in range(members.shape[1]):
+            w = weight[members[0, k]]
+            n_images = np.uint32(members[1, k])
+            for lane in range(LANES):
+                images[lane] += w[lane] * n_images
+            if members[2, k] > 0:
                 for lane in range(LANES):
-                    images[lane] += w[lane] * n_images
-                if members[2, k] > 0:
-                    for lane in range(LANES):
-                        n_pos[lane] += float(w[lane] * members[2, k])
-            for lane in range(LANES):
-                n_neg[lane] = float(images[lane]) - n_pos[lane]
-        else:
-            for lane in range(LANES):
-                n_neg[lane] = totals[0, start + lane]
-                n_pos[lane] = totals[1, start + lane]
-        lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
-        per_pos, per_neg = np.zeros(LANES), np.zeros(LANES)
+                    n_pos[lane] += float(w[lane] * members[2, k])
         for lane in range(LANES):
-            per_pos[lane] = prevalence / max(n_pos[lane], 1e-300)
-            per_neg[lane] = (1.0 - prevalence) / max(n_neg[lane], 1e-300)
+            n_neg[lane] = float(images[lane]) - n_pos[lane]
+        tp, fp = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
+        tie_p, tie_n = np.zeros(LANES, np.uint32), np.zeros(LANES, np.uint32)
+        lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+        per_pos, per_neg = _shares(prevalence, n_pos, n_neg)
         for i in range(unit.size):
-            stratum_i = stratum[i] if factors is not None else 0
             _prefetch(weight, unit[min(i + AHEAD, unit.size - 1)])  # pyrefly: ignore[missing-argument]
-            w = _row(weight, unit[i], factors, stratum_i, start, buffer)
+            w = weight[unit[i]]
             if kind[i] == NEGATIVE:
                 for lane in range(LANES):
                     fp[lane] += w[lane]
@@ -199,16 +155,123 @@ def sweep(unit, kind, positive, members, counts, prevalence, stratum, factors, t
                         shifted_hits = per_pos[lane] * hits
                         shifted_flagged = max(shifted_hits + per_neg[lane] * above, 1e-300)
                         shifted[lane] += p * shifted_hits / shifted_flagged
+        _write(out, block * LANES, lost, precision, shifted, n_pos, n_neg)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def sweep_weighted(unit, kind, positive, stratum, counts, factors, totals, prevalence, out) -> None:
+    """Do as `sweep` with images weighted by stratum within replicates.
+
+    ``stratum`` is a row of ``factors`` (n_strata, lanes of all blocks) per image; ``totals`` (2, lanes
+    of all blocks) are the weights of negatives and of positives. Negatives are counted by stratum in
+    integers, which is much faster than adding their weights, and weighed where a positive comes.
+    """
+    n_strata = factors.shape[0]
+    factor = np.empty((n_strata, LANES))
+    has_negatives = np.zeros(n_strata, np.bool_)
+    for i in range(unit.size):
+        has_negatives[stratum[i]] |= not positive[i]
+    for block in range(counts.shape[0]):
+        weight = counts[block]
+        start = block * LANES
+        n_neg = totals[0, start : start + LANES]
+        n_pos = totals[1, start : start + LANES]
+        factor[:] = factors[:, start : start + LANES]
+        passed = np.zeros((n_strata, LANES), np.uint32)
+        tied = np.zeros((n_strata, LANES), np.uint32)
+        tp, tie_p, above, tie_n = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+        lost, precision, shifted = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+        per_pos, per_neg = _shares(prevalence, n_pos, n_neg)
+        i = 0
+        while i < unit.size:
+            if kind[i] == NEGATIVE:
+                i = _count_negatives(unit, kind, stratum, i, weight, passed)
+                continue
+            w = weight[unit[i]]
+            if kind[i] == LONE_POSITIVE:
+                _weigh(passed, factor, has_negatives, above)
+                k = stratum[i]
+                for lane in range(LANES):
+                    p = float(w[lane]) * factor[k, lane]
+                    tp[lane] += p
+                    hits = tp[lane]
+                    lost[lane] += p * above[lane]
+                    flagged = max(hits + above[lane], 1e-100)
+                    shifted_hits = per_pos[lane] * hits
+                    shifted_flagged = max(shifted_hits + per_neg[lane] * above[lane], 1e-100)
+                    share = p / (flagged * shifted_flagged)
+                    precision[lane] += hits * shifted_flagged * share
+                    shifted[lane] += shifted_hits * flagged * share
+            elif positive[i]:
+                k = stratum[i]
+                for lane in range(LANES):
+                    tie_p[lane] += float(w[lane]) * factor[k, lane]
+            else:
+                row = tied[stratum[i]]
+                for lane in range(LANES):
+                    row[lane] += w[lane]
+            if kind[i] == END_OF_TIE:
+                _weigh(passed, factor, has_negatives, above)
+                _weigh(tied, factor, has_negatives, tie_n)
+                passed += tied
+                tied[:] = 0
+                for lane in range(LANES):
+                    p, n = tie_p[lane], tie_n[lane]
+                    lost[lane] += p * (above[lane] + 0.5 * n)
+                    tp[lane] += p
+                    tie_p[lane] = 0.0
+                    hits, higher = tp[lane], above[lane] + n
+                    precision[lane] += p * hits / max(hits + higher, 1e-300)
+                    shifted_hits = per_pos[lane] * hits
+                    shifted_flagged = max(shifted_hits + per_neg[lane] * higher, 1e-300)
+                    shifted[lane] += p * shifted_hits / shifted_flagged
+            i += 1
+        _write(out, start, lost, precision, shifted, n_pos, n_neg)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _count_negatives(unit, kind, stratum, i, weight, passed):
+    """Count a run of negatives by stratum; return where it ends."""
+    while i < unit.size and kind[i] == NEGATIVE:
+        row, w = passed[stratum[i]], weight[unit[i]]
         for lane in range(LANES):
-            r = block * LANES + lane
-            if r >= out.shape[1]:
-                break
-            p, n = n_pos[lane], n_neg[lane]
-            out[0, r] = 1.0 - lost[lane] / (p * n) if p * n > 0 else np.nan
-            out[1, r] = precision[lane] / p if p > 0 else np.nan
-            out[2, r] = shifted[lane] / p if p * n > 0 else np.nan
-            out[3, r] = p
-            out[4, r] = n
+            row[lane] += w[lane]
+        i += 1
+    return i
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(passed, factor, used, out) -> None:
+    """Weigh the negatives counted by stratum."""
+    for lane in range(LANES):
+        out[lane] = 0.0
+    for s in range(used.size):
+        if used[s]:
+            for lane in range(LANES):
+                out[lane] += float(passed[s, lane]) * factor[s, lane]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _shares(prevalence, n_pos, n_neg):
+    """Weight that one positive, and one negative, has at a prevalence."""
+    per_pos, per_neg = np.zeros(LANES), np.zeros(LANES)
+    for lane in range(LANES):
+        per_pos[lane] = prevalence / max(n_pos[lane], 1e-300)
+        per_neg[lane] = (1.0 - prevalence) / max(n_neg[lane], 1e-300)
+    return per_pos, per_neg
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _write(out, start, lost, precision, shifted, n_pos, n_neg) -> None:
+    """Turn the sums of one block into metrics."""
+    for lane in range(min(LANES, out.shape[1] - start)):
+        r = start + lane
+        p, n = n_pos[lane], n_neg[lane]
+        out[0, r] = 1.0 - lost[lane] / (p * n) if p * n > 0 else np.nan
+        out[1, r] = precision[lane] / p if p > 0 else np.nan
+        out[2, r] = shifted[lane] / p if p * n > 0 else np.nan
+        out[3, r] = p
+        out[4, r] = n
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
