@@ -112,6 +112,16 @@ _ROWS = (
         better="higher",
     ),
     Metric(
+        name="partial_auroc",
+        label="partial AUROC",
+        family=Family.RANKING,
+        read="cxraudit.stats.partial_auroc:partial_auroc",
+        description="AUROC at false positive rates up to 0.2, rescaled so that 0.5 is chance level and 1 is "
+        "perfect",
+        better="higher",
+        source="McClish 1989",
+    ),
+    Metric(
         name="xauc",
         read="auroc",
         label="xAUC",
