@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -34,7 +35,6 @@ from transformers import (
 )
 
 from cxraudit import datasets, prompts
-from cxraudit.audits.cells import AuditSettings
 from cxraudit.audits.run import audit
 from cxraudit.datasets.base import FINDINGS
 from cxraudit.encode import encode_images
@@ -43,6 +43,7 @@ from cxraudit.models.base import ModelCard
 from cxraudit.paper.protocol import ATTRIBUTES, evaluate
 from cxraudit.phantom.releases import write_release
 from cxraudit.phantom.spec import PhantomSpec
+from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore
 from cxraudit.zeroshot import zero_shot_scores
 
@@ -88,12 +89,12 @@ class BenchModel:
         return torch.nn.functional.normalize(found, dim=1).numpy()
 
     def encode_texts(self, texts) -> np.ndarray:
-        """Embed texts; a token per letter will do."""
+        """Embed texts, with one token per letter."""
         self.n_texts += len(texts)
         rows = torch.zeros((len(texts), 77), dtype=torch.long)
         for row, text in zip(rows, texts, strict=True):
-            for place, letter in enumerate(text[:76]):
-                row[place] = ord(letter)
+            for position, letter in enumerate(text[:76]):
+                row[position] = ord(letter)
             row[min(len(text), 76)] = 49407
         with torch.inference_mode():
             found = self.texts(rows).text_embeds
@@ -140,7 +141,9 @@ def bootstrap(labels, scores, metric, stream) -> tuple[float, float]:
 
 def published_intervals(dataset, scores: dict) -> list[tuple[float, float]]:
     """Evaluate every finding and group as published."""
-    images = dataset.images.set_index("image_id", drop=False).sort_values(by=["age"])
+    keys = ["patient_id", "study_id", "image_id"]
+    images = dataset.images.sort_values(keys).set_index("image_id", drop=False)
+    images = images.sort_values(by=["age"])
     stream = np.random.RandomState(1907)
     ends = []
     for finding in dataset.findings:
@@ -219,9 +222,8 @@ def main() -> None:
 
 
 def _some_scores(dataset):
+    """Return scores of 200 images."""
     ids = dataset.images["image_id"].head(200)
-    import pandas as pd
-
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
@@ -235,14 +237,16 @@ def _some_scores(dataset):
 
 
 def _compare(took, ends, numbers, scores, wide, dataset, embedded, rows, index) -> None:
+    """Print differences of the results, and ratios of the times."""
     own = numbers[["auroc_low", "auroc_high", "adjusted_auprc_low", "adjusted_auprc_high"]]
-    apart = np.abs(np.array(ends).reshape(len(numbers), 4) - own.to_numpy()).max()
+    of_ends = np.abs(np.array(ends).reshape(len(numbers), 4) - own.to_numpy()).max()
     ids = dataset.images["image_id"]
-    scored = max(np.abs(scores[f] - wide[f].loc[ids].to_numpy()).max() for f in dataset.findings)
-    at = {name: number for number, name in enumerate(index["image_id"])}
-    moved = np.abs(embedded - rows[[at[name] for name in ids]]).max()
+    of_scores = max(np.abs(scores[f] - wide[f].loc[ids].to_numpy()).max() for f in dataset.findings)
+    row_of = {name: number for number, name in enumerate(index["image_id"])}
+    of_embeddings = np.abs(embedded - rows[[row_of[name] for name in ids]]).max()
     print(
-        f"largest difference: interval ends {apart:.1e}, scores {scored:.1e}, embeddings {moved:.1e}"
+        f"largest difference: interval ends {of_ends:.1e}, scores {of_scores:.1e}, "
+        f"embeddings {of_embeddings:.1e}"
     )
     first = "images -> scores, embeddings"
     cpu = {name: value[0] for name, value in took.items()}
@@ -261,11 +265,11 @@ def _compare(took, ends, numbers, scores, wide, dataset, embedded, rows, index) 
             ("ours: the same in bfloat16", "ours: the audit, patients"),
         ),
     ):
-        both = [
+        ratios = [
             sum(t[k] for k in (f"loop: {first}", "loop: intervals")) / sum(t[k] for k in kinds)
             for t in (cpu, wall)
         ]
-        print(f"{label:36} {both[0]:6.1f}x CPU {both[1]:6.1f}x wall")
+        print(f"{label:36} {ratios[0]:6.1f}x CPU {ratios[1]:6.1f}x wall")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 
 from cxraudit.cli import main
 from cxraudit.errors import DataError
+from cxraudit.paper.faults import Fault
 from cxraudit.paper.numbers import compare, published
 from cxraudit.paper.page import Reproduction, write_paper
 
@@ -54,6 +55,22 @@ def test_a_file_of_another_origin_is_not_replaced(tmp_path, small):
     with pytest.raises(DataError, match=r"numbers\.csv"):
         write(small, tmp_path)
     assert (tmp_path / "numbers.csv").read_text() == "mine"
+
+
+def test_faults_of_the_first_model_are_shown_and_those_of_others_folded(tmp_path, small):
+    """Both are in the file."""
+    fault = Fault("a.py", "fault", "published result", "corrected result", "consequence")
+    html = write(
+        small, tmp_path, faults=[("d", "first", fault), ("d", "second", fault)]
+    ).read_text()
+
+    unfolded, folded = html.split("<details>")
+    assert "<td>first</td>" in unfolded
+    assert "<td>second</td>" not in unfolded
+    assert "<td>second</td>" in folded
+    table = pd.read_csv(tmp_path / "changed.csv")
+    assert table["model"].tolist() == ["first", "second"]
+    assert table["corrected"].tolist() == ["corrected result"] * 2
 
 
 def test_verdicts_are_counted_by_overlap_of_the_published_intervals(tmp_path, make_run):

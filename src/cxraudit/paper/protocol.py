@@ -65,7 +65,7 @@ def in_published_order(images: pd.DataFrame, evaluation: str) -> pd.DataFrame:
     """Return images in the row order of the published evaluation.
 
     The order is part of the protocol: the bootstrap draws row numbers, so that the same random numbers
-    on rows in another order give other interval ends (by about 0.002).
+    on rows in another order give other interval ends (in the third decimal).
 
     Parameters
     ----------
