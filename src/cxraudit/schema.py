@@ -127,7 +127,7 @@ class Reason(StrEnum):
     NO_POSITIVES = "NO_POSITIVES"
     NO_NEGATIVES = "NO_NEGATIVES"
     TOO_FEW_PATIENTS = "TOO_FEW_PATIENTS"
-    """Fewer than `cxraudit.stats.compare.MIN_PATIENTS` with or without the finding on a side."""
+    """Fewer than ``min_patients`` of the settings with or without the finding on a side."""
     TOO_FEW_RESAMPLES = "TOO_FEW_RESAMPLES"
     UNDEFINED_RESAMPLES = "UNDEFINED_RESAMPLES"
     """Undefined in too many resamples for an interval."""

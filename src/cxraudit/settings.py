@@ -47,6 +47,8 @@ class AuditSettings:
     """Level of the intervals; 1 − it is the level of the tests."""
     margin: Annotated[float, Gt(0), Lt(1)] = 0.05
     """Largest difference in AUROC, TPR or FPR that would not matter. Declare it before looking."""
+    min_patients: Annotated[int, Ge(2)] = 10
+    """Fewest patients with, and without, the finding on either side of a difference for a verdict on it."""
     interval: Literal["percentile", "bca"] = "percentile"
     """Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa)."""
     resample: Literal["patients", "images"] = "patients"

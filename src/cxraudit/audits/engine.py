@@ -21,7 +21,7 @@ from cxraudit.metrics import METRICS
 from cxraudit.schema import OVERALL, Analysis, Reason, results_frame
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.calibration import calibration_replicates, equal_mass_edges
-from cxraudit.stats.compare import MIN_PATIENTS, estimate, gap, gap_of_limits, wilson
+from cxraudit.stats.compare import estimate, gap, gap_of_limits, wilson
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
@@ -331,7 +331,7 @@ class Comparison:
     """Whether sides at the end of the range are compared by their small-sample limits (MOVER)."""
     enough: bool | None = None
     """Whether there are enough patients for a verdict, where the plan determines it; None: at least
-    `MIN_PATIENTS` with and without the finding in each cell."""
+    ``min_patients`` of the settings with and without the finding in each cell."""
     paired: bool = False
     """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
     reasons: tuple[Reason, ...] = ()
@@ -382,8 +382,6 @@ class Evaluated:
     reasons: tuple[str, ...] = ()
     note: str = ""
 
-
-TOO_FEW = f"fewer than {MIN_PATIENTS} patients with or without the finding on one side"
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
 
@@ -491,7 +489,9 @@ class Engine:
         else:
             summary = self._limits(item.metric, found, counts, self.settings.confidence_level)
         limiting = min(self.count(cell).limiting_patients for cell in item.parts or (item.cell,))
-        reason, note = ("", "") if item.one_class else _caution(counts, limiting)
+        reason, note = (
+            ("", "") if item.one_class else _caution(counts, limiting, self.settings.min_patients)
+        )
         return Evaluated(
             item=item,
             found=summary,
@@ -515,7 +515,7 @@ class Engine:
         counts = [self.count(cell) for cell in item.cells]
         enough = item.enough
         if enough is None:
-            enough = min(c.limiting_patients for c in counts) >= MIN_PATIENTS
+            enough = min(c.limiting_patients for c in counts) >= self.settings.min_patients
         found = gap(
             first,
             second,
@@ -535,7 +535,11 @@ class Engine:
         if item.paired and math.isfinite(first.value) and _identical(first, second):
             found, enough = _no_difference(found), True
         few = () if enough else (Reason.TOO_FEW_PATIENTS,)
-        caution = TOO_FEW if item.enough is None and not enough else ""
+        caution = (
+            f"fewer than {self.settings.min_patients} patients with or without the finding on one side"
+            if item.enough is None and not enough
+            else ""
+        )
         return Evaluated(
             item=item,
             found=found,
@@ -614,7 +618,7 @@ def _joined(*reasons: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, reasons)))
 
 
-def _caution(counts: CellCounts, limiting: int) -> tuple[str, str]:
+def _caution(counts: CellCounts, limiting: int, min_patients: int) -> tuple[str, str]:
     """Return why a level says little, as code and in words; empty if it does not."""
     if not counts.n:
         return Reason.NO_IMAGES, "no images"
@@ -622,7 +626,7 @@ def _caution(counts: CellCounts, limiting: int) -> tuple[str, str]:
         return Reason.NO_POSITIVES, "no positives"
     if counts.n_positive == counts.n:
         return Reason.NO_NEGATIVES, "no negatives"
-    if limiting < MIN_PATIENTS:
+    if limiting < min_patients:
         return (
             Reason.TOO_FEW_PATIENTS,
             f"only {limiting} patients with or without the finding",

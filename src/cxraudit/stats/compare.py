@@ -12,9 +12,6 @@ from cxraudit.stats.replicated import Replicated, Replicates
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined replicates an interval would describe other data."""
 
-MIN_PATIENTS = 10
-"""Fewer patients with (or without) the finding on either side, and no verdict is given."""
-
 MIN_RESAMPLES = 100
 """With fewer, the percentiles of the tails are not determined."""
 
@@ -252,7 +249,7 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
         The largest gap that would not matter, declared in advance; NaN if none was declared, and
         then no gap counts as large or small.
     enough : bool
-        Whether both sides hold at least `MIN_PATIENTS` patients with and without the finding.
+        Whether both sides hold enough patients with and without the finding.
     """
     if not np.isfinite(found.value):
         return Verdict.UNDEFINED

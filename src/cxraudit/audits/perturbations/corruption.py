@@ -8,7 +8,6 @@ from cxraudit.audits.engine import Comparison, Item, Level, average, key, minus,
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.schema import COMPLEMENT, MEAN_FINDING, UNEDITED, Analysis, Reason
-from cxraudit.stats.compare import MIN_PATIENTS
 
 
 def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> list[Item]:
@@ -36,7 +35,7 @@ def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> li
         if pair.after.both_classes:
             levels.append(_level(pair))
             gaps += _gaps(cohort, pair, attributes)
-    return [*levels, *gaps, *_over_findings(gaps)]
+    return [*levels, *gaps, *_over_findings(cohort, gaps)]
 
 
 def _level(pair: Pair) -> Level:
@@ -90,7 +89,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
         )
 
 
-def _over_findings(gaps: Sequence[Comparison]) -> Iterator[Item]:
+def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]:
     """Average what is alike but for the finding, on the same resamples."""
     alike: dict[object, list[Comparison]] = {}
     for one in gaps:
@@ -101,7 +100,7 @@ def _over_findings(gaps: Sequence[Comparison]) -> Iterator[Item]:
             continue
         found = sorted(of_findings, key=lambda one: one.key.finding)
         enough = all(
-            min(count(cell).limiting_patients for cell in one.cells) >= MIN_PATIENTS
+            min(count(cell).limiting_patients for cell in one.cells) >= cohort.settings.min_patients
             for one in found
         )
         note = f"mean over {len(found)} findings"

@@ -30,7 +30,6 @@ from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis
-from cxraudit.stats.compare import MIN_PATIENTS
 from cxraudit.stats.thresholds import target_fpr
 
 DEVICE = "drain"
@@ -39,7 +38,6 @@ APPLIES_TO = {DEVICE: "no", CONTROL: "no", "drain-added": "no", "drain-removed":
 """Perturbation → what the images it is about have in the column `DEVICE`."""
 FALSE_POSITIVE_RATE = 0.1
 """Of the threshold, on unedited images."""
-FEW = f"fewer than {MIN_PATIENTS} patients were perturbed"
 SATURATED = 1e-12
 """Probabilities closer to 0 or 1 are moved there before their logit is taken."""
 
@@ -174,7 +172,7 @@ def _comparison(
     group: str = "",
 ) -> Comparison:
     # Each image is compared with itself, so only the perturbed ones have to be many.
-    enough = count(cell).n_patients >= MIN_PATIENTS
+    enough = count(cell).n_patients >= one.cohort.settings.min_patients
     return Comparison(
         key=key(
             one.pair.before,
@@ -191,8 +189,12 @@ def _comparison(
         family=Analysis.COUNTERFACTUAL,
         scale="plain",
         enough=enough,
-        note="" if enough else FEW,
+        note="" if enough else _too_few(one),
     )
+
+
+def _too_few(one: Counterfactual) -> str:
+    return f"fewer than {one.cohort.settings.min_patients} patients were perturbed"
 
 
 def _flagged(one: Counterfactual) -> Iterator[Item]:
@@ -234,7 +236,7 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             quantity=area,
             cell=mixed.everything,
         )
-        few = np.unique(before.patients[part]).size < MIN_PATIENTS
+        few = np.unique(before.patients[part]).size < one.cohort.settings.min_patients
         yield Comparison(
             key=key(mixed, Analysis.COUNTERFACTUAL, reference=UNEDITED, **named),
             metric="auroc",
@@ -243,5 +245,5 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             cells=(mixed.everything,),
             family=Analysis.COUNTERFACTUAL,
             enough=False if few else None,
-            note=FEW if few else "",
+            note=_too_few(one) if few else "",
         )
