@@ -29,24 +29,26 @@ def test_the_same_stream_gives_the_same_intervals(n):
     rng = np.random.default_rng(n)
     labels = rng.random(n) < 0.2
     scores = np.round(labels + rng.normal(size=n), 1)
-    ours, theirs = (np.random.RandomState(PUBLISHED_SEED) for _ in range(2))
+    stream, reference = (np.random.RandomState(PUBLISHED_SEED) for _ in range(2))
 
     for metric in ("auroc", "adjusted_auprc", "auroc"):
-        found = published_interval(labels, scores, metric, ours, n_resamples=60)
-        assert found == pytest.approx(as_published(labels, scores, metric, theirs, 60), abs=1e-12)
+        found = published_interval(labels, scores, metric, stream, n_resamples=60)
+        assert found == pytest.approx(
+            as_published(labels, scores, metric, reference, 60), abs=1e-12
+        )
 
-    assert ours.randint(0, 1 << 30) == theirs.randint(0, 1 << 30)
+    assert stream.randint(0, 1 << 30) == reference.randint(0, 1 << 30)
 
 
 def test_resamples_without_positives_are_skipped():
     """One positive of twelve: a third of the resamples has none."""
     labels = np.arange(12) == 3
     scores = np.linspace(0, 1, 12)
-    ours, theirs = (np.random.RandomState(1) for _ in range(2))
+    stream, reference = (np.random.RandomState(1) for _ in range(2))
 
-    found = published_interval(labels, scores, "auroc", ours, n_resamples=50)
+    found = published_interval(labels, scores, "auroc", stream, n_resamples=50)
 
-    assert found == pytest.approx(as_published(labels, scores, "auroc", theirs, 50))
+    assert found == pytest.approx(as_published(labels, scores, "auroc", reference, 50))
 
 
 def test_an_unknown_metric_is_refused():

@@ -34,8 +34,8 @@ def test_the_published_numbers_make_a_page(tmp_path):
 
 def test_files_of_an_earlier_page_are_removed(tmp_path, small):
     """A comparison and its data set are gone; files of others stay."""
-    ours = small.assign(model="biovil@paper")
-    write(ours, tmp_path, compared=compare(ours))
+    numbers = small.assign(model="biovil@paper")
+    write(numbers, tmp_path, compared=compare(numbers))
     (tmp_path / "compare-notes.csv").write_text("kept")
     (tmp_path / "figures" / "own-auroc.svg").write_text("kept")
     assert (tmp_path / "compare.csv").is_file()
@@ -51,10 +51,10 @@ def test_files_of_an_earlier_page_are_removed(tmp_path, small):
 
 def test_a_file_of_another_origin_is_not_replaced(tmp_path, small):
     """The error names it."""
-    (tmp_path / "numbers.csv").write_text("mine")
+    (tmp_path / "numbers.csv").write_text("own")
     with pytest.raises(DataError, match=r"numbers\.csv"):
         write(small, tmp_path)
-    assert (tmp_path / "numbers.csv").read_text() == "mine"
+    assert (tmp_path / "numbers.csv").read_text() == "own"
 
 
 def test_faults_of_the_first_model_are_shown_and_those_of_others_folded(tmp_path, small):

@@ -148,6 +148,6 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
         mark = "=" if row.agrees else "!"
         print(
             f"{mark} {row.model:18} {row.finding:17} {row.group:8} {row.metric:15} "
-            f"{row.ours:6.3f}  published {row.published:5.2f}  {row.difference:+.2f}"
+            f"{row.value:6.3f}  published {row.published:5.2f}  {row.difference:+.2f}"
         )
     print(f"{int(beside['agrees'].sum())} of {len(beside)} numbers agree: {path}")

@@ -88,8 +88,8 @@ def compare(numbers: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per number that both have: the key (``dataset``, ``model``, ``study_model``,
-        ``finding``, ``attribute``, ``group``, ``metric``), ``ours``, ``published``, ``difference``
-        (ours, rounded to two decimals as published, − published), and ``agrees``: each value lies
+        ``finding``, ``attribute``, ``group``, ``metric``), ``value``, ``published``, ``difference``
+        (value, rounded to two decimals as published, − published), and ``agrees``: each number lies
         within the interval of the other, widened by `ROUNDING_ERROR`.
 
     Raises
@@ -104,7 +104,7 @@ def compare(numbers: pd.DataFrame) -> pd.DataFrame:
         model=[study_name(name) or name for name in numbers["model"]],
         run_model=numbers["model"],
     )
-    matched = renamed.merge(published(), on=["model", *KEY], suffixes=("_ours", "_published"))
+    matched = renamed.merge(published(), on=["model", *KEY], suffixes=("_run", "_published"))
     if matched.empty:
         raise DataError(
             f"none of the models {', '.join(sorted(set(numbers['model'])))} on "
@@ -114,15 +114,15 @@ def compare(numbers: pd.DataFrame) -> pd.DataFrame:
         )
     parts = []
     for metric in ("auroc", "adjusted_auprc"):
-        ours, theirs = matched[f"{metric}_ours"], matched[f"{metric}_published"]
+        value, reference = matched[f"{metric}_run"], matched[f"{metric}_published"]
         parts.append(
             matched[["dataset", "run_model", "model", *KEY[1:]]].assign(
                 metric=metric,
-                ours=ours,
-                published=theirs,
-                difference=ours.round(2) - theirs,
-                agrees=_within(ours, matched, f"{metric}{{}}_published")
-                & _within(theirs, matched, f"{metric}{{}}_ours"),
+                value=value,
+                published=reference,
+                difference=value.round(2) - reference,
+                agrees=_within(value, matched, f"{metric}{{}}_published")
+                & _within(reference, matched, f"{metric}{{}}_run"),
             )
         )
     table = pd.concat(parts, ignore_index=True)

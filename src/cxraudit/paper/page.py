@@ -216,7 +216,7 @@ def _comparison(compared: pd.DataFrame, folder: _Folder) -> Section:
     folder.table("compare.csv", compared)
     return Section(
         title="Comparison with the published numbers",
-        folded=_html(compared.round({"ours": 3, "difference": 2})),
+        folded=_html(compared.round({"value": 3, "difference": 2})),
         note=f"{int(compared['agrees'].sum())} of {len(compared)} numbers agree: each lies within the "
         "interval of the other.",
     )

@@ -20,8 +20,8 @@ def mixed_axes(run: ModelRun) -> Iterator[Fault]:
     if has_report.sum() < MIN_IMAGES:
         return
     images, reports = run.vectors[has_report], run.texts[has_report]
-    both = np.concatenate([images, reports])
-    joint = PCA(2, random_state=PUBLISHED_SEED).fit(both).transform(images)
+    modalities = np.concatenate([images, reports])
+    joint = PCA(2, random_state=PUBLISHED_SEED).fit(modalities).transform(images)
     alone = PCA(2, random_state=PUBLISHED_SEED).fit(images).transform(images)
     mixed = float(np.corrcoef(joint[:, 0], alone[:, 1])[0, 1])
     single = float(np.corrcoef(alone[:, 0], alone[:, 1])[0, 1])
