@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from cxraudit.audits.cohort import Cohort, Sample, make_cohort, samples, scored_findings
-from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
+from cxraudit.audits.embeddings.cohort import (
+    EmbeddedCohort,
+    ModelEmbeddings,
+    PromptPair,
+    embedded_cohort,
+)
 from cxraudit.audits.engine import Engine, Evaluated, Item, to_frame
 from cxraudit.audits.groups import cross
 from cxraudit.audits.result import Audit
@@ -288,6 +293,16 @@ def planted_embeddings(
     )
     ids = images["image_id"].to_numpy(dtype=np.str_)
     return dataset, ModelEmbeddings("m", ids, x.astype(np.float32), pairs, bank)
+
+
+def embedded_cohort_of(
+    dataset: Dataset, embedded: ModelEmbeddings, settings: AuditSettings = QUICK
+) -> EmbeddedCohort:
+    """Line embeddings up with their images."""
+    images = pd.DataFrame({"image_id": embedded.image_ids})
+    cohort = embedded_cohort(make_cohort(dataset, images, settings), embedded)
+    assert cohort is not None
+    return cohort
 
 
 def embedding_scores(embedded: ModelEmbeddings) -> pd.DataFrame:

@@ -1,0 +1,145 @@
+"""All analyses of embeddings together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxraudit.audits.embeddings import audit_embeddings
+from cxraudit.audits.embeddings.cohort import PromptPair
+from cxraudit.schema import KEY_COLUMNS, Analysis
+from cxraudit.settings import AuditSettings
+from planted import D, pick, planted_embeddings, the
+
+POINT = AuditSettings(n_resamples=0)
+ANALYSES = {
+    Analysis.PROBE,
+    Analysis.PROJECTION,
+    Analysis.CENTROID,
+    Analysis.SCORE_DIRECTION,
+    Analysis.ERASURE,
+    Analysis.ENCODING_USE,
+    Analysis.PROMPT_SENSITIVITY,
+}
+
+
+def answers(results: pd.DataFrame) -> dict[str, str]:
+    """Return attribute → whether it is decodable, and associated with the score."""
+    rows = pick(results, analysis=Analysis.ENCODING_USE)
+    return dict(zip(rows["attribute"], rows["verdict"], strict=True))
+
+
+def test_every_analysis_has_rows(audited):
+    """With unique keys, of the one model."""
+    assert set(audited.results["analysis"]) == ANALYSES
+    assert not audited.results.duplicated(list(KEY_COLUMNS)).any()
+    assert set(audited.results["model"]) == {"m"}
+
+
+def test_the_figures_have_their_tables(audited):
+    """Points of every image, curves of every attribute, gaps of every pair."""
+    assert len(audited.points) == 1000
+    assert set(audited.curves["attribute"]) == {"used", "hidden", "curved", "absent"}
+    assert len(audited.prompt_gaps) == 6 * 4
+
+
+@pytest.mark.slow
+def test_power_and_false_alarms_over_cohorts(one_thread):
+    """24 cohorts: used and hidden are named in at least 21, and nothing is called associated wrongly
+    in more than 2.
+    """
+    found = []
+    for seed in range(24):
+        dataset, embedded = planted_embeddings(100 + seed)
+        result = audit_embeddings(
+            dataset,
+            replace(embedded, bank=()),
+            attributes=["used", "hidden", "absent"],
+            settings=AuditSettings(n_resamples=300),
+        )
+        found.append(answers(result.results))
+    table = pd.DataFrame(found)
+    assert (table["used"] == "decodable and associated").sum() >= 21
+    assert (table["hidden"] == "decodable, not associated").sum() >= 21
+    assert (table["hidden"] == "decodable and associated").sum() <= 2
+    assert (table["absent"] == "decodable and associated").sum() <= 2
+    assert (table["absent"] == "not decodable").sum() >= 18
+
+
+def test_too_few_patients_give_no_rows():
+    """Nothing can be learned and measured on 40 patients."""
+    dataset, embedded = planted_embeddings(0, 40)
+
+    found = audit_embeddings(dataset, embedded, settings=POINT)
+
+    assert found.results.empty
+    assert found.points.empty
+
+
+def test_findings_the_data_set_lacks_are_left_out(coarse_probes):
+    """Directions of an earlier run name other findings; probes are there without any."""
+    dataset, embedded = planted_embeddings(2, 200)
+    other = PromptPair("usual", "Hernia", "yes", "no", np.eye(D, dtype=np.float32)[0])
+
+    results = audit_embeddings(
+        dataset,
+        replace(embedded, prompts=(other,), bank=(other,)),
+        attributes="used",
+        settings=POINT,
+    ).results
+
+    assert Analysis.PROBE in set(results["analysis"])
+    assert set(results["finding"]) == {""}
+    assert Analysis.ENCODING_USE not in set(results["analysis"])
+
+
+def test_only_labels_by_annotators_are_used_where_only_these_count(coarse_probes):
+    """A shortcut whose labels are all a detector's is known of no image."""
+    dataset, embedded = planted_embeddings(0, 120)
+    images = dataset.images.assign(used_source="predicted")
+    dataset = replace(dataset, images=images, attributes=("hidden",), shortcuts=("used",))
+
+    results = audit_embeddings(
+        dataset, embedded, settings=AuditSettings(n_resamples=0, shortcut_labels="annotated")
+    ).results
+
+    assert set(pick(results, analysis=Analysis.PROBE)["attribute"]) == {"hidden"}
+
+
+def test_intersections_are_left_out(coarse_probes):
+    """Too many cells for too few patients."""
+    dataset, embedded = planted_embeddings(0, 120)
+
+    results = audit_embeddings(
+        dataset, embedded, attributes=["used", "used*hidden"], settings=POINT
+    ).results
+
+    assert set(results["attribute"]) == {"", "used"}
+
+
+def test_models_are_audited_one_by_one(coarse_probes):
+    """Each has the rows it has alone."""
+    dataset, embedded = planted_embeddings(0, 120)
+    other = replace(embedded, model="n", vectors=embedded.vectors[:, ::-1].copy())
+    settings = AuditSettings(n_resamples=100)
+
+    alone = audit_embeddings(dataset, embedded, attributes="used", settings=settings).results
+    both = audit_embeddings(
+        dataset, [embedded, other], attributes="used", settings=settings
+    ).results
+
+    assert set(both["model"]) == {"m", "n"}
+    pd.testing.assert_frame_equal(pick(both, model="m").reset_index(drop=True), alone)
+
+
+@pytest.mark.parametrize(("level", "verdict"), [(0.95, "unclear"), (0.7, "decodable")])
+def test_probes_are_judged_at_the_level_of_the_settings(coarse_probes, level, verdict):
+    """A faint attribute is decodable at 70 %, and not shown to be at 95 %."""
+    dataset, embedded = planted_embeddings(2, 200, strength=0.1)
+    settings = AuditSettings(n_resamples=200, confidence_level=level)
+
+    results = audit_embeddings(dataset, embedded, attributes="hidden", settings=settings).results
+
+    row = the(results, analysis=Analysis.PROBE, condition="image", metric="linear_probe_auroc")
+    assert row["verdict"] == verdict

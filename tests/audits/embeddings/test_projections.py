@@ -1,0 +1,160 @@
+"""Axes are fitted without test patients, and distances are those of the whole space."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+from sklearn.decomposition import PCA
+
+from cxraudit.audits.embeddings.cohort import SPACES_2D
+from cxraudit.audits.embeddings.projections import fit_pca, project, two_axes
+from cxraudit.audits.engine import Engine, to_frame
+from cxraudit.audits.verdicts import judged
+from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.settings import AuditSettings
+from planted import D, embedded_cohort_of, pick, planted_embeddings, the
+
+SETTINGS = AuditSettings(n_resamples=100)
+
+
+def axes_of_zeros(cohort):
+    """Axes for what does not look at them."""
+    return {name: np.zeros((cohort.rows.size, 2), dtype=np.float32) for name in SPACES_2D}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    """200 patients."""
+    return embedded_cohort_of(*planted_embeddings(1, 200), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def projected(cohort):
+    """Rows and points of two attributes."""
+    items, points = project(cohort, ["used", "hidden"], axes_of_zeros(cohort))
+    evaluated = judged(Engine(cohort.cohort).evaluate(items), SETTINGS)
+    return to_frame(evaluated, "simulated"), points
+
+
+def test_axes_are_fitted_without_the_test_patients():
+    """Moving a test image does not move the axes, nor any other image."""
+    dataset, embedded = planted_embeddings(1, 60)
+    cohort = embedded_cohort_of(dataset, embedded, SETTINGS)
+    moved = embedded.vectors.copy()
+    one = int(np.flatnonzero(cohort.parts.test)[0])
+    moved[one] += 5
+    other = embedded_cohort_of(dataset, replace(embedded, vectors=moved), SETTINGS)
+
+    before, after = two_axes(cohort), two_axes(other)
+
+    rest = np.arange(len(moved)) != one
+    assert set(before) == set(SPACES_2D)
+    for name in before:
+        np.testing.assert_allclose(before[name][rest], after[name][rest], atol=1e-4)
+        assert not np.allclose(before[name][one], after[name][one], atol=1e-4)
+
+
+def test_the_variance_explained_is_that_of_scikit_learn(cohort, projected):
+    """Of the first components on training patients, with the number of the component."""
+    rows = pick(projected[0], metric="explained_variance")
+
+    expected = PCA(4).fit(cohort.vectors[cohort.parts.train]).explained_variance_ratio_
+    assert rows["at"].tolist() == [1, 2, 3, 4]
+    assert rows["value"].to_numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_distances_along_a_component_are_those_of_scipy(cohort, projected):
+    """Of one image per patient: D, its p-value, and the number of the group's images."""
+    pca = fit_pca(cohort.vectors[cohort.parts.train])
+    along = (cohort.vectors - pca.mean_) @ pca.components_[1]
+    first = cohort.one_per_patient()
+    ((group, inside, outside),) = cohort.comparisons("used")
+
+    row = the(projected[0], metric="ks_distance", attribute="used", group=group, at=2.0)
+
+    expected = ks_2samp(along[inside & first], along[outside & first])
+    assert row["value"] == pytest.approx(expected.statistic, abs=1e-12)
+    assert row["p_value"] == pytest.approx(expected.pvalue, abs=1e-12)
+    assert row["n"] == (inside & first).sum()
+    assert row["reference"] == COMPLEMENT
+    assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_distances_are_adjusted_for_tests_that_depend_on_each_other(projected):
+    """Benjamini–Yekutieli over attributes and components."""
+    rows = pick(projected[0], metric="ks_distance")
+
+    m = len(rows)
+    assert m == 2 * 4
+    harmonic = (1 / np.arange(1, m + 1)).sum()
+    p = np.sort(rows["p_value"])
+    adjusted = np.minimum.accumulate((p * m * harmonic / np.arange(1, m + 1))[::-1])[::-1]
+    assert np.sort(rows["p_adjusted"]) == pytest.approx(np.minimum(adjusted, 1))
+
+
+def test_the_whole_space_shows_what_components_hide(projected):
+    """The energy distance is shown for an attribute that lies along one of 24 axes."""
+    row = the(projected[0], metric="energy_distance", attribute="hidden")
+
+    assert row["p_adjusted"] < 0.05
+    assert np.isnan(row["low"])
+
+
+def test_points_are_images_with_their_attributes(cohort, projected):
+    """Each image once, in an order that has nothing to do with the groups."""
+    points = projected[1]
+    images = cohort.cohort.images.loc[points["image_id"]]
+
+    assert sorted(points["image_id"]) == sorted(cohort.cohort.images.index)
+    assert points["image_id"].tolist() != sorted(points["image_id"])
+    assert points["used"].tolist() == images["used"].tolist()
+    assert set(points["modality"]) == {"image"}
+
+
+@pytest.fixture(scope="module")
+def with_reports():
+    """Reports spread along other axes than images, so the axes of both are not those of images."""
+    dataset, embedded = planted_embeddings(6, 150)
+    rng = np.random.default_rng(0)
+    texts = (rng.normal(size=embedded.vectors.shape) * np.linspace(0.2, 2.5, D)).astype(np.float32)
+    texts[3] = np.nan
+    cohort = embedded_cohort_of(dataset, replace(embedded, texts=texts), SETTINGS)
+    pca = fit_pca(cohort.vectors[cohort.parts.train])
+    own = ((cohort.vectors - pca.mean_) @ pca.components_[:2].T).astype(np.float32)
+    axes = dict.fromkeys(SPACES_2D, own)
+    _, points = project(cohort, ["used"], axes)
+    return cohort, points
+
+
+def test_both_coordinates_come_from_one_fit(with_reports):
+    """The published figure took x from the axes of images and texts, y from those of images alone."""
+    cohort, points = with_reports
+    images = points[points["modality"] == "image"].set_index("image_id")
+    images = images.loc[cohort.embedded.image_ids]
+    train, there = cohort.parts.train, np.isfinite(cohort.texts).all(axis=1)
+
+    alone = PCA(2).fit(cohort.vectors[train])
+    both = PCA(2).fit(np.concatenate([cohort.vectors[train], cohort.texts[train & there]]))
+
+    for pca, x, y in ((alone, "pca_x", "pca_y"), (both, "joint_x", "joint_y")):
+        expected = (cohort.vectors - pca.mean_) @ pca.components_.T
+        found = images[[x, y]].to_numpy()
+        assert np.abs(found) == pytest.approx(np.abs(expected), abs=1e-3)
+    mixed = np.corrcoef(images["joint_x"], images["pca_x"])[0, 1]
+    assert abs(mixed) < 0.95  # mixing the two would have drawn another picture
+
+
+def test_reports_are_points_on_the_axes_of_both(with_reports):
+    """Of images that have one; they have no place on the axes of images."""
+    cohort, points = with_reports
+    reports = points[points["modality"] == "report"]
+
+    assert len(reports) == len(cohort.rows) - 1
+    assert reports[["joint_x", "joint_y"]].notna().all().all()
+    assert reports[["pca_x", "pca_y", "tsne_x", "tsne_y"]].isna().all().all()
+
+
+def test_rows_are_of_the_analysis_of_projections(projected):
+    """All of them."""
+    assert set(projected[0]["analysis"]) == {Analysis.PROJECTION}
