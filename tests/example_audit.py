@@ -423,6 +423,13 @@ def complete() -> Audit:
     return example(
         overall(),
         *by_sex("disparity"),
+        row(
+            Analysis.HETEROGENEITY,
+            float("nan"),
+            attribute="sex",
+            reference="each other",
+            p_value=0.2,
+        ),
         *shortcut_rows(),
         *two_models,
         *rates,
