@@ -109,3 +109,13 @@ def test_cxa007_names_attributes_with_one_group():
     assert check("CXA007", overall()).detail == "Only one known group: sex."
     assert check("CXA007", overall(), *by_sex("equivalent")).state == State.OK
     assert check("CXA007", overall(), *shortcut_rows()).state == State.ATTENTION
+
+
+def test_cxa008_names_shortcuts_with_predicted_labels():
+    """By the reason of their rows; without a shortcut the check does not apply."""
+    predicted = shortcut_rows(reasons="PREDICTED_LABELS")
+
+    assert check("CXA008", overall(), *predicted).state == State.ATTENTION
+    assert "chest drain" in check("CXA008", overall(), *predicted).detail
+    assert check("CXA008", overall(), *shortcut_rows()).state == State.OK
+    assert check("CXA008", overall()).state == State.NOT_APPLICABLE
