@@ -332,7 +332,7 @@ def test_a_level_is_what_scikit_learn_says(frame, sample):
     assert level.found.value == pytest.approx(expected, abs=1e-12)
     assert level.counts.n == part.mask.sum()
     assert level.reasons == ()
-    assert level.found.method == "patient-cluster bootstrap, expanded percentile"
+    assert level.method == "patient-cluster bootstrap, expanded percentile"
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,7 @@ class Known:
 
 
 Quantity = Statistic | Combination | Known
+NOTHING = Known(math.nan)
 
 
 def ranking(cell: Cell, metric: str = "auroc") -> Statistic:
@@ -298,7 +299,7 @@ class Level:
     key: Key
     metric: str
     quantity: Quantity
-    cell: Cell
+    cell: Cell | None
     """The images that are counted."""
     parts: tuple[Cell, ...] = ()
     """Cells a value was put together from, where it was: the smallest of them says whether there are too
@@ -344,7 +345,8 @@ class Tested:
 
     key: Key
     metric: str
-    cell: Cell | None
+    cell: Cell | CellCounts | None
+    """The images that are counted, or their counts."""
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -369,10 +371,11 @@ class Evaluated:
     """An item of a plan with what was found; judged later, with its family."""
 
     item: Item
+    """Without its quantities and cells, whose images nobody needs any more; see `without_images`."""
     found: Estimate
-    method: str
-    """How the interval came about, with what was resampled."""
     counts: CellCounts
+    method: str = ""
+    """How the interval came about, with what was resampled."""
     enough: bool = True
     p_value: float = math.nan
     p_adjusted: float = math.nan
@@ -384,6 +387,15 @@ class Evaluated:
 
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
+
+
+def without_images(item: Item) -> Item:
+    """Return an item without quantities and cells: what is kept of it until all is judged."""
+    if isinstance(item, Comparison):
+        return replace(item, group=NOTHING, reference=NOTHING, cells=())
+    if isinstance(item, Level):
+        return replace(item, quantity=NOTHING, cell=None, parts=())
+    return replace(item, cell=None)
 
 
 @dataclass(slots=True)
@@ -406,8 +418,12 @@ class Engine:
         self._known.clear()
         self._counts.clear()
 
-    def count(self, cell: Cell) -> CellCounts:
-        """Count the images and patients of a cell, once."""
+    def count(self, cell: Cell | CellCounts | None) -> CellCounts:
+        """Count the images and patients of a cell, once; none are in no cell."""
+        if cell is None:
+            return NO_COUNTS
+        if isinstance(cell, CellCounts):
+            return cell
         if cell.key not in self._counts:
             self._counts[cell.key] = count(cell)
         return self._counts[cell.key]
@@ -464,7 +480,7 @@ class Engine:
         if isinstance(item, Comparison):
             return self._comparison(item)
         return Evaluated(
-            item=item,
+            item=without_images(item),
             found=Estimate(
                 value=item.value,
                 low=item.low,
@@ -473,7 +489,7 @@ class Engine:
                 method=item.method,
             ),
             method=item.method,
-            counts=NO_COUNTS if item.cell is None else self.count(item.cell),
+            counts=self.count(item.cell),
             p_value=item.p_value,
             p_adjusted=item.p_adjusted,
             verdict=item.verdict,
@@ -493,7 +509,7 @@ class Engine:
             ("", "") if item.one_class else _caution(counts, limiting, self.settings.min_patients)
         )
         return Evaluated(
-            item=item,
+            item=without_images(item),
             found=summary,
             method=self._named(summary.method),
             counts=counts,
@@ -541,7 +557,7 @@ class Engine:
             else ""
         )
         return Evaluated(
-            item=item,
+            item=without_images(item),
             found=found,
             method=self._named(found.method),
             counts=counts[0],

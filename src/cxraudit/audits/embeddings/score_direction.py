@@ -251,7 +251,6 @@ def encoding_use(cohort: EmbeddedCohort, evaluated: Sequence[Evaluated]) -> list
 def _answer(cohort: EmbeddedCohort, probe: Evaluated, shifts: Sequence[Evaluated]) -> Tested:
     largest = max(shifts, key=lambda one: abs(one.found.value))
     where = largest.item.key
-    assert isinstance(largest.item, Comparison)
     return Tested(
         key=cohort.key(
             Analysis.ENCODING_USE,
@@ -261,7 +260,7 @@ def _answer(cohort: EmbeddedCohort, probe: Evaluated, shifts: Sequence[Evaluated
             reference=COMPLEMENT,
         ),
         metric=SHIFT,
-        cell=largest.item.cells[0],
+        cell=largest.counts,
         value=largest.found.value,
         low=largest.found.low,
         high=largest.found.high,
