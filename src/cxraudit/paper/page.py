@@ -310,8 +310,8 @@ def _attributes(probes: pd.DataFrame, dataset: str, folder: _Folder) -> list[Sec
         Section(
             title=f"Attributes predicted from embeddings on {dataset}",
             table=_html(table),
-            note="AUROC of an MLP on held-out patients (of several groups, the mean of each against all "
-            f"others), with {interval_label(rows)} over patients.",
+            note=f"AUROC of an MLP on held-out patients, with its {interval_label(rows)} over patients; of "
+            "several groups, the mean of each against all others.",
         )
     ]
 
