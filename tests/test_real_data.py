@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit import datasets, steps
-from cxraudit.audits.cells import AuditSettings
+from cxraudit import datasets
 from cxraudit.audits.run import audit
+from cxraudit.audits.scores import read_scores
 from cxraudit.cli import main
 from cxraudit.datasets.base import AGE_GROUPS
 from cxraudit.datasets.releases import neatx
-from cxraudit.steps import read_scores
+from cxraudit.schema import OVERALL, Analysis, is_level
+from cxraudit.settings import AuditSettings
+from cxraudit.store import stores
+from cxraudit.workspace import Workspace
 
 pytestmark = pytest.mark.data
 
@@ -22,7 +25,11 @@ POINT = AuditSettings(n_resamples=0)
 
 def overall(results: pd.DataFrame) -> dict[str, float]:
     """Return finding → AUROC over all images."""
-    rows = results[(results["attribute"] == "all") & (results["metric"] == "auroc")]
+    rows = results[
+        (results["analysis"] == Analysis.SUBGROUPS)
+        & (results["attribute"] == OVERALL)
+        & (results["metric"] == "auroc")
+    ]
     return dict(zip(rows["finding"], rows["value"], strict=True))
 
 
@@ -36,7 +43,7 @@ def chexnet(real_data):
         real_data / "chexnet_scores" / "pretrained_preds.csv",
         dataset,
         image="Image Index",
-        prefix="prob_",
+        score_prefix="prob_",
         model="chexnet",
     )
     return dataset, scores
@@ -60,7 +67,7 @@ def test_published_aurocs_of_fourteen_findings_are_reproduced(chexnet, real_data
         )
 
 
-def test_the_drain_arms_of_pneumothorax_are_reproduced(chexnet, real_data):
+def test_areas_with_and_without_a_drain_are_reproduced(chexnet, real_data):
     """0.882846 over all, 0.801015 without and 0.910566 with a drain, against all negatives."""
     dataset, scores = chexnet
     listed = dataset.images["drain"] != "unknown"
@@ -68,14 +75,12 @@ def test_the_drain_arms_of_pneumothorax_are_reproduced(chexnet, real_data):
 
     found = audit(shared, scores, settings=POINT)
 
-    rows = found.results[
-        (found.results["finding"] == "Pneumothorax") & (found.results["metric"] == "auroc")
-    ]
-    arms = rows[(rows["attribute"] == "drain") & (rows["reference"] == "")].set_index("group")[
-        "value"
-    ]
+    results = found.results
+    rows = results[(results["analysis"] == Analysis.SHORTCUT) & (results["metric"] == "auroc")]
+    rows = rows[is_level(rows) & (rows["label_source"] == "")]
+    arms = rows.set_index("group")["value"]
     assert found.facts["images"] == 5_213
-    assert overall(rows)["Pneumothorax"] == pytest.approx(0.882846, abs=1e-6)
+    assert overall(results)["Pneumothorax"] == pytest.approx(0.882846, abs=1e-6)
     assert arms["without"] == pytest.approx(0.801015, abs=1e-6)
     assert arms["with"] == pytest.approx(0.910566, abs=1e-6)
 
@@ -119,8 +124,8 @@ def test_release_counts_are_the_published_ones(real_data, tmp_path, variant):
     assert datasets.load("nih-cxr14", tmp_path).version == variant
 
 
-def test_the_drain_arms_of_the_papers_cohort_have_the_published_sizes(real_data, tmp_path):
-    """Prevalence 0.104; 973 of 23,904 and 1,692 of 24,623 images are positive in the two arms."""
+def test_positives_with_and_without_a_drain_are_as_many_as_published(real_data, tmp_path):
+    """Prevalence 0.104; 973 of 23,904 and 1,692 of 24,623 images are positive of those with one value of the drain and all negatives."""
     for folder, name in (
         ("nih_cxr14", "Data_Entry_2017_v2020.csv"),
         ("nih_cxr14", "test_list.txt"),
@@ -229,15 +234,15 @@ def test_real_images_are_encoded_and_bad_ones_are_named(real_data, tmp_path, cap
     assert failures["image_id"].tolist() == [images[20], images[30]] * 2
     assert failures["model"].tolist() == ["phantom-clip"] * 2 + ["random"] * 2
     assert "2 images could not be read" in capsys.readouterr().err
-    for model, store in steps.stores(tmp_path / "out" / "embeddings").items():
+    for model, store in stores(Workspace(tmp_path / "out").embeddings).items():
         index, rows = store.read()
         assert index["image_id"].tolist() == images, model
         norms = np.linalg.norm(rows[index["ok"]], axis=1)
         np.testing.assert_allclose(norms, 1, atol=1e-5)
 
 
-def test_the_made_up_mimic_layout_of_another_project_is_read(real_data, tmp_path):
-    """Torchxrayvision's ten images: the tables we find there have the columns we expect."""
+def test_the_mimic_layout_of_another_project_is_read(real_data, tmp_path):
+    """Ten images of Torchxrayvision: its tables have the columns we expect."""
     layout = real_data / "mimic_layout"
     metadata = pd.read_csv(layout / "mimic-cxr-2.0.0-metadata.csv.gz")
     labels = pd.read_csv(layout / "mimic-cxr-2.0.0-negbio.csv.gz")

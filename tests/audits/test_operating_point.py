@@ -357,3 +357,18 @@ def test_probabilities_by_platt_do_not_depend_on_the_direction_of_the_score():
     assert not isinstance(rising, NotTuned)
     assert not isinstance(falling, NotTuned)
     assert falling.probability.values == pytest.approx(rising.probability.values, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"operating_point": "f1"}, "no rule for a threshold is named 'f1'"),
+        ({"operating_point": "fpr=2"}, "no rule for a threshold"),
+        ({"tuning_share": 1.0}, "tuning_share must be more than 0 and less than 1"),
+        ({"calibration": "isotonic"}, "calibration must be one of platt, as is, none"),
+    ],
+)
+def test_rules_that_mean_nothing_are_refused(change, message):
+    """One sentence that names what there is."""
+    with pytest.raises(ConfigError, match=message):
+        AuditSettings(**change)

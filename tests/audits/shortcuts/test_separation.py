@@ -82,7 +82,7 @@ def test_drains_that_raise_the_score_are_separated_among_negatives():
 def test_a_score_that_does_not_depend_on_the_drain_is_not_reported():
     """Twelve cohorts without the shortcut: two families at 5 % each, so 3 or more with a report would
     happen once in 10 at worst (the seeds are fixed); what is attributable to the association is nearly
-    always shown to be small.
+    always within the margin.
     """
     small = reported = 0
     for seed in range(30, 42):

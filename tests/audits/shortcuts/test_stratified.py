@@ -100,7 +100,7 @@ def test_the_four_areas_are_those_of_scikit_learn():
 
 @pytest.mark.parametrize(("effect", "verdict"), [(1.0, "disparity"), (0.0, "equivalent")])
 def test_bpsn_lies_below_bnsp_where_drains_raise_the_score(effect, verdict):
-    """And where they do not, the difference is shown to be small."""
+    """And where they do not, the difference is equivalent to none."""
     frame = planted_table(17, n_patients=800)
     frame.loc[frame["drain"] == 1, "score_Pneumothorax"] += effect
 
