@@ -53,7 +53,7 @@ def test_fewer_than_fifty_patients_are_too_few(planted):
 
 def test_patients_are_never_shared_between_the_parts(planted):
     """Train, validation and test hold different patients, and all of them, 50 : 20 : 30."""
-    cohort = embedded_cohort_of(*planted, POINT)
+    cohort = embedded_cohort_of(*planted, settings=POINT)
     parts = [
         set(cohort.patients[part])
         for part in (cohort.parts.train, cohort.parts.validation, cohort.parts.test)
@@ -114,7 +114,7 @@ def test_of_three_groups_each_is_compared():
 
 def test_one_image_per_patient_is_the_first(planted):
     """Of each."""
-    cohort = embedded_cohort_of(*planted, POINT)
+    cohort = embedded_cohort_of(*planted, settings=POINT)
 
     first = cohort.one_per_patient()
 
@@ -124,7 +124,7 @@ def test_one_image_per_patient_is_the_first(planted):
 
 def test_a_cell_counts_its_images(planted):
     """For rows that are about images and no finding."""
-    cohort = embedded_cohort_of(*planted, POINT)
+    cohort = embedded_cohort_of(*planted, settings=POINT)
 
     cell = cohort.cell(cohort.parts.test)
 
