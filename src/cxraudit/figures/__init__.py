@@ -4,6 +4,7 @@
 figure                 shows
 =====================  ============================================================================
 `forest`               a metric by group, and its difference from all other groups
+`error_rates`          TPR against FPR of every group at the threshold
 `standardised_gaps`    gaps, raw and standardised by age, view or a shortcut
 `shortcut_arms`        AUROC with and without a shortcut, model by model
 `shortcut_summary`     one model and one shortcut: scores, AUROCs, prevalence, gaps
@@ -16,6 +17,7 @@ figure                 shows
 Figures of embeddings are in `cxraudit.figures.embeddings`.
 """
 
+from cxraudit.figures.error_rates import error_rates
 from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
 from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, counterfactual
@@ -27,6 +29,7 @@ __all__ = [
     "corruption_curves",
     "corruption_gaps",
     "counterfactual",
+    "error_rates",
     "flow_diagram",
     "forest",
     "shortcut_arms",

@@ -215,7 +215,7 @@ def test_the_operating_point_section_is_there_with_rows(audit):
     section = built(operating_point, audit)
 
     assert "chosen on 40 patients; the other 160 patients are evaluated" in text(section.blocks)
-    assert drawings(section.blocks) == ["m-sex-tpr"]
+    assert drawings(section.blocks) == ["m-sex-error-rates", "m-sex-tpr"]
     assert built(operating_point, example(overall_row())) is None
 
 

@@ -38,6 +38,8 @@ def build(audit: Audit, context: Context) -> Section | None:
 def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: str) -> Details:
     blocks: list[Block] = []
     if ((results["metric"] == "tpr") & (results["attribute"] == attribute)).any():
+        rates = figures.error_rates(results, attribute)
+        blocks.append(context.draw(rates, f"{model}-{attribute}-error-rates"))
         figure = figures.forest(results, attribute, metric="tpr")
         blocks.append(context.draw(figure, f"{model}-{attribute}-tpr"))
     blocks.append(table(tables.operating_table(results, attribute), nowrap=True))
