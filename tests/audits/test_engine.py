@@ -185,10 +185,12 @@ def test_comparing_models_computes_nothing_new(frame, computed, monkeypatch):
     assert both.n_computed == 2 * alone.n_computed
 
 
-def test_a_copy_of_a_model_computes_nothing_new(frame, computed, monkeypatch):
+@pytest.mark.parametrize("calibration", ["platt", "none"])
+def test_a_copy_of_a_model_computes_nothing_new(frame, computed, monkeypatch, calibration):
     """Identical scores under another name are the same samples, at the threshold as well."""
     scores = planted_scores(frame)
-    options = {"attributes": ["sex"], "settings": AuditSettings(n_resamples=100)}
+    settings = AuditSettings(n_resamples=100, calibration=calibration)
+    options = {"attributes": ["sex"], "settings": settings}
     (alone,) = audited(frame, computed, monkeypatch, **options)
 
     (both,) = audited(
@@ -518,6 +520,22 @@ def test_paired_sides_that_agree_in_every_resample_are_equal(frame, sample):
     assert (gap.found.low, gap.found.high, gap.p_value) == (0, 0, 1)
     assert gap.verdict == "equivalent"
     assert gap.reasons == ()
+
+
+def test_paired_sides_without_resamples_are_not_called_equal(frame, sample):
+    """Two positives exchange their scores: the area is the same, and nothing shows that the scores are."""
+    settings = AuditSettings(n_resamples=0)
+    scores = sample.y_score.copy()
+    two = np.flatnonzero(sample.y_true)[:2]
+    scores[two] = scores[two[::-1]]
+    other = sample.with_(y_score=scores)
+    comparison = a_gap(sample, sample.everything, other.everything, paired=True)
+
+    (gap,) = judged(engine_of(frame, settings).evaluate([comparison]), settings)
+
+    assert gap.found.value == 0
+    assert gap.verdict == "inconclusive"
+    assert gap.reasons == (Reason.TOO_FEW_RESAMPLES,)
 
 
 def test_paired_sides_that_differ_are_compared_as_others(frame, sample):

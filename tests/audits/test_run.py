@@ -492,6 +492,18 @@ def test_embeddings_and_perturbed_images_of_other_models_are_left_out(everything
     assert found.facts["perturbed"] is None
 
 
+def test_embeddings_and_perturbed_images_of_a_model_with_two_prompt_sets_are_audited(everything):
+    """Its scores are two models', its embeddings are its own."""
+    inputs, _, _ = everything
+    scores = pd.concat([inputs["scores"], inputs["scores"].assign(prompt_set="other")])
+
+    found = audit(settings=POINT, **{**inputs, "scores": scores, "attributes": "used"})
+
+    assert found.facts["models"] == ["m [none]", "m [other]", "n [none]", "n [other]"]
+    assert found.facts["embedded"] == ["m"]
+    assert found.facts["perturbed"] == {"images": 240}
+
+
 def test_facts_name_what_was_embedded_and_perturbed(everything):
     """The model, and the number of images."""
     _, _, found = everything

@@ -548,7 +548,8 @@ class Engine:
             and self.settings.n_resamples
         ):
             found = self._gap_of_limits(item, (first, second), (counts[0], counts[-1]))
-        if item.paired and math.isfinite(first.value) and _identical(first, second):
+        paired = item.paired and self.settings.n_resamples and math.isfinite(first.value)
+        if paired and _identical(first, second):
             found, enough = _no_difference(found), True
         few = () if enough else (Reason.TOO_FEW_PATIENTS,)
         caution = (

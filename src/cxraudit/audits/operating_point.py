@@ -130,7 +130,7 @@ def tune(cohort: Cohort, sample: Sample, tuning: Mask) -> Tuned | NotTuned:
         notes.append(
             f"flagged at or above {threshold:.6g} ({rule}{f', chosen {on}' if chooses else ''})"
         )
-    probability, at_threshold = None, float("nan")
+    probability, at_threshold = None, np.nan  # one object: equal to itself in a key
     if settings.calibration == "as is":
         if not (rest.y_score.min() >= 0 and rest.y_score.max() <= 1):
             raise ConfigError(

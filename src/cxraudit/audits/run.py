@@ -82,6 +82,7 @@ def audit(
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
+    audited = sorted(set(scores["model"].unique()))  # by the names embeddings have
     scores = _one_name_per_prompt_set(scores)
     chosen = chosen_attributes(dataset, attributes)
     adjusters = [name for name in standardised.ADJUSTERS if set(parts(name)) <= set(chosen)]
@@ -98,7 +99,6 @@ def audit(
         evaluated += engine.evaluate(plan)
         percentiles += tables
         engine.forget()
-    audited = sorted(set(scores["model"].unique()))
     embedded = audit_embeddings(
         dataset,
         [one for one in embeddings if one.model in audited],
