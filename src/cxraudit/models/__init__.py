@@ -31,6 +31,7 @@ REGISTRY = {
     "chexzero": "cxraudit.models.chexzero",
     "cxrclip-r50": "cxraudit.models.cxrclip:R50",
     "cxrclip-swint": "cxraudit.models.cxrclip:SWINT",
+    "grey-levels": "cxraudit.models.grey_levels",
     "medclip-resnet": "cxraudit.models.medclip:RESNET",
     "medclip-vit": "cxraudit.models.medclip:VIT",
     "medimageinsight": "cxraudit.models.medimageinsight",
