@@ -20,6 +20,7 @@ from cxraudit.datasets.release import Count
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 
 REGISTRY = {
+    "brax": "cxraudit.datasets.releases.brax",
     "chexpert": "cxraudit.datasets.releases.chexpert",
     "dicom": "cxraudit.datasets.releases.dicom",
     "mimic-cxr": "cxraudit.datasets.releases.mimic_cxr",

@@ -9,7 +9,7 @@ from cxraudit.errors import DataError, UnknownNameError
 DEPTH = 5
 """Levels of folders below the root in which tables are searched; ``wget -r`` makes four."""
 
-_IMAGE_FOLDERS = ("files", "images", "png", "train", "valid", "test")
+_IMAGE_FOLDERS = ("files", "images", "png", "train", "valid", "test", "Anonymized_DICOMs")
 """Names of folders with images, which may hold tens of thousands of folders and no table."""
 
 
