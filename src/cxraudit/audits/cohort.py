@@ -33,6 +33,8 @@ class Cohort:
     """Row of each image in `counts`: its patient's, or its own if images are resampled."""
     counts: Counts
     settings: AuditSettings
+    drawn: dict[object, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    """Drawn images of sides by stratum, which all models share; see `cxraudit.stats.standardise`."""
     _columns: dict[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
     _codes: dict[str, tuple[list[str], NDArray[np.intp]]] = field(default_factory=dict, repr=False)
     """Taken from the images once: every audit of every model and finding uses them."""
@@ -126,12 +128,16 @@ class Sample:
     """As in `Cohort`."""
     key: bytes = field(init=False, repr=False)
     """Same content, same key: whatever was computed of it holds."""
+    labels_key: bytes = field(init=False, repr=False)
+    """The same for images and labels, whatever their scores."""
 
     def __post_init__(self) -> None:
         """Digest the content."""
         content = hashlib.blake2b(digest_size=16)
-        for part in (self.rows, self.y_true, self.y_score):
+        for part in (self.rows, self.y_true):
             content.update(np.ascontiguousarray(part).tobytes())
+        object.__setattr__(self, "labels_key", content.digest())
+        content.update(np.ascontiguousarray(self.y_score).tobytes())
         object.__setattr__(self, "key", content.digest())
 
     @property

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, CellCounts, Cohort, Sample, Vector, count
 from cxraudit.metrics import METRICS
@@ -26,7 +27,7 @@ from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
 from cxraudit.stats.replicated import Replicated, mean_replicates, weighted_sum
-from cxraudit.stats.standardise import standardised_replicates
+from cxraudit.stats.standardise import drawn_images, standardised_replicates
 from cxraudit.stats.thresholds import decisions
 
 
@@ -94,6 +95,19 @@ class StandardisedRanking:
         pairs = list(dict.fromkeys(measure.sides for measure in measures))
         ordered = [tuple(pair) for pair in pairs]
 
+        def drawn(side: Cell) -> NDArray[np.float64]:
+            name = (sample.labels_key, side.key[1], self.strata.key)
+            if name not in cohort.drawn:
+                cohort.drawn[name] = drawn_images(
+                    sample.y_true,
+                    sample.units,
+                    side.mask,
+                    self.strata.values,
+                    cohort.counts,
+                    n_resamples=settings.n_resamples,
+                )
+            return cohort.drawn[name]
+
         def both(cells: tuple[Cell, ...]) -> list[RankingReplicates]:
             return standardised_replicates(
                 sample.y_true,
@@ -104,6 +118,7 @@ class StandardisedRanking:
                 cohort.counts,
                 n_resamples=settings.n_resamples,
                 target=settings.standardise,
+                drawn=np.stack([drawn(cell) for cell in cells]),
             )
 
         with ThreadPoolExecutor(settings.n_threads) as pool:
@@ -371,7 +386,7 @@ class Evaluated:
     """An item of a plan with what was found; judged later, with its family."""
 
     item: Item
-    """Without its quantities and cells, whose images nobody needs any more; see `without_images`."""
+    """Without its quantities and cells, which are no longer needed; see `without_images`."""
     found: Estimate
     counts: CellCounts
     method: str = ""
@@ -417,6 +432,7 @@ class Engine:
         """Drop what was computed: the next plans are about other images."""
         self._known.clear()
         self._counts.clear()
+        self.cohort.drawn.clear()
 
     def count(self, cell: Cell | CellCounts | None) -> CellCounts:
         """Count the images and patients of a cell, once; none are in no cell."""

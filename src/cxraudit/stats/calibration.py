@@ -209,19 +209,20 @@ def _recalibration(
     undefined = Replicated(np.full(n_resamples + 1, np.nan), np.full(n_units, np.nan))
     if not 0 < labels.sum() < labels.size or np.ptp(x) == 0:
         return undefined, undefined
+    design = np.column_stack([np.ones(labels.size), x])
     found = []
-    ones = np.ones(labels.size)
-    for design, offset in (
-        (ones[:, None], x),
-        (np.column_stack([ones, x]), np.zeros(labels.size)),
+    for fit in (
+        _calibration_in_the_large(labels, x),
+        _logistic(design, labels, np.zeros(labels.size)),
     ):
-        fit = _logistic(design, labels, offset)
         if fit is None:
             found.append(undefined)
             continue
         theta, inverse = fit
-        residual = labels - expit(design @ theta + offset)
-        influence = (design * residual[:, None]) @ inverse[-1]
+        if theta.size == 1:
+            influence = (labels - expit(theta[0] + x)) * inverse[0, 0]
+        else:
+            influence = (design * (labels - expit(design @ theta))[:, None]) @ inverse[-1]
         each = per_unit(influence[None], rows, n_units)
         found.append(Replicated(theta[-1] + unit_sums(each, counts, n_resamples)[0], each[0]))
     return found[0], found[1]
@@ -250,6 +251,23 @@ def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
         return np.nan, np.nan
     slope = float(fit[0][1] / scale)
     return float(fit[0][0] - slope * centre), slope
+
+
+def _calibration_in_the_large(
+    labels: NDArray[np.float64], offset: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Fit an intercept alone, as `_logistic` would, without its matrices."""
+    theta = 0.0
+    for _ in range(50):
+        p = expit(theta + offset)
+        information = float((p * (1 - p)).sum())
+        if not information > 0:
+            return None
+        move = float((labels - p).sum()) / information
+        theta += min(max(move, -4.0), 4.0)
+        if abs(move) < 1e-10:
+            return np.array([theta]), np.array([[1 / information]])
+    return None
 
 
 def _logistic(

@@ -31,22 +31,17 @@ def partial_auroc(found: RankingReplicates) -> Replicated:
     ----------
     .. [1] McClish (1989), Analyzing a portion of the ROC curve, Medical Decision Making 9:190-195.
     """
-    from cxraudit.stats._kernels.partial import areas
+    from cxraudit.stats._kernels.partial import areas, areas_weighted
 
     ranked = found.ranked
     out = np.full(ranked.n_resamples + 1, np.nan)
     limits = np.zeros(ranked.counts.shape[0] * LANES)
     limits[: out.size] = MAX_FPR * found.n_negative
-    areas(
-        ranked.unit,
-        ranked.kind,
-        ranked.positive,
-        ranked.counts,
-        ranked.stratum,
-        ranked.factors,
-        limits,
-        out,
-    )
+    images = (ranked.unit, ranked.kind, ranked.positive)
+    if ranked.factors is None:
+        areas(*images, ranked.counts, limits, out)
+    else:
+        areas_weighted(*images, ranked.stratum, ranked.counts, ranked.factors, limits, out)
     pairs = found.n_positive * found.n_negative
     area = np.divide(out, pairs, out=np.full(out.shape, np.nan), where=pairs > 0)
     return Replicated(_standardised(area), _influence(ranked, found.auroc.influence.size))

@@ -53,6 +53,7 @@ def standardised_replicates(
     n_resamples: int,
     reference_prevalence: float | None = None,
     target: str = "both",
+    drawn: NDArray[np.float64] | None = None,
 ) -> list[RankingReplicates]:
     """Compute ranking metrics of sides that are weighted to one mix of strata.
 
@@ -70,6 +71,8 @@ def standardised_replicates(
         The mix to weight to: that of both sides together (inverse-probability weights), or that of
         the smaller side of each stratum, as if images had been matched one to one (matching weights,
         Li & Greene 2013): the latter gives little weight to strata where one side is rare.
+    drawn : numpy.ndarray, shape (n_sides, n_strata and classes, n_resamples + 1), optional
+        From `drawn_images`, one per side, where they are known already.
 
     Returns
     -------
@@ -82,15 +85,16 @@ def standardised_replicates(
     Influences take the weights as given, so they describe which patients matter, and not the error:
     that of a gap is read from its replicates (``gap(scale="bootstrap")``).
     """
-    from cxraudit.stats._kernels.sums import tally
-
     labels = np.asarray(y_true).astype(bool)
-    cell, n_cells = _cells(y_true, strata)
+    cell, _ = _cells(y_true, strata)
     rows = np.asarray(units, dtype=np.int64)
-    # Drawn images per side, stratum and class: (n_sides, n_cells, replicates).
-    sizes = np.empty((len(sides), n_cells, n_resamples + 1))
-    for number, side in enumerate(sides):
-        tally(rows[side], cell[side], counts, sizes[number])
+    sizes = drawn
+    if sizes is None:
+        held = [
+            drawn_images(y_true, units, side, strata, counts, n_resamples=n_resamples)
+            for side in sides
+        ]
+        sizes = np.stack(held)
     found: list[RankingReplicates] = []
     for side, size, factor in zip(sides, sizes, _factors(sizes, target), strict=True):
         found += ranking_replicates(
@@ -107,6 +111,30 @@ def standardised_replicates(
             totals=np.stack([(size[k::2] * factor[k::2]).sum(axis=0) for k in range(2)])[None],
         )
     return found
+
+
+def drawn_images(
+    y_true: ArrayLike,
+    units: ArrayLike,
+    side: NDArray[np.bool_],
+    strata: ArrayLike,
+    counts: Counts,
+    *,
+    n_resamples: int,
+) -> NDArray[np.float64]:
+    """Count the drawn images of a side per stratum and class; the same for all scores of these images.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_strata and classes, n_resamples + 1)
+        Whole numbers, in the cohort and in every replicate.
+    """
+    from cxraudit.stats._kernels.sums import tally
+
+    cell, n_cells = _cells(y_true, strata)
+    sizes = np.empty((n_cells, n_resamples + 1))
+    tally(np.asarray(units, dtype=np.int64)[side], cell[side], counts, sizes)
+    return sizes
 
 
 def _cells(y_true: ArrayLike, strata: ArrayLike) -> tuple[NDArray[np.int64], int]:
