@@ -12,12 +12,11 @@ from cxraudit.stats.compare import (
     estimate,
     gap,
     gap_of_limits,
-    holm,
     judge,
-    step_up,
     wilson,
 )
 from cxraudit.stats.estimate import Estimate, Gap, Verdict
+from cxraudit.stats.multiplicity import holm, step_up
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples

@@ -11,8 +11,9 @@ from cxraudit.audits.groups import is_intersection
 from cxraudit.metrics import METRICS, Metric
 from cxraudit.schema import Reason
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.compare import detectable_gap, holm, judge, step_up
+from cxraudit.stats.compare import detectable_gap, judge
 from cxraudit.stats.estimate import Gap
+from cxraudit.stats.multiplicity import holm, step_up
 
 SCREENED = "screened (Benjamini–Hochberg)"
 
