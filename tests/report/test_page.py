@@ -68,6 +68,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "All patients",
         "Differences between models",
         "Subgroups",
+        "Tests of all groups at once",
         "Operating point and calibration",
         "Checks",
         "Excluded images",
