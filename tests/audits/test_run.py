@@ -403,7 +403,7 @@ def test_every_metric_is_a_row_of_the_table_of_metrics(everything):
 
 
 def test_results_do_not_depend_on_the_order_of_any_table(everything):
-    """Images, scores, embeddings and perturbed images shuffled; one thread. The means over findings are
+    """Images, scores, embeddings (given alone) and perturbed images shuffled; one thread. The means over findings are
     sums in another order, so they agree to rounding.
     """
     inputs, settings, found = everything
@@ -423,7 +423,7 @@ def test_results_do_not_depend_on_the_order_of_any_table(everything):
         inputs["scores"].sample(frac=1, random_state=2),
         attributes=inputs["attributes"],
         shortcuts=inputs["shortcuts"],
-        embeddings=[shuffled],
+        embeddings=shuffled,
         perturbed=inputs["perturbed"].sample(frac=1, random_state=3),
         settings=replace(settings, n_threads=1),
     )

@@ -34,7 +34,7 @@ def audit(
     attributes: str | Sequence[str] | None = None,
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
-    embeddings: Sequence[ModelEmbeddings] = (),
+    embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
     perturbed: Any = None,
 ) -> Audit:
     """Audit scores on a data set, and the embeddings and perturbed images they come from.
@@ -57,7 +57,7 @@ def audit(
         ``view_position:AP`` makes a shortcut of the images of one group of any column.
     settings : AuditSettings, optional
         Resamples, margin, thresholds and what else is compared.
-    embeddings : sequence of ModelEmbeddings, optional
+    embeddings : ModelEmbeddings or sequence of ModelEmbeddings, optional
         Of the audited models; see `cxraudit.audit_embeddings`.
     perturbed : data frame, optional
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
@@ -101,7 +101,7 @@ def audit(
         engine.forget()
     embedded = audit_embeddings(
         dataset,
-        [one for one in embeddings if one.model in audited],
+        [one for one in _several(embeddings) if one.model in audited],
         attributes=None if attributes is None else [*chosen, *dataset.shortcuts],
         settings=settings,
     )
@@ -136,6 +136,12 @@ def audit(
         curves=embedded.curves,
         prompt_gaps=embedded.prompt_gaps,
     )
+
+
+def _several(
+    embeddings: ModelEmbeddings | Sequence[ModelEmbeddings],
+) -> Sequence[ModelEmbeddings]:
+    return [embeddings] if isinstance(embeddings, ModelEmbeddings) else embeddings
 
 
 def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) -> list[str]:

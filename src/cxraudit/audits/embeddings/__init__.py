@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from cxraudit.audits import verdicts
 from cxraudit.audits.cohort import make_cohort
@@ -97,7 +98,8 @@ def audit_embeddings(
         cohort = embedded_cohort(make_cohort(dataset, scored, settings), known)
         if cohort is None:
             continue
-        rows, tables = _audit_model(cohort, chosen)
+        with threadpool_limits(settings.n_threads):
+            rows, tables = _audit_model(cohort, chosen)
         evaluated += rows
         for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):
             kept.append(table)
