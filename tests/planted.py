@@ -17,8 +17,9 @@ from cxraudit.audits.embeddings.cohort import (
     PromptPair,
     embedded_cohort,
 )
-from cxraudit.audits.engine import Engine, Evaluated, Item, to_frame
+from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import cross
+from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import scores_from_wide

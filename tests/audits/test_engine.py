@@ -12,13 +12,15 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import cxraudit.audits
-from cxraudit.audits import engine as engine_module
+from cxraudit.audits import measures as measures_module
 from cxraudit.audits import operating_point, run, subgroups
+from cxraudit.audits import plan as plan_module
 from cxraudit.audits.cohort import CellCounts, Vector
-from cxraudit.audits.engine import (
+from cxraudit.audits.engine import Engine, small_sample, to_frame
+from cxraudit.audits.perturbations import audit_perturbations
+from cxraudit.audits.plan import (
     Combination,
     Comparison,
-    Engine,
     Known,
     Level,
     average,
@@ -26,10 +28,7 @@ from cxraudit.audits.engine import (
     mean,
     minus,
     ranking,
-    small_sample,
-    to_frame,
 )
-from cxraudit.audits.perturbations import audit_perturbations
 from cxraudit.audits.verdicts import judged
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import BOUNDS, RESULT_COLUMNS, Analysis, Reason
@@ -68,7 +67,7 @@ def computed(monkeypatch):
         return argument.tobytes() if isinstance(argument, np.ndarray) else argument
 
     def watch(name, place):
-        original = getattr(engine_module, name)
+        original = getattr(measures_module, name)
 
         def watched(*arguments, **options):
             cells = np.atleast_2d(arguments[place])
@@ -80,7 +79,7 @@ def computed(monkeypatch):
                 counted[name, hash((others, tuple(pair))), cell.tobytes()] += 1
             return original(*arguments, **options)
 
-        monkeypatch.setattr(engine_module, name, watched)
+        monkeypatch.setattr(measures_module, name, watched)
 
     for name, place in STATISTICS.items():
         watch(name, place)
@@ -218,9 +217,9 @@ def test_every_cell_of_perturbed_images_is_computed_once(frame, computed):
 def test_a_batch_is_one_call(frame, sample, monkeypatch):
     """All cells of a sample are computed together."""
     calls = []
-    original = engine_module.ranking_replicates
+    original = measures_module.ranking_replicates
     monkeypatch.setattr(
-        engine_module,
+        measures_module,
         "ranking_replicates",
         lambda *args, **options: calls.append(args[3].shape) or original(*args, **options),
     )
@@ -716,10 +715,10 @@ def test_a_value_with_a_test_of_its_own_is_taken_as_it_is(frame, sample):
 
     counted, without = engine.evaluate(
         [
-            engine_module.Tested(
+            plan_module.Tested(
                 **named, cell=sample.everything, value=0.5, p_value=0.2, reasons=("A",)
             ),
-            engine_module.Tested(**named, cell=None),
+            plan_module.Tested(**named, cell=None),
         ]
     )
 
@@ -733,7 +732,7 @@ def test_rows_are_in_the_order_of_the_analyses(frame, sample):
     """Within an analysis, in that of the plan."""
     engine = engine_of(frame)
     items = [
-        engine_module.Tested(key=key(sample, analysis), metric="auroc", cell=None, value=value)
+        plan_module.Tested(key=key(sample, analysis), metric="auroc", cell=None, value=value)
         for analysis, value in (
             (Analysis.MODELS, 1.0),
             (Analysis.SUBGROUPS, 2.0),

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from cxraudit.audits import engine
+from cxraudit.audits import plan
 from cxraudit.audits.cohort import CellCounts
-from cxraudit.audits.engine import Comparison, Evaluated, Key, Known
+from cxraudit.audits.engine import Evaluated
+from cxraudit.audits.plan import Comparison, Key, Known
 from cxraudit.audits.verdicts import judged
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.schema import Analysis, Reason
@@ -230,7 +231,7 @@ def test_a_share_differs_by_less_than_one():
 def own_test(p_value, *, adjust="holm", family="t"):
     """A value with a test of its own."""
     where = Key(model="m", prompt_set="", analysis=Analysis.PROBE)
-    item = engine.Tested(
+    item = plan.Tested(
         key=where, metric="linear_probe_auroc", cell=None, family=family, adjust=adjust
     )
     return Evaluated(

@@ -1,384 +1,36 @@
-"""The engine of every audit: a plan names what to estimate and compare, the engine does it once.
+"""The engine of every audit: computes what a plan names, each distinct statistic once.
 
-An audit is a function that returns a plan: `Level`, `Comparison` and `Tested` objects that name the key of
-their row and the quantities it is about. A quantity is a statistic of a cell (a set of images), a
-combination of such, or a known number. The engine computes each distinct statistic once, estimates with
-the level and the interval of the settings, counts images and patients, and leaves judging to
-`cxraudit.audits.verdicts` and rows to `to_frame`.
+It estimates with the level and the interval of the settings, counts images and patients, and leaves judging
+to `cxraudit.audits.verdicts` and rows to `to_frame`.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from cxraudit.audits.cohort import Cell, CellCounts, Cohort, Sample, Vector, count
+from cxraudit.audits.cohort import Cell, CellCounts, Cohort, count
+from cxraudit.audits.measures import Measure
+from cxraudit.audits.plan import (
+    KEY_FIELDS,
+    Combination,
+    Comparison,
+    Item,
+    Known,
+    Level,
+    Quantity,
+    Statistic,
+    without_images,
+)
 from cxraudit.metrics import METRICS
-from cxraudit.schema import OVERALL, Analysis, Reason, results_frame
+from cxraudit.schema import Analysis, Reason, results_frame
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.calibration import calibration_replicates, equal_mass_edges
 from cxraudit.stats.compare import estimate, gap, gap_of_limits, wilson
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
-from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
-from cxraudit.stats.replicated import Replicated, mean_replicates, weighted_sum
-from cxraudit.stats.standardise import drawn_images, standardised_replicates
-from cxraudit.stats.thresholds import decisions
-
-
-class Measure(Protocol):
-    """Something computed of cells, from which one or more metrics are read. Hashable."""
-
-    @property
-    def batch(self) -> object:
-        """What measures computed in one call have in common."""
-
-    def compute(self, cohort: Cohort, measures: Sequence[Any]) -> list[Any]:
-        """Compute measures of one batch, in their order."""
-
-    def read(self, found: Any, metric: str) -> Replicated:
-        """Return a metric of what was computed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """How the scores of a cell rank its images."""
-
-    cell: Cell
-
-    @property
-    def batch(self) -> object:
-        """The sample."""
-        return Ranking, self.cell.sample.key
-
-    def compute(self, cohort: Cohort, measures: "Sequence[Ranking]") -> list[RankingReplicates]:
-        """Compute all cells of a sample; the reference prevalence is that of its images."""
-        sample = self.cell.sample
-        return ranking_replicates(
-            sample.y_true,
-            sample.y_score,
-            sample.units,
-            np.stack([measure.cell.mask for measure in measures]),
-            cohort.counts,
-            n_resamples=cohort.settings.n_resamples,
-            n_threads=cohort.settings.n_threads,
-        )
-
-    def read(self, found: RankingReplicates, metric: str) -> Replicated:
-        """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
-        return METRICS[metric].of(found)
-
-
-@dataclass(frozen=True, slots=True)
-class StandardisedRanking:
-    """How the scores rank the images of one of two sides, weighted to one mix of strata."""
-
-    sides: frozenset[Cell]
-    strata: Vector
-    side: Cell
-
-    @property
-    def batch(self) -> object:
-        """Sides and strata: both sides are computed together."""
-        return StandardisedRanking, self.side.sample.key, self.strata
-
-    def compute(
-        self, cohort: Cohort, measures: "Sequence[StandardisedRanking]"
-    ) -> list[RankingReplicates]:
-        """Compute both sides of each pair."""
-        sample, settings = self.side.sample, cohort.settings
-        pairs = list(dict.fromkeys(measure.sides for measure in measures))
-        ordered = [tuple(pair) for pair in pairs]
-
-        def drawn(side: Cell) -> NDArray[np.float64]:
-            name = (sample.labels_key, side.key[1], self.strata.key)
-            if name not in cohort.drawn:
-                cohort.drawn[name] = drawn_images(
-                    sample.y_true,
-                    sample.units,
-                    side.mask,
-                    self.strata.values,
-                    cohort.counts,
-                    n_resamples=settings.n_resamples,
-                )
-            return cohort.drawn[name]
-
-        def both(cells: tuple[Cell, ...]) -> list[RankingReplicates]:
-            return standardised_replicates(
-                sample.y_true,
-                sample.y_score,
-                sample.units,
-                np.stack([cell.mask for cell in cells]),
-                self.strata.values,
-                cohort.counts,
-                n_resamples=settings.n_resamples,
-                target=settings.standardise,
-                drawn=np.stack([drawn(cell) for cell in cells]),
-            )
-
-        with ThreadPoolExecutor(settings.n_threads) as pool:
-            found = list(pool.map(both, ordered))
-        of = {
-            (pair, cell): one
-            for pair, cells, both in zip(pairs, ordered, found, strict=True)
-            for cell, one in zip(cells, both, strict=True)
-        }
-        return [of[measure.sides, measure.side] for measure in measures]
-
-    def read(self, found: RankingReplicates, metric: str) -> Replicated:
-        """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
-        return METRICS[metric].of(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Flagged:
-    """What happens to the images of a cell at a threshold."""
-
-    cell: Cell
-    threshold: float
-    probability: float
-    """What the threshold stands for, for the net benefit; NaN if unknown."""
-
-    @property
-    def batch(self) -> object:
-        """Sample and threshold."""
-        return Flagged, self.cell.sample.key, self.threshold
-
-    def compute(self, cohort: Cohort, measures: "Sequence[Flagged]") -> list[Any]:
-        """Count decisions in all cells."""
-        sample = self.cell.sample
-        return decisions(
-            sample.y_true,
-            sample.y_score,
-            self.threshold,
-            sample.units,
-            np.stack([measure.cell.mask for measure in measures]),
-            cohort.counts,
-            n_resamples=cohort.settings.n_resamples,
-        )
-
-    def read(self, found: Any, metric: str) -> Replicated:
-        """Return a metric of the family `cxraudit.metrics.Family.DECISION`."""
-        if metric == "net_benefit":
-            return found.net_benefit(self.probability)
-        return METRICS[metric].of(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """What probabilities are worth in a cell."""
-
-    cell: Cell
-    probability: Vector
-
-    @property
-    def batch(self) -> object:
-        """Sample and probabilities."""
-        return Calibrated, self.cell.sample.key, self.probability
-
-    def compute(self, cohort: Cohort, measures: "Sequence[Calibrated]") -> list[Any]:
-        """Compute calibration in all cells, with bins of equal mass over the sample."""
-        sample = self.cell.sample
-        return calibration_replicates(
-            sample.y_true,
-            self.probability.values,
-            sample.units,
-            np.stack([measure.cell.mask for measure in measures]),
-            cohort.counts,
-            n_resamples=cohort.settings.n_resamples,
-            edges=equal_mass_edges(self.probability.values),
-            n_threads=cohort.settings.n_threads,
-        )
-
-    def read(self, found: Any, metric: str) -> Replicated:
-        """Return a metric of the family `cxraudit.metrics.Family.CALIBRATION`."""
-        return METRICS[metric].of(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """The mean of numbers per image over a cell."""
-
-    cell: Cell
-    values: Vector
-
-    @property
-    def batch(self) -> object:
-        """Sample and numbers."""
-        return Mean, self.cell.sample.key, self.values
-
-    def compute(self, cohort: Cohort, measures: "Sequence[Mean]") -> list[Replicated]:
-        """Compute the means of all cells."""
-        return [
-            mean_replicates(
-                self.values.values,
-                measure.cell.mask,
-                measure.cell.sample.units,
-                cohort.counts,
-                n_resamples=cohort.settings.n_resamples,
-            )
-            for measure in measures
-        ]
-
-    def read(self, found: Replicated, metric: str) -> Replicated:
-        """Return the mean, whatever it is a mean of."""
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """A metric read from a measure."""
-
-    measure: Measure
-    metric: str
-
-
-@dataclass(frozen=True, slots=True)
-class Combination:
-    """A weighted sum of quantities, within each replicate."""
-
-    parts: "tuple[Quantity, ...]"
-    weights: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A number, not an estimate."""
-
-    value: float
-
-
-Quantity = Statistic | Combination | Known
-NOTHING = Known(math.nan)
-
-
-def ranking(cell: Cell, metric: str = "auroc") -> Statistic:
-    """Name a ranking metric of a cell."""
-    return Statistic(Ranking(cell), metric)
-
-
-def mean(cell: Cell, values: Vector) -> Statistic:
-    """Name the mean of numbers over a cell."""
-    return Statistic(Mean(cell, values), "mean")
-
-
-def minus(first: Quantity, second: Quantity) -> Combination:
-    """Name a difference."""
-    return Combination((first, second), (1.0, -1.0))
-
-
-def average(parts: Sequence[Quantity]) -> Combination:
-    """Name the mean of quantities."""
-    return Combination(tuple(parts), (1 / len(parts),) * len(parts))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """Which row of the results table; the columns of `cxraudit.schema.KEY_COLUMNS` but the metric."""
-
-    model: str
-    prompt_set: str
-    analysis: Analysis
-    finding: str = ""
-    attribute: str = OVERALL
-    group: str = OVERALL
-    reference: str = ""
-    condition: str = ""
-    at: float = math.nan
-    label_source: str = ""
-
-
-KEY_FIELDS = tuple(one.name for one in fields(Key))
-
-
-def key(sample: Sample, analysis: Analysis, **columns: Any) -> Key:
-    """Begin the key of a row about a sample."""
-    return Key(
-        model=sample.model,
-        prompt_set=sample.prompt_set,
-        finding=sample.finding,
-        analysis=analysis,
-        **columns,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """A metric of a cell, with its interval."""
-
-    key: Key
-    metric: str
-    quantity: Quantity
-    cell: Cell | None
-    """The images that are counted."""
-    parts: tuple[Cell, ...] = ()
-    """Cells a value was put together from, where it was: the smallest of them says whether there are too
-    few patients, and no small-sample interval of the whole replaces theirs."""
-    one_class: bool = False
-    """Whether the cell holds one class on purpose, so that it is no reason for caution."""
-    reasons: tuple[Reason, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A difference of two quantities on the same resamples: group − reference."""
-
-    key: Key
-    metric: str
-    group: Quantity
-    reference: Quantity
-    cells: tuple[Cell, ...]
-    """The cells either side rests on: the group's first (its images are counted), the reference's last."""
-    family: str
-    """Comparisons of one model, family and metric are adjusted together; empty: tested, but not judged."""
-    pooled: bool = False
-    """Whether all metrics of the family are adjusted together."""
-    screening: bool = False
-    """Whether many are searched for a few, so that Benjamini–Hochberg holds the share of false reports."""
-    scale: str | None = None
-    """Where the difference is tested, if not where the error of its metric is best known."""
-    limits: bool = True
-    """Whether sides at the end of the range are compared by their small-sample limits (MOVER)."""
-    enough: bool | None = None
-    """Whether there are enough patients for a verdict, where the plan determines it; None: at least
-    ``min_patients`` of the settings with and without the finding in each cell."""
-    paired: bool = False
-    """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
-    reasons: tuple[Reason, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
-    """A value with a test of its own, such as by exchanging patients."""
-
-    key: Key
-    metric: str
-    cell: Cell | CellCounts | None
-    """The images that are counted, or their counts."""
-    value: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    p_value: float = math.nan
-    p_adjusted: float = math.nan
-    """Where it was adjusted elsewhere."""
-    method: str = ""
-    family: str = ""
-    """Tests of one model and family are adjusted together; empty: not adjusted."""
-    adjust: str = "holm"
-    """``holm``, or ``dependent`` for Benjamini–Yekutieli."""
-    verdict: str = ""
-    reasons: tuple[Reason, ...] = ()
-    note: str = ""
-
-
-Item = Level | Comparison | Tested
+from cxraudit.stats.replicated import Replicated, weighted_sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,15 +54,6 @@ class Evaluated:
 
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
-
-
-def without_images(item: Item) -> Item:
-    """Return an item without quantities and cells: what is kept of it until all is judged."""
-    if isinstance(item, Comparison):
-        return replace(item, group=NOTHING, reference=NOTHING, cells=())
-    if isinstance(item, Level):
-        return replace(item, quantity=NOTHING, cell=None, parts=())
-    return replace(item, cell=None)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 
 from cxraudit.audits.cohort import Cell, Cohort, Sample
-from cxraudit.audits.engine import Comparison, Item, Quantity, key, minus, ranking
 from cxraudit.audits.groups import comparisons
+from cxraudit.audits.plan import Comparison, Item, Quantity, key, minus, ranking
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import Analysis
 

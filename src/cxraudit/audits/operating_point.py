@@ -11,17 +11,9 @@ import numpy as np
 from scipy.special import expit
 
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
-from cxraudit.audits.engine import (
-    Calibrated,
-    Comparison,
-    Flagged,
-    Item,
-    Level,
-    Statistic,
-    Tested,
-    key,
-)
 from cxraudit.audits.groups import groups
+from cxraudit.audits.measures import Calibrated, Flagged
+from cxraudit.audits.plan import Comparison, Item, Level, Statistic, Tested, key
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason

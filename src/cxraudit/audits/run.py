@@ -15,9 +15,10 @@ from cxraudit.audits import (
 )
 from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_findings
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
-from cxraudit.audits.engine import Engine, Evaluated, Item, to_frame
+from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import cross, parts
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
+from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.datasets.base import Dataset, excluded_images, flow

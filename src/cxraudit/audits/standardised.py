@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cxraudit.audits.cohort import Cohort, Sample, Vector
-from cxraudit.audits.engine import Comparison, Item, StandardisedRanking, Statistic, key
 from cxraudit.audits.groups import comparisons, parts
+from cxraudit.audits.measures import StandardisedRanking
+from cxraudit.audits.plan import Comparison, Item, Statistic, key
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import COMPLEMENT, Analysis

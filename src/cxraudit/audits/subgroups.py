@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from cxraudit.audits.cohort import Cell, Cohort, Sample
-from cxraudit.audits.engine import Comparison, Item, Level, Tested, key, ranking
 from cxraudit.audits.groups import Group, groups
+from cxraudit.audits.plan import Comparison, Item, Level, Tested, key, ranking
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import COMPLEMENT, EACH_OTHER, Analysis
 from cxraudit.stats.permutation import heterogeneity_tests

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cxraudit.audits.engine import Comparison, Evaluated, Tested
+from cxraudit.audits.engine import Evaluated
 from cxraudit.audits.groups import is_intersection
+from cxraudit.audits.plan import Comparison, Tested
 from cxraudit.metrics import METRICS, Metric
 from cxraudit.schema import Reason
 from cxraudit.settings import AuditSettings

@@ -30,8 +30,9 @@ from cxraudit.audits.embeddings.cohort import (
 from cxraudit.audits.embeddings.probes import probe_attributes, with_verdicts
 from cxraudit.audits.embeddings.projections import project, two_axes
 from cxraudit.audits.embeddings.prompt_sensitivity import over_prompts
-from cxraudit.audits.engine import Engine, Evaluated, Item, to_frame
+from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
+from cxraudit.audits.plan import Item
 from cxraudit.datasets.base import Dataset
 from cxraudit.settings import AuditSettings
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cxraudit.audits.cohort import Mask
 from cxraudit.audits.embeddings.cohort import EmbeddedCohort
 from cxraudit.audits.embeddings.probes import exchanged
-from cxraudit.audits.engine import Tested
+from cxraudit.audits.plan import Tested
 from cxraudit.schema import COMPLEMENT, Analysis
 from cxraudit.streams import Stream, generator
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample
-from cxraudit.audits.engine import Key
+from cxraudit.audits.plan import Key
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
 from cxraudit.schema import Analysis
 from cxraudit.streams import Stream, generator

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Mask, Sample
 from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, EmbeddedCohort, Parts
-from cxraudit.audits.engine import Engine, Evaluated, Quantity, Tested, average, ranking
+from cxraudit.audits.engine import Engine, Evaluated
+from cxraudit.audits.plan import Quantity, Tested, average, ranking
 from cxraudit.schema import Analysis
 from cxraudit.stats.probes import PROBES, Codes, Scores, Vectors, standardised
 from cxraudit.streams import Stream, generator

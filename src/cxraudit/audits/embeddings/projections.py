@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.audits.embeddings.cohort import SPACES_2D, EmbeddedCohort, Vectors
-from cxraudit.audits.engine import Tested
+from cxraudit.audits.plan import Tested
 from cxraudit.schema import COMPLEMENT, Analysis
 from cxraudit.stats.distances import energy_distance, ks_distance
 from cxraudit.streams import Stream, generator

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Sample
 from cxraudit.audits.embeddings.cohort import EmbeddedCohort, PromptPair
-from cxraudit.audits.engine import Combination, Engine, Item, Tested, average, minus, ranking
+from cxraudit.audits.engine import Engine
+from cxraudit.audits.plan import Combination, Item, Tested, average, minus, ranking
 from cxraudit.schema import Analysis, Reason
 from cxraudit.stats.replicated import Replicated
 

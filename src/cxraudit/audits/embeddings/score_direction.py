@@ -22,10 +22,10 @@ from cxraudit.audits.embeddings.probes import (
     macro_auroc,
     run_probe,
 )
-from cxraudit.audits.engine import (
+from cxraudit.audits.engine import Evaluated
+from cxraudit.audits.plan import (
     Combination,
     Comparison,
-    Evaluated,
     Item,
     Level,
     Quantity,

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cxraudit.audits.cohort import Cohort, count
-from cxraudit.audits.engine import Comparison, Item, Level, average, key, minus, ranking
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.audits.plan import Comparison, Item, Level, average, key, minus, ranking
 from cxraudit.schema import COMPLEMENT, MEAN_FINDING, UNEDITED, Analysis, Reason
 
 

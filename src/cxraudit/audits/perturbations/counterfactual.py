@@ -15,19 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Vector, count
-from cxraudit.audits.engine import (
-    Comparison,
-    Item,
-    Known,
-    Level,
-    Quantity,
-    key,
-    mean,
-    minus,
-    ranking,
-)
 from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.audits.plan import Comparison, Item, Known, Level, Quantity, key, mean, minus, ranking
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis
 from cxraudit.stats.thresholds import target_fpr

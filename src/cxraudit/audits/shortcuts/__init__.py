@@ -15,7 +15,7 @@ module               question
 from collections.abc import Mapping
 
 from cxraudit.audits.cohort import Cohort, Sample
-from cxraudit.audits.engine import Item
+from cxraudit.audits.plan import Item
 from cxraudit.audits.shortcuts.labels import DEFAULT_SHORTCUTS, labels_of, with_derived
 from cxraudit.audits.shortcuts.misclassification import if_mislabelled
 from cxraudit.audits.shortcuts.percentiles import score_percentiles

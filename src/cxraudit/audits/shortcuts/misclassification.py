@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import product
 
 from cxraudit.audits.cohort import Cohort, Sample
-from cxraudit.audits.engine import Combination, Item, Level, Tested, key, ranking
+from cxraudit.audits.plan import Combination, Item, Level, Tested, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.schema import BOUNDS, CORRECTED, WITH, WITHOUT, Analysis
 from cxraudit.stats.delong import placements

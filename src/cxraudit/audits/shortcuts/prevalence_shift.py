@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from cxraudit.audits.cohort import Cell, Cohort, Sample
-from cxraudit.audits.engine import Combination, Comparison, Item, Level, Quantity, key, ranking
+from cxraudit.audits.plan import Combination, Comparison, Item, Level, Quantity, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.audits.shortcuts.separation import FAMILY
 from cxraudit.schema import INDEPENDENT, OBSERVED, Analysis

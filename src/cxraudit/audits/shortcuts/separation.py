@@ -4,7 +4,7 @@ An AUROC of the finding's score for the *shortcut*: 0.5 is chance level, a score
 """
 
 from cxraudit.audits.cohort import Cohort, Sample
-from cxraudit.audits.engine import Comparison, Item, Known, Level, key, ranking
+from cxraudit.audits.plan import Comparison, Item, Known, Level, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.schema import CHANCE, NEGATIVES, POSITIVES, Analysis
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from cxraudit.audits.cohort import Cohort, Sample, Vector
-from cxraudit.audits.engine import Comparison, Item, StandardisedRanking, Statistic, key
 from cxraudit.audits.groups import parts
+from cxraudit.audits.measures import StandardisedRanking
+from cxraudit.audits.plan import Comparison, Item, Statistic, key
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.audits.shortcuts.separation import FAMILY
 from cxraudit.audits.standardised import ADJUSTERS

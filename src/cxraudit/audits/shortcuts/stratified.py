@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cxraudit.audits.cohort import Cell, Cohort, Sample
-from cxraudit.audits.engine import Comparison, Item, Level, key, ranking
+from cxraudit.audits.plan import Comparison, Item, Level, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import ANNOTATED, WITH, WITHOUT, Analysis, Reason

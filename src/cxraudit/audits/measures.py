@@ -1,0 +1,216 @@
+"""What can be computed of cells: rankings, decisions, calibration and means, in batches."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxraudit.audits.cohort import Cell, Cohort, Vector
+from cxraudit.metrics import METRICS
+from cxraudit.stats.calibration import calibration_replicates, equal_mass_edges
+from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
+from cxraudit.stats.replicated import Replicated, mean_replicates
+from cxraudit.stats.standardise import drawn_images, standardised_replicates
+from cxraudit.stats.thresholds import decisions
+
+
+class Measure(Protocol):
+    """Something computed of cells, from which one or more metrics are read. Hashable."""
+
+    @property
+    def batch(self) -> object:
+        """What measures computed in one call have in common."""
+
+    def compute(self, cohort: Cohort, measures: Sequence[Any]) -> list[Any]:
+        """Compute measures of one batch, in their order."""
+
+    def read(self, found: Any, metric: str) -> Replicated:
+        """Return a metric of what was computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How the scores of a cell rank its images."""
+
+    cell: Cell
+
+    @property
+    def batch(self) -> object:
+        """The sample."""
+        return Ranking, self.cell.sample.key
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Ranking]") -> list[RankingReplicates]:
+        """Compute all cells of a sample; the reference prevalence is that of its images."""
+        sample = self.cell.sample
+        return ranking_replicates(
+            sample.y_true,
+            sample.y_score,
+            sample.units,
+            np.stack([measure.cell.mask for measure in measures]),
+            cohort.counts,
+            n_resamples=cohort.settings.n_resamples,
+            n_threads=cohort.settings.n_threads,
+        )
+
+    def read(self, found: RankingReplicates, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
+        return METRICS[metric].of(found)
+
+
+@dataclass(frozen=True, slots=True)
+class StandardisedRanking:
+    """How the scores rank the images of one of two sides, weighted to one mix of strata."""
+
+    sides: frozenset[Cell]
+    strata: Vector
+    side: Cell
+
+    @property
+    def batch(self) -> object:
+        """Sides and strata: both sides are computed together."""
+        return StandardisedRanking, self.side.sample.key, self.strata
+
+    def compute(
+        self, cohort: Cohort, measures: "Sequence[StandardisedRanking]"
+    ) -> list[RankingReplicates]:
+        """Compute both sides of each pair."""
+        sample, settings = self.side.sample, cohort.settings
+        pairs = list(dict.fromkeys(measure.sides for measure in measures))
+        ordered = [tuple(pair) for pair in pairs]
+
+        def drawn(side: Cell) -> NDArray[np.float64]:
+            name = (sample.labels_key, side.key[1], self.strata.key)
+            if name not in cohort.drawn:
+                cohort.drawn[name] = drawn_images(
+                    sample.y_true,
+                    sample.units,
+                    side.mask,
+                    self.strata.values,
+                    cohort.counts,
+                    n_resamples=settings.n_resamples,
+                )
+            return cohort.drawn[name]
+
+        def both(cells: tuple[Cell, ...]) -> list[RankingReplicates]:
+            return standardised_replicates(
+                sample.y_true,
+                sample.y_score,
+                sample.units,
+                np.stack([cell.mask for cell in cells]),
+                self.strata.values,
+                cohort.counts,
+                n_resamples=settings.n_resamples,
+                target=settings.standardise,
+                drawn=np.stack([drawn(cell) for cell in cells]),
+            )
+
+        with ThreadPoolExecutor(settings.n_threads) as pool:
+            found = list(pool.map(both, ordered))
+        of = {
+            (pair, cell): one
+            for pair, cells, both in zip(pairs, ordered, found, strict=True)
+            for cell, one in zip(cells, both, strict=True)
+        }
+        return [of[measure.sides, measure.side] for measure in measures]
+
+    def read(self, found: RankingReplicates, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
+        return METRICS[metric].of(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """What happens to the images of a cell at a threshold."""
+
+    cell: Cell
+    threshold: float
+    probability: float
+    """What the threshold stands for, for the net benefit; NaN if unknown."""
+
+    @property
+    def batch(self) -> object:
+        """Sample and threshold."""
+        return Flagged, self.cell.sample.key, self.threshold
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Flagged]") -> list[Any]:
+        """Count decisions in all cells."""
+        sample = self.cell.sample
+        return decisions(
+            sample.y_true,
+            sample.y_score,
+            self.threshold,
+            sample.units,
+            np.stack([measure.cell.mask for measure in measures]),
+            cohort.counts,
+            n_resamples=cohort.settings.n_resamples,
+        )
+
+    def read(self, found: Any, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.DECISION`."""
+        if metric == "net_benefit":
+            return found.net_benefit(self.probability)
+        return METRICS[metric].of(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What probabilities are worth in a cell."""
+
+    cell: Cell
+    probability: Vector
+
+    @property
+    def batch(self) -> object:
+        """Sample and probabilities."""
+        return Calibrated, self.cell.sample.key, self.probability
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Calibrated]") -> list[Any]:
+        """Compute calibration in all cells, with bins of equal mass over the sample."""
+        sample = self.cell.sample
+        return calibration_replicates(
+            sample.y_true,
+            self.probability.values,
+            sample.units,
+            np.stack([measure.cell.mask for measure in measures]),
+            cohort.counts,
+            n_resamples=cohort.settings.n_resamples,
+            edges=equal_mass_edges(self.probability.values),
+            n_threads=cohort.settings.n_threads,
+        )
+
+    def read(self, found: Any, metric: str) -> Replicated:
+        """Return a metric of the family `cxraudit.metrics.Family.CALIBRATION`."""
+        return METRICS[metric].of(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of numbers per image over a cell."""
+
+    cell: Cell
+    values: Vector
+
+    @property
+    def batch(self) -> object:
+        """Sample and numbers."""
+        return Mean, self.cell.sample.key, self.values
+
+    def compute(self, cohort: Cohort, measures: "Sequence[Mean]") -> list[Replicated]:
+        """Compute the means of all cells."""
+        return [
+            mean_replicates(
+                self.values.values,
+                measure.cell.mask,
+                measure.cell.sample.units,
+                cohort.counts,
+                n_resamples=cohort.settings.n_resamples,
+            )
+            for measure in measures
+        ]
+
+    def read(self, found: Replicated, metric: str) -> Replicated:
+        """Return the mean, whatever it is a mean of."""
+        return found

@@ -1,0 +1,177 @@
+"""The plan of an audit: what to estimate and compare, named and not yet computed.
+
+An audit is a function that returns `Level`, `Comparison` and `Tested` objects. Each names the key of its row
+and the quantities it is about: a quantity is a statistic of a cell (a set of images), a combination of such,
+or a known number. `cxraudit.audits.engine` computes them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from cxraudit.audits.cohort import Cell, CellCounts, Sample, Vector
+from cxraudit.audits.measures import Mean, Measure, Ranking
+from cxraudit.schema import OVERALL, Analysis, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A metric read from a measure."""
+
+    measure: Measure
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A weighted sum of quantities, within each replicate."""
+
+    parts: "tuple[Quantity, ...]"
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number, not an estimate."""
+
+    value: float
+
+
+Quantity = Statistic | Combination | Known
+
+
+NOTHING = Known(math.nan)
+
+
+def ranking(cell: Cell, metric: str = "auroc") -> Statistic:
+    """Name a ranking metric of a cell."""
+    return Statistic(Ranking(cell), metric)
+
+
+def mean(cell: Cell, values: Vector) -> Statistic:
+    """Name the mean of numbers over a cell."""
+    return Statistic(Mean(cell, values), "mean")
+
+
+def minus(first: Quantity, second: Quantity) -> Combination:
+    """Name a difference."""
+    return Combination((first, second), (1.0, -1.0))
+
+
+def average(parts: Sequence[Quantity]) -> Combination:
+    """Name the mean of quantities."""
+    return Combination(tuple(parts), (1 / len(parts),) * len(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Which row of the results table; the columns of `cxraudit.schema.KEY_COLUMNS` but the metric."""
+
+    model: str
+    prompt_set: str
+    analysis: Analysis
+    finding: str = ""
+    attribute: str = OVERALL
+    group: str = OVERALL
+    reference: str = ""
+    condition: str = ""
+    at: float = math.nan
+    label_source: str = ""
+
+
+KEY_FIELDS = tuple(one.name for one in fields(Key))
+
+
+def key(sample: Sample, analysis: Analysis, **columns: Any) -> Key:
+    """Begin the key of a row about a sample."""
+    return Key(
+        model=sample.model,
+        prompt_set=sample.prompt_set,
+        finding=sample.finding,
+        analysis=analysis,
+        **columns,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A metric of a cell, with its interval."""
+
+    key: Key
+    metric: str
+    quantity: Quantity
+    cell: Cell | None
+    """The images that are counted."""
+    parts: tuple[Cell, ...] = ()
+    """Cells a value was put together from, where it was: the smallest of them says whether there are too
+    few patients, and no small-sample interval of the whole replaces theirs."""
+    one_class: bool = False
+    """Whether the cell holds one class on purpose, so that it is no reason for caution."""
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A difference of two quantities on the same resamples: group − reference."""
+
+    key: Key
+    metric: str
+    group: Quantity
+    reference: Quantity
+    cells: tuple[Cell, ...]
+    """The cells either side rests on: the group's first (its images are counted), the reference's last."""
+    family: str
+    """Comparisons of one model, family and metric are adjusted together; empty: tested, but not judged."""
+    pooled: bool = False
+    """Whether all metrics of the family are adjusted together."""
+    screening: bool = False
+    """Whether many are searched for a few, so that Benjamini–Hochberg holds the share of false reports."""
+    scale: str | None = None
+    """Where the difference is tested, if not where the error of its metric is best known."""
+    limits: bool = True
+    """Whether sides at the end of the range are compared by their small-sample limits (MOVER)."""
+    enough: bool | None = None
+    """Whether there are enough patients for a verdict, where the plan determines it; None: at least
+    ``min_patients`` of the settings with and without the finding in each cell."""
+    paired: bool = False
+    """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A value with a test of its own, such as by exchanging patients."""
+
+    key: Key
+    metric: str
+    cell: Cell | CellCounts | None
+    """The images that are counted, or their counts."""
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    p_adjusted: float = math.nan
+    """Where it was adjusted elsewhere."""
+    method: str = ""
+    family: str = ""
+    """Tests of one model and family are adjusted together; empty: not adjusted."""
+    adjust: str = "holm"
+    """``holm``, or ``dependent`` for Benjamini–Yekutieli."""
+    verdict: str = ""
+    reasons: tuple[Reason, ...] = ()
+    note: str = ""
+
+
+Item = Level | Comparison | Tested
+
+
+def without_images(item: Item) -> Item:
+    """Return an item without quantities and cells: what is kept of it until all is judged."""
+    if isinstance(item, Comparison):
+        return replace(item, group=NOTHING, reference=NOTHING, cells=())
+    if isinstance(item, Level):
+        return replace(item, quantity=NOTHING, cell=None, parts=())
+    return replace(item, cell=None)
