@@ -39,6 +39,7 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bootstrap.py
+	$(BIN)/python benchmarks/whole_audit.py
 
 clean:
 	rm -rf $(VENV) demo site
