@@ -300,6 +300,11 @@ def typed_frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -
     return frame
 
 
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return tables below each other; an empty table for none."""
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
 def results_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Build a results table: all columns of `RESULT_COLUMNS`, typed, in their order."""
     return typed_frame(rows, RESULT_COLUMNS)

@@ -24,7 +24,7 @@ from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
-from cxraudit.schema import check_scores, records
+from cxraudit.schema import check_scores, joined, records
 from cxraudit.settings import AuditSettings
 
 
@@ -131,7 +131,7 @@ def audit(
         flow=flow(scored),
         excluded=excluded_images(scored),
         facts=_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
-        score_percentiles=_joined(percentiles),
+        score_percentiles=joined(percentiles),
         image_changes=pd.DataFrame() if changed is None else changed.image_changes,
         points=embedded.points,
         curves=embedded.curves,
@@ -320,7 +320,3 @@ def _facts(
         "perturbed": None if changed is None else {"images": changed.n_images},
         "embedded": sorted(set(embedded.results["model"])),
     }
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -50,17 +50,13 @@ def plan(
         return []
     items: list[Item] = []
     for adjuster in adjusters:
-        items += _by(cohort, sample, attributes, adjuster, _strata(cohort, sample, adjuster))
+        items += _by(cohort, sample, attributes, adjuster, cohort.column(adjuster, sample.rows))
     for shortcut, finding in shortcuts.items():
         if finding == sample.finding:
             # A shortcut stands in for the finding, so its mix matters among positives.
-            strata = np.where(sample.y_true, _strata(cohort, sample, shortcut), "negative")
+            strata = np.where(sample.y_true, cohort.column(shortcut, sample.rows), "negative")
             items += _by(cohort, sample, attributes, shortcut, strata)
     return items
-
-
-def _strata(cohort: Cohort, sample: Sample, column: str) -> np.ndarray:
-    return cohort.column(column, sample.rows)
 
 
 def _by(
@@ -79,6 +75,10 @@ def _by(
             codes.values,
             target=cohort.settings.standardise,
         )
+        cells = (sample.cell(kept[0]), sample.cell(kept[1]))
+        note = (
+            f"{HOW[cohort.settings.standardise]}; {effective[0]:.0f} effective images in the group"
+        )
         for metric in of_family(Family.RANKING):
             inside, outside = (
                 Statistic(StandardisedRanking(frozenset(sides), codes, side), metric)
@@ -96,8 +96,8 @@ def _by(
                 metric=metric,
                 group=inside,
                 reference=outside,
-                cells=(sample.cell(kept[0]), sample.cell(kept[1])),
+                cells=cells,
                 family=Analysis.STANDARDISED,
                 scale="bootstrap",
-                note=f"{HOW[cohort.settings.standardise]}; {effective[0]:.0f} effective images in the group",
+                note=note,
             )

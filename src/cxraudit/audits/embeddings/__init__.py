@@ -34,6 +34,7 @@ from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Item
 from cxraudit.datasets.base import Dataset
+from cxraudit.schema import joined
 from cxraudit.settings import AuditSettings
 
 __all__ = ["EmbeddingAudit", "ModelEmbeddings", "PromptPair", "audit_embeddings"]
@@ -105,7 +106,7 @@ def audit_embeddings(
         for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):
             kept.append(table)
     return EmbeddingAudit(
-        to_frame(evaluated, dataset.name), _joined(points), _joined(curves), _joined(prompt_gaps)
+        to_frame(evaluated, dataset.name), joined(points), joined(curves), joined(prompt_gaps)
     )
 
 
@@ -128,7 +129,3 @@ def _audit_model(
     by_prompt, prompt_gaps = over_prompts(engine, cohort, attributes)
     last = [*score_direction.encoding_use(cohort, found), *by_prompt]
     return [*found, *engine.evaluate(last)], (points, curves, prompt_gaps)
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
