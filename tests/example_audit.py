@@ -106,6 +106,7 @@ def example(*rows: Row, **changed: Any) -> Audit:
         "attributes": ["sex"],
         "shortcuts": {},
         "notes": [],
+        "notices": [],
         "truth": None,
         "settings": AuditSettings().recorded(),
         "tuning": {"patients": 40, "evaluated": 160, "held_out": True},
@@ -446,6 +447,9 @@ def complete() -> Audit:
             "perturbed": {"images": 80},
             "truth": {"origin": "phantom", "planted": {"sex": True, "drain": False}},
             "notes": ["A note on the labels."],
+            "notices": [
+                {"about": "column 'race'", "count": 1200, "sentence": "1,200 values are unknown."}
+            ],
         },
     )
 

@@ -9,19 +9,20 @@ import pytest
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import (
     as_plain,
+    committed,
     digest,
     folder_name,
     read_manifest,
     read_table,
     read_toml,
     sha256,
-    writable_folder,
     write_atomic,
     write_manifest,
     write_or_remove,
     write_table,
     write_text,
 )
+from cxraudit.folders import writable_folder
 
 TABLE = pd.DataFrame({"image_id": ["007", "1e9"], "score": [0.25, 1.5], "group": ["None", "x;y"]})
 
@@ -145,3 +146,30 @@ def test_invalid_toml_raises(tmp_path, content):
 def test_names_of_models_become_names_of_folders():
     """No character is left that is not valid in a file name."""
     assert folder_name("hf-clip:C:\\data\\my clip") == "hf-clip-C-data-my-clip"
+
+
+def test_a_manifest_commits_the_files_it_names(tmp_path):
+    """Whole files pass; one that was changed, is missing, or has no manifest is refused."""
+    table, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    for file in (table, other):
+        file.write_text("x")
+    write_manifest(table, outputs=[table, other], seed=1)
+    assert committed(table, remedy="Again.")["seed"] == 1
+
+    other.write_text("y")
+    with pytest.raises(DataError, match=r"b\.csv was changed .* Again"):
+        committed(table, remedy="Again.")
+    other.unlink()
+    with pytest.raises(DataError, match=r"b\.csv is missing"):
+        committed(table, remedy="Again.")
+    with pytest.raises(DataError, match="no manifest"):
+        committed(other, remedy="Again.")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00", "[" * 100_000])
+def test_a_damaged_manifest_is_one_sentence(tmp_path, content):
+    """Empty, cut, of another kind, or nested without end."""
+    (tmp_path / "a.csv.manifest.json").write_text(content)
+
+    with pytest.raises(DataError, match="damaged"):
+        read_manifest(tmp_path / "a.csv")

@@ -9,18 +9,9 @@ import pytest
 import cxraudit
 from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import write_manifest
+from cxraudit.folders import record_files
 from cxraudit.schema import PERTURBED_COLUMNS, SCORE_COLUMNS
-from cxraudit.workspace import (
-    RECORD,
-    AuditFolder,
-    Workspace,
-    claim,
-    commands_of,
-    record_files,
-    recorded_files,
-    resume_or_refuse,
-)
+from cxraudit.workspace import AuditFolder, Workspace, commands_of, resume_or_refuse
 
 SCORES = pd.DataFrame([["a", "m", "paper", "Edema", 0.5]], columns=list(SCORE_COLUMNS))
 PERTURBED = pd.DataFrame(
@@ -95,44 +86,6 @@ def test_a_list_of_failures_goes_when_nothing_fails_any_more(work):
     assert not work.failures.exists()
 
 
-def test_a_file_of_someone_else_is_refused(tmp_path):
-    """And nothing is recorded."""
-    (tmp_path / "a.csv").write_text("x")
-
-    with pytest.raises(DataError, match=r"a\.csv, which cxraudit did not write"):
-        claim(tmp_path / "a.csv", tmp_path / "b.csv")
-    assert recorded_files(tmp_path) == []
-
-
-def test_a_file_that_was_claimed_before_is_ours(tmp_path):
-    """Also if the program was killed between recording and writing."""
-    claim(tmp_path / "a.csv")
-    (tmp_path / "a.csv").write_text("x")
-
-    claim(tmp_path / "a.csv")
-
-    assert recorded_files(tmp_path) == ["a.csv"]
-
-
-def test_a_file_with_a_manifest_is_ours(tmp_path):
-    """As those of prepared images, which keep no record."""
-    (tmp_path / "images.parquet").write_text("x")
-    write_manifest(tmp_path / "images.parquet")
-
-    claim(tmp_path / "images.parquet")
-
-    assert recorded_files(tmp_path) == ["images.parquet"]
-
-
-def test_claiming_one_file_does_not_claim_its_neighbours(tmp_path):
-    """A user's scores.parquet in a folder that we write the cohort to."""
-    (tmp_path / "scores.parquet").write_text("x")
-    claim(tmp_path / "images.parquet")
-
-    with pytest.raises(DataError, match=r"scores\.parquet"):
-        claim(tmp_path / "scores.parquet")
-
-
 def test_only_figures_that_were_recorded_are_removed(tmp_path):
     """A picture of someone else in a folder called figures stays."""
     place = AuditFolder(tmp_path)
@@ -200,7 +153,7 @@ def test_no_other_module_holds_a_file_name_of_a_run():
         for value in vars(kind).values()
         if hasattr(value, "name") and "." in value.name
     } - {"images.parquet", "excluded.parquet", "failures.csv", "README.txt"}
-    spelled = re.compile("|".join(f'"{re.escape(name)}"' for name in sorted(names | {RECORD})))
+    spelled = re.compile("|".join(f'"{re.escape(name)}"' for name in sorted(names)))
 
     holders = {
         file.relative_to(source).as_posix()

@@ -10,7 +10,7 @@ import shlex
 import sys
 import tomllib
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +23,14 @@ from cxraudit.errors import ConfigError, DataError
 _MISSING = ["", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"]
 """Texts that mean a missing value in a CSV. pandas' own list also has ``None``, which is a group in a
 column such as smoking."""
+
+TEMPORARY = ".cxraudit-tmp"
+"""End of the name of a file that is being written; before it stands the number of the process."""
+TEMPORARY_LENGTH = 200
+"""Characters of the final name in that of the temporary file: names have at most 255 bytes."""
+
+MANIFEST = ".manifest.json"
+"""What the name of a manifest adds to the name of the file it describes."""
 
 _RECORDED = ("cxraudit", "numpy", "scipy", "numba", "pandas", "pyarrow", "pillow", "torch")
 
@@ -39,33 +47,13 @@ def _version(package: str) -> str | None:
         return None
 
 
-def writable_folder(path: Path) -> Path:
-    """Create a folder and check that it is writable, before any work is done.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be created or is not writable.
-    """
-    probe = path / f".cxraudit-{os.getpid()}"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write to the folder {path} ({error.strerror}). Choose another with --out."
-        ) from None
-    return path
-
-
 def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
     """Call `write` with a temporary path beside `path`, then rename it in one step.
 
     At any time `path` is the old file or the complete new one, even after a kill.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name[:TEMPORARY_LENGTH]}.{os.getpid()}{TEMPORARY}")
     try:
         write(temporary)
         with temporary.open("rb") as handle:
@@ -199,9 +187,16 @@ def command_line() -> str:
 
 
 def write_manifest(
-    path: Path, *, inputs: Mapping[str, Path] | None = None, **facts: Any
+    path: Path,
+    *,
+    inputs: Mapping[str, Path] | None = None,
+    outputs: Iterable[Path] = (),
+    **facts: Any,
 ) -> dict[str, Any]:
-    """Write ``<path>.manifest.json``: versions, command, time, input hashes and `facts`.
+    """Write ``<path>.manifest.json``: versions, command, time, hashes and `facts`.
+
+    It is the commit mark of a step that writes several files: written last, it names the SHA-256 of
+    all, and `committed` refuses files that differ.
 
     Parameters
     ----------
@@ -209,6 +204,8 @@ def write_manifest(
         The file or folder the manifest describes.
     inputs : mapping of str to pathlib.Path, optional
         Files that were read; their SHA-256 is recorded.
+    outputs : iterable of pathlib.Path
+        Files the step wrote, in the folder of `path` or below it; their SHA-256 is recorded.
     **facts
         Further plain data: seed, model card, prompt hash …
     """
@@ -222,17 +219,76 @@ def write_manifest(
             name: {"path": str(file), "sha256": sha256(file)}
             for name, file in (inputs or {}).items()
         },
+        "outputs": {file.relative_to(path.parent).as_posix(): sha256(file) for file in outputs},
         **facts,
     }
-    target = path.with_name(path.name + ".manifest.json")
-    write_text(target, json.dumps(manifest, indent=2, default=_plain) + "\n")
+    write_text(manifest_of(path), json.dumps(manifest, indent=2, default=_plain) + "\n")
     return manifest
 
 
+def manifest_of(path: Path) -> Path:
+    """Return the path of the manifest of a file or folder."""
+    return path.with_name(path.name + MANIFEST)
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Read the manifest beside a file; empty if there is none."""
-    target = path.with_name(path.name + ".manifest.json")
-    return json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
+    """Read the manifest beside a file; empty if there is none.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    target = manifest_of(path)
+    return read_json(target) if target.is_file() else {}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that cxraudit wrote.
+
+    Raises
+    ------
+    DataError
+        If it is missing, damaged, or no object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise DataError(
+            f"{path} is missing or damaged. Delete it, and repeat the command that wrote it."
+        )
+    return content
+
+
+def committed(path: Path, *, remedy: str) -> dict[str, Any]:
+    """Return the manifest of a file, after checking the files that it names.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file or folder the manifest describes.
+    remedy : str
+        What to do if something differs, one sentence.
+
+    Raises
+    ------
+    DataError
+        If there is no manifest, or a file is missing or is not the one it names: the step that
+        wrote it did not finish, or the file was changed since.
+    """
+    manifest = read_manifest(path)
+    if "outputs" not in manifest:
+        raise DataError(
+            f"{path} has no manifest beside it: the step that writes it did not finish. {remedy}"
+        )
+    for name, expected in manifest["outputs"].items():
+        file = path.parent / name
+        if not file.is_file() or sha256(file) != expected:
+            state = "was changed since it was written, or its step did not finish"
+            raise DataError(f"{file} {state if file.is_file() else 'is missing'}. {remedy}")
+    return manifest
 
 
 def as_plain(data: Mapping[str, Any]) -> dict[str, Any]:

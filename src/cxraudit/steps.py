@@ -29,7 +29,8 @@ from cxraudit.encode import (
     open_stores,
 )
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import as_plain, read_manifest, writable_folder, write_text
+from cxraudit.files import as_plain, read_manifest, write_text
+from cxraudit.folders import claim, record_files, writable_folder
 from cxraudit.models import load as load_model
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.prompts import PromptSet
@@ -47,12 +48,7 @@ from cxraudit.scoring import (
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import stores
-from cxraudit.workspace import (
-    AuditFolder,
-    Workspace,
-    claim,
-    record_files,
-)
+from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.zeroshot import direction_table
 
 

@@ -16,7 +16,7 @@ it or a manifest lies beside it.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, overload
@@ -29,62 +29,19 @@ from cxraudit.errors import DataError, MissingColumnsError
 from cxraudit.files import (
     as_plain,
     command_line,
+    manifest_of,
     read_manifest,
     read_table,
-    writable_folder,
     write_manifest,
     write_or_remove,
     write_table,
     write_text,
 )
+from cxraudit.folders import RECORD, claim, recorded_files, writable_folder
 from cxraudit.schema import PERTURBED_COLUMNS, check_results, check_scores, require_columns
-
-RECORD = ".cxraudit.json"
-"""File in a folder that lists the files cxraudit wrote there, each before it is written."""
 
 PERTURBED_RECORD = "perturbed.json"
 """File in the folder of perturbed images that holds their seed and number; see `resume_or_refuse`."""
-
-
-def claim(*files: Path) -> None:
-    """List files as ours before they are written.
-
-    Raises
-    ------
-    DataError
-        If one is there already and cxraudit did not write it.
-    """
-    for folder in dict.fromkeys(file.parent for file in files):
-        names = [file.name for file in files if file.parent == folder]
-        ours = recorded_files(folder)
-        foreign = [
-            name
-            for name in names
-            if name not in ours and (folder / name).exists() and not read_manifest(folder / name)
-        ]
-        if foreign:
-            raise DataError(
-                f"{folder} holds {', '.join(foreign)}, which cxraudit did not write. Choose another "
-                "--out, or move it away."
-            )
-        record_files(folder, names)
-
-
-def recorded_files(folder: Path) -> list[str]:
-    """Return the names of the files that cxraudit is recorded to have written in a folder."""
-    record = folder / RECORD
-    if not record.is_file():
-        return []
-    names: list[str] = json.loads(record.read_text(encoding="utf-8"))["files"]
-    return names
-
-
-def record_files(folder: Path, names: Iterable[str]) -> None:
-    """Add names to the files that cxraudit is recorded to have written in a folder."""
-    before = recorded_files(folder)
-    after = sorted({*before, *names})
-    if after != before:
-        write_text(folder / RECORD, json.dumps({"files": after}, indent=2) + "\n")
 
 
 def resume_or_refuse(
@@ -286,7 +243,7 @@ def _read_if_present(file: Path) -> pd.DataFrame:
 
 
 def _write_plain(path: Path, manifest: Mapping[str, Any]) -> None:
-    target = path.with_name(path.name + ".manifest.json")
+    target = manifest_of(path)
     write_text(target, json.dumps(as_plain(manifest), indent=2) + "\n")
 
 

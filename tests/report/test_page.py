@@ -72,6 +72,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "Operating point and calibration",
         "Checks",
         "Excluded images",
+        "Notices",
         "Provenance",
         "How to read this",
     ]

@@ -24,6 +24,7 @@ from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
+from cxraudit.notices import Notice, as_records
 from cxraudit.schema import check_scores, joined, records
 from cxraudit.settings import AuditSettings
 
@@ -37,6 +38,7 @@ def audit(
     settings: AuditSettings | None = None,
     embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
     perturbed: Any = None,
+    notices: Sequence[Notice] = (),
 ) -> Audit:
     """Audit scores on a data set, and the embeddings and perturbed images they come from.
 
@@ -62,6 +64,8 @@ def audit(
         Of the audited models; see `cxraudit.audit_embeddings`.
     perturbed : data frame, optional
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
+    notices : sequence of Notice, optional
+        What the report says of the inputs, besides the notices of the data set.
 
     Returns
     -------
@@ -130,7 +134,10 @@ def audit(
         exclusions=_exclusions(scored, cohort.images, scores, unknown, dataset),
         flow=flow(scored),
         excluded=excluded_images(scored),
-        facts=_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
+        facts={
+            **_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
+            "notices": as_records([*dataset.notices, *notices]),
+        },
         score_percentiles=joined(percentiles),
         image_changes=pd.DataFrame() if changed is None else changed.image_changes,
         points=embedded.points,

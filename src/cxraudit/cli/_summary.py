@@ -7,10 +7,13 @@ if TYPE_CHECKING:
 
 
 def print_summary(audit: "Audit") -> None:
-    """Print the statements on every model of an audit, each after its kind."""
+    """Print the notices of an audit on stderr, and the statements on every model, each after its kind."""
+    from cxraudit.cli._progress import message
     from cxraudit.report.facts import Facts
     from cxraudit.report.statements import of_model
 
+    for notice in audit.facts.get("notices", []):
+        message(f"cxraudit: {notice['about']}: {notice['sentence']}")
     facts = Facts(audit.facts)
     for model in audit.facts["models"]:
         print(f"\n{model} on {facts.dataset}: {facts.counts}")

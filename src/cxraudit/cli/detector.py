@@ -80,7 +80,7 @@ def train(
         Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa).
     """
     from cxraudit.detector.train import TrainSettings, train_detector, verdict
-    from cxraudit.files import writable_folder
+    from cxraudit.folders import writable_folder
     from cxraudit.models._torch.adapter import pick_device
 
     settings = TrainSettings(
@@ -130,7 +130,7 @@ def apply(
         Folder for predicted.csv.
     """
     from cxraudit.detector.apply import PREDICTED, apply_detector
-    from cxraudit.files import writable_folder
+    from cxraudit.folders import writable_folder
     from cxraudit.models._torch.adapter import pick_device
 
     images = load_dataset(dataset, root, option)

@@ -51,7 +51,7 @@ def prepare(
     stretching
         min-max: the grey levels of each image are stretched from black to white; none: they stay.
     """
-    from cxraudit.files import writable_folder
+    from cxraudit.folders import writable_folder
     from cxraudit.prepare import UNREADABLE, Preparation, prepare_images
 
     images = load_dataset(dataset, root, option)

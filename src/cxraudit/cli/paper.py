@@ -89,7 +89,7 @@ def tables(out: Path = Path("paper")) -> None:
     out
         Folder for paper.html, numbers.csv, LaTeX and figures.
     """
-    from cxraudit.files import writable_folder
+    from cxraudit.folders import writable_folder
     from cxraudit.paper.conclusions import sentences
     from cxraudit.paper.numbers import published
     from cxraudit.paper.page import Reproduction, write_paper
@@ -125,7 +125,7 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
     as_dataset
         `mimic-cxr` or `nih-cxr14`, where the data set has another name, such as a phantom's.
     """
-    from cxraudit.files import writable_folder
+    from cxraudit.folders import writable_folder
     from cxraudit.paper.numbers import compare as beside_published
     from cxraudit.paper.page import Reproduction, write_paper
     from cxraudit.paper.protocol import evaluate

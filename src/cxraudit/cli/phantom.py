@@ -97,7 +97,7 @@ def phantom(
     workers
         Processes that draw.
     """
-    from cxraudit.files import writable_folder
+    from cxraudit.folders import writable_folder
     from cxraudit.phantom.cohort import draw_cohort
     from cxraudit.phantom.releases import LAYOUTS, write_release
     from cxraudit.phantom.spec import PLANTED_AGE_CONTRAST, PREVALENCE, PhantomSpec

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.notices import Notice, as_records, from_records
 from cxraudit.schema import (
     IMAGE_COLUMNS,
     UNKNOWN,
@@ -144,6 +145,8 @@ class Dataset:
     """Shortcut → measured performance of the detector that predicted labels; see `cxraudit.detector`."""
     notes: tuple[str, ...] = ()
     """Sentences on the data set that the report prints."""
+    notices: tuple[Notice, ...] = ()
+    """What was unknown, converted or left out when the tables were read; printed and reported."""
     truth: Mapping[str, Any] | None = None
     """The known effects of synthetic radiographs; None for a real release."""
 
@@ -197,6 +200,7 @@ class Dataset:
             "aliases": dict(self.aliases),
             "steps": [list(step) for step in self.steps],
             "notes": list(self.notes),
+            "notices": as_records(self.notices),
             "truth": dict(self.truth) if self.truth else None,
             "label_errors": {name: dict(errors) for name, errors in self.label_errors.items()},
         }
@@ -325,6 +329,7 @@ def dataset_from(
         shortcuts=tuple(facts["shortcuts"]),
         aliases=facts["aliases"],
         notes=tuple(facts["notes"]),
+        notices=from_records(facts.get("notices", ())),
         truth=facts["truth"],
         steps=tuple((step, reason) for step, reason in facts["steps"]),
         label_errors=facts["label_errors"],

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from cxraudit.figures.style import interval_label, save
 from cxraudit.files import folder_name, package_version, write_table, write_text
+from cxraudit.folders import claim, recorded_files
 from cxraudit.formatting import decimal
 from cxraudit.paper.conclusions import sentences
 from cxraudit.paper.faults import Fault
@@ -33,7 +34,6 @@ from cxraudit.report.statements import NULL_MODEL
 from cxraudit.schema import records
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
 from cxraudit.vocabulary import attribute_name
-from cxraudit.workspace import claim, recorded_files
 
 CAPTION = "AUROC and adjusted AUPRC of zero-shot classification, with 95 % intervals."
 OVER_IMAGES = (

@@ -15,7 +15,8 @@ from cxraudit.audits.result import Audit
 from cxraudit.datasets.base import FINDINGS, Dataset
 from cxraudit.encode import BATCH_SIZE
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import read_table, writable_folder
+from cxraudit.files import read_table
+from cxraudit.folders import writable_folder
 from cxraudit.paper.bootstrap import PUBLISHED_LEVEL
 from cxraudit.paper.calibration import calibration_points
 from cxraudit.paper.embeddings import centroid_differences, project

@@ -20,6 +20,7 @@ from cxraudit.report.sections import (
     exclusions,
     in_short,
     model_comparison,
+    notices,
     operating_point,
     overall,
     perturbations,
@@ -287,3 +288,9 @@ def test_the_reading_guide_explains_at_the_level_of_the_run():
         assert words in found
     assert "How often an image with the finding is scored above one without it" in found
     assert "calibration slope" not in found
+
+
+def test_notices_are_listed_with_their_counts(audit):
+    """And there is no section without one."""
+    assert "1,200 values are unknown" in text(built(notices, audit).blocks)
+    assert built(notices, example()) is None

@@ -13,6 +13,7 @@ from cxraudit.report.sections import (
     heterogeneity,
     in_short,
     model_comparison,
+    notices,
     operating_point,
     overall,
     perturbations,
@@ -37,6 +38,7 @@ SECTIONS = (
     operating_point,
     checks,
     exclusions,
+    notices,
     provenance,
 )
 

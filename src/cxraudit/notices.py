@@ -1,0 +1,42 @@
+"""What a reader of an audit has to know of its inputs: values that were unknown, converted or left out.
+
+Nothing is dropped, filled in or guessed in silence: whoever does it returns a `Notice`, which the terminal
+prints and the report lists.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SHOWN = 5
+"""Different values, or images, that a notice names; more are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing that was found in the inputs, how often, and what was done."""
+
+    about: str
+    """What it is about: ``column 'sex'``, ``images``, ``scores.csv``."""
+    count: int
+    """Values, rows, columns or images concerned."""
+    sentence: str
+    """A whole sentence: what was found, and what was done."""
+
+
+def as_records(notices: Iterable[Notice]) -> list[dict[str, Any]]:
+    """Return notices as plain data, each once, as manifests and facts keep them."""
+    return [asdict(notice) for notice in dict.fromkeys(notices)]
+
+
+def from_records(records: Iterable[Mapping[str, Any]]) -> tuple[Notice, ...]:
+    """Return the notices that `as_records` wrote."""
+    return tuple(Notice(**record) for record in records)
+
+
+def named(values: Mapping[Any, int]) -> str:
+    """List values with their counts, the most frequent first: ``'u' (12), '1*' (3) and 4 others``."""
+    ordered = sorted(values.items(), key=lambda item: (-item[1], str(item[0])))
+    shown = ", ".join(f"'{value}' ({count:,})" for value, count in ordered[:SHOWN])
+    more = len(ordered) - SHOWN
+    return f"{shown} and {more:,} other{'s' if more > 1 else ''}" if more > 0 else shown

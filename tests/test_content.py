@@ -1,0 +1,54 @@
+"""Content decides whether a file is the one that was read."""
+
+import os
+import shutil
+
+import pytest
+
+from cxraudit.content import source_of, unchanged
+
+
+@pytest.fixture
+def image(tmp_path):
+    """A file of some bytes."""
+    file = tmp_path / "a.png"
+    file.write_bytes(b"0123456789")
+    return file
+
+
+def test_a_file_left_alone_is_unchanged(image):
+    """By its size and times."""
+    assert unchanged(source_of(image), image)
+
+
+def test_a_moved_copy_is_unchanged(image, tmp_path):
+    """Another folder and other times, the same bytes."""
+    before = source_of(image)
+    moved = tmp_path / "elsewhere.png"
+    shutil.move(image, moved)
+    os.utime(moved, (1, 1))
+
+    assert unchanged(before, moved)
+
+
+def test_other_bytes_of_the_same_size_and_time_are_a_change(image):
+    """A program that sets the time of modification back cannot hide a change."""
+    before = source_of(image)
+    image.write_bytes(b"9876543210")
+    os.utime(image, ns=(before.mtime_ns, before.mtime_ns))
+
+    assert not unchanged(before, image)
+
+
+def test_a_missing_file_is_a_change(image):
+    """Nothing can be said of it."""
+    before = source_of(image)
+    image.unlink()
+
+    assert not unchanged(before, image)
+
+
+def test_given_bytes_are_not_read_again(image):
+    """The hash is that of what was decoded."""
+    assert source_of(image, b"other").sha256 == source_of(image, b"other").sha256
+    assert source_of(image, b"other").sha256 != source_of(image).sha256
