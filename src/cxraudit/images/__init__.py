@@ -1,6 +1,8 @@
 """One image from disk: PNG, JPEG, DICOM, or any other format Pillow decodes."""
 
 import warnings
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from cxraudit.errors import ImageError
+from cxraudit.images.notes import ImageNote
+
+__all__ = [
+    "Decoded",
+    "ImageNote",
+    "decode_image",
+    "is_dicom",
+    "read_header",
+    "read_image",
+    "to_grey",
+]
 
 if TYPE_CHECKING:
     from pydicom import Dataset as Header
@@ -17,27 +30,57 @@ _PREAMBLE = 128
 """Bytes before the letters DICM of a DICOM file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One decoded image, and what a reader must know about it."""
+
+    image: Image.Image
+    notes: tuple[ImageNote, ...] = ()
+
+
 def read_image(path: Path) -> Image.Image:
-    """Decode one image completely.
+    """Read and decode one image completely; see `decode_image`.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, or cannot be decoded.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"{path} is missing.") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return decode_image(data, path).image
+
+
+def decode_image(data: bytes, path: Path) -> Decoded:
+    """Decode the bytes of one image file completely.
 
     PNG and JPEG keep the mode they are stored in, since models differ in how they convert an image to
     grey levels; see `to_grey` for the default conversion. DICOM becomes 8-bit grey as displayed by a
     viewer: rescaled, through the window or look-up table of the file (else from minimum to maximum),
     with dense tissue white (MONOCHROME1 is inverted).
 
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    path : pathlib.Path
+        Its path, for messages and, of DICOM files without a preamble, their extension.
+
     Raises
     ------
     ImageError
-        If the file is missing, is not an image, is truncated, has no pixel data, or is too large.
+        If the file is not an image, is truncated, has no pixel data, or is too large.
     """
     try:
-        if is_dicom(path):
-            return _read_dicom(path)
-        with Image.open(path) as image:
+        if _is_dicom(data, path):
+            return Decoded(_read_dicom(data, path))
+        with Image.open(BytesIO(data)) as image:
             image.load()
-            return image
-    except FileNotFoundError:
-        raise ImageError(f"{path} is missing.") from None
+            return Decoded(image)
     except UnidentifiedImageError:
         raise ImageError(f"{path} is not an image that can be decoded.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -48,7 +91,12 @@ def is_dicom(path: Path) -> bool:
     """Return whether a file is DICOM, by its preamble or, without one, by its name."""
     with path.open("rb") as handle:
         start = handle.read(_PREAMBLE + 4)
-    return start[_PREAMBLE:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+    return _is_dicom(start, path)
+
+
+def _is_dicom(data: bytes, path: Path) -> bool:
+    named = path.suffix.lower() in (".dcm", ".dicom")
+    return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or named
 
 
 def read_header(path: Path) -> "Header":
@@ -70,7 +118,7 @@ def read_header(path: Path) -> "Header":
         raise ImageError(f"{path} is not a DICOM file that can be read: {error}.") from None
 
 
-def _read_dicom(path: Path) -> Image.Image:
+def _read_dicom(data: bytes, path: Path) -> Image.Image:
     import pydicom
     from pydicom.errors import InvalidDicomError
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
@@ -78,7 +126,7 @@ def _read_dicom(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            file = pydicom.dcmread(path)
+            file = pydicom.dcmread(BytesIO(data))
             if "PixelData" not in file:
                 raise ImageError(f"{path} is a DICOM file without pixel data.")
             stored = file.pixel_array
