@@ -382,7 +382,7 @@ def points() -> pd.DataFrame:
         {
             "model": "m",
             **{name: rng.normal(size=60) for name in ("pca_x", "pca_y", "tsne_x", "tsne_y")},
-            "sex": ["female", "male", "unknown"] * 20,
+            "attribute:sex": ["female", "male", "unknown"] * 20,
             "modality": "image",
         }
     )

@@ -178,6 +178,35 @@ NO_FINDING = "No Finding"
 """The label whose false positives are patients with a finding that goes unflagged."""
 UNKNOWN = "unknown"
 """The group of patients whose attribute is missing or impossible."""
+CONFLICTING = "conflicting"
+"""The group of patients whose rows disagree on an attribute that cannot change."""
+ALL_PATIENTS = "all patients"
+"""What `OVERALL` is called in tables and figures."""
+BEFORE_ERASURE = "before erasure"
+"""The reference of a change: the same images with their embeddings as they are."""
+SUBSETS = ("subgroup", "background", "bpsn", "bnsp")
+"""Groups of the four AUROCs of shortcut × finding (Borkan et al. 2019)."""
+
+RESERVED_GROUPS = (
+    COMPLEMENT,
+    EACH_OTHER,
+    WITH,
+    WITHOUT,
+    CHANCE,
+    UNEDITED,
+    CONTROL,
+    POSITIVES,
+    NEGATIVES,
+    OBSERVED,
+    INDEPENDENT,
+    BEFORE_ERASURE,
+    *SUBSETS,
+    UNKNOWN,
+    CONFLICTING,
+    ALL_PATIENTS,
+    "rest",
+)
+"""Words of ours in the columns ``group`` and ``reference``: a group of the user's own is never called so."""
 
 
 def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.notices import Notice, as_records, from_records
 from cxraudit.schema import (
+    CONFLICTING,
     IMAGE_COLUMNS,
     UNKNOWN,
     check_findings,
@@ -48,8 +49,6 @@ REPORT = "report"
 EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
 """Columns of the table of images that filters excluded."""
 
-CONFLICTING = "conflicting"
-"""The group of patients whose rows disagree on an attribute that cannot change."""
 NO_GROUP = (UNKNOWN, CONFLICTING)
 """Values of an attribute that are counted and shown like groups, and never compared."""
 

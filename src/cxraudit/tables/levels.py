@@ -6,9 +6,7 @@ import pandas as pd
 
 from cxraudit.formatting import with_interval
 from cxraudit.metrics import METRICS, Family, of_family
-from cxraudit.schema import OVERALL, Analysis, is_level, records
-
-ALL_PATIENTS = "all patients"
+from cxraudit.schema import ALL_PATIENTS, OVERALL, Analysis, is_level, records
 
 
 def levels_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:

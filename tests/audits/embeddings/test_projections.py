@@ -8,7 +8,7 @@ from scipy.stats import ks_2samp
 from sklearn.decomposition import PCA
 
 from cxraudit.audits.embeddings.cohort import SPACES_2D
-from cxraudit.audits.embeddings.projections import fit_pca, project, two_axes
+from cxraudit.audits.embeddings.projections import fit_pca, groups_column, project, two_axes
 from cxraudit.audits.engine import Engine, to_frame
 from cxraudit.audits.verdicts import judged
 from cxraudit.schema import COMPLEMENT, Analysis
@@ -108,8 +108,28 @@ def test_points_are_images_with_their_attributes(cohort, projected):
 
     assert sorted(points["image_id"]) == sorted(cohort.cohort.images.index)
     assert points["image_id"].tolist() != sorted(points["image_id"])
-    assert points["used"].tolist() == images["used"].tolist()
+    assert points[groups_column("used")].tolist() == images["used"].tolist()
     assert set(points["modality"]) == {"image"}
+
+
+@pytest.mark.parametrize("name", ["modality", "model", "pca_x", "joint_x"])
+def test_an_attribute_may_be_called_like_a_column_of_points(name):
+    """Its groups have a column of their own, and the column it is called like keeps its values."""
+    dataset, embedded = planted_embeddings(6, 100)
+    images = dataset.images.rename(columns={"used": name})
+    cohort = embedded_cohort_of(
+        replace(dataset, images=images, attributes=(name,)),
+        replace(embedded, texts=embedded.vectors[:, ::-1].copy()),
+        SETTINGS,
+    )
+
+    _, points = project(cohort, [name], axes_of_zeros(cohort))
+
+    assert set(points["modality"]) == {"image", "report"}
+    assert set(points["model"]) == {embedded.model}
+    assert np.issubdtype(points["pca_x"].dtype, np.floating)
+    assert np.isfinite(points["joint_x"]).all()
+    assert set(points[groups_column(name)]) == {"yes", "no"}
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,13 @@ import pytest
 from cxraudit.audits.embeddings import score_direction
 from cxraudit.audits.embeddings.score_direction import (
     ASSOCIATED,
-    BEFORE,
     ERASED,
     NOT_ASSOCIATED,
     SHIFT,
 )
 from cxraudit.audits.engine import Engine, to_frame
 from cxraudit.audits.verdicts import judged
-from cxraudit.schema import COMPLEMENT, OVERALL, Analysis
+from cxraudit.schema import BEFORE_ERASURE, COMPLEMENT, OVERALL, Analysis
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.ranking import auroc
 from planted import FINDING, D, embedded_cohort_of, pick, planted_embeddings, the
@@ -74,7 +73,7 @@ def test_erasing_what_the_score_does_not_use_changes_nothing(audited):
         analysis=Analysis.ERASURE,
         attribute="hidden",
         metric="auroc",
-        reference=BEFORE,
+        reference=BEFORE_ERASURE,
     )
 
     assert change["low"] <= 0 <= change["high"]
@@ -83,7 +82,7 @@ def test_erasing_what_the_score_does_not_use_changes_nothing(audited):
 
 def test_changes_by_erasure_are_tested_and_get_no_verdict(audited):
     """They explain an association that was judged."""
-    rows = pick(audited.results, analysis=Analysis.ERASURE, reference=BEFORE)
+    rows = pick(audited.results, analysis=Analysis.ERASURE, reference=BEFORE_ERASURE)
 
     assert set(rows["verdict"]) == {""}
     assert rows["p_value"].notna().all()
@@ -108,7 +107,7 @@ def test_auroc_after_erasing_is_what_algebra_says(algebra):
     left = direction - whitened * (delta @ direction) / (delta @ whitened)
     expected = auroc(label, x @ left) - auroc(label, x @ direction)
 
-    change = the(rows, analysis=Analysis.ERASURE, metric="auroc", reference=BEFORE)
+    change = the(rows, analysis=Analysis.ERASURE, metric="auroc", reference=BEFORE_ERASURE)
 
     assert change["low"] < expected < change["high"]
     assert change["high"] < 0 or change["low"] > 0
@@ -116,7 +115,7 @@ def test_auroc_after_erasing_is_what_algebra_says(algebra):
 
 def test_the_change_of_a_gap_by_erasure_has_an_interval(algebra):
     """Of the group and all others, after − before."""
-    row = the(algebra[-1], metric="auroc_gap", reference=BEFORE, group="yes")
+    row = the(algebra[-1], metric="auroc_gap", reference=BEFORE_ERASURE, group="yes")
 
     assert row["low"] <= row["value"] <= row["high"]
 
@@ -193,7 +192,7 @@ def test_a_shortcut_s_gap_is_against_all_negatives(coarse_probes):
     shortcut = replace(attribute, attributes=("hidden",), shortcuts=("used",))
 
     as_attribute, as_shortcut = (
-        the(directions_of(one, embedded), metric="auroc_gap", reference=BEFORE)
+        the(directions_of(one, embedded), metric="auroc_gap", reference=BEFORE_ERASURE)
         for one in (attribute, shortcut)
     )
 

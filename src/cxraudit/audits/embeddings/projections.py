@@ -22,6 +22,14 @@ ENERGY_PATIENTS = 1000
 MAX_POINTS = 4000
 
 
+def groups_column(attribute: str) -> str:
+    """Return the column of the table of points that holds the groups of an attribute.
+
+    An attribute may be called like any other column, such as ``modality``.
+    """
+    return f"attribute:{attribute}"
+
+
 def two_axes(cohort: EmbeddedCohort) -> dict[str, Vectors]:
     """Return two axes by PCA and by t-SNE of every image, fitted on training patients only.
 
@@ -170,7 +178,7 @@ def _points(
     for name, places in zip(("pca", "tsne"), (axes[s] for s in SPACES_2D), strict=True):
         table[f"{name}_x"], table[f"{name}_y"] = places[shown, 0], places[shown, 1]
     for attribute in attributes:
-        table[attribute] = cohort.column(attribute)[shown]
+        table[groups_column(attribute)] = cohort.column(attribute)[shown]
     return (
         table.assign(modality="image")
         if cohort.texts is None

@@ -34,15 +34,13 @@ from cxraudit.audits.plan import (
     minus,
     ranking,
 )
-from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.schema import BEFORE_ERASURE, COMPLEMENT, Analysis
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN
 from cxraudit.stats.leace import Eraser, fit_eraser, variance_share
 
 ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
 ERASED = "erased"
 """Condition of probes after erasure."""
-BEFORE = "before erasure"
-"""Reference of a change by erasure."""
 SHIFT = "conditional_score_shift"
 
 
@@ -172,7 +170,7 @@ def _erasure(
         for vectors in (cohort.vectors.astype(np.float64), erased)
     )
     everything = np.ones(positive.size, dtype=bool)
-    named = {"attribute": attribute, "finding": prompt.finding, "reference": BEFORE}
+    named = {"attribute": attribute, "finding": prompt.finding, "reference": BEFORE_ERASURE}
 
     def areas(mask: NDArray[np.bool_]) -> tuple[Quantity, Quantity]:
         return ranking(after.cell(mask)), ranking(before.cell(mask))

@@ -4,7 +4,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxraudit.audits.embeddings.score_direction import BEFORE
 from cxraudit.figures.style import (
     GREY,
     MUTED,
@@ -16,7 +15,7 @@ from cxraudit.figures.style import (
     vertical_lines,
 )
 from cxraudit.formatting import column_name
-from cxraudit.schema import COMPLEMENT, Analysis, records
+from cxraudit.schema import BEFORE_ERASURE, COMPLEMENT, Analysis, records
 
 
 def erasure_changes(results: pd.DataFrame) -> Figure:
@@ -33,7 +32,9 @@ def erasure_changes(results: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
         Filled: the interval excludes no change.
     """
-    erasure = results[(results["analysis"] == Analysis.ERASURE) & (results["reference"] == BEFORE)]
+    erasure = results[
+        (results["analysis"] == Analysis.ERASURE) & (results["reference"] == BEFORE_ERASURE)
+    ]
     attributes = list(dict.fromkeys(erasure["attribute"]))
     findings = list(dict.fromkeys(erasure["finding"]))
     gaps = _of_largest_gap(erasure[erasure["metric"] == "auroc_gap"], results)

@@ -13,6 +13,7 @@ from cxraudit.audits.embeddings.probes import (
     METRIC,
     NOT_DECODABLE,
 )
+from cxraudit.audits.embeddings.projections import groups_column
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
 from cxraudit.figures.style import (
     BLUE,
@@ -68,12 +69,13 @@ def projections_and_probes(results: pd.DataFrame, points: pd.DataFrame) -> Figur
         if joint:
             _modalities(grid[0], points, results)
         for row, attribute in zip(grid[joint:], attributes, strict=True):
-            groups = [g for g in ordered_groups(attribute, images[attribute]) if g not in NO_GROUP]
+            column = groups_column(attribute)
+            groups = [g for g in ordered_groups(attribute, images[column]) if g not in NO_GROUP]
             for axes, name, title in (
                 (row[0], "pca", "PCA, two axes"),
                 (row[1], "tsne", "t-SNE"),
             ):
-                _scatter(axes, images, name, attribute, groups)
+                _scatter(axes, images, name, column, groups)
                 axes.set_title(title, fontsize=8.5, color=MUTED, loc="right")
             row[0].set_title(column_name(attribute), fontsize=11, fontweight="bold", loc="left")
             own = probes[probes["attribute"] == attribute]
@@ -99,13 +101,11 @@ def _modalities(row: NDArray[np.object_], points: pd.DataFrame, results: pd.Data
         axes.set_axis_off()
 
 
-def _scatter(
-    axes: Axes, points: pd.DataFrame, name: str, attribute: str, groups: list[str]
-) -> None:
+def _scatter(axes: Axes, points: pd.DataFrame, name: str, column: str, groups: list[str]) -> None:
     """Draw images in the order of the table, which is random: no group lies on top of another."""
     x, y = (np.asarray(points[f"{name}_{axis}"], dtype=np.float64) for axis in "xy")
     colour_of = dict(zip(groups, PALETTE, strict=False))
-    colours = points[attribute].map(colour_of)
+    colours = points[column].map(colour_of)
     known = colours.notna().to_numpy()
     axes.scatter(
         x[known], y[known], c=colours[known].tolist(), s=7, alpha=0.55, lw=0, rasterized=True
@@ -113,7 +113,7 @@ def _scatter(
     for spread, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
         low, high = np.quantile(spread, [0.002, 0.998])
         limit(low - 0.05 * (high - low), high + 0.22 * (high - low))
-    _densities(axes, x, y, np.asarray(points[attribute], dtype=object), colour_of)
+    _densities(axes, x, y, np.asarray(points[column], dtype=object), colour_of)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -10,14 +10,14 @@ from cxraudit.audits.embeddings.probes import (
     METRIC,
     NOT_DECODABLE,
 )
-from cxraudit.audits.embeddings.score_direction import ASSOCIATED, BEFORE, NOT_ASSOCIATED
+from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import bounds, column_name, counted, decimal, sentence_case, signed
 from cxraudit.metrics import METRICS, SHIFT_MARGIN
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import Analysis, records
+from cxraudit.schema import BEFORE_ERASURE, Analysis, records
 from cxraudit.vocabulary import group_phrase
 
 LINEAR = METRIC["linear"]
@@ -119,7 +119,7 @@ def _after_erasure(rows: pd.DataFrame, shift: Row) -> str:
     found = find.where(
         rows,
         analysis=Analysis.ERASURE,
-        reference=BEFORE,
+        reference=BEFORE_ERASURE,
         metric="auroc",
         attribute=shift["attribute"],
         finding=shift["finding"],
