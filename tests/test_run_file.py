@@ -177,3 +177,86 @@ def test_the_page_of_the_reference_shows_every_key():
         assert section is not None
         unset = set(type(section).model_fields) - section.model_fields_set
         assert unset <= {"scores"}
+
+
+TWICE = f"{HEAD}{ENCODE}"
+
+WRONG_TYPES = {
+    "a date as a name": (HEAD.replace('"nih-cxr14"', "2020-01-01") + ENCODE, "dataset.name"),
+    "a list as a name": (HEAD.replace('"nih-cxr14"', '["*"]') + ENCODE, "dataset.name"),
+    "a number as a path": (HEAD.replace('"data"', "3") + ENCODE, "dataset.root"),
+    "nan as a path": (HEAD.replace('"o"', "nan") + ENCODE, "out"),
+    "a path with NUL": (HEAD.replace('"o"', '"a\\u0000b"') + ENCODE, "out: a path must not hold"),
+    "a path with a line break": (HEAD.replace('"o"', '"a\\nb"') + ENCODE, "out: a path must not"),
+    "a mark of direction": (HEAD.replace('"data"', '"\\u202ea"') + ENCODE, "dataset.root: a path"),
+    "a table as an option": (f"{HEAD}options = {{ a = {{ b = 1 }} }}\n{ENCODE}", "options.a: must"),
+    "nested lists": (f"{HEAD}options = {{ a = [[1]] }}\n{ENCODE}", "options.a: must be text"),
+    "a time as an option": (f"{HEAD}options = {{ a = 07:32:00 }}\n{ENCODE}", "options.a: must"),
+    "true as a count": (f"{TWICE}batch_size = true\n", "encode.batch_size"),
+    "text as a count": (f'{TWICE}shard_size = "32"\n', "encode.shard_size"),
+    "a fraction as a count": (f"{TWICE}n_readers = 2.5\n", "encode.n_readers"),
+    "no findings": (f"{TWICE}findings = []\n", "encode.findings"),
+    "empty text": (f'{TWICE}device = ""\n', "encode.device"),
+    "one as true": (f"{TWICE}[audit]\nembeddings = 1\n", "audit.embeddings"),
+    "nan as a margin": (f"{TWICE}[audit]\nmargin = nan\n", "audit.margin"),
+    "infinity as a margin": (f"{TWICE}[audit]\nmargin = inf\n", "audit.margin"),
+    "numbers as attributes": (f"{TWICE}[audit]\nattributes = [1]\n", "audit.attributes"),
+    "a list as shortcuts": (f'{TWICE}[audit]\nshortcuts = ["a"]\n', "audit.shortcuts"),
+    "nan as a group": (f"{TWICE}[audit]\nreferences = {{ a = nan }}\n", "audit.references.a"),
+    "a section as a number": (f"audit = 3\n{HEAD}{ENCODE}", "audit"),
+    "a section as a list": (f"{HEAD}[[encode]]\nmodels = ['random']\n", "encode"),
+    "10³⁰ resamples": (f"{TWICE}[audit]\nn_resamples = 1{'0' * 30}\n", "audit.n_resamples"),
+    "10⁹ images": (f"{TWICE}[perturb]\nimages = 1000000000\n", "perturb.images"),
+    "10⁹ readers": (f"{TWICE}n_readers = 1000000000\n", "encode.n_readers"),
+    "a negative seed": (f"seed = -1\n{HEAD}{ENCODE}", "seed"),
+    "a number of 5,000 digits": (f"seed = {'9' * 5000}\n{HEAD}{ENCODE}", "not valid TOML"),
+    "brackets without end": (f"x = {'[' * 100_000}", "nested too deeply"),
+    "braces without end": (f"x = {'{a=' * 100_000}", "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("text", "match"), WRONG_TYPES.values(), ids=WRONG_TYPES)
+def test_a_value_of_another_type_is_named_with_its_key(tmp_path, text, match):
+    """Nothing is converted that a reader would not convert."""
+    with pytest.raises(ConfigError, match=match) as error:
+        read_run_file(written(tmp_path, text))
+
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_of_very_many_mistakes_some_are_named(tmp_path):
+    """And their number is given."""
+    path = written(tmp_path, "".join(f"k{i} = 1\n" for i in range(5000)) + HEAD + ENCODE)
+
+    with pytest.raises(ConfigError, match="and 4980 more") as error:
+        read_run_file(path)
+    assert len(str(error.value)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"\xff\xfeo\x00u\x00t\x00", "not valid TOML in UTF-8"),
+        (b'out = "caf\xe9"\n', "not valid TOML in UTF-8"),
+        (b"\x00\x01\x02", "not valid TOML"),
+        (b"PAR1" + bytes(100), "not valid TOML"),
+        (b"#" + b"x" * 10_000_001, "no TOML file of settings"),
+    ],
+    ids=["UTF-16", "cp1252", "binary", "Parquet", "ten megabytes"],
+)
+def test_a_file_that_is_no_toml_is_refused(tmp_path, content, match):
+    """With what is wrong with it."""
+    path = tmp_path / "audit.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=match):
+        read_run_file(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    """Editors of Windows write one."""
+    path = tmp_path / "audit.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + f"{HEAD}{ENCODE}".encode())
+
+    assert read_run_file(path).dataset.name == "nih-cxr14"

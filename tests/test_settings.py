@@ -27,7 +27,10 @@ def test_options_are_the_fields_in_order():
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
-        ({"n_resamples": -1}, "n_resamples must be at least 0, got -1"),
+        ({"n_resamples": -1}, "n_resamples must be at least 0 and at most 1,000,000, got -1"),
+        ({"n_resamples": 10**30}, "n_resamples must be at least 0 and at most 1,000,000"),
+        ({"n_resamples": 10**400}, "n_resamples must be"),
+        ({"n_threads": 100_000}, "n_threads must be at least 1 and at most 256"),
         ({"n_resamples": 10.5}, "n_resamples must be a whole number"),
         ({"confidence_level": 0.5}, "confidence_level must be more than 0.5 and less than 1"),
         ({"margin": float("nan")}, "margin must be"),

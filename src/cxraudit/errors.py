@@ -14,8 +14,52 @@ Each message states the problem, what was found and what to do. The command line
 traceback and exits with code 2. Misuse of a function raises `ValueError`.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+LONGEST_NAME = 80
+"""Characters of a name in a message; a table may have a column name of any length."""
+MOST_NAMES = 40
+"""Known names in a message."""
+
+_BIDIRECTIONAL = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Marks of direction: behind one, the remainder of a line is shown in another order."""
+
+
+def one_line(text: str, longest: int | None = None) -> str:
+    r"""Return text as one line of visible characters, which a terminal shows and does not obey.
+
+    Line breaks become blanks; control characters and marks of direction are written as escapes.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as a message that repeats names of a user's table.
+    longest : int, optional
+        Number of characters to cut it to.
+
+    Examples
+    --------
+    >>> one_line("two\nlines, \x1b[2J"), one_line("abcdef", 4)
+    ('two lines, \\x1b[2J', 'abc…')
+    """
+    line = "".join(
+        char.encode("unicode_escape").decode() if _is_hidden(char) else char
+        for char in " ".join(text.splitlines())
+    )
+    return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _is_hidden(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cs") or char in _BIDIRECTIONAL
+
+
+def short(name: object) -> str:
+    """Return a name of a user's table as it is shown in a message."""
+    return one_line(str(name), LONGEST_NAME)
 
 
 class CxrAuditError(Exception):
@@ -30,7 +74,7 @@ class MissingColumnsError(DataError):
     """A table lacks columns it must have."""
 
     def __init__(self, table: str, missing: Iterable[str], present: Iterable[str]) -> None:
-        missing, present = sorted(missing), [str(name) for name in present]
+        missing, present = sorted(map(short, missing)), [short(name) for name in present]
         more = f" and {len(present) - 20} more" if len(present) > 20 else ""
         super().__init__(
             f"{table} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
@@ -49,12 +93,14 @@ class ConfigError(CxrAuditError):
 class UnknownNameError(ConfigError):
     """A name that is not registered."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        known = sorted(map(str, known))
+    def __init__(self, kind: str, name: object, known: Iterable[object]) -> None:
+        name, known = short(name), sorted(map(short, known))
         lowered = {candidate.lower(): candidate for candidate in known}
         close = get_close_matches(name.lower(), lowered, n=1)
         hint = f" Did you mean '{lowered[close[0]]}'?" if close else ""
-        super().__init__(f"no {kind} named '{name}'.{hint} Known: {', '.join(known) or 'none'}.")
+        more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+        listed = ", ".join(known[:MOST_NAMES]) or "none"
+        super().__init__(f"no {kind} named '{name}'.{hint} Known: {listed}{more}.")
 
 
 class MissingExtraError(CxrAuditError):

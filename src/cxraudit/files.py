@@ -32,6 +32,9 @@ TEMPORARY_LENGTH = 200
 MANIFEST = ".manifest.json"
 """What the name of a manifest adds to the name of the file it describes."""
 
+LARGEST_TOML = 10_000_000
+"""Bytes of a TOML file; one that a user wrote has some hundreds."""
+
 _RECORDED = ("cxraudit", "numpy", "scipy", "numba", "pandas", "pyarrow", "pillow", "torch")
 
 
@@ -158,13 +161,22 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it is missing, is not UTF-8, or is not valid TOML.
+        If it is missing, larger than `LARGEST_TOML`, not UTF-8, or not valid TOML.
     """
     if not path.is_file():
         raise ConfigError(f"{what} {path} is missing. Check the path.")
+    if path.stat().st_size > LARGEST_TOML:
+        raise ConfigError(
+            f"{what} {path} has {path.stat().st_size:,} bytes, which is no TOML file of settings. Check the "
+            "path."
+        )
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        raise ConfigError(
+            f"{what} {path} has brackets nested too deeply. Remove those that are not needed."
+        ) from None
+    except ValueError as error:  # of TOML, of UTF-8, of dates and of numbers with too many digits
         raise ConfigError(f"{what} {path} is not valid TOML in UTF-8: {error}.") from None
 
 

@@ -8,21 +8,55 @@ Keys have the names of the Python options: those of ``[audit]`` are the fields o
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from annotated_types import MinLen
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from cxraudit import datasets
-from cxraudit.errors import ConfigError
+from cxraudit.errors import ConfigError, short
 from cxraudit.files import read_toml
-from cxraudit.settings import AuditSettings
+from cxraudit.settings import AuditSettings, Count, Seed, Workers
 from cxraudit.settings import options as options_of
+
+MOST_MISTAKES = 20
+"""Mistakes that a message names."""
 
 Section = TypeVar("Section", bound="_Section")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: text is no number, and neither is a truth value.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _a_path(path: Path) -> Path:
+    """Refuse what no file can be named, which the system would refuse with less to go by."""
+    if not str(path).isprintable():
+        raise ValueError("a path must not hold characters that are not visible")
+    return path
+
+
+def _an_option(value: object) -> object:
+    """Refuse what no option of a data set is: dates, tables, and lists of anything but text."""
+    is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if not is_list and not isinstance(value, (str, bool, int, float)):
+        raise ValueError("must be text, a number, true, false, or a list of texts")
+    return value
+
+
+File = Annotated[Path, Strict(False), AfterValidator(_a_path)]
+Plain = Annotated[Any, AfterValidator(_an_option)]
+Name = Annotated[str, MinLen(1)]
 
 
 def _with_options(
@@ -31,14 +65,7 @@ def _with_options(
     """Give a section one key per option of a class of settings: type, range, default and help."""
     keys = {
         one.name: (
-            Annotated[
-                (
-                    one.type,
-                    # A whole number is no text and no truth value, as in Python.
-                    Field(description=one.help, strict=get_origin(one.type) is None or None),
-                    *one.bounds,
-                )
-            ],
+            Annotated[(one.type, Field(description=one.help), *one.bounds)],
             one.default,
         )
         for one in options_of(settings)
@@ -57,35 +84,35 @@ def _with_options(
 class DatasetSection(_Section):
     """``[dataset]``: the images and their labels."""
 
-    name: str
-    root: Path
-    options: dict[str, Any] = Field(default_factory=dict)
+    name: Name
+    root: File
+    options: dict[str, Plain] = Field(default_factory=dict)
 
 
 class EncodeSection(_Section):
     """``[encode]``: images → embeddings → scores."""
 
-    models: list[str] = Field(min_length=1)
-    prompts: str = "paper"
-    findings: list[str] | None = None
-    batch_size: int = Field(default=32, ge=1)
-    shard_size: int = Field(default=1024, ge=1)
-    n_readers: int = Field(default=2, ge=1)
-    device: str = "auto"
+    models: Annotated[list[Name], MinLen(1)]
+    prompts: Name = "paper"
+    findings: Annotated[list[Name], MinLen(1)] | None = None
+    batch_size: Count = 32
+    shard_size: Count = 1024
+    n_readers: Workers = 2
+    device: Name = "auto"
 
 
 class PerturbSection(_Section):
     """``[perturb]``: images are perturbed and scored again."""
 
-    perturbations: list[str] | None = None
-    images: int = Field(default=400, ge=1)
+    perturbations: Annotated[list[Name], MinLen(1)] | None = None
+    images: Count = 400
 
 
 class ScoresSection(_Section):
     """``[scores]``: a table of scores that exists already."""
 
-    file: Path
-    model: str = "model"
+    file: File
+    model: Name = "model"
     image: str | None = None
     score_prefix: str | None = None
     score: dict[str, str] = Field(default_factory=dict)
@@ -116,8 +143,8 @@ class AuditSection(_Section):
 class RunFile(_Section):
     """A whole run."""
 
-    out: Path
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    out: File
+    seed: Seed = 0
     dataset: DatasetSection
     encode: EncodeSection | None = None
     perturb: PerturbSection | None = None
@@ -148,12 +175,21 @@ def read_run_file(path: str | PathLike[str]) -> RunFile:
     try:
         run = RunFile.model_validate(data)
     except ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'file'}: {_message(item['msg'])}"
-            for item in error.errors()
-        )
+        mistakes = _mistakes(error)
         raise ConfigError(f"{file}: {mistakes}. See docs/reference/configuration.md.") from None
     return _anchored(run, file.parent)
+
+
+def _mistakes(error: ValidationError) -> str:
+    """Return every mistake with its key, and of very many the number."""
+    found: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        # Where a key takes text or a list, pydantic names the types it tried as parts of the key.
+        parts = [short(part) for part in item["loc"] if str(part) not in ("str", "list[str]")]
+        found.setdefault(".".join(parts) or "file", []).append(_message(item["msg"]))
+    listed = [f"{key}: {' or '.join(dict.fromkeys(reasons))}" for key, reasons in found.items()]
+    more = f"; and {len(found) - MOST_MISTAKES} more" if len(found) > MOST_MISTAKES else ""
+    return "; ".join(listed[:MOST_MISTAKES]) + more
 
 
 def _message(text: str) -> str:

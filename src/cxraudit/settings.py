@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from cxraudit.errors import ConfigError
+from cxraudit.errors import ConfigError, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,19 @@ class Flag:
 
     name: str
     """Name of the flag without dashes; a mapping is given as NAME=VALUE, repeatable."""
+
+
+MOST = 1_000_000
+"""Largest count that a setting takes: more would keep a machine busy for months."""
+
+Count = Annotated[int, Ge(1), Le(MOST)]
+"""A number of images, patients or epochs."""
+Resamples = Annotated[int, Ge(0), Le(MOST)]
+"""A number of bootstrap resamples."""
+Workers = Annotated[int, Ge(1), Le(256)]
+"""A number of threads or processes."""
+Seed = Annotated[int, Ge(0), Lt(2**63)]
+"""A seed of random numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +52,9 @@ class AuditSettings:
         If a value is none of the allowed ones.
     """
 
-    n_resamples: Annotated[int, Ge(0), Flag("resamples")] = 2000
+    n_resamples: Annotated[Resamples, Flag("resamples")] = 2000
     """Resamples of patients that intervals rest on; 0 gives values without intervals."""
-    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    seed: Seed = 0
     """Seed of everything random: resamples, tuning patients, permutations."""
     confidence_level: Annotated[float, Gt(0.5), Lt(1)] = 0.95
     """Level of the intervals; 1 − it is the level of the tests."""
@@ -71,7 +84,7 @@ class AuditSettings:
     """Also compare every two groups of an attribute."""
     shortcut_labels: Literal["all", "annotated"] = "all"
     """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
-    n_threads: Annotated[int, Ge(1), Flag("threads")] = 2
+    n_threads: Annotated[Workers, Flag("threads")] = 2
     """Threads to compute with; results do not depend on it."""
 
     def __post_init__(self) -> None:
@@ -124,7 +137,7 @@ class Option:
         """Which values are allowed, in words; empty if the type says all."""
         if self.choices:
             return ", ".join(map(str, self.choices))
-        return " and ".join(f"{WORDS[type(b)]} {_limit(b):g}" for b in self.bounds)
+        return " and ".join(f"{WORDS[type(b)]} {_limit(b):,.10g}" for b in self.bounds)
 
 
 def _limit(bound: Bound) -> float:
@@ -191,7 +204,9 @@ def check(settings: object) -> None:
     for option in options(type(settings)):
         value = getattr(settings, option.name)
         if option.choices and value not in option.choices:
-            raise ConfigError(f"{option.name} must be one of {option.allowed}, got {value!r}.")
+            raise ConfigError(
+                f"{option.name} must be one of {option.allowed}, got {short(repr(value))}."
+            )
         kinds = {int: int, float: (int, float), str: str, bool: bool}
         kind = kinds.get(option.type)
         wrong = kind is not None and (
@@ -199,13 +214,17 @@ def check(settings: object) -> None:
         )
         if wrong:
             named = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-            raise ConfigError(f"{option.name} must be {named[option.type]}, got {value!r}.")
-        if option.bounds and not _within(float(value), option.bounds):
-            raise ConfigError(f"{option.name} must be {option.allowed}, got {value}.")
+            raise ConfigError(
+                f"{option.name} must be {named[option.type]}, got {short(repr(value))}."
+            )
+        if option.bounds and not _within(value, option.bounds):
+            raise ConfigError(f"{option.name} must be {option.allowed}, got {short(value)}.")
 
 
-def _within(value: float, bounds: tuple[Bound, ...]) -> bool:
-    return math.isfinite(value) and all(HOLDS[type(b)](value, _limit(b)) for b in bounds)
+def _within(value: Any, bounds: tuple[Bound, ...]) -> bool:
+    # A whole number of Python may be larger than any float.
+    finite = isinstance(value, int) or math.isfinite(value)
+    return finite and all(HOLDS[type(b)](value, _limit(b)) for b in bounds)
 
 
 def options_table(settings: type[Any]) -> str:

@@ -10,14 +10,14 @@ from cxraudit.settings import options
 @pytest.mark.parametrize(
     ("fields", "match"),
     [
-        ({"n_patients": 0}, "n_patients must be at least 1, got 0"),
+        ({"n_patients": 0}, "n_patients must be at least 1 and at most 1,000,000, got 0"),
         ({"images_per_patient": 0.5}, "images_per_patient must be at least 1"),
         ({"finding_contrast": {"90+": 0.5}}, "names 90\\+"),
         ({"drain_otherwise": 1.5}, "drain_otherwise must be at least 0 and at most 1"),
         ({"record_noise": -0.1}, "record_noise must be"),
         ({"prevalence": {"Pneumothorax": 1.5}}, "prevalence of Pneumothorax must be at most 1"),
         ({"finding_contrast": {"80+": -1.0}}, "0 or more"),
-        ({"image_size": 8}, "image_size must be at least 64 and at most 3072"),
+        ({"image_size": 8}, "image_size must be at least 64 and at most 3,072"),
     ],
 )
 def test_an_impossible_specification_is_refused(fields, match):

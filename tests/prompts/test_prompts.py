@@ -50,6 +50,33 @@ def test_the_fingerprint_depends_on_the_prompts_and_not_on_the_source(tmp_path):
         ("positive = \n", "not valid TOML"),
         ('positive = "{finding} {view}"\nnegative = "y"\n', "no other braces"),
         ('positive = "{finding}"\nnegative = "y"\nwords = "x"\n', "must map findings"),
+        ('positive = "{{finding}}"\nnegative = "y"\n', "must contain"),
+        ('positive = "{finding.__class__}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding[0]}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding!r}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding:>999999999999}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding} {0}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding} {}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding}}"\nnegative = "y"\n', "no other braces"),
+        ('positive = ["{finding}"]\nnegative = "y"\n', "'positive' must be text"),
+        ('positive = "{finding}"\nnegative = 2020-01-01\n', "'negative' must be text"),
+        ('positive = "{finding}"\nnegative = nan\n', "'negative' must be text"),
+        ('positive = "{finding}"\nnegative = " "\n', "'negative' must be text"),
+        ('positive = "{finding}\\u0000"\nnegative = "y"\n', "not visible .U.0000."),
+        ('positive = "{finding}"\nnegative = "no\\u202e {finding}"\n', "not visible .U.202E."),
+        ('positive = "{finding}"\nnegative = "no\\u200b {finding}"\n', "not visible .U.200B."),
+        ('positive = "{finding}"\nnegative = """no\n{finding}"""\n', "not visible .U.000A."),
+        ('name = 3\npositive = "{finding}"\nnegative = "y"\n', "'name' must be text"),
+        ('source = []\npositive = "{finding}"\nnegative = "y"\n', "'source' must be text"),
+        ('positive = "{finding}"\nnegative = "y"\nwords = { A = 1 }\n', "'words.A' must be text"),
+        ('positive = "{finding}"\nnegative = "y"\nwords = { A = "" }\n', "'words.A' must be text"),
+        (f'positive = "{{finding}}"\nnegative = "{"y" * 2001}"\n', "2,001 characters"),
+        (
+            'positive = "{finding}"\nnegative = "y"\n[words]\n'
+            + "".join(f'f{i} = "x"\n' for i in range(10_001)),
+            "at most 10,000",
+        ),
     ],
 )
 def test_a_mistake_in_a_prompt_file_is_named(tmp_path, text, match):
@@ -59,6 +86,19 @@ def test_a_mistake_in_a_prompt_file_is_named(tmp_path, text, match):
 
     with pytest.raises(ConfigError, match=match):
         prompts.load(path)
+
+
+def test_words_in_braces_are_words(tmp_path):
+    """Only templates have a place for the finding; a source may have several lines."""
+    (tmp_path / "own.toml").write_text(
+        'positive = "{{x}} {finding}"\nnegative = "keine {finding}: Ödem, 肺炎"\nsource = """a\nb"""\n'
+        "words = { Pneumothorax = 'air {leak' }\n"
+    )
+
+    own = prompts.load(tmp_path / "own.toml")
+
+    assert own.pair("Pneumothorax") == ("{x} air {leak", "keine air {leak: Ödem, 肺炎")
+    assert own.source == "a b"
 
 
 def test_a_misspelled_prompt_set_gets_a_suggestion():

@@ -4,12 +4,13 @@ Commands are registered by their import path and import what they need when they
 loads no scientific package.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
-from cyclopts import App, CycloptsError, Group
-from cyclopts.exceptions import MissingArgumentError
+from cyclopts import App, Group
 
 from cxraudit.cli import (
     audit,
@@ -22,7 +23,7 @@ from cxraudit.cli import (
     phantom,
     report,
 )
-from cxraudit.errors import CxrAuditError
+from cxraudit.cli._failures import sentence_of
 
 app = App(
     name="cxraudit",
@@ -80,40 +81,45 @@ def main(arguments: list[str] | None = None) -> int:
     int
         The exit code: 0; 2 for what a user can correct, after one sentence on stderr; 130 for Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name need not be valid text, and a terminal may not be able to show all of it.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except CxrAuditError as error:
-        return _failed(str(error))
-    except CycloptsError as error:
-        return _failed(_usage(error))
+        _flush()
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; nothing is left to print.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
-    except OSError as error:
-        if error.strerror is None:
-            raise
-        place = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{place}{error.strerror}. Check the path, its permissions and the disk.")
     except KeyboardInterrupt:
-        _failed("stopped. Finished work is kept; the same command continues from here.")
+        _print("stopped. Finished work is kept; the same command continues from here.")
         return 130
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        _print(sentence)
+        try:
+            _flush()
+        except OSError:
+            _discard_output()
+        return 2
     return 0
 
 
-def _failed(sentence: str) -> int:
-    sys.stderr.write(f"cxraudit: {sentence}\n")
-    return 2
+def _print(sentence: str) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(f"cxraudit: {sentence}\n")
 
 
-def _usage(error: CycloptsError) -> str:
-    """Return what is wrong with a command line, and where its help is."""
-    command = " ".join(error.command_chain or ())
-    argument = error.argument
-    if type(error) is MissingArgumentError and argument and not argument.tokens:
-        positional = argument.field_info.is_positional
-        wanted = argument.name.lstrip("-").upper() if positional else argument.name
-        sentence = f"{command} needs {wanted}."
-    else:
-        sentence = str(error)
-    return f"{sentence} See {' '.join(filter(None, ('cxraudit', command)))} --help."
+def _flush() -> None:
+    """Write what is printed now, where a full disk or a closed pipe can still be reported."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """Send what is still to be printed nowhere, so that the end of the program raises nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,17 +1,18 @@
 """What several commands take: shared options, NAME=VALUE pairs, and flags made from settings."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, field, is_dataclass, make_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
-from cxraudit.errors import ConfigError
+from cxraudit import settings as declared
+from cxraudit.errors import ConfigError, short
 from cxraudit.settings import Option, options
 
 if TYPE_CHECKING:
@@ -25,6 +26,32 @@ def repeatable(value: str) -> Parameter:
     return Parameter(negative="", metavar=f"{value}...")
 
 
+def whole_number(kind: type[int], tokens: Sequence[Token]) -> int:
+    """Convert the text of a flag to a whole number; cyclopts itself would round 2.5."""
+    text = tokens[0].value
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"must be a whole number, got '{short(text)}'") from None
+
+
+def whole_numbers(kind: Any) -> Parameter:
+    """Return what makes a flag of a type of the settings, such as `cxraudit.settings.Count`."""
+    return Parameter(converter=whole_number, validator=_range(get_args(kind)[1:]))
+
+
+def _range(bounds: Iterable[BaseMetadata]) -> Number | None:
+    """Return the same range for cyclopts, whose messages name the flag as it was typed."""
+    names = {Gt: "gt", Ge: "gte", Lt: "lt", Le: "lte"}
+    limits = {
+        name: getattr(bound, kind.__name__.lower())
+        for bound in bounds
+        for kind, name in names.items()
+        if isinstance(bound, kind)
+    }
+    return Number(**limits) if limits else None
+
+
 Several = list[str] | None
 Models = Annotated[
     list[str],
@@ -34,8 +61,10 @@ Models = Annotated[
 Switch = Annotated[bool, Parameter(negative="")]
 """An option without a value."""
 Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**63))]
+Count = Annotated[int, whole_numbers(declared.Count)]
+Resamples = Annotated[int, whole_numbers(declared.Resamples)]
+Workers = Annotated[int, whole_numbers(declared.Workers)]
+Seed = Annotated[int, whole_numbers(declared.Seed)]
 
 DatasetName = Annotated[str, Parameter(help="Name of the data set; see `cxraudit datasets`.")]
 Root = Annotated[Path, Parameter(help="Folder the data set was unpacked in.")]
@@ -44,12 +73,8 @@ DatasetOptions = Annotated[
     repeatable("NAME=VALUE"),
     Parameter(help="Option of the data set, see `cxraudit datasets NAME`; repeatable."),
 ]
-BatchSize = Annotated[
-    int, Parameter(validator=Number(gte=1), help="Images per forward pass of the model.")
-]
-Readers = Annotated[
-    int, Parameter(validator=Number(gte=1), help="Threads that read and decode images.")
-]
+BatchSize = Annotated[Count, Parameter(help="Images per forward pass of the model.")]
+Readers = Annotated[Workers, Parameter(help="Threads that read and decode images.")]
 Device = Annotated[
     str,
     Parameter(
@@ -178,6 +203,7 @@ def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
         negative="" if mapping or option.default is False else None,
         metavar="NAME=VALUE..." if mapping else None,
         validator=_range(option.bounds),
+        converter=whole_number if option.type is int else None,
         group=group,
     )
     default = None if mapping else option.default
@@ -187,18 +213,6 @@ def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
 
 def _is_mapping(option: Option) -> bool:
     return get_origin(option.type) is get_origin(Mapping[str, str])
-
-
-def _range(bounds: tuple[BaseMetadata, ...]) -> Number | None:
-    """Return the same range for cyclopts, whose messages name the flag as it was typed."""
-    names = {Gt: "gt", Ge: "gte", Lt: "lt", Le: "lte"}
-    limits = {
-        name: getattr(bound, kind.__name__.lower())
-        for bound in bounds
-        for kind, name in names.items()
-        if isinstance(bound, kind)
-    }
-    return Number(**limits) if limits else None
 
 
 def _plain(hint: Any) -> Any:

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from cxraudit.errors import one_line
+
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 
 def message(text: str) -> None:
     """Print one line on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(one_line(text) + "\n")
 
 
 def tracker(quiet: bool) -> Callable[[str, int], AbstractContextManager[Callable[[int], None]]]:

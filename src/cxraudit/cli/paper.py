@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
-from cxraudit.cli._options import BatchSize, Device, Quiet, Several, pairs, repeatable
+from cxraudit.cli._options import BatchSize, Device, Quiet, Resamples, Several, pairs, repeatable
 from cxraudit.cli._progress import tracker
 from cxraudit.errors import ConfigError, UnknownNameError
 
@@ -27,7 +26,7 @@ def run(
     nih: Path | None = None,
     mimic_option: Annotated[Several, repeatable("NAME=VALUE")] = None,
     nih_option: Annotated[Several, repeatable("NAME=VALUE")] = None,
-    resamples: Annotated[int, Parameter(validator=Number(gte=0))] = 2000,
+    resamples: Resamples = 2000,
     batch_size: BatchSize = 32,
     device: Device = "auto",
     quiet: Quiet = False,

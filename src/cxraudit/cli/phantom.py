@@ -6,7 +6,16 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from cxraudit.cli._options import Count, Quiet, Seed, Several, Share, number_pairs, repeatable
+from cxraudit.cli._options import (
+    Count,
+    Quiet,
+    Seed,
+    Several,
+    Share,
+    Workers,
+    number_pairs,
+    repeatable,
+)
 from cxraudit.cli._progress import progress_bar, tracker
 from cxraudit.errors import UnknownNameError
 
@@ -45,7 +54,7 @@ def phantom(
     *,
     layout: Annotated[str, Parameter(metavar="NAME")] = "nih",
     patients: Count = 600,
-    images_per_patient: Annotated[float, Parameter(validator=Number(gte=1))] = 3.0,
+    images_per_patient: Annotated[float, Parameter(validator=Number(gte=1, lte=1000))] = 3.0,
     seed: Seed = 2025,
     image_size: Count = 256,
     contrast: Annotated[Several, repeatable("GROUP=FACTOR")] = None,
@@ -54,7 +63,7 @@ def phantom(
     drain_otherwise: Share = 0.03,
     drain_visibility: Share = 1.0,
     record_noise: Share = 0.0,
-    workers: Count = 2,
+    workers: Workers = 2,
     quiet: Quiet = False,
 ) -> None:
     """Draw synthetic chest radiographs with known truth, as a release in a real layout.

@@ -30,7 +30,7 @@ from cxraudit.files import (
 from cxraudit.models._torch.towers.densenet import DenseNet121, modern_keys
 from cxraudit.models.weights import read_state, weights_root
 from cxraudit.schema import ANNOTATED
-from cxraudit.settings import check
+from cxraudit.settings import Count, Resamples, Seed, check
 from cxraudit.stats.calibration import platt
 from cxraudit.stats.compare import estimate, wilson
 from cxraudit.stats.delong import newcombe
@@ -65,19 +65,19 @@ class TrainSettings:
     """Column of the shortcut; only labels by annotators are used."""
     image_size: Annotated[int, Ge(32), Le(1024)] = 224
     """Side of the input of the network in pixels."""
-    epochs: Annotated[int, Ge(1)] = 60
+    epochs: Count = 60
     """Largest number of epochs."""
-    patience: Annotated[int, Ge(1)] = 6
+    patience: Count = 6
     """Epochs without a lower validation loss before training stops."""
-    batch_size: Annotated[int, Ge(1)] = 32
+    batch_size: Count = 32
     """Images per step."""
     learning_rate: float | None = None
     """Default: 1e-4 from ImageNet weights, as in Sourget et al. (2025); 1e-3 from random weights."""
-    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    seed: Seed = 0
     """Seed of the split, the initial weights, the order of the images and the resamples."""
     control: bool = False
     """Shuffle the labels between patients: a negative control, whose AUROC must be at chance level."""
-    n_resamples: Annotated[int, Ge(0)] = 2000
+    n_resamples: Resamples = 2000
     """Resamples of patients for the intervals of the performance."""
     confidence_level: Annotated[float, Gt(0.5), Lt(1)] = 0.95
     """Confidence level of the intervals of the performance."""

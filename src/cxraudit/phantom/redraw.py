@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import DataError
+from cxraudit.errors import ConfigError, DataError
 from cxraudit.phantom.cohort import radiographs
 from cxraudit.phantom.findings import render
 from cxraudit.phantom.releases import DRAWN, JPEG_QUALITY
@@ -48,8 +48,14 @@ def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image
         raise DataError(
             f"{dataset.root} is no synthetic release with {DRAWN}: its images cannot be drawn again."
         )
-    table = pd.read_parquet(file)
-    spec = PhantomSpec(**dataset.truth["spec"])
+    table = _drawn(file)
+    try:
+        spec = PhantomSpec(**dataset.truth["spec"])
+    except (TypeError, ConfigError) as error:
+        raise DataError(
+            f"{dataset.root} was drawn by another version of cxraudit ({error}): its images cannot be drawn "
+            "again."
+        ) from None
     by_path = dict(zip(table["path"], radiographs(spec, table), strict=True))
     drawn = {}
     for image_id, name in zip(dataset.images["image_id"], dataset.images["path"], strict=True):
@@ -67,6 +73,13 @@ def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image
         return _as_stored(Image.fromarray(render(radiograph)), suffix)
 
     return draw
+
+
+def _drawn(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{file} is damaged ({error}): its images cannot be drawn again.") from None
 
 
 def _as_stored(picture: Image.Image, suffix: str) -> Image.Image:

@@ -91,7 +91,7 @@ def write_release(
     }
     truth_file = root / truth.NAME
     text = json.dumps(record, indent=2) + "\n"
-    if truth_file.is_file() and truth_file.read_text(encoding="utf-8") != text:
+    if truth_file.is_file() and truth_file.read_bytes() != text.encode():
         raise DataError(
             f"{root} holds a synthetic release of another specification. Choose another folder."
         )

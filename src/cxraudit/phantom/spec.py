@@ -1,5 +1,6 @@
 """The specification of a synthetic cohort: every known effect is a field of `PhantomSpec`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ from annotated_types import Ge, Le
 
 from cxraudit.datasets.base import ADULT_AGE_GROUPS, FINDINGS
 from cxraudit.errors import ConfigError
-from cxraudit.settings import Flag, check
+from cxraudit.settings import Count, Flag, Seed, check
 
 SEXES = ("female", "male")
 RACES = ("asian", "black", "white")
@@ -46,11 +47,11 @@ class PhantomSpec:
         If a value is out of range, or a mapping names an unknown group or finding.
     """
 
-    n_patients: Annotated[int, Ge(1), Flag("patients")] = 600
+    n_patients: Annotated[Count, Flag("patients")] = 600
     """Number of patients."""
-    images_per_patient: Annotated[float, Ge(1)] = 3.0
+    images_per_patient: Annotated[float, Ge(1), Le(1000)] = 3.0
     """Mean number of images per patient."""
-    seed: Annotated[int, Ge(0)] = 2025
+    seed: Seed = 2025
     """The same specification and seed give the same bytes."""
     image_size: Annotated[int, Ge(64), Le(3072)] = 256
     """Side of the square images in pixels."""
@@ -104,8 +105,10 @@ class PhantomSpec:
                     f"phantom {name} names {', '.join(sorted(unknown))}; "
                     f"known: {', '.join(sorted(known))}."
                 )
-            if any(not value >= 0 for value in mapping.values()):
-                raise ConfigError(f"phantom {name} must hold numbers of 0 or more, got {mapping}.")
+            if any(not 0 <= value < math.inf for value in mapping.values()):
+                raise ConfigError(
+                    f"phantom {name} must hold finite numbers of 0 or more, got {mapping}."
+                )
         for finding, share in self.prevalence.items():
             if share > 1:
                 raise ConfigError(

@@ -2,14 +2,22 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from string import Formatter
+from typing import Any
 
-from cxraudit.errors import ConfigError, UnknownNameError
+from cxraudit.errors import ConfigError, UnknownNameError, short
 from cxraudit.files import digest, read_toml
 
 _FIELDS = {"name", "source", "positive", "negative", "words"}
+
+LONGEST = 2000
+"""Characters of a template, a wording or a name; models take some hundreds."""
+MOST_WORDS = 10_000
+"""Findings that a prompt set words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,8 @@ def load(name_or_path: str | os.PathLike[str]) -> PromptSet:
     UnknownNameError
         If there is no such prompt set.
     ConfigError
-        If the file is missing, is not valid TOML, has unknown keys or lacks a template.
+        If the file is missing, is not valid TOML, has unknown keys, lacks a template, or holds
+        characters that are not visible.
     """
     path = Path(name_or_path)
     if path.suffix == ".toml":
@@ -69,30 +78,76 @@ def load(name_or_path: str | os.PathLike[str]) -> PromptSet:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     else:
         raise UnknownNameError("prompt set", str(name_or_path), available())
+    return _checked(data, path)
+
+
+def _checked(data: Mapping[str, Any], path: Path) -> PromptSet:
+    """Return the prompt set of a file's content."""
     if unknown := set(data) - _FIELDS:
         raise ConfigError(
-            f"{name_or_path} has unknown keys {', '.join(sorted(unknown))}; "
+            f"{path} has unknown keys {', '.join(sorted(map(short, unknown)))}; "
             f"known: {', '.join(sorted(_FIELDS))}."
         )
-    for key in ("positive", "negative"):
-        if not isinstance(data.get(key), str):
-            raise ConfigError(f"{name_or_path} lacks the template '{key}'. Add it as a string.")
-    if "{finding}" not in data["positive"]:
-        raise ConfigError(f"{name_or_path}: the template 'positive' must contain {{finding}}.")
+    positive, negative = (_template(data.get(key), key, path) for key in ("positive", "negative"))
+    if not _placeholders(positive):
+        raise ConfigError(f"{path}: the template 'positive' must contain {{finding}}.")
     words = data.get("words", {})
-    if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
-        raise ConfigError(f"{name_or_path}: 'words' must map findings to strings.")
-    for key in ("positive", "negative"):
-        try:
-            data[key].format(finding="x")
-        except (KeyError, IndexError, ValueError):
-            raise ConfigError(
-                f"{name_or_path}: the template '{key}' may hold {{finding}} and no other braces."
-            ) from None
+    if not isinstance(words, dict) or len(words) > MOST_WORDS:
+        raise ConfigError(
+            f"{path}: 'words' must map findings to strings, at most {MOST_WORDS:,} of them."
+        )
     return PromptSet(
-        name=str(data.get("name", path.stem)),
-        source=str(data.get("source", "")),
-        positive=data["positive"],
-        negative=data["negative"],
-        words=words,
+        name=_text(data.get("name", path.stem), "name", path),
+        source=_text(_joined(data["source"]), "source", path) if "source" in data else "",
+        positive=positive,
+        negative=negative,
+        words={
+            finding: _text(word, f"words.{short(finding)}", path) for finding, word in words.items()
+        },
     )
+
+
+def _joined(value: object) -> object:
+    """Return a citation of several lines as one line."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _text(value: object, key: str, path: Path) -> str:
+    """Return the text of a key: visible characters alone, since a tokenizer takes others as text, too."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(
+            f"{path}: '{key}' must be text in quotation marks, got {short(repr(value))}."
+        )
+    if len(value) > LONGEST:
+        raise ConfigError(
+            f"{path}: '{key}' has {len(value):,} characters; at most {LONGEST:,} are a prompt."
+        )
+    if not value.isprintable():
+        hidden = next(char for char in value if not char.isprintable())
+        raise ConfigError(
+            f"{path}: '{key}' contains a character that is not visible (U+{ord(hidden):04X}), which models "
+            "take for text. Remove it."
+        )
+    return value
+
+
+def _template(value: object, key: str, path: Path) -> str:
+    if value is None:
+        raise ConfigError(f"{path} lacks the template '{key}'. Add it as a string.")
+    text = _text(value, key, path)
+    try:
+        allowed = all(field == ("finding", "", None) for field in _placeholders(text))
+    except ValueError:  # a brace without its partner
+        allowed = False
+    if not allowed:
+        raise ConfigError(f"{path}: the template '{key}' may hold {{finding}} and no other braces.")
+    return text
+
+
+def _placeholders(template: str) -> list[tuple[str, str | None, str | None]]:
+    """Return name, format and conversion of each pair of braces, without formatting anything."""
+    return [
+        (name, form, conversion)
+        for _, name, form, conversion in Formatter().parse(template)
+        if name is not None
+    ]
