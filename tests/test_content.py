@@ -5,7 +5,15 @@ import shutil
 
 import pytest
 
-from cxraudit.content import source_of, unchanged
+from cxraudit import content
+from cxraudit.content import (
+    read_source,
+    source_now,
+    source_of,
+    sources_from,
+    sources_table,
+    unchanged,
+)
 
 
 @pytest.fixture
@@ -52,3 +60,35 @@ def test_given_bytes_are_not_read_again(image):
     """The hash is that of what was decoded."""
     assert source_of(image, b"other").sha256 == source_of(image, b"other").sha256
     assert source_of(image, b"other").sha256 != source_of(image).sha256
+
+
+def test_a_file_is_described_as_it_was_before_it_was_read(image, monkeypatch):
+    """A change during the reading shows in its times."""
+    data, source = read_source(image)
+    assert (data, source) == (b"0123456789", source_of(image))
+
+    image.write_bytes(b"9876543210")
+
+    assert not unchanged(source, image)
+
+
+def test_a_file_with_the_same_times_is_not_read(image, monkeypatch):
+    """With other times it is, and keeps its hash."""
+    before = source_of(image)
+    os.utime(image, (1, 1))
+    touched = source_now(image, before)
+    assert (touched.sha256, touched.mtime_ns) == (before.sha256, 1_000_000_000)
+
+    def never(path, data=None):
+        raise AssertionError("read")
+
+    monkeypatch.setattr(content, "source_of", never)
+    assert source_now(image, touched) == touched
+
+
+def test_sources_are_the_same_after_they_were_a_table(image):
+    """Of any number of files, one row per name."""
+    sources = {"007": source_of(image), "é": source_of(image, b"other")}
+
+    assert sources_from(sources_table(sources)) == sources
+    assert sources_from(sources_table({})) == {}
