@@ -5,7 +5,7 @@ import pytest
 
 from cxraudit import datasets
 from cxraudit.datasets.base import excluded_images, flow
-from cxraudit.datasets.saved import IMAGES, open_dataset, save_dataset
+from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
 from cxraudit.errors import DataError
 
 
@@ -44,4 +44,18 @@ def test_a_table_without_a_manifest_is_refused(cohort, tmp_path):
     (tmp_path / f"{IMAGES}.manifest.json").unlink()
 
     with pytest.raises(DataError, match="has no manifest"):
+        open_dataset(tmp_path / IMAGES)
+
+
+@pytest.mark.parametrize("name", [IMAGES, EXCLUDED, "more.csv"])
+@pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: bytes(len(data))])
+def test_a_file_of_the_cohort_that_was_changed_is_refused(cohort, tmp_path, name, harm):
+    """Cut, and zeroed: the manifest names the hash of each."""
+    more = tmp_path / "more.csv"
+    more.write_text("a,b\n1,2\n")
+    save_dataset(cohort, tmp_path, outputs=[more])
+    file = tmp_path / name
+    file.write_bytes(harm(file.read_bytes()))
+
+    with pytest.raises(DataError, match=name):
         open_dataset(tmp_path / IMAGES)
