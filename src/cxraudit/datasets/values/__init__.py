@@ -1,0 +1,36 @@
+"""The one door for values: identifiers, groups, labels, scores, sexes, ages, dates, views, yes and no.
+
+A value has three outcomes only. It is understood; it is a usual word for *missing* and becomes unknown; or
+it is an error that names it and says how often it occurs. What was unknown or converted is returned as
+notices. In tables of publishers and in headers, which a user cannot correct, ``strict=False`` makes what is
+not understood unknown, and a notice names it.
+"""
+
+from cxraudit.datasets.values.ages import Ages, ages
+from cxraudit.datasets.values.bins import bin_edges, bin_names, binned
+from cxraudit.datasets.values.demographics import dates, sexes, views
+from cxraudit.datasets.values.groups import groups
+from cxraudit.datasets.values.labels import MEANS, POLICIES, labels, yes_no
+from cxraudit.datasets.values.numbers import numbers, scores
+from cxraudit.datasets.values.text import Values, ids, texts
+
+__all__ = [
+    "MEANS",
+    "POLICIES",
+    "Ages",
+    "Values",
+    "ages",
+    "bin_edges",
+    "bin_names",
+    "binned",
+    "dates",
+    "groups",
+    "ids",
+    "labels",
+    "numbers",
+    "scores",
+    "sexes",
+    "texts",
+    "views",
+    "yes_no",
+]

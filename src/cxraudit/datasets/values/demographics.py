@@ -1,0 +1,125 @@
+"""Sexes, dates and views."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from cxraudit.datasets.values import words
+from cxraudit.datasets.values.groups import groups
+from cxraudit.datasets.values.text import (
+    Values,
+    plain,
+    refuse,
+    texts,
+    understood,
+    unknown_notice,
+)
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.notices import Notice, named
+from cxraudit.schema import UNKNOWN
+
+SEXES = ("female", "male", "other", UNKNOWN)
+"""What a sex can be."""
+
+_AMBIGUOUS = "m"
+_REMEDY = "Say what they mean: --sex-values {example}."
+
+
+def sexes(
+    values: pd.Series,
+    about: str,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    strict: bool = True,
+) -> Values:
+    """Return ``female``, ``male``, ``other`` and ``unknown``.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Words or letters in the usual languages.
+    about : str
+        What a message calls the column.
+    mapping : mapping of str to str, optional
+        Value → female, male, other or unknown, for codes of one's own.
+    strict : bool
+        Whether other values are an error; else they are unknown, with a notice.
+
+    Raises
+    ------
+    DataError
+        If a value is not understood, or M may mean male or *mujer*.
+    ConfigError
+        If `mapping` gives a sex that is none.
+    """
+    own = {plain(word): sex for word, sex in (mapping or {}).items()}
+    if wrong := set(own.values()) - set(SEXES):
+        raise ConfigError(
+            f"sex values map to {', '.join(SEXES)}, got '{min(wrong)}'. Write for instance "
+            "--sex-values H=male,M=female."
+        )
+    present = set(texts(values, about).dropna().map(plain)) - set(own)
+    if _AMBIGUOUS in present and present & words.SPANISH:
+        beside = ", ".join(sorted(present & words.SPANISH))
+        raise DataError(
+            f"{about} holds M beside {beside.upper()}, where M may mean mujer or male. "
+            + _REMEDY.format(example="H=male,M=female")
+        )
+    found = understood(values, about, lambda word: _sex(plain(word), own))
+    if strict:
+        example = ",".join(
+            f"{word}={sex}" for word, sex in zip(found.wrong, ("female", "male"), strict=False)
+        )
+        refuse(found.wrong, about, "sex", _REMEDY.format(example=example))
+    unknown = {**found.missing, **found.wrong}
+    return Values(found.values.fillna(UNKNOWN).astype("str"), tuple(unknown_notice(about, unknown)))
+
+
+def _sex(word: str, own: Mapping[str, str]) -> str | None:
+    if word in own:
+        return own[word]
+    return (
+        "female"
+        if word in words.FEMALE
+        else "male"
+        if word in words.MALE
+        else "other"
+        if word in words.OTHER_SEX
+        else None
+    )
+
+
+_DATES = ("%Y%m%d", "%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d")
+
+
+def dates(values: pd.Series, about: str, *, strict: bool = True) -> Values:
+    """Return dates, NaT where missing: ``20240131``, ``2024-01-31``, with or without a time.
+
+    Raises
+    ------
+    DataError
+        If a value is no such date and `strict`.
+    """
+    text = texts(values, about)
+    found = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+    for form in _DATES:
+        found = found.fillna(pd.to_datetime(text, format=form, errors="coerce"))
+    other = understood(text[found.isna()], about, lambda word: None)
+    if strict:
+        remedy = "Write them as YYYY-MM-DD or YYYYMMDD."
+        refuse(other.wrong, about, "date", remedy)
+    return Values(found.dt.normalize(), tuple(unknown_notice(about, {**other.missing, **other.wrong})))
+
+
+_VIEWS = {
+    **dict.fromkeys(("pa", "posteroanterior", "postero-anterior", "posterior-anterior"), "PA"),
+    **dict.fromkeys(("ap", "anteroposterior", "antero-posterior", "anterior-posterior"), "AP"),
+    **dict.fromkeys(("lateral", "lat"), "LATERAL"),
+    **{code.lower(): code for code in ("LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO")},
+}
+
+
+def views(values: pd.Series, about: str) -> Values:
+    """Return view positions: PA, AP, LATERAL … in any case; others as they are named."""
+    text = texts(values, about)
+    return groups(text.map(lambda word: _VIEWS.get(plain(word), word), na_action="ignore"), about, "view")

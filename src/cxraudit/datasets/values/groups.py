@@ -1,0 +1,83 @@
+"""Groups of an attribute."""
+
+from collections import Counter
+
+import pandas as pd
+
+from cxraudit.datasets.values.text import Values, is_missing, plain, texts, unknown_notice
+from cxraudit.errors import DataError
+from cxraudit.notices import Notice, named
+from cxraudit.schema import RESERVED_GROUPS, UNKNOWN
+
+MOST_NUMBERS = 20
+"""Different numbers an attribute may have without bins."""
+
+
+def groups(values: pd.Series, about: str, name: str) -> Values:
+    """Return the group of each image.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Cells of any type.
+    about : str
+        What a message calls the column.
+    name : str
+        Name of the attribute.
+
+    Returns
+    -------
+    Values
+        Text. Usual words for missing are ``unknown``; groups that differ only in case or blanks are one,
+        by their most frequent spelling; a group with a name of our own results gets another one.
+
+    Raises
+    ------
+    DataError
+        If the attribute is a number with more than `MOST_NUMBERS` values.
+    """
+    text = texts(values, about)
+    counts: dict[str, int] = {str(word): int(n) for word, n in text.value_counts().items()}
+    missing = {word: n for word, n in counts.items() if is_missing(word)}
+    if blank := int(text.isna().sum()):
+        missing[""] = blank
+    present = {word: n for word, n in counts.items() if word not in missing}
+    _refuse_numbers(present, about, name)
+    spelling, merged = _one_spelling(present, about)
+    renamed = {group: f"{group} (group)" for group in spelling.values() if group in RESERVED_GROUPS}
+    said = [
+        Notice(about=about, count=present[old], sentence=f"The group '{old}' is shown as '{new}'.")
+        for old, new in renamed.items()
+    ]
+    final = {word: renamed.get(group, group) for word, group in spelling.items()}
+    named_groups = text.map(final).fillna(UNKNOWN).astype("str")
+    return Values(named_groups, (*unknown_notice(about, missing), *merged, *said))
+
+
+def _refuse_numbers(present: dict[str, int], about: str, name: str) -> None:
+    if len(present) <= MOST_NUMBERS:
+        return
+    numeric = pd.to_numeric(pd.Series(list(present)).str.replace(",", "."), errors="coerce")
+    if numeric.notna().all():
+        middle = numeric.quantile([0.25, 0.5, 0.75]).map("{:.3g}".format)
+        edges = ",".join(dict.fromkeys(middle))
+        raise DataError(
+            f"{about} is a number with {len(present):,} values, not a group. Give bins, for instance "
+            f"--bins {name}={edges}."
+        )
+
+
+def _one_spelling(present: dict[str, int], about: str) -> tuple[dict[str, str], list[Notice]]:
+    """Return spelling → the most frequent one that differs in case and blanks only."""
+    alike: dict[str, Counter[str]] = {}
+    for word, count in present.items():
+        alike.setdefault(plain(word), Counter())[word] = count
+    spelling: dict[str, str] = {}
+    notices = []
+    for several in alike.values():
+        chosen = min(several, key=lambda word: (-several[word], word))
+        spelling |= dict.fromkeys(several, chosen)
+        if len(several) > 1:
+            said = f"{named(several)} differ in case or blanks only and are one group, '{chosen}'."
+            notices.append(Notice(about=about, count=several.total(), sentence=said))
+    return spelling, notices

@@ -1,0 +1,107 @@
+"""Numbers, and scores."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.datasets.values.text import Values, is_missing, refuse, texts, unknown_notice
+from cxraudit.errors import DataError
+from cxraudit.notices import Notice
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_PERCENT = re.compile(r"[+-]?\d+([.,]\d+)? ?%")
+
+
+def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Values:
+    """Return numbers, NaN where a cell is blank or a word for missing.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Numbers, or text with a decimal point or, throughout, a decimal comma.
+    about : str
+        What a message calls the column.
+    remedy : str
+        What to do about other values, one sentence.
+
+    Returns
+    -------
+    Values
+        float64, with notices of words that count as missing and of decimal commas.
+
+    Raises
+    ------
+    DataError
+        If other values are found, decimal marks are mixed, or a number is infinite.
+    """
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        found = values.astype("float64")
+        _refuse_infinite(found, about)
+        return Values(found)
+    text = texts(values, about).str.replace("\u2212", "-")
+    found = pd.to_numeric(text, errors="coerce").astype("float64")
+    _refuse_infinite(found, about)
+    rest = text[found.isna() & text.notna()]
+    if rest.empty:
+        return Values(found)
+    notices: list[Notice] = []
+    commas = rest[rest.map(lambda word: bool(_DECIMAL_COMMA.fullmatch(word)))]
+    if len(commas):
+        _refuse_mixed(text, commas, about)
+        found[commas.index] = commas.str.replace(",", ".").astype("float64")
+        said = f"{len(commas):,} values have a decimal comma, which was read as a point."
+        notices.append(Notice(about=about, count=len(commas), sentence=said))
+        rest = rest.drop(commas.index)
+    counts = {str(word): int(n) for word, n in rest.value_counts().items()}
+    missing = {word: n for word, n in counts.items() if is_missing(word)}
+    refuse({word: n for word, n in counts.items() if word not in missing}, about, "number", remedy)
+    return Values(found, (*notices, *unknown_notice(about, missing)))
+
+
+def _refuse_infinite(found: pd.Series, about: str) -> None:
+    if infinite := int(np.isinf(found.to_numpy()).sum()):
+        raise DataError(f"{about} holds {infinite:,} infinite numbers. Recode them.")
+
+
+def _refuse_mixed(text: pd.Series, commas: pd.Series, about: str) -> None:
+    points = text.str.contains(".", regex=False, na=False) & ~text.str.contains(",", na=False)
+    if points.any():
+        raise DataError(
+            f"{about} has {int(points.sum()):,} numbers with a decimal point and {len(commas):,} with a "
+            f"comma, such as '{commas.iloc[0]}'. Write all with a point."
+        )
+    if commas.map(lambda word: bool(_THOUSANDS.fullmatch(word))).all():
+        raise DataError(
+            f"{about} has numbers such as '{commas.iloc[0]}', whose comma may be a decimal mark or divide "
+            "thousands. Write them with a point, or without the comma."
+        )
+
+
+def scores(values: pd.Series, about: str) -> Values:
+    """Return scores: numbers, percentages, or true and false; NaN where an image has no score.
+
+    Raises
+    ------
+    DataError
+        If other values are found, or kinds are mixed.
+    """
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return Values(values.astype("float64"))
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return numbers(values, about)
+    text = texts(values, about)
+    present = text.dropna().str.lower()
+    if len(present) and present.isin(["true", "false"]).all():
+        said = "The scores are true and false, read as 1 and 0."
+        notice = Notice(about=about, count=len(present), sentence=said)
+        return Values(text.str.lower().map({"true": 1.0, "false": 0.0}), (notice,))
+    percent = present.map(lambda word: bool(_PERCENT.fullmatch(word)))
+    if len(present) and percent.all():
+        read = numbers(text.str.removesuffix("%").str.strip(), about)
+        said = "The scores are percentages and were divided by 100."
+        notice = Notice(about=about, count=len(present), sentence=said)
+        return Values(read.values / 100, (notice, *read.notices))
+    remedy = "Score those images again, or leave their cells blank."
+    return numbers(values, about, remedy)

@@ -1,0 +1,165 @@
+"""Cells as text, and the three outcomes of a value."""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.datasets.values import words
+from cxraudit.errors import DataError
+from cxraudit.notices import Notice, named
+
+EXACT = 2.0**53
+"""Whole numbers from here on are not exact as floats."""
+
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+
+
+class Values(NamedTuple):
+    """Values as they are used, and what has to be said of how they were read."""
+
+    values: pd.Series
+    notices: tuple[Notice, ...] = ()
+
+
+def texts(values: pd.Series, about: str) -> pd.Series:
+    """Return cells as text: without blanks around, whole numbers without a point, NaN where empty.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Cells of any type.
+    about : str
+        What a message calls the column.
+
+    Raises
+    ------
+    DataError
+        If a cell holds a list, bytes that are no text, or a float beyond 2⁵³, which may be rounded.
+    """
+    if pd.api.types.is_float_dtype(values.dtype) and bool((values.abs() >= EXACT).any()):
+        raise DataError(
+            f"{about} holds numbers beyond 2^53, which a float rounds, so they may be others. Save the "
+            "column as text or as whole numbers."
+        )
+    try:
+        codes, different = pd.factorize(values.astype(object), use_na_sentinel=True)
+    except TypeError:
+        kind = next(type(cell).__name__ for cell in values if not hasattr(cell, "__hash__") or cell.__hash__ is None)
+        raise DataError(
+            f"{about} holds cells of the type {kind}, not single values. Save one value per cell."
+        ) from None
+    found = np.array([*(_text(value, about) for value in different), None], dtype=object)
+    return pd.Series(found[codes], index=values.index, dtype="str")
+
+
+def _text(value: Any, about: str) -> str | None:
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise DataError(
+                f"{about} holds bytes that are no text. Save the column as text."
+            ) from None
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat().removesuffix("T00:00:00")
+    if isinstance(value, (tuple, frozenset)):
+        raise DataError(f"{about} holds several values in a cell. Save one value per cell.")
+    text = unicodedata.normalize("NFC", str(value)).translate(_INVISIBLE)
+    return text.strip() or None
+
+
+def plain(word: str) -> str:
+    """Return a word for comparison: lower case, single blanks."""
+    return " ".join(word.casefold().split())
+
+
+def is_missing(word: str) -> bool:
+    """Tell a usual word for a missing value."""
+    return plain(word) in words.MISSING
+
+
+def ids(values: pd.Series, about: str) -> Values:
+    """Return identifiers as text; blanks around them are taken off, with a notice.
+
+    ``0012`` is not ``12``, and ``1E3`` is no number. Whole floats lose their point: 12.0 is ``12``.
+
+    Raises
+    ------
+    DataError
+        If one is missing, or is a float beyond 2⁵³.
+    """
+    found = texts(values, about)
+    if missing := int(found.isna().sum()):
+        raise DataError(f"{missing:,} rows have no value in {about}. Fill it in.")
+    if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
+        return Values(found)
+    padded = int((found != values.astype(object).map(_as_typed)).sum())
+    if not padded:
+        return Values(found)
+    said = f"{padded:,} values have blanks around them, which were taken off."
+    return Values(found, (Notice(about=about, count=padded, sentence=said),))
+
+
+def _as_typed(value: Any) -> str:
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    return _text(value, "") or ""
+
+
+class Understood(NamedTuple):
+    """Cells that were understood, and the words of those that were not."""
+
+    values: pd.Series
+    """What each cell means; None where it is missing or not understood."""
+    missing: dict[str, int]
+    """Usual words for a missing value, and how often each occurs; ``''`` for blank cells."""
+    wrong: dict[str, int]
+    """Words that were not understood, and how often each occurs."""
+
+
+def understood(values: pd.Series, about: str, meaning: Callable[[str], Any]) -> Understood:
+    """Give every different word its meaning; None where it has none."""
+    text = texts(values, about)
+    codes, different = pd.factorize(text, use_na_sentinel=True)
+    counts = np.bincount(codes[codes >= 0], minlength=len(different))
+    meanings = [meaning(str(word)) for word in different]
+    missing, wrong = {}, {}
+    for word, count, found in zip(different, counts.tolist(), meanings, strict=True):
+        if found is None:
+            (missing if is_missing(word) else wrong)[word] = count
+    if blank := int((codes < 0).sum()):
+        missing[""] = blank
+    looked_up = np.empty(len(meanings) + 1, dtype=object)
+    looked_up[: len(meanings)] = meanings
+    return Understood(pd.Series(looked_up[codes], index=values.index), missing, wrong)
+
+
+def refuse(wrong: dict[str, int], about: str, expected: str, remedy: str) -> None:
+    """Raise `DataError` if values were not understood, naming them with their counts."""
+    if wrong:
+        number = sum(wrong.values())
+        verb = "value that is" if number == 1 else "values that are"
+        raise DataError(f"{about} holds {number:,} {verb} no {expected}: {named(wrong)}. {remedy}")
+
+
+def unknown_notice(about: str, values: dict[str, int], becomes: str = "unknown") -> list[Notice]:
+    """Say which values count as unknown; nothing for none."""
+    if not values:
+        return []
+    number = sum(values.values())
+    shown = {word or "blank": count for word, count in values.items()}
+    listed = f"blank ({number:,})" if set(values) == {""} else named(shown)
+    said = f"{number:,} value{'s' if number > 1 else ''} count as {becomes}: {listed}."
+    return [Notice(about=about, count=number, sentence=said)]
+
+
+def joined(notices: Sequence[Sequence[Notice]]) -> tuple[Notice, ...]:
+    """Return the notices of several columns in one sequence."""
+    return tuple(notice for several in notices for notice in several)
