@@ -40,3 +40,8 @@ def named(values: Mapping[Any, int]) -> str:
     shown = ", ".join(f"'{value}' ({count:,})" for value, count in ordered[:SHOWN])
     more = len(ordered) - SHOWN
     return f"{shown} and {more:,} other{'s' if more > 1 else ''}" if more > 0 else shown
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts: ``1 value``, ``1,200 values``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

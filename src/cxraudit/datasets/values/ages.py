@@ -8,7 +8,7 @@ import pandas as pd
 
 from cxraudit.datasets.values import words
 from cxraudit.datasets.values.text import is_missing, plain, refuse, texts, unknown_notice
-from cxraudit.notices import Notice, named
+from cxraudit.notices import Notice, counted, named
 
 OLDEST = 120
 """A higher age is a data entry error (ChestX-ray14 has 412 and 155) and counts as unknown."""
@@ -23,7 +23,7 @@ _UNITS = {
 _AGE = re.compile(
     r"(?P<more>>=|≥|>|over |above |older than |more than |at least )? ?"
     r"(?P<number>-?\d+(?:[.,]\d+)?) ?"
-    r"(?P<plus>\+)? ?(?P<unit>[^\W\d_][^\W\d_./]*\.?)? ?(?:old|of age)? ?"
+    r"(?P<plus>\+)? ?(?P<unit>[^\W\d_][^\d+ ]*)? ?(?:old|of age)? ?"
     r"(?P<end>\+|and over|and above|and older|and up|or over|or above|or older|or more|and more)?"
 )
 _PLACEHOLDER = re.compile(r"0{2,3}y", re.IGNORECASE)
@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(r"0{2,3}y", re.IGNORECASE)
 class Ages(NamedTuple):
     """Ages in years; NaN where unknown."""
 
-    values: pd.Series
+    series: pd.Series
     at_least: "pd.Series[bool]"
     """Whether an age is a lower bound, such as ``> 89``."""
     notices: tuple[Notice, ...] = ()
@@ -77,7 +77,7 @@ def ages(values: pd.Series, about: str, *, strict: bool = True) -> Ages:
         remedy = "Recode them, or audit by the column as an --attribute."
         refuse(kinds["wrong"], about, "age in years", remedy)
     found = pd.Series(years[codes], index=values.index)
-    at_least = pd.Series(bounds[codes], index=values.index)
+    at_least: pd.Series[bool] = pd.Series(bounds[codes], index=values.index, dtype=bool)
     return Ages(found, at_least, _notices(about, kinds))
 
 
@@ -104,10 +104,10 @@ def _notices(about: str, kinds: dict[str, dict[str, int]]) -> tuple[Notice, ...]
     notices = unknown_notice(about, {**kinds["missing"], **kinds["wrong"]})
     if impossible := kinds["impossible"]:
         number = sum(impossible.values())
-        said = f"{number:,} impossible ages count as unknown: {named(impossible)}."
+        said = f"{counted(number, 'impossible age')}, unknown: {named(impossible)}."
         notices.append(Notice(about=about, count=number, sentence=said))
     if bound := kinds["bound"]:
         number = sum(bound.values())
-        said = f"{number:,} ages are given as lower bounds, and count in the oldest group: {named(bound)}."
+        said = f"{counted(number, 'age')} given as a lower bound: {named(bound)}."
         notices.append(Notice(about=about, count=number, sentence=said))
     return tuple(notices)

@@ -1,6 +1,6 @@
 """Bins of a number: own age groups, or groups of any other measurement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -63,7 +63,9 @@ def binned(
     """
     names = np.array([*bin_names(edges), UNKNOWN], dtype=object)
     known = numbers.notna().to_numpy()
-    place = np.where(known, np.searchsorted(edges, numbers.to_numpy(), side="right"), len(names) - 1)
+    place = np.where(
+        known, np.searchsorted(edges, numbers.to_numpy(), side="right"), len(names) - 1
+    )
     if at_least is not None:
         place = np.where(at_least.to_numpy() & (place < len(edges)), len(names) - 1, place)
     return pd.Series(names[place], index=numbers.index, dtype="str")

@@ -15,7 +15,6 @@ from cxraudit.datasets.values.text import (
     unknown_notice,
 )
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.notices import Notice, named
 from cxraudit.schema import UNKNOWN
 
 SEXES = ("female", "male", "other", UNKNOWN)
@@ -72,7 +71,7 @@ def sexes(
         )
         refuse(found.wrong, about, "sex", _REMEDY.format(example=example))
     unknown = {**found.missing, **found.wrong}
-    return Values(found.values.fillna(UNKNOWN).astype("str"), tuple(unknown_notice(about, unknown)))
+    return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(unknown_notice(about, unknown)))
 
 
 def _sex(word: str, own: Mapping[str, str]) -> str | None:
@@ -108,7 +107,9 @@ def dates(values: pd.Series, about: str, *, strict: bool = True) -> Values:
     if strict:
         remedy = "Write them as YYYY-MM-DD or YYYYMMDD."
         refuse(other.wrong, about, "date", remedy)
-    return Values(found.dt.normalize(), tuple(unknown_notice(about, {**other.missing, **other.wrong})))
+    return Values(
+        found.dt.normalize(), tuple(unknown_notice(about, {**other.missing, **other.wrong}))
+    )
 
 
 _VIEWS = {
@@ -119,7 +120,11 @@ _VIEWS = {
 }
 
 
+def _view(word: str) -> str:
+    return _VIEWS.get(plain(word), word)
+
+
 def views(values: pd.Series, about: str) -> Values:
     """Return view positions: PA, AP, LATERAL … in any case; others as they are named."""
     text = texts(values, about)
-    return groups(text.map(lambda word: _VIEWS.get(plain(word), word), na_action="ignore"), about, "view")
+    return groups(text.map(_view, na_action="ignore"), about, "view")

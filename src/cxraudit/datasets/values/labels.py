@@ -7,7 +7,7 @@ import pandas as pd
 from cxraudit.datasets.values import words
 from cxraudit.datasets.values.text import Values, plain, refuse, understood, unknown_notice
 from cxraudit.errors import DataError
-from cxraudit.notices import Notice, named
+from cxraudit.notices import Notice, counted, named
 from cxraudit.schema import UNKNOWN
 
 POLICIES = {"zeros": 0.0, "ones": 1.0, "ignore": math.nan}
@@ -56,18 +56,18 @@ def labels(values: pd.Series, about: str, *, uncertain: str | None = None) -> Va
     found = understood(values, about, _meaning)
     remedy = "A label is 1, 0 or blank: recode them."
     refuse(found.wrong, about, "label", remedy)
-    numbers = found.values.astype("float64")
+    numbers = found.series.astype("float64")
     doubtful = numbers == _UNCERTAIN
     notices = unknown_notice(about, _without_blank(found.missing), "not labelled")
-    if doubtful.any():
+    if number := int(doubtful.sum()):
         listed = named(values[doubtful].astype("str").str.strip().value_counts().to_dict())
         if uncertain is None:
             raise DataError(
-                f"{about} holds {int(doubtful.sum()):,} uncertain labels: {listed}. Say what they count "
+                f"{about} holds {counted(number, 'uncertain label')}: {listed}. Say what they count "
                 "as: --uncertain ignore (not labelled), zeros or ones."
             )
-        said = f"{int(doubtful.sum()):,} uncertain labels count as {MEANS[uncertain]}: {listed}."
-        notices.append(Notice(about=about, count=int(doubtful.sum()), sentence=said))
+        said = f"{counted(number, 'uncertain label')}: {listed}; they count as {MEANS[uncertain]}."
+        notices.append(Notice(about=about, count=number, sentence=said))
         numbers = numbers.mask(doubtful, POLICIES[uncertain])
     return Values(numbers, tuple(notices))
 
@@ -87,8 +87,8 @@ def yes_no(values: pd.Series, about: str) -> Values:
     """
     found = understood(values, about, _meaning)
     refuse(found.wrong, about, "yes or no", "A shortcut is yes, no, 1, 0 or blank: recode them.")
-    doubtful = found.values == _UNCERTAIN
+    doubtful = found.series == _UNCERTAIN
     listed = values[doubtful].astype("str").str.strip().value_counts().to_dict()
     unknown = {**found.missing, **{str(word): int(n) for word, n in listed.items()}}
-    answers = found.values.map({1: "yes", 0: "no"}).fillna(UNKNOWN).astype("str")
+    answers = found.series.map({1: "yes", 0: "no"}).fillna(UNKNOWN).astype("str")
     return Values(answers, tuple(unknown_notice(about, unknown)))

@@ -1,17 +1,15 @@
 """Numbers, and scores."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.values.text import Values, is_missing, refuse, texts, unknown_notice
 from cxraudit.errors import DataError
-from cxraudit.notices import Notice
+from cxraudit.notices import Notice, counted
 
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-_PERCENT = re.compile(r"[+-]?\d+([.,]\d+)? ?%")
+_DECIMAL_COMMA = r"[+-]?\d*,\d+(e[+-]?\d+)?"
+_THOUSANDS = r"[+-]?[1-9]\d{0,2}(,\d{3})+"
+_PERCENT = r"[+-]?\d+([.,]\d+)? ?%"
 
 
 def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Values:
@@ -47,11 +45,11 @@ def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Valu
     if rest.empty:
         return Values(found)
     notices: list[Notice] = []
-    commas = rest[rest.map(lambda word: bool(_DECIMAL_COMMA.fullmatch(word)))]
+    commas = rest[rest.str.fullmatch(_DECIMAL_COMMA, case=False)]
     if len(commas):
         _refuse_mixed(text, commas, about)
         found[commas.index] = commas.str.replace(",", ".").astype("float64")
-        said = f"{len(commas):,} values have a decimal comma, which was read as a point."
+        said = f"{counted(len(commas), 'value')} with a decimal comma, which was read as a point."
         notices.append(Notice(about=about, count=len(commas), sentence=said))
         rest = rest.drop(commas.index)
     counts = {str(word): int(n) for word, n in rest.value_counts().items()}
@@ -62,7 +60,7 @@ def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Valu
 
 def _refuse_infinite(found: pd.Series, about: str) -> None:
     if infinite := int(np.isinf(found.to_numpy()).sum()):
-        raise DataError(f"{about} holds {infinite:,} infinite numbers. Recode them.")
+        raise DataError(f"{about} holds {counted(infinite, 'infinite number')}. Recode them.")
 
 
 def _refuse_mixed(text: pd.Series, commas: pd.Series, about: str) -> None:
@@ -72,7 +70,7 @@ def _refuse_mixed(text: pd.Series, commas: pd.Series, about: str) -> None:
             f"{about} has {int(points.sum()):,} numbers with a decimal point and {len(commas):,} with a "
             f"comma, such as '{commas.iloc[0]}'. Write all with a point."
         )
-    if commas.map(lambda word: bool(_THOUSANDS.fullmatch(word))).all():
+    if commas.str.fullmatch(_THOUSANDS).all():
         raise DataError(
             f"{about} has numbers such as '{commas.iloc[0]}', whose comma may be a decimal mark or divide "
             "thousands. Write them with a point, or without the comma."
@@ -97,11 +95,11 @@ def scores(values: pd.Series, about: str) -> Values:
         said = "The scores are true and false, read as 1 and 0."
         notice = Notice(about=about, count=len(present), sentence=said)
         return Values(text.str.lower().map({"true": 1.0, "false": 0.0}), (notice,))
-    percent = present.map(lambda word: bool(_PERCENT.fullmatch(word)))
+    percent = present.str.fullmatch(_PERCENT)
     if len(present) and percent.all():
         read = numbers(text.str.removesuffix("%").str.strip(), about)
         said = "The scores are percentages and were divided by 100."
         notice = Notice(about=about, count=len(present), sentence=said)
-        return Values(read.values / 100, (notice, *read.notices))
+        return Values(read.series / 100, (notice, *read.notices))
     remedy = "Score those images again, or leave their cells blank."
     return numbers(values, about, remedy)

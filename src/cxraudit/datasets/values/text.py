@@ -1,7 +1,7 @@
 """Cells as text, and the three outcomes of a value."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxraudit.datasets.values import words
 from cxraudit.errors import DataError
-from cxraudit.notices import Notice, named
+from cxraudit.notices import Notice, counted, named
 
 EXACT = 2.0**53
 """Whole numbers from here on are not exact as floats."""
@@ -20,7 +20,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 class Values(NamedTuple):
     """Values as they are used, and what has to be said of how they were read."""
 
-    values: pd.Series
+    series: pd.Series
     notices: tuple[Notice, ...] = ()
 
 
@@ -47,7 +47,7 @@ def texts(values: pd.Series, about: str) -> pd.Series:
     try:
         codes, different = pd.factorize(values.astype(object), use_na_sentinel=True)
     except TypeError:
-        kind = next(type(cell).__name__ for cell in values if not hasattr(cell, "__hash__") or cell.__hash__ is None)
+        kind = next(type(cell).__name__ for cell in values if not isinstance(cell, Hashable))
         raise DataError(
             f"{about} holds cells of the type {kind}, not single values. Save one value per cell."
         ) from None
@@ -97,13 +97,13 @@ def ids(values: pd.Series, about: str) -> Values:
     """
     found = texts(values, about)
     if missing := int(found.isna().sum()):
-        raise DataError(f"{missing:,} rows have no value in {about}. Fill it in.")
+        raise DataError(f"{counted(missing, 'row')} without a value in {about}. Fill it in.")
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return Values(found)
     padded = int((found != values.astype(object).map(_as_typed)).sum())
     if not padded:
         return Values(found)
-    said = f"{padded:,} values have blanks around them, which were taken off."
+    said = f"{counted(padded, 'value')} with blanks around, which were taken off."
     return Values(found, (Notice(about=about, count=padded, sentence=said),))
 
 
@@ -116,7 +116,7 @@ def _as_typed(value: Any) -> str:
 class Understood(NamedTuple):
     """Cells that were understood, and the words of those that were not."""
 
-    values: pd.Series
+    series: pd.Series
     """What each cell means; None where it is missing or not understood."""
     missing: dict[str, int]
     """Usual words for a missing value, and how often each occurs; ``''`` for blank cells."""
@@ -130,7 +130,8 @@ def understood(values: pd.Series, about: str, meaning: Callable[[str], Any]) -> 
     codes, different = pd.factorize(text, use_na_sentinel=True)
     counts = np.bincount(codes[codes >= 0], minlength=len(different))
     meanings = [meaning(str(word)) for word in different]
-    missing, wrong = {}, {}
+    missing: dict[str, int] = {}
+    wrong: dict[str, int] = {}
     for word, count, found in zip(different, counts.tolist(), meanings, strict=True):
         if found is None:
             (missing if is_missing(word) else wrong)[word] = count
@@ -156,10 +157,7 @@ def unknown_notice(about: str, values: dict[str, int], becomes: str = "unknown")
     number = sum(values.values())
     shown = {word or "blank": count for word, count in values.items()}
     listed = f"blank ({number:,})" if set(values) == {""} else named(shown)
-    said = f"{number:,} value{'s' if number > 1 else ''} count as {becomes}: {listed}."
+    said = (
+        f"{counted(number, 'value')} {'count' if number > 1 else 'counts'} as {becomes}: {listed}."
+    )
     return [Notice(about=about, count=number, sentence=said)]
-
-
-def joined(notices: Sequence[Sequence[Notice]]) -> tuple[Notice, ...]:
-    """Return the notices of several columns in one sequence."""
-    return tuple(notice for several in notices for notice in several)
