@@ -72,6 +72,40 @@ def test_a_file_is_described_as_it_was_before_it_was_read(image, monkeypatch):
     assert not unchanged(source, image)
 
 
+@pytest.fixture
+def settled(monkeypatch):
+    """Files of this test count as unchanged for long."""
+    monkeypatch.setattr(content, "SETTLED", 0)
+
+
+def test_the_times_of_a_file_that_just_changed_are_not_trusted(image):
+    """A second change within the resolution of the clock would leave them as they are."""
+    source = source_of(image)
+    assert (source.mtime_ns, source.ctime_ns) == (0, 0)
+    os.utime(image, (1, 1))
+    assert source_of(image).mtime_ns == 0  # the change of times is a change, too
+    assert unchanged(source, image)
+
+
+def test_a_change_that_leaves_size_and_times_is_seen_if_the_file_was_new(image, monkeypatch):
+    """As on a file system whose clock ticks every two seconds."""
+    now = image.stat()
+    source = source_of(image)
+    image.write_bytes(b"9876543210")
+    monkeypatch.setattr(type(image), "stat", lambda self, follow_symlinks=True: now)
+
+    assert not unchanged(source, image)
+
+
+def test_folders_pipes_and_devices_are_not_read(tmp_path):
+    """A pipe would be waited for without end."""
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path, tmp_path / "pipe.png", tmp_path / "none.png"):
+        with pytest.raises(OSError, match=r"not a regular file|No such file"):
+            read_source(path)
+
+
+@pytest.mark.usefixtures("settled")
 def test_a_file_with_the_same_times_is_not_read(image, monkeypatch):
     """With other times it is, and keeps its hash."""
     before = source_of(image)

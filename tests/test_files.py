@@ -104,6 +104,15 @@ def test_an_empty_table_removes_the_file_of_an_earlier_run(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "心"])
+def test_the_longest_name_can_be_written(tmp_path, letter):
+    """255 bytes, which the name of the temporary file must not exceed either."""
+    path = tmp_path / (letter * (255 // len(letter.encode())))
+
+    assert write_text(path, "x").read_text() == "x"
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_a_folder_that_cannot_be_created_raises(tmp_path):
     """A file is in its place."""
     (tmp_path / "file").touch()

@@ -5,12 +5,20 @@ So a release can be moved, or copied with other times, without any work being do
 was exchanged under the same name is never taken for the old one.
 """
 
+import errno
 import hashlib
+import os
+import stat
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pandas as pd
+
+SETTLED = 2.0
+"""Seconds without a change after which the times of a file are trusted: a file that changes twice within
+the resolution of its file system's clock keeps its times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +29,10 @@ class Source:
     size: int
     """In bytes."""
     mtime_ns: int
+    """Of its last modification; 0 if that was less than `SETTLED` before it was read."""
     ctime_ns: int
-    """Changes with every change of content, also where a program sets the time of modification back."""
+    """Changes with every change of content, also where a program sets the time of modification back;
+    0 like the other."""
     sha256: str
 
 
@@ -32,17 +42,11 @@ def source_of(path: Path, data: bytes | None = None) -> Source:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If it cannot be read, or is a folder or a device.
     """
-    found = path.stat()
-    content = path.read_bytes() if data is None else data
-    return Source(
-        str(path),
-        len(content),
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-        hashlib.sha256(content).hexdigest(),
-    )
+    if data is None:
+        return read_source(path)[1]
+    return _described(path, _regular(path), data)
 
 
 def read_source(path: Path) -> tuple[bytes, Source]:
@@ -51,12 +55,11 @@ def read_source(path: Path) -> tuple[bytes, Source]:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If it cannot be read, or is a folder or a device.
     """
-    found = path.stat()
+    found = _regular(path)
     data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    return data, Source(str(path), len(data), found.st_mtime_ns, found.st_ctime_ns, digest)
+    return data, _described(path, found, data)
 
 
 def source_now(path: Path, before: Source | None) -> Source:
@@ -65,9 +68,11 @@ def source_now(path: Path, before: Source | None) -> Source:
     Raises
     ------
     OSError
-        If it cannot be read.
+        If it cannot be read, or is a folder or a device.
     """
-    return before if before is not None and _same_times(before, path) else source_of(path)
+    if before is not None and _same_times(before, path, path.stat()):
+        return before
+    return source_of(path)
 
 
 def unchanged(before: Source, path: Path) -> bool:
@@ -76,15 +81,30 @@ def unchanged(before: Source, path: Path) -> bool:
     A file that is missing or cannot be read is not unchanged.
     """
     try:
-        if _same_times(before, path):
+        now = path.stat()
+        if _same_times(before, path, now):
             return True
-        return path.stat().st_size == before.size and source_of(path).sha256 == before.sha256
+        return now.st_size == before.size and source_of(path).sha256 == before.sha256
     except OSError:
         return False
 
 
-def _same_times(before: Source, path: Path) -> bool:
-    now = path.stat()
+def _regular(path: Path) -> os.stat_result:
+    """Return the state of a file; reading a pipe or a device might never end."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return found
+
+
+def _described(path: Path, found: os.stat_result, data: bytes) -> Source:
+    times = (found.st_mtime_ns, found.st_ctime_ns)
+    settled = time.time_ns() - max(times) >= SETTLED * 1e9
+    digest = hashlib.sha256(data).hexdigest()
+    return Source(str(path), len(data), *(times if settled else (0, 0)), digest)
+
+
+def _same_times(before: Source, path: Path, now: os.stat_result) -> bool:
     times = (str(path), now.st_size, now.st_mtime_ns, now.st_ctime_ns)
     return times == (before.path, before.size, before.mtime_ns, before.ctime_ns)
 

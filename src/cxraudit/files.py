@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import shlex
 import sys
 import tomllib
@@ -25,12 +26,17 @@ _MISSING = ["", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"]
 column such as smoking."""
 
 TEMPORARY = ".cxraudit-tmp"
-"""End of the name of a file that is being written; before it stands the number of the process."""
-TEMPORARY_LENGTH = 200
-"""Characters of the final name in that of the temporary file: names have at most 255 bytes."""
+"""End of the name of a file that is being written; before it stands `writer`."""
+TEMPORARY_LENGTH = 180
+"""Bytes of the final name in that of the temporary file: names have at most 255."""
+_STARTED = secrets.token_hex(4)
+"""Tells this process from an earlier one with the same number, which is usual in containers."""
 
 MANIFEST = ".manifest.json"
 """What the name of a manifest adds to the name of the file it describes."""
+
+MAKER = "cxraudit"
+"""Says in a manifest that it is one of ours."""
 
 LARGEST_TOML = 10_000_000
 """Bytes of a TOML file; one that a user wrote has some hundreds."""
@@ -50,13 +56,20 @@ def _version(package: str) -> str | None:
         return None
 
 
+def writer() -> tuple[str, str, str]:
+    """Return the machine, the number and the start of this process, which its temporary files name."""
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return machine, str(os.getpid()), _STARTED
+
+
 def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
     """Call `write` with a temporary path beside `path`, then rename it in one step.
 
     At any time `path` is the old file or the complete new one, even after a kill.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:TEMPORARY_LENGTH]}.{os.getpid()}{TEMPORARY}")
+    name = path.name.encode(errors="ignore")[:TEMPORARY_LENGTH].decode(errors="ignore")
+    temporary = path.with_name(f".{name}.{'-'.join(writer())}{TEMPORARY}")
     try:
         write(temporary)
         with temporary.open("rb") as handle:
@@ -222,7 +235,7 @@ def write_manifest(
         Further plain data: seed, model card, prompt hash …
     """
     manifest = {
-        "made_by": "cxraudit",
+        "made_by": MAKER,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command_line(),
         "python": platform.python_version(),

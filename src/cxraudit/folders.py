@@ -1,20 +1,25 @@
 """What is ours in a folder and what is the user's: only ours is ever replaced or removed.
 
-A file is ours if the folder's record (`RECORD`) lists it or a manifest lies beside it. Every step lists its
-files (`claim`) before it does any work, so that it refuses early and nothing is lost.
+A file is ours if the folder's record (`RECORD`) lists it, a manifest in the folder names it, or its own
+manifest lies beside it. Every step lists its files (`claim`) before it does any work, so that it refuses
+early and nothing is lost.
 """
 
 import json
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import TEMPORARY, read_json, read_manifest, write_text
+from cxraudit.files import MAKER, MANIFEST, TEMPORARY, read_json, write_text, writer
 
 RECORD = ".cxraudit.json"
 """File in a folder that lists the files cxraudit wrote there, each before it is written."""
+
+LONGEST_WRITE = 24 * 60 * 60
+"""Seconds after which a temporary file is left over, whoever wrote it."""
 
 
 def writable_folder(path: Path) -> Path:
@@ -37,23 +42,33 @@ def writable_folder(path: Path) -> Path:
     return path
 
 
-def claim(*files: Path) -> None:
+def claim(*files: Path, inputs: Mapping[str, Path] | None = None) -> None:
     """List files as ours before they are written.
+
+    Parameters
+    ----------
+    *files : pathlib.Path
+        Files, or folders of our own, that will be written.
+    inputs : mapping of str to pathlib.Path, optional
+        What the step reads; none of it may be written, whoever made it.
 
     Raises
     ------
     DataError
-        If one is there already and cxraudit did not write it.
+        If one is there already and cxraudit did not write it, or it is an input of the step.
     """
+    for file in files:
+        for name, read in (inputs or {}).items():
+            if file.exists() and read.exists() and file.samefile(read):
+                raise DataError(
+                    f"{file} is an input of this command ({name}) and would be replaced. Choose another "
+                    "--out, or give the file another name."
+                )
     for folder in dict.fromkeys(file.parent for file in files):
         names = [file.name for file in files if file.parent == folder]
-        ours = recorded_files(folder)
-        foreign = [
-            name
-            for name in names
-            if name not in ours and (folder / name).exists() and not read_manifest(folder / name)
-        ]
-        if foreign:
+        present = [name for name in names if os.path.lexists(folder / name)]
+        ours = {*recorded_files(folder), *(_described(folder) if present else ())}
+        if foreign := [name for name in present if name not in ours]:
             raise DataError(
                 f"{folder} holds {', '.join(foreign)}, which cxraudit did not write. Choose another "
                 "--out, or move it away."
@@ -62,12 +77,35 @@ def claim(*files: Path) -> None:
 
 
 def recorded_files(folder: Path) -> list[str]:
-    """Return the names of the files that cxraudit is recorded to have written in a folder."""
+    """Return the names of the files that cxraudit is recorded to have written in a folder.
+
+    Raises
+    ------
+    DataError
+        If the record is damaged.
+    """
     record = folder / RECORD
     if not record.is_file():
         return []
-    names: list[str] = read_json(record)["files"]
+    names = read_json(record).get("files")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(
+            f"{record} is damaged: it does not list the files that cxraudit wrote. Delete it; files in "
+            f"{folder} are then the user's and are not replaced."
+        )
     return names
+
+
+def _described(folder: Path) -> Iterator[str]:
+    """Yield the names of the files in a folder that manifests of ours, whole or damaged, describe."""
+    for file in folder.glob(f"*{MANIFEST}"):
+        try:
+            manifest = read_json(file)
+        except DataError:
+            manifest = {"made_by": MAKER}
+        if manifest.get("made_by") == MAKER:
+            yield file.name.removesuffix(MANIFEST)
+            yield from map(str, manifest.get("outputs", ()))
 
 
 def record_files(folder: Path, names: Iterable[str]) -> None:
@@ -78,19 +116,41 @@ def record_files(folder: Path, names: Iterable[str]) -> None:
         write_text(folder / RECORD, json.dumps({"files": after}, indent=2) + "\n")
 
 
-def remove_left_over(folder: Path) -> int:
-    """Remove temporary files of runs that were killed, in a folder and below; return how many.
+def remove_left_over(folder: Path, *below: str) -> int:
+    """Remove temporary files of runs that were killed; return how many.
 
     Those of processes that still run stay.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder whose own files are looked at. What lies below it may be the user's, and large.
+    *below : str
+        Names of folders in it that are ours: there, all folders below are looked at, too.
     """
+    pattern = f".*{TEMPORARY}"
+    found = [*folder.glob(pattern)]
+    for name in below:
+        found += (folder / name).rglob(pattern)
     removed = 0
-    for file in folder.rglob(f".*{TEMPORARY}"):
-        number = file.name.removesuffix(TEMPORARY).rpartition(".")[2]
-        if number.isdigit() and not _is_running(int(number)):
-            with suppress(OSError):
+    for file in found:
+        with suppress(OSError):
+            if _is_left_over(file):
                 file.unlink()
                 removed += 1
     return removed
+
+
+def _is_left_over(file: Path) -> bool:
+    if time.time() - file.stat().st_mtime > LONGEST_WRITE:
+        return True
+    machine, process, started = writer()
+    parts = file.name.removesuffix(TEMPORARY).rpartition(".")[2].split("-")
+    if len(parts) != 3 or parts[0] != machine or not parts[1].isdigit():
+        return False  # a process of another machine may still write it
+    if parts[1] == process:
+        return parts[2] != started
+    return not _is_running(int(parts[1]))
 
 
 def _is_running(process: int) -> bool:
