@@ -13,37 +13,19 @@ from typing import Annotated, Any, TypeVar
 from annotated_types import MinLen
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    Strict,
-    ValidationError,
     create_model,
     model_validator,
 )
 
 from cxraudit import datasets
-from cxraudit.errors import ConfigError, short
+from cxraudit.errors import ConfigError
 from cxraudit.files import read_toml
 from cxraudit.settings import AuditSettings, Count, Seed, Workers
 from cxraudit.settings import options as options_of
+from cxraudit.validation import Described, File, Name, validated
 
-MOST_MISTAKES = 20
-"""Mistakes that a message names."""
-
-Section = TypeVar("Section", bound="_Section")
-
-
-class _Section(BaseModel):
-    # Strict: text is no number, and neither is a truth value.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _a_path(path: Path) -> Path:
-    """Refuse what no file can be named, which the system would refuse with less to go by."""
-    if not str(path).isprintable():
-        raise ValueError("a path must not hold characters that are not visible")
-    return path
+Section = TypeVar("Section", bound=Described)
 
 
 def _an_option(value: object) -> object:
@@ -54,9 +36,7 @@ def _an_option(value: object) -> object:
     return value
 
 
-File = Annotated[Path, Strict(False), AfterValidator(_a_path)]
 Plain = Annotated[Any, AfterValidator(_an_option)]
-Name = Annotated[str, MinLen(1)]
 
 
 def _with_options(
@@ -81,7 +61,7 @@ def _with_options(
     return extended
 
 
-class DatasetSection(_Section):
+class DatasetSection(Described):
     """``[dataset]``: the images and their labels."""
 
     name: Name
@@ -89,7 +69,7 @@ class DatasetSection(_Section):
     options: dict[str, Plain] = Field(default_factory=dict)
 
 
-class EncodeSection(_Section):
+class EncodeSection(Described):
     """``[encode]``: images → embeddings → scores."""
 
     models: Annotated[list[Name], MinLen(1)]
@@ -101,14 +81,14 @@ class EncodeSection(_Section):
     device: Name = "auto"
 
 
-class PerturbSection(_Section):
+class PerturbSection(Described):
     """``[perturb]``: images are perturbed and scored again."""
 
     perturbations: Annotated[list[Name], MinLen(1)] | None = None
     images: Count = 400
 
 
-class ScoresSection(_Section):
+class ScoresSection(Described):
     """``[scores]``: a table of scores that exists already."""
 
     file: File
@@ -119,7 +99,7 @@ class ScoresSection(_Section):
 
 
 @_with_options(AuditSettings, without=("seed",))
-class AuditSection(_Section):
+class AuditSection(Described):
     """``[audit]``: what is audited, and how it is computed."""
 
     attributes: str | list[str] | None = None
@@ -140,7 +120,7 @@ class AuditSection(_Section):
         return AuditSettings(seed=seed, **{name: getattr(self, name) for name in names})
 
 
-class RunFile(_Section):
+class RunFile(Described):
     """A whole run."""
 
     out: File
@@ -172,30 +152,8 @@ def read_run_file(path: str | PathLike[str]) -> RunFile:
     """
     file = Path(path)
     data = read_toml(file, what="the run file")
-    try:
-        run = RunFile.model_validate(data)
-    except ValidationError as error:
-        mistakes = _mistakes(error)
-        raise ConfigError(f"{file}: {mistakes}. See docs/reference/configuration.md.") from None
+    run = validated(RunFile, data, file, see="docs/reference/configuration.md")
     return _anchored(run, file.parent)
-
-
-def _mistakes(error: ValidationError) -> str:
-    """Return every mistake with its key, and of very many the number."""
-    found: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False, include_input=False):
-        # Where a key takes text or a list, pydantic names the types it tried as parts of the key.
-        parts = [short(part) for part in item["loc"] if str(part) not in ("str", "list[str]")]
-        found.setdefault(".".join(parts) or "file", []).append(_message(item["msg"]))
-    listed = [f"{key}: {' or '.join(dict.fromkeys(reasons))}" for key, reasons in found.items()]
-    more = f"; and {len(found) - MOST_MISTAKES} more" if len(found) > MOST_MISTAKES else ""
-    return "; ".join(listed[:MOST_MISTAKES]) + more
-
-
-def _message(text: str) -> str:
-    return {"Extra inputs are not permitted": "unknown key"}.get(
-        text, text.removeprefix("Value error, ")
-    )
 
 
 def _anchored(run: RunFile, folder: Path) -> RunFile:
