@@ -251,6 +251,11 @@ def write_manifest(
     return manifest
 
 
+def withdraw(path: Path) -> None:
+    """Remove the commit mark of a file, before what it names is changed: an interrupted step has none."""
+    manifest_of(path).unlink(missing_ok=True)
+
+
 def manifest_of(path: Path) -> Path:
     """Return the path of the manifest of a file or folder."""
     return path.with_name(path.name + MANIFEST)

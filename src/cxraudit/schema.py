@@ -22,6 +22,10 @@ from cxraudit.errors import DataError, MissingColumnsError
 IMAGE_COLUMNS = ("image_id", "patient_id", "study_id", "path", "view_position")
 """What every images table has; findings (1, 0, NaN = not labelled) and attributes follow."""
 
+CONTENT = "image_sha256"
+"""Column of an images table with the SHA-256 of each image file, where cxraudit wrote the images: one that
+holds other bytes when it is read is not the image of its row."""
+
 SCORE_COLUMNS = ("image_id", "model", "prompt_set", "finding", "score")
 """A score only has to rank: any number that grows with the evidence for the finding."""
 

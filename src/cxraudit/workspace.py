@@ -30,6 +30,7 @@ from cxraudit.files import (
     as_plain,
     command_line,
     manifest_of,
+    read_json,
     read_manifest,
     read_table,
     write_manifest,
@@ -74,7 +75,7 @@ def resume_or_refuse(
     if not mark.is_file():
         write_text(mark, json.dumps(plain, indent=2) + "\n")
         return
-    found = json.loads(mark.read_text(encoding="utf-8"))
+    found = read_json(mark)
     differing = [_setting(key, found) for key in plain if found.get(key) != plain[key]]
     if differing:
         raise DataError(

@@ -51,14 +51,14 @@ def prepare(
     stretching
         min-max: the grey levels of each image are stretched from black to white; none: they stay.
     """
-    from cxraudit.folders import writable_folder
     from cxraudit.prepare import UNREADABLE, Preparation, prepare_images
 
     images = load_dataset(dataset, root, option)
     how = Preparation(size=size, resampling=resampling, stretching=stretching)
-    writable_folder(out)
     with progress_bar(quiet, f"prepare {images.name}", len(images.images)) as advance:
         kept = prepare_images(images, out, how, n_readers=readers, progress=advance)
+    for notice in kept.notices:
+        message(f"cxraudit: {notice.about}: {notice.sentence}")
     if lost := len(images.images) - len(kept.images):
         message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
     print(f"{len(kept.images):,} images of {kept.n_patients:,} patients: {out} (dataset prepared)")

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cxraudit.datasets.base import Dataset, dataset_from, excluded_images
 from cxraudit.datasets.release import ReleaseFile
 from cxraudit.errors import DataError
@@ -25,6 +27,8 @@ def save_dataset(
     out: Path,
     inputs: Mapping[str, Path] | None = None,
     outputs: Iterable[Path] = (),
+    *,
+    within: bool = False,
     **facts: Any,
 ) -> Path:
     """Write a cohort, its excluded images and a manifest; return the path of the images table.
@@ -39,13 +43,21 @@ def save_dataset(
         Input files, recorded in the manifest with their SHA-256.
     outputs : iterable of pathlib.Path
         Further files that belong to the cohort; the manifest, written last, names the hashes of all.
+    within : bool
+        Whether the images lie in `out` too, so that the folder can be moved as a whole.
     **facts
         Plain data to record in the manifest.
     """
+    images = dataset.images
+    if within:
+        names = [Path(name).relative_to(out).as_posix() for name in images["path"]]
+        images = images.assign(path=pd.Series(names, index=images.index, dtype="str"))
     excluded = write_table(excluded_images(dataset), out / EXCLUDED)
-    path = write_table(dataset.images, out / IMAGES)
+    path = write_table(images, out / IMAGES)
     files = (path, excluded, *outputs)
-    write_manifest(path, inputs=inputs, outputs=files, dataset=dataset.facts(), **facts)
+    write_manifest(
+        path, inputs=inputs, outputs=files, dataset=dataset.facts(), images_within=within, **facts
+    )
     return path
 
 
@@ -59,13 +71,16 @@ def open_dataset(path: Path) -> Dataset:
         one that was written.
     """
     images = read_table(path, what="the images table")
-    facts = committed(path, remedy="Repeat the cxraudit encode or prepare that wrote it.").get(
-        "dataset"
-    )
-    if facts is None:
-        raise DataError(f"{path} has no manifest. Write it with cxraudit encode or prepare.")
+    manifest = committed(path, remedy="Repeat the cxraudit encode or prepare that wrote it.")
+    if "dataset" not in manifest:
+        raise DataError(
+            f"{path} is no cohort that cxraudit saved. Write it with cxraudit encode or prepare."
+        )
+    if manifest.get("images_within"):
+        within = [str(path.parent / name) for name in images["path"]]
+        images = images.assign(path=pd.Series(within, index=images.index, dtype="str"))
     excluded = read_table(path.with_name(EXCLUDED), what="the table of excluded images")
-    return dataset_from(images, facts, excluded)
+    return dataset_from(images, manifest["dataset"], excluded)
 
 
 def load(root: Path) -> Dataset:
