@@ -238,7 +238,7 @@ def test_unchanged_sources_are_not_read(five, tmp_path, monkeypatch):
     def never(*arguments):
         raise AssertionError("read")
 
-    monkeypatch.setattr("cxraudit.prepare.run.read_source", never)
+    monkeypatch.setattr("cxraudit.prepare.run.read_decoded", never)
     monkeypatch.setattr("cxraudit.content.source_of", never)
     assert len(prepare_images(five, out, SMALL).images) == 5
 

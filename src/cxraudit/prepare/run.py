@@ -21,14 +21,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxraudit.content import Source, read_source, source_now, sources_from, sources_table
+from cxraudit.content import Source, source_now, sources_from, sources_table
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import EXCLUDED, save_dataset
 from cxraudit.datasets.saved import IMAGES as TABLE
 from cxraudit.errors import DataError, ImageError
 from cxraudit.files import digest, withdraw, write_atomic, write_or_remove, write_table
 from cxraudit.folders import claim, remove_left_over, writable_folder
-from cxraudit.images import ImageNote, decode_image
+from cxraudit.images import ImageNote
+from cxraudit.images.sources import read_decoded
 from cxraudit.notices import SHOWN, Notice
 from cxraudit.prepare.pixels import Preparation, prepared
 from cxraudit.prepare.seal import Seal, read_seal, sealed
@@ -215,37 +216,37 @@ def _prepare_one(
     """Keep or prepare one image; an earlier one whose source cannot be read any more is removed."""
     before = target.read_bytes() if target.is_file() else None
     seal = None if before is None else read_seal(before)
-    own = seal is not None and (seal.name, seal.preparation) == (target.name, how)
+    if seal is not None and (seal.name, seal.preparation) != (target.name, how):
+        seal = None
+    if before is not None and seal is not None and expected in ("", seal.source):
+        source = _if_unchanged(path, seal.source, known)
+        if source is not None:
+            content = sha256(before).hexdigest()
+            return _Outcome(source=source, content=content, notes=seal.notes)
     try:
-        if seal is not None and own and before is not None:
-            source = source_now(path, known)
-            if seal.source == source.sha256 and expected in ("", source.sha256):
-                content = sha256(before).hexdigest()
-                return _Outcome(source=source, content=content, notes=seal.notes)
-        data, source = read_source(path)
-        if expected not in ("", source.sha256):
-            raise ImageError(f"{path} was changed since its data set was written.")
-        decoded = decode_image(data, path)
+        decoded, source = read_decoded(path, expected)
         image = prepared(decoded.image, preparation)
-    except (ImageError, OSError, ValueError, MemoryError) as error:
+    except ImageError as error:
         target.unlink(missing_ok=True)
-        return _Outcome(error=_reason(path, error))
+        return _Outcome(error=str(error))
+    except (OSError, ValueError, MemoryError) as error:
+        target.unlink(missing_ok=True)
+        return _Outcome(error=f"{path} cannot be prepared: {error or type(error).__name__}.")
     notes = tuple(str(note) for note in decoded.notes)
     statement = Seal(name=target.name, source=source.sha256, preparation=how, notes=notes)
     content = sealed(image, statement)
     write_atomic(target, lambda temporary: temporary.write_bytes(content))
-    redone = "" if before is None else "changed" if own else "damaged"
+    redone = "" if before is None else "changed" if seal is not None else "damaged"
     return _Outcome(source=source, content=sha256(content).hexdigest(), notes=notes, redone=redone)
 
 
-def _reason(path: Path, error: Exception) -> str:
-    """Return why an image was not prepared, as one sentence."""
-    if isinstance(error, ImageError):
-        return str(error)
-    if isinstance(error, FileNotFoundError):
-        return f"{path} is missing."
-    known = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{path} cannot be prepared: {known or type(error).__name__}."
+def _if_unchanged(path: Path, content: str, known: Source | None) -> Source | None:
+    """Return the source of a prepared image if it still holds the bytes of that hash."""
+    try:
+        source = source_now(path, known)
+    except OSError:
+        return None
+    return source if source.sha256 == content else None
 
 
 def _list_failures(

@@ -1,0 +1,45 @@
+"""An image together with the bytes it was decoded from, so that a later run can decide by content."""
+
+from pathlib import Path
+
+from cxraudit.content import Source, read_source
+from cxraudit.errors import ImageError
+from cxraudit.images import Decoded, decode_image
+
+
+def read_decoded(path: Path, expected: str = "") -> tuple[Decoded, Source]:
+    """Read a file once, and decode it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The image.
+    expected : str
+        SHA-256 that its data set states (`cxraudit.schema.CONTENT`); empty if it states none.
+
+    Returns
+    -------
+    Decoded
+        The image and its notes.
+    Source
+        The file as it was read.
+
+    Raises
+    ------
+    ImageError
+        Whatever the reason why the image cannot be used, in one sentence: it is missing, cannot be
+        read or decoded, is too large for the memory, or is not the image that its data set states.
+    """
+    try:
+        data, source = read_source(path)
+        if expected and expected != source.sha256:
+            raise ImageError(
+                f"{path} was changed since cxraudit wrote it. Repeat the command that did."
+            )
+        return decode_image(data, path), source
+    except FileNotFoundError:
+        raise ImageError(f"{path} is missing.") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except MemoryError:
+        raise ImageError(f"{path} is too large for the memory.") from None
