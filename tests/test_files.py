@@ -182,3 +182,36 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path, content):
 
     with pytest.raises(DataError, match="damaged"):
         read_manifest(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 300,
+        "肺" * 200,
+        "../../etc/passwd",
+        "..",
+        ".",
+        "",
+        "/",
+        "\n",
+        "-rf",
+        "a\x00b",
+        "C:\\x",
+        "~",
+    ],
+    ids=ascii,
+)
+def test_any_name_becomes_one_of_a_file(tmp_path, name):
+    """In the folder, and not hidden."""
+    made = folder_name(name)
+
+    (tmp_path / f"{made}.png").touch()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{made}.png"]
+    assert made[0] not in ".-"
+    assert len(made.encode()) <= 150
+
+
+def test_long_names_that_differ_at_the_end_have_files_of_their_own():
+    """A figure of one finding does not replace that of another."""
+    assert folder_name("x" * 300 + "a") != folder_name("x" * 300 + "b")

@@ -38,6 +38,9 @@ MANIFEST = ".manifest.json"
 MAKER = "cxraudit"
 """Says in a manifest that it is one of ours."""
 
+LONGEST_NAME = 150
+"""Bytes of the name of a file or folder; systems allow 255, with what we add to it."""
+
 LARGEST_TOML = 10_000_000
 """Bytes of a TOML file; one that a user wrote has some hundreds."""
 
@@ -102,15 +105,20 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     return write_atomic(path, save)
 
 
-def folder_name(model: str) -> str:
-    """Return a model's name with characters replaced that are not valid in file names.
+def folder_name(name: str) -> str:
+    """Return a name with characters replaced that are not valid in file names; a long one is cut.
 
     Examples
     --------
     >>> folder_name("biovil@paper+bf16"), folder_name("hf-clip:/data/my clip")
     ('biovil@paper+bf16', 'hf-clip-data-my-clip')
     """
-    return re.sub(r"[^\w@+.-]+", "-", model).strip("-")
+    valid = re.sub(r"[^\w@+.-]+", "-", name).strip("-.")
+    if valid and len(valid.encode()) <= LONGEST_NAME:
+        return valid
+    # Names that differ only after the cut still have different files.
+    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{valid.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}-{mark}".lstrip("-")
 
 
 def write_or_remove(frame: pd.DataFrame, path: Path) -> None:

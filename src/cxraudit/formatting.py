@@ -1,9 +1,17 @@
 """Numbers as text, for figures, tables and sentences: rounding happens here and nowhere before."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from cxraudit.vocabulary import attribute_name, shortcut_name
+
+_NEVER_PRINTED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+MOST_LINES = 6
+"""Lines of a text in a figure."""
 
 UNDEFINED = "–"
 """Shown where there is no number."""
@@ -150,6 +158,36 @@ def sentence_case(text: str) -> str:
     ('AUROC and AP view', 'Chest drain')
     """
     return text[:1].upper() + text[1:]
+
+
+def printed(text: str) -> str:
+    r"""Return a text for a page or a figure without characters that are never printed.
+
+    Control characters are not valid in XML, and a mark of direction would reverse the remainder of a
+    sentence. Line breaks stay.
+
+    Examples
+    --------
+    >>> printed("a\x00b\n\u202egnp.exe")
+    'a�b\n�gnp.exe'
+    """
+    return _NEVER_PRINTED.sub("\ufffd", text)
+
+
+def fitted(text: str, longest: int) -> str:
+    """Return a text with its lines, and the number of them, cut; both ends of a line stay.
+
+    Examples
+    --------
+    >>> fitted("a" * 50 + " (n = 12)", 20)
+    'aaaaaaaaaa… (n = 12)'
+    """
+    lines = printed(text).split("\n")
+    lines = [*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])]
+    head, tail = (longest + 1) // 2, longest // 2 - 1
+    return "\n".join(
+        line if len(line) <= longest else f"{line[:head]}…{line[-tail:]}" for line in lines
+    )
 
 
 def column_name(column: str) -> str:

@@ -1,12 +1,15 @@
 """One look for all figures, and words that come from rows."""
 
 import re
+from xml.etree import ElementTree
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 from example_audit import by_sex, example, overall
 
 from cxraudit.figures import forest, style
+from cxraudit.formatting import fitted
 from cxraudit.schema import Reason
 from cxraudit.stats.estimate import Verdict
 
@@ -57,3 +60,43 @@ def test_a_figure_is_saved_as_svg_and_png(tmp_path):
     assert re.match(r"<svg", element)
     assert (tmp_path / "sex.svg").read_text(encoding="utf-8").endswith(element)
     assert (tmp_path / "sex.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("group", [r"$\frac{$", "$a$ $b", "100 %", r"a\b", "{0}", "<b>", "^_{}"])
+def test_the_name_of_a_group_is_drawn_as_it_is(group):
+    """A dollar sign begins no formula, whatever the settings of the user."""
+    rows = [row | {"group": group} for row in by_sex("disparity")[::2]]
+
+    with mpl.rc_context({"text.parse_math": True, "text.usetex": True}):
+        drawn = style.svg(forest(example(overall(), *rows).results, "sex"))
+
+    texts = [element.text for element in ElementTree.fromstring(drawn).iter() if element.text]
+    assert any(text.strip().startswith(group) for text in texts)
+
+
+def test_a_long_name_is_cut_where_it_is_drawn():
+    """Its numbers, at the end, stay."""
+    rows = [row | {"group": "x" * 5000} for row in by_sex("disparity")[::2]]
+
+    drawn = style.svg(forest(example(overall(), *rows).results, "sex"))
+
+    label = re.search("x+…x* .*<", drawn)
+    assert label
+    assert len(label[0]) < 80
+    assert re.search(r"\d", label[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("short", "short"),
+        ("x" * 21, "x" * 10 + "…" + "x" * 9),
+        ("a\nb", "a\nb"),
+        ("\n".join("abcdefgh"), "a\nb\nc\nd\ne\nf\n…"),
+        ("a\x00b", "a\ufffdb"),
+        ("", ""),
+    ],
+)
+def test_texts_are_fitted_line_by_line(text, shown):
+    """Both ends of a line stay, and the first lines."""
+    assert fitted(text, 20) == shown

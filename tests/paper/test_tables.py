@@ -38,6 +38,29 @@ def test_latex_has_as_many_cells_in_every_row_and_braces_in_pairs():
     assert latex.count("{") == latex.count("}")
 
 
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("a_b", r"a\_b"),
+        (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
+        ("50 % & more $", r"50 \% \& more \$"),
+        ("#1 ~ ^", r"\#1 \textasciitilde{} \textasciicircum{}"),
+        ("a\nb", "a b"),
+        ("−0.1", "$-$0.1"),
+    ],
+)
+def test_names_are_no_commands_of_latex(name, printed):
+    """Of models, findings and columns."""
+    table = zeroshot_table(published())
+    table.iloc[0, 0] = name
+    table = table.rename(columns={"Atelectasis": name})
+
+    latex = as_latex(table, caption="c", label="l")
+
+    assert latex.count(printed) == 2
+    assert latex.count(name) == (printed.count(name) * 2)
+
+
 @pytest.mark.parametrize("drains", [True, False])
 def test_each_protocol_has_its_estimates(make_cohort, drains):
     """Same AUROC where every image is labelled, wider intervals over patients, a verdict per group."""

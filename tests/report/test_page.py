@@ -1,7 +1,9 @@
 """The page: one file that requests nothing, whose words are those of the run."""
 
 import re
+from collections import Counter
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
@@ -165,16 +167,67 @@ def test_no_audit_and_a_folder_are_refused(tmp_path):
         write_report(example(overall()), tmp_path)
 
 
-def test_what_a_table_holds_cannot_become_html(tmp_path):
-    """A group, a model and a note named like scripts are text."""
-    script = "<script>alert(1)</script>"
-    named = {"group": script, "model": script, "note": script}
-    rows = [overall(model=script), *(found | named for found in by_sex("disparity")[::2])]
+NAMES = {
+    "script": "<script>alert(1)</script>",
+    "attribute": "\"'><img src=x onerror=alert(1)>",
+    "end of a figure": "</text></svg><style>*{display:none}</style>",
+    "comment": "<!-- ]]> <?x?>",
+    "entity": "&lt;b&gt; &amp; &#x3c;",
+    "template": "{{ 7*7 }}{% raise %}{# #}",
+    "format": "{0} {name} {{ %s %d %(x)s",
+    "mathtext": r"$\frac{$",
+    "two dollars": "$a$ and $b_1^2$",
+    "LaTeX": r"\input{/etc/passwd} \\ & ~",
+    "formula": "=cmd|' /C calc'!A0",
+    "path": "../../etc/passwd",
+    "flag": "--out",
+    "300 characters": "x" * 300,
+    "5,000 characters": "y" * 5000,
+    "many lines": "\n".join("abcdefghij"),
+    "NUL": "a\x00b",
+    "escapes": "\x1b[31mred\x07\x9b",
+    "right to left": "\u202egnp.exe\u2066",
+    "no characters": "\ufffe\uffff",
+    "pictographs": "👩🏽\u200d⚕️ 🫁",
+    "other scripts": "肺炎 التهاب",
+    "our word": "all other groups",
+    "blank": " ",
+}
 
-    html = write_report(example(*rows), tmp_path / "r.html").read_text()
 
-    assert "<script" not in html
-    assert "&lt;script&gt;" in html
+def elements_with(name, folder) -> Counter[str]:
+    """Return how often each element of HTML is on a page whose names are all this one."""
+    named = {"finding": name, "model": name, "note": name}
+    groups = {"female": name, "male": "male"}
+    rows = [one | named | {"group": groups[one["group"]]} for one in by_sex("disparity")]
+    audit = example(overall(**named), *rows)
+    path = write_report(audit, folder / "r.html", figures=folder / "figures")
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    for drawing in soup.find_all("svg"):
+        drawing.clear()  # a long name has more lines; figures are parsed on their own
+    return Counter(element.name for element in soup.find_all(True))
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory) -> Counter[str]:
+    """The elements of a page whose names are usual ones."""
+    return elements_with("usual", tmp_path_factory.mktemp("usual"))
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_name_in_a_table_stays_a_name(name, usual, tmp_path):
+    """Of a finding, a group or a model: the page gets no other element, and figures are valid XML."""
+    assert elements_with(name, tmp_path) == usual
+
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", html
+    )
+    drawn = [ElementTree.parse(file) for file in (tmp_path / "figures").glob("*.svg")]
+    tags = {element.tag.rpartition("}")[2] for one in drawn for element in one.iter()}
+    assert "text" in tags
+    assert not tags & {"script", "image", "a", "foreignObject"}
+    assert {file.parent for file in tmp_path.rglob("*.svg")} == {tmp_path / "figures"}
 
 
 def test_words_are_those_of_the_run(tmp_path):

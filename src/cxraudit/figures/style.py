@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from cxraudit.files import write_atomic, write_text
-from cxraudit.formatting import interval_name, listed
+from cxraudit.formatting import fitted, interval_name, listed
 from cxraudit.schema import Reason
 from cxraudit.stats.estimate import Verdict
 
@@ -121,14 +124,38 @@ _RC = {
     "ytick.color": INK,
     "svg.hashsalt": "cxraudit",
     "svg.fonttype": "none",
+    # A dollar sign in the name of a group is a dollar sign.
+    "text.parse_math": False,
+    "text.usetex": False,
 }
+
+
+LONGEST_LABEL, LONGEST_LINE = 60, 140
+"""Characters of a label beside an axis, and of a line of any other text; more are cut in the middle."""
 
 
 @contextmanager
 def house_style() -> Generator[None, None, None]:
     """Draw with our settings, whatever the user's are."""
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC), warnings.catch_warnings():
+        # Of names in scripts the font lacks, which are boxes in the PNG and complete in the SVG, and of
+        # labels that leave too little room for the panels.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
         yield
+
+
+def fit_texts(figure: Figure) -> None:
+    """Shorten the texts of a figure that are too long to be drawn; names come from a user's table."""
+    for text in figure.findobj(Text):
+        text.set_text(fitted(text.get_text(), LONGEST_LINE))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_locator(), FixedLocator):
+                labels = [label.get_text() for label in axis.get_ticklabels()]
+                short = [fitted(label, LONGEST_LABEL) for label in labels]
+                if short != labels:
+                    axis.set_ticklabels(short)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -201,6 +228,7 @@ def mark(
 def svg(figure: Figure) -> str:
     """Return a figure as an SVG element; the same figure gives the same text."""
     buffer = io.StringIO()
+    fit_texts(figure)
     with house_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxraudit.errors import one_line
 from cxraudit.formatting import UNDEFINED, column_name, decimal
 from cxraudit.paper.numbers import ALL
 from cxraudit.schema import COMPLEMENT, OVERALL, WITHOUT, Analysis, is_level, records
@@ -203,6 +204,21 @@ def shown_side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+_LATEX = {
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+}
+"""Character that is a command of LaTeX → how it is printed."""
+
+
+def _escaped(cell: object) -> str:
+    """Return a cell, or a name, as text of LaTeX on one line."""
+    return "".join(_LATEX.get(char, char) for char in one_line(str(cell)))
+
+
 def as_latex(table: pd.DataFrame, *, caption: str, label: str) -> str:
     """Return the table of `zeroshot_table` in LaTeX (booktabs).
 
@@ -215,11 +231,12 @@ def as_latex(table: pd.DataFrame, *, caption: str, label: str) -> str:
     """
     n = table.shape[1] - 1
     findings = list(dict.fromkeys(name for name, _ in table.columns[1:]))
-    groups = " & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{name}}}" for name in findings)])
-    headings = " & ".join(["Model", *(name for _, name in table.columns[1:])])
+    groups = " & ".join(
+        ["", *(rf"\multicolumn{{2}}{{c}}{{{_escaped(name)}}}" for name in findings)]
+    )
+    headings = " & ".join(["Model", *(_escaped(name) for _, name in table.columns[1:])])
     body = [
-        " & ".join(str(cell).replace("−", "$-$").replace("_", r"\_") for cell in row) + r" \\"
-        for row in table.itertuples(index=False)
+        " & ".join(_escaped(cell) for cell in row) + r" \\" for row in table.itertuples(index=False)
     ]
     return "\n".join(
         [

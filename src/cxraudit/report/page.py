@@ -10,7 +10,7 @@ import jinja2
 from cxraudit.audits.result import Audit
 from cxraudit.errors import ConfigError
 from cxraudit.files import folder_name, package_version, write_text
-from cxraudit.formatting import listed
+from cxraudit.formatting import listed, printed
 from cxraudit.report.blocks import Section
 from cxraudit.report.facts import facts_of
 from cxraudit.report.sections import CLOSING, OPENING, SECTIONS
@@ -76,7 +76,7 @@ def write_report(
         version=package_version(),
         made_at=max(str(audit.manifest.get("made_at", "")) for audit in chosen),
     )
-    return write_text(target, html)
+    return write_text(target, printed(html))
 
 
 def _checked(audits: object) -> list[Audit]:
