@@ -57,10 +57,11 @@ class Metric:
     and no difference is judged by it."""
     better: Literal["higher", "lower"] | None = None
     """Which direction is better for the patients of a group; None if neither is."""
-    small_sample: (
-        Literal["newcombe", "wilson positives", "wilson negatives", "wilson images"] | None
-    ) = None
-    """Interval of a value at the end of the range, where a bootstrap does not vary."""
+    small_sample: Literal["newcombe", "wilson"] | None = None
+    """Interval of a value that does not vary in a bootstrap, such as an AUROC of 1: of an area, or of a
+    share of images; see `cxraudit.audits.measures.Measure.images`."""
+    gap_by_limits: bool = True
+    """Whether a difference with such a side has an interval and a test, from the limits of both sides."""
     shown: bool = True
     """Whether the tables of the report show it; every row is in the results table."""
     source: str = ""
@@ -129,6 +130,8 @@ _ROWS = (
         description="how often a positive of the group is scored above a negative of all other groups",
         scale="logit",
         better="higher",
+        small_sample="newcombe",
+        gap_by_limits=False,
         source="Kallus and Zhou 2019",
     ),
     Metric(
@@ -137,7 +140,7 @@ _ROWS = (
         family=Family.DECISION,
         description="share of images flagged at the threshold",
         scale="arcsine",
-        small_sample="wilson images",
+        small_sample="wilson",
     ),
     Metric(
         name="tpr",
@@ -147,7 +150,7 @@ _ROWS = (
         scale="arcsine",
         margin="margin",
         better="higher",
-        small_sample="wilson positives",
+        small_sample="wilson",
     ),
     Metric(
         name="fpr",
@@ -157,7 +160,7 @@ _ROWS = (
         scale="arcsine",
         margin="margin",
         better="lower",
-        small_sample="wilson negatives",
+        small_sample="wilson",
     ),
     Metric(
         name="ppv",
@@ -166,6 +169,8 @@ _ROWS = (
         description="share of flagged images that have the finding",
         scale="arcsine",
         better="higher",
+        small_sample="wilson",
+        gap_by_limits=False,
     ),
     Metric(
         name="npv",
@@ -174,6 +179,8 @@ _ROWS = (
         description="share of images not flagged that lack the finding",
         scale="arcsine",
         better="higher",
+        small_sample="wilson",
+        gap_by_limits=False,
     ),
     Metric(
         name="balanced_accuracy",
@@ -202,7 +209,7 @@ _ROWS = (
         scale="arcsine",
         margin="margin",
         better="lower",
-        small_sample="wilson negatives",
+        small_sample="wilson",
         source="Seyyed-Kalantari et al. 2021",
     ),
     Metric(
@@ -214,7 +221,7 @@ _ROWS = (
         scale="arcsine",
         margin="margin",
         better="lower",
-        small_sample="wilson positives",
+        small_sample="wilson",
         source="Seyyed-Kalantari et al. 2021",
     ),
     Metric(

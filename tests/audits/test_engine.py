@@ -16,7 +16,8 @@ from cxraudit.audits import measures as measures_module
 from cxraudit.audits import operating_point, run, subgroups
 from cxraudit.audits import plan as plan_module
 from cxraudit.audits.cohort import CellCounts, Vector
-from cxraudit.audits.engine import Engine, small_sample, to_frame
+from cxraudit.audits.degenerate import small_sample
+from cxraudit.audits.engine import Engine, to_frame
 from cxraudit.audits.perturbations import audit_perturbations
 from cxraudit.audits.plan import (
     Combination,
@@ -388,22 +389,15 @@ def test_a_cell_of_one_class_on_purpose_is_no_caution(frame, sample):
 
 
 def test_an_area_of_one_gets_the_interval_of_newcombe(frame, sample):
-    """The bootstrap does not vary there; of a sum of areas there is none."""
+    """The bootstrap does not vary there."""
     perfect = sample.with_(y_score=sample.y_true.astype(float))
 
-    area, combined = engine_of(frame).evaluate(
-        [
-            a_level(perfect, perfect.everything),
-            a_level(perfect, perfect.everything, parts=(perfect.everything,)),
-        ]
-    )
+    (area,) = engine_of(frame).evaluate([a_level(perfect, perfect.everything)])
 
     assert area.found.value == 1
     assert 0.8 < area.found.low < 1
     assert area.found.method == "Newcombe score interval over patients"
     assert area.reasons == ()
-    assert math.isnan(combined.found.low)
-    assert combined.reasons == (Reason.IDENTICAL_RESAMPLES,)
 
 
 def test_without_resamples_there_are_values_and_no_intervals(frame, sample):
@@ -420,20 +414,19 @@ def test_without_resamples_there_are_values_and_no_intervals(frame, sample):
 COUNTS = CellCounts(40, 12, 30, 10, 25)
 
 
-@pytest.mark.parametrize(
-    ("kind", "n"),
-    [("wilson positives", 10), ("wilson negatives", 25), ("wilson images", 30)],
-)
-def test_a_rate_at_the_end_has_the_interval_of_wilson_over_its_patients(kind, n):
-    """By statsmodels; no patient flagged of n."""
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_rate_at_the_end_has_the_interval_of_wilson_over_its_patients(share):
+    """By statsmodels; the limit at the end is the end itself."""
     from statsmodels.stats.proportion import proportion_confint
 
-    rate = Estimate(value=0.0, low=np.nan, high=np.nan, confidence_level=0.9, method="")
+    rate = Estimate(value=share, low=np.nan, high=np.nan, confidence_level=0.9, method="")
 
-    found = small_sample(kind, rate, COUNTS)
+    found = small_sample("wilson", rate, COUNTS)
 
-    expected = proportion_confint(0, n, alpha=0.1, method="wilson")
+    n = COUNTS.n_patients
+    expected = proportion_confint(share * n, n, alpha=0.1, method="wilson")
     assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+    assert share in (found.low, found.high)
 
 
 def test_a_metric_without_a_small_sample_interval_has_none():
@@ -444,12 +437,12 @@ def test_a_metric_without_a_small_sample_interval_has_none():
 
 
 def test_a_gap_is_subtracted_within_each_replicate(frame, sample):
-    """Of a model with itself: 0, and no interval for lack of any difference."""
+    """Of images with themselves: 0 in every resample, so that it is exactly 0."""
     (gap,) = engine_of(frame).evaluate([a_gap(sample, sample.everything, sample.everything)])
 
-    assert gap.found.value == 0
-    assert math.isnan(gap.found.low)
-    assert gap.reasons == (Reason.IDENTICAL_RESAMPLES,)
+    assert (gap.found.value, gap.found.low, gap.found.high) == (0, 0, 0)
+    assert gap.found.method == "no difference in any resample"
+    assert gap.reasons == ()
 
 
 def test_too_few_patients_on_either_side_are_too_few(frame, sample):
@@ -496,17 +489,6 @@ def test_a_side_at_the_end_is_compared_by_its_limits(frame, sample):
 
     assert limits.found.method == "limits of both sides (MOVER)"
     assert limits.found.low < replicates.found.low
-
-
-def test_sides_at_the_same_end_prove_nothing(frame, sample):
-    """Two areas of 1: no interval and no verdict."""
-    perfect = sample.with_(y_score=sample.y_true.astype(float))
-    half = perfect.patients % 2 == 0
-
-    (gap,) = engine_of(frame).evaluate([a_gap(perfect, perfect.cell(half), perfect.cell(~half))])
-
-    assert gap.found.value == 0
-    assert gap.reasons == (Reason.IDENTICAL_RESAMPLES,)
 
 
 def test_paired_sides_that_agree_in_every_resample_are_equal(frame, sample):
@@ -689,7 +671,7 @@ def test_intervals_are_made_in_the_engine_only():
         and makers & {name.name for name in node.names}
     }
 
-    assert users == {"engine.py"}
+    assert users == {"engine.py", "degenerate.py"}
 
 
 def test_every_metric_of_a_family_can_be_read(frame):

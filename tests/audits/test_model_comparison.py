@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits.run import audit
-from cxraudit.schema import OVERALL, Analysis
+from cxraudit.schema import OVERALL, Analysis, Reason
 from planted import RANKED, pick, planted_dataset, planted_scores, planted_table, the
 
 
@@ -65,14 +65,25 @@ def test_a_worse_model_is_shown_to_be_worse(compared):
     assert row["value"] > 0
 
 
-def test_a_copy_of_a_model_is_not_shown_to_differ(compared):
-    """By nothing, in every group; which is no proof of equivalence."""
+def test_a_copy_of_a_model_is_named_as_identical(compared):
+    """The difference is exactly 0, overall, in every group and by every metric, with or without a margin."""
     _, _, results = compared
 
     rows = pick(results, model="copy", reference="m")
 
-    assert set(rows["value"]) == {0}
-    assert set(rows["verdict"]) == {"inconclusive"}
+    assert set(rows["value"]) == set(rows["low"]) == set(rows["high"]) == {0}
+    assert set(rows["verdict"]) == {"equivalent"}
+    assert set(rows["reasons"]) == {Reason.IDENTICAL_SCORES}
+    assert (
+        rows["note"].str.match(r"copy and m give identical scores for all [\d,]+ images of").all()
+    )
+
+
+def test_a_copy_takes_no_power_from_other_comparisons(compared):
+    """There is nothing to test, so that it is not counted among the tests of its family."""
+    _, _, results = compared
+
+    assert pick(results, model="copy", reference="m")["p_adjusted"].isna().all()
 
 
 def test_every_pair_of_models_is_compared_once(compared):

@@ -13,6 +13,8 @@ from cxraudit.stats.compare import (
     gap,
     gap_of_limits,
     judge,
+    limits_of_sum,
+    no_difference,
     wilson,
 )
 from cxraudit.stats.estimate import Estimate, Gap, Verdict
@@ -122,6 +124,59 @@ def gap_with(value, low, high, inner_low, inner_high) -> Gap:
 def test_verdicts_follow_one_rule(found, p_adjusted, enough, verdict):
     """Each combination of interval, adjusted p-value and number of patients has its verdict."""
     assert judge(found, p_adjusted=p_adjusted, margin=0.05, enough=enough) == verdict
+
+
+def test_replicates_that_differ_by_rounding_are_the_same():
+    """Sums in another order differ by 1e-16; a percentile of that is no interval."""
+    draws = 0.3 + 1e-16 * np.r_[0.0, np.random.default_rng(0).integers(-3, 4, size=200)]
+
+    found = estimate(drawn(draws, 50))
+
+    assert np.isnan(found.low)
+    assert found.reason == "IDENTICAL_RESAMPLES"
+
+
+def test_bca_without_an_interval_says_why():
+    """Every draw lies above the value: its place among them is undefined."""
+    draws = np.r_[0.0, np.random.default_rng(0).uniform(0.1, 0.2, size=200)]
+
+    found = estimate(drawn(draws, 50), interval="bca")
+
+    assert np.isnan(found.low)
+    assert found.reason == "ONE_SIDED_RESAMPLES"
+    assert "no interval" in found.method
+
+
+@pytest.mark.parametrize("margin", [0.05, np.nan])
+def test_a_gap_of_exactly_0_is_equivalent_under_any_margin(margin):
+    """Also where none was declared; with too few patients it is not."""
+    found = no_difference(gap_with(0.0, np.nan, np.nan, np.nan, np.nan))
+
+    assert judge(found, p_adjusted=np.nan, margin=margin) == Verdict.EQUIVALENT
+    assert judge(found, p_adjusted=np.nan, margin=margin, enough=False) == Verdict.INCONCLUSIVE
+
+
+def parts(*limits):
+    """Estimates with some limits."""
+    return [
+        Estimate(value=value, low=low, high=high, confidence_level=0.95, method="")
+        for value, low, high in limits
+    ]
+
+
+def test_limits_of_a_difference_are_those_of_mover():
+    """Zou & Donner 2008: the distances to the limits are added as squares."""
+    low, high = limits_of_sum(parts((0.9, 0.8, 0.95), (0.7, 0.6, 0.82)), [1.0, -1.0])
+
+    assert low == pytest.approx(0.2 - (0.1**2 + 0.12**2) ** 0.5)
+    assert high == pytest.approx(0.2 + (0.05**2 + 0.1**2) ** 0.5)
+
+
+def test_limits_of_a_mean_are_the_mean_of_the_limits():
+    """Parts that are added may vary together."""
+    found = limits_of_sum(parts((1.0, 0.8, 1.0), (1.0, 0.9, 1.0)), [0.25, 0.75])
+
+    assert found == pytest.approx((0.875, 1.0))
 
 
 def test_undefined_replicates_leave_no_interval():

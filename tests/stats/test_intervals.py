@@ -215,6 +215,30 @@ def test_a_gap_to_a_perfect_side_is_by_the_limits_of_both_sides():
     assert found.method == "limits of both sides (MOVER)"
 
 
+@pytest.mark.parametrize("perfect", [True, False])
+def test_a_gap_that_is_0_in_every_resample_is_exactly_0(perfect):
+    """Both sides ranked perfectly, or all scores equal."""
+    labels, scores, patients = cohort()
+    scores = labels if perfect else np.full(labels.size, 0.1)
+
+    found = auroc_gap(labels, scores, third(patients), patients=patients, n_resamples=200)
+
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+    assert (found.inner_low, found.inner_high) == (0, 0)
+
+
+def test_constant_scores_have_an_auroc_of_exactly_one_half():
+    """Whatever the patients; without resamples there is no interval, either."""
+    labels, _, patients = cohort()
+    scores = np.full(labels.size, 0.1)
+
+    found = auroc_interval(labels, scores, patients=patients, n_resamples=200)
+    plain = auroc_interval(labels, scores, patients=patients, n_resamples=0)
+
+    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
+    assert np.isnan(plain.low)
+
+
 @pytest.mark.parametrize("labels", [[0] * 40, [1] * 40])
 def test_one_class_is_undefined(labels):
     """Value and interval are NaN."""

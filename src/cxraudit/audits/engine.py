@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 
 from cxraudit.audits.cohort import Cell, CellCounts, Cohort, count
+from cxraudit.audits.degenerate import Degenerate
 from cxraudit.audits.measures import Measure
 from cxraudit.audits.plan import (
     KEY_FIELDS,
@@ -27,9 +27,8 @@ from cxraudit.audits.plan import (
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Analysis, Reason, results_frame
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.compare import estimate, gap, gap_of_limits, wilson
-from cxraudit.stats.delong import newcombe
-from cxraudit.stats.estimate import Estimate, Gap
+from cxraudit.stats.compare import estimate, gap
+from cxraudit.stats.estimate import Estimate
 from cxraudit.stats.replicated import Replicated, weighted_sum
 
 
@@ -65,6 +64,11 @@ class Engine:
     """Measures computed so far."""
     _known: dict[Quantity, Replicated] = field(default_factory=dict)
     _counts: dict[tuple[bytes, bytes], CellCounts] = field(default_factory=dict)
+
+    @property
+    def _degenerate(self) -> Degenerate:
+        """What gives the values that do not vary their intervals."""
+        return Degenerate(self.settings, self.value, self.count)
 
     @property
     def settings(self) -> AuditSettings:
@@ -158,64 +162,45 @@ class Engine:
 
     def _level(self, item: Level) -> Evaluated:
         counts = self.count(item.cell)
-        found = self.value(item.quantity)
-        if item.parts:
-            summary = self.estimate_of(found)
-        else:
-            summary = self._limits(item.metric, found, counts, self.settings.confidence_level)
+        summary = self._degenerate.limits(
+            item.quantity, item.metric, self.settings.confidence_level
+        )
         limiting = min(self.count(cell).limiting_patients for cell in item.parts or (item.cell,))
         reason, note = (
             ("", "") if item.one_class else _caution(counts, limiting, self.settings.min_patients)
         )
+        why, words = _missing(summary, [counts])
         return Evaluated(
             item=without_images(item),
             found=summary,
             method=self._named(summary.method),
             counts=counts,
-            reasons=_joined(reason, summary.reason, *item.reasons),
-            note="; ".join(filter(None, [note, item.note])),
+            reasons=_joined(reason, why, *item.reasons),
+            note=_phrases(note, words, item.note),
         )
 
-    def _limits(self, metric: str, found: Replicated, counts: CellCounts, level: float) -> Estimate:
-        """Estimate a metric of a cell; what degenerates in a bootstrap gets its score interval."""
-        summary = estimate(found, confidence_level=level, interval=self.settings.interval)
-        degenerate = math.isfinite(summary.value) and not math.isfinite(summary.low)
-        if degenerate and self.settings.n_resamples:
-            return small_sample(METRICS[metric].small_sample, summary, counts)
-        return summary
-
     def _comparison(self, item: Comparison) -> Evaluated:
-        first, second = self.value(item.group), self._other(item)
-        scale = item.scale or METRICS[item.metric].scale
         counts = [self.count(cell) for cell in item.cells]
         enough = item.enough
         if enough is None:
             enough = min(c.limiting_patients for c in counts) >= self.settings.min_patients
         found = gap(
-            first,
-            second,
+            self.value(item.group),
+            self._other(item),
             confidence_level=self.settings.confidence_level,
             interval=self.settings.interval,
-            scale=scale,
+            scale=item.scale or METRICS[item.metric].scale,
         )
-        # Two sides at the same end differ by nothing in every resample, which proves nothing.
-        at_an_end = any(side.value in (0, 1) for side in (first, second)) and abs(found.value) > 0
-        if (
-            item.limits
-            and scale in ("logit", "arcsine")
-            and at_an_end
-            and self.settings.n_resamples
-        ):
-            found = self._gap_of_limits(item, (first, second), (counts[0], counts[-1]))
-        paired = item.paired and self.settings.n_resamples and math.isfinite(first.value)
-        if paired and _identical(first, second):
-            found, enough = _no_difference(found), True
+        if self.settings.n_resamples:
+            found, enough = self._degenerate.gap(item, found, enough=enough)
         few = () if enough else (Reason.TOO_FEW_PATIENTS,)
-        caution = (
-            f"fewer than {self.settings.min_patients} patients with or without the finding on one side"
-            if item.enough is None and not enough
-            else ""
-        )
+        caution = item.caution
+        if item.enough is None:
+            caution = (
+                f"fewer than {self.settings.min_patients} patients with or without the finding on one "
+                "side"
+            )
+        why, words = _missing(found, counts)
         return Evaluated(
             item=without_images(item),
             found=found,
@@ -223,31 +208,14 @@ class Engine:
             counts=counts[0],
             enough=enough,
             p_value=found.p_value,
-            reasons=_joined(*few, found.reason, *item.reasons),
-            note="; ".join(filter(None, [caution, item.note])),
+            reasons=_joined(*few, why, *item.reasons),
+            note=_phrases(words if enough else caution, item.note),
         )
 
     def _other(self, item: Comparison) -> Replicated:
         if isinstance(item.reference, Known):
             return self.value(item.group).constant(item.reference.value)
         return self.value(item.reference)
-
-    def _gap_of_limits(
-        self,
-        item: Comparison,
-        sides: tuple[Replicated, Replicated],
-        counts: tuple[CellCounts, CellCounts],
-    ) -> Gap:
-        level = self.settings.confidence_level
-        first, second = (
-            tuple(self._limits(item.metric, side, held, at) for at in (level, 2 * level - 1))
-            for side, held in zip(sides, counts, strict=True)
-        )
-        if isinstance(item.reference, Known):  # a number has no interval
-            second = tuple(replace(e, low=e.value, high=e.value) for e in second)
-        found = gap_of_limits((first[0], first[1]), (second[0], second[1]))
-        missing = not math.isfinite(found.low)
-        return replace(found, reason=first[0].reason or second[0].reason) if missing else found
 
     def _named(self, method: str) -> str:
         """Say what was resampled."""
@@ -271,37 +239,28 @@ def _statistics(quantity: Quantity) -> Iterator[Statistic]:
             yield from _statistics(part)
 
 
-def _identical(first: Replicated, second: Replicated) -> bool:
-    return bool(np.array_equal(first.replicates, second.replicates, equal_nan=True))
-
-
-def _no_difference(found: Gap) -> Gap:
-    """Return a difference that is 0 in every resample as what it is: shown to be none."""
-    return replace(
-        found,
-        low=0.0,
-        high=0.0,
-        inner_low=0.0,
-        inner_high=0.0,
-        p_value=1.0,
-        standard_error=0.0,
-        method="no difference in any resample",
-        reason="",
-    )
-
-
 def _joined(*reasons: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, reasons)))
 
 
+def _phrases(*phrases: str) -> str:
+    return "; ".join(dict.fromkeys(filter(None, phrases)))
+
+
+def _missing(found: Estimate, counts: Sequence[CellCounts]) -> tuple[str, str]:
+    """Return why there is no interval or no value, as code and in words."""
+    if math.isfinite(found.value):
+        return found.reason, ""
+    return next(
+        filter(all, map(_one_class, counts)),
+        (Reason.UNDEFINED_VALUE, "the value does not exist for these images"),
+    )
+
+
 def _caution(counts: CellCounts, limiting: int, min_patients: int) -> tuple[str, str]:
     """Return why a level says little, as code and in words; empty if it does not."""
-    if not counts.n:
-        return Reason.NO_IMAGES, "no images"
-    if not counts.n_positive:
-        return Reason.NO_POSITIVES, "no positives"
-    if counts.n_positive == counts.n:
-        return Reason.NO_NEGATIVES, "no negatives"
+    if counts.n_positive in (0, counts.n):
+        return _one_class(counts)
     if limiting < min_patients:
         return (
             Reason.TOO_FEW_PATIENTS,
@@ -310,38 +269,15 @@ def _caution(counts: CellCounts, limiting: int, min_patients: int) -> tuple[str,
     return "", ""
 
 
-def small_sample(kind: str | None, found: Estimate, counts: CellCounts) -> Estimate:
-    """Give a value that does not vary in a bootstrap (AUROC 1, every image flagged) its score interval.
-
-    Parameters
-    ----------
-    kind : str or None
-        As `cxraudit.metrics.Metric.small_sample`; None leaves the estimate as it is.
-    found : Estimate
-        The value and the level.
-    counts : CellCounts
-        Patients are the sample size.
-    """
-    if kind is None:
-        return found
-    level = found.confidence_level
-    if kind == "newcombe":
-        low, high = newcombe(
-            found.value,
-            counts.n_positive_patients,
-            counts.n_negative_patients,
-            confidence_level=level,
-        )
-        method = "Newcombe score interval over patients"
-    else:
-        n_patients = {
-            "wilson positives": counts.n_positive_patients,
-            "wilson negatives": counts.n_negative_patients,
-            "wilson images": counts.n_patients,
-        }[kind]
-        low, high = wilson(found.value, n_patients, confidence_level=level)
-        method = "Wilson score interval over patients"
-    return replace(found, low=low, high=high, method=method, reason="")
+def _one_class(counts: CellCounts) -> tuple[str, str]:
+    """Return which class is missing; empty if none is."""
+    if not counts.n:
+        return Reason.NO_IMAGES, "no images"
+    if not counts.n_positive:
+        return Reason.NO_POSITIVES, "no positives"
+    if counts.n_positive == counts.n:
+        return Reason.NO_NEGATIVES, "no negatives"
+    return "", ""
 
 
 def to_frame(evaluated: Sequence[Evaluated], dataset: str) -> pd.DataFrame:

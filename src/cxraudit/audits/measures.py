@@ -30,6 +30,9 @@ class Measure(Protocol):
     def read(self, found: Any, metric: str) -> Replicated:
         """Return a metric of what was computed."""
 
+    def images(self, metric: str) -> Cell | None:
+        """Return the images that an area ranks or that a rate is a share of; None if it is neither."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -58,6 +61,10 @@ class Ranking:
     def read(self, found: RankingReplicates, metric: str) -> Replicated:
         """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
         return METRICS[metric].of(found)
+
+    def images(self, metric: str) -> Cell | None:
+        """Return the cell."""
+        return self.cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,10 @@ class StandardisedRanking:
         """Return a metric of the family `cxraudit.metrics.Family.RANKING`."""
         return METRICS[metric].of(found)
 
+    def images(self, metric: str) -> Cell | None:
+        """Return None: weighted images count for more or less than one."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
@@ -154,6 +165,21 @@ class Flagged:
             return found.net_benefit(self.probability)
         return METRICS[metric].of(found)
 
+    def images(self, metric: str) -> Cell | None:
+        """Return the images of the denominator of a rate."""
+        sample = self.cell.sample
+        flagged = sample.y_score >= self.threshold
+        part = {
+            "selection_rate": np.ones_like(flagged),
+            "tpr": sample.y_true,
+            "fpr": ~sample.y_true,
+            "ppv": flagged,
+            "npv": ~flagged,
+            "underdiagnosis": ~sample.y_true,
+            "overdiagnosis": sample.y_true,
+        }.get(metric)
+        return None if part is None else self.cell & part
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
@@ -185,6 +211,10 @@ class Calibrated:
         """Return a metric of the family `cxraudit.metrics.Family.CALIBRATION`."""
         return METRICS[metric].of(found)
 
+    def images(self, metric: str) -> Cell | None:
+        """Return None: calibration is no share."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Mean:
@@ -214,3 +244,7 @@ class Mean:
     def read(self, found: Replicated, metric: str) -> Replicated:
         """Return the mean, whatever it is a mean of."""
         return found
+
+    def images(self, metric: str) -> Cell | None:
+        """Return the cell: the mean of yes and no is a share of it."""
+        return self.cell

@@ -1,6 +1,6 @@
 """Which model is better, and whose gaps are smaller: paired, on the same images and resamples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +9,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.plan import Comparison, Item, Quantity, key, minus, ranking
 from cxraudit.metrics import Family, of_family
-from cxraudit.schema import Analysis
+from cxraudit.schema import Analysis, Reason
 
 
 def plan(cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]) -> list[Item]:
@@ -28,11 +28,51 @@ def plan(cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]) -
         Model − other model (``reference``), of each metric over all images, or of the gap of ``group`` to
         all other groups.
     """
-    items: list[Item] = []
+    return [
+        item
+        for first, second in _pairs(samples)
+        for item in _pair(cohort, first, second, attributes)
+    ]
+
+
+_ALIKE = {
+    Reason.IDENTICAL_SCORES: "give identical scores for",
+    Reason.IDENTICAL_RANKING: "rank identically, with different scores,",
+}
+
+
+def alike(first: Sample, second: Sample) -> Reason | None:
+    """Tell whether two models give the same images the same scores, or the same order with the same ties."""
+    if np.array_equal(first.y_score, second.y_score):
+        return Reason.IDENTICAL_SCORES
+    ranks, others = (np.unique(s.y_score, return_inverse=True)[1] for s in (first, second))
+    return Reason.IDENTICAL_RANKING if np.array_equal(ranks, others) else None
+
+
+def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, int]) -> str:
+    """Say that two models are alike: ``m1 and m2 give identical scores for all 400 images of Edema``.
+
+    Parameters
+    ----------
+    reason : Reason
+        `Reason.IDENTICAL_SCORES` or `Reason.IDENTICAL_RANKING`.
+    model, other : str
+        The models.
+    n_images : mapping of str to int
+        Finding → images that both scored, of the findings for which they are alike.
+    """
+    counts = set(n_images.values())
+    images = f"all {counts.pop():,} images" if len(counts) == 1 else "all images"
+    return f"{model} and {other} {_ALIKE[reason]} {images} of {', '.join(sorted(n_images))}"
+
+
+def _pairs(samples: Sequence[Sample]) -> Iterator[tuple[Sample, Sample]]:
+    """Yield every two models in alphabetical order, on the images that both scored, if there are any."""
     by_model = sorted(samples, key=lambda sample: sample.model)
     for first, second in combinations(by_model, 2):
-        items += _pair(cohort, *_shared(first, second), attributes)
-    return items
+        pair = _shared(first, second)
+        if pair[0].rows.size:
+            yield pair
 
 
 def _shared(first: Sample, second: Sample) -> tuple[Sample, Sample]:
@@ -46,10 +86,9 @@ def _shared(first: Sample, second: Sample) -> tuple[Sample, Sample]:
 
 
 def _pair(cohort: Cohort, first: Sample, second: Sample, attributes: Sequence[str]) -> list[Item]:
-    if not first.rows.size:
-        return []
     items: list[Item] = []
     metrics = of_family(Family.RANKING)
+    found = alike(first, second)
     everything = first.everything.mask
     for metric in metrics:
         items.append(
@@ -60,6 +99,7 @@ def _pair(cohort: Cohort, first: Sample, second: Sample, attributes: Sequence[st
                 [ranking(sample.cell(everything), metric) for sample in (first, second)],
                 (first.cell(everything),),
                 {},
+                found,
             )
         )
     for group in comparisons(cohort, first, attributes):
@@ -72,7 +112,14 @@ def _pair(cohort: Cohort, first: Sample, second: Sample, attributes: Sequence[st
             named = {"attribute": group.attribute, "group": group.name}
             items.append(
                 _difference(
-                    first, second, metric, gaps, (group.inside, group.outside), named, scale="plain"
+                    first,
+                    second,
+                    metric,
+                    gaps,
+                    (group.inside, group.outside),
+                    named,
+                    found,
+                    scale="plain",
                 )
             )
     return items
@@ -85,6 +132,7 @@ def _difference(
     quantities: Sequence[Quantity],
     cells: tuple[Cell, ...],
     named: dict[str, str],
+    found: Reason | None,
     scale: str | None = None,
 ) -> Comparison:
     return Comparison(
@@ -95,4 +143,9 @@ def _difference(
         cells=cells,
         family=Analysis.MODELS,
         scale=scale,
+        identical=found is not None,
+        reasons=() if found is None else (found,),
+        note=""
+        if found is None
+        else named_alike(found, first.model, second.model, {first.finding: first.rows.size}),
     )

@@ -135,8 +135,12 @@ class Comparison:
     enough: bool | None = None
     """Whether there are enough patients for a verdict, where the plan determines it; None: at least
     ``min_patients`` of the settings with and without the finding in each cell."""
+    caution: str = ""
+    """Noted where the plan determines that there are too few patients, and these matter."""
     paired: bool = False
     """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
+    identical: bool = False
+    """Whether both sides are the same quantity, so that there is nothing to test."""
     reasons: tuple[Reason, ...] = ()
     note: str = ""
 

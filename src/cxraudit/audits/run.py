@@ -20,6 +20,7 @@ from cxraudit.audits.groups import cross, parts
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
+from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
@@ -136,7 +137,7 @@ def audit(
         excluded=excluded_images(scored),
         facts={
             **_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
-            "notices": as_records([*dataset.notices, *notices]),
+            "notices": as_records([*dataset.notices, *notices, *score_notices(results)]),
         },
         score_percentiles=joined(percentiles),
         image_changes=pd.DataFrame() if changed is None else changed.image_changes,

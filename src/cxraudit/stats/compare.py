@@ -1,6 +1,7 @@
 """Intervals, gaps and the verdict on one difference."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ MAX_UNDEFINED = 0.05
 
 MIN_RESAMPLES = 100
 """With fewer, the percentiles of the tails are not determined."""
+
+ROUNDING = 1e-12
+"""Replicates that differ by no more are the same but for rounding."""
 
 POWER = 0.8
 
@@ -54,6 +58,16 @@ def _correction(df: float) -> float:
     return ((df + 1) / df) ** 0.5
 
 
+def is_constant(found: Replicated) -> bool:
+    """Tell whether a statistic has one value, in the cohort and in every replicate that defines it."""
+    defined = found.replicates[np.isfinite(found.replicates)]
+    return bool(np.isfinite(found.value)) and _same(defined)
+
+
+def _same(draws: Replicates) -> bool:
+    return float(np.ptp(draws)) <= ROUNDING * max(1.0, float(np.abs(draws[0])))
+
+
 def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, str, str]:
     """Return the defined draws, how the interval is made, and the code of why there is none."""
     if interval not in INTERVALS:
@@ -75,7 +89,7 @@ def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, st
             f"no interval: undefined in {share:.0%} of resamples",
             NoInterval.UNDEFINED_RESAMPLES,
         )
-    if np.ptp(defined) == 0:
+    if _same(defined):
         return (
             defined[:0],
             "no interval: identical in all resamples",
@@ -106,6 +120,7 @@ def estimate(
     low = high = np.nan
     if draws.size:
         ((low, high),) = _intervals(draws, found, df, [confidence_level], interval)
+        method, reason = _one_sided(low, method)
     return Estimate(
         value=found.value,
         low=low,
@@ -113,6 +128,16 @@ def estimate(
         confidence_level=confidence_level,
         method=method,
         reason=reason,
+    )
+
+
+def _one_sided(low: float, method: str) -> tuple[str, str]:
+    """Say why BCa gives no interval, where it gives none."""
+    if np.isfinite(low):
+        return method, ""
+    return (
+        "no interval by BCa: every resample lies on one side of the value",
+        NoInterval.ONE_SIDED_RESAMPLES,
     )
 
 
@@ -155,13 +180,14 @@ def gap(
         (low, high), (inner_low, inner_high) = _intervals(
             draws, found, df, [confidence_level, 1 - 2 * alpha], interval
         )
+        method, reason = _one_sided(low, method)
         error = float(draws.std(ddof=1)) * _correction(df)
         if scale == "bootstrap":
             p_value = float(2 * stdtr(df, -abs(found.value) / error))
         else:
             p_value = _p_value(_scaled(group, scale) - _scaled(reference, scale))
     return Gap(
-        value=found.value,
+        value=0.0 if abs(found.value) <= ROUNDING else found.value,
         low=low,
         high=high,
         confidence_level=confidence_level,
@@ -173,6 +199,59 @@ def gap(
         inner_low=inner_low,
         inner_high=inner_high,
     )
+
+
+def ignores_error(found: Gap, sides: Sequence[Replicated]) -> bool:
+    """Tell whether the replicates of a gap ignore the error of a side, because that does not vary.
+
+    An AUROC or a rate of 0 or 1, or the AUROC of a group with one score for all images, is the same in
+    every resample; its error is in its score interval: see `gap_of_limits`.
+    """
+    if found.value == 0:
+        return False
+    if any(side.value in (0, 1) for side in sides):
+        return True
+    return bool(np.isfinite(found.low)) and any(is_constant(side) for side in sides)
+
+
+def no_difference(found: Gap, *, p_value: float = np.nan) -> Gap:
+    """Return a gap that is 0 in the cohort and in every resample as what it is: exactly 0.
+
+    Nothing varies, so there is no error to test it with; `judge` finds it equivalent under any margin.
+    """
+    return replace(
+        found,
+        value=0.0,
+        low=0.0,
+        high=0.0,
+        inner_low=0.0,
+        inner_high=0.0,
+        p_value=p_value,
+        standard_error=0.0,
+        method="no difference in any resample",
+        reason="",
+    )
+
+
+def limits_of_sum(parts: Sequence[Estimate], weights: Sequence[float]) -> tuple[float, float]:
+    """Return the interval of Σ weight · part from the intervals of the parts.
+
+    Parts that are subtracted are taken as independent of the others (MOVER, Zou & Donner 2008). Where
+    all are added they are taken as varying together, as AUROCs that share their negatives do: the
+    interval is then the sum of the limits, the widest it can be.
+    """
+    value = sum(w * part.value for part, w in zip(parts, weights, strict=True))
+    below, above = (
+        np.array(
+            [
+                w * (part.value - part.low if (w > 0) == down else part.high - part.value)
+                for part, w in zip(parts, weights, strict=True)
+            ]
+        )
+        for down in (True, False)
+    )
+    reach = np.sum if min(weights) >= 0 else np.linalg.norm
+    return float(value - reach(below)), float(value + reach(above))
 
 
 def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, Estimate]) -> Gap:
@@ -237,7 +316,8 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
     """Return the verdict on a gap.
 
     A gap is *real* if its interval excludes zero and its p-value, adjusted for the whole family,
-    is below α. It is *small* if the 1 − 2α interval lies within ±`margin` (TOST).
+    is below α. It is *small* if the 1 − 2α interval lies within ±`margin` (TOST), or if it is exactly
+    zero in every resample (`no_difference`).
 
     Parameters
     ----------
@@ -255,6 +335,8 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
         return Verdict.UNDEFINED
     if not enough or not np.isfinite(found.low):
         return Verdict.INCONCLUSIVE
+    if found.value == 0 == found.standard_error:
+        return Verdict.EQUIVALENT  # exactly 0 lies within any margin
     alpha = 1 - found.confidence_level
     shown = (found.low > 0 or found.high < 0) and p_adjusted < alpha
     small = -margin < found.inner_low and found.inner_high < margin
@@ -310,4 +392,5 @@ def wilson(share: float, n: int, *, confidence_level: float = 0.95) -> tuple[flo
     z = float(-ndtri((1 - confidence_level) / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return max(middle - float(reach), 0.0), min(middle + float(reach), 1.0)
+    low, high = max(middle - float(reach), 0.0), min(middle + float(reach), 1.0)
+    return 0.0 if share == 0 else low, 1.0 if share == 1 else high

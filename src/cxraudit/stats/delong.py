@@ -15,6 +15,9 @@ from scipy.special import expit, logit, ndtri, stdtrit
 from cxraudit.stats.estimate import Estimate
 from cxraudit.stats.ranking import checked
 
+_HALVINGS = 60
+"""Of the range in which a limit lies: as many as digits of a double."""
+
 
 @dataclass(frozen=True, slots=True)
 class Areas:
@@ -199,12 +202,22 @@ def newcombe(
     """
     z = float(-ndtri((1 - confidence_level) / 2))
     half = (n_positive + n_negative) / 2 - 1
-    theta = np.linspace(0, 1, 20_001)
-    spread = (
-        theta
-        * (1 - theta)
-        / (n_positive * n_negative)
-        * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
-    )
-    inside = theta[np.abs(value - theta) <= z * np.sqrt(spread)]
-    return (float(inside.min()), float(inside.max())) if inside.size else (value, value)
+
+    def inside(theta: float) -> bool:
+        spread = (
+            theta
+            * (1 - theta)
+            / (n_positive * n_negative)
+            * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
+        )
+        return abs(value - theta) <= z * spread**0.5
+
+    def limit(outside: float) -> float:
+        """Halve what lies between the value and the end of the range, which is outside."""
+        within = value
+        for _ in range(_HALVINGS):
+            middle = (within + outside) / 2
+            within, outside = (middle, outside) if inside(middle) else (within, middle)
+        return within
+
+    return limit(0.0), limit(1.0)

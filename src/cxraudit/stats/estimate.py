@@ -29,6 +29,8 @@ class NoInterval(StrEnum):
     """Undefined in too many resamples: an interval would describe other data."""
     IDENTICAL_RESAMPLES = "IDENTICAL_RESAMPLES"
     """The same in every resample."""
+    ONE_SIDED_RESAMPLES = "ONE_SIDED_RESAMPLES"
+    """Every resample lies on one side of the value, where BCa is not defined."""
     ONE_PATIENT = "ONE_PATIENT"
     """It rests on one patient."""
 

@@ -11,9 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxraudit.stats.compare import estimate, gap, gap_of_limits
+from cxraudit.stats.compare import (
+    estimate,
+    gap,
+    gap_of_limits,
+    ignores_error,
+    no_difference,
+)
 from cxraudit.stats.delong import newcombe
-from cxraudit.stats.estimate import Estimate, Gap
+from cxraudit.stats.estimate import Estimate, Gap, NoInterval
 from cxraudit.stats.ranking import RankingReplicates, checked, ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
@@ -32,7 +38,8 @@ def auroc_interval(
     """AUROC with its interval by the patient-cluster bootstrap.
 
     An AUROC of 0 or 1 is the same in every resample; it gets the score interval of Newcombe (2006) over
-    patients. See `cxraudit.stats.delong.delong_interval` for an analytic interval.
+    patients. Constant scores have an AUROC of exactly 0.5, whatever the patients. See
+    `cxraudit.stats.delong.delong_interval` for an analytic interval.
 
     Parameters
     ----------
@@ -183,8 +190,10 @@ def auroc_gap(
     """Difference in AUROC between a group and all other images, with its interval and test.
 
     Both sides are computed on the same resamples, so patients with images on both sides are accounted
-    for. The p-value is tested on the logit scale. Where a side has an AUROC of 0 or 1, the interval
-    and the p-value come from the score intervals of both sides (MOVER) [1]_.
+    for. The p-value is tested on the logit scale. Where a side is the same in every resample, as an
+    AUROC of 0 or 1 is, the interval and the p-value come from the score intervals of both sides
+    (MOVER) [1]_. A difference that is 0 in every resample is exactly 0, and so is its interval; whether
+    there are enough patients for a verdict is up to the caller of `cxraudit.stats.compare.judge`.
 
     Parameters
     ----------
@@ -223,9 +232,9 @@ def auroc_gap(
     cells = (group, ~group)
     sides = [found.auroc for found in _replicates(images, cells, n_resamples, seed)]
     found = gap(*sides, confidence_level=confidence_level, interval=interval, scale="logit")
-    # Two sides at the same end are equal in every resample, which proves nothing.
-    at_an_end = any(side.value in (0, 1) for side in sides) and abs(found.value) > 0
-    if n_resamples and at_an_end:
+    if found.value == 0 and found.reason == NoInterval.IDENTICAL_RESAMPLES:
+        found = no_difference(found)
+    elif n_resamples and ignores_error(found, sides):
         (first, first_inner), (second, second_inner) = (
             [
                 _auroc(images, cell, side, level, interval)
@@ -309,6 +318,9 @@ def _auroc(
     has_resamples = found.replicates.size > 1
     if not has_resamples or not np.isfinite(summary.value) or np.isfinite(summary.low):
         return summary
+    if np.ptp(images.scores) == 0:
+        exact = "exact: all scores are equal"
+        return replace(summary, value=0.5, low=0.5, high=0.5, method=exact, reason="")
     n_positive, n_negative = (
         np.unique(images.units[cell & side]).size for side in (images.labels, ~images.labels)
     )

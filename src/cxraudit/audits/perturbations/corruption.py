@@ -104,6 +104,7 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
             for one in found
         )
         note = f"mean over {len(found)} findings"
+        few = "too few patients with or without one of them"
         mean = replace(
             found[0],
             key=replace(found[0].key, finding=MEAN_FINDING),
@@ -111,7 +112,8 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
             reference=average([one.reference for one in found]),
             scale="plain",
             enough=enough,
-            note=note if enough else f"{note}, too few patients with or without one of them",
+            caution=few,
+            note=note,
         )
         yield mean
         if not found[0].key.attribute:
@@ -122,5 +124,5 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
                 cell=mean.cells[0],
                 parts=mean.cells,
                 reasons=() if enough else (Reason.TOO_FEW_PATIENTS,),
-                note=mean.note,
+                note=note if enough else f"{few}; {note}",
             )

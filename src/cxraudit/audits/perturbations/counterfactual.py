@@ -179,7 +179,7 @@ def _comparison(
         family=Analysis.COUNTERFACTUAL,
         scale="plain",
         enough=enough,
-        note="" if enough else _too_few(one),
+        caution=_too_few(one),
     )
 
 
@@ -235,5 +235,5 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             cells=(mixed.everything,),
             family=Analysis.COUNTERFACTUAL,
             enough=False if few else None,
-            note=_too_few(one) if few else "",
+            caution=_too_few(one),
         )

@@ -2,7 +2,8 @@
 
 from cxraudit import tables
 from cxraudit.audits.result import Audit
-from cxraudit.report.blocks import Details, Section, muted, table
+from cxraudit.audits.score_notices import alike_models
+from cxraudit.report.blocks import Details, Paragraph, Section, muted, table
 from cxraudit.report.sections.context import Context
 
 
@@ -16,6 +17,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         "models",
         [
             muted(f"On the same images and resamples, with {context.facts.interval}s."),
+            *(Paragraph(f"{one.sentence}.") for one in alike_models(audit.results)),
             Details("Differences of AUROC and of gaps", [table(found)]),
         ],
     )

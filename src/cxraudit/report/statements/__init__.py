@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from cxraudit.audits.result import Audit
 from cxraudit.report.statements import (
     embeddings,
+    models,
     operating_point,
     perturbations,
     shortcuts,
@@ -24,6 +25,7 @@ NULL_MODEL = "random"
 
 STATEMENTS = (
     subgroups,
+    models,
     operating_point,
     shortcuts,
     perturbations,

@@ -1,0 +1,200 @@
+"""Intervals of what does not vary in a bootstrap: perfect and constant scores, rates of 0 and 1, copies.
+
+A value that is the same in every resample has no bootstrap interval, though it is no more certain than others
+from as few patients. It gets the score interval of an area or of a share over its patients. A difference
+that is 0 in every resample is exactly 0.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cxraudit.audits.cohort import Cell, CellCounts
+from cxraudit.audits.measures import Ranking
+from cxraudit.audits.plan import Combination, Comparison, Known, Quantity, Statistic
+from cxraudit.metrics import METRICS
+from cxraudit.schema import Reason
+from cxraudit.settings import AuditSettings
+from cxraudit.stats.compare import (
+    ROUNDING,
+    estimate,
+    gap_of_limits,
+    ignores_error,
+    limits_of_sum,
+    no_difference,
+    wilson,
+)
+from cxraudit.stats.delong import newcombe
+from cxraudit.stats.estimate import Estimate, Gap
+from cxraudit.stats.replicated import Replicated
+
+
+@dataclass(frozen=True, slots=True)
+class Degenerate:
+    """Estimates quantities, and gives those that do not vary what they are due."""
+
+    settings: AuditSettings
+    value: Callable[[Quantity], Replicated]
+    """Of a quantity, in the cohort and in every replicate."""
+    count: Callable[[Cell], CellCounts]
+
+    def limits(self, quantity: Quantity, metric: str, level: float) -> Estimate:
+        """Estimate a quantity at some level; what does not vary gets an interval that does not collapse.
+
+        A sum gets it from the intervals of its parts. What constant scores rank is a fixed number: its
+        interval is the value itself.
+        """
+        if isinstance(quantity, Known):
+            value = quantity.value
+            return Estimate(
+                value=value, low=value, high=value, confidence_level=level, method="known"
+            )
+        found = estimate(
+            self.value(quantity), confidence_level=level, interval=self.settings.interval
+        )
+        if not math.isfinite(found.value) or math.isfinite(found.low):
+            return found
+        if self.ranks_nothing(quantity):
+            return _exact(found, bounded=self.settings.n_resamples > 0)
+        if not self.settings.n_resamples:
+            return found
+        if isinstance(quantity, Combination):
+            return self._of_sum(quantity, metric, found)
+        named = quantity.metric if quantity.metric in METRICS else metric
+        images = quantity.measure.images(named)
+        if images is None:
+            return found
+        return small_sample(METRICS[named].small_sample, found, self.count(images))
+
+    def _of_sum(self, quantity: Combination, metric: str, found: Estimate) -> Estimate:
+        if found.reason != Reason.IDENTICAL_RESAMPLES:
+            return found
+        parts = [self.limits(part, metric, found.confidence_level) for part in quantity.parts]
+        low, high = limits_of_sum(parts, quantity.weights)
+        if not math.isfinite(low):
+            return found
+        return replace(found, low=low, high=high, method="limits of its parts", reason="")
+
+    def ranks_nothing(self, quantity: Quantity) -> bool:
+        """Tell whether a quantity ranks images whose scores, in their whole sample, are all equal."""
+        if isinstance(quantity, Combination):
+            return all(self.ranks_nothing(part) for part in quantity.parts)
+        return (
+            isinstance(quantity, Statistic)
+            and isinstance(quantity.measure, Ranking)
+            and bool(np.ptp(quantity.measure.cell.sample.y_score) == 0)
+        )
+
+    def gap(self, item: Comparison, found: Gap, *, enough: bool) -> tuple[Gap, bool]:
+        """Return a gap with the interval it is due, and whether there are enough patients for a verdict.
+
+        Parameters
+        ----------
+        item : Comparison
+            What is compared.
+        found : Gap
+            From the replicates of both sides.
+        enough : bool
+            Whether both sides have enough patients. Sides that are the same for certain are so whatever
+            their number.
+        """
+        if not math.isfinite(found.value):
+            return found, enough
+        if item.identical:
+            return no_difference(found), True
+        if item.paired and self._agree(item):
+            return no_difference(found, p_value=1.0), True
+        if found.value == 0 and found.reason == Reason.IDENTICAL_RESAMPLES:
+            return (no_difference(found) if enough else found), enough
+        if item.limits and found.value != 0 and self._ignores_error(item, found):
+            return self._gap_of_limits(item, found), enough
+        return found, enough
+
+    def _agree(self, item: Comparison) -> bool:
+        first, second = (self.value(side).replicates for side in (item.group, item.reference))
+        return bool(np.allclose(first, second, rtol=0, atol=ROUNDING, equal_nan=True))
+
+    def _ignores_error(self, item: Comparison, found: Gap) -> bool:
+        """Tell whether the replicates of a difference ignore the error of a side."""
+        if found.reason == Reason.IDENTICAL_RESAMPLES:
+            return True
+        facts = METRICS[item.metric]
+        if (item.scale or facts.scale) not in ("logit", "arcsine"):
+            return False
+        sides = [
+            self.value(side)
+            for side in (item.group, item.reference)
+            if not isinstance(side, Known) and not self.ranks_nothing(side)
+        ]
+        at_an_end = [side for side in sides if side.value in (0, 1)]
+        return ignores_error(found, at_an_end if facts.small_sample is None else sides)
+
+    def _gap_of_limits(self, item: Comparison, found: Gap) -> Gap:
+        level = self.settings.confidence_level
+        sides = [
+            (
+                self.limits(side, item.metric, level),
+                self.limits(side, item.metric, 2 * level - 1),
+            )
+            for side in (item.group, item.reference)
+        ]
+        bounded = gap_of_limits(*sides)
+        if math.isfinite(bounded.low) and METRICS[item.metric].gap_by_limits:
+            return bounded
+        return replace(
+            found,
+            low=math.nan,
+            high=math.nan,
+            inner_low=math.nan,
+            inner_high=math.nan,
+            p_value=math.nan,
+            standard_error=math.nan,
+            method="no interval: a side does not vary",
+            reason=found.reason or Reason.IDENTICAL_RESAMPLES,
+        )
+
+
+def _exact(found: Estimate, *, bounded: bool) -> Estimate:
+    """Return what constant scores rank: a fixed number, free of rounding."""
+    value = round(found.value, 12) + 0.0
+    if not bounded:
+        return replace(found, value=value, reason=Reason.CONSTANT_SCORES)
+    return replace(
+        found,
+        value=value,
+        low=value,
+        high=value,
+        method="exact: all scores are equal",
+        reason=Reason.CONSTANT_SCORES,
+    )
+
+
+def small_sample(kind: str | None, found: Estimate, counts: CellCounts) -> Estimate:
+    """Give a value that does not vary in a bootstrap (AUROC 1, every image flagged) its score interval.
+
+    Parameters
+    ----------
+    kind : str or None
+        As `cxraudit.metrics.Metric.small_sample`; None leaves the estimate as it is.
+    found : Estimate
+        The value and the level.
+    counts : CellCounts
+        Of the images an area ranks, or a rate is a share of: their patients are the sample size.
+    """
+    if kind is None:
+        return found
+    level = found.confidence_level
+    if kind == "newcombe":
+        low, high = newcombe(
+            found.value,
+            counts.n_positive_patients,
+            counts.n_negative_patients,
+            confidence_level=level,
+        )
+        method = "Newcombe score interval over patients"
+    else:
+        low, high = wilson(found.value, counts.n_patients, confidence_level=level)
+        method = "Wilson score interval over patients"
+    return replace(found, low=low, high=high, method=method, reason="")
