@@ -2,38 +2,11 @@
 
 import numpy as np
 import pytest
+from image_files import RAMP, write_dicom
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from cxraudit.errors import ImageError
 from cxraudit.images import read_image, to_grey
-
-RAMP = np.linspace(0, 4095, 64 * 48).round().reshape(64, 48).astype(np.uint16)
-
-
-def write_dicom(path, values=RAMP, *, bits=12, **tags):
-    """Write an uncompressed DICOM image."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    image = Dataset()
-    image.file_meta = meta
-    image.SOPClassUID = meta.MediaStorageSOPClassUID
-    image.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    image.StudyInstanceUID = generate_uid()
-    if values is not None:
-        image.Rows, image.Columns = values.shape
-        image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-        image.BitsAllocated = 8 * values.itemsize
-        image.BitsStored, image.HighBit = bits, bits - 1
-        image.PixelRepresentation = int(values.dtype.kind == "i")
-        image.PixelData = values.tobytes()
-    for tag, value in tags.items():
-        setattr(image, tag, value)
-    image.save_as(path, enforce_file_format=True)
-    return path
 
 
 def grey(path):
