@@ -12,7 +12,7 @@ from PIL import Image
 from cxraudit.errors import ImageError
 from cxraudit.images.dicom import decode_dicom
 from cxraudit.images.grey import to_grey, tone
-from cxraudit.images.header import QUIET, is_dicom, is_dicom_data, read_header
+from cxraudit.images.header import QUIET, has_preamble, is_dicom, read_header
 from cxraudit.images.notes import ImageNote
 from cxraudit.images.pictures import decode_picture
 from cxraudit.images.refused import RefusedError, reason_of
@@ -67,14 +67,14 @@ def decode_image(data: bytes, path: Path) -> Decoded:
     data : bytes
         The whole file.
     path : pathlib.Path
-        Its path, for messages and, of DICOM files without a preamble, their extension.
+        Its path, for messages; what the file is depends on its content only.
 
     Raises
     ------
     ImageError
         If the file is not an image, is truncated, has no pixel data, several frames, or is too large.
     """
-    decode = decode_dicom if is_dicom_data(data, path) else decode_picture
+    decode = decode_dicom if has_preamble(data) else decode_picture
     try:
         with QUIET:
             image, notes = decode(data)

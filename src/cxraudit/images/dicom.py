@@ -111,7 +111,7 @@ def _stored(file: "Header") -> Stored:
         return Stored(values, 64, True, photometric, values)
     container, signed, bits = values, values.dtype.kind == "i", int(file.BitsStored)
     if syntax.is_encapsulated and syntax.name != "RLE Lossless":
-        # The code stream knows the depth of its values better than the header.
+        # The header can state fewer bits than the code stream has.
         bits = max(bits, int(max(values.max(), ~values.min())).bit_length() + signed)
     else:
         values = _meaningful(values, bits, number(file, "HighBit"))

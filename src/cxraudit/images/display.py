@@ -53,7 +53,7 @@ class VoiFunction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Centre and width of the values that are told apart."""
+    """Centre and width of the values that are distinguished."""
 
     centre: float
     width: float

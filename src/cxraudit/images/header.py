@@ -26,12 +26,12 @@ _GROUPS = (0x0008, 0x0010, 0x0018, 0x0020, 0x0028)
 def is_dicom(path: Path) -> bool:
     """Return whether a file is DICOM, by its preamble or, without one, by its name."""
     with path.open("rb") as handle:
-        return is_dicom_data(handle.read(_PREAMBLE + 4), path)
+        return has_preamble(handle.read(_PREAMBLE + 4)) or path.suffix.lower() in (".dcm", ".dicom")
 
 
-def is_dicom_data(data: bytes, path: Path) -> bool:
-    """Return whether bytes are those of a DICOM file, by the preamble or, without one, by the name."""
-    return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom")
+def has_preamble(data: bytes) -> bool:
+    """Return whether bytes are those of a DICOM file with its preamble."""
+    return data[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
 
 
 def read_header(path: Path) -> "Header":

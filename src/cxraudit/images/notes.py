@@ -53,6 +53,6 @@ _SENTENCES = {
     ImageNote.COLOUR: "The DICOM image is in colour; its luminance was used.",
     ImageNote.TRANSPARENCY_DROPPED: "The image is partly transparent; transparency was left out.",
     ImageNote.ORIENTATION_IGNORED: (
-        "The file asks viewers to turn or mirror the image; it was used as stored."
+        "The file requires viewers to turn or mirror the image; it was used as stored."
     ),
 }

@@ -27,6 +27,8 @@ _OTHERS = {
     b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "gzip-compressed",
     b"version https://git-lfs": "a placeholder of Git LFS, not yet downloaded",
+    b"\x02\x00": "DICOM without its preamble",
+    b"\x08\x00": "DICOM without its preamble",
     b"<": "a page of HTML or XML, as a failed download leaves it",
 }
 """How files begin that are met in the place of images."""
@@ -70,7 +72,7 @@ def decode_picture(data: bytes) -> tuple[Image.Image, tuple[ImageNote, ...]]:
 
 
 def _what_it_is(data: bytes) -> str:
-    """Say that a file is no image, and what it is if that can be told."""
+    """Say that a file is no image, and what it is if that can be recognised."""
     if not data:
         return f"{NOT_AN_IMAGE}: the file is empty."
     start = data[:64].lstrip()

@@ -1,4 +1,4 @@
-"""The transformations that a DICOM header asks for, with notes on what it states wrongly."""
+"""The transformations that a DICOM header states, with notes on what it states wrongly."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,7 @@ def _described(item: "Header", name: str) -> tuple[int, int, int]:
 def _entries(header: "Header", data: Any, described: int, bits: int) -> NDArray[np.uint16]:
     """Return the entries of a table as they are stored, at most as many as it is described to have.
 
-    Entries of 8 bits are stored in 8 or in 16 bits; the length tells which (C.11.1.1.1).
+    Entries of 8 bits are stored in 8 or in 16 bits; the length shows which (C.11.1.1.1).
     """
     if isinstance(data, bytes):
         little = header.original_encoding[1]
