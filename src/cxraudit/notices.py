@@ -4,7 +4,7 @@ Nothing is dropped, filled in or guessed in silence: whoever does it returns a `
 prints and the report lists.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,6 +32,22 @@ def as_records(notices: Iterable[Notice]) -> list[dict[str, Any]]:
 def from_records(records: Iterable[Mapping[str, Any]]) -> tuple[Notice, ...]:
     """Return the notices that `as_records` wrote."""
     return tuple(Notice(**record) for record in records)
+
+
+def about_images(sentence: str, image_ids: Sequence[str]) -> Notice:
+    """Return a notice on some images; the first `SHOWN` are named.
+
+    Examples
+    --------
+    >>> about_images("The image is black.", ["a", "b"]).sentence
+    'The image is black. (2 images: a, b)'
+    """
+    count = len(image_ids)
+    names = ", ".join(image_ids[:SHOWN])
+    which = (
+        f"{count:,} image{'s' if count > 1 else ''}{', such as' if count > SHOWN else ':'} {names}"
+    )
+    return Notice(about="images", count=count, sentence=f"{sentence} ({which})")
 
 
 def named(values: Mapping[Any, int]) -> str:

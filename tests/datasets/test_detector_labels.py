@@ -12,6 +12,7 @@ from cxraudit.errors import DataError
 from cxraudit.files import write_manifest, write_table
 
 ERRORS = {"sensitivity": 0.9, "specificity": 0.8}
+DETECTOR = {"shortcut": "drain", "errors": ERRORS}
 
 
 def dataset(**columns) -> Dataset:
@@ -93,7 +94,7 @@ def test_a_file_of_predicted_labels_is_read_with_its_detector(tmp_path):
     """The manifest names the shortcut and the errors."""
     file = tmp_path / "predicted.csv"
     write_table(predicted("c").table, file)
-    write_manifest(file, detector={"shortcut": "drain", "errors": ERRORS})
+    write_manifest(file, outputs=[file], detector=DETECTOR)
 
     found = read_predicted(file)
 
@@ -106,6 +107,72 @@ def test_a_file_without_a_detector_or_with_other_labels_is_refused(tmp_path):
     write_table(predicted("c").table.assign(drain="maybe"), file)
     with pytest.raises(DataError, match="no manifest"):
         read_predicted(file)
-    write_manifest(file, detector={"shortcut": "drain", "errors": ERRORS})
-    with pytest.raises(DataError, match="must hold yes or no"):
+    for label in ("maybe", "both"):
+        write_table(predicted("c").table.assign(drain=label), file)
+        write_manifest(file, outputs=[file], detector=DETECTOR)
+        with pytest.raises(DataError, match="yes or no"):
+            read_predicted(file)
+
+
+@pytest.fixture
+def written(tmp_path) -> Path:
+    """A file of predicted labels with its manifest."""
+    file = tmp_path / "predicted.csv"
+    write_table(predicted("007", "c").table, file)
+    write_manifest(file, outputs=[file], detector=DETECTOR)
+    return file
+
+
+def test_identifiers_of_predicted_labels_are_text(written):
+    """``007`` is not 7."""
+    assert read_predicted(written).table["image_id"].tolist() == ["007", "c"]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda text: text.replace("yes", "no", 1),
+        lambda text: text[:-3],
+        lambda text: text + "d,yes,0.7\n",
+        lambda text: text.replace("\n", "\r\n"),
+    ],
+)
+def test_predicted_labels_that_were_changed_are_refused(written, harm):
+    """The errors of the detector are those of its own labels."""
+    written.write_text(harm(written.read_text()))
+
+    with pytest.raises(DataError, match="was changed since it was written"):
+        read_predicted(written)
+
+
+def test_a_manifest_that_does_not_name_the_file_is_refused(written):
+    """It is the mark of another file, or of an unfinished step."""
+    write_manifest(written, detector=DETECTOR)
+
+    with pytest.raises(DataError, match="no manifest that names a detector"):
+        read_predicted(written)
+
+
+@pytest.mark.parametrize("cell", ["", "1.5", "-0.1", "nan"])
+def test_every_label_has_a_probability(tmp_path, cell):
+    """From 0 to 1."""
+    file = tmp_path / "predicted.csv"
+    file.write_text(f"image_id,drain,drain_probability\na,yes,0.7\nb,no,{cell}\n")
+    write_manifest(file, outputs=[file], detector=DETECTOR)
+
+    with pytest.raises(DataError, match="with a probability from 0 to 1"):
         read_predicted(file)
+
+
+def test_what_is_known_of_the_labelled_images_reaches_the_data_set(tmp_path):
+    """Images without a label, and notes on how the others were decoded."""
+    file = tmp_path / "predicted.csv"
+    write_table(predicted("c").table, file)
+    noted = {"about": "images", "count": 1, "sentence": "Nearly black. (1 image: c)"}
+    write_manifest(file, outputs=[file], detector=DETECTOR, n_failures=2, notices=[noted])
+
+    notices = fill(dataset(), read_predicted(file)).notices
+
+    assert [notice.count for notice in notices] == [1, 2]
+    assert {notice.about for notice in notices} == {"predicted labels of 'drain'"}
+    assert "2 images could not be read" in notices[1].sentence

@@ -1,19 +1,34 @@
 """Images without an annotation get predicted labels."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image, ImageOps
 
 from cxraudit import datasets
 from cxraudit.audits.run import audit
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import fill, read_predicted
+from cxraudit.detector import apply
 from cxraudit.detector.apply import PREDICTED, apply_detector
-from cxraudit.detector.train import RECORD, TrainSettings, train_detector, verdict
+from cxraudit.detector.fit import save_weights
+from cxraudit.detector.train import (
+    HELD_OUT,
+    HISTORY,
+    RECORD,
+    WEIGHTS,
+    TrainSettings,
+    train_detector,
+    verdict,
+)
 from cxraudit.errors import DataError
+from cxraudit.files import manifest_of, write_manifest
+from cxraudit.models._torch.towers.densenet import DenseNet121
 from cxraudit.phantom.releases import write_release
 from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.schema import BOUNDS, WITHOUT, Analysis
@@ -57,45 +72,298 @@ def test_unreadable_images_are_listed_and_read_again(lines, detector, tmp_path):
     first = apply_detector(out, replace(lines, images=broken), tmp_path)
     assert "f004" not in set(first["image_id"])
     assert pd.read_csv(tmp_path / "failures.csv")["image_id"].tolist() == ["f004"]
+    assert read_predicted(tmp_path / PREDICTED).notices[-1].count == 1
 
     second = apply_detector(out, lines, tmp_path)
     assert "f004" in set(second["image_id"])
     assert not (tmp_path / "failures.csv").exists()
 
 
-def test_finished_parts_are_kept(lines, detector, tmp_path, monkeypatch):
-    """A second call reads no image."""
+@pytest.fixture
+def few(lines, tmp_path) -> Dataset:
+    """Seven images without an annotation, in a folder of their own."""
+    chosen = lines.images[lines.images["drain_source"] == "unknown"].head(7)
+    (tmp_path / "images").mkdir()
+    paths = [shutil.copy(path, tmp_path / "images") for path in chosen["path"]]
+    images = chosen.assign(path=list(map(str, paths))).reset_index(drop=True)
+    return replace(lines, images=images)
+
+
+@pytest.fixture
+def parts_of_three(monkeypatch):
+    """Parts of three images: three parts of seven images."""
+    monkeypatch.setattr(apply, "SHARD_SIZE", 3)
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Return the tables of a folder: predictions and parts, without the times of sources."""
+    parts = {
+        file.name: pd.read_parquet(file).drop(columns=["mtime_ns", "ctime_ns"]).to_json().encode()
+        for file in sorted((folder / "parts").glob("*.parquet"))
+    }
+    return {**parts, PREDICTED: (folder / PREDICTED).read_bytes()}
+
+
+def images_read(monkeypatch) -> list[str]:
+    """Return a list to which every image that is read for a prediction is added."""
+    found: list[str] = []
+    before = apply.read_images
+
+    def read(table, *arguments, **options):
+        found.extend(table["image_id"])
+        return before(table, *arguments, **options)
+
+    monkeypatch.setattr(apply, "read_images", read)
+    return found
+
+
+def test_finished_parts_are_kept(few, detector, tmp_path, monkeypatch, parts_of_three):
+    """A second call reads no image, nor one after the release was moved."""
     out, _ = detector
-    first = apply_detector(out, lines, tmp_path)
+    first = apply_detector(out, few, tmp_path / "out")
+    read = images_read(monkeypatch)
 
-    def never(*args, **kwargs):
-        raise AssertionError("read again")
+    pd.testing.assert_frame_equal(apply_detector(out, few, tmp_path / "out"), first)
+    shutil.copytree(tmp_path / "images", tmp_path / "elsewhere")
+    paths = few.images["path"].str.replace("/images/", "/elsewhere/")
+    moved = replace(few, images=few.images.assign(path=paths))
+    pd.testing.assert_frame_equal(apply_detector(out, moved, tmp_path / "out"), first)
 
-    monkeypatch.setattr("cxraudit.detector.apply.read_images", never)
-    pd.testing.assert_frame_equal(apply_detector(out, lines, tmp_path), first)
+    assert read == []
+
+
+def test_unchanged_sources_are_not_read(few, detector, tmp_path, monkeypatch):
+    """Their sizes and times are in the parts."""
+    out, _ = detector
+    monkeypatch.setattr("cxraudit.content.SETTLED", 0)
+    apply_detector(out, few, tmp_path / "out")
+
+    def never(*arguments):
+        raise AssertionError("read")
+
+    monkeypatch.setattr("cxraudit.content.read_source", never)
+    assert len(apply_detector(out, few, tmp_path / "out")) == 7
+
+
+def invert(path: str) -> None:
+    """Invert an image."""
+    with Image.open(path) as image:
+        image.load()
+    ImageOps.invert(image).save(path)
+
+
+def test_parts_of_images_that_changed_are_made_again(
+    few, detector, tmp_path, monkeypatch, parts_of_three
+):
+    """The result is that of a fresh folder, and the call states it."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    invert(few.images["path"][4])
+    fresh = apply_detector(out, few, tmp_path / "fresh")
+    read, messages = images_read(monkeypatch), []
+
+    second = apply_detector(out, few, tmp_path / "out", on_message=messages.append)
+
+    assert read == few.images["image_id"].tolist()[3:6]
+    pd.testing.assert_frame_equal(second, fresh)
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "fresh")
+    assert messages[0].startswith("1 of 3 finished parts")
+
+
+def test_images_that_were_exchanged_get_their_own_labels(few, detector, tmp_path, parts_of_three):
+    """Two files under each other's names, in different parts."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    one, two = few.images["path"][0], few.images["path"][5]
+    shutil.move(one, tmp_path / "spare.png")
+    shutil.move(two, one)
+    shutil.move(tmp_path / "spare.png", two)
+
+    apply_detector(out, few, tmp_path / "out")
+    apply_detector(out, few, tmp_path / "fresh")
+
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "fresh")
+
+
+def test_an_image_that_is_gone_has_no_label_any_more(few, detector, tmp_path, parts_of_three):
+    """The label of an earlier call was of bytes that are not there."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    Path(few.images["path"][2]).unlink()
+
+    assert few.images["image_id"][2] not in set(
+        apply_detector(out, few, tmp_path / "out")["image_id"]
+    )
+
+
+def _cut(file, other):
+    file.write_bytes(file.read_bytes()[:-5])
+
+
+def _zeroed(file, other):
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+def _exchanged(file, other):
+    for end in ("", ".manifest.json"):
+        shutil.copy(f"{other}{end}", f"{file}{end}")
+
+
+def _without_mark(file, other):
+    manifest_of(file).unlink()
+
+
+def _with_a_damaged_mark(file, other):
+    manifest_of(file).write_text("{")
+
+
+def _with_another_number(file, other):
+    table = pd.read_parquet(file)
+    table.assign(probability=1 - table["probability"]).to_parquet(file, index=False)
+
+
+@pytest.mark.parametrize(
+    "harm", [_cut, _zeroed, _exchanged, _without_mark, _with_a_damaged_mark, _with_another_number]
+)
+def test_a_damaged_part_is_made_again(few, detector, tmp_path, parts_of_three, harm):
+    """And stated."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    before, messages = content_of(tmp_path / "out"), []
+    parts = tmp_path / "out" / "parts"
+    harm(parts / "part-00001.parquet", parts / "part-00000.parquet")
+
+    apply_detector(out, few, tmp_path / "out", on_message=messages.append)
+
+    assert content_of(tmp_path / "out") == before
+    assert messages[0].startswith("1 of 3 finished parts")
+
+
+def test_parts_of_another_cohort_are_removed(few, detector, tmp_path, parts_of_three):
+    """Of fewer images."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    less = replace(few, images=few.images.head(3))
+
+    assert len(apply_detector(out, less, tmp_path / "out")) == 3
+
+    assert len(list((tmp_path / "out" / "parts").glob("*"))) == 2
+
+
+def altered(detector, folder: Path, **facts) -> Path:
+    """Return a copy of a detector whose record states other facts."""
+    out, record = detector
+    folder.mkdir()
+    for name in (WEIGHTS, HISTORY, HELD_OUT):
+        shutil.copy(out / name, folder)
+    (folder / RECORD).write_text(json.dumps({**record, **facts}))
+    write_manifest(folder / RECORD, outputs=[folder / RECORD, folder / WEIGHTS])
+    return folder
+
+
+def test_labels_of_another_detector_are_made_again(few, detector, tmp_path, parts_of_three):
+    """Here one with another calibration."""
+    out, _ = detector
+    first = apply_detector(out, few, tmp_path / "out")
+    messages: list[str] = []
+    other = altered(detector, tmp_path / "other", intercept=9.0)
+
+    second = apply_detector(other, few, tmp_path / "out", on_message=messages.append)
+
+    assert (second["drain_probability"] > first["drain_probability"]).all()
+    assert messages[0].startswith("3 of 3 finished parts")
 
 
 def test_a_detector_at_chance_level_is_refused(lines, detector, tmp_path):
     """As after training on shuffled labels."""
-    out, record = detector
-    weak = tmp_path / "weak"
-    weak.mkdir()
-    (weak / "detector.safetensors").write_bytes((out / "detector.safetensors").read_bytes())
-    (weak / RECORD).write_text(json.dumps({**record, "above_chance": False}))
+    weak = altered(detector, tmp_path / "weak", above_chance=False)
 
     with pytest.raises(DataError, match="is not above chance"):
         apply_detector(weak, lines, tmp_path / "labels")
 
 
-def test_a_folder_without_a_detector_or_with_other_weights_is_refused(lines, detector, tmp_path):
-    """The record names the weights."""
-    _, record = detector
+def test_a_folder_without_a_detector_is_refused(lines, tmp_path):
+    """Nothing is written."""
     with pytest.raises(DataError, match="no trained detector"):
         apply_detector(tmp_path, lines, tmp_path / "labels")
-    (tmp_path / RECORD).write_text(json.dumps(record))
-    (tmp_path / "detector.safetensors").write_bytes(b"other weights")
-    with pytest.raises(DataError, match="is not the file"):
-        apply_detector(tmp_path, lines, tmp_path / "labels")
+    assert not (tmp_path / "labels").exists()
+
+
+@pytest.mark.parametrize("name", [RECORD, WEIGHTS])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: data[:-1],
+        lambda data: bytes(len(data)),
+        lambda data: b"",
+        lambda data: data[: len(data) // 2] + b"x" + data[len(data) // 2 + 1 :],
+    ],
+)
+def test_a_damaged_detector_is_refused(lines, detector, tmp_path, name, harm):
+    """Cut, zeroed, empty, or with one other byte."""
+    folder = altered(detector, tmp_path / "copy")
+    (folder / name).write_bytes(harm((folder / name).read_bytes()))
+
+    with pytest.raises(DataError, match=f"{name} was changed since"):
+        apply_detector(folder, lines, tmp_path / "labels")
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, f"{RECORD}.manifest.json"])
+def test_an_unfinished_detector_is_refused(lines, detector, tmp_path, name):
+    """A file is missing; the sentence names the command to repeat."""
+    folder = altered(detector, tmp_path / "copy")
+    (folder / name).unlink()
+
+    with pytest.raises(DataError, match="Repeat the cxraudit drains train"):
+        apply_detector(folder, lines, tmp_path / "labels")
+
+
+@pytest.mark.parametrize("weights", ["other", "NaN", "none"])
+def test_weights_that_are_none_of_a_detector_are_refused(lines, detector, tmp_path, weights):
+    """Also where a manifest names them."""
+    folder = altered(detector, tmp_path / "copy")
+    network = DenseNet121(2 if weights == "other" else 1)
+    if weights == "NaN":
+        network.classifier.bias.data.fill_(float("nan"))
+    save_weights(network, folder / WEIGHTS)
+    if weights == "none":
+        (folder / WEIGHTS).write_bytes(b"none")
+    write_manifest(folder / RECORD, outputs=[folder / RECORD, folder / WEIGHTS])
+
+    with pytest.raises(DataError, match=WEIGHTS):
+        apply_detector(folder, lines, tmp_path / "labels")
+
+
+@pytest.mark.parametrize("name", [PREDICTED, "failures.csv", "parts/mine.csv"])
+def test_a_file_of_the_user_is_refused_before_any_work(few, detector, tmp_path, name, monkeypatch):
+    """And stays as it is."""
+    out, _ = detector
+    file = tmp_path / "labels" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    read = images_read(monkeypatch)
+
+    with pytest.raises(DataError, match="which cxraudit did not write"):
+        apply_detector(out, few, tmp_path / "labels")
+
+    assert file.read_text() == "mine"
+    assert read == []
+
+
+def test_the_table_of_an_unfinished_call_is_refused(few, detector, tmp_path, monkeypatch):
+    """Also where an earlier call finished."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(apply, "_kept", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        apply_detector(out, few, tmp_path / "out")
+
+    with pytest.raises(DataError, match="did not finish"):
+        read_predicted(tmp_path / "out" / PREDICTED)
 
 
 def test_a_data_set_with_annotations_only_is_refused(lines, detector, tmp_path):

@@ -1,36 +1,46 @@
 """Input images of the detector."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
+from cxraudit.content import source_of
 from cxraudit.detector.images import as_input, augment, read_images
 
 
 def test_an_image_is_read_the_same_alone_and_with_others(lines):
-    """Grey, of the given size, in the given order."""
-    paths = list(lines.images["path"].head(3))
+    """Grey, of the given size, in the given order, each with its source."""
+    table = lines.images.head(3)
 
-    together, errors = read_images(paths, 16)
+    together = read_images(table, 16)
 
-    assert together.shape == (3, 16, 16)
-    assert errors == ["", "", ""]
-    np.testing.assert_array_equal(read_images(paths[1:2], 16)[0][0], together[1])
+    assert together.images.shape == (3, 16, 16)
+    assert together.errors == ["", "", ""]
+    assert together.sources == [source_of(Path(path)) for path in table["path"]]
+    np.testing.assert_array_equal(read_images(table.iloc[1:2], 16).images[0], together.images[1])
 
 
 def test_an_unreadable_image_has_a_reason(lines):
-    """The others are read."""
-    images, errors = read_images([lines.images["path"].iloc[0], "/nowhere.png"], 16)
+    """Missing, or not the image that its data set states; the others are read."""
+    table = lines.images.head(3).assign(image_sha256=["", "", "0" * 64])
+    table.loc[1, "path"] = "/nowhere.png"
 
-    assert errors[0] == ""
-    assert "missing" in errors[1]
-    assert images[0].any()
-    assert not images[1].any()
+    read = read_images(table, 16)
+
+    assert read.errors[0] == ""
+    assert "missing" in read.errors[1]
+    assert "was changed since" in read.errors[2]
+    assert [source is None for source in read.sources] == [False, True, True]
+    assert read.images[0].any()
+    assert not read.images[1:].any()
 
 
 def test_progress_counts_every_image(lines):
     """Unreadable ones included."""
     counts: list[int] = []
-    read_images([lines.images["path"].iloc[0], "/nowhere.png"], 16, progress=counts.append)
+    table = lines.images.head(2).assign(path=[lines.images["path"].iloc[0], "/nowhere.png"])
+    read_images(table, 16, progress=counts.append)
 
     assert sum(counts) == 2
 

@@ -1,17 +1,27 @@
 """The detector finds what it was trained on, is measured on other patients, and can be resumed."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image, ImageOps
 
-from cxraudit.detector import train
+from cxraudit import folders
+from cxraudit.detector import fit
+from cxraudit.detector.checkpoint import read_checkpoint
+from cxraudit.detector.examples import Examples, _shuffled_between_patients
+from cxraudit.detector.performance import performance
 from cxraudit.detector.train import (
     CHECKPOINT,
     HELD_OUT,
     RECORD,
+    TASK,
+    UNREADABLE,
+    WEIGHTS,
     TrainSettings,
     train_detector,
     verdict,
@@ -51,7 +61,7 @@ def test_intervals_follow_the_confidence_level_and_the_kind_of_interval(detector
     _, record = detector
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 200).astype(np.float32)
-    test = train._Examples(
+    test = Examples(
         images=np.zeros((200, 1, 1), np.uint8),
         labels=labels,
         patients=np.arange(200),
@@ -60,7 +70,7 @@ def test_intervals_follow_the_confidence_level_and_the_kind_of_interval(detector
     probability = np.clip(0.5 + 0.2 * (labels - 0.5) + rng.normal(0, 0.2, 200), 0, 1)
 
     def width(name="auroc", **settings):
-        found = train._performance(test, probability, TrainSettings(**settings))
+        found = performance(test, probability, TrainSettings(**settings))
         return found[f"{name}_high"] - found[f"{name}_low"]
 
     for name in ("auroc", "sensitivity", "specificity"):
@@ -72,11 +82,11 @@ def test_intervals_follow_the_confidence_level_and_the_kind_of_interval(detector
 def test_perfect_rates_have_score_intervals():
     """A bootstrap has no interval where all resamples are the same."""
     labels = np.repeat([0, 1], 50).astype(np.float32)
-    test = train._Examples(
+    test = Examples(
         np.zeros((100, 1, 1), np.uint8), labels, np.arange(100), np.arange(100).astype(str)
     )
 
-    errors = train._performance(test, labels.astype(float), TrainSettings())
+    errors = performance(test, labels.astype(float), TrainSettings())
 
     assert errors["sensitivity"] == 1
     assert 0.9 < errors["sensitivity_low"] < 1
@@ -100,35 +110,200 @@ def test_labels_are_shuffled_between_patients():
     labels = np.array([1, 1, 1, 0, 0], dtype=np.float32)
     patients = np.array([0, 0, 0, 1, 1])
 
-    shuffled = {
-        tuple(train._shuffled_between_patients(labels, patients, seed)) for seed in range(8)
-    }
+    shuffled = {tuple(_shuffled_between_patients(labels, patients, seed)) for seed in range(8)}
 
     assert shuffled == {(1, 1, 1, 0, 0), (0, 0, 0, 1, 1)}
 
 
-def test_a_resumed_training_ends_with_the_same_files(lines, tmp_path, monkeypatch):
-    """Interrupted in the second epoch."""
-    two_epochs = TrainSettings(image_size=32, epochs=2, patience=2, batch_size=48)
-    train_detector(lines, tmp_path / "one", two_epochs)
-    epoch = train._epoch
+ONE_EPOCH = TrainSettings(image_size=32, epochs=1, patience=1, batch_size=48)
+TWO_EPOCHS = TrainSettings(image_size=32, epochs=2, patience=2, batch_size=48)
+FILES = (WEIGHTS, CHECKPOINT, "training.csv", HELD_OUT, RECORD, TASK)
+
+
+@pytest.fixture(scope="module")
+def trained(lines, tmp_path_factory):
+    """The folder of a training of two epochs; do not change it."""
+    out = tmp_path_factory.mktemp("trained")
+    train_detector(lines, out, TWO_EPOCHS)
+    return out
+
+
+def same_files(one, other):
+    """Assert that two trainings wrote the same bytes."""
+    for name in FILES:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def unfinished(trained, folder):
+    """Start the training again in a folder: it has the records of what it is, and nothing else."""
+    for name in (TASK, folders.RECORD):
+        shutil.copy(trained / name, folder)
+
+
+def interrupt(monkeypatch, lines, out):
+    """Train in a folder, and stop in the second epoch."""
+    epoch = fit._epoch
 
     def interrupted(network, part, optimizer, settings, number, *others):
         if number == 1:
             raise KeyboardInterrupt
         return epoch(network, part, optimizer, settings, number, *others)
 
-    monkeypatch.setattr(train, "_epoch", interrupted)
+    monkeypatch.setattr(fit, "_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_detector(lines, tmp_path / "two", two_epochs)
-    assert (tmp_path / "two" / CHECKPOINT).is_file()
-    assert not (tmp_path / "two" / RECORD).exists()
+        train_detector(lines, out, TWO_EPOCHS)
     monkeypatch.undo()
 
-    train_detector(lines, tmp_path / "two", two_epochs)
 
-    for name in ("detector.safetensors", "training.csv", HELD_OUT):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+def test_a_resumed_training_ends_with_the_same_files(lines, trained, tmp_path, monkeypatch):
+    """Interrupted in the second epoch: every byte, that of the checkpoint included."""
+    interrupt(monkeypatch, lines, tmp_path)
+    assert (tmp_path / CHECKPOINT).is_file()
+    assert not (tmp_path / RECORD).exists()
+
+    train_detector(lines, tmp_path, TWO_EPOCHS)
+
+    same_files(tmp_path, trained)
+
+
+def test_a_damaged_checkpoint_is_not_used(lines, trained, tmp_path):
+    """Here one that was cut: training starts again, and that is stated."""
+    unfinished(trained, tmp_path)
+    (tmp_path / CHECKPOINT).write_bytes((trained / CHECKPOINT).read_bytes()[:-1])
+    messages: list[str] = []
+
+    train_detector(lines, tmp_path, TWO_EPOCHS, on_message=messages.append)
+
+    same_files(tmp_path, trained)
+    assert "is damaged and is not used" in messages[0]
+
+
+def test_damaged_weights_are_made_again_from_the_checkpoint(lines, trained, tmp_path):
+    """The best weights are part of it: nothing is taken from the file of the weights."""
+    unfinished(trained, tmp_path)
+    shutil.copy(trained / CHECKPOINT, tmp_path)
+    (tmp_path / WEIGHTS).write_bytes(b"zeros")
+
+    train_detector(lines, tmp_path, TWO_EPOCHS)
+
+    same_files(tmp_path, trained)
+
+
+def test_a_bit_anywhere_in_a_checkpoint_is_noticed(trained, tmp_path):
+    """In text, tensors and checksum."""
+    data = bytearray((trained / CHECKPOINT).read_bytes())
+    assert read_checkpoint(trained / CHECKPOINT) is not None
+    harmed = tmp_path / CHECKPOINT
+    for place in [*np.random.default_rng(0).integers(0, len(data), 3).tolist(), 0, 9, -1]:
+        data[place] ^= 16
+        harmed.write_bytes(data)
+        data[place] ^= 16
+        assert read_checkpoint(harmed) is None
+
+
+def inverted(lines, root):
+    """Return the data set with one annotated image inverted."""
+    path = root / "inverted.png"
+    with Image.open(lines.images["path"].iloc[0]) as image:
+        ImageOps.invert(image).save(path)
+    paths = lines.images["path"].where(lines.images.index != 0, str(path))
+    return replace(lines, images=lines.images.assign(path=paths))
+
+
+def relabelled(lines, root):
+    """Return the data set with another label of one image."""
+    other = {"yes": "no", "no": "yes"}
+    labels = lines.images["drain"].mask(lines.images.index == 0, lines.images["drain"].map(other))
+    return replace(lines, images=lines.images.assign(drain=labels))
+
+
+def other_patients(lines, root):
+    """Return the data set with the patients of two images exchanged."""
+    patients = lines.images["patient_id"].replace({"p0": "p1", "p1": "p0"})
+    patients = patients.mask(lines.images.index == 2, "p0")
+    return replace(lines, images=lines.images.assign(patient_id=patients))
+
+
+def one_less(lines, root):
+    """Return the data set without an image."""
+    return replace(lines, images=lines.images.drop(index=0))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (inverted, r"\(images\)"),
+        (relabelled, r"\(labels\)"),
+        (other_patients, r"\(patients\)"),
+        (one_less, "list of images"),
+    ],
+)
+def test_a_training_never_continues_with_other_images_or_labels(
+    lines, trained, tmp_path, change, named
+):
+    """The folder is refused, with what differs, and stays as it was."""
+    out = tmp_path / "copy"
+    out.mkdir()
+    unfinished(trained, out)
+
+    with pytest.raises(DataError, match=named):
+        train_detector(change(lines, tmp_path), out, TWO_EPOCHS)
+
+    assert (out / TASK).read_bytes() == (trained / TASK).read_bytes()
+    assert {file.name for file in out.iterdir()} == {TASK, folders.RECORD}
+
+
+def test_a_release_elsewhere_is_the_same_training(lines, trained, tmp_path):
+    """Content decides: images moved, and saved again without loss."""
+    out = tmp_path / "copy"
+    out.mkdir()
+    unfinished(trained, out)
+    shutil.copy(trained / CHECKPOINT, out)
+    moved = []
+    for path in lines.images["path"]:
+        with Image.open(path) as image:
+            image.save(tmp_path / Path(path).name, compress_level=1)
+        moved.append(str(tmp_path / Path(path).name))
+
+    train_detector(replace(lines, images=lines.images.assign(path=moved)), out, TWO_EPOCHS)
+
+    same_files(out, trained)
+
+
+def test_annotated_images_that_cannot_be_read_are_listed(lines, tmp_path):
+    """The others go on."""
+    paths = lines.images["path"].mask(lines.images.index < 2, "/nowhere.png")
+    broken = replace(lines, images=lines.images.assign(path=paths))
+
+    record = train_detector(broken, tmp_path, ONE_EPOCH)
+
+    assert record["unreadable"] == 2
+    assert pd.read_csv(tmp_path / UNREADABLE)["image_id"].tolist() == ["f000", "f001"]
+
+
+@pytest.mark.parametrize("name", [*FILES, UNREADABLE])
+def test_a_file_of_the_user_is_refused_before_any_image_is_read(lines, tmp_path, name, monkeypatch):
+    """And stays as it is."""
+    (tmp_path / name).write_text("mine")
+
+    def never(*arguments):
+        raise AssertionError("read")
+
+    monkeypatch.setattr("cxraudit.detector.train.annotated", never)
+    with pytest.raises(DataError, match="which cxraudit did not write"):
+        train_detector(lines, tmp_path, ONE_EPOCH)
+
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_a_damaged_record_of_the_task_is_refused(lines, trained, tmp_path, text):
+    """In one sentence."""
+    unfinished(trained, tmp_path)
+    (tmp_path / TASK).write_text(text)
+
+    with pytest.raises(DataError, match=r"training\.json|other settings"):
+        train_detector(lines, tmp_path, TWO_EPOCHS)
 
 
 def test_a_folder_of_another_training_is_refused(lines, detector, quick):
@@ -175,10 +350,7 @@ def imagenet_weights(tmp_path, monkeypatch):
     folder = tmp_path / "weights" / "densenet121"
     folder.mkdir(parents=True)
     monkeypatch.setenv("CXRAUDIT_WEIGHTS", str(tmp_path / "weights"))
-    return folder / train.IMAGENET
-
-
-ONE_EPOCH = TrainSettings(image_size=32, epochs=1, patience=1, batch_size=48)
+    return folder / fit.IMAGENET
 
 
 def test_training_starts_from_imagenet_weights_where_they_are_found(

@@ -1,6 +1,7 @@
 """An image is decoded from the bytes that its source describes, or there is one sentence why not."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from PIL import Image
 
 from cxraudit.content import source_of
 from cxraudit.errors import ImageError
-from cxraudit.images import sources
-from cxraudit.images.sources import read_decoded
+from cxraudit.images import ImageNote, sources
+from cxraudit.images.sources import notices_on, read_decoded
 
 
 @pytest.fixture
@@ -97,3 +98,21 @@ def test_a_path_that_is_too_long_is_listed(tmp_path):
     """As the system states it."""
     with pytest.raises(ImageError, match="File name too long"):
         read_decoded(tmp_path / ("x" * 300))
+
+
+def test_a_path_that_no_system_allows_is_listed():
+    """With a NUL in it, as a damaged table may hold."""
+    with pytest.raises(ImageError, match="null byte"):
+        read_decoded(Path("a\0b.png"))
+
+
+def test_every_kind_of_note_is_one_notice():
+    """With the number of its images, in the order of the codes."""
+    black, white = ImageNote.NEARLY_BLACK, ImageNote.NEARLY_WHITE
+    notes = [(black,), (), (white, black), (black,)]
+
+    found = notices_on(list("abcd"), notes)
+
+    assert [notice.count for notice in found] == [3, 1]
+    assert found[0].sentence == f"{black.sentence} (3 images: a, c, d)"
+    assert notices_on([], []) == []

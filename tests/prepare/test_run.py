@@ -423,4 +423,4 @@ def test_images_prepared_again_are_named_in_the_terminal(nih_release, tmp_path, 
 
     assert main([*command, "--out", str(tmp_path / "ready")]) == 0
 
-    assert "was prepared again (1 image: 00000001_000.png)" in capsys.readouterr().err
+    assert "was prepared again. (1 image: 00000001_000.png)" in capsys.readouterr().err

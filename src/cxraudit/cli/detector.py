@@ -80,8 +80,7 @@ def train(
     interval
         Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa).
     """
-    from cxraudit.detector.train import TrainSettings, train_detector, verdict
-    from cxraudit.folders import writable_folder
+    from cxraudit.detector.train import UNREADABLE, TrainSettings, train_detector, verdict
     from cxraudit.models._torch.adapter import pick_device
 
     settings = TrainSettings(
@@ -98,10 +97,13 @@ def train(
         interval=interval,
     )
     images = load_dataset(dataset, root, option)
-    writable_folder(out)
     record = train_detector(
         images, out, settings, device=pick_device(device), on_message=None if quiet else message
     )
+    for notice in record["notices"]:
+        message(f"cxraudit: {notice['about']}: {notice['sentence']}")
+    if lost := record["unreadable"]:
+        message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
     print(verdict(record))
     print(f"Detector: {out}")
 
@@ -130,15 +132,21 @@ def apply(
     out
         Folder for predicted.csv.
     """
-    from cxraudit.detector.apply import PREDICTED, apply_detector
-    from cxraudit.folders import writable_folder
+    from cxraudit.detector.apply import PREDICTED, UNREADABLE, apply_detector
     from cxraudit.models._torch.adapter import pick_device
 
     images = load_dataset(dataset, root, option)
-    writable_folder(out)
     with progress_bar(quiet, "label images", len(images.images)) as advance:
         labels = apply_detector(
-            detector, images, out, device=pick_device(device), n_readers=readers, progress=advance
+            detector,
+            images,
+            out,
+            device=pick_device(device),
+            n_readers=readers,
+            progress=advance,
+            on_message=lambda text: message(f"cxraudit: {text}"),
         )
     path = out / PREDICTED
+    if (out / UNREADABLE).is_file():
+        message(f"cxraudit: images that could not be read have no label: {out / UNREADABLE}.")
     print(f"{len(labels):,} labels: {path} (use --option predicted={path})")

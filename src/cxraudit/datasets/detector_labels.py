@@ -4,15 +4,19 @@ Every label has a source: ``annotated`` (by annotators), ``predicted`` (by a det
 A prediction never replaces an annotation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cxraudit.datasets import reading, values
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
-from cxraudit.files import read_manifest, read_table
+from cxraudit.files import committed
+from cxraudit.notices import Notice, counted, from_records
 from cxraudit.schema import ANNOTATED, UNKNOWN, require_columns, require_unique
 
 PREDICTED = "predicted"
@@ -33,6 +37,8 @@ class PredictedLabels:
     errors: dict[str, float]
     """Performance of the detector on held-out patients: sensitivity, specificity, AUROC, each with the
     ends of its interval."""
+    notices: tuple[Notice, ...] = ()
+    """Images that the detector could not read, and how the others were decoded."""
 
 
 def read_predicted(path: Path) -> PredictedLabels:
@@ -41,23 +47,46 @@ def read_predicted(path: Path) -> PredictedLabels:
     Raises
     ------
     DataError
-        If the file, its columns or its manifest are missing, or a label is neither yes nor no.
+        If the file, its columns or its manifest are missing, it is not as it was written, or a label
+        is neither yes nor no.
     """
-    table = read_table(path, what="the file of predicted labels")
-    detector = read_manifest(path).get("detector")
-    if detector is None:
+    about = "the file of predicted labels"
+    read = reading.read_table(path, what=about)
+    manifest = committed(path, remedy="Repeat the cxraudit drains apply that wrote it.")
+    detector = manifest.get("detector")
+    if detector is None or path.name not in manifest["outputs"]:
         raise DataError(
             f"{path} has no manifest that names a detector. Write the file with cxraudit drains apply."
         )
     shortcut = detector["shortcut"]
-    require_columns(str(path), table, ("image_id", shortcut, f"{shortcut}_probability"))
+    probability = f"{shortcut}_probability"
+    require_columns(str(path), read.frame, ("image_id", shortcut, probability))
+    image_ids = values.ids(read.frame["image_id"], f"image_id of {path}")
+    labels = values.yes_no(read.frame[shortcut], f"{shortcut} of {path}")
+    likely = values.numbers(read.frame[probability], f"{probability} of {path}")
+    table = pd.DataFrame(
+        {"image_id": image_ids.series, shortcut: labels.series, probability: likely.series}
+    )
     require_unique(str(path), table, ["image_id"])
-    if invalid := set(table[shortcut]) - {"yes", "no"}:
+    if (labels.series == UNKNOWN).any() or not likely.series.between(0, 1).all():
         raise DataError(
-            f"{path}: {shortcut} must hold yes or no, found "
-            f"{', '.join(sorted(map(str, invalid))[:3])}."
+            f"{path}: {shortcut} must hold yes or no for every image, with a probability from 0 to 1. "
+            "Repeat the cxraudit drains apply that wrote it."
         )
-    return PredictedLabels(shortcut, table.astype({"image_id": "str"}), detector["errors"])
+    notices = (*read.notices, *image_ids.notices, *labels.notices, *likely.notices)
+    return PredictedLabels(
+        shortcut, table, detector["errors"], (*notices, *_on_images(manifest, shortcut))
+    )
+
+
+def _on_images(manifest: Mapping[str, Any], shortcut: str) -> list[Notice]:
+    """Return what the manifest states of the images that were labelled."""
+    about = f"predicted labels of '{shortcut}'"
+    found = [replace(one, about=about) for one in from_records(manifest.get("notices", ()))]
+    if lost := manifest.get("n_failures", 0):
+        sentence = f"{counted(lost, 'image')} could not be read, and no label was predicted."
+        found.append(Notice(about=about, count=lost, sentence=sentence))
+    return found
 
 
 def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
@@ -114,5 +143,6 @@ def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
         images=filled,
         shortcuts=tuple(dict.fromkeys([*dataset.shortcuts, shortcut])),
         notes=(*dataset.notes, note),
+        notices=(*dataset.notices, *predicted.notices),
         label_errors={**dataset.label_errors, shortcut: predicted.errors},
     )

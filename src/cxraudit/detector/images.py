@@ -1,17 +1,21 @@
 """The input images of the detector."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cxraudit.content import Source
 from cxraudit.encode import Progress
 from cxraudit.errors import ImageError
-from cxraudit.images import read_image, to_grey
+from cxraudit.images import to_grey
+from cxraudit.images.sources import read_decoded
+from cxraudit.schema import CONTENT
 
 MEAN, STANDARD_DEVIATION = 0.449, 0.226
 """Of ImageNet, averaged over the colours: the pretrained filters expect this range."""
@@ -19,51 +23,71 @@ MEAN, STANDARD_DEVIATION = 0.449, 0.226
 Images = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """Some images as they were read, in order."""
+
+    images: Images
+    """Shape (n, size, size); zeros where an image could not be read."""
+    errors: list[str]
+    """Why an image could not be read, else empty."""
+    sources: list[Source | None]
+    """The files; None where an image could not be read."""
+    notes: list[tuple[str, ...]]
+    """Codes of `cxraudit.images.ImageNote` of each image."""
+
+
 def read_images(
-    paths: Sequence[str],
+    table: pd.DataFrame,
     size: int,
     *,
     n_readers: int = 2,
     progress: Progress | None = None,
-) -> tuple[Images, list[str]]:
+) -> Decoding:
     """Read images as square grey images.
 
     Parameters
     ----------
-    paths : sequence of str
-        Paths of the images.
+    table : pandas.DataFrame
+        One row per image: ``path``, and its hash where the data set states one.
     size : int
         Side in pixels.
     n_readers : int
         Number of threads that decode.
     progress : callable, optional
         Called with the number of images that were read since the last call.
-
-    Returns
-    -------
-    numpy.ndarray of uint8, shape (n, size, size)
-        The images, in order; zeros where an image could not be read.
-    list of str
-        The reason per image that could not be read, else empty.
     """
+    paths = table["path"].tolist()
+    expected = table[CONTENT].tolist() if CONTENT in table else [""] * len(paths)
     images = np.zeros((len(paths), size, size), dtype=np.uint8)
 
-    def read(number: int) -> str:
+    def read(number: int) -> tuple[str, Source | None, tuple[str, ...]]:
         try:
-            resized = to_grey(read_image(Path(paths[number]))).resize(
-                (size, size), Image.Resampling.BICUBIC
-            )
-            images[number] = np.asarray(resized)
+            decoded, source = read_decoded(Path(paths[number]), expected[number])
+            grey = to_grey(decoded.image)
+            images[number] = np.asarray(grey.resize((size, size), Image.Resampling.BICUBIC))
+            return "", source, tuple(map(str, decoded.notes))
         except ImageError as error:
-            return str(error)
+            return str(error), None, ()
+        except (OSError, ValueError, MemoryError) as error:
+            reason = str(error) or type(error).__name__
+            return f"{paths[number]} cannot be resized: {reason}.", None, ()
         finally:
             if progress:
                 progress(1)
-        return ""
 
     with ThreadPoolExecutor(max(n_readers, 1)) as pool:
-        errors = list(pool.map(read, range(len(paths))))
-    return images, errors
+        try:
+            done = list(pool.map(read, range(len(paths))))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return Decoding(
+        images,
+        errors=[error for error, _, _ in done],
+        sources=[source for _, source, _ in done],
+        notes=[notes for _, _, notes in done],
+    )
 
 
 def as_input(images: Images, device: torch.device) -> torch.Tensor:

@@ -1,10 +1,12 @@
 """An image together with the bytes it was decoded from, so that a later run can decide by content."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cxraudit.content import Source, read_source
 from cxraudit.errors import ImageError
-from cxraudit.images import Decoded, decode_image
+from cxraudit.images import Decoded, ImageNote, decode_image
+from cxraudit.notices import Notice, about_images
 
 
 def read_decoded(path: Path, expected: str = "") -> tuple[Decoded, Source]:
@@ -41,5 +43,24 @@ def read_decoded(path: Path, expected: str = "") -> tuple[Decoded, Source]:
         raise ImageError(f"{path} is missing.") from None
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:  # of a path that no system allows
+        raise ImageError(f"{path!r} cannot be read: {error}.") from None
     except MemoryError:
         raise ImageError(f"{path} is too large for the memory.") from None
+
+
+def notices_on(image_ids: Iterable[str], notes: Iterable[Sequence[str]]) -> list[Notice]:
+    """Return one notice per kind of note, with the number of images that have it.
+
+    Parameters
+    ----------
+    image_ids : iterable of str
+        The images.
+    notes : iterable of sequence of str
+        Codes of `ImageNote` of each image.
+    """
+    by_note: dict[str, list[str]] = {}
+    for image_id, codes in zip(image_ids, notes, strict=True):
+        for code in codes:
+            by_note.setdefault(code, []).append(image_id)
+    return [about_images(note.sentence, by_note[note]) for note in ImageNote if note in by_note]

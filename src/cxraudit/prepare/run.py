@@ -28,9 +28,8 @@ from cxraudit.datasets.saved import IMAGES as TABLE
 from cxraudit.errors import DataError, ImageError
 from cxraudit.files import digest, withdraw, write_atomic, write_or_remove, write_table
 from cxraudit.folders import claim, remove_left_over, writable_folder
-from cxraudit.images import ImageNote
-from cxraudit.images.sources import read_decoded
-from cxraudit.notices import SHOWN, Notice
+from cxraudit.images.sources import notices_on, read_decoded
+from cxraudit.notices import Notice, about_images
 from cxraudit.prepare.pixels import Preparation, prepared
 from cxraudit.prepare.seal import Seal, read_seal, sealed
 from cxraudit.schema import CONTENT
@@ -124,7 +123,7 @@ def prepare_images(
             path=[str(out / name) for name in names], **{CONTENT: [one.content for one in done]}
         ),
         notes=(*dataset.notes, preparation.sentence()),
-        notices=(*dataset.notices, *_noted(images["image_id"], done)),
+        notices=(*dataset.notices, *notices_on(images["image_id"], [one.notes for one in done])),
     )
     cohort = cohort.keep(~failed, step="decoded", reason="the image cannot be decoded")
     failures = (out / UNREADABLE,) if failed.any() else ()
@@ -256,35 +255,12 @@ def _list_failures(
     write_or_remove(table[failed.to_numpy()], out / UNREADABLE)
 
 
-def _noted(image_ids: Iterable[str], done: Sequence[_Outcome]) -> list[Notice]:
-    """Return what a reader must know about how the images were decoded."""
-    by_note: dict[str, list[str]] = {}
-    for image_id, one in zip(image_ids, done, strict=True):
-        for note in one.notes:
-            by_note.setdefault(note, []).append(image_id)
-    return [
-        _notice(by_note[note], note.sentence.rstrip(".")) for note in ImageNote if note in by_note
-    ]
-
-
 def _redone(image_ids: Iterable[str], done: Sequence[_Outcome]) -> list[Notice]:
     """Return how many images of an earlier call were not kept, and why."""
     reasons = {
-        "changed": "The image was changed since it was prepared, and was prepared again",
-        "damaged": "The prepared image was damaged or exchanged, and was prepared again",
+        "changed": "The image was changed since it was prepared, and was prepared again.",
+        "damaged": "The prepared image was damaged or exchanged, and was prepared again.",
     }
     ids = list(image_ids)
-    return [
-        _notice([ids[k] for k, one in enumerate(done) if one.redone == why], sentence)
-        for why, sentence in reasons.items()
-        if any(one.redone == why for one in done)
-    ]
-
-
-def _notice(image_ids: Sequence[str], sentence: str) -> Notice:
-    examples = ", ".join(image_ids[:SHOWN])
-    count = f"{len(image_ids):,} image{'s' if len(image_ids) > 1 else ''}"
-    more = ", such as" if len(image_ids) > SHOWN else ":"
-    return Notice(
-        about="images", count=len(image_ids), sentence=f"{sentence} ({count}{more} {examples})."
-    )
+    found = {why: [ids[k] for k, one in enumerate(done) if one.redone == why] for why in reasons}
+    return [about_images(sentence, found[why]) for why, sentence in reasons.items() if found[why]]
