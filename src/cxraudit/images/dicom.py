@@ -16,7 +16,7 @@ from cxraudit.images.display import Lut, Ramp, grey_levels, luminance, rgb_from_
 from cxraudit.images.grey import bits_used
 from cxraudit.images.header import number, parsed
 from cxraudit.images.notes import ImageNote
-from cxraudit.images.refused import RefusedError, require_one, require_size
+from cxraudit.images.refused import RefusedError, printable, require_one, require_size
 from cxraudit.images.transformations import Notes, lut, modality, padding, voi
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def _stored(file: "Header") -> Stored:
     try:
         values, properties = decoder.as_array(file, raw=True, **_OPTIONS)
     except Exception:
-        if any("pylibjpeg" in package for package in decoder.missing_dependencies) and (
-            _is_beyond_pillow(file)
-        ):
+        if decoder.available_plugins == ("pillow",) and _is_beyond_pillow(file):
             raise _needs_extra(syntax) from None
         raise
     colour = int(properties["samples_per_pixel"]) > 1
@@ -244,4 +242,5 @@ def _needs_extra(syntax: Any) -> RefusedError:
 
 
 def _named(syntax: Any) -> str:
-    return str(syntax) if syntax.name == str(syntax) else f"{syntax.name} ({syntax})"
+    name, uid = printable(syntax.name), printable(syntax)
+    return uid if name == uid else f"{name} ({uid})"

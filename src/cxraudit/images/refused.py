@@ -1,10 +1,13 @@
 """Why a file is not decoded."""
 
+import re
+
 from PIL import Image
 
 NOT_AN_IMAGE = "is not an image that can be decoded (PNG, JPEG, TIFF, BMP or DICOM)"
 
 _LONGEST = 300
+_OBJECT = re.compile(r" ?<[\w.]+ object at 0x[0-9a-f]+>")
 
 
 class RefusedError(Exception):
@@ -12,9 +15,17 @@ class RefusedError(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """Return the message of another library's error on one line, without its full stop."""
-    message = " ".join(str(error).split()) or type(error).__name__
+    """Return the message of another library's error on one line, without its full stop.
+
+    It is the same in every run: addresses of objects are left out.
+    """
+    message = _OBJECT.sub("", printable(str(error))) or type(error).__name__
     return message[:_LONGEST].rstrip(". ")
+
+
+def printable(text: str) -> str:
+    """Return text of a damaged file on one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def require_size(width: int, height: int) -> None:

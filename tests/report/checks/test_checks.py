@@ -119,3 +119,34 @@ def test_cxa008_names_shortcuts_with_predicted_labels():
     assert "chest drain" in check("CXA008", overall(), *predicted).detail
     assert check("CXA008", overall(), *shortcut_rows()).state == State.OK
     assert check("CXA008", overall()).state == State.NOT_APPLICABLE
+
+
+def noted(note, count, images):
+    """A fact about a kind of images."""
+    return {"note": note, "count": count, "images": images}
+
+
+def test_cxa009_names_images_that_are_nearly_black_or_white():
+    """With their number and the first ids; other notes do not count."""
+    black, white = noted("NEARLY_BLACK", 1200, ["a", "b"]), noted("NEARLY_WHITE", 1, ["c"])
+    found = check("CXA009", facts={"image_notes": [white, black, noted("FEW_BITS", 9, ["d"])]})
+
+    assert found.state == State.ATTENTION
+    assert "1,200 images nearly black (a, b and 1,198 more)" in found.detail
+    assert "1 image nearly white (c)" in found.detail
+    assert "d" not in re.findall(r"\((\w+)\)", found.detail)
+
+
+def test_cxa009_names_images_without_contrast():
+    """An image of one grey is neither black nor white."""
+    found = check("CXA009", facts={"image_notes": [noted("NO_CONTRAST", 2, ["a", "b"])]})
+
+    assert "2 images without contrast (a, b)" in found.detail
+
+
+def test_cxa009_needs_images():
+    """Without decoded images it does not apply; with images of full range it is ok."""
+    assert check("CXA009").state == State.NOT_APPLICABLE
+    assert check("CXA009", facts={"image_notes": []}).state == State.OK
+    few = [noted("FEW_BITS", 9, ["a"]), noted("NEARLY_BLACK", 0, [])]
+    assert check("CXA009", facts={"image_notes": few}).state == State.OK

@@ -4,7 +4,17 @@ A check is a module with ``check(audit) -> Check``; a line in `CHECKS` makes it 
 """
 
 from cxraudit.audits.result import Audit
-from cxraudit.report.checks import cxa001, cxa002, cxa003, cxa004, cxa005, cxa006, cxa007, cxa008
+from cxraudit.report.checks import (
+    cxa001,
+    cxa002,
+    cxa003,
+    cxa004,
+    cxa005,
+    cxa006,
+    cxa007,
+    cxa008,
+    cxa009,
+)
 from cxraudit.report.checks.check import Check, State
 
 __all__ = ["CHECKS", "Check", "State", "run_checks"]
@@ -18,6 +28,7 @@ CHECKS = (
     cxa006,
     cxa007,
     cxa008,
+    cxa009,
 )
 
 
