@@ -94,7 +94,8 @@ class ScoresSection(Described):
     file: File
     model: Name = "model"
     image: str | None = None
-    score_prefix: str | None = None
+    model_column: Name | None = None
+    score_prefix: str | list[str] | None = None
     score: dict[str, str] = Field(default_factory=dict)
 
 

@@ -11,9 +11,10 @@ import json
 import math
 import operator
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -82,6 +83,9 @@ class AuditSettings:
     """ATTRIBUTE=GROUP: also compare each other group of the attribute with this one."""
     all_pairs: bool = False
     """Also compare every two groups of an attribute."""
+    bins: Annotated[Mapping[str, str | Sequence[float]], Flag("bins")] = field(default_factory=dict)
+    """NAME=EDGES: divide a number into groups, as in bmi=18.5,25,30, or age=20,40,60,80 instead of the usual
+    age groups, also where gaps are standardised by age. A value at an edge is in the group above."""
     shortcut_labels: Literal["all", "annotated"] = "all"
     """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
     n_threads: Annotated[Workers, Flag("threads")] = 2
@@ -90,6 +94,8 @@ class AuditSettings:
     def __post_init__(self) -> None:
         """Check every value against its declaration."""
         check(self)
+        for name, edges in self.bins.items():
+            bin_edges(name, edges)
         if self.operating_point != "none":
             from cxraudit.stats.thresholds import rule_named
 
@@ -105,6 +111,26 @@ class AuditSettings:
             for option in options(type(self))
             if option.name != "n_threads"
         }
+
+
+def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:
+    """Return the edges of bins, given as ``20,40,60`` or as numbers.
+
+    Raises
+    ------
+    ConfigError
+        If they are no numbers, or do not increase.
+    """
+    parts: Sequence[object] = given.split(",") if isinstance(given, str) else list(given)
+    try:
+        edges = tuple(float(str(part)) for part in parts)
+    except ValueError:
+        edges = ()
+    if not edges or not all(map(math.isfinite, edges)) or any(a >= b for a, b in pairwise(edges)):
+        raise ConfigError(
+            f"bins of {name} are increasing numbers, such as {name}=20,40,60; got {given!r}."
+        )
+    return edges
 
 
 Bound = Gt | Ge | Lt | Le

@@ -17,9 +17,11 @@ from cxraudit import datasets
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
-from cxraudit.audits.scores import dataset_from_scores, read_scores
+from cxraudit.audits.scores import own_cohort, read_scores, scores_from
 from cxraudit.audits.shortcuts import with_derived
 from cxraudit.datasets.base import REPORT, Dataset
+from cxraudit.datasets.findings import find as find_finding
+from cxraudit.datasets.reading import read_table
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -32,6 +34,7 @@ from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import as_plain, read_manifest, write_text
 from cxraudit.folders import claim, record_files, writable_folder
 from cxraudit.models import load as load_model
+from cxraudit.notices import Notice
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
@@ -290,6 +293,7 @@ def audit_step(
     inputs: Mapping[str, Path] | None = None,
     embeddings: Sequence[ModelEmbeddings] = (),
     perturbed: pd.DataFrame | None = None,
+    notices: Sequence[Notice] = (),
 ) -> Audit:
     """Audit scores, and embeddings and perturbed images where there are any; save to `folder`."""
     place = AuditFolder(folder)
@@ -302,6 +306,7 @@ def audit_step(
         settings=settings,
         embeddings=embeddings,
         perturbed=perturbed,
+        notices=notices,
     )
     found.save(folder, inputs=inputs)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
@@ -314,14 +319,18 @@ def audit_files(
     root: str | PathLike[str] | None = None,
     options: Mapping[str, Any] | None = None,
     image: str | None = None,
-    score_prefix: str | None = None,
+    score_prefix: str | Sequence[str] | None = None,
     score: Mapping[str, str] | None = None,
     model: str = "model",
+    model_column: str | None = None,
     patient: str | None = None,
     label: Mapping[str, str] | None = None,
+    uncertain: str | None = None,
     age: str | None = None,
     sex: str | None = None,
+    sex_values: Mapping[str, str] | None = None,
     view: str | None = None,
+    shortcut_sources: Mapping[str, str] | None = None,
     attributes: str | Sequence[str] | None = None,
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
@@ -336,7 +345,7 @@ def audit_files(
     Parameters
     ----------
     scores : str or path
-        Parquet or CSV: a scores table of cxraudit, or one row per image.
+        CSV, Excel or Parquet: a scores table of cxraudit, or one row per image.
     dataset : str, optional
         Name of the data set the scores are about.
     root : str or path, optional
@@ -345,18 +354,27 @@ def audit_files(
         Options of that data set.
     image : str, optional
         Column that identifies the image.
-    score_prefix : str, optional
+    score_prefix : str or sequence of str, optional
         Columns that begin with it hold scores; the remainder of the name is the finding.
+        ``MODEL=PREFIX`` names the model, too.
     score : mapping of str to str, optional
-        Finding → column of its scores.
+        Finding, or ``MODEL:FINDING``, → column of its scores.
     model : str
-        Name of the model, where the table has none.
+        Name of the model, where nothing names one.
+    model_column : str, optional
+        Column that names the model of each row.
     patient : str, optional
-        Column that identifies the patient, with `label`.
+        Column that identifies the patient, with `label`; ``none`` if patients are unknown.
     label : mapping of str to str, optional
         Finding → column of its labels: 1, 0 or nothing.
+    uncertain : {"zeros", "ones", "ignore"}, optional
+        What uncertain labels (−1) of the table count as; without it they are refused.
     age, sex, view : str, optional
         Columns of ages, sexes and view positions, with `label`.
+    sex_values : mapping of str to str, optional
+        Value of the column of sexes → female, male, other or unknown.
+    shortcut_sources : mapping of str to str, optional
+        Shortcut → column that says who labelled it: annotated or predicted.
     attributes : str or sequence of str, optional
         Attributes to audit by; default: all of the data set. ``sex*age_group`` is an intersection.
     shortcuts : mapping of str to str, optional
@@ -387,34 +405,49 @@ def audit_files(
     for name, value in (("label", label), ("score", score), ("shortcuts", shortcuts)):
         if value is not None and not isinstance(value, Mapping):
             raise TypeError(f"{name} must be a mapping of names to names, got {value!r}")
-    columns = (("--patient", patient), ("--age", age), ("--sex", sex), ("--view", view))
-    for flag, column in columns:
-        if column and not label:
+    of_labels = {
+        "--patient": patient,
+        "--age": age,
+        "--sex": sex,
+        "--view": view,
+        "--uncertain": uncertain,
+        "--sex-values": sex_values,
+        "--shortcut-source": shortcut_sources,
+    }
+    for flag, value in of_labels.items():
+        if value and not label:
             raise ConfigError(
-                f"{flag} names a column of a table that also holds labels: add --label FINDING=COLUMN."
+                f"{flag} is about a table that also holds labels: add --label FINDING=COLUMN."
             )
     if label and dataset is not None:
         raise ConfigError("give either --dataset or --label: the labels come from one place.")
+    settings = settings or AuditSettings()
     names = None if attributes is None else listed(attributes)
     inputs = {"scores": file}
+    table = read_table(file, what="the scores table")
     if dataset is not None:
         if root is None:
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
         cohort = datasets.load(dataset, root, options)
     elif label:
-        plain = [name for name in names or [] if "*" not in name]
-        crossed = [name for name in names or [] if "*" in name]
-        cohort = dataset_from_scores(
+        cohort = own_cohort(
             file,
+            table.frame,
             image=image,
             patient=patient,
             label=label,
+            model_column=model_column,
+            uncertain=uncertain,
             age=age,
             sex=sex,
+            sex_values=sex_values,
             view=view,
-            attributes=plain,
+            attributes=names or [],
             shortcuts=shortcuts or {},
+            shortcut_sources=shortcut_sources,
+            bins=settings.bins,
         )
+        crossed = [name for name in names or [] if "*" in name and name not in table.frame]
         names = [*cohort.attributes, *crossed]
     elif work.images.is_file():
         cohort = work.open_dataset()
@@ -424,24 +457,40 @@ def audit_files(
             f"nothing says what the images of {file} show. Give --dataset and --root, or the columns "
             "of labels with --label FINDING=COLUMN (see cxraudit audit --help)."
         )
-    table = read_scores(
-        file, cohort, image=image, score=score, score_prefix=score_prefix, model=model
+    read = scores_from(
+        table.frame,
+        cohort,
+        image=image,
+        score=score,
+        score_prefix=score_prefix,
+        model=model,
+        model_column=model_column,
+        table=str(file),
     )
     place.make()
     claim(place.report)
     found = audit_step(
         cohort,
-        table,
+        read.frame,
         place.folder,
         attributes=names,
-        shortcuts=shortcuts,
+        shortcuts=shortcuts and _resolved(shortcuts, cohort),
         settings=settings,
         inputs=inputs,
         embeddings=read_embeddings(work.folder) if embeddings else (),
         perturbed=work.read_perturbed() if file == work.scores else None,
+        notices=(*table.notices, *read.notices),
     )
     report_step([place.folder], place.report)
     return found
+
+
+def _resolved(shortcuts: Mapping[str, str], cohort: Dataset) -> dict[str, str]:
+    """Name the finding of each shortcut as the data set does."""
+    return {
+        shortcut: find_finding(finding, cohort.findings, cohort.aliases) or finding
+        for shortcut, finding in shortcuts.items()
+    }
 
 
 def report_step(folders: Sequence[Path], path: Path) -> Path:
@@ -474,6 +523,7 @@ def run_step(run: RunFile, track: Tracker) -> Path:
     work.make()
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
+    notices: Sequence[Notice] = ()
     if run.perturb:
         perturbations_named(run.perturb.perturbations)
     if run.encode:
@@ -508,14 +558,16 @@ def run_step(run: RunFile, track: Tracker) -> Path:
     else:
         assert run.scores is not None
         file = run.scores.file
-        scores = read_scores(
+        read = read_scores(
             file,
             dataset,
             image=run.scores.image,
             score=run.scores.score,
             score_prefix=run.scores.score_prefix,
             model=run.scores.model,
+            model_column=run.scores.model_column,
         )
+        scores, notices = read.frame, read.notices
         work.save_dataset(dataset)
     work.audit.make()
     claim(work.audit.report)
@@ -524,11 +576,12 @@ def run_step(run: RunFile, track: Tracker) -> Path:
         scores,
         work.audit.folder,
         attributes=run.audit.attributes,
-        shortcuts=run.audit.shortcuts,
+        shortcuts=run.audit.shortcuts and _resolved(run.audit.shortcuts, dataset),
         settings=run.audit.settings(run.seed),
         inputs={"scores": file, "images": work.images},
         embeddings=read_embeddings(work.folder) if run.encode and run.audit.embeddings else (),
         perturbed=work.read_perturbed() if run.perturb else None,
+        notices=notices,
     )
     return report_step([work.audit.folder], work.audit.report)
 

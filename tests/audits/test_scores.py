@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from cxraudit.audits.scores import (
-    dataset_from_scores,
     match_columns,
+    own_cohort,
     read_scores,
     scores_from_wide,
 )
 from cxraudit.datasets.table import from_frame
-from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError
 from cxraudit.schema import SCORE_COLUMNS
 
 
@@ -85,7 +85,7 @@ def test_an_image_with_two_rows_is_refused():
 
 def test_columns_are_matched_by_prefix_whatever_the_case_and_underscores():
     """Published names count, too."""
-    found = match_columns(
+    found, notices = match_columns(
         ["p_pleural_effusion", "p_PNEUMONIA", "other"],
         "p_",
         ["Pleural Effusion", "Pneumonia"],
@@ -93,11 +93,17 @@ def test_columns_are_matched_by_prefix_whatever_the_case_and_underscores():
     )
 
     assert found == {"Pleural Effusion": "p_pleural_effusion", "Pneumonia": "p_PNEUMONIA"}
+    assert notices == []
 
 
-def test_a_column_of_no_finding_is_refused():
-    """By its name."""
-    with pytest.raises(UnknownNameError, match="no finding named 'fog'"):
+def test_columns_of_no_finding_are_left_out_and_named():
+    """If none is one of a finding, the table is refused."""
+    found, notices = match_columns(["p_edema", "p_fog", "p_time"], "p_", ["Edema"], {})
+
+    assert found == {"Edema": "p_edema"}
+    assert notices[0].count == 2
+    assert "p_fog, p_time" in notices[0].sentence
+    with pytest.raises(DataError, match="goes on with a finding"):
         match_columns(["p_fog"], "p_", ["Pneumonia"], {})
 
 
@@ -124,7 +130,7 @@ def test_a_scores_table_of_cxraudit_is_read_as_it_is(tmp_path):
     scores = scores_from_wide(frame, image="file", columns={"Edema": "p_edema"}, model="m")
     scores.to_csv(tmp_path / "s.csv", index=False)
 
-    pd.testing.assert_frame_equal(read_scores(tmp_path / "s.csv", dataset(frame)), scores)
+    pd.testing.assert_frame_equal(read_scores(tmp_path / "s.csv", dataset(frame)).frame, scores)
 
 
 def test_a_named_column_wins_over_the_prefix(tmp_path):
@@ -138,7 +144,7 @@ def test_a_named_column_wins_over_the_prefix(tmp_path):
         image="file",
         score={"Edema": "better"},
         score_prefix="p_",
-    )
+    ).frame
 
     assert set(found.loc[found["finding"] == "Edema", "score"]) == {1.0, 2.0}
     assert set(found.loc[found["finding"] == "Pneumonia", "score"]) == {0.9, 0.2}
@@ -155,7 +161,6 @@ def test_a_table_without_named_columns_says_how_to_name_them(tmp_path):
 
 def own(tmp_path: Path, **named):
     """The data set of the table saved as a file."""
-    wide().to_csv(tmp_path / "t.csv", index=False)
     default = {
         "image": "file",
         "patient": "pid",
@@ -166,7 +171,7 @@ def own(tmp_path: Path, **named):
         "attributes": ["site"],
         "shortcuts": {},
     }
-    return dataset_from_scores(tmp_path / "t.csv", **{**default, **named})
+    return own_cohort(tmp_path / "t.csv", named.pop("frame", wide()), **{**default, **named})
 
 
 def test_a_table_with_labels_is_a_data_set(tmp_path):
@@ -188,3 +193,93 @@ def test_a_group_of_a_column_can_be_a_shortcut(tmp_path):
 
     assert "site" in found.attributes
     assert found.shortcuts == ()
+
+
+def long(**columns) -> pd.DataFrame:
+    """One row per image and finding, without prompt sets."""
+    base = {"image_id": ["a.png", "b.png"], "finding": ["edema", "Edema"], "score": [0.1, 0.2]}
+    return pd.DataFrame({**base, **columns})
+
+
+def read(tmp_path, frame: pd.DataFrame, **options):
+    """Write a table, and read it as scores of the two images."""
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    return read_scores(tmp_path / "s.csv", dataset(wide()), **options)
+
+
+def test_a_long_table_needs_no_model_and_no_prompt_set(tmp_path):
+    """Findings are matched in any case."""
+    found = read(tmp_path, long(), model="m").frame
+
+    assert set(found["model"]) == {"m"}
+    assert set(found["prompt_set"]) == {"none"}
+    assert set(found["finding"]) == {"Edema"}
+
+
+def test_an_image_without_a_score_is_left_out_of_that_finding_only(tmp_path):
+    """And counted, in long and in wide tables."""
+    blank = wide().assign(p_edema=[None, 0.8])
+    found = read(tmp_path, blank, image="file", score_prefix="p_")
+
+    assert found.frame["finding"].tolist() == ["Pneumonia", "Edema", "Pneumonia"]
+    assert "1 image without a score, left out for Edema only" in found.notices[0].sentence
+    assert len(read(tmp_path, long(score=[None, 0.2])).frame) == 1
+    with pytest.raises(DataError, match="every cell is blank"):
+        read(tmp_path, long(score=[None, None]))
+
+
+def test_one_table_can_hold_several_models(tmp_path):
+    """By the name of the finding, by a prefix, or by a column."""
+    frame = wide().assign(q_edema=[0.4, 0.5])
+    one = read(tmp_path, frame, image="file", score={"p:Edema": "p_edema", "q:Edema": "q_edema"})
+    two = read(tmp_path, frame, image="file", score_prefix=["p=p_", "q=q_"])
+    rows = pd.concat([wide().assign(who="p"), wide().assign(who="q", p_edema=[0.4, 0.5])])
+    three = read(tmp_path, rows, image="file", score={"Edema": "p_edema"}, model_column="who")
+
+    pd.testing.assert_frame_equal(one.frame, three.frame)
+    edema = two.frame[two.frame["finding"] == "Edema"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(one.frame, edema)
+
+
+def test_a_finding_may_be_called_by_another_name(tmp_path):
+    """Effusion is pleural effusion, on either side."""
+    frame = wide().rename(columns={"Edema": "Effusion"})
+    effusion = from_frame(
+        frame, name="toy", root=Path(), image="file", patient="pid", findings=["Effusion"]
+    )
+    frame.to_csv(tmp_path / "s.csv", index=False)
+
+    found = read_scores(
+        tmp_path / "s.csv", effusion, image="file", score={"Pleural Effusion": "p_edema"}
+    )
+
+    assert set(found.frame["finding"]) == {"Effusion"}
+
+
+def test_zeros_in_front_of_image_names_count(tmp_path):
+    """The table and the data set are matched as text; if nothing matches, both are shown."""
+    frame = wide().assign(file=["0001", "0002"])
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    found = read_scores(
+        tmp_path / "s.csv", dataset(frame), image="file", score={"Edema": "p_edema"}
+    )
+
+    assert found.frame["image_id"].tolist() == ["0001", "0002"]
+    with pytest.raises(DataError, match=r"the table has '1', the data set 'a\.png'"):
+        read(tmp_path, frame.assign(file=["1", "2"]), image="file", score={"Edema": "p_edema"})
+
+
+def test_rows_of_several_models_are_one_image(tmp_path):
+    """If they agree in all but the scores."""
+    rows = pd.concat([wide().assign(who="p"), wide().assign(who="q", p_edema=[0.4, 0.5])])
+
+    assert len(own(tmp_path, frame=rows, model_column="who").images) == 2
+    with pytest.raises(DataError, match="already there"):
+        own(tmp_path, frame=rows.assign(site=["A", "B", "C", "D"]), model_column="who")
+
+
+def test_an_attribute_may_have_another_name_than_its_column(tmp_path):
+    """``NAME=COLUMN``, unless a column is called so."""
+    assert own(tmp_path, attributes=["hospital=site"]).attributes == ("hospital",)
+    frame = wide().rename(columns={"site": "a=b"})
+    assert own(tmp_path, frame=frame, attributes=["a=b"]).attributes == ("a=b",)

@@ -54,14 +54,18 @@ def test_columns_are_read_by_their_names_in_toml(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "error", "match"),
     [
-        (TOML + 'colour = "x"', ConfigError, "unknown keys colour"),
-        ('file = "images.csv"', ConfigError, "lacks findings, image, patient"),
+        (TOML + 'colour = "x"', ConfigError, "colour: unknown key"),
+        (
+            'file = "images.csv"',
+            ConfigError,
+            "image: is missing; patient: is missing; findings: is missing",
+        ),
         ("name = ", ConfigError, "not valid TOML"),
         (TOML.replace('"ptx"', '"ptxx"'), MissingColumnsError, "lacks the column ptxx"),
         (TOML.replace("images.csv", "imagez.csv"), DataError, "is missing"),
-        (TOML.replace('"tube"', '"ward"'), DataError, "must hold yes/no"),
-        (TOML + 'age = "ward"', DataError, "holds no ages"),
-        (TOML + 'sex = "ptx"', DataError, "holds no sexes"),
+        (TOML.replace('"tube"', '"ward"'), DataError, "no yes or no: 'ICU'"),
+        (TOML + 'age = "ward"', DataError, "no age in years: 'ICU'"),
+        (TOML + 'sex = "ptx"', DataError, "no sex: '0'"),
         (TOML.replace("drain =", "Pneumothorax ="), DataError, "is named twice"),
     ],
 )
@@ -156,7 +160,84 @@ def test_the_index_of_a_frame_does_not_matter():
     pd.testing.assert_frame_equal(named(shuffled).images, named(FRAME).images)
 
 
-def test_labels_other_than_1_and_0_are_refused():
-    """The message names the finding and the first such value."""
-    with pytest.raises(DataError, match="'Pneumonia' must hold 1, 0 or nothing"):
-        named(FRAME.assign(Pneumonia=["yes", "no", "no"]))
+def test_labels_that_are_not_understood_are_refused():
+    """The message names the column and the values; uncertain ones need a policy."""
+    with pytest.raises(
+        DataError, match=r"column 'Pneumonia' holds 1 value that is no label: '1\*'"
+    ):
+        named(FRAME.assign(Pneumonia=["1*", "no", "no"]))
+    uncertain = FRAME.assign(Pneumonia=["-1", "no", "yes"])
+    with pytest.raises(DataError, match="--uncertain"):
+        named(uncertain)
+    assert named(uncertain, uncertain="ones").images["Pneumonia"].tolist() == [1, 0, 1]
+
+
+def test_patients_can_be_unknown():
+    """Images are independent then, which a notice says; a column of that name is a column."""
+    unknown = named(FRAME, patient="none")
+
+    assert not unknown.patients_known
+    assert unknown.images["patient_id"].tolist() == unknown.images["image_id"].tolist()
+    assert "taken as independent" in unknown.notices[0].sentence
+    assert named(FRAME.assign(none=[1, 1, 2]), patient="none").n_patients == 2
+
+
+def test_ages_and_numbers_are_divided_at_edges_of_ones_own():
+    """The names tell the edges."""
+    frame = FRAME.assign(years=["19", "40", "> 89"], bmi=["18.4", "18,5", ""])
+    with pytest.raises(DataError, match="decimal point and 1 with a comma"):
+        named(frame, attributes=["bmi"], bins={"bmi": [18.5]})
+    found = named(
+        frame.assign(bmi=["18.4", "18.5", ""]),
+        age="years",
+        attributes=["bmi"],
+        bins={"age": "20,40", "bmi": [18.5, 25]},
+    )
+
+    assert found.images["age_group"].tolist() == ["under 20", "40+", "40+"]
+    assert found.images["bmi"].tolist() == ["under 18.5", "18.5-25", "unknown"]
+    with pytest.raises(ConfigError, match="bins are given for weight"):
+        named(frame, bins={"weight": "1,2"})
+    with pytest.raises(ConfigError, match="increasing numbers"):
+        named(frame, age="years", bins={"age": "40,20"})
+
+
+def test_an_attribute_never_takes_the_place_of_our_own_columns():
+    """It gets another name, with a notice."""
+    frame = FRAME.assign(path=["x", "y", "x"], **{"a*b": ["1", "2", "1"]})
+    found = named(frame, attributes=["path", "a*b"])
+
+    assert found.attributes == ("path (attribute)", "a×b")
+    assert [notice.about for notice in found.notices] == ["column 'path'", "column 'a*b'"]
+
+
+def test_who_labelled_a_shortcut_is_read_from_the_table():
+    """From the column that is named, else from NAME_source."""
+    frame = FRAME.assign(
+        tube=["yes", "no", ""], drain_source=["human", "model", "model"], by=["ai", "ai", "ai"]
+    )
+
+    found = named(frame, shortcuts={"drain": "tube"})
+    assert found.images["drain_source"].tolist() == ["annotated", "predicted", "unknown"]
+    found = named(frame, shortcuts={"drain": "tube"}, shortcut_sources={"drain": "by"})
+    assert found.images["drain_source"].tolist() == ["predicted", "predicted", "unknown"]
+
+
+def test_zeros_in_front_make_another_patient():
+    """Identifiers are text."""
+    assert named(FRAME.assign(pid=["0012", "12", "12"])).n_patients == 2
+
+
+def test_a_conversion_reaches_the_notices():
+    """Of identifiers, groups, ages and sexes."""
+    frame = FRAME.assign(
+        pid=["1 ", "1", "2"], race=["White", "white", "Unknown"], sex=["F", "?", "m"]
+    )
+    found = named(frame, attributes=["race"], sex="sex")
+
+    assert [notice.about for notice in found.notices] == [
+        "column 'pid'",
+        "column 'sex'",
+        "column 'race'",
+        "column 'race'",
+    ]

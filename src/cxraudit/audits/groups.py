@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample
 from cxraudit.datasets.base import NO_GROUP, Dataset, ordered_groups
-from cxraudit.errors import UnknownNameError
+from cxraudit.datasets.values import bin_names, binned
+from cxraudit.datasets.values import groups as groups_of
+from cxraudit.errors import ConfigError, UnknownNameError
+from cxraudit.notices import Notice
 from cxraudit.schema import UNKNOWN, group_name
+from cxraudit.settings import AuditSettings, bin_edges
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
         for column in columns:
             if column not in images:
                 raise UnknownNameError("attribute", column, dataset.attributes)
-        named = [_names(images[column]) for column in columns]
+        named = [_names(column, images[column]) for column in columns]
         joined = named[0]
         for name in named[1:]:
             joined = joined + ", " + name
@@ -108,8 +112,81 @@ def cross(dataset: Dataset, attributes: Sequence[str]) -> Dataset:
     return replace(dataset, images=images)
 
 
-def _names(values: pd.Series) -> pd.Series:
+def _names(attribute: str, values: pd.Series) -> pd.Series:
     """Return the group of each image as text, each different value named once."""
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        return groups_of(values, f"column '{attribute}'", attribute).series
     codes, different = pd.factorize(values)
     names = np.array([*(group_name(value) for value in different), UNKNOWN], dtype=object)
     return pd.Series(names[codes], index=values.index)  # code −1 (missing) is the last
+
+
+def with_bins(dataset: Dataset, bins: Mapping[str, str | Sequence[float]]) -> Dataset:
+    """Divide numbers into groups of one's own.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ages, or numbers among the columns of its images.
+    bins : mapping
+        Attribute → edges; ``age`` makes the attribute ``age_group``.
+
+    Raises
+    ------
+    ConfigError
+        If edges do not increase, or a column holds no numbers.
+    UnknownNameError
+        If there is no such column.
+    """
+    images = dataset.images
+    added: list[str] = []
+    for name, given in bins.items():
+        edges = bin_edges(name, given)
+        if name not in images:
+            raise UnknownNameError("column with numbers", name, images.columns)
+        if set(images[name].astype("str")) <= {*bin_names(edges), UNKNOWN}:
+            continue  # divided when the table was read
+        if not pd.api.types.is_numeric_dtype(images[name].dtype):
+            raise ConfigError(f"bins are given for '{name}', which holds groups, not numbers.")
+        at_least = images.get(f"{name}_is_at_least") if name == "age" else None
+        column = "age_group" if name == "age" else name
+        images = images.assign(**{column: binned(images[name], edges, at_least)})
+        added.append(column)
+    attributes = tuple(dict.fromkeys([*dataset.attributes, *added]))
+    return replace(dataset, images=images, attributes=attributes)
+
+
+MOST_GROUPS = 50
+"""Groups of one attribute without a warning."""
+
+_SECONDS = 6e-8
+"""Measured seconds per group, image, resample, finding and model, on one thread."""
+
+
+def many_groups(
+    dataset: Dataset, attributes: Sequence[str], n_scores: int, settings: AuditSettings
+) -> list[Notice]:
+    """Warn of attributes with very many groups, with the time that their gaps are expected to take.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With the groups of the attributes.
+    attributes : sequence of str
+        Those that are audited.
+    n_scores : int
+        Scores of all images, models and findings.
+    settings : AuditSettings
+        Of the audit.
+    """
+    found = []
+    for attribute in attributes:
+        number = int(dataset.images[attribute].nunique())
+        if number > MOST_GROUPS:
+            seconds = _SECONDS * number * n_scores * settings.n_resamples / settings.n_threads
+            said = (
+                f"'{attribute}' has {number:,} groups, most with few patients; the audit takes about "
+                f"{max(seconds, 1):,.0f} s longer. Join groups, or give --bins if it is a number."
+            )
+            found.append(Notice(about=f"attribute '{attribute}'", count=number, sentence=said))
+    return found

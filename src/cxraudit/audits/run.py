@@ -16,7 +16,7 @@ from cxraudit.audits import (
 from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_findings
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
-from cxraudit.audits.groups import cross, parts
+from cxraudit.audits.groups import cross, many_groups, parts, with_bins
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
@@ -90,9 +90,11 @@ def audit(
         raise UnknownNameError("finding", unknown[0], dataset.findings)
     audited = sorted(set(scores["model"].unique()))  # by the names embeddings have
     scores = _one_name_per_prompt_set(scores)
+    dataset = with_bins(dataset, settings.bins)
     chosen = chosen_attributes(dataset, attributes)
     adjusters = [name for name in standardised.ADJUSTERS if set(parts(name)) <= set(chosen)]
     dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
+    notices = [*notices, *many_groups(dataset, chosen, len(scores), settings)]
     cohort = make_cohort(dataset, scores, settings)
     pairs = _shortcut_findings(dataset, scores, shortcuts)
     _check_references(dataset, chosen, settings)
@@ -313,6 +315,7 @@ def _facts(
         "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
         "images": len(audited),
         "patients": n_patients,
+        "patients_known": dataset.patients_known,
         "findings": sorted(set(scores["finding"].unique())),
         "models": sorted(set(scores["model"].unique())),
         "attributes": list(attributes),

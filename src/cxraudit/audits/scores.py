@@ -1,15 +1,17 @@
-"""Tables of scores as other programs write them: one row per image, one column per finding."""
+"""Tables of scores as other programs write them: one row per image, or one per image and finding."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from cxraudit.datasets import findings, values
 from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.table import from_frame
-from cxraudit.errors import ConfigError, DataError, UnknownNameError
-from cxraudit.files import read_table
-from cxraudit.frames import to_pandas
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.schema import (
     SCORE_COLUMNS,
     check_scores,
@@ -17,6 +19,20 @@ from cxraudit.schema import (
     require_rows,
     require_unique,
 )
+
+NO_PROMPTS = "none"
+"""Prompt set of scores that were not made by cxraudit."""
+
+LONG = ("image_id", "finding", "score")
+"""Columns of a table with one row per image and finding."""
+
+
+class Scores(NamedTuple):
+    """Scores, and what has to be said of how they were read."""
+
+    frame: pd.DataFrame
+    """A scores table; see `cxraudit.schema.SCORE_COLUMNS`. Images without a score have no row."""
+    notices: tuple[Notice, ...] = ()
 
 
 def scores_from_wide(
@@ -37,8 +53,9 @@ def scores_from_wide(
         Column that identifies the image.
     columns : mapping of str to str
         Finding → column of its scores; any number that grows with the evidence for the finding.
+        ``MODEL:FINDING`` names the model, too, where the table holds several.
     model : str
-        Name of the model in the table.
+        Name of the model of all other columns.
     table : str
         Name of the frame in messages.
 
@@ -46,7 +63,7 @@ def scores_from_wide(
     -------
     pandas.DataFrame
         One row per image and finding: ``image_id``, ``model``, ``prompt_set`` (``none``),
-        ``finding``, ``score``.
+        ``finding``, ``score``. An image without a score of a finding has no row for it.
 
     Raises
     ------
@@ -61,57 +78,9 @@ def scores_from_wide(
         raise ValueError(
             f"columns must map findings to the columns of their scores, got {columns!r}"
         )
-    raw = to_pandas(frame, table)
-    require_columns(table, raw, [image, *columns.values()])
-    require_rows(table, raw)
-    require_unique(table, raw, [image])
-    parts = [
-        pd.DataFrame({"image_id": raw[image], "finding": finding, "score": raw[column]})
-        for finding, column in columns.items()
-    ]
-    long = pd.concat(parts, ignore_index=True)
-    return check_scores(long.assign(model=model, prompt_set="none"), table)
-
-
-def match_columns(
-    present: Sequence[str], prefix: str, findings: Sequence[str], aliases: Mapping[str, str]
-) -> dict[str, str]:
-    """Find the score columns that begin with `prefix`, and the finding of each.
-
-    Case is ignored, and underscores count as spaces; `aliases` maps published names to findings.
-
-    Raises
-    ------
-    DataError
-        If no column begins with the prefix.
-    UnknownNameError
-        If the remainder of such a name is no finding.
-    """
-    known = {_plain(name): finding for name, finding in aliases.items()}
-    known |= {_plain(finding): finding for finding in findings}
-    matched: dict[str, str] = {}
-    for column in present:
-        if column.startswith(prefix):
-            name = column.removeprefix(prefix)
-            if _plain(name) not in known:
-                raise UnknownNameError("finding", name, findings)
-            finding = known[_plain(name)]
-            if finding in matched:
-                raise DataError(
-                    f"the columns '{matched[finding]}' and '{column}' both hold scores of {finding}. "
-                    f"Name one of them with --score {finding}=COLUMN."
-                )
-            matched[finding] = column
-    if not matched:
-        raise DataError(
-            f"no column begins with '{prefix}'; the table has {', '.join(present[:8])}. "
-            "Name the score columns one by one with --score FINDING=COLUMN."
-        )
-    return matched
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", " ").strip()
+    raw = plain_frame(frame, table)
+    wanted = {_model_and_finding(name, model): column for name, column in columns.items()}
+    return _wide(raw, image, wanted, None, table).frame
 
 
 def read_scores(
@@ -120,111 +89,313 @@ def read_scores(
     *,
     image: str | None = None,
     score: Mapping[str, str] | None = None,
-    score_prefix: str | None = None,
+    score_prefix: str | Sequence[str] | None = None,
     model: str = "model",
-) -> pd.DataFrame:
-    """Read scores: a scores table of cxraudit, or one column per finding (`score`, `score_prefix`).
+    model_column: str | None = None,
+) -> Scores:
+    """Read scores: one row per image with `score` or `score_prefix`, else one per image and finding.
 
     Parameters
     ----------
     path : pathlib.Path
-        Parquet or CSV.
+        CSV, Excel or Parquet.
     dataset : Dataset
         The data set the scores are about.
     image : str, optional
-        Column that identifies the image.
+        Column that identifies the image; default: ``image_id``.
     score : mapping of str to str, optional
-        Finding → column of its scores.
-    score_prefix : str, optional
+        Finding, or ``MODEL:FINDING``, → column of its scores.
+    score_prefix : str or sequence of str, optional
         Columns that begin with it hold scores; the remainder of the name is the finding.
+        ``MODEL=PREFIX`` names the model, too.
     model : str
-        Name of the model in the table.
+        Name of the model where nothing names one.
+    model_column : str, optional
+        Column that names the model of each row.
     """
-    frame = read_table(path, what="the scores table")
-    if (
-        image is None
-        and not score
-        and score_prefix is None
-        and set(SCORE_COLUMNS) <= set(frame.columns)
-    ):
-        return check_scores(frame, str(path))
-    columns = dict(score or {})
-    if score_prefix is not None:
-        matched = match_columns(
-            list(frame.columns), score_prefix, dataset.findings, dataset.aliases
-        )
-        columns = {**matched, **columns}
+    table = read_table(path, what="the scores table")
+    read = scores_from(
+        table.frame,
+        dataset,
+        image=image,
+        score=score,
+        score_prefix=score_prefix,
+        model=model,
+        model_column=model_column,
+        table=str(path),
+    )
+    return Scores(read.frame, (*table.notices, *read.notices))
+
+
+def scores_from(
+    frame: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    image: str | None,
+    score: Mapping[str, str] | None,
+    score_prefix: str | Sequence[str] | None,
+    model: str,
+    model_column: str | None,
+    table: str,
+) -> Scores:
+    """Take the scores out of a table that was read; parameters as in `read_scores`."""
+    raw = plain_frame(frame, table)
+    require_rows(table, raw)
+    if not score and score_prefix is None and set(LONG) <= set(raw.columns):
+        return _matched(_long(raw, dataset, model, model_column, table), dataset, table)
+    columns, notices = _columns(raw, dataset, score, score_prefix, model)
     if not columns:
         raise DataError(
-            f"{path} has the columns {', '.join(map(str, frame.columns[:10]))}, which is no scores "
-            "table of cxraudit. Name the columns of scores: --score FINDING=COLUMN or --score-prefix."
+            f"{table} has the columns {', '.join(raw.columns[:10])}, which is no scores table of "
+            "cxraudit. Name the columns of scores: --score FINDING=COLUMN or --score-prefix."
         )
-    dataset.choose_findings(list(columns))
-    return scores_from_wide(
-        frame, image=image or "image_id", columns=columns, model=model, table=str(path)
+    read = _wide(raw, image or "image_id", columns, model_column, table)
+    return _matched(Scores(read.frame, (*notices, *read.notices)), dataset, table)
+
+
+def _columns(
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    score: Mapping[str, str] | None,
+    score_prefix: str | Sequence[str] | None,
+    model: str,
+) -> tuple[dict[tuple[str, str], str], list[Notice]]:
+    """Return (model, finding) → column; a column that is named by itself wins over a prefix."""
+    columns: dict[tuple[str, str], str] = {}
+    notices: list[Notice] = []
+    prefixes = [score_prefix] if isinstance(score_prefix, str) else list(score_prefix or ())
+    for given in prefixes:
+        owner, equals, prefix = given.partition("=")
+        owner, prefix = (owner, prefix) if equals else (model, given)
+        found, skipped = match_columns(list(raw.columns), prefix, dataset.findings, dataset.aliases)
+        columns |= {(owner, finding): column for finding, column in found.items()}
+        notices += skipped
+    for name, column in (score or {}).items():
+        owner, finding = _model_and_finding(name, model, dataset)
+        columns[owner, findings.resolve(finding, dataset.findings, dataset.aliases)] = column
+    return columns, notices
+
+
+def _model_and_finding(name: str, model: str, dataset: Dataset | None = None) -> tuple[str, str]:
+    """Divide ``MODEL:FINDING``; a finding whose own name has a colon stays whole."""
+    owner, colon, finding = name.partition(":")
+    if not colon or (dataset and findings.find(name, dataset.findings, dataset.aliases)):
+        return model, name
+    return owner, finding
+
+
+def match_columns(
+    present: Sequence[str], prefix: str, known: Sequence[str], aliases: Mapping[str, str]
+) -> tuple[dict[str, str], list[Notice]]:
+    """Find the score columns that begin with `prefix`, and the finding of each.
+
+    Columns whose name goes on with no finding of the data set are left out, with a notice.
+
+    Raises
+    ------
+    DataError
+        If no column begins with the prefix and goes on with a finding, or two hold one finding.
+    """
+    matched: dict[str, str] = {}
+    skipped: list[str] = []
+    for column in present:
+        if not column.startswith(prefix):
+            continue
+        finding = findings.find(column.removeprefix(prefix), known, aliases)
+        if finding is None:
+            skipped.append(column)
+        elif finding in matched:
+            raise DataError(
+                f"the columns '{matched[finding]}' and '{column}' both hold scores of {finding}. "
+                f"Name one of them with --score {finding}=COLUMN."
+            )
+        else:
+            matched[finding] = column
+    if not matched:
+        raise DataError(
+            f"no column begins with '{prefix}' and goes on with a finding ({', '.join(known[:8])}); the "
+            f"table has {', '.join(present[:8])}. Name the score columns one by one with --score "
+            "FINDING=COLUMN."
+        )
+    if not skipped:
+        return matched, []
+    more = f" and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+    said = (
+        f"{counted(len(skipped), 'column')} that begin with '{prefix}' and name no finding of the data "
+        f"set were left out: {', '.join(skipped[:SHOWN])}{more}."
     )
+    return matched, [Notice(about="columns", count=len(skipped), sentence=said)]
 
 
-def dataset_from_scores(
+def _wide(
+    raw: pd.DataFrame,
+    image: str,
+    columns: Mapping[tuple[str, str], str],
+    model_column: str | None,
+    table: str,
+) -> Scores:
+    """Turn one column per finding and model into rows."""
+    require_columns(
+        table, raw, [image, *columns.values(), *([model_column] if model_column else [])]
+    )
+    require_rows(table, raw)
+    ids = values.ids(raw[image], f"column '{image}'")
+    notices = list(ids.notices)
+    parts = []
+    key = pd.DataFrame({image: ids.series})
+    if model_column:
+        of_model = values.ids(raw[model_column], f"column '{model_column}'")
+        notices += of_model.notices
+        key = key.assign(**{model_column: of_model.series})
+    require_unique(table, key, list(key.columns))
+    for (model, finding), column in columns.items():
+        read = values.scores(raw[column], f"column '{column}'")
+        notices += [*read.notices, *_blank(read.series, column, f"for {finding}")]
+        owner = key[model_column] if model_column else model
+        parts.append(
+            pd.DataFrame(
+                {"image_id": ids.series, "model": owner, "finding": finding, "score": read.series}
+            )
+        )
+    long = pd.concat(parts, ignore_index=True).dropna(subset="score")
+    return Scores(_checked(long.assign(prompt_set=NO_PROMPTS), table), tuple(notices))
+
+
+def _long(
+    raw: pd.DataFrame, dataset: Dataset, model: str, model_column: str | None, table: str
+) -> Scores:
+    """Read one row per image, model and finding."""
+    column = model_column or "model"
+    if model_column:
+        require_columns(table, raw, [model_column])
+    texts = {
+        "image_id": "image_id",
+        **({"model": column} if column in raw else {}),
+        **({"prompt_set": "prompt_set"} if "prompt_set" in raw else {}),
+        "finding": "finding",
+    }
+    notices: list[Notice] = []
+    long = pd.DataFrame({"model": model, "prompt_set": NO_PROMPTS}, index=raw.index)
+    for name, source in texts.items():
+        read = values.ids(raw[source], f"column '{source}'")
+        long[name] = read.series
+        notices += read.notices
+    named = {
+        name: findings.find(name, dataset.findings, dataset.aliases) or name
+        for name in long["finding"].unique()
+    }
+    scores = values.scores(raw["score"], "column 'score'")
+    notices += [*scores.notices, *_blank(scores.series, "score", "of their finding")]
+    long = long.assign(finding=long["finding"].map(named), score=scores.series)
+    return Scores(_checked(long.dropna(subset="score"), table), tuple(notices))
+
+
+def _blank(scores: pd.Series, column: str, where: str) -> list[Notice]:
+    """Say how many images have no score."""
+    number = int(scores.isna().sum())
+    if not number:
+        return []
+    said = f"{counted(number, 'image')} without a score, left out {where} only."
+    return [Notice(about=f"column '{column}'", count=number, sentence=said)]
+
+
+def _checked(long: pd.DataFrame, table: str) -> pd.DataFrame:
+    if long.empty:
+        raise DataError(f"{table} has no score: every cell is blank. Check the columns of scores.")
+    return check_scores(long[list(SCORE_COLUMNS)], table)
+
+
+def _matched(scores: Scores, dataset: Dataset, table: str) -> Scores:
+    """Refuse scores of other images than those of the data set.
+
+    Raises
+    ------
+    DataError
+        If no image of the table is one of the data set.
+    """
+    known = scores.frame["image_id"].isin(dataset.images["image_id"])
+    if not known.any():
+        raise DataError(
+            f"no image of {table} is one of the data set '{dataset.name}': the table has "
+            f"'{scores.frame['image_id'].iloc[0]}', the data set "
+            f"'{dataset.images['image_id'].iloc[0]}'. Name the right column with --image."
+        )
+    return scores
+
+
+def own_cohort(
     file: Path,
+    frame: pd.DataFrame,
     *,
     image: str | None,
     patient: str | None,
-    label: Mapping[str, str],
-    age: str | None,
-    sex: str | None,
-    view: str | None,
     attributes: Sequence[str],
     shortcuts: Mapping[str, str],
+    label: Mapping[str, str],
+    model_column: str | None = None,
+    **columns: Any,
 ) -> Dataset:
     """Make a data set of a table that holds labels beside the scores.
 
     Parameters
     ----------
     file : pathlib.Path
-        Parquet or CSV, one row per image.
+        Where the table was read.
+    frame : pandas.DataFrame
+        One row per image, or with `model_column` one per image and model.
     image, patient : str
-        Columns that identify the image and its patient.
-    label : mapping of str to str
-        Finding → column of its labels: 1, 0 or nothing.
-    age, sex, view : str, optional
-        Columns of ages, sexes and view positions.
+        Columns that identify the image and its patient; see `cxraudit.datasets.table.from_frame`.
     attributes : sequence of str
-        More columns of groups.
+        More columns of groups, or ``NAME=COLUMN``; intersections (``sex*age_group``) are left to the
+        audit.
     shortcuts : mapping of str to str
         Shortcut → finding; ``COLUMN:GROUP`` is a group of a column.
+    label : mapping of str to str
+        Finding → column of its labels.
+    model_column : str, optional
+        Column that names the model of each row; the rows of an image must agree in all else.
+    **columns
+        Further parameters of `from_frame`.
 
     Raises
     ------
     ConfigError
         If the columns of the image and the patient are not named.
     DataError
-        If the file or a column is missing or is not what it should be.
+        If a column is missing or is not what it should be.
     """
     if image is None or patient is None:
         raise ConfigError(
             "with --label, also name the columns of the image and the patient: --image and --patient. "
-            "Patients are the unit of every interval."
+            "Patients are the unit of every interval; if they are unknown, say --patient none."
         )
-    table = read_table(file, what="the scores table")
-    columns = list(dict.fromkeys(attributes))
+    named = dict(_attribute(one, frame) for one in attributes if one in frame or "*" not in one)
+    taken = {columns.get(one) for one in ("age", "sex", "view")} | set(named.values())
     own = []
     for shortcut in shortcuts:
         column, colon, _ = shortcut.partition(":")
-        if not colon or shortcut in table:
+        if not colon or shortcut in frame:
             own.append(shortcut)
-        elif column in table and column not in (*columns, age, sex, view):
-            columns.append(column)  # one of its groups is the shortcut: see audits.shortcuts
+        elif column in frame and column not in taken:
+            named[column] = column  # one of its groups is the shortcut: see audits.shortcuts
+    if model_column:
+        used = [columns.get(name) for name in ("age", "sex", "view")]
+        used += [image, patient, *named.values(), *own, *label.values()]
+        frame = frame.drop_duplicates([name for name in frame.columns if name in used])
     return from_frame(
-        table,
+        frame,
         name=file.name.split(".")[0],
         root=file.parent,
         image=image,
         patient=patient,
         findings=dict(label),
-        age=age,
-        sex=sex,
-        view=view,
-        attributes=columns,
+        attributes=named,
         shortcuts=own,
+        **columns,
     )
+
+
+def _attribute(given: str, frame: pd.DataFrame) -> tuple[str, str]:
+    """Return the name and the column of an attribute given as ``COLUMN`` or ``NAME=COLUMN``."""
+    name, equals, column = given.partition("=")
+    return (name, column) if equals and given not in frame else (given, given)

@@ -1,7 +1,7 @@
 """``cxraudit audit``: scores → results and report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -27,13 +27,17 @@ def audit(
     option: Annotated[DatasetOptions, _COHORT] = None,
     image: Annotated[str | None, _COLUMN, _SCORES] = None,
     score: Annotated[Several, _COLUMNS, _SCORES] = None,
-    score_prefix: Annotated[str | None, Parameter(metavar="TEXT"), _SCORES] = None,
+    score_prefix: Annotated[Several, repeatable("TEXT"), _SCORES] = None,
     model: Annotated[str, Parameter(metavar="NAME"), _SCORES] = "model",
+    model_column: Annotated[str | None, _COLUMN, _SCORES] = None,
     patient: Annotated[str | None, _COLUMN, _LABELS] = None,
     label: Annotated[Several, _COLUMNS, _LABELS] = None,
+    uncertain: Annotated[Literal["zeros", "ones", "ignore"] | None, _LABELS] = None,
     age: Annotated[str | None, _COLUMN, _LABELS] = None,
     sex: Annotated[str | None, _COLUMN, _LABELS] = None,
+    sex_values: Annotated[Several, repeatable("VALUE=SEX"), _LABELS] = None,
     view: Annotated[str | None, _COLUMN, _LABELS] = None,
+    shortcut_source: Annotated[Several, repeatable("NAME=COLUMN"), _LABELS] = None,
     attribute: Annotated[Several, repeatable("NAME"), _COMPARED] = None,
     shortcut: Annotated[Several, repeatable("NAME=FINDING"), _COMPARED] = None,
     embeddings: Annotated[bool, _COMPARED] = True,
@@ -53,7 +57,7 @@ def audit(
     Parameters
     ----------
     scores
-        The scores, as Parquet or CSV.
+        The scores, as CSV, Excel or Parquet.
     out
         Folder for results.parquet, results.csv and report.html. Default: `audit` beside the scores.
     dataset
@@ -63,24 +67,36 @@ def audit(
     image
         Column of image names.
     score
-        Column of the scores of a finding; repeatable.
+        Column of the scores of a finding; MODEL:FINDING=COLUMN where the table has several models;
+        repeatable.
     score_prefix
-        What the names of score columns begin with: `prob_` finds prob_Pneumonia, prob_Effusion …
+        What the names of score columns begin with: `prob_` finds prob_Pneumonia, prob_Effusion …;
+        MODEL=PREFIX where the table has several models; repeatable.
     model
-        Name of the model, for a table of scores without a column `model`.
+        Name of the model, where nothing else names it.
+    model_column
+        Column that names the model of each row.
     patient
-        Column of patients: intervals and tests rest on resamples of patients.
+        Column of patients: intervals and tests rest on resamples of patients. `none`: patients are
+        unknown, and images are taken as independent.
     label
         Column of the labels of a finding, 1 or 0; repeatable.
+    uncertain
+        What uncertain labels (-1) count as: zeros, ones, or ignore (not labelled).
     age
-        Column of ages in years.
+        Column of ages in years; own groups with --bins age=20,40,60.
     sex
         Column of sexes.
+    sex_values
+        What a value of the column of sexes means: 1=female,2=male; repeatable.
     view
         Column of view positions.
+    shortcut_source
+        Column that says who labelled a shortcut, annotated or predicted; repeatable. Default:
+        NAME_source, where there is such a column.
     attribute
-        Attribute to audit, of the data set or a column of your table; `sex*age_group` is an
-        intersection; repeatable. Default: all of the data set.
+        Attribute to audit, of the data set or a column of your table (or NAME=COLUMN); `sex*age_group`
+        is an intersection; repeatable. Default: all of the data set.
     shortcut
         Something in the image that may stand in for a finding, such as drain=Pneumothorax;
         COLUMN:GROUP makes a shortcut of one group, as in view_position:AP=Pneumothorax; repeatable.
@@ -102,11 +118,15 @@ def audit(
         score_prefix=score_prefix,
         score=pairs(score, "--score"),
         model=model,
+        model_column=model_column,
         patient=patient,
         label=pairs(label, "--label"),
+        uncertain=uncertain,
         age=age,
         sex=sex,
+        sex_values=pairs(_divided(sex_values), "--sex-values"),
         view=view,
+        shortcut_sources=pairs(shortcut_source, "--shortcut-source"),
         attributes=attribute,
         shortcuts=pairs(shortcut, "--shortcut") or None,
         settings=settings,
@@ -115,3 +135,8 @@ def audit(
     )
     print_summary(found)
     print(f"Report: {place.report}")
+
+
+def _divided(items: list[str] | None) -> list[str]:
+    """Divide ``H=male,M=female`` into its parts."""
+    return [part for item in items or [] for part in item.split(",")]

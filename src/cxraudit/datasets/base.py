@@ -144,6 +144,8 @@ class Dataset:
     """Shortcut → measured performance of the detector that predicted labels; see `cxraudit.detector`."""
     notes: tuple[str, ...] = ()
     """Sentences on the data set that the report prints."""
+    patients_known: bool = True
+    """Whether patients are known; if not, each image stands for a patient of its own."""
     notices: tuple[Notice, ...] = ()
     """What was unknown, converted or left out when the tables were read; printed and reported."""
     truth: Mapping[str, Any] | None = None
@@ -199,6 +201,7 @@ class Dataset:
             "aliases": dict(self.aliases),
             "steps": [list(step) for step in self.steps],
             "notes": list(self.notes),
+            "patients_known": self.patients_known,
             "notices": as_records(self.notices),
             "truth": dict(self.truth) if self.truth else None,
             "label_errors": {name: dict(errors) for name, errors in self.label_errors.items()},
@@ -328,6 +331,7 @@ def dataset_from(
         shortcuts=tuple(facts["shortcuts"]),
         aliases=facts["aliases"],
         notes=tuple(facts["notes"]),
+        patients_known=facts.get("patients_known", True),
         notices=from_records(facts.get("notices", ())),
         truth=facts["truth"],
         steps=tuple((step, reason) for step, reason in facts["steps"]),
@@ -337,10 +341,25 @@ def dataset_from(
 
 
 def ordered_groups(attribute: str, groups: "pd.Series | Sequence[str]") -> list[str]:
-    """Return the distinct groups in order: age groups by age, others by name, unknown last."""
+    """Return the distinct groups in order: usual ones first, then by the numbers in names, unknown last.
+
+    Examples
+    --------
+    >>> ordered_groups("age_group", ["80+", "unknown", "18-25"])
+    ['18-25', '80+', 'unknown']
+    >>> ordered_groups("ward", ["10", "2", "60+", "under 2"])
+    ['2', 'under 2', '10', '60+']
+    """
     present = sorted(str(group) for group in pd.Series(groups).unique())
-    rank = (
-        {name: number for number, name in enumerate(AGE_GROUPS)} if attribute == "age_group" else {}
-    )
+    usual = AGE_GROUPS if attribute == "age_group" else ()
+    rank = {name: number for number, name in enumerate(usual)}
     last = {CONFLICTING: 1, UNKNOWN: 2}
-    return sorted(present, key=lambda name: (last.get(name, 0), rank.get(name, 0), name))
+
+    def place(name: str) -> tuple[int, int, list[float], str]:
+        numbers = [float(number) for number in _NUMBER.findall(name)]
+        return last.get(name, 0), rank.get(name, len(rank)), numbers, name
+
+    return sorted(present, key=place)
+
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")

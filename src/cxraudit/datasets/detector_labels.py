@@ -17,9 +17,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
 from cxraudit.files import committed
 from cxraudit.notices import Notice, counted, from_records
-from cxraudit.schema import ANNOTATED, UNKNOWN, require_columns, require_unique
-
-PREDICTED = "predicted"
+from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN, require_columns, require_unique
 
 
 def source_column(shortcut: str) -> str:

@@ -196,6 +196,7 @@ def _separated(
 ) -> Reading:
     """Read separated text."""
     text, notices = _decoded(data, where, name)
+    text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
     text, declared = _declared_separator(text)
     _refuse_other_text(text, where)
     separator = separator or declared or _separator(text, where)
@@ -219,9 +220,9 @@ def _separated(
 def _decoded(data: bytes, where: str, name: str) -> tuple[str, list[Notice]]:
     """Decode text by its byte order mark, else as UTF-8, else as Windows-1252 with a notice."""
     encoding = next((codec for start, codec in _BOMS if data.startswith(start)), None)
-    if encoding is None and b"\x00" in data[:1000]:
-        zeros_first = data[:1000:2].count(0) > data[1:1000:2].count(0)
-        encoding = "utf-16-be" if zeros_first else "utf-16-le"
+    first, second = data[:1000:2].count(0), data[1:1000:2].count(0)
+    if encoding is None and max(first, second) > len(data[:1000]) / 6:
+        encoding = "utf-16-be" if first > second else "utf-16-le"
     try:
         text = data.decode(encoding or "utf-8")
     except UnicodeDecodeError:
@@ -399,7 +400,7 @@ def _check_names(names: list[str], where: str) -> None:
 
 
 def _refuse_line_breaks(frame: pd.DataFrame, text: str, where: str) -> None:
-    if text.count("\n") + text.count("\r") - text.count("\r\n") <= len(frame) + 2:
+    if '"' not in text:
         return
     for column in frame:
         broken = frame[column].str.contains(r"[\r\n]", na=False)

@@ -1,38 +1,67 @@
-"""A table of the user: a data frame, or a CSV or Parquet file with a TOML file that names its columns."""
+"""A table of the user: a data frame, or a file with a TOML file that names its columns."""
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pandas as pd
+from annotated_types import MinLen
+from pydantic import Field
 
-from cxraudit.datasets.base import Dataset, age_group, parse_ages, parse_sex, resolve_per_patient
+from cxraudit.datasets import values
+from cxraudit.datasets.base import Dataset, age_group, resolve_per_patient
+from cxraudit.datasets.detector_labels import source_column
+from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.release import ReleaseFile
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import read_table, read_toml
-from cxraudit.frames import to_pandas
-from cxraudit.schema import UNKNOWN, check_findings, group_name, require_columns, require_rows
+from cxraudit.files import read_toml
+from cxraudit.notices import Notice
+from cxraudit.schema import IMAGE_COLUMNS, UNKNOWN, require_columns, require_rows
+from cxraudit.settings import bin_edges
+from cxraudit.validation import Described, File, Name, validated
 
-SUMMARY = "any CSV or Parquet table of images; a TOML file names its columns"
+SUMMARY = "any table of images (CSV, Excel, Parquet); a TOML file names its columns"
 FILES = (ReleaseFile("dataset.toml", "write it: see docs/how-to/audit-a-table.md"),)
 
-_KEYS = {
-    "name",
-    "file",
-    "image",
-    "patient",
-    "study",
-    "path",
-    "view",
-    "age",
-    "sex",
-    "findings",
-    "attributes",
-    "shortcuts",
-}
+NO_PATIENTS = "none"
+"""In place of a column of patients: they are unknown, and images are taken as independent."""
+
+INDEPENDENT_IMAGES = (
+    "Patients are unknown, so images were taken as independent: if patients have several images, every "
+    "interval is too narrow."
+)
 
 Columns = str | Sequence[str] | Mapping[str, str]
 """One column, several, or name → column where a column is named differently."""
+
+Bins = Mapping[str, str | Sequence[float]]
+"""Attribute → edges of its bins: ``"20,40,60"`` or numbers."""
+
+_TAKEN = (*(name for name in IMAGE_COLUMNS if name != "view_position"), "age", "report")
+"""Columns of the images that no attribute can have the name of."""
+
+
+class Description(Described):
+    """``dataset.toml``."""
+
+    name: Name | None = None
+    file: File
+    image: Name
+    patient: Name
+    findings: Name | Annotated[list[Name], MinLen(1)] | Annotated[dict[Name, Name], MinLen(1)]
+    study: Name | None = None
+    path: Name | None = None
+    view: Name | None = None
+    age: Name | None = None
+    sex: Name | None = None
+    attributes: Name | list[Name] | dict[Name, Name] = Field(default_factory=list)
+    shortcuts: Name | list[Name] | dict[Name, Name] = Field(default_factory=list)
+    shortcut_sources: dict[Name, Name] = Field(default_factory=dict)
+    sex_values: dict[str, str] = Field(default_factory=dict)
+    uncertain: Literal["zeros", "ones", "ignore"] | None = None
+    bins: dict[Name, str | list[float]] = Field(default_factory=dict)
 
 
 def load(root: Path) -> Dataset:
@@ -43,24 +72,19 @@ def load(root: Path) -> Dataset:
     ConfigError
         If the TOML file is missing, invalid, or has unknown keys.
     DataError
-        If the table is missing or lacks a column.
+        If the table is missing, lacks a column, or has values that are not understood.
     """
     file = root if root.suffix == ".toml" else root / "dataset.toml"
-    described = read_toml(file, what="the description of the table")
-    if unknown := set(described) - _KEYS:
-        raise ConfigError(
-            f"{file} has unknown keys {', '.join(sorted(unknown))}; known: {', '.join(sorted(_KEYS))}."
-        )
-    if missing := {"file", "image", "patient", "findings"} - set(described):
-        raise ConfigError(
-            f"{file} lacks {', '.join(sorted(missing))}. Add the names of the columns."
-        )
-    source = file.parent / described["file"]
+    data = read_toml(file, what="the description of the table")
+    described = validated(Description, data, file, see="docs/how-to/audit-a-table.md")
+    source = file.parent / described.file
+    table = read_table(source)
     return from_frame(
-        read_table(source),
-        name=described.get("name", source.stem),
+        table.frame,
+        name=described.name or source.name.split(".")[0],
         root=file.parent,
-        **{key: value for key, value in described.items() if key not in ("name", "file")},
+        notices=table.notices,
+        **described.model_dump(exclude={"name", "file"}),
     )
 
 
@@ -79,6 +103,11 @@ def from_frame(
     sex: str | None = None,
     attributes: Columns = (),
     shortcuts: Columns = (),
+    shortcut_sources: Mapping[str, str] | None = None,
+    sex_values: Mapping[str, str] | None = None,
+    uncertain: str | None = None,
+    bins: Bins | None = None,
+    notices: Sequence[Notice] = (),
 ) -> Dataset:
     """Return a data set from a data frame with any column names.
 
@@ -91,16 +120,28 @@ def from_frame(
     root : str or os.PathLike
         Folder that paths of images are relative to.
     image, patient : str
-        Columns that identify the image and its patient.
+        Columns that identify the image and its patient. ``patient="none"``: patients are unknown and
+        images are taken as independent, which the report says.
     findings : str, sequence of str or mapping
-        Columns of the findings, or finding → column; 1, 0, true, false or missing (= not labelled).
+        Columns of the findings, or finding → column; see `cxraudit.datasets.values.labels`.
     study, path, view, age, sex : str, optional
-        Columns; ages as years or DICOM age strings, sex as F, M, female or male.
+        Columns; see `cxraudit.datasets.values.ages` and `sexes`.
     attributes : str, sequence of str or mapping
-        Further columns to group by, or attribute → column. Missing values are the group ``unknown``.
+        Further columns to group by, or attribute → column; see `cxraudit.datasets.values.groups`.
     shortcuts : str, sequence of str or mapping
-        Columns of 1/0 or yes/no for a device or property that a model may rely on, or
-        shortcut → column. Missing values and −1 are ``unknown``.
+        Columns of yes/no or 1/0 for a device or property that a model may rely on, or
+        shortcut → column.
+    shortcut_sources : mapping of str to str, optional
+        Shortcut → column that says who labelled it (``annotated`` or ``predicted``). Default: the
+        column ``<shortcut>_source``, where there is one.
+    sex_values : mapping of str to str, optional
+        Value of the column of sexes → female, male, other or unknown.
+    uncertain : {"zeros", "ones", "ignore"}, optional
+        What uncertain labels (−1) count as; without it they are refused.
+    bins : mapping, optional
+        Attribute → edges of its bins; ``age`` gives own age groups.
+    notices : sequence of Notice
+        What has to be said of how the table was read.
 
     Returns
     -------
@@ -110,73 +151,57 @@ def from_frame(
     Raises
     ------
     DataError
-        If a column is missing, has invalid values, or is named twice.
+        If a column is missing, has values that are not understood, or is named twice.
+    ConfigError
+        If bins or sex values are wrong.
     TypeError
         If `frame` is no data frame.
     """
-    table = f"the table of '{name}'"
-    raw = to_pandas(frame, table).reset_index(drop=True)
-    finding_columns, attribute_columns, shortcut_columns = (
-        _by_name(columns) for columns in (findings, attributes, shortcuts)
-    )
-    columns = [column for column in (image, patient, study, path, view, age, sex) if column]
-    for named in (finding_columns, attribute_columns, shortcut_columns):
-        columns += named.values()
-    require_columns(table, raw, columns)
-    require_rows(table, raw)
-    if raw[patient].isna().any():
-        raise DataError(
-            f"{table} has {int(raw[patient].isna().sum())} rows without a patient ('{patient}'). "
-            "Patients are the unit of every interval: fill the column in."
-        )
-    images = pd.DataFrame(
-        {"image_id": raw[image].astype("str"), "patient_id": raw[patient].astype("str")}
-    )
-    images["study_id"] = raw[study].astype("str") if study else images["image_id"]
-    images["path"] = [str(Path(root) / str(value)) for value in raw[path]] if path else ""
-    images["view_position"] = raw[view].map(group_name).astype("str") if view else UNKNOWN
+    raw = plain_frame(frame, f"the table of '{name}'")
+    table = _Table(f"the table of '{name}'", raw, list(notices))
+    edges = {one: bin_edges(one, given) for one, given in (bins or {}).items()}
+    table.identify(image, patient, study)
+    if path:
+        texts = values.texts(table.column(path), _about(path)).fillna("")
+        table.images["path"] = [str(Path(root) / text) if text else "" for text in texts]
+    if view:
+        table.add("view_position", values.views(table.column(view), _about(view)))
     names: list[str] = []
     if age:
-        images["age"] = parse_ages(raw[age])
-        _require_parsed(images["age"].notna(), raw[age], age, "ages (years, or text such as 058Y)")
-        images["age_group"] = images["age"].map(age_group).astype("str")
-        names.append("age_group")
+        names.append(table.add_age(age, edges.pop("age", None)))
     if sex:
-        images["sex"] = resolve_per_patient(images["patient_id"], parse_sex(raw[sex]))
-        _require_parsed(images["sex"] != UNKNOWN, raw[sex], sex, "sexes (F, M, female, male)")
-        names.append("sex")
-    for attribute, column in attribute_columns.items():
-        if attribute in images:
-            raise DataError(
-                f"'{attribute}' is named twice: as an attribute and as age, sex or view. "
-                "Name the column once."
-            )
-        images[attribute] = raw[column].map(group_name).astype("str")
-        names.append(attribute)
-    if view:
-        names.append("view_position")
-    for shortcut, column in shortcut_columns.items():
-        images[shortcut] = _yes_no(raw[column], column)
-    if repeated := set(finding_columns) & {*shortcut_columns, *names}:
-        raise DataError(
-            f"'{min(repeated)}' is named twice: as a finding and as an attribute or shortcut. Give one "
-            "of them another name: --label NAME=COLUMN."
+        names.append(table.add_sex(sex, sex_values))
+    names += [
+        table.add_attribute(attribute, column, edges.pop(attribute, None))
+        for attribute, column in _by_name(attributes).items()
+    ]
+    if edges:
+        raise ConfigError(
+            f"bins are given for {', '.join(sorted(edges))}, which is no attribute here. Name its column "
+            "with --age or --attribute."
         )
-    for finding, column in finding_columns.items():
-        images[finding] = raw[column]
-    check_findings(table, images, tuple(finding_columns))
-    for finding in finding_columns:
-        images[finding] = pd.to_numeric(images[finding], errors="coerce").astype("float64")
+    devices, labelled = _by_name(shortcuts), _by_name(findings)
+    _refuse_repeats([*labelled, *devices, *names, *(["view_position"] if view else [])])
+    for shortcut, column in devices.items():
+        table.add_shortcut(shortcut, column, (shortcut_sources or {}).get(shortcut))
+    for finding, column in labelled.items():
+        table.add(finding, values.labels(table.column(column), _about(column), uncertain=uncertain))
     return Dataset(
         name=name,
         version="",
         license="",
         root=Path(root),
-        images=images,
-        findings=tuple(finding_columns),
-        attributes=tuple(dict.fromkeys(names)),
-        shortcuts=tuple(shortcut_columns),
+        images=table.images,
+        findings=tuple(labelled),
+        attributes=tuple(dict.fromkeys([*names, *(["view_position"] if view else [])])),
+        shortcuts=tuple(devices),
+        patients_known=table.patients_known,
+        notices=tuple(table.notices),
     )
+
+
+def _about(column: str) -> str:
+    return f"column '{column}'"
 
 
 def _by_name(columns: Columns) -> dict[str, str]:
@@ -188,37 +213,98 @@ def _by_name(columns: Columns) -> dict[str, str]:
     return {column: column for column in columns}
 
 
-def _require_parsed(
-    parsed: "pd.Series[bool]", values: pd.Series, column: str, expected: str
-) -> None:
-    """Raise `DataError` if a column has values and none of them could be parsed."""
-    if values.notna().any() and not parsed.any():
+def _refuse_repeats(names: Sequence[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
         raise DataError(
-            f"the column '{column}' holds no {expected}; the first value is "
-            f"{values.dropna().iloc[0]!r}. Recode it, or audit by it as an --attribute."
+            f"'{repeated[0]}' is named twice, among findings, attributes (also as age, sex or view) and "
+            "shortcuts. Give one of them another name: --label NAME=COLUMN."
         )
 
 
-_YES_NO = {
-    "1": "yes",
-    "yes": "yes",
-    "true": "yes",
-    "y": "yes",
-    "0": "no",
-    "no": "no",
-    "false": "no",
-    "n": "no",
-    "-1": UNKNOWN,
-    UNKNOWN: UNKNOWN,
-}
+@dataclass(slots=True)
+class _Table:
+    """The table as it is, and the images that are read from it column by column."""
 
+    name: str
+    raw: pd.DataFrame
+    notices: list[Notice]
+    images: pd.DataFrame = field(default_factory=pd.DataFrame)
+    patients_known: bool = True
 
-def _yes_no(values: pd.Series, column: str) -> pd.Series:
-    text = values.map(group_name).str.lower()
-    labels = text.map(_YES_NO)
-    if labels.isna().any():
-        raise DataError(
-            f"the shortcut column '{column}' must hold yes/no or 1/0, found "
-            f"{text[labels.isna()].iloc[0]!r}."
+    def column(self, name: str) -> pd.Series:
+        """Return a column as it is in the table."""
+        require_columns(self.name, self.raw, [name])
+        return self.raw[name]
+
+    def add(self, name: str, read: values.Values) -> None:
+        """Add a column that was read."""
+        self.images[name] = read.series
+        self.notices += read.notices
+
+    def identify(self, image: str, patient: str, study: str | None) -> None:
+        """Add identifiers, and what images have in any case."""
+        require_rows(self.name, self.raw)
+        self.add("image_id", values.ids(self.column(image), _about(image)))
+        if patient == NO_PATIENTS and patient not in self.raw:
+            self.patients_known = False
+            self.images["patient_id"] = self.images["image_id"]
+            self.notices.append(
+                Notice(about="patients", count=len(self.raw), sentence=INDEPENDENT_IMAGES)
+            )
+        else:
+            self.add("patient_id", values.ids(self.column(patient), _about(patient)))
+        if study:
+            self.add("study_id", values.ids(self.column(study), _about(study)))
+        else:
+            self.images["study_id"] = self.images["image_id"]
+        self.images["path"], self.images["view_position"] = "", UNKNOWN
+
+    def add_age(self, column: str, edges: Sequence[float] | None) -> str:
+        """Add ages and age groups; return the name of the attribute."""
+        read = values.ages(self.column(column), _about(column))
+        self.notices += read.notices
+        self.images["age"] = read.series
+        if read.at_least.any():
+            self.images["age_is_at_least"] = read.at_least
+        if edges is None:
+            self.images["age_group"] = read.series.map(age_group).astype("str")
+        else:
+            self.images["age_group"] = values.binned(read.series, edges, read.at_least)
+        return "age_group"
+
+    def add_sex(self, column: str, mapping: Mapping[str, str] | None) -> str:
+        """Add sexes, one per patient; return the name of the attribute."""
+        read = values.sexes(self.column(column), _about(column), mapping=mapping)
+        resolved = resolve_per_patient(self.images["patient_id"], read.series)
+        self.add("sex", values.Values(resolved, read.notices))
+        return "sex"
+
+    def add_attribute(self, name: str, column: str, edges: Sequence[float] | None) -> str:
+        """Add the groups of an attribute; return its name, which may not be one of the images' own."""
+        about = _about(column)
+        shown = name.replace("*", "×")
+        if shown in _TAKEN or (shown in ("sex", "age_group") and shown in self.images):
+            shown = f"{shown} (attribute)"
+        if shown != name:
+            said = f"The attribute '{name}' is shown as '{shown}'."
+            self.notices.append(Notice(about=about, count=1, sentence=said))
+        if shown in self.images and shown != "view_position":
+            _refuse_repeats([shown, shown])
+        if edges is None:
+            self.add(shown, values.groups(self.column(column), about, name))
+        else:
+            read = values.numbers(self.column(column), about)
+            self.add(shown, values.Values(values.binned(read.series, edges), read.notices))
+        return shown
+
+    def add_shortcut(self, name: str, column: str, source: str | None) -> None:
+        """Add the labels of a shortcut, and who gave them where the table says so."""
+        self.add(name, values.yes_no(self.column(column), _about(column)))
+        source = source or next(
+            (own for own in (source_column(name), source_column(column)) if own in self.raw), None
         )
-    return labels.astype("str")
+        if source:
+            read = values.label_sources(self.column(source), _about(source))
+            known = self.images[name] != UNKNOWN
+            self.add(source_column(name), read._replace(series=read.series.where(known, UNKNOWN)))

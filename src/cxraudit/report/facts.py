@@ -31,6 +31,8 @@ class Facts:
     def counts(self) -> str:
         """Images and patients: ``1,811 images of 600 patients``."""
         images, patients = self.recorded["images"], self.recorded["patients"]
+        if not self.recorded.get("patients_known", True):
+            return f"{counted(images, 'image')} of unknown patients, taken as independent"
         return f"{counted(images, 'image')} of {counted(patients, 'patient')}"
 
     @property

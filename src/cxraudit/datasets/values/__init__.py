@@ -7,10 +7,10 @@ not understood unknown, and a notice names it.
 """
 
 from cxraudit.datasets.values.ages import Ages, ages
-from cxraudit.datasets.values.bins import bin_edges, bin_names, binned
+from cxraudit.datasets.values.bins import bin_names, binned
 from cxraudit.datasets.values.demographics import dates, sexes, views
 from cxraudit.datasets.values.groups import groups
-from cxraudit.datasets.values.labels import MEANS, POLICIES, labels, yes_no
+from cxraudit.datasets.values.labels import MEANS, POLICIES, label_sources, labels, yes_no
 from cxraudit.datasets.values.numbers import numbers, scores
 from cxraudit.datasets.values.text import Values, ids, texts
 
@@ -20,12 +20,12 @@ __all__ = [
     "Ages",
     "Values",
     "ages",
-    "bin_edges",
     "bin_names",
     "binned",
     "dates",
     "groups",
     "ids",
+    "label_sources",
     "labels",
     "numbers",
     "scores",

@@ -6,28 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from cxraudit.errors import ConfigError
 from cxraudit.schema import UNKNOWN
-
-
-def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:
-    """Return the edges of bins, given as ``20,40,60`` or as numbers.
-
-    Raises
-    ------
-    ConfigError
-        If they are no numbers, or do not increase.
-    """
-    parts: Sequence[object] = given.split(",") if isinstance(given, str) else list(given)
-    try:
-        edges = tuple(float(str(part)) for part in parts)
-    except ValueError:
-        edges = ()
-    if not edges or not np.isfinite(edges).all() or any(a >= b for a, b in pairwise(edges)):
-        raise ConfigError(
-            f"bins of {name} are increasing numbers, such as {name}=20,40,60; got {given!r}."
-        )
-    return edges
 
 
 def bin_names(edges: Sequence[float]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ SEXES = ("female", "male", "other", UNKNOWN)
 """What a sex can be."""
 
 _AMBIGUOUS = "m"
-_REMEDY = "Say what they mean: --sex-values {example}."
+_REMEDY = "Say what they mean: --sex-values {example} (female, male, other or unknown)."
 
 
 def sexes(
@@ -66,9 +66,7 @@ def sexes(
         )
     found = understood(values, about, lambda word: _sex(plain(word), own))
     if strict:
-        example = ",".join(
-            f"{word}={sex}" for word, sex in zip(found.wrong, ("female", "male"), strict=False)
-        )
+        example = ",".join(f"{word}=SEX" for word in list(found.wrong)[:2])
         refuse(found.wrong, about, "sex", _REMEDY.format(example=example))
     unknown = {**found.missing, **found.wrong}
     return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(unknown_notice(about, unknown)))

@@ -8,7 +8,7 @@ from cxraudit.datasets.values import words
 from cxraudit.datasets.values.text import Values, plain, refuse, understood, unknown_notice
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice, counted, named
-from cxraudit.schema import UNKNOWN
+from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN
 
 POLICIES = {"zeros": 0.0, "ones": 1.0, "ignore": math.nan}
 """Name of a policy → value of an uncertain label."""
@@ -92,3 +92,24 @@ def yes_no(values: pd.Series, about: str) -> Values:
     unknown = {**found.missing, **{str(word): int(n) for word, n in listed.items()}}
     answers = found.series.map({1: "yes", 0: "no"}).fillna(UNKNOWN).astype("str")
     return Values(answers, tuple(unknown_notice(about, unknown)))
+
+
+def label_sources(values: pd.Series, about: str) -> Values:
+    """Return who gave each label: ``annotated``, ``predicted`` or ``unknown``.
+
+    Raises
+    ------
+    DataError
+        If other values are found.
+    """
+    found = understood(values, about, _source)
+    remedy = f"A label is {ANNOTATED} (by people) or {PREDICTED} (by a program): recode them."
+    refuse(found.wrong, about, "source of a label", remedy)
+    sources = found.series.fillna(UNKNOWN).astype("str")
+    return Values(sources, tuple(unknown_notice(about, found.missing)))
+
+
+def _source(word: str) -> str | None:
+    if plain(word) in words.ANNOTATED:
+        return ANNOTATED
+    return PREDICTED if plain(word) in words.PREDICTED else None

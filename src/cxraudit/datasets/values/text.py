@@ -86,9 +86,11 @@ def is_missing(word: str) -> bool:
 
 
 def ids(values: pd.Series, about: str) -> Values:
-    """Return identifiers as text; blanks around them are taken off, with a notice.
+    """Return identifiers as text.
 
-    ``0012`` is not ``12``, and ``1E3`` is no number. Whole floats lose their point: 12.0 is ``12``.
+    ``0012`` is not ``12``, and ``1E3`` is no number. Blanks around are taken off; where every value is a
+    whole number and some end with ``.0``, as programs write them that read them as floats, that end is
+    taken off. Both with a notice.
 
     Raises
     ------
@@ -100,11 +102,17 @@ def ids(values: pd.Series, about: str) -> Values:
         raise DataError(f"{counted(missing, 'row')} without a value in {about}. Fill it in.")
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return Values(found)
-    padded = int((found != values.astype(object).map(_as_typed)).sum())
-    if not padded:
-        return Values(found)
-    said = f"{counted(padded, 'value')} with blanks around, which were taken off."
-    return Values(found, (Notice(about=about, count=padded, sentence=said),))
+    notices = []
+    if padded := int((found != values.astype(object).map(_as_typed)).sum()):
+        said = f"{counted(padded, 'value')} with blanks around, which were taken off."
+        notices.append(Notice(about=about, count=padded, sentence=said))
+    points = found.str.endswith(".0")
+    if points.any() and found.str.fullmatch(r"\d+(\.0)?").all():
+        number = int(points.sum())
+        said = f"{counted(number, 'whole number')} with '.0' at the end, which was taken off."
+        notices.append(Notice(about=about, count=number, sentence=said))
+        found = found.str.removesuffix(".0")
+    return Values(found, tuple(notices))
 
 
 def _as_typed(value: Any) -> str:
