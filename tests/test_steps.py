@@ -198,8 +198,8 @@ def test_a_cohort_of_someone_else_is_not_replaced(cohort, tmp_path):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"patient": "pid"}, "--patient names a column .* add --label"),
-        ({"age": "age"}, "--age names a column"),
+        ({"patient": "pid"}, "--patient is about a table .* add --label"),
+        ({"age": "age"}, "--age is about a table"),
         ({"dataset": "nih-cxr14", "label": {"a": "b"}}, "labels come from one place"),
         ({"dataset": "nih-cxr14"}, "--dataset nih-cxr14 needs --root"),
         ({"label": {"Pneumothorax": "Pneumothorax"}}, "--image and --patient"),

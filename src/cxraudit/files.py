@@ -30,7 +30,7 @@ TEMPORARY = ".cxraudit-tmp"
 TEMPORARY_LENGTH = 180
 """Bytes of the final name in that of the temporary file: names have at most 255."""
 _STARTED = secrets.token_hex(4)
-"""Tells this process from an earlier one with the same number, which is usual in containers."""
+"""Distinguishes this process from an earlier one with the same number, which is usual in containers."""
 
 MANIFEST = ".manifest.json"
 """What the name of a manifest adds to the name of the file it describes."""

@@ -205,27 +205,6 @@ BEFORE_ERASURE = "before erasure"
 SUBSETS = ("subgroup", "background", "bpsn", "bnsp")
 """Groups of the four AUROCs of shortcut × finding (Borkan et al. 2019)."""
 
-RESERVED_GROUPS = (
-    COMPLEMENT,
-    EACH_OTHER,
-    WITH,
-    WITHOUT,
-    CHANCE,
-    UNEDITED,
-    CONTROL,
-    POSITIVES,
-    NEGATIVES,
-    OBSERVED,
-    INDEPENDENT,
-    BEFORE_ERASURE,
-    *SUBSETS,
-    UNKNOWN,
-    CONFLICTING,
-    ALL_PATIENTS,
-    "rest",
-)
-"""Words of ours in the columns ``group`` and ``reference``: a group of the user's own is never called so."""
-
 
 def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":
     """Tell which rows of a results table carry a reason."""

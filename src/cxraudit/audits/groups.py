@@ -184,9 +184,9 @@ def many_groups(
         number = int(dataset.images[attribute].nunique())
         if number > MOST_GROUPS:
             seconds = _SECONDS * number * n_scores * settings.n_resamples / settings.n_threads
-            said = (
+            stated = (
                 f"'{attribute}' has {number:,} groups, most with few patients; the audit takes about "
                 f"{max(seconds, 1):,.0f} s longer. Join groups, or give --bins if it is a number."
             )
-            found.append(Notice(about=f"attribute '{attribute}'", count=number, sentence=said))
+            found.append(Notice(about=f"attribute '{attribute}'", count=number, sentence=stated))
     return found

@@ -28,7 +28,7 @@ LONG = ("image_id", "finding", "score")
 
 
 class Scores(NamedTuple):
-    """Scores, and what has to be said of how they were read."""
+    """Scores, and what has to be stated of how they were read."""
 
     frame: pd.DataFrame
     """A scores table; see `cxraudit.schema.SCORE_COLUMNS`. Images without a score have no row."""
@@ -220,11 +220,11 @@ def match_columns(
     if not skipped:
         return matched, []
     more = f" and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
-    said = (
+    stated = (
         f"{counted(len(skipped), 'column')} that begin with '{prefix}' and name no finding of the data "
         f"set were left out: {', '.join(skipped[:SHOWN])}{more}."
     )
-    return matched, [Notice(about="columns", count=len(skipped), sentence=said)]
+    return matched, [Notice(about="columns", count=len(skipped), sentence=stated)]
 
 
 def _wide(
@@ -295,8 +295,8 @@ def _blank(scores: pd.Series, column: str, where: str) -> list[Notice]:
     number = int(scores.isna().sum())
     if not number:
         return []
-    said = f"{counted(number, 'image')} without a score, left out {where} only."
-    return [Notice(about=f"column '{column}'", count=number, sentence=said)]
+    stated = f"{counted(number, 'image')} without a score, left out {where} only."
+    return [Notice(about=f"column '{column}'", count=number, sentence=stated)]
 
 
 def _checked(long: pd.DataFrame, table: str) -> pd.DataFrame:

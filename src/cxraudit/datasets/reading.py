@@ -56,7 +56,7 @@ ROUNDED = 10**15
 
 
 class Reading(NamedTuple):
-    """A table, and what has to be said of how it was read."""
+    """A table, and what has to be stated of how it was read."""
 
     frame: pd.DataFrame
     """Text formats: every column is text, NaN where a cell is one of `MISSING`. Parquet: as typed there."""
@@ -165,8 +165,8 @@ def _excel(data: bytes, where: str, name: str) -> Reading:
     if len(filled) == 1:
         return read
     others = ", ".join(other for other, _ in filled[1:])
-    said = f"The first sheet, '{title}', was read; not the others: {others}."
-    return Reading(read.frame, (*read.notices, Notice(about=name, count=1, sentence=said)))
+    stated = f"The first sheet, '{title}', was read; not the others: {others}."
+    return Reading(read.frame, (*read.notices, Notice(about=name, count=1, sentence=stated)))
 
 
 def _has_value(row: list[Any]) -> bool:
@@ -211,8 +211,8 @@ def _separated(
         _refuse_line_breaks(frame, text, where)
     empty = frame.isna().all(axis=1)
     if empty.any():
-        said = f"{int(empty.sum()):,} rows without any value were left out."
-        notices.append(Notice(about=name, count=int(empty.sum()), sentence=said))
+        stated = f"{int(empty.sum()):,} rows without any value were left out."
+        notices.append(Notice(about=name, count=int(empty.sum()), sentence=stated))
         frame = frame[~empty].reset_index(drop=True)
     return Reading(frame, tuple(notices))
 
@@ -246,8 +246,8 @@ def _windows(data: bytes, where: str, name: str) -> tuple[str, list[Notice]]:
     if "\x00" in text:
         raise DataError(f"{where} is no table of text. Save it as CSV, Excel (.xlsx) or Parquet.")
     lines = [line for line in text.splitlines() if not line.isascii()]
-    said = f"The file is not UTF-8; {len(lines):,} lines were read as Windows-1252."
-    return text, [Notice(about=name, count=len(lines), sentence=said)]
+    stated = f"The file is not UTF-8; {len(lines):,} lines were read as Windows-1252."
+    return text, [Notice(about=name, count=len(lines), sentence=stated)]
 
 
 def _declared_separator(text: str) -> tuple[str, str | None]:

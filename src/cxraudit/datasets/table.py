@@ -141,7 +141,7 @@ def from_frame(
     bins : mapping, optional
         Attribute → edges of its bins; ``age`` gives own age groups.
     notices : sequence of Notice
-        What has to be said of how the table was read.
+        What has to be stated of how the table was read.
 
     Returns
     -------
@@ -287,8 +287,8 @@ class _Table:
         if shown in _TAKEN or (shown in ("sex", "age_group") and shown in self.images):
             shown = f"{shown} (attribute)"
         if shown != name:
-            said = f"The attribute '{name}' is shown as '{shown}'."
-            self.notices.append(Notice(about=about, count=1, sentence=said))
+            stated = f"The attribute '{name}' is shown as '{shown}'."
+            self.notices.append(Notice(about=about, count=1, sentence=stated))
         if shown in self.images and shown != "view_position":
             _refuse_repeats([shown, shown])
         if edges is None:

@@ -104,10 +104,10 @@ def _notices(about: str, kinds: dict[str, dict[str, int]]) -> tuple[Notice, ...]
     notices = unknown_notice(about, {**kinds["missing"], **kinds["wrong"]})
     if impossible := kinds["impossible"]:
         number = sum(impossible.values())
-        said = f"{counted(number, 'impossible age')}, unknown: {named(impossible)}."
-        notices.append(Notice(about=about, count=number, sentence=said))
+        stated = f"{counted(number, 'impossible age')}, unknown: {named(impossible)}."
+        notices.append(Notice(about=about, count=number, sentence=stated))
     if bound := kinds["bound"]:
         number = sum(bound.values())
-        said = f"{counted(number, 'age')} given as a lower bound: {named(bound)}."
-        notices.append(Notice(about=about, count=number, sentence=said))
+        stated = f"{counted(number, 'age')} given as a lower bound: {named(bound)}."
+        notices.append(Notice(about=about, count=number, sentence=stated))
     return tuple(notices)

@@ -7,7 +7,11 @@ import pandas as pd
 from cxraudit.datasets.values.text import Values, is_missing, plain, texts, unknown_notice
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice, named
-from cxraudit.schema import RESERVED_GROUPS, UNKNOWN
+from cxraudit.schema import CONFLICTING, UNKNOWN
+
+RESERVED = (CONFLICTING,)
+"""Words for images that are never compared. All other words of our own results may be groups, since results
+distinguish them by their columns."""
 
 MOST_NUMBERS = 20
 """Different numbers an attribute may have without bins."""
@@ -29,7 +33,7 @@ def groups(values: pd.Series, about: str, name: str) -> Values:
     -------
     Values
         Text. Usual words for missing are ``unknown``; groups that differ only in case or blanks are one,
-        by their most frequent spelling; a group with a name of our own results gets another one.
+        by their most frequent spelling; a group with a name of `RESERVED` gets another one.
 
     Raises
     ------
@@ -44,14 +48,14 @@ def groups(values: pd.Series, about: str, name: str) -> Values:
     present = {word: n for word, n in counts.items() if word not in missing}
     _refuse_numbers(present, about, name)
     spelling, merged = _one_spelling(present, about)
-    renamed = {group: f"{group} (group)" for group in spelling.values() if group in RESERVED_GROUPS}
-    said = [
+    renamed = {group: f"{group} (group)" for group in spelling.values() if group in RESERVED}
+    stated = [
         Notice(about=about, count=present[old], sentence=f"The group '{old}' is shown as '{new}'.")
         for old, new in renamed.items()
     ]
     final = {word: renamed.get(group, group) for word, group in spelling.items()}
     named_groups = text.map(final).fillna(UNKNOWN).astype("str")
-    return Values(named_groups, (*unknown_notice(about, missing), *merged, *said))
+    return Values(named_groups, (*unknown_notice(about, missing), *merged, *stated))
 
 
 def _refuse_numbers(present: dict[str, int], about: str, name: str) -> None:
@@ -78,6 +82,8 @@ def _one_spelling(present: dict[str, int], about: str) -> tuple[dict[str, str], 
         chosen = min(several, key=lambda word: (-several[word], word))
         spelling |= dict.fromkeys(several, chosen)
         if len(several) > 1:
-            said = f"{named(several)} differ in case or blanks only and are one group, '{chosen}'."
-            notices.append(Notice(about=about, count=several.total(), sentence=said))
+            stated = (
+                f"{named(several)} differ in case or blanks only and are one group, '{chosen}'."
+            )
+            notices.append(Notice(about=about, count=several.total(), sentence=stated))
     return spelling, notices

@@ -66,8 +66,10 @@ def labels(values: pd.Series, about: str, *, uncertain: str | None = None) -> Va
                 f"{about} holds {counted(number, 'uncertain label')}: {listed}. Say what they count "
                 "as: --uncertain ignore (not labelled), zeros or ones."
             )
-        said = f"{counted(number, 'uncertain label')}: {listed}; they count as {MEANS[uncertain]}."
-        notices.append(Notice(about=about, count=number, sentence=said))
+        stated = (
+            f"{counted(number, 'uncertain label')}: {listed}; they count as {MEANS[uncertain]}."
+        )
+        notices.append(Notice(about=about, count=number, sentence=stated))
         numbers = numbers.mask(doubtful, POLICIES[uncertain])
     return Values(numbers, tuple(notices))
 

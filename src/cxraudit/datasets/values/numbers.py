@@ -49,8 +49,8 @@ def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Valu
     if len(commas):
         _refuse_mixed(text, commas, about)
         found[commas.index] = commas.str.replace(",", ".").astype("float64")
-        said = f"{counted(len(commas), 'value')} with a decimal comma, which was read as a point."
-        notices.append(Notice(about=about, count=len(commas), sentence=said))
+        stated = f"{counted(len(commas), 'value')} with a decimal comma, which was read as a point."
+        notices.append(Notice(about=about, count=len(commas), sentence=stated))
         rest = rest.drop(commas.index)
     counts = {str(word): int(n) for word, n in rest.value_counts().items()}
     missing = {word: n for word, n in counts.items() if is_missing(word)}
@@ -92,14 +92,14 @@ def scores(values: pd.Series, about: str) -> Values:
     text = texts(values, about)
     present = text.dropna().str.lower()
     if len(present) and present.isin(["true", "false"]).all():
-        said = "The scores are true and false, read as 1 and 0."
-        notice = Notice(about=about, count=len(present), sentence=said)
+        stated = "The scores are true and false, read as 1 and 0."
+        notice = Notice(about=about, count=len(present), sentence=stated)
         return Values(text.str.lower().map({"true": 1.0, "false": 0.0}), (notice,))
     percent = present.str.fullmatch(_PERCENT)
     if len(present) and percent.all():
         read = numbers(text.str.removesuffix("%").str.strip(), about)
-        said = "The scores are percentages and were divided by 100."
-        notice = Notice(about=about, count=len(present), sentence=said)
+        stated = "The scores are percentages and were divided by 100."
+        notice = Notice(about=about, count=len(present), sentence=stated)
         return Values(read.series / 100, (notice, *read.notices))
     remedy = "Score those images again, or leave their cells blank."
     return numbers(values, about, remedy)

@@ -18,7 +18,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 
 class Values(NamedTuple):
-    """Values as they are used, and what has to be said of how they were read."""
+    """Values as they are used, and what has to be stated of how they were read."""
 
     series: pd.Series
     notices: tuple[Notice, ...] = ()
@@ -104,13 +104,13 @@ def ids(values: pd.Series, about: str) -> Values:
         return Values(found)
     notices = []
     if padded := int((found != values.astype(object).map(_as_typed)).sum()):
-        said = f"{counted(padded, 'value')} with blanks around, which were taken off."
-        notices.append(Notice(about=about, count=padded, sentence=said))
+        stated = f"{counted(padded, 'value')} with blanks around, which were taken off."
+        notices.append(Notice(about=about, count=padded, sentence=stated))
     points = found.str.endswith(".0")
     if points.any() and found.str.fullmatch(r"\d+(\.0)?").all():
         number = int(points.sum())
-        said = f"{counted(number, 'whole number')} with '.0' at the end, which was taken off."
-        notices.append(Notice(about=about, count=number, sentence=said))
+        stated = f"{counted(number, 'whole number')} with '.0' at the end, which was taken off."
+        notices.append(Notice(about=about, count=number, sentence=stated))
         found = found.str.removesuffix(".0")
     return Values(found, tuple(notices))
 
@@ -165,7 +165,7 @@ def unknown_notice(about: str, values: dict[str, int], becomes: str = "unknown")
     number = sum(values.values())
     shown = {word or "blank": count for word, count in values.items()}
     listed = f"blank ({number:,})" if set(values) == {""} else named(shown)
-    said = (
+    stated = (
         f"{counted(number, 'value')} {'count' if number > 1 else 'counts'} as {becomes}: {listed}."
     )
-    return [Notice(about=about, count=number, sentence=said)]
+    return [Notice(about=about, count=number, sentence=stated)]
