@@ -221,8 +221,8 @@ def match_columns(
         return matched, []
     more = f" and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
     stated = (
-        f"{counted(len(skipped), 'column')} that begin with '{prefix}' and name no finding of the data "
-        f"set were left out: {', '.join(skipped[:SHOWN])}{more}."
+        f"{counted(len(skipped), 'column')} left out, whose name begins with '{prefix}' and goes on with "
+        f"no finding of the data set: {', '.join(skipped[:SHOWN])}{more}."
     )
     return matched, [Notice(about="columns", count=len(skipped), sentence=stated)]
 
