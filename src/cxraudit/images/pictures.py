@@ -113,24 +113,21 @@ def _colour(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[ImageNo
     """
     if not _has_deep_colour(image, data):
         return image, ()
-    extrema = np.atleast_2d(image.getextrema())
-    channels = 1 if image.mode == "LA" else 3
-    if extrema[:channels, 1].max() >= 128:
+    if np.array(image.convert("RGB").getextrema()).max() >= 128:
         return image, ()
-    if image.format != "PNG" or image.mode == "LA":
+    if image.format != "PNG":
         raise RefusedError(
-            f"holds 16 bits per value in the mode {image.mode} and uses fewer, which is not decoded. "
-            "Save it as grey without transparency."
+            "holds colour of 16 bits and uses fewer, which is not decoded. Save it as grey."
         )
     higher = np.asarray(image)[..., :3].astype(np.uint16)
-    values = higher * 256 + _lower_bytes(data)[..., :3]
+    values = higher * 256 + _lower_bytes(data)
     grey = np.rint(values @ np.array(_LUMINANCE)).astype(np.uint16)
     scale = FULL / (2.0 ** bits_used(int(values.max())) - 1)
     return Image.fromarray(np.rint(grey * scale).astype(np.uint16)), (ImageNote.FEW_BITS,)
 
 
 def _has_deep_colour(image: Image.Image, data: bytes) -> bool:
-    if image.mode not in ("LA", "RGB", "RGBA"):
+    if image.mode not in ("RGB", "RGBA"):
         return False
     if image.format == "PNG":
         return data[_PNG_DEPTH] == 16
@@ -139,7 +136,14 @@ def _has_deep_colour(image: Image.Image, data: bytes) -> bool:
 
 
 def _lower_bytes(data: bytes) -> NDArray[Any]:
-    """Return the lower bytes of a PNG of 16-bit colour: read as little-endian, they are the higher."""
+    """Return the lower bytes of the colours of a PNG of 16 bits.
+
+    Read as little-endian, they are the higher bytes; grey and alpha of 16 bits are as long as four values
+    of 8 bits, of which the second one is the lower byte of grey.
+    """
     with Image.open(BytesIO(data), formats=("PNG",)) as image:
-        image.tile = [tile._replace(args=f"{image.mode};16L") for tile in image.tile]
-        return np.asarray(image)
+        is_grey = image.tile[0].args == "LA;16B"
+        layout = "RGBA" if is_grey else f"{image.mode};16L"
+        image.tile = [tile._replace(args=layout) for tile in image.tile]
+        values = np.asarray(image)
+    return values[..., [1, 1, 1]] if is_grey else values[..., :3]

@@ -96,9 +96,10 @@ def lut(header: "Header", item: "Header", name: str, notes: Notes, *, signed: bo
     described, first, bits = _described(item, name)
     if signed and first >= 2**15:
         first -= 2**16  # written as unsigned
-    entries = _entries(header, item[f"{name}Data"].value, described, bits)
+    stored = _entries(header, item[f"{name}Data"].value, described, bits)
+    entries = stored[:described]
     used = bits_used(int(entries.max(initial=0)))
-    if len(entries) != described or used != bits:
+    if len(stored) not in (described, described + described % 2) or used != bits:
         notes.append(ImageNote.LUT_DIFFERS)
     return Lut(first, entries, 2**used - 1)
 
@@ -132,7 +133,7 @@ def _described(item: "Header", name: str) -> tuple[int, int, int]:
 
 
 def _entries(header: "Header", data: Any, described: int, bits: int) -> NDArray[np.uint16]:
-    """Return the entries of a table as they are stored, at most as many as it is described to have.
+    """Return the entries of a table as they are stored.
 
     Entries of 8 bits are stored in 8 or in 16 bits; the length shows which (C.11.1.1.1).
     """
@@ -146,4 +147,4 @@ def _entries(header: "Header", data: Any, described: int, bits: int) -> NDArray[
     one_byte_each = len(as_bytes) in (described, described + described % 2)
     if one_byte_each and (bits <= 8 or isinstance(data, bytes)):
         words = as_bytes
-    return words[:described].astype(np.uint16)
+    return words.astype(np.uint16)

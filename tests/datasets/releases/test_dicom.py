@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from test_images import RAMP, write_dicom
+from image_files import RAMP, write_dicom
 
 from cxraudit import datasets
 from cxraudit.datasets.base import flow
