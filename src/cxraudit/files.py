@@ -65,18 +65,31 @@ def writer() -> tuple[str, str, str]:
     return machine, str(os.getpid()), _STARTED
 
 
-def write_atomic(path: Path, write: Callable[[Path], object]) -> Path:
+def write_atomic(
+    path: Path, write: Callable[[Path], object], *, through_power_cut: bool = True
+) -> Path:
     """Call `write` with a temporary path beside `path`, then rename it in one step.
 
     At any time `path` is the old file or the complete new one, even after a kill.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    write : callable
+        Called with the temporary path.
+    through_power_cut : bool
+        Wait until the disk has the content. Without it, a power cut may leave a file of zeros: for
+        many small files whose content is checked before it is used again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.name.encode(errors="ignore")[:TEMPORARY_LENGTH].decode(errors="ignore")
     temporary = path.with_name(f".{name}.{'-'.join(writer())}{TEMPORARY}")
     try:
         write(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+        if through_power_cut:
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -5,13 +5,16 @@
 ``mimic``  MIMIC-CXR-JPG 2.0.0 (metadata, split, labels, reports, images as JPEG) under
            ``mimic-cxr-jpg/2.0.0`` and MIMIC-IV tables under ``mimiciv/3.1/hosp``.
 
-``phantom_truth.json`` in the root marks a release as synthetic and records its known effects.
+``phantom_truth.json`` in the root marks a release as synthetic and records its known effects. Nothing
+of another origin is replaced: the record of the folder lists what was written.
 """
 
+import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +25,21 @@ from cxraudit.datasets import truth
 from cxraudit.datasets.base import FINDINGS
 from cxraudit.datasets.releases import nih_cxr14
 from cxraudit.errors import DataError, UnknownNameError
-from cxraudit.files import write_table, write_text
+from cxraudit.files import write_atomic, write_table, write_text
+from cxraudit.folders import claim, remove_left_over
 from cxraudit.phantom.cohort import Radiograph, draw_cohort, radiographs
 from cxraudit.phantom.findings import SIDES_SHORT, render, side_of
 from cxraudit.phantom.record_noise import RecordNoise
 from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.phantom.texts import findings_text
+from cxraudit.schema import CONTENT
 from cxraudit.streams import Stream, generator
 
 Progress = Callable[[int], None]
 
 DRAWN = "phantom_images.parquet"
-"""Table in the root of the release, one row per image: all that the image was drawn from."""
+"""Table in the root of the release, one row per image: all that the image was drawn from, its path and the
+SHA-256 of its file (`CONTENT`). Written last."""
 JPEG_QUALITY = 95
 
 DETECTOR_ERROR = 0.03
@@ -53,8 +59,8 @@ def write_release(
 ) -> pd.DataFrame:
     """Draw a synthetic cohort and write it as a release.
 
-    Existing images are kept, so that an interrupted call can be repeated; tables are written last.
-    The same specification gives the same bytes on one machine and set of versions.
+    Images that are whole are kept, so that an interrupted call can be repeated; tables are written
+    last. The same specification gives the same bytes on one machine and set of versions.
 
     Parameters
     ----------
@@ -79,7 +85,8 @@ def write_release(
     UnknownNameError
         If there is no such layout.
     DataError
-        If `root` holds a release of another specification.
+        If `root` holds a release of another specification, or files of another origin under the names
+        of the release.
     """
     root, layout = Path(root), layout_name(layout)
     record = {
@@ -89,32 +96,78 @@ def write_release(
         "planted": spec.planted,
         "spec": spec.truth(),
     }
-    truth_file = root / truth.NAME
-    text = json.dumps(record, indent=2) + "\n"
-    if truth_file.is_file() and truth_file.read_bytes() != text.encode():
-        raise DataError(
-            f"{root} holds a synthetic release of another specification. Choose another folder."
-        )
-    write_text(truth_file, text)
+    drawn = _start(root, layout, json.dumps(record, indent=2) + "\n")
     cohort = draw_cohort(spec)
     paths, write_tables = _WRITERS[layout](spec, root, cohort)
     content = radiographs(spec, cohort)
+    relative = [str(path.relative_to(root)) for path in paths]
+    kept = [_kept(path, drawn, name) for path, name in zip(paths, relative, strict=True)]
     missing = [
-        (image, path) for image, path in zip(content, paths, strict=True) if not path.is_file()
+        (image, path)
+        for image, path, digest in zip(content, paths, kept, strict=True)
+        if digest is None
     ]
     if progress:
         progress(len(content) - len(missing))
     for folder in {path.parent for _, path in missing}:
         folder.mkdir(parents=True, exist_ok=True)
-    for _ in _in_processes(_write_image, missing, n_workers):
+    written: dict[Path, str] = {}
+    for path, digest in _in_processes(_write_image, missing, n_workers):
+        written[path] = digest
         if progress:
             progress(1)
     write_tables(content)
-    write_table(
-        cohort.assign(path=[str(path.relative_to(root)) for path in paths]),
-        root / DRAWN,
-    )
+    hashes = [digest or written[path] for path, digest in zip(paths, kept, strict=True)]
+    write_table(cohort.assign(path=relative, **{CONTENT: hashes}), root / DRAWN)
     return cohort
+
+
+def _start(root: Path, layout: str, text: str) -> dict[str, str] | None:
+    """Claim the files of a release and mark it as synthetic; return path → hash of images that are there.
+
+    None if nothing is known of images that are there: without the mark they may be of another
+    specification.
+    """
+    mark = root / truth.NAME
+    is_continued = mark.is_file()
+    if is_continued and mark.read_bytes() != text.encode():
+        raise DataError(
+            f"{root} holds a synthetic release of another specification. Choose another folder."
+        )
+    present = [found for pattern in _READ[layout] for found in root.glob(pattern)]
+    claim(mark, root / DRAWN, *(root / name for name in _FILES[layout]), *present)
+    remove_left_over(root, *_FILES[layout])
+    write_text(mark, text)
+    if not is_continued:
+        return None
+    try:
+        table = pd.read_parquet(root / DRAWN, columns=["path", CONTENT])
+        return dict(zip(table["path"], table[CONTENT], strict=True))
+    except (OSError, ValueError):
+        return {}
+
+
+def _kept(path: Path, drawn: Mapping[str, str] | None, name: str) -> str | None:
+    """Return the hash of an image that is whole; None if it has to be drawn."""
+    if drawn is None or not path.is_file():
+        return None
+    data = path.read_bytes()
+    digest = sha256(data).hexdigest()
+    if name in drawn:
+        return digest if drawn[name] == digest else None
+    return digest if _is_whole(data) else None
+
+
+def _is_whole(data: bytes) -> bool:
+    """Return whether an image can be decoded to its end, with the checksums of a PNG."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as image:
+            image.verify()
+        with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+    return True
 
 
 def layout_name(name: str) -> str:
@@ -133,10 +186,10 @@ def layout_name(name: str) -> str:
 
 
 def _in_processes(
-    work: Callable[[tuple[Radiograph, Path]], None],
+    work: Callable[[tuple[Radiograph, Path]], tuple[Path, str]],
     tasks: list[tuple[Radiograph, Path]],
     n_workers: int,
-) -> Iterable[None]:
+) -> Iterable[tuple[Path, str]]:
     if n_workers <= 1 or len(tasks) < 32:
         yield from map(work, tasks)
         return
@@ -144,15 +197,18 @@ def _in_processes(
         yield from pool.map(work, tasks, chunksize=16)
 
 
-def _write_image(task: tuple[Radiograph, Path]) -> None:
+def _write_image(task: tuple[Radiograph, Path]) -> tuple[Path, str]:
+    """Draw and write an image; return its path and the hash of its file."""
     image, path = task
     picture = Image.fromarray(render(image))
-    temporary = path.with_name(f".{path.name}")
+    buffer = io.BytesIO()
     if path.suffix == ".png":
-        picture.save(temporary, format="PNG", compress_level=1)
+        picture.save(buffer, format="PNG", compress_level=1)
     else:
-        picture.save(temporary, format="JPEG", quality=JPEG_QUALITY)
-    temporary.replace(path)
+        picture.save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    data = buffer.getvalue()
+    write_atomic(path, lambda temporary: temporary.write_bytes(data), through_power_cut=False)
+    return path, sha256(data).hexdigest()
 
 
 Writer = Callable[[list[Radiograph]], None]
@@ -372,6 +428,21 @@ def _write_mimic_iv(
     ).reindex(columns=columns)
     write_table(noise.admissions(admissions), folder / "admissions.csv.gz")
 
+
+_FILES: dict[str, Sequence[str]] = {
+    "mimic": ("mimic-cxr-jpg", "mimiciv"),
+    "nih": (
+        *("images", "Data_Entry_2017_v2020.csv", "test_list.txt", "train_val_list.txt"),
+        "CXR14_Drains_Labels.csv",
+    ),
+}
+"""What a layout has in the root of the release, besides `DRAWN` and the mark."""
+
+_READ: dict[str, Sequence[str]] = {
+    "mimic": ("mimic-cxr*", "mimiciv*", "files", "images*"),
+    "nih": ("Data_Entry*", "images*", "*.png", "*list.txt", "*Drains*"),
+}
+"""What a reader of a layout would read in the root: of another origin, it would mix two releases."""
 
 _WRITERS: dict[str, Callable[[PhantomSpec, Path, pd.DataFrame], tuple[list[Path], Writer]]] = {
     "mimic": _mimic,

@@ -234,7 +234,7 @@ def _prepare_one(
     notes = tuple(str(note) for note in decoded.notes)
     statement = Seal(name=target.name, source=source.sha256, preparation=how, notes=notes)
     content = sealed(image, statement)
-    write_atomic(target, lambda temporary: temporary.write_bytes(content))
+    write_atomic(target, lambda temporary: temporary.write_bytes(content), through_power_cut=False)
     redone = "" if before is None else "changed" if seal is not None else "damaged"
     return _Outcome(source=source, content=sha256(content).hexdigest(), notes=notes, redone=redone)
 
