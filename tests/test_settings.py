@@ -38,6 +38,9 @@ def test_options_are_the_fields_in_order():
         ({"interval": "basic"}, "interval must be one of percentile, bca, got 'basic'"),
         ({"operating_point": "fpr=2"}, "operating_point: no rule"),
         ({"min_patients": 1}, "min_patients must be at least 2"),
+        ({"trained_on": {"m": ""}}, "trained_on of m is a list of data sets"),
+        ({"trained_on": {"m": "a,,b"}}, "or none; got 'a,,b'"),
+        ({"trained_on": {"m": ["none", "a"]}}, "trained_on of m is a list"),
     ],
 )
 def test_values_that_are_not_allowed_are_named(wrong, named):

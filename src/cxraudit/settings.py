@@ -88,6 +88,9 @@ class AuditSettings:
     age groups, also where gaps are standardised by age. A value at an edge is in the group above."""
     shortcut_labels: Literal["all", "annotated"] = "all"
     """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
+    trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
+    with the audited data set."""
     n_threads: Annotated[Workers, Flag("threads")] = 2
     """Threads to compute with; results do not depend on it."""
 
@@ -96,6 +99,8 @@ class AuditSettings:
         check(self)
         for name, edges in self.bins.items():
             bin_edges(name, edges)
+        for model, data in self.trained_on.items():
+            training_data(model, data)
         if self.operating_point != "none":
             from cxraudit.stats.thresholds import rule_named
 
@@ -131,6 +136,30 @@ def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:
             f"bins of {name} are increasing numbers, such as {name}=20,40,60; got {given!r}."
         )
     return edges
+
+
+NO_DATA = "none"
+
+
+def training_data(model: str, given: str | Sequence[str]) -> frozenset[str]:
+    """Return the data sets a model was trained on, given as ``mimic-cxr,chexpert`` or as names.
+
+    It is empty for ``none``.
+
+    Raises
+    ------
+    ConfigError
+        If a name is empty, or others are beside ``none``.
+    """
+    parts = given.split(",") if isinstance(given, str) else list(given)
+    names = [str(part).strip() for part in parts]
+    none = [name for name in names if name.casefold() == NO_DATA]
+    if not names or not all(names) or (none and len(names) > 1):
+        raise ConfigError(
+            f"trained_on of {short(model)} is a list of data sets, such as mimic-cxr,chexpert, "
+            f"or none; got {short(given)!r}."
+        )
+    return frozenset(names) - set(none)
 
 
 Bound = Gt | Ge | Lt | Le

@@ -42,6 +42,15 @@ from planted import (
 )
 
 
+def test_training_data_are_stated_of_audited_models():
+    """Of another model, the names of those that were audited are given."""
+    frame = planted_table(0)
+    settings = AuditSettings(n_resamples=0, trained_on={"modell": "none"})
+
+    with pytest.raises(UnknownNameError, match="no model named 'modell'"):
+        audit(planted_dataset(frame), planted_scores(frame), settings=settings)
+
+
 def test_planted_effects_are_found_and_absent_ones_are_not(monkeypatch):
     """20 cohorts each: age and drain effects are found in at least 18; without them, sex and race
     and all else give a false disparity in at most 2.

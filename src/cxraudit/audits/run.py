@@ -98,6 +98,9 @@ def audit(
     cohort = make_cohort(dataset, scores, settings)
     pairs = _shortcut_findings(dataset, scores, shortcuts)
     _check_references(dataset, chosen, settings)
+    for model in settings.trained_on:
+        if model not in audited:
+            raise UnknownNameError("model", model, audited)
     tuning = cohort.tuning()
     engine = Engine(cohort)
     evaluated: list[Evaluated] = []
@@ -139,6 +142,7 @@ def audit(
         excluded=excluded_images(scored),
         facts={
             **_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
+            "scored": audited,
             "notices": as_records([*dataset.notices, *notices, *score_notices(results)]),
         },
         score_percentiles=joined(percentiles),

@@ -55,8 +55,9 @@ class ModelCard:
     embedding_dim: int
     image_size: int
     """Side in pixels of the input of the image encoder."""
-    trained_on: frozenset[str]
-    """Data sets it was trained on, so that an audit can report an overlap."""
+    trained_on: frozenset[str] | None = None
+    """Data sets it was trained on, by the names that cxraudit has for them, so that an audit can report an
+    overlap; empty: on no radiographs; None: not known."""
     reference: str
     transform: str
     """Name and version of the preprocessing; part of the fingerprint of stored embeddings."""
@@ -112,9 +113,14 @@ class ImageTextModel(Protocol):
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Tokenize and embed; rows in the order of `texts`.
+        """Tokenize and embed; rows in the order of `texts`, none of which depends on another text.
 
-        Rows have unit norm and do not depend on each other, except in the paper protocol, which
-        reproduces the published wrappers.
+        Rows have unit norm, except in the paper protocol of a model whose published wrapper does not
+        normalise them.
+
+        Raises
+        ------
+        TextError
+            If the model takes no text like one of these, for instance since it is too long.
         """
         ...

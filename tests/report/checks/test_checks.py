@@ -77,15 +77,62 @@ def test_cxa003_names_inverted_scores():
 
 
 def test_cxa004_compares_training_data_with_the_data_set():
-    """Not applicable without cards; the origin of synthetic radiographs counts."""
-    card = {"m": {"trained_on": ["toy"]}}
-    other = {"m": {"trained_on": ["phantom:seed=1"]}}
+    """The origin of synthetic radiographs counts, and so do names in other letters."""
     truth = {"truth": {"origin": "phantom:seed=1", "planted": {}}}
 
-    assert check("CXA004").state == State.NOT_APPLICABLE
-    assert check("CXA004", manifest={"cards": card}).state == State.ATTENTION
-    assert check("CXA004", manifest={"cards": other}).state == State.OK
-    assert check("CXA004", manifest={"cards": other}, facts=truth).state == State.ATTENTION
+    def state(*names, facts=None):
+        manifest = {"cards": {"m": {"trained_on": list(names)}}}
+        return check("CXA004", manifest=manifest, facts=facts or {}).state
+
+    assert state("toy") == state("other", "TOY") == State.ATTENTION
+    assert state("phantom:seed=1") == state() == State.OK
+    assert state("phantom:seed=1", facts=truth) == State.ATTENTION
+
+
+@pytest.mark.parametrize(
+    "cards", [{}, {"m": {"trained_on": None}}, {"m": {}}, {"another": {"trained_on": []}}]
+)
+def test_cxa004_never_takes_what_is_not_known_for_no_overlap(cards):
+    """Without a card, or with one that does not say; the way to state it is given."""
+    found = check("CXA004", manifest={"cards": cards})
+
+    assert found.state == State.UNKNOWN
+    assert "Not known what it was trained on: m." in found.detail
+    assert "--trained-on" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("by_card", "stated", "state"),
+    [
+        (None, "none", State.OK),
+        (None, "other, more", State.OK),
+        (None, ["other", "toy"], State.ATTENTION),
+        (None, "other,toy", State.ATTENTION),
+        (["toy"], "none", State.ATTENTION),
+        (["other"], "Toy", State.ATTENTION),
+        ([], "other", State.OK),
+    ],
+)
+def test_cxa004_adds_what_the_user_states_to_the_card(by_card, stated, state):
+    """It never takes anything from the card."""
+    found = check(
+        "CXA004",
+        manifest={"cards": {"m": {"trained_on": by_card}}},
+        facts={"settings": AuditSettings(trained_on={"m": stated}).recorded()},
+    )
+
+    assert found.state == state
+
+
+def test_cxa004_names_every_model_that_needs_attention():
+    """Those that were trained on the data set, and those of which it is not known."""
+    found = check(
+        "CXA004",
+        manifest={"cards": {"m": {"trained_on": ["toy"]}, "null": {"trained_on": []}}},
+        facts={"scored": ["m", "null", "other"]},
+    )
+
+    assert found.detail.startswith("Trained on toy: m. Not known what it was trained on: other.")
 
 
 def test_cxa005_warns_of_resampled_images():

@@ -211,6 +211,24 @@ def test_a_model_card_is_shown_where_there_is_one():
     assert "m: a model. Trained on: mimic-cxr." in text(built(subgroups, audit).blocks)
 
 
+@pytest.mark.parametrize(
+    ("by_card", "stated", "words"),
+    [
+        (None, {}, "not known"),
+        ([], {}, "no radiographs"),
+        (None, {"m": "none"}, "no radiographs (as stated by the user)"),
+        (["a"], {"m": "b"}, "a and b (as stated by the user)"),
+    ],
+)
+def test_what_is_not_known_of_the_training_is_said(by_card, stated, words):
+    """And who says what is known."""
+    card = {"m": {"summary": "a model", "trained_on": by_card}}
+    settings = {"settings": AuditSettings(trained_on=stated).recorded()}
+    audit = example(overall_row(), *by_sex("equivalent"), manifest={"cards": card}, facts=settings)
+
+    assert f"Trained on: {words}." in text(built(subgroups, audit).blocks)
+
+
 def test_the_operating_point_section_is_there_with_rows(audit):
     """With the rule and the tuning patients of the run."""
     section = built(operating_point, audit)

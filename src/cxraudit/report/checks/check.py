@@ -10,6 +10,8 @@ class State(StrEnum):
     OK = "ok"
     ATTENTION = "attention"
     """Something limits what the audit can show; readers should know it."""
+    UNKNOWN = "unknown"
+    """What would have to be compared is not known."""
     NOT_APPLICABLE = "not applicable"
 
 

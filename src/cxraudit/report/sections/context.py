@@ -1,5 +1,6 @@
 """What a section needs besides the audit: its facts in words, its models, and where figures go."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cxraudit.files import folder_name
 from cxraudit.report.blocks import Drawing
 from cxraudit.report.facts import Facts, facts_of
 from cxraudit.report.statements import NULL_MODEL
+from cxraudit.report.training import Training, training_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Context:
     """In the order of the results."""
     cards: dict[str, dict[str, Any]]
     """Model → its card, where one came with the scores."""
+    training: Mapping[str, Training]
+    """Model → what it was trained on."""
     figures: Path | None
     """Folder for the figures as files, too."""
 
@@ -51,6 +55,7 @@ def context_of(audit: Audit, name: str, figures: Path | None) -> Context:
         facts=facts_of(audit),
         models=tuple(str(model) for model in dict.fromkeys(audit.results["model"])),
         cards=audit.manifest.get("cards", {}),
+        training=training_of(audit),
         figures=figures,
     )
 

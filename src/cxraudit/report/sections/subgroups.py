@@ -4,7 +4,6 @@ import pandas as pd
 
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import listed
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements import NULL_MODEL
@@ -34,7 +33,7 @@ def _model(
     card = context.cards.get(model)
     blocks: list[Block] = []
     if card:
-        trained_on = listed(list(card["trained_on"])) if card["trained_on"] else "nothing"
+        trained_on = context.training[model].words
         blocks.append(muted(f"{model}: {card['summary']}. Trained on: {trained_on}."))
     for attribute in attributes:
         name = attribute_name(attribute)
