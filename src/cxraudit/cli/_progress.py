@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cxraudit.errors import one_line
 
@@ -22,7 +22,9 @@ def tracker(quiet: bool) -> Callable[[str, int], AbstractContextManager[Callable
 
 
 @contextmanager
-def progress_bar(quiet: bool, description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    quiet: bool, description: str, total: int, *, unit: Literal["images", "bytes"] = "images"
+) -> Iterator[Callable[[int], None]]:
     """Show a progress bar; yields what to call with the number of items done since the last call."""
     if quiet:
         yield lambda n: None
@@ -30,20 +32,22 @@ def progress_bar(quiet: bool, description: str, total: int) -> Iterator[Callable
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(*_columns(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(description, total=total)
+    with Progress(*_columns(unit), console=Console(stderr=True)) as progress:
+        task = progress.add_task(description, total=total or None)
         yield lambda n: progress.advance(task, n)
 
 
-def _columns() -> "list[ProgressColumn]":
+def _columns(unit: str) -> "list[ProgressColumn]":
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         ProgressColumn,
         Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
     from rich.text import Text
 
@@ -54,8 +58,11 @@ def _columns() -> "list[ProgressColumn]":
     return [
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
+        *(
+            (DownloadColumn(), TransferSpeedColumn())
+            if unit == "bytes"
+            else (MofNCompleteColumn(), Rate())
+        ),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -2,7 +2,9 @@
 
 from cyclopts import App
 
-from cxraudit.cli._options import Count, Device
+from cxraudit.cli._options import Count, Device, Quiet, Switch
+from cxraudit.cli._progress import progress_bar
+from cxraudit.errors import CxrAuditError, DataError
 
 app = App(
     name="models", help="List the models that can be audited; check, fetch and time their weights."
@@ -28,17 +30,24 @@ def list_models(name: str | None = None) -> None:
         _print_card(name)
         return
     for known in sorted(models.available()):
-        card = models.card(known)
-        needs, missing = models.missing_needs(card), weights.missing(card)
-        state = (
-            f"needs {', '.join(needs)}: pip install 'cxraudit[models]'"
-            if needs
-            else f"no weights: cxraudit models {known}"
-            if missing
-            else "ready"
-        )
-        print(f"{known:16} {card.summary} [{state}]")
+        try:
+            print(f"{known:16} {models.card(known).summary} [{_state(known)}]")
+        except CxrAuditError as error:  # a model of another package
+            print(f"{known:16} [{error}]")
     print(f"\nweights are looked for in {weights.weights_root()}/NAME")
+
+
+def _state(name: str) -> str:
+    """Return whether a model is ready, and otherwise what to do."""
+    from cxraudit import models
+    from cxraudit.models import weights
+
+    card = models.card(name)
+    try:
+        models.require_needs(card)
+    except CxrAuditError as error:
+        return f"{error}".removesuffix(".")
+    return f"no weights: cxraudit models {name}" if weights.missing(card) else "ready"
 
 
 def _print_card(name: str) -> None:
@@ -51,8 +60,7 @@ def _print_card(name: str) -> None:
     card = models.card(name)
     for key, value in asdict(card).items():
         if key not in ("files", "quirks"):
-            several = isinstance(value, (frozenset, tuple))
-            print(f"{key:14} {', '.join(sorted(map(str, value))) if several else value}")
+            print(f"{key:14} {_shown(key, value)}")
     missing = weights.missing(card)
     for file in card.files:
         facts = [f"{file.size:,} bytes" if file.size else "", file.sha256 or file.md5, file.url]
@@ -62,6 +70,14 @@ def _print_card(name: str) -> None:
         print(f"@paper         {quirk.what} ({quirk.source})")
     if card.files:
         print(f"folder         {weights.folder_of(card)}")
+
+
+def _shown(key: str, value: object) -> str:
+    if key == "trained_on" and value is None:
+        return "not known"
+    if isinstance(value, (frozenset, tuple)):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return str(value)
 
 
 @app.command
@@ -76,26 +92,36 @@ def check(name: str) -> None:
     import numpy as np
 
     from cxraudit import models
-    from cxraudit.models import weights
+    from cxraudit.models.download import verify
     from cxraudit.testing import check_model, sample_images
 
-    for line in weights.verify(models.card(name)):
+    for line in verify(models.card(name)):
         print(line)
     model = models.load(name)
     images = sample_images(3)
-    if model.card.protocol == "native":
+    try:
         check_model(model, images)
-        print("self-test: embeddings have unit length and depend on their own image only")
+    except AssertionError as error:
+        raise DataError(f"{name} breaks the contract of models: {error}.") from None
+    print("self-test: each embedding depends on its own image, or text, only")
     rows = model.encode_images(np.stack([model.preprocess(image) for image in images]))
     first = " ".join(f"{value:+.4f}" for value in rows[0, :5])
     print(f"the embedding of the first sample image begins with {first} on every machine")
 
 
 @app.command
-def fetch(name: str, *, endpoint: str | None = None) -> None:
+def fetch(
+    name: str,
+    *,
+    endpoint: str | None = None,
+    unverified: Switch = False,
+    insecure: Switch = False,
+    quiet: Quiet = False,
+) -> None:
     """Download the weights of a model if its licence allows that; otherwise print how to get them.
 
-    Finished files are kept and interrupted downloads continue where they stopped.
+    A file gets its name only when size and checksum are the published ones. Finished files are kept, and an
+    interrupted download of a file with a published checksum continues where it stopped.
 
     Parameters
     ----------
@@ -103,12 +129,25 @@ def fetch(name: str, *, endpoint: str | None = None) -> None:
         Name of a model; see `cxraudit models`.
     endpoint
         Another server with the addresses of the Hugging Face hub, such as a mirror.
+    unverified
+        Also download files without a published checksum; what arrived is printed, recorded, and compared by
+        `cxraudit models check`.
+    insecure
+        Allow an endpoint, or a redirection to an address, that is not https.
     """
     from cxraudit import models
-    from cxraudit.models import weights
+    from cxraudit.models.download import fetch as download
 
-    for path in weights.fetch(models.card(name), endpoint=endpoint):
-        print(path)
+    files = download(
+        models.card(name),
+        endpoint=endpoint,
+        unverified=unverified,
+        insecure=insecure,
+        track=lambda title, total: progress_bar(quiet, title, total, unit="bytes"),
+    )
+    for file in files:
+        verified = "as published" if file.published else "no checksum is published"
+        print(f"{file.path} sha256 {file.sha256} ({verified})")
 
 
 @app.command
