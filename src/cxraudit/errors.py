@@ -5,7 +5,8 @@
     CxrAuditError
     ├── DataError                 a file, table or value is not valid
     │   ├── MissingColumnsError   a table lacks columns it must have
-    │   └── ImageError            one image cannot be read
+    │   ├── ImageError            one image cannot be read
+    │   └── TextError             one text cannot be embedded
     ├── ConfigError               an option or a configuration file is wrong
     │   └── UnknownNameError      a model, data set, finding … that does not exist
     └── MissingExtraError         an optional dependency is not installed
@@ -84,6 +85,10 @@ class MissingColumnsError(DataError):
 
 class ImageError(DataError):
     """One image cannot be read."""
+
+
+class TextError(DataError):
+    """One text cannot be embedded, for instance since it is longer than a model takes."""
 
 
 class ConfigError(CxrAuditError):

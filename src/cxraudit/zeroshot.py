@@ -33,6 +33,11 @@ def pair_directions(model: ImageTextModel, pairs: Sequence[tuple[str, str]]) -> 
     return np.stack([embedded[positive] - embedded[negative] for positive, negative in pairs])
 
 
+def pair_embeddings(model: ImageTextModel, pair: tuple[str, str]) -> Embeddings:
+    """Return t₊ and t₋ of one pair of prompts, shape (2, embedding_dim), as `pair_directions` takes them."""
+    return model.encode_pair(pair) if hasattr(model, "encode_pair") else model.encode_texts(pair)
+
+
 def direction_table(
     model: ImageTextModel, findings: Sequence[str], prompts: PromptSet, *, name: str
 ) -> pd.DataFrame:

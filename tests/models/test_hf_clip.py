@@ -9,52 +9,18 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from hf_folders import change, write_folder  # noqa: E402
+
 from cxraudit import models  # noqa: E402
 from cxraudit.errors import ConfigError, DataError  # noqa: E402
-from cxraudit.models._torch.tokens import bpe_lists  # noqa: E402
 from cxraudit.testing import check_model, sample_images  # noqa: E402
-
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A small CLIP in the layout of PubMedCLIP, and a small SigLIP in that of MedSigLIP."""
-    torch.manual_seed(0)
-    written = {}
-    for kind in ("clip", "siglip"):
-        folder = tmp_path_factory.mktemp(kind)
-        vocabulary, merges = bpe_lists()
-        (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-        (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges), encoding="utf-8")
-        tokenizer = transformers.CLIPTokenizer.from_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        vision = {**SMALL, "image_size": 64, "patch_size": 16}
-        text = {
-            **SMALL,
-            "vocab_size": 49_408,
-            "max_position_embeddings": 16,
-            "eos_token_id": 49_407,
-        }
-        if kind == "clip":
-            config = transformers.CLIPConfig(
-                text_config=text, vision_config=vision, projection_dim=24
-            )
-            model = transformers.CLIPModel(config)
-            processor = transformers.CLIPImageProcessorPil(size={"shortest_edge": 64}, crop_size=64)
-        else:
-            config = transformers.SiglipConfig(text_config=text, vision_config=vision)
-            model = transformers.SiglipModel(config)
-            processor = transformers.SiglipImageProcessorPil(size={"height": 64, "width": 64})
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-        written[kind] = folder
-    return written
+    """A small CLIP and a small SigLIP."""
+    place = tmp_path_factory.mktemp("hf")
+    return {kind: write_folder(kind, place / kind) for kind in ("clip", "siglip")}
 
 
 @pytest.mark.parametrize(("kind", "width"), [("clip", 24), ("siglip", 32)])
@@ -74,7 +40,7 @@ def test_embeddings_equal_transformers_own(folders, kind):
     images = sample_images(2)
     texts = ["Chest Pneumothorax", "Chest No findings"]
     tokens = transformers.AutoTokenizer.from_pretrained(folders[kind])(
-        texts, padding="max_length", max_length=16, return_tensors="pt"
+        texts, padding="max_length", truncation=True, max_length=16, return_tensors="pt"
     )
     pixels = np.stack([ours.preprocess(image) for image in images])
 
@@ -100,14 +66,15 @@ def test_bfloat16_agrees_approximately_and_has_its_own_fingerprint(folders):
 
 
 def test_other_models_raise(folders, tmp_path):
-    """No such folder; another type of model; a folder without weights."""
+    """No such folder; a file; an empty folder; another type of model."""
     with pytest.raises(DataError, match=r"no folder or hub name"):
         models.load(f"hf-clip:{tmp_path / 'nowhere'}")
+    with pytest.raises(DataError, match=r"no folder or hub name"):
+        models.load(f"hf-clip:{folders['clip'] / 'model.safetensors'}")
+    with pytest.raises(DataError, match=r"config\.json is missing"):
+        models.load(f"hf-clip:{tmp_path}")
     transformers.BertConfig().save_pretrained(tmp_path)
     with pytest.raises(DataError, match="is a bert; hf-clip reads clip, siglip"):
-        models.load(f"hf-clip:{tmp_path}")
-    (tmp_path / "config.json").write_text((folders["clip"] / "config.json").read_text())
-    with pytest.raises(DataError, match="cannot be loaded"):
         models.load(f"hf-clip:{tmp_path}")
 
 
@@ -118,34 +85,6 @@ def test_devices_that_are_not_available_raise(folders, device):
         pytest.skip("there is a GPU")
     with pytest.raises(ConfigError, match=f"the device '{device}'"):
         models.load(f"hf-clip:{folders['clip']}", device=device)
-
-
-def test_missing_tensors_raise(folders, tmp_path):
-    """Without one layer of the file, transformers would initialise it at random."""
-    from safetensors.torch import load_file, save_file
-
-    folder = tmp_path / "incomplete"
-    shutil.copytree(folders["clip"], folder)
-    state = load_file(folder / "model.safetensors")
-    kept = {key: value for key, value in state.items() if "layers.0" not in key}
-    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(DataError, match="they would be random"):
-        models.load(f"hf-clip:{folder}")
-
-
-def test_code_beside_the_weights_is_never_run(folders, tmp_path):
-    """A configuration of an unknown model type that refers to a Python file."""
-    trace = tmp_path / "trace"
-    folder = tmp_path / "malicious"
-    folder.mkdir()
-    (folder / "conf.py").write_text(f"open({str(trace)!r}, 'w')\n")
-    config = {"model_type": "other", "auto_map": {"AutoConfig": "conf.Other"}}
-    (folder / "config.json").write_text(json.dumps(config))
-
-    with pytest.raises(DataError, match="can be read"):
-        models.card(f"hf-clip:{folder}")
-    assert not trace.exists()
 
 
 def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, capsys):
@@ -174,3 +113,140 @@ def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, c
     assert main(["audit", str(work / "scores.parquet"), "--resamples", "100"]) == 0
 
     assert spec in capsys.readouterr().out
+
+
+def test_the_training_data_of_such_a_model_are_not_known(folders):
+    """None, which is not the same as none; the list and the card say so."""
+    assert models.card(f"hf-clip:{folders['clip']}").trained_on is None
+
+
+def test_older_folders_are_read(folders, tmp_path):
+    """Configurations that leave defaults out, have the sizes of the towers twice and an old end token."""
+    folder = shutil.copytree(folders["clip"], tmp_path / "old")
+    config = json.loads((folder / "config.json").read_text())
+    text = config.pop("text_config")
+    config["text_config_dict"], config["text_config"] = text, {**text, "hidden_size": 99}
+    (folder / "config.json").write_text(json.dumps(config))
+    change(folder / "config.json", text_config_dict__eos_token_id=2)
+    change(folder / "preprocessor_config.json", size=64, crop_size=64, do_convert_rgb=...)
+    pixels = np.zeros((1, 3, 64, 64), dtype=np.float32)
+
+    old, new = (models.load(f"hf-clip:{place}") for place in (folder, folders["clip"]))
+
+    assert np.array_equal(old.encode_images(pixels), new.encode_images(pixels))
+    texts = ["Chest Pneumonia", "no"]
+    assert np.array_equal(old.encode_texts(texts), new.encode_texts(texts))
+
+
+def test_half_precision_and_shards_are_read(folders, tmp_path):
+    """As large models are published; the embeddings are those of the same numbers in float32."""
+    network = transformers.AutoModel.from_pretrained(folders["clip"]).half()
+    folder = shutil.copytree(folders["clip"], tmp_path / "shards")
+    (folder / "model.safetensors").unlink()
+    network.save_pretrained(folder, max_shard_size="60KB")
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    pixels = np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32)
+
+    found = models.load(f"hf-clip:{folder}").encode_images(pixels)
+
+    with torch.inference_mode():
+        features = network.float().get_image_features(torch.from_numpy(pixels)).pooler_output
+    expected = torch.nn.functional.normalize(features).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_processor_of_transformers_5_is_read(folders, tmp_path):
+    """It has the steps of images in the configuration of the whole processor."""
+    folder = shutil.copytree(folders["siglip"], tmp_path / "new")
+    steps = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "processor_config.json").write_text(json.dumps({"image_processor": steps}))
+
+    check_model(models.load(f"hf-clip:{folder}"), sample_images(3))
+
+
+def test_every_file_that_is_used_is_part_of_the_fingerprint(folders, tmp_path):
+    """Another file beside them is not."""
+    folder = shutil.copytree(folders["clip"], tmp_path / "changed")
+    before = models.load(f"hf-clip:{folder}").fingerprint
+    (folder / "README.md").write_text("x")
+    (folder / "pytorch_model.bin").write_bytes(b"not used beside safetensors")
+    assert models.load(f"hf-clip:{folder}").fingerprint == before
+
+    change(folder / "preprocessor_config.json", resample=2)
+
+    assert models.load(f"hf-clip:{folder}").fingerprint != before
+
+
+def test_nothing_is_asked_of_the_network_for_a_folder(folders, monkeypatch):
+    """Sockets are disabled in tests; here the hub's client is not even made."""
+    import huggingface_hub
+
+    def refused(*args, **kwargs):
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", refused)
+    monkeypatch.setattr("huggingface_hub.utils._http.get_session", refused)
+
+    models.load(f"hf-clip:{folders['siglip']}").encode_texts(["Chest Pneumonia"])
+
+
+@pytest.fixture
+def hub(folders, tmp_path, monkeypatch):
+    """A cache of the hub that has the small CLIP, with files named by their checksums."""
+    import huggingface_hub
+
+    from cxraudit.models.weights import checksum
+
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / ("a" * 40)
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    for file in folders["clip"].iterdir():
+        blob = blobs / checksum(file)
+        shutil.copy(file, blob)
+        (snapshot / file.name).symlink_to(blob)
+
+    def hf_hub_download(name, filename):
+        assert (name, filename) == ("owner/model", "config.json")
+        return str(snapshot / filename)
+
+    def snapshot_download(name, revision, allow_patterns):
+        assert (name, revision) == ("owner/model", "a" * 40)
+        return str(snapshot)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", hf_hub_download)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return snapshot
+
+
+def test_a_model_of_the_hub_is_the_same_as_its_folder(hub, folders):
+    """By the revision that its configuration has; links out of the folder are followed."""
+    of_hub, of_folder = (models.load(f"hf-clip:{x}") for x in ("owner/model", folders["clip"]))
+
+    texts = ["Chest Pneumonia"]
+    assert np.array_equal(of_hub.encode_texts(texts), of_folder.encode_texts(texts))
+    assert of_hub.fingerprint == of_folder.fingerprint
+
+
+def test_a_file_that_is_not_what_the_hub_published_raises(hub):
+    """Its name in the cache is its checksum."""
+    blob = (hub / "tokenizer_config.json").resolve()
+    blob.write_text(blob.read_text() + " ")
+
+    with pytest.raises(DataError, match="is not what the hub published"):
+        models.load("hf-clip:owner/model")
+
+
+def test_a_hub_that_is_not_https_or_does_not_answer_raises(monkeypatch):
+    """In one sentence."""
+    import huggingface_hub
+
+    def unreachable(*args, **kwargs):
+        raise OSError("no route to host\nsecond line")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
+    with pytest.raises(DataError, match=r"cannot be downloaded from the hub \(no route to host\)"):
+        models.card("hf-clip:owner/model")
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://mirror.test")
+    with pytest.raises(ConfigError, match="plain http"):
+        models.card("hf-clip:owner/model")

@@ -32,8 +32,8 @@ NATIVE = {
     "medimageinsight": ("image_embeds", "text_embeds"),
 }
 PAPER = {
-    "medclip-resnet": ("ref_img_embeds", "text_embeds_norm_pairs/Pneumothorax"),
-    "medclip-vit": ("ref_img_embeds", "text_embeds_norm_pairs/Pneumothorax"),
+    "medclip-resnet": ("ref_img_embeds", "text_embeds_norm_single"),
+    "medclip-vit": ("ref_img_embeds", "text_embeds_norm_single"),
     "medimageinsight": ("image_embeds", "text_embeds"),
 }
 
@@ -81,9 +81,22 @@ def test_embeddings_equal_those_of_the_original_code(checkpoint, protocol):
         np.testing.assert_allclose(found, stored[field][:, 0], atol=1e-5)
 
 
-def test_the_model_keeps_the_contract(checkpoint):
-    """Unit rows that depend on neither order nor batch; all image modes."""
-    check_model(models.load(checkpoint), sample_images(5))
+@pytest.mark.parametrize("protocol", ["native", "paper"])
+def test_the_model_keeps_the_contract(checkpoint, protocol):
+    """Rows that depend on neither order nor batch; all image modes."""
+    check_model(models.load(f"{checkpoint}@{protocol}"), sample_images(5))
+
+
+def test_the_published_wrapper_of_medclip_encodes_a_pair_together(checkpoint):
+    """Its two embeddings are those of the original code, and their difference is the direction."""
+    if not checkpoint.startswith("medclip"):
+        pytest.skip("only MedCLIP's texts depend on padding")
+    model = models.load(f"{checkpoint}@paper")
+    stored = generated.canonical(checkpoint)["text_embeds_norm_pairs/Pneumothorax"]
+
+    np.testing.assert_allclose(model.encode_together(generated.PROMPTS), stored, atol=1e-5)
+    direction = prompt_directions(model, ["Pneumothorax"], prompts.load("paper"))[0]
+    np.testing.assert_allclose(direction, stored[0] - stored[1], atol=2e-5)
 
 
 def test_embeddings_of_64_images_do_not_depend_on_the_batch(checkpoint):

@@ -1,22 +1,18 @@
-"""Checkpoint files: downloaded once, verified, read without running code, loaded strictly."""
+"""Checkpoint files: read without running code, loaded strictly, and plausible."""
 
-import hashlib
 import io
+import math
 import pickle
-import threading
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import zipfile
 
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("huggingface_hub")
 
 from torch import nn  # noqa: E402
 
-from cxraudit.errors import DataError  # noqa: E402
-from cxraudit.models import chexzero, cxrclip, weights  # noqa: E402
-from cxraudit.models.base import WeightFile  # noqa: E402
+from cxraudit.errors import ConfigError, DataError  # noqa: E402
+from cxraudit.models import chexzero, cxrclip, phantom_clip, weights  # noqa: E402
 
 
 def small():
@@ -89,7 +85,8 @@ def test_a_file_without_names_raises(tmp_path, content, match):
 @pytest.mark.parametrize(
     ("spoil", "match"),
     [
-        (lambda s: s.update({"epoch": 3}), "holds a int under epoch"),
+        (lambda s: s.update({"epoch": 3}), "holds a int under 'epoch'"),
+        (lambda s: s.update({7: torch.ones(1)}), "holds a Tensor under '7', not tensors by name"),
         (
             lambda s: s.update({"0.weight": torch.ones(4, 3, dtype=torch.int64)}),
             "another kind of number",
@@ -140,7 +137,7 @@ def saved(content) -> bytes:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"),
         (b"<!DOCTYPE html><html>Sign in</html>", "web page"),
         (b"\n <html>", "web page"),
-        (b"", "damaged"),
+        (b"", "is empty"),
         (b"not a checkpoint at all", "no checkpoint"),
         (saved({"a": torch.ones(1000)})[:2000], "damaged"),
         (b"\x40\x00\x00\x00\x00\x00\x00\x00{" + b" " * 70, "damaged"),
@@ -182,127 +179,184 @@ def test_missing_and_ambiguous_files_say_what_to_do(tmp_path):
         weights.find(chexzero.CARD, chexzero.CARD.files[0], tmp_path)
 
 
-def test_sizes_and_checksums_are_compared(tmp_path):
-    """The published file passes; another size or content raises."""
-    (tmp_path / "w.bin").write_bytes(b"weights")
-    digest = hashlib.sha256(b"weights").hexdigest()
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
+def test_a_weight_that_is_no_number_raises(tmp_path, number, dtype):
+    """One of many, in any precision; the tensor is named."""
+    network, state = small()
+    state["0.weight"] = state["0.weight"].to(dtype)
+    state["0.weight"][2, 1] = number
 
-    def with_facts(**facts):
-        return replace(chexzero.CARD, files=(WeightFile(name="w.bin", **facts),))
-
-    assert "sha256 as published" in weights.verify(with_facts(size=7, sha256=digest), tmp_path)[0]
-    with pytest.raises(DataError, match="has 7 bytes; the published file has 8"):
-        weights.verify(with_facts(size=8), tmp_path)
-    with pytest.raises(DataError, match="has md5 "):
-        weights.verify(with_facts(md5="0" * 32), tmp_path)
-
-
-CONTENT = bytes(range(256)) * 48_000  # more than the hub's client buffers
-ADDRESS = "https://huggingface.co/owner/model/resolve/v1/part/weights.bin"
-
-
-@pytest.fixture
-def hub():
-    """A local server that answers like the hub: metadata on HEAD, ranges on GET."""
-    requests: list[tuple[str, str]] = []
-    interruptions: list[int] = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def log_message(self, *_args):
-            """Log nothing."""
-
-        def _answer(self, body: bool):
-            requests.append((self.command, self.headers.get("Range") or ""))
-            if "weights.bin" not in self.path:
-                self.send_error(404)
-                return
-            start = 0
-            if body and (span := self.headers.get("Range")):
-                start = int(span.removeprefix("bytes=").split("-")[0])
-            self.send_response(206 if start else 200)
-            self.send_header("ETag", f'"{hashlib.sha256(CONTENT).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "a" * 40)
-            self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Length", str(len(CONTENT) - start))
-            if start:
-                self.send_header(
-                    "Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
-                )
-            self.end_headers()
-            if body and interruptions:
-                self.wfile.write(CONTENT[: interruptions.pop()])  # then the connection is closed
-            elif body:
-                self.wfile.write(CONTENT[start:])
-
-        def do_HEAD(self):
-            self._answer(body=False)
-
-        def do_GET(self):
-            self._answer(body=True)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", requests, interruptions
-    server.shutdown()
-    server.server_close()
-
-
-def card(**facts):
-    """A card with one file on the server."""
-    file = WeightFile(name="part/weights.bin", **{"url": ADDRESS, **facts})
-    return replace(chexzero.CARD, name="fetched", files=(file,))
-
-
-@pytest.mark.enable_socket
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_file_is_downloaded_once_and_verified(hub, tmp_path):
-    """It has the published checksum; the second call makes no request."""
-    endpoint, requests, _ = hub
-    published = card(sha256=hashlib.sha256(CONTENT).hexdigest(), size=len(CONTENT))
-
-    paths = weights.fetch(published, tmp_path, endpoint=endpoint)
-    n_requests = len(requests)
-    again = weights.fetch(published, tmp_path, endpoint=endpoint)
-
-    assert paths == again == [tmp_path / "part" / "weights.bin"]
-    assert paths[0].read_bytes() == CONTENT
-    assert len(requests) == n_requests > 0
-    assert weights.missing(published, tmp_path) == []
-
-
-@pytest.mark.enable_socket
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_an_interrupted_download_is_resumed(hub, tmp_path):
-    """The connection breaks after 11 of 12 MB: bytes on disk are not requested again."""
-    endpoint, requests, interruptions = hub
-    interruptions.append(11_000_000)
-
-    path = weights.fetch(card(), tmp_path, endpoint=endpoint)[0]
-
-    assert path.read_bytes() == CONTENT
-    spans = [span for _, span in requests if span]
-    assert len(spans) == 1
-    assert int(spans[0].removeprefix("bytes=").split("-")[0]) > 5_000_000
-
-
-@pytest.mark.enable_socket
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_failed_downloads_raise(hub, tmp_path):
-    """A wrong checksum, and a file that the server does not have."""
-    endpoint, _, _ = hub
-
-    with pytest.raises(DataError, match="the published file has 000"):
-        weights.fetch(card(sha256="0" * 64), tmp_path / "a", endpoint=endpoint)
-    with pytest.raises(DataError, match="cannot be downloaded"):
-        weights.fetch(
-            card(url=ADDRESS.replace("weights", "nothing")), tmp_path / "b", endpoint=endpoint
-        )
-
-
-def test_a_file_without_direct_download_raises_with_its_address(tmp_path):
-    """CheXzero is published in a Google Drive folder."""
     with pytest.raises(
-        DataError, match=r"Download it from Google Drive .* under its licence \(MIT\)"
+        DataError, match=r"1 tensors hold NaN or infinite numbers \(first 0.weight\)"
     ):
-        weights.fetch(chexzero.CARD, tmp_path)
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+def test_a_weight_beyond_float32_raises(tmp_path):
+    """It is infinite after the conversion."""
+    network, state = small()
+    state["0.bias"] = torch.full((4,), 1e300, dtype=torch.float64)
+
+    with pytest.raises(DataError, match="NaN or infinite"):
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+def test_a_negative_variance_raises(tmp_path):
+    """Its square root would be NaN for every image."""
+    network, state = small()
+    state["1.running_var"][0] = -0.5
+
+    with pytest.raises(DataError, match=r"negative variances \(first 1.running_var\)"):
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+def test_what_is_not_used_may_be_anything(tmp_path):
+    """Tolerated keys are not examined."""
+    network, state = small()
+    state["pooler.weight"] = torch.full((2,), math.nan)
+
+    weights.load_strictly(network, state, tmp_path / "w.pt", tolerated=r"^pooler")
+
+
+def test_an_absurd_shape_raises_before_memory_is_allocated(tmp_path):
+    """A tensor of 10¹² halves that are one number in the file would need 4 TB in float32."""
+    network, state = small()
+    state["0.bias"] = torch.zeros(1, dtype=torch.float16).expand(10**12)
+
+    with pytest.raises(DataError, match=r"have another shape \(first 0.bias: \(1000000000000,\)"):
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        lambda: torch.ones(4).to_sparse(),
+        lambda: torch.ones(4, device="meta"),
+        lambda: torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.quint8),
+        lambda: torch.ones(4, dtype=torch.complex64),
+        lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    ],
+    ids=["sparse", "meta", "quantised", "complex", "nested"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_other_kinds_of_tensors_raise(tmp_path, tensor):
+    """They could not be computed with."""
+    network, state = small()
+    state["0.bias"] = tensor()
+
+    with pytest.raises(DataError, match=r"another kind of number|cannot be loaded"):
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("logarithm", [0.0, 2.6592, 4.6052, 4.77, -2.0])
+def test_scales_of_published_models_are_plausible(tmp_path, logarithm):
+    """1 (no scale), 14.3 (the initial value), 100 (the limit of CLIP) and 118 (SigLIP)."""
+    scale = weights.plausible_scale(torch.tensor(logarithm), tmp_path / "w.pt")
+
+    assert scale == pytest.approx(math.exp(logarithm), rel=1e-6)
+
+
+@pytest.mark.parametrize("logarithm", [math.nan, math.inf, -math.inf, 100.0, 14.3, 7.0, -50.0])
+def test_other_scales_raise(tmp_path, logarithm):
+    """Among them the scale itself in the place of its logarithm."""
+    with pytest.raises(DataError, match="logit scale of exp"):
+        weights.plausible_scale(torch.tensor(logarithm), tmp_path / "w.pt")
+
+
+def repacked(content: bytes, *, compression=zipfile.ZIP_STORED, large: str = "") -> bytes:
+    """The bytes of an archive with the same entries, compressed or with a large one."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as before,
+        zipfile.ZipFile(buffer, "w", compression) as after,
+    ):
+        for entry in before.infolist():
+            data = before.read(entry)
+            if large and entry.filename.endswith(large):
+                data += bytes(weights.LARGEST_PICKLE)
+            after.writestr(entry.filename, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (repacked(saved({"a": torch.ones(9)}), compression=zipfile.ZIP_DEFLATED), "is compressed"),
+        (repacked(saved({"a": torch.ones(9)}), large="data.pkl"), "has more than"),
+    ],
+    ids=["compressed", "large"],
+)
+def test_an_archive_that_would_grow_raises(tmp_path, content, match):
+    """Before any of it is read."""
+    path = tmp_path / "w.pt"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=match):
+        weights.read_state(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_torchscript_program_is_named(tmp_path):
+    """OpenAI publishes CLIP as one."""
+    path = tmp_path / "ViT-B-32.pt"
+    torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2)), path)
+
+    with pytest.raises(DataError, match="TorchScript program"):
+        weights.read_state(path)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "missing"])
+def test_what_is_no_file_raises(tmp_path, kind):
+    """A pipe would be waited for without end."""
+    import os
+
+    path = tmp_path / "w.pt"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+
+    with pytest.raises(DataError, match="is missing" if kind == "missing" else "is not a file"):
+        weights.read_state(path)
+
+
+def test_a_model_that_ships_its_weights_checks_them(tmp_path):
+    """phantom-clip with one NaN, and with a vocabulary whose numbers were changed."""
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(phantom_clip.FOLDER / "weights.safetensors")
+    save_file(state, tmp_path / "weights.safetensors")
+    words = phantom_clip.FOLDER / "vocabulary.json"
+    (tmp_path / "vocabulary.json").write_text(words.read_text().replace(": 2,", ": 3,", 1))
+    with pytest.raises(DataError, match="does not number its words"):
+        phantom_clip.load(tmp_path)
+    (tmp_path / "vocabulary.json").write_text(words.read_text())
+    phantom_clip.load(tmp_path)
+    state["log_scale"] = torch.tensor(math.nan)
+    save_file(state, tmp_path / "weights.safetensors")
+    with pytest.raises(DataError, match="NaN or infinite"):
+        phantom_clip.load(tmp_path)
+
+
+def test_the_folder_of_weights_is_a_variable_or_the_cache(monkeypatch, tmp_path):
+    """On every platform; without a home folder, the message names the variable."""
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, "~/w")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights.weights_root() == tmp_path / "w"
+    monkeypatch.delenv(weights.FOLDER_VARIABLE)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert weights.weights_root() == tmp_path / ".cache" / "cxraudit" / "weights"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    assert weights.weights_root() == tmp_path / "other" / "cxraudit" / "weights"
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pathlib.Path.home", raising_no_home)
+    with pytest.raises(ConfigError, match=f"Set {weights.FOLDER_VARIABLE}"):
+        weights.weights_root()
+
+
+def raising_no_home():
+    """As for a user without an entry in the list of users."""
+    raise RuntimeError("Could not determine home directory.")

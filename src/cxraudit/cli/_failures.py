@@ -3,13 +3,15 @@
 Everything else is a fault of cxraudit and keeps its traceback, which a report of the fault needs.
 """
 
+import re
 import sys
 from concurrent.futures import BrokenExecutor
+from importlib.metadata import requires
 
 from cyclopts import CycloptsError
 from cyclopts.exceptions import MissingArgumentError
 
-from cxraudit.errors import CxrAuditError, one_line
+from cxraudit.errors import CxrAuditError, MissingExtraError, one_line
 
 LONGEST = 2000
 """Characters of a sentence that are printed, for a table may have thousands of columns to name."""
@@ -25,6 +27,8 @@ def sentence_of(error: Exception) -> str | None:
         sentence = str(error)
     elif isinstance(error, CycloptsError):
         sentence = _usage(error)
+    elif isinstance(error, ModuleNotFoundError) and (extra := _extra_of(error.name or "")):
+        sentence = str(MissingExtraError("this command", extra))
     elif isinstance(error, OSError):
         sentence = _of_system(error)
     elif isinstance(error, (MemoryError, BrokenExecutor)) or _is_out_of_memory(error):
@@ -40,6 +44,17 @@ def sentence_of(error: Exception) -> str | None:
     else:
         return None
     return one_line(sentence, LONGEST)
+
+
+def _extra_of(module: str) -> str | None:
+    """Return the extra that has the package of a module, by the metadata of cxraudit."""
+    wanted = module.partition(".")[0]
+    for line in requires("cxraudit") or ():
+        name, _, marker = line.partition(";")
+        package = re.split(r"[^\w.-]", name.strip())[0].replace("-", "_")
+        if package == wanted and (match := re.search(r"extra == ['\"](\w+)['\"]", marker)):
+            return match[1]
+    return None
 
 
 def _of_system(error: OSError) -> str:

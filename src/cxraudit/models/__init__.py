@@ -21,8 +21,9 @@ import re
 from importlib.metadata import entry_points
 from types import ModuleType
 
-from cxraudit.errors import ConfigError, MissingExtraError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, MissingExtraError, UnknownNameError
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard
+from cxraudit.models.untrusted import one_sentence
 
 REGISTRY = {
     "biomedclip": "cxraudit.models.biomedclip",
@@ -47,7 +48,8 @@ SPEC = re.compile(r"(?P<name>.+?)(?:@(?P<protocol>native|paper))?(?:\+(?P<precis
 
 def available() -> dict[str, str]:
     """Return name → module of every registered model, those of this package first."""
-    installed = {point.name: point.value for point in entry_points(group="cxraudit.models")}
+    points = entry_points(group="cxraudit.models")
+    installed = {one.name: one.value.partition("[")[0].strip() for one in points}  # without extras
     return {**installed, **REGISTRY}
 
 
@@ -58,8 +60,17 @@ def _entry(name: str) -> ModuleType | Entry:
     if name not in known:
         raise UnknownNameError("model", name, [*known, HF_CLIP + "PATH"])
     module, _, attribute = known[name].partition(":")
-    imported = importlib.import_module(module)
-    return getattr(imported, attribute) if attribute else imported
+    if name in REGISTRY:
+        imported = importlib.import_module(module)
+        return getattr(imported, attribute) if attribute else imported
+    with one_sentence(
+        f"the model '{name}' of {module} cannot be imported", "Install what it needs, or remove it."
+    ):
+        imported = importlib.import_module(module)
+        found = getattr(imported, attribute) if attribute else imported
+        if not isinstance(found.CARD, ModelCard):
+            raise TypeError("its CARD is no ModelCard")
+        return found
 
 
 def _parts(spec: str) -> tuple[str, dict[str, str]]:
@@ -78,7 +89,30 @@ def card(spec: str) -> ModelCard:
 
 def missing_needs(card: ModelCard) -> list[str]:
     """Return the optional packages a model needs that are not installed."""
-    return [package for package in card.needs if importlib.util.find_spec(package) is None]
+    return [package for package in card.needs if not _is_installed(package)]
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # its parent is missing, or it is blocked
+        return False
+
+
+def require_needs(card: ModelCard) -> None:
+    """Refuse a model whose packages are not installed.
+
+    Raises
+    ------
+    MissingExtraError
+        With what to install.
+    """
+    if missing := missing_needs(card):
+        if card.name in REGISTRY or card.name.startswith(HF_CLIP):
+            raise MissingExtraError(f"the model '{card.name}'", "models")
+        raise DataError(
+            f"the model '{card.name}' needs {', '.join(missing)}: pip install {' '.join(missing)}."
+        )
 
 
 def load(spec: str, *, device: str = "auto") -> ImageTextModel:
@@ -102,8 +136,7 @@ def load(spec: str, *, device: str = "auto") -> ImageTextModel:
     """
     name, options = _parts(spec)
     entry = _entry(name)
-    if missing_needs(entry.CARD):
-        raise MissingExtraError(f"the model '{name}'", "models")
+    require_needs(entry.CARD)
     parameters = inspect.signature(entry.load).parameters
     refused = [f"{key} {value}" for key, value in options.items() if key not in parameters]
     if refused:

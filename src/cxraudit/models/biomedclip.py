@@ -69,7 +69,9 @@ def network() -> Any:
     head = nn.ModuleDict({"proj": nn.Linear(768, 512, bias=False)})
     net.visual = nn.ModuleDict({"trunk": VisionTransformer(), "head": head})
     layers = [nn.Linear(768, 640, bias=False), nn.GELU(), nn.Linear(640, 512, bias=False)]
-    net.text = nn.ModuleDict({"transformer": Bert(30_522), "proj": nn.Sequential(*layers)})
+    net.text = nn.ModuleDict(
+        {"transformer": Bert(tokens.PUBMED_BERT[0]), "proj": nn.Sequential(*layers)}
+    )
     net.logit_scale = nn.Parameter(torch.empty(()))
     return net
 
@@ -89,12 +91,13 @@ class BiomedClip(TorchAdapter):
         visual = self.network.visual
         return visual["head"]["proj"](visual["trunk"](batch))
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        cleaned = " ".join(tokens.clean(self.template + text).split())
+        return tokens.truncated(self.wordpiece(cleaned), CONTEXT)
+
+    def text_features(self, rows: Sequence[list[int]]) -> Any:  # noqa: D102
         from cxraudit.models._torch.towers.bert import padded
 
-        cleaned = [" ".join(tokens.clean(self.template + text).split()) for text in texts]
-        rows = [self.wordpiece(text) for text in cleaned]
-        rows = [tokens.truncated(row, CONTEXT) for row in rows]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         text = self.network.text
         return text["proj"](text["transformer"](ids, mask)[-1][:, 0])
@@ -124,7 +127,7 @@ def load(
         device=device,
         precision=precision,
         fingerprint=weights.fingerprint(paths, CARD.transform),
-        logit_scale=float(net.logit_scale.exp()),
+        logit_scale=weights.plausible_scale(net.logit_scale, paths[0]),
     )
-    model.wordpiece = tokens.WordPiece(paths[1])
+    model.wordpiece = tokens.WordPiece(paths[1], *tokens.PUBMED_BERT)
     return model

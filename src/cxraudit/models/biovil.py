@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxraudit.errors import DataError
+from cxraudit.errors import TextError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
@@ -27,7 +27,7 @@ from cxraudit.models.base import (
     published_quirks,
 )
 
-VOCABULARY, WIDTH, LONGEST = 30_522, 128, 512
+WIDTH, LONGEST = 128, 512
 RESIZE, PAPER_CROP = 512, 512
 TRANSFORM = "min to max in 8 bit; short side 512 bilinear; centre crop {}; v1"
 IMAGE_UNUSED = r"^encoder\.encoder\.fc\.|^encoder\.vit_pooler\."
@@ -113,7 +113,7 @@ def text_network() -> Any:
     from cxraudit.models._torch.towers.bert import Bert
 
     text: Any = nn.Module()
-    text.bert = Bert(VOCABULARY)
+    text.bert = Bert(tokens.PUBMED_BERT[0])
     text.cls_projection_head = nn.ModuleDict(
         {
             "dense_to_hidden": nn.Linear(768, WIDTH),
@@ -152,31 +152,27 @@ class BioViL(TorchAdapter):
             x = torch.cat([current, previous], 1)
         return image.projector["model"](x).mean((2, 3))  # projected per position, then averaged
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        if found := SPECIALS.search(text):
+            raise TextError(
+                f"the text contains {found[0]}, a special token of {self.card.name}. Remove it."
+            )
+        row = self.wordpiece(text.rstrip("!?."))
+        tokens.refuse_longer(
+            row, LONGEST, self.card.name, "Its authors do not truncate: shorten it."
+        )
+        return row
+
+    def text_features(self, rows: Sequence[list[int]]) -> Any:  # noqa: D102
         import torch.nn.functional as F  # noqa: N812
 
         from cxraudit.models._torch.towers.bert import padded
 
         text = self.network["text"]
-        rows = [self.wordpiece(self._checked(each)) for each in texts]
-        longest = max(len(row) for row in rows)
-        if longest > LONGEST:
-            raise DataError(
-                f"a text has {longest} tokens; {self.card.name} takes at most {LONGEST} and its authors do "
-                "not truncate. Shorten it."
-            )
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         head = text.cls_projection_head
         hidden = F.gelu(head["dense_to_hidden"](text.bert(ids, mask)[-1][:, 0]))
         return head["dense_to_output"](head["LayerNorm"](hidden))
-
-    def _checked(self, text: str) -> str:
-        if found := SPECIALS.search(text):
-            raise DataError(
-                f"the text '{text[:60]}' contains {found[0]}, a special token of {self.card.name}. "
-                "Remove it."
-            )
-        return text.rstrip("!?.")
 
 
 class BioViLPaper(BioViL):
@@ -211,7 +207,7 @@ def load(
         precision=precision,
         fingerprint=weights.fingerprint(paths, card.transform),
     )
-    model.crop, model.wordpiece = crop, tokens.WordPiece(paths[2])
+    model.crop, model.wordpiece = crop, tokens.WordPiece(paths[2], *tokens.PUBMED_BERT)
     return model
 
 

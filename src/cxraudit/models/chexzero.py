@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
@@ -60,8 +59,6 @@ def network() -> Any:
 class CheXzero(TorchAdapter):
     """Images padded to 320 and texts truncated to 77 tokens, as in training."""
 
-    truncates = True
-
     def preprocess(self, image: Image.Image) -> Pixels:
         """Long side 320 on a black square, resized to 224; (1, 224, 224)."""
         import torch
@@ -79,25 +76,23 @@ class CheXzero(TorchAdapter):
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network.visual(batch.expand(-1, 3, -1, -1))
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        return tokens.truncated(tokens.clip_bpe()(text), CONTEXT)
+
+    def text_features(self, rows: Sequence[list[int]]) -> Any:  # noqa: D102
         from cxraudit.models._torch.towers.bert import padded
 
-        bpe = tokens.clip_bpe()
-        rows = [bpe(text) for text in texts]
-        longest = max(len(row) for row in rows)
-        if longest > CONTEXT and not self.truncates:
-            raise DataError(
-                f"a text has {longest} tokens; the published wrapper of {self.card.name} takes at most "
-                f"{CONTEXT}. Shorten it, or use the native protocol, which truncates."
-            )
-        rows = [tokens.truncated(row, CONTEXT) for row in rows]
         return self.network.encode_text(padded(rows, 0, CONTEXT)[0].to(self.device))
 
 
 class CheXzeroPaper(CheXzero):
     """OpenAI's transform, and texts that are not truncated."""
 
-    truncates = False
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        row = tokens.clip_bpe()(text)
+        remedy = "Shorten it, or use the native protocol, which truncates."
+        tokens.refuse_longer(row, CONTEXT, f"the published wrapper of {self.card.name}", remedy)
+        return row
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """Short side 224, centre crop, RGB; (3, 224, 224)."""
@@ -116,6 +111,7 @@ def load(
     paper = is_paper(protocol)
     path = weights.find(CARD, CARD.files[0], folder)
     net = weights.filled(network, path)
+    scale = weights.plausible_scale(net.logit_scale, path)
     transform = PAPER_TRANSFORM if paper else CARD.transform
     adapter = CheXzeroPaper if paper else CheXzero
     return adapter(
@@ -124,5 +120,5 @@ def load(
         device=device,
         precision=precision,
         fingerprint=weights.fingerprint([path], transform),
-        logit_scale=1.0 if paper else float(net.logit_scale.exp()),
+        logit_scale=1.0 if paper else scale,
     )

@@ -112,12 +112,14 @@ class CxrClip(TorchAdapter):
             features = encoder["image_encoder"](batch)[:, 0]
         return self.network.image_projection["projection"](features)
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        return tokens.truncated(tokens.clinical_bert()(text), LONGEST)
+
+    def text_features(self, rows: Sequence[list[int]]) -> Any:  # noqa: D102
         import torch
 
         from cxraudit.models._torch.towers.bert import padded
 
-        rows = [tokens.truncated(tokens.clinical_bert()(text), LONGEST) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         last = self.network.text_encoder["text_encoder"](ids, mask)[-1]
         ends = last[torch.arange(len(rows)), mask.sum(1) - 1]
@@ -187,6 +189,7 @@ def load(
     if not isinstance(state, dict):
         raise DataError(f"{path} holds no weights under 'model'. Use the published file.")
     net = weights.filled(partial(network, variant), path, state, tolerated=UNUSED)
+    scale = weights.plausible_scale(net.logit_scale, path)
     half = paper or variant == "swint"
     transform = SWINT_CARD.transform if half else card.transform
     adapter = CxrClipHalf if half else CxrClip
@@ -196,7 +199,7 @@ def load(
         device=device,
         precision=precision,
         fingerprint=weights.fingerprint([path], transform),
-        logit_scale=1.0 if paper else float(net.logit_scale.exp()),
+        logit_scale=1.0 if paper else scale,
     )
 
 

@@ -1,11 +1,12 @@
 """Any CLIP or SigLIP in transformers' format: ``hf-clip:PATH`` or ``hf-clip:OWNER/NAME`` of the hub.
 
 MedSigLIP, PubMedCLIP and similar models need no adapter: preprocessing, tokenizer and sizes are read from
-the files beside the weights.
+the files beside the weights (`cxraudit.models.hf_folder`), which are checked before they are used.
 """
 
-import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,20 @@ import numpy as np
 from PIL import Image
 
 from cxraudit.errors import DataError, MissingExtraError
-from cxraudit.models import weights
+from cxraudit.models import hf_folder, untrusted, weights
+from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter
 from cxraudit.models._torch.pixels import eight_bit
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
+from cxraudit.models.download import require_https
 
 PREFIX = "hf-clip:"
-NO_CODE = {"trust_remote_code": False}
-"""Code that lies beside weights is never run."""
-KINDS = ("clip", "siglip")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+LEGACY_END = 2
+"""Configurations of before 2023 have this id of the end token; transformers then takes the largest id."""
+SAMPLES = ("Chest Pneumothorax", "Chest No findings", "no pleural effusion " * 300)
+PUBLISHED = hf_folder.PUBLISHED
 
 
 def entry(name: str) -> Entry:
@@ -34,45 +40,47 @@ def entry(name: str) -> Entry:
         If there is no such model, or it is not a CLIP or SigLIP.
     """
     where = name.removeprefix(PREFIX)
-    config = _config(where)
-    text = config.text_config
+    folder = _folder(where)
+    configuration = hf_folder.read_configuration(folder, where)
     card = ModelCard(
         name=name,
-        summary=f"{config.model_type} in transformers' format",
+        summary=f"{configuration.kind} in transformers' format",
         weights=where,
         license="see its model card",
-        embedding_dim=getattr(config, "projection_dim", None) or text.hidden_size
-        if config.model_type == "clip"
-        else config.vision_config.hidden_size,
-        image_size=config.vision_config.image_size,
-        trained_on=frozenset(),
+        embedding_dim=configuration.embedding_dim,
+        image_size=configuration.image_size,
+        trained_on=None,
         reference=where,
-        transform=f"{config.model_type}; as its preprocessor_config.json says; v1",
+        transform=f"{configuration.kind}; as its preprocessor_config.json says; v1",
         needs=("torch", "safetensors", "transformers"),
         prompts="see its model card",
     )
-    return Entry(card, partial(load, card, config))
+    return Entry(card, partial(load, card, folder, configuration))
 
 
-def _config(where: str) -> Any:
+def _folder(where: str) -> Path:
+    """Return the folder of a model; of one on the hub, that of its configuration in the user's cache."""
+    folder = Path(where)
+    if folder.is_dir():
+        return folder
+    if folder.exists() or not HUB_NAME.fullmatch(where):
+        raise DataError(
+            f"'{where}' is no folder or hub name of a model. Name the folder that contains config.json."
+        )
+    return Path(_from_hub(where, "hf_hub_download", filename=hf_folder.CONFIG)).parent
+
+
+def _from_hub(where: str, function: str, **wanted: Any) -> str:
     try:
-        from transformers import AutoConfig
+        import huggingface_hub
     except ImportError:
         raise MissingExtraError(f"the model '{PREFIX}{where}'", "models") from None
-    try:
-        config = AutoConfig.from_pretrained(where, **NO_CODE)
-    except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(
-            f"'{where}' is no folder or hub name of a model that can be read ({first}). Name the folder that "
-            "contains config.json."
-        ) from None
-    if config.model_type not in KINDS:
-        raise DataError(
-            f"'{where}' is a {config.model_type}; hf-clip reads {', '.join(KINDS)}. Write an adapter for it "
-            "(see docs/how-to/add-a-model.md)."
-        )
-    return config
+    require_https(huggingface_hub.constants.ENDPOINT, insecure=False)
+    with untrusted.one_sentence(
+        f"'{where}' is no folder, and cannot be downloaded from the hub",
+        "Check the path or name, or name a folder that contains config.json.",
+    ):
+        return getattr(huggingface_hub, function)(where, **wanted)
 
 
 class HfClip(TorchAdapter):
@@ -90,15 +98,19 @@ class HfClip(TorchAdapter):
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return _features(self.network.get_image_features(pixel_values=batch))
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
-        tokens = self.tokenizer(
-            list(texts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.length,
-            return_tensors="pt",
-        )
-        return _features(self.network.get_text_features(**tokens.to(self.device)))
+    def token_ids(self, text: str) -> Any:
+        """Return what the tokenizer makes of a text: ids and, where it makes one, a mask."""
+        with tokens.readable(text):
+            return self.tokenizer(
+                text, padding="max_length", truncation=True, max_length=self.length
+            )
+
+    def text_features(self, rows: Sequence[Any]) -> Any:  # noqa: D102
+        import torch
+
+        inputs = {key: torch.tensor([row[key] for row in rows]) for key in rows[0]}
+        inputs = {key: value.to(self.device) for key, value in inputs.items()}
+        return _features(self.network.get_text_features(**inputs))
 
 
 def _features(output: Any) -> Any:
@@ -106,52 +118,172 @@ def _features(output: Any) -> Any:
 
 
 def load(
-    card: ModelCard, config: Any, *, device: str = "auto", precision: str = "fp32"
+    card: ModelCard,
+    folder: Path,
+    configuration: hf_folder.Configuration,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
 ) -> ImageTextModel:
-    """Load weights, image processor and tokenizer."""
-    import transformers
-
+    """Load weights, image processor and tokenizer, each checked against the others."""
     where = card.weights
-    processors = {
-        "clip": transformers.CLIPImageProcessorPil,
-        "siglip": transformers.SiglipImageProcessorPil,
-    }
-    try:
-        network, report = transformers.AutoModel.from_pretrained(
-            where, dtype="float32", output_loading_info=True, **NO_CODE
+    if not Path(where).is_dir():
+        names = [*hf_folder.NAMES, hf_folder.WEIGHTS, "model-*-of-*.safetensors"]
+        folder = Path(
+            _from_hub(where, "snapshot_download", revision=folder.name, allow_patterns=names)
         )
-        processor = processors[config.model_type].from_pretrained(where, **NO_CODE)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **NO_CODE)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"'{where}' cannot be loaded ({str(error).splitlines()[0]}). It needs weights, "
-            "preprocessor_config.json and a tokenizer."
-        ) from None
-    wrong = [*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]
-    if wrong:
-        raise DataError(
-            f"'{where}' lacks {len(wrong)} tensors of its network or has them in another shape (first "
-            f"{min(wrong)}); they would be random. Use the published files."
-        )
+    steps = hf_folder.read_preprocessor(folder, where, configuration)
+    files = hf_folder.weight_files(folder, where)
+    hf_folder.require_tokenizer(folder, where)
+    network = _network(where, configuration)
+    path = folder / hf_folder.WEIGHTS if len(files) == 1 else folder / hf_folder.INDEX
+    weights.load_strictly(network, _state(files), path, tolerated=r"position_ids$")
+    _place_positions(network)
     model = HfClip(
         card,
-        network.eval().requires_grad_(requires_grad=False),
+        network,
         device=device,
         precision=precision,
-        fingerprint=_fingerprint(where, card, network),
-        logit_scale=float(network.logit_scale.exp()),
+        fingerprint=weights.combined(_digests(folder, where), card.transform),
+        logit_scale=weights.plausible_scale(network.logit_scale, path),
     )
-    model.processor, model.tokenizer = processor, tokenizer
-    model.length = config.text_config.max_position_embeddings
+    model.processor = _processor(where, configuration, steps)
+    model.tokenizer = _tokenizer(folder, where)
+    model.length = network.config.text_config.max_position_embeddings
+    _check_tokens(model, where, configuration.kind)
     return model
 
 
-def _fingerprint(where: str, card: ModelCard, network: Any) -> str:
-    folder = Path(where)
-    if folder.is_dir():
-        files = sorted(
-            p for p in folder.iterdir() if p.suffix in (".safetensors", ".bin", ".json", ".txt")
+def _digests(folder: Path, where: str) -> list[str]:
+    """Return the checksums of all files that are used; those that the hub names by theirs are compared."""
+    digests = []
+    for path in hf_folder.used_files(folder, where):
+        found, blob = weights.checksum(path), path.resolve().name
+        if path.is_symlink() and SHA256.fullmatch(blob) and found != blob:
+            raise DataError(
+                f"{path.resolve()} is not what the hub published: its sha256 is {found}. Delete it, and "
+                "run the same command again."
+            )
+        digests.append(found)
+    return digests
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep transformers from logging what is checked here, or has no influence."""
+    from transformers import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def _network(where: str, configuration: hf_folder.Configuration) -> Any:
+    """Build the network without memory, and check that both towers run and have equal widths."""
+    import torch
+    import transformers
+
+    classes: dict[str, Any] = {
+        "clip": (transformers.CLIPConfig, transformers.CLIPModel),
+        "siglip": (transformers.SiglipConfig, transformers.SiglipModel),
+    }
+    as_config, as_model = classes[configuration.kind]
+    side, width = configuration.image_size, configuration.embedding_dim
+    fault = f"'{where}' has a configuration that makes no {configuration.kind}"
+    with untrusted.one_sentence(fault, PUBLISHED), torch.device("meta"), torch.no_grad(), _silent():
+        config = as_config(
+            text_config=dict(configuration.text),
+            vision_config=dict(configuration.vision),
+            **configuration.top,
         )
-        return weights.fingerprint(files, card.transform)
-    revision = getattr(network.config, "_commit_hash", None) or ""
-    return hashlib.sha256(f"{where} {revision} {card.transform}".encode()).hexdigest()
+        network = as_model(config)
+        images = _features(network.get_image_features(pixel_values=torch.empty(1, 3, side, side)))
+        length = config.text_config.max_position_embeddings
+        ids = torch.zeros(1, length, dtype=torch.int64)
+        texts = _features(network.get_text_features(input_ids=ids))
+        shapes = [tuple(images.shape), tuple(texts.shape)]
+        if shapes != [(1, width)] * 2:
+            raise ValueError(f"embeddings of images and texts have shapes {shapes}")
+    return network
+
+
+def _state(files: Mapping[Path, list[str] | None]) -> dict[str, Any]:
+    """Read the tensors of all files."""
+    state: dict[str, Any] = {}
+    for path, names in files.items():
+        found = weights.read_safetensors(path)
+        absent = [name for name in names or () if name not in found]
+        if absent:
+            raise DataError(
+                f"{path} lacks {len(absent)} tensors that the index says it has (first {absent[0]}). "
+                f"{PUBLISHED}"
+            )
+        state.update(found if names is None else {name: found[name] for name in names})
+    return state
+
+
+def _place_positions(network: Any) -> None:
+    """Fill the positions 0, 1, 2 …, which are not in the file and were built without memory."""
+    import torch
+
+    for module in network.modules():
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            if buffer.device.type == "meta":
+                assert name == "position_ids", name
+                setattr(module, name, torch.arange(buffer.shape[-1]).expand(1, -1))
+
+
+def _processor(where: str, configuration: hf_folder.Configuration, steps: dict[str, Any]) -> Any:
+    """Build the image processor, and check on an image what comes out."""
+    import transformers
+
+    classes: dict[str, Any] = {
+        "clip": transformers.CLIPImageProcessorPil,
+        "siglip": transformers.SiglipImageProcessorPil,
+    }
+    side = configuration.image_size
+    fault = f"'{where}' has a preprocessing that cannot be carried out"
+    with untrusted.one_sentence(fault, PUBLISHED):
+        processor = classes[configuration.kind].from_dict(steps)
+        sample = Image.linear_gradient("L").resize((300, 200)).convert("RGB")
+        pixels = np.asarray(processor(images=sample, return_tensors="np")["pixel_values"])
+        if pixels.shape != (1, 3, side, side) or not np.isfinite(pixels).all():
+            raise ValueError(
+                f"images become {pixels.shape[1:]}, the network takes {(3, side, side)}"
+            )
+    return processor
+
+
+def _tokenizer(folder: Path, where: str) -> Any:
+    import transformers
+
+    fault = f"'{where}' has a tokenizer that cannot be read"
+    with untrusted.one_sentence(fault, PUBLISHED), _silent():
+        return transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+
+
+def _check_tokens(model: HfClip, where: str, kind: str) -> None:
+    """Refuse a tokenizer whose words and special tokens are not those of the network."""
+    text = model.network.config.text_config
+    with untrusted.one_sentence(f"'{where}' has a tokenizer that does not run", PUBLISHED):
+        ids = sorted(set(model.tokenizer.get_vocab().values()))
+        rows = [list(model.token_ids(sample)["input_ids"]) for sample in SAMPLES]
+        end = model.tokenizer.eos_token_id
+    expected = text.eos_token_id if text.eos_token_id != LEGACY_END else text.vocab_size - 1
+    faults = []
+    if ids != list(range(text.vocab_size)):
+        last = f"{len(ids):,} words, the last with number {max(ids, default=-1):,}"
+        faults.append(f"it has {last}; the network has {text.vocab_size:,}")
+    if any(len(row) != model.length for row in rows):
+        faults.append(f"texts do not become {model.length} tokens")
+    if kind == "clip" and not all(expected in row for row in rows):
+        faults.append(f"texts do not end with token {expected}, as the network expects, but {end}")
+    if rows[0] == rows[1]:
+        faults.append("different texts have the same tokens")
+    if faults:
+        raise DataError(f"'{where}' has a tokenizer of another model: {faults[0]}. {PUBLISHED}")

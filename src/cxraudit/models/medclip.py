@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
 from cxraudit.models._torch.pixels import BICUBIC, eight_bit, normalise
 from cxraudit.models.base import (
+    Embeddings,
     Entry,
     ImageTextModel,
     ModelCard,
@@ -28,7 +28,8 @@ from cxraudit.models.base import (
 )
 
 MEAN, STD = 0.5862785803043838, 0.27950088968644304
-VOCABULARY = 28_996
+VOCABULARY, POSITIONS = tokens.BERT_CASED[0], 512
+NOT_TRUNCATED = "Its authors do not truncate: shorten it."
 UNUSED = r"\.pooler\.|position_ids$|relative_position_index$"
 TRANSFORM = "8-bit grey; black square of at least 224; 224 bicubic; 0.586/0.280; v1"
 ZIPS = "https://storage.googleapis.com/pytrial/medclip{}-pretrained.zip (unpack it)"
@@ -97,6 +98,11 @@ class MedClip(TorchAdapter):
 
     text_batch = 1
 
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        row = tokens.clinical_bert()(text)
+        tokens.refuse_longer(row, POSITIONS, self.card.name, NOT_TRUNCATED)
+        return row
+
     def preprocess(self, image: Image.Image) -> Pixels:
         """Paste on a black square of at least 224, resize to 224; (1, 224, 224)."""
         image = eight_bit(image)
@@ -113,19 +119,12 @@ class MedClip(TorchAdapter):
             return vision["projection_head"](vision["model"](x).mean(1))
         return vision["model"].fc(vision["model"](x).mean((2, 3)))
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+    def text_features(self, rows: Sequence[list[int]]) -> Any:  # noqa: D102
         import torch
 
         from cxraudit.models._torch.towers.bert import padded
 
         text = self.network.text_model
-        rows = [tokens.clinical_bert()(each) for each in texts]
-        longest = max(len(row) for row in rows)
-        if longest > text["model"].positions:
-            raise DataError(
-                f"a text has {longest} tokens; {self.card.name} takes at most {text['model'].positions} "
-                "and its authors do not truncate. Shorten it."
-            )
         ids, mask = (part.to(self.device) for part in padded(rows, 0))
         states = text["model"](ids, mask)
         # The mean is over all positions, including padding, as in the published code.
@@ -133,13 +132,18 @@ class MedClip(TorchAdapter):
 
 
 class MedClipPaper(MedClip):
-    """The two prompts of a finding are encoded together, as in the published wrapper."""
+    """The two prompts of a finding are encoded together, as in the published wrapper.
 
-    text_batch = 2
+    Reports are not: one report's embedding would depend on the length of another.
+    """
+
+    def encode_pair(self, pair: tuple[str, str]) -> Embeddings:
+        """Return t₊ and t₋ of a pair, padded to the longer one, which enters the mean of the other."""
+        return self.encode_together(pair)
 
     def pair_directions(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return t₊ − t₋ of each pair, both encoded in one call."""
-        rows = [self.encode_texts(pair) for pair in pairs]
+        rows = [self.encode_pair(pair) for pair in pairs]
         return np.stack([positive - negative for positive, negative in rows])
 
 
@@ -156,6 +160,7 @@ def load(
     card = CARDS[variant]
     path = weights.find(card, card.files[0], folder)
     net = weights.filled(partial(network, variant), path, tolerated=UNUSED)
+    weights.plausible_scale(net.logit_scale, path)
     adapter = MedClipPaper if paper else MedClip
     return adapter(
         replace(card, protocol=protocol),

@@ -69,7 +69,7 @@ def network() -> Any:
     net.image_encoder = DaViT()
     net.lang_encoder = nn.ModuleDict(
         {
-            "token_embedding": nn.Embedding(49_408, WIDTH),
+            "token_embedding": nn.Embedding(tokens.CLIP[0], WIDTH),
             "resblocks": nn.ModuleList(Block(WIDTH, 16, 1e-12) for _ in range(16)),
             "ln_final": nn.LayerNorm(WIDTH, 1e-12),
         }
@@ -96,12 +96,14 @@ class MedImageInsight(TorchAdapter):
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network.image_encoder(batch) @ self.network.image_projection
 
-    def text_features(self, texts: Sequence[str]) -> Any:  # noqa: D102
+    def token_ids(self, text: str) -> list[int]:  # noqa: D102
+        return tokens.truncated(self.bytepairs(text), CONTEXT)
+
+    def text_features(self, rows: Sequence[list[int]]) -> Any:  # noqa: D102
         import torch
 
         from cxraudit.models._torch.towers.bert import padded
 
-        rows = [tokens.truncated(self.bytepairs(text), CONTEXT) for text in texts]
         ids, mask = (part.to(self.device) for part in padded(rows, self.bytepairs.end, CONTEXT))
         text = self.network.lang_encoder
         x = text["token_embedding"](ids) + text.positional_embedding
@@ -128,7 +130,7 @@ def load(
         device=device,
         precision=precision,
         fingerprint=weights.fingerprint(paths, CARD.transform),
-        logit_scale=float(net.logit_scale.exp()),
+        logit_scale=weights.plausible_scale(net.logit_scale, paths[0]),
     )
     model.bytepairs = tokens.bytepairs_from(paths[1].parent)
     return model

@@ -1,4 +1,4 @@
-"""Checkpoint files: finding, verifying, reading without running code, and loading strictly."""
+"""Checkpoint files: finding, reading without running code, and loading strictly."""
 
 import hashlib
 import json
@@ -7,11 +7,13 @@ import pickle
 import re
 import struct
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxraudit.errors import DataError
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.models import untrusted
 from cxraudit.models.base import ModelCard, WeightFile
 
 if TYPE_CHECKING:
@@ -21,14 +23,29 @@ FOLDER_VARIABLE = "CXRAUDIT_WEIGHTS"
 
 State = Mapping[str, "Tensor"]
 
+SCALES = (0.1, 1000.0)
+"""Logit scales that are accepted: ten times beyond those of published models, which clamp them to 1 … 100
+(CLIP, MedCLIP, open_clip) or learn 100 … 120 (SigLIP)."""
+
+ZIP = b"PK"
+LARGEST_PICKLE = 16 * 2**20
+"""Bytes of the largest description of tensors in a torch file; published ones have below 1 MB."""
+
 
 def weights_root() -> Path:
-    """Return the folder that holds one folder per model: $CXRAUDIT_WEIGHTS, or the user's cache."""
-    if folder := os.environ.get(FOLDER_VARIABLE):
-        return Path(folder)
-    import platformdirs
+    """Return the folder that holds one folder per model: $CXRAUDIT_WEIGHTS, or ``~/.cache/cxraudit/weights``.
 
-    return Path(platformdirs.user_cache_path("cxraudit")) / "weights"
+    The cache is that of the hub and of torch, on every platform.
+    """
+    try:
+        if folder := os.environ.get(FOLDER_VARIABLE):
+            return Path(folder).expanduser()
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise ConfigError(
+            f"this user has no home folder to keep weights in. Set {FOLDER_VARIABLE} to a folder."
+        ) from None
+    return cache / "cxraudit" / "weights"
 
 
 def folder_of(card: ModelCard) -> Path:
@@ -81,99 +98,13 @@ def checksum(path: Path, kind: str = "sha256") -> str:
         return hashlib.file_digest(handle, kind).hexdigest()
 
 
-def verify(card: ModelCard, folder: Path | None = None) -> list[str]:
-    """Compare sizes and checksums with the card; return a line for each file.
-
-    Raises
-    ------
-    DataError
-        At the first file that is missing or differs.
-    """
-    lines = []
-    for file in card.files:
-        path = find(card, file, folder)
-        if file.size is not None and path.stat().st_size != file.size:
-            raise DataError(
-                f"{path} has {path.stat().st_size:,} bytes; the published file has {file.size:,}. "
-                "Download it again."
-            )
-        known = [(kind, getattr(file, kind)) for kind in ("sha256", "md5") if getattr(file, kind)]
-        for kind, expected in known:
-            found = checksum(path, kind)
-            if found != expected:
-                raise DataError(
-                    f"{path} has {kind} {found}; the published file has {expected}. Download it again."
-                )
-        checked = f"{known[0][0]} as published" if known else "no checksum is published"
-        lines.append(f"{path.name}: {path.stat().st_size:,} bytes, {checked}")
-    return lines
-
-
-def fetch(
-    card: ModelCard, folder: Path | None = None, *, endpoint: str | None = None
-) -> list[Path]:
-    """Download the missing files of a checkpoint, and verify all.
-
-    Interrupted downloads are resumed (huggingface-hub).
-
-    Parameters
-    ----------
-    card : ModelCard
-        Card of the checkpoint.
-    folder : pathlib.Path, optional
-        Target folder; default: `folder_of`.
-    endpoint : str, optional
-        Address of a mirror of the hub.
-
-    Raises
-    ------
-    DataError
-        If a file has no direct download, a download fails, or a checksum differs.
-    """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    folder = folder or folder_of(card)
-    by_hand = [file.name for file in card.files if not file.url]
-    if by_hand:
-        raise DataError(
-            f"{card.name} has no direct download. Download it from {card.weights}, under its licence "
-            f"({card.license}), and put {', '.join(by_hand)} into {folder}."
-        )
-    paths = []
-    for file in card.files:
-        address = HUB_ADDRESS.fullmatch(file.url)
-        if address is None:
-            raise ValueError(f"{file.url} is not an address of the hub")
-        repository, revision, name = address.groups()
-        target = folder / file.name
-        if not target.is_file():
-            try:
-                downloaded = hf_hub_download(
-                    repository,
-                    name,
-                    revision=revision,
-                    local_dir=folder / ".download",
-                    endpoint=endpoint,
-                )
-            except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-                raise DataError(
-                    f"{file.url} cannot be downloaded ({str(error).splitlines()[0]}). Try again later, or "
-                    f"download it by hand into {folder}."
-                ) from None
-            target.parent.mkdir(parents=True, exist_ok=True)
-            Path(downloaded).replace(target)
-        paths.append(target)
-    verify(card, folder)
-    return paths
-
-
-HUB_ADDRESS = re.compile(r"https://huggingface\.co/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
-
-
 def fingerprint(paths: Sequence[Path], transform: str) -> str:
     """Return a hash of the weights and of the transform."""
-    digests = [checksum(path) for path in paths]
+    return combined([checksum(path) for path in paths], transform)
+
+
+def combined(digests: Sequence[str], transform: str) -> str:
+    """Return a hash of the digests of some files and of the transform."""
     return hashlib.sha256(json.dumps([*digests, transform]).encode()).hexdigest()
 
 
@@ -192,27 +123,64 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
     DataError
         If it is a web page, a Git LFS pointer, truncated, or contains anything but tensors.
     """
-    import torch
-    from safetensors import SafetensorError
+    start = untrusted.first_bytes(path)
+    if start[8:9] == b"{":
+        return read_safetensors(path)
+    if start.startswith(ZIP):
+        _check_archive(path)
+    with untrusted.one_sentence(f"{path} is truncated or damaged", untrusted.AGAIN):
+        state = _unpickled(path, allowed, mapped=start.startswith(ZIP))
+    if not isinstance(state, dict):
+        raise DataError(
+            f"{path} holds a {type(state).__name__}, not tensors by name. Use the published file."
+        )
+    return state
+
+
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """Read a safetensors file, which contains only tensors by name; they are memory-mapped.
+
+    Raises
+    ------
+    DataError
+        If it is missing, is another kind of file, or is truncated.
+    """
     from safetensors.torch import load_file
 
-    with path.open("rb") as handle:
-        start = handle.read(200)
-    if start.startswith(b"version https://git-lfs"):
-        raise DataError(
-            f"{path} is a Git LFS pointer, not the weights. Fetch the file it points to."
-        )
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise DataError(f"{path} is a web page, not weights. Download the file itself.")
+    untrusted.first_bytes(path)
+    with untrusted.one_sentence(f"{path} is truncated or damaged", untrusted.AGAIN):
+        return load_file(path)
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse programs, and archives that would grow when they are read: torch does not compress."""
     try:
-        if start[8:9] == b"{":
-            return load_file(path)  # contains only tensors by name
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error):
+        return  # torch says what is wrong
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise DataError(
+            f"{path} is a TorchScript program, not weights; it was not run. Use the published file."
+        )
+    packed = [entry for entry in entries if entry.compress_type != zipfile.ZIP_STORED]
+    large = [e for e in entries if e.filename.endswith(".pkl") and e.file_size > LARGEST_PICKLE]
+    if packed or large:
+        entry = (packed or large)[0].filename
+        fault = "is compressed" if packed else f"has more than {LARGEST_PICKLE:,} bytes"
+        raise DataError(
+            f"{path} is no archive that torch writes: {entry} {fault}. Use the published file."
+        )
+
+
+def _unpickled(path: Path, allowed: Sequence[Any], *, mapped: bool) -> Any:
+    import torch
+
+    try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(list(allowed)):
             # Of unusual pickles, which are refused below.
             warnings.simplefilter("ignore", UserWarning)
-            state = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=start.startswith(b"PK") or None
-            )
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
     except pickle.UnpicklingError as error:
         match = re.search(r"GLOBAL ([\w.]+)", str(error))
         which = f"({match[1]}) " if match else ""
@@ -220,26 +188,6 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
             f"{path} holds objects {which}besides tensors, or is no checkpoint; it was not run. Use the "
             "published file."
         ) from None
-    except (
-        SafetensorError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        OSError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-        struct.error,
-    ) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise DataError(f"{path} is truncated or damaged ({reason}). Download it again.") from None
-    if not isinstance(state, dict):
-        raise DataError(
-            f"{path} holds a {type(state).__name__}, not tensors by name. Use the published file."
-        )
-    return state
 
 
 def filled(
@@ -277,56 +225,121 @@ def load_strictly(network: "nn.Module", state: State, path: Path, *, tolerated: 
     Raises
     ------
     DataError
-        If keys are missing or unexpected, or shapes differ.
+        If keys are missing or unexpected, shapes differ, or a weight is not a number.
     """
+    with untrusted.one_sentence(
+        f"{path} cannot be loaded", "Use the published file of this model."
+    ):
+        network.load_state_dict(_checked(network, state, path, tolerated), strict=True, assign=True)
+        _settle(network)
+
+
+def _checked(network: "nn.Module", state: State, path: Path, tolerated: str) -> dict[str, "Tensor"]:
+    """Return the tensors of a file that the network has, in float32."""
     import torch
 
     ignored = re.compile(tolerated) if tolerated else None
     wanted = network.state_dict()
     for key, value in state.items():
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+            found = f"{type(value).__name__} under {str(key)[:80]!r}"
             raise DataError(
-                f"{path} holds a {type(value).__name__} under {key} instead of a tensor. Use the "
-                "published file of this model."
+                f"{path} holds a {found}, not tensors by name. Use the published file of this model."
             )
     kept = {
-        key: value.float() if value.is_floating_point() else value
+        key: value
         for key, value in state.items()
         if key in wanted or not (ignored and ignored.search(key))
     }
-    present = [key for key in wanted if key in kept]
-    problems = [
-        *_problem("tensors are missing", [key for key in wanted if key not in kept]),
-        *_problem("are not expected", [key for key in kept if key not in wanted]),
-        *_problem(
-            "hold another kind of number",
-            [
-                key
-                for key in present
-                if kept[key].is_floating_point() != wanted[key].is_floating_point()
-            ],
-        ),
-        *_problem(
-            "have another shape",
-            [
-                f"{key}: {tuple(kept[key].shape)} instead of {tuple(wanted[key].shape)}"
-                for key in present
-                if kept[key].shape != wanted[key].shape
-            ],
-        ),
-    ]
-    if problems:
-        raise DataError(
-            f"{path} is not the checkpoint this adapter reads: {'; '.join(problems)}. Use the published "
-            "file of this model."
-        )
-    network.load_state_dict(kept, strict=True, assign=True)
+    _refuse(path, _misfits(kept, wanted))
+    # Only now, since a tensor of another shape can be absurdly large.
+    kept = {k: v.float() if v.is_floating_point() else v for k, v in kept.items()}
+    _refuse(path, _not_numbers(kept))
+    return kept
+
+
+def _settle(network: "nn.Module") -> None:
+    """Prepare a loaded network for inference."""
+    import torch
+
     network.eval().requires_grad_(requires_grad=False)
     for module in network.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.num_batches_tracked = None  # not used, and must not be cast with the weights
 
 
+def _misfits(kept: State, wanted: State) -> list[str]:
+    """Return what is wrong with the names, shapes and types of the tensors of a file."""
+    import torch
+
+    present = [key for key in wanted if key in kept]
+    shapes = [
+        f"{key}: {tuple(kept[key].shape)} instead of {tuple(wanted[key].shape)}"
+        for key in present
+        if kept[key].shape != wanted[key].shape
+    ]
+    kinds = [
+        key
+        for key in present
+        if kept[key].is_floating_point() != wanted[key].is_floating_point()
+        or kept[key].layout != torch.strided
+        or kept[key].is_quantized
+        or kept[key].device.type != "cpu"
+    ]
+    return [
+        *_problem("tensors are missing", [key for key in wanted if key not in kept]),
+        *_problem("are not expected", [key for key in kept if key not in wanted]),
+        *_problem("hold another kind of number", kinds),
+        *_problem("have another shape", shapes),
+    ]
+
+
+def _not_numbers(kept: State) -> list[str]:
+    """Return which tensors hold NaN or infinite numbers, or negative variances."""
+    import torch
+
+    broken: list[str] = []
+    negative: list[str] = []
+    for key, value in kept.items():
+        if not value.is_floating_point() or not value.numel():
+            continue
+        low, high = torch.aminmax(value)  # NaN wins, and so does infinity: one pass, no copy
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            broken.append(key)
+        elif key.endswith("running_var") and low < 0:
+            negative.append(key)
+    return [
+        *_problem("tensors hold NaN or infinite numbers", broken),
+        *_problem("hold negative variances", negative),
+    ]
+
+
+def _refuse(path: Path, problems: Sequence[str]) -> None:
+    if problems:
+        raise DataError(
+            f"{path} is not the checkpoint this adapter reads: {'; '.join(problems)}. Use the published "
+            "file of this model."
+        )
+
+
 def _problem(what: str, keys: Sequence[str]) -> list[str]:
     """Describe keys that a checkpoint and its network do not share, by their number and the first."""
     return [f"{len(keys)} {what} (first {keys[0]})"] if keys else []
+
+
+def plausible_scale(logarithm: "Tensor", path: Path) -> float:
+    """Return the logit scale of a checkpoint, which stores its logarithm.
+
+    Raises
+    ------
+    DataError
+        If it is outside of `SCALES`.
+    """
+    low, high = SCALES
+    scale = float(logarithm.exp())
+    if not low <= scale <= high:
+        raise DataError(
+            f"{path} has a logit scale of exp({float(logarithm):.4g}) = {scale:.4g}; published models "
+            f"have 1 to 120, and {low:g} to {high:g} is accepted. Use the published file of this model."
+        )
+    return scale

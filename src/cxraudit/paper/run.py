@@ -31,6 +31,7 @@ from cxraudit.scoring import Tracker
 from cxraudit.settings import AuditSettings
 from cxraudit.steps import audit_step, encode_step, read_embeddings, report_step, score_step
 from cxraudit.workspace import Workspace
+from cxraudit.zeroshot import pair_embeddings
 
 COHORT = PROMPTS = "paper"
 """Name of the study's cohort in each data set, and of its prompts."""
@@ -242,7 +243,7 @@ def _faults(
     texts = prompts.load(PROMPTS)
     pairs: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
     for finding in dataset.findings:
-        positive, negative = model.encode_texts(texts.pair(finding))
+        positive, negative = pair_embeddings(model, texts.pair(finding))
         pairs[finding] = (positive, negative)
     yield from find_faults(
         ModelRun(

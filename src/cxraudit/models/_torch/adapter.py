@@ -1,11 +1,13 @@
 """Base of all adapters of torch models: device, precision, batches of texts, unit rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cxraudit.errors import ConfigError
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.models import untrusted
 from cxraudit.models.base import Embeddings, ModelCard, Pixels
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def pick_device(device: str) -> str:
 
 
 class TorchAdapter:
-    """See `ImageTextModel`; a family defines `preprocess`, `image_features` and `text_features`.
+    """See `ImageTextModel`; a family defines `preprocess`, `image_features`, `token_ids`, `text_features`.
 
     Embeddings are float32 and leave the device as numpy arrays. ``bf16`` runs matrix products in
     bfloat16 (autocast), and is part of the fingerprint, since it changes the ranking of images.
@@ -75,42 +77,67 @@ class TorchAdapter:
         """Return the features of a batch of pixels, (n, embedding_dim), not normalised."""
         raise NotImplementedError
 
-    def text_features(self, texts: Sequence[str]) -> "Tensor":
-        """Return the features of some texts, (n, embedding_dim), not normalised."""
+    def token_ids(self, text: str) -> list[int]:
+        """Return the tokens of a text, truncated as its authors do; raise `TextError` if they do not."""
+        raise NotImplementedError
+
+    def text_features(self, rows: Sequence[list[int]]) -> "Tensor":
+        """Return the features of some texts by their tokens, (n, embedding_dim), not normalised."""
         raise NotImplementedError
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
         """Embed a batch, shape (n, channels, height, width)."""
         import torch
 
-        with torch.inference_mode(), self._autocast():
-            rows = self.image_features(torch.from_numpy(pixels).to(self.device))
-            return _unit(rows).cpu().numpy()
+        with self._inference(f"{len(pixels)} images"):
+            features = self.image_features(torch.from_numpy(pixels).to(self.device))
+            return self._embeddings(features, unit=True)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Tokenize and embed; rows in the order of `texts`."""
+        rows = [self.token_ids(text) for text in texts]  # all first: what is refused costs no time
+        starts = range(0, len(rows), self.text_batch)
+        parts = [self._encode(rows[start : start + self.text_batch]) for start in starts]
+        empty = np.empty((0, self.card.embedding_dim), dtype=np.float32)
+        return np.concatenate([empty, *parts])
+
+    def encode_together(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts in one call of the network, padded to the longest."""
+        return self._encode([self.token_ids(text) for text in texts])
+
+    def _encode(self, rows: Sequence[list[int]]) -> Embeddings:
+        with self._inference(f"{len(rows)} texts"):
+            return self._embeddings(self.text_features(rows), unit=self.unit_texts)
+
+    def _embeddings(self, features: "Tensor", *, unit: bool) -> Embeddings:
+        """Return rows on the CPU, of unit norm unless the wrapper does not normalise them."""
         import torch
+        import torch.nn.functional as F  # noqa: N812
 
-        if not texts:
-            return np.empty((0, self.card.embedding_dim), dtype=np.float32)
-        parts = []
-        with torch.inference_mode(), self._autocast():
-            for start in range(0, len(texts), self.text_batch):
-                rows = self.text_features(texts[start : start + self.text_batch])
-                parts.append(_unit(rows) if self.unit_texts else rows.float())
-        return torch.cat(parts).cpu().numpy()
+        rows = features.float()
+        norms = torch.linalg.vector_norm(rows, dim=-1)
+        if wrong := int((~torch.isfinite(norms) | (norms == 0)).sum()):
+            raise DataError(
+                f"{wrong} of {len(rows)} embeddings of {self.card.name} are not numbers or have length 0, "
+                f"in {self.precision} on {self.device}. Check its weights: cxraudit models check."
+            )
+        return (F.normalize(rows, dim=-1) if unit else rows).cpu().numpy()
 
-    def _autocast(self) -> Any:
+    @contextmanager
+    def _inference(self, what: str) -> Iterator[None]:
+        """Run the network without gradients; what torch raises (too little memory) is one sentence."""
         import torch
 
         kind = self.device.split(":")[0]
-        return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
-
-
-def _unit(rows: "Tensor") -> "Tensor":
-    import torch.nn.functional as F  # noqa: N812
-
-    return F.normalize(rows.float(), dim=-1)
+        autocast = torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
+        try:
+            with torch.inference_mode(), autocast:
+                yield
+        except (RuntimeError, MemoryError) as error:
+            raise DataError(
+                f"{self.card.name} cannot embed {what} on {self.device} ({untrusted.reason(error)}). Use "
+                "smaller batches, or another device."
+            ) from None
 
 
 def is_paper(protocol: str) -> bool:

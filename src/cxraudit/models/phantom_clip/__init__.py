@@ -6,7 +6,6 @@ pneumothorax and findings equally clear at every age. Neither was trained on rea
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cxraudit.errors import DataError
 from cxraudit.images import to_grey
+from cxraudit.models import untrusted, weights
 from cxraudit.models.base import Embeddings, Entry, ImageTextModel, ModelCard, Pixels
 
 if TYPE_CHECKING:
@@ -88,17 +89,25 @@ class PhantomClipModel:
 
 def load(folder: Path = FOLDER, card: ModelCard = CARD) -> ImageTextModel:
     """Load the shipped weights, or those a training run wrote to `folder`."""
-    from safetensors.torch import load_file
-
     from cxraudit.models.phantom_clip.network import PhantomClip
 
     file = folder / "vocabulary.json"  # the shipped models share one
-    vocabulary = json.loads((file if file.is_file() else FOLDER / file.name).read_text())
-    weights = folder / "weights.safetensors"
+    vocabulary = _vocabulary(file if file.is_file() else FOLDER / file.name)
+    path = folder / "weights.safetensors"
     network = PhantomClip(len(vocabulary) + 2)
-    network.load_state_dict(load_file(weights), strict=True)
-    digest = hashlib.sha256(weights.read_bytes() + CARD.transform.encode()).hexdigest()
-    return PhantomClipModel(card, network.eval(), vocabulary, digest)
+    weights.load_strictly(network, weights.read_safetensors(path), path)
+    weights.plausible_scale(network.log_scale, path)
+    digest = hashlib.sha256(path.read_bytes() + CARD.transform.encode()).hexdigest()
+    return PhantomClipModel(card, network, vocabulary, digest)
+
+
+def _vocabulary(path: Path) -> dict[str, int]:
+    """Return word → token; 0 is padding and 1 any other word."""
+    found = untrusted.read_json(path)
+    ids = {value for value in found.values() if isinstance(value, int)}
+    if ids != set(range(2, len(found) + 2)):
+        raise DataError(f"{path} does not number its words from 2 on. {untrusted.AGAIN}")
+    return found
 
 
 def load_clean() -> ImageTextModel:

@@ -1,5 +1,6 @@
 """BERT base (Devlin et al. 2018) under the key names of transformers' ``BertModel``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -92,7 +93,9 @@ class Bert(nn.Module):
         return states
 
 
-def padded(rows: list[list[int]], pad: int, length: int | None = None) -> tuple[Tensor, Tensor]:
+def padded(
+    rows: Sequence[Sequence[int]], pad: int, length: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Return ids and mask of texts, padded to the longest or to `length`."""
     length = length or max(len(row) for row in rows)
     ids = torch.full((len(rows), length), pad, dtype=torch.int64)
