@@ -96,17 +96,21 @@ def _stretched(values: NDArray[np.float32], low: float, high: float) -> Image.Im
     return Image.fromarray(np.round(np.clip(scaled, 0, 255)).astype(np.uint8))
 
 
+def sampled(image: Image.Image) -> Image.Image:
+    """Return every k-th row and column, at least 64 of each where there are as many."""
+    step = max(1, min(image.size) // _SAMPLE)
+    if step == 1:
+        return image
+    return image.resize((image.width // step, image.height // step), Image.Resampling.NEAREST)
+
+
 def tone(image: Image.Image) -> tuple[ImageNote, ...]:
     """Return a note if an image is nearly black, nearly white or without contrast.
 
     Images of 16 bits count if they are so by `to_grey` or in the full range of 16 bits, since models
     differ in which they use.
     """
-    step = max(1, min(image.size) // _SAMPLE)
-    sample = image
-    if step > 1:
-        size = (image.width // step, image.height // step)
-        sample = image.resize(size, Image.Resampling.NEAREST)
+    sample = sampled(image)
     if image.mode not in DEEP:
         return _tone(to_grey(sample).histogram())
     whole, few = np.asarray(image), np.asarray(sample, dtype=np.float32)

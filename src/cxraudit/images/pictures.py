@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from cxraudit.images.grey import DEEP, FULL, bits_used, full_range
+from cxraudit.images.grey import DEEP, FULL, bits_used, full_range, sampled
 from cxraudit.images.notes import ImageNote
 from cxraudit.images.refused import NOT_AN_IMAGE, RefusedError, require_one, require_size
 
@@ -93,7 +93,7 @@ def _left_out(image: Image.Image) -> tuple[ImageNote, ...]:
 def _is_partly_transparent(image: Image.Image) -> bool:
     if image.mode not in ("LA", "PA", "RGBA"):
         return False
-    least, _ = image.getchannel("A").getextrema()
+    least, _ = sampled(image).getchannel("A").getextrema()
     return least != 255
 
 

@@ -18,7 +18,8 @@ def eight_bit(image: Image.Image) -> Image.Image:
     """Return an image as L or RGB.
 
     16-bit images are scaled by 255/65535: the published code saturates them at 255, which gives a
-    white image, or refuses them. Transparency is dropped and palettes are resolved.
+    white image, or refuses them. `cxraudit.images.decode_image` has brought images that use fewer bits
+    to the full range. Transparency is dropped and palettes are resolved.
     """
     if image.mode in ("I", "I;16", "I;16B", "I;16L"):
         values = np.asarray(image, dtype=np.int64)
