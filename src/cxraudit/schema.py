@@ -308,6 +308,13 @@ def group_name(value: Any) -> str:
     return str(value).strip() or UNKNOWN
 
 
+def group_names(values: pd.Series) -> pd.Series:
+    """Return the names of the groups of a column, each different value named once; see `group_name`."""
+    codes, different = pd.factorize(values)
+    names = np.array([*(group_name(value) for value in different), UNKNOWN], dtype=object)
+    return pd.Series(names[codes], index=values.index, dtype="str")  # code −1 (missing) is the last
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as dictionaries."""
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

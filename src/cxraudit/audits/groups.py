@@ -13,7 +13,7 @@ from cxraudit.datasets.values import bin_names, binned
 from cxraudit.datasets.values import groups as groups_of
 from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.notices import Notice
-from cxraudit.schema import UNKNOWN, group_name
+from cxraudit.schema import UNKNOWN, group_names
 from cxraudit.settings import AuditSettings, bin_edges
 
 
@@ -116,9 +116,7 @@ def _names(attribute: str, values: pd.Series) -> pd.Series:
     """Return the group of each image as text, each different value named once."""
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         return groups_of(values, f"column '{attribute}'", attribute).series
-    codes, different = pd.factorize(values)
-    names = np.array([*(group_name(value) for value in different), UNKNOWN], dtype=object)
-    return pd.Series(names[codes], index=values.index)  # code −1 (missing) is the last
+    return group_names(values)
 
 
 def with_bins(dataset: Dataset, bins: Mapping[str, str | Sequence[float]]) -> Dataset:

@@ -313,8 +313,7 @@ def _matched(scores: Scores, dataset: Dataset, table: str) -> Scores:
     DataError
         If no image of the table is one of the data set.
     """
-    known = scores.frame["image_id"].isin(dataset.images["image_id"])
-    if not known.any():
+    if set(dataset.images["image_id"]).isdisjoint(scores.frame["image_id"]):
         raise DataError(
             f"no image of {table} is one of the data set '{dataset.name}': the table has "
             f"'{scores.frame['image_id'].iloc[0]}', the data set "

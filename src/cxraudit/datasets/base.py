@@ -17,7 +17,7 @@ from cxraudit.schema import (
     IMAGE_COLUMNS,
     UNKNOWN,
     check_findings,
-    group_name,
+    group_names,
     require_columns,
     require_rows,
     require_unique,
@@ -177,7 +177,7 @@ class Dataset:
         columns = {
             **{column: self.images[column].astype("str") for column in EXCLUDED_COLUMNS[:-1]},
             **{
-                column: self.images[column].map(group_name).astype("str")
+                column: group_names(self.images[column])
                 for column in (*self.attributes, *self.shortcuts)
             },
         }

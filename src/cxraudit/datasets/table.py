@@ -11,7 +11,7 @@ from annotated_types import MinLen
 from pydantic import Field
 
 from cxraudit.datasets import values
-from cxraudit.datasets.base import Dataset, age_group, resolve_per_patient
+from cxraudit.datasets.base import AGE_EDGES, Dataset, resolve_per_patient
 from cxraudit.datasets.detector_labels import source_column
 from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.release import ReleaseFile
@@ -267,10 +267,8 @@ class _Table:
         self.images["age"] = read.series
         if read.at_least.any():
             self.images["age_is_at_least"] = read.at_least
-        if edges is None:
-            self.images["age_group"] = read.series.map(age_group).astype("str")
-        else:
-            self.images["age_group"] = values.binned(read.series, edges, read.at_least)
+        edges = AGE_EDGES[1:-1] if edges is None else edges
+        self.images["age_group"] = values.binned(read.series, edges, read.at_least)
         return "age_group"
 
     def add_sex(self, column: str, mapping: Mapping[str, str] | None) -> str:

@@ -9,7 +9,7 @@ from cxraudit.audits.cohort import Cohort, Mask, Sample
 from cxraudit.datasets.base import EXCLUDED_COLUMNS, NO_GROUP, Dataset
 from cxraudit.datasets.detector_labels import PREDICTED, source_column
 from cxraudit.errors import ConfigError, UnknownNameError
-from cxraudit.schema import UNKNOWN, group_name
+from cxraudit.schema import UNKNOWN, group_names
 
 N_NAMED = 20
 """Groups that a message names at most."""
@@ -72,7 +72,7 @@ def with_derived(dataset: Dataset, shortcuts: Iterable[str]) -> Dataset:
         if column not in images or column in EXCLUDED_COLUMNS or column == "path":
             known = dict.fromkeys([*dataset.attributes, *dataset.shortcuts, "view_position"])
             raise UnknownNameError("column", column, list(known))
-        values = images[column].map(group_name).astype("str")
+        values = group_names(images[column])
         if group not in set(values):
             raise UnknownNameError(f"{column} group", group, sorted(set(values))[:N_NAMED])
         answer = np.where(values == group, "yes", np.where(values.isin(NO_GROUP), UNKNOWN, "no"))

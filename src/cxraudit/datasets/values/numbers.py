@@ -90,6 +90,8 @@ def scores(values: pd.Series, about: str) -> Values:
     if pd.api.types.is_numeric_dtype(values.dtype):
         return numbers(values, about)
     text = texts(values, about)
+    if bool(pd.to_numeric(text, errors="coerce").notna().eq(text.notna()).all()):
+        return numbers(text, about)
     present = text.dropna().str.lower()
     if len(present) and present.isin(["true", "false"]).all():
         stated = "The scores are true and false, read as 1 and 0."

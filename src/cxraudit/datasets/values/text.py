@@ -14,7 +14,9 @@ from cxraudit.notices import Notice, counted, named
 EXACT = 2.0**53
 """Whole numbers from here on are not exact as floats."""
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+"""Characters without width, which a reader of a table cannot see."""
+_REMOVED = dict.fromkeys(map(ord, _INVISIBLE))
 
 
 class Values(NamedTuple):
@@ -44,6 +46,8 @@ def texts(values: pd.Series, about: str) -> pd.Series:
             f"{about} holds numbers beyond 2^53, which a float rounds, so they may be others. Save the "
             "column as text or as whole numbers."
         )
+    if isinstance(values.dtype, pd.StringDtype):
+        return _trimmed(values)
     try:
         codes, different = pd.factorize(values.astype(object), use_na_sentinel=True)
     except TypeError:
@@ -53,6 +57,15 @@ def texts(values: pd.Series, about: str) -> pd.Series:
         ) from None
     found = np.array([*(_text(value, about) for value in different), None], dtype=object)
     return pd.Series(found[codes], index=values.index, dtype="str")
+
+
+def _trimmed(values: pd.Series) -> pd.Series:
+    """Do the same to a column of text, all cells at once."""
+    cells = values.astype("str")
+    if cells.str.contains(r"[^\x00-\x7f]", na=False).any():
+        cells = cells.str.normalize("NFC").str.replace(f"[{_INVISIBLE}]", "", regex=True)
+    cells = cells.str.strip()
+    return cells.mask(cells == "")
 
 
 def _text(value: Any, about: str) -> str | None:
@@ -71,7 +84,7 @@ def _text(value: Any, about: str) -> str | None:
         return value.isoformat().removesuffix("T00:00:00")
     if isinstance(value, (tuple, frozenset)):
         raise DataError(f"{about} holds several values in a cell. Save one value per cell.")
-    text = unicodedata.normalize("NFC", str(value)).translate(_INVISIBLE)
+    text = unicodedata.normalize("NFC", str(value)).translate(_REMOVED)
     return text.strip() or None
 
 
@@ -103,7 +116,8 @@ def ids(values: pd.Series, about: str) -> Values:
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return Values(found)
     notices = []
-    if padded := int((found != values.astype(object).map(_as_typed)).sum()):
+    typed = values if isinstance(values.dtype, pd.StringDtype) else values.map(_as_typed)
+    if padded := int((found != typed).sum()):
         stated = f"{counted(padded, 'value')} with blanks around, which were taken off."
         notices.append(Notice(about=about, count=padded, sentence=stated))
     points = found.str.endswith(".0")
