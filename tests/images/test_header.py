@@ -1,15 +1,17 @@
 """Headers: what cannot be read is refused at once, and warnings of threads do not mix."""
 
+import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from image_files import dicom, write_dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from cxraudit.errors import ImageError
 from cxraudit.images import is_dicom, read_header, read_image
-from cxraudit.images.header import QUIET
+from cxraudit.images.header import QUIET, parsed
 
 
 def test_an_element_with_an_unknown_representation_is_refused_by_name(tmp_path):
@@ -60,6 +62,24 @@ def test_what_is_no_dicom_file_is_refused(tmp_path):
         with pytest.raises(ImageError) as caught:
             read_header(tmp_path / name)
         assert str(caught.value).endswith(".")
+
+
+def test_the_pixels_are_not_read(tmp_path):
+    """A header of a folder of radiographs costs its own bytes, not those of the image."""
+    path = write_dicom(tmp_path / "a.dcm", np.zeros((2000, 2000), dtype=np.uint16), PatientSex="F")
+    n_read = []
+
+    class Counting(io.FileIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            n_read.append(len(data))
+            return data
+
+    with Counting(path) as file:
+        header = parsed(file, stop_before_pixels=True)
+
+    assert header.PatientSex == "F"
+    assert sum(n_read) < 20_000
 
 
 def test_a_file_is_dicom_by_its_preamble_or_its_name(tmp_path):

@@ -6,6 +6,7 @@ and leave padding out of account.
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def decode_dicom(data: bytes) -> tuple[Image.Image, tuple[ImageNote, ...]]:
         does not decode. Errors of pydicom pass.
     """
     notes: Notes = []
-    file = parsed(data)
+    file = parsed(BytesIO(data))
     if not any(keyword in file for keyword in _PIXELS):
         raise RefusedError("is a DICOM file without pixel data.")
     require_one(_whole(file, "NumberOfFrames"))

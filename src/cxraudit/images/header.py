@@ -3,9 +3,8 @@
 import threading
 import warnings
 import zlib
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cxraudit.errors import ImageError
 from cxraudit.images.refused import NOT_AN_IMAGE, RefusedError, reason_of
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 _PREAMBLE = 128
 """Bytes before the letters DICM of a DICOM file."""
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_META_LENGTH, _META_START = slice(140, 144), 144
+_META, _META_LENGTH, _META_START = 4096, slice(140, 144), 144
+"""Bytes that hold the file's meta information, where its length is stated, and where it starts."""
 _LARGEST = 2**30
 """Bytes that a deflated file may have when inflated: more than any radiograph."""
 _GROUPS = (0x0008, 0x0010, 0x0018, 0x0020, 0x0028)
@@ -46,12 +46,14 @@ def read_header(path: Path) -> "Header":
         If it is not a DICOM file, or one of these elements cannot be read.
     """
     try:
-        with QUIET:
-            header = parsed(path.read_bytes(), stop_before_pixels=True)
+        with QUIET, path.open("rb") as file:
+            header = parsed(file, stop_before_pixels=True)
             _convert(header)
             return header
     except FileNotFoundError:
         raise ImageError(f"{path} is missing.") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or reason_of(error)}.") from None
     except RefusedError as refused:
         raise ImageError(f"{path} {refused}") from None
     except Exception as error:
@@ -60,8 +62,8 @@ def read_header(path: Path) -> "Header":
         ) from None
 
 
-def parsed(data: bytes, *, stop_before_pixels: bool = False) -> "Header":
-    """Parse the bytes of a DICOM file; elements are converted when they are used.
+def parsed(file: BinaryIO, *, stop_before_pixels: bool = False) -> "Header":
+    """Parse a DICOM file; elements are converted when they are used.
 
     Raises
     ------
@@ -71,9 +73,9 @@ def parsed(data: bytes, *, stop_before_pixels: bool = False) -> "Header":
     import pydicom
     from pydicom.errors import InvalidDicomError
 
-    _require_moderate(data)
+    _require_moderate(file)
     try:
-        return pydicom.dcmread(BytesIO(data), stop_before_pixels=stop_before_pixels)
+        return pydicom.dcmread(file, stop_before_pixels=stop_before_pixels)
     except InvalidDicomError:
         raise RefusedError(f"{NOT_AN_IMAGE}: it has no DICOM header.") from None
 
@@ -104,18 +106,26 @@ def _convert(header: "Header") -> None:
             del header[tag]
 
 
-def _require_moderate(data: bytes) -> None:
+def _require_moderate(file: BinaryIO) -> None:
     """Refuse a deflated file that would fill the memory; pydicom inflates without a limit."""
-    meta_end = _META_START + int.from_bytes(data[_META_LENGTH], "little")
-    if _DEFLATED not in data[_META_START : min(meta_end, 4096)]:
-        return
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    remaining, size = data[meta_end:], 0
-    while remaining and size <= _LARGEST and not inflater.eof:
-        size += len(inflater.decompress(remaining, 2**24))
-        remaining = inflater.unconsumed_tail
-    if size > _LARGEST:
-        raise RefusedError(f"inflates to more than {_LARGEST:,} bytes, which is not decoded.")
+    meta = file.read(_META)
+    end = _META_START + int.from_bytes(meta[_META_LENGTH], "little")
+    if _DEFLATED in meta[_META_START:end]:
+        file.seek(end)
+        if _inflates_beyond(file.read(), _LARGEST):
+            raise RefusedError(f"inflates to more than {_LARGEST:,} bytes, which is not decoded.")
+    file.seek(0)
+
+
+def _inflates_beyond(data: bytes, largest: int) -> bool:
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    try:
+        while data and size <= largest and not inflater.eof:
+            size += len(inflater.decompress(data, 2**24))
+            data = inflater.unconsumed_tail
+    except zlib.error:
+        return False  # pydicom states what is wrong
+    return size > largest
 
 
 class _Quiet:
