@@ -103,11 +103,11 @@ def test_values_that_are_no_numbers_raise(value):
 
 
 def flat(shape=(200, 300), level=0, share=1.0, other=128):
-    """An image with one grey level in a share of its rows, and two others in the remainder."""
+    """An image with one grey level in a share of its rows, and two others left and right below."""
     values = np.full(shape, level, dtype=np.uint8)
     rest = values[int(share * shape[0]) :]
     rest[:] = other
-    rest[:, ::2] = other + 30
+    rest[:, : shape[1] // 2] = other + 30
     return values
 
 

@@ -149,6 +149,15 @@ def test_files_that_end_early_are_refused(data):
     assert n_refused >= 80
 
 
+def test_a_tiff_with_fewer_strips_than_rows_is_refused():
+    """Its header states twice the rows that it has."""
+    data = saved(Image.fromarray(EIGHT), "TIFF")
+    tag = data.index(b"\x01\x01\x04\x00\x01\x00\x00\x00\x40\x00")  # ImageLength
+    longer = data[: tag + 8] + b"\x80" + data[tag + 9 :]
+
+    assert "64 of its 128 rows" in refused(longer)
+
+
 def test_depth_is_scaled_where_files_use_fewer_bits():
     """10, 12 and 14 bits in PNG of 16, grey and colour; all 16 bits stay."""
     for bits in (10, 12, 14, 16):

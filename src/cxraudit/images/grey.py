@@ -98,10 +98,10 @@ def _stretched(values: NDArray[np.float32], low: float, high: float) -> Image.Im
 
 def sampled(image: Image.Image) -> Image.Image:
     """Return every k-th row and column, at least 64 of each where there are as many."""
-    step = max(1, min(image.size) // _SAMPLE)
-    if step == 1:
+    width, height = (side // max(1, side // _SAMPLE) for side in image.size)
+    if (width, height) == image.size:
         return image
-    return image.resize((image.width // step, image.height // step), Image.Resampling.NEAREST)
+    return image.resize((width, height), Image.Resampling.NEAREST)
 
 
 def tone(image: Image.Image) -> tuple[ImageNote, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cxraudit.images.grey import DEEP, FULL, bits_used, full_range, sampled
 from cxraudit.images.notes import ImageNote
@@ -61,6 +61,7 @@ def decode_picture(data: bytes) -> tuple[Image.Image, tuple[ImageNote, ...]]:
     with image:
         require_one(getattr(image, "n_frames", 1))
         require_size(*image.size)
+        _require_all_rows(image)
         image.load()
         notes = _left_out(image)
         image, depth = _deep(image) if image.mode in DEEP else _colour(image, data)
@@ -78,6 +79,13 @@ def _what_it_is(data: bytes) -> str:
     start = data[:64].lstrip()
     found = next((what for magic, what in _OTHERS.items() if start.startswith(magic)), "")
     return f"{NOT_AN_IMAGE}: it is {found}." if found else f"{NOT_AN_IMAGE}."
+
+
+def _require_all_rows(image: ImageFile.ImageFile) -> None:
+    """Refuse TIFF whose strips end before the last row, which Pillow leaves black."""
+    rows = max((tile.extents[3] for tile in image.tile if tile.extents), default=image.height)
+    if rows < image.height:
+        raise RefusedError(f"has data of {rows:,} of its {image.height:,} rows.")
 
 
 def _left_out(image: Image.Image) -> tuple[ImageNote, ...]:
