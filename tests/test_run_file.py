@@ -112,6 +112,26 @@ def test_paths_start_at_the_folder_of_the_run_file(tmp_path):
     assert run.scores.file == tmp_path / "preds.csv"
 
 
+def test_thresholds_are_numbers_or_a_table(tmp_path):
+    """A table starts at the folder of the run file, like other paths; a finding does not."""
+    numbers, table = (
+        read_run_file(written(tmp_path, f"{HEAD}{ENCODE}[audit]\nthresholds = {value}\n"))
+        for value in ('{ Pneumothorax = 0.3, "biovil:Edema" = 1 }', '"thresholds.csv"')
+    )
+
+    assert numbers.audit.settings(0).thresholds == {"Pneumothorax": 0.3, "biovil:Edema": 1.0}
+    assert table.audit.settings(0).thresholds == str(tmp_path / "thresholds.csv")
+
+
+@pytest.mark.parametrize("value", ["{ Edema = true }", "{ Edema = nan }", '{ Edema = "x" }', "0.3"])
+def test_thresholds_that_are_no_numbers_are_named_with_their_key(tmp_path, value):
+    """Truth values included."""
+    path = written(tmp_path, f"{HEAD}{ENCODE}[audit]\nthresholds = {value}\n")
+
+    with pytest.raises(ConfigError, match="audit"):
+        read_run_file(path)
+
+
 def test_absolute_paths_stay(tmp_path):
     """As they are."""
     run = read_run_file(written(tmp_path, HEAD.replace('"data"', '"/data/nih"') + ENCODE))

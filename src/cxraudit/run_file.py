@@ -172,8 +172,12 @@ def _anchored(run: RunFile, folder: Path) -> RunFile:
     encode = run.encode and run.encode.model_copy(
         update={"prompts": _prompts(run.encode.prompts, folder)}
     )
+    audit: Any = run.audit
+    thresholds = audit.thresholds
+    if isinstance(thresholds, str):
+        audit = audit.model_copy(update={"thresholds": str(folder / thresholds)})
     update = {"out": folder / run.out, "dataset": dataset, "scores": scores, "encode": encode}
-    return run.model_copy(update=update)
+    return run.model_copy(update={**update, "audit": audit})
 
 
 def _prompts(name: str, folder: Path) -> str:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from itertools import pairwise
+from os import PathLike
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -73,6 +75,12 @@ class AuditSettings:
     operating_point: str = "fpr=0.1"
     """Rule that chooses the threshold of each finding on tuning patients: fpr=X, tpr=X, youden, prevalence
     (as many images flagged as are positive), fixed=X, or none."""
+    thresholds: Annotated[Mapping[str, float | str] | str, Flag("threshold")] = field(
+        default_factory=dict
+    )
+    """FINDING=NUMBER or MODEL:FINDING=NUMBER: flag images with a score of at least this number, in place of
+    the rule; or the file of a table with the columns finding, threshold and, if need be, model. No patients
+    are held out for these findings."""
     calibration: Literal["platt", "as is", "none"] = "platt"
     """Probabilities: platt fits a map from scores on tuning patients; as is takes the scores as they are;
     none leaves calibration out."""
@@ -101,6 +109,7 @@ class AuditSettings:
             bin_edges(name, edges)
         for model, data in self.trained_on.items():
             training_data(model, data)
+        object.__setattr__(self, "thresholds", _numbers_or_path(self.thresholds))
         if self.operating_point != "none":
             from cxraudit.stats.thresholds import rule_named
 
@@ -110,12 +119,48 @@ class AuditSettings:
                 raise ConfigError(f"operating_point: {error}, none.") from None
 
     def recorded(self) -> dict[str, Any]:
-        """Return what a reader of the results has to know: all but the number of threads."""
-        return {
+        """Return what a reader of the results has to know: all but the number of threads and folders."""
+        values = {
             option.name: getattr(self, option.name)
             for option in options(type(self))
             if option.name != "n_threads"
         }
+        if isinstance(self.thresholds, str):
+            values["thresholds"] = PurePath(self.thresholds).name
+        return values
+
+
+def _numbers_or_path(thresholds: object) -> dict[str, float] | str:
+    """Return thresholds as finite numbers, or the path of their table as text.
+
+    Raises
+    ------
+    ConfigError
+        If they are neither, or one of them is no finite number.
+    """
+    if isinstance(thresholds, (str, PathLike)):
+        if not str(thresholds).strip():
+            raise ConfigError(
+                "thresholds name no file. Give FINDING=NUMBER, or the file of a table."
+            )
+        return str(thresholds)
+    if not isinstance(thresholds, Mapping):
+        raise ConfigError(
+            f"thresholds must be finding → number or the path of a table, got {thresholds!r}."
+        )
+    return {str(name): _finite(str(name), value) for name, value in thresholds.items()}
+
+
+def _finite(name: str, value: object) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(
+            f"the threshold of {name} must be a finite number, got {value!r}. Give it as in {name}=0.3."
+        )
+    return number
 
 
 def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import own_cohort, read_scores, scores_from
 from cxraudit.audits.shortcuts import with_derived
+from cxraudit.audits.thresholds import given_thresholds
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.reading import read_table
@@ -308,7 +309,10 @@ def audit_step(
         perturbed=perturbed,
         notices=notices,
     )
-    found.save(folder, inputs=inputs)
+    files = dict(inputs or {})
+    if settings and isinstance(settings.thresholds, str):
+        files["thresholds"] = Path(settings.thresholds)
+    found.save(folder, inputs=files)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
 
 
@@ -527,6 +531,8 @@ def run_step(run: RunFile, track: Tracker) -> Path:
     if run.perturb:
         perturbations_named(run.perturb.perturbations)
     if run.encode:
+        models = {name: [name] for name in run.encode.models}
+        given_thresholds(run.audit.settings(run.seed), dataset, models)  # refused before any work
         encode_step(
             dataset,
             run.encode.models,

@@ -1,5 +1,6 @@
 """Rates at a threshold and calibration: chosen on some patients, evaluated on the others."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -372,3 +373,126 @@ def test_rules_that_mean_nothing_are_refused(change, message):
     """One sentence that names what there is."""
     with pytest.raises(ConfigError, match=message):
         AuditSettings(**change)
+
+
+LEVELS = {
+    "0 and 1": [0.0, 1.0],
+    "thirds": [0.0, 1 / 3, 2 / 3, 1.0],
+    "single precision": [float(np.float32(x)) for x in (0.1, 0.2, 0.3, 0.7, 0.9)],
+    "negative": [-3.5, -2.25, -1.1, -0.5],
+    "1e-12 apart": [0.5 + k * 1e-12 for k in range(10)],
+    "a million": [1e6, 1e6 + 1, 1e6 + 2.5],
+}
+"""Values of quantised scores."""
+
+
+@pytest.mark.parametrize("levels", LEVELS.values(), ids=LEVELS)
+@pytest.mark.parametrize("rule", ["fpr=0.1", "fpr=0.6", "tpr=0.9", "youden", "prevalence"])
+def test_the_threshold_as_it_is_printed_gives_the_printed_rates(levels, rule):
+    """Read from the note, and from the column; ties are flagged; all or none are in words or reached."""
+    frame = planted_table(31, n_patients=150)
+    for finding in ("Cardiomegaly", "Pneumothorax"):
+        score = frame[f"score_{finding}"]
+        place = np.searchsorted(np.quantile(score, np.linspace(0, 1, len(levels) + 1))[1:-1], score)
+        frame[f"score_{finding}"] = np.array(levels)[place]
+    settings = AuditSettings(n_resamples=0, operating_point=rule, calibration="none")
+    _, others = tuned_apart(frame, settings)
+
+    results = at_a_threshold(frame, settings=settings)
+
+    for finding in ("Cardiomegaly", "Pneumothorax"):
+        rows = pick(results, finding=finding, attribute=OVERALL).set_index("metric")
+        note = rows.loc["tpr", "note"]
+        printed = re.match(r"flagged at or above (\S+) \(", note)
+        threshold = float(printed[1]) if printed else np.inf
+        assert printed or note.startswith("no image is flagged (")
+        assert set(rows["at"]) == {threshold}
+        flagged = others[f"score_{finding}"] >= threshold
+        positive = others[finding] == 1
+        assert rows.loc["tpr", "value"] == pytest.approx(flagged[positive].mean(), abs=1e-12)
+        assert rows.loc["fpr", "value"] == pytest.approx(flagged[~positive].mean(), abs=1e-12)
+        assert rows.loc["selection_rate", "value"] == pytest.approx(flagged.mean(), abs=1e-12)
+
+
+def hard_labels(seed=32):
+    """Scores of 0 and 1, of which more than a tenth of the negatives have a 1."""
+    frame = planted_table(seed, n_patients=300)
+    return frame.assign(score_Cardiomegaly=(frame["score_Cardiomegaly"] > 0.3).astype(float))
+
+
+def test_hard_labels_with_too_many_false_positives_flag_no_image():
+    """At most 10 % of the negatives can be flagged only if nobody is, which is stated in words."""
+    rows = at_a_threshold(hard_labels(), settings=replace(QUICK, calibration="none"))
+
+    overall = pick(rows, finding="Cardiomegaly", attribute=OVERALL).set_index("metric")
+    gaps = pick(rows, finding="Cardiomegaly", reference=COMPLEMENT).set_index("metric")
+    assert overall.loc["tpr", "note"].startswith("no image is flagged (fpr=0.1, chosen on 60")
+    assert np.isinf(overall.loc["tpr", "at"])
+    assert overall.loc["tpr", "value"] == overall.loc["fpr", "value"] == 0
+    assert overall.loc["tpr", "high"] > 0.01
+    assert set(gaps.loc[["tpr", "fpr", "selection_rate"], "verdict"]) == {"equivalent"}
+    assert overall.loc["ppv", "reasons"] == Reason.UNDEFINED_VALUE
+
+
+def test_hard_labels_that_meet_the_target_are_flagged_as_they_are():
+    """Each 1 is flagged, and nothing else."""
+    frame = hard_labels()
+
+    settings = replace(QUICK, operating_point="tpr=0.7", calibration="none")
+    rows = at_a_threshold(frame, settings=settings)
+    _, others = tuned_apart(frame, settings)
+
+    row = the(rows, finding="Cardiomegaly", attribute=OVERALL, metric="selection_rate")
+    assert row["note"].startswith("flagged at or above 1 (tpr=0.7")
+    assert row["value"] == pytest.approx(others["score_Cardiomegaly"].mean())
+
+
+def test_a_threshold_above_every_evaluated_score_says_so():
+    """Tuning patients alone have the highest scores."""
+    frame = planted_table(33, n_patients=100)
+    settings = AuditSettings(n_resamples=0, calibration="none", operating_point="fpr=0.5")
+    tuning, _ = tuned_apart(frame, settings)
+    frame.loc[frame["pid"].isin(tuning["pid"]), "score_Cardiomegaly"] += 100
+
+    row = the(
+        at_a_threshold(frame, settings=settings),
+        finding="Cardiomegaly",
+        attribute=OVERALL,
+        metric="selection_rate",
+    )
+
+    assert row["value"] == 0
+    assert np.isfinite(row["at"])
+    assert row["note"].endswith("which no evaluated image reaches")
+
+
+def test_images_a_rounding_error_below_a_given_threshold_are_counted():
+    """0.7 in single precision is 0.69999999: below 0.7, as the note says."""
+    frame = planted_table(34, n_patients=60)
+    frame["score_Cardiomegaly"] = np.where(frame["Cardiomegaly"] == 1, float(np.float32(0.7)), 0.1)
+    settings = AuditSettings(n_resamples=0, calibration="none", operating_point="fixed=0.7")
+
+    row = the(
+        at_a_threshold(frame, settings=settings),
+        finding="Cardiomegaly",
+        attribute=OVERALL,
+        metric="tpr",
+    )
+
+    assert row["value"] == 0
+    n = int(frame["Cardiomegaly"].sum())
+    assert f"{n} images lie below it by less than single precision distinguishes" in row["note"]
+
+
+@pytest.mark.parametrize("score", ["constant", "perfect"])
+def test_scores_that_determine_no_probabilities_say_so(score):
+    """Calibration keeps a row with the reason; rates are there."""
+    frame = planted_table(35, n_patients=80)
+    frame["score_Cardiomegaly"] = frame["Cardiomegaly"] if score == "perfect" else 0.3
+
+    rows = pick(at_a_threshold(frame), finding="Cardiomegaly")
+
+    row = the(rows, analysis=Analysis.CALIBRATION)
+    assert row["reasons"] == Reason.NO_PROBABILITIES
+    assert "no map from scores to probabilities" in row["note"]
+    assert "tpr" in set(rows["metric"])

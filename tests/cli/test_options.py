@@ -144,6 +144,22 @@ def test_the_panel_of_the_help_is_the_group_of_the_parameter(capsys):
     assert "Computation" in help_of(Settings, capsys)
 
 
+def test_a_mapping_that_may_be_a_table_takes_pairs_or_one_file():
+    """Pairs are repeatable; a name twice, and a file beside a pair, are refused."""
+    pairs_given = parsed(AuditSettings, "--threshold", "Edema=0.3", "--threshold", "m:Edema=-1e-3")
+
+    assert pairs_given.thresholds == {"Edema": 0.3, "m:Edema": -0.001}
+    assert parsed(AuditSettings, "--threshold", "t.csv").thresholds == "t.csv"
+    for wrong, message in (
+        (["Edema=0.3", "Edema=0.4"], "names 'Edema' twice"),
+        (["Edema=0.3", "t.csv"], "or one file; got Edema=0.3 and t.csv"),
+        (["Edema="], "takes NAME=VALUE"),
+    ):
+        flags = [part for item in wrong for part in ("--threshold", item)]
+        with pytest.raises(ConfigError, match=message):
+            parsed(AuditSettings, *flags)
+
+
 def test_pairs_are_read_and_mistakes_are_named():
     """NAME=VALUE; a value may hold an equals sign."""
     assert pairs(["a=1", "b=x=y"], "--option") == {"a": "1", "b": "x=y"}

@@ -100,3 +100,37 @@ def test_audits_that_differ_are_both_named():
 
     assert common(audits, "interval") == "95 % interval and 80 % interval"
     assert facts_of(audits[1]).level == 0.8
+
+
+def given(*sources):
+    """Facts of a run with a threshold from each source."""
+    words = facts()
+    thresholds = [
+        {
+            "model": "m",
+            "finding": f"finding {n}",
+            "threshold": 0.3,
+            "source": source,
+            "patients": 200,
+        }
+        for n, source in enumerate(sources)
+    ]
+    return Facts({**words.recorded, "thresholds": thresholds})
+
+
+def test_given_thresholds_are_named():
+    """And, for other findings, the rule."""
+    assert given("given", "given in t.csv").operating_point == (
+        "threshold given for finding 0 and finding 1; probabilities by Platt's map"
+    )
+    assert given("given", "fpr=0.1").operating_point.startswith(
+        "threshold given for finding 0, fpr=0.1 for others;"
+    )
+
+
+def test_rates_at_given_thresholds_are_those_of_all_patients():
+    """Only what was chosen on data leaves its patients out."""
+    assert given("given", "fpr=0.1").tuning == (
+        "rates at given thresholds are those of all 200 patients; what was chosen on data was chosen on "
+        "40 patients, and the other 160 patients are evaluated"
+    )

@@ -39,6 +39,75 @@ def test_rules_meet_their_targets(images):
     assert rates(t.target_fpr(1.0))[0] == 1
 
 
+LEVELS = {
+    "0 and 1": lambda rng, n: np.array([0.0, 1.0]),
+    "thirds": lambda rng, n: np.arange(4) / 3,
+    "one decimal": lambda rng, n: np.round(rng.normal(size=n), 1),
+    "single precision": lambda rng, n: rng.random(n).round(1).astype(np.float32).astype(float),
+    "neighbours in single precision": lambda rng, n: np.float64(
+        np.float32(0.1) + np.arange(n, dtype=np.float32) * np.float32(7.450581e-9)
+    ),
+    "1e-12 apart": lambda rng, n: 0.5 + 1e-12 * np.arange(n),
+    "neighbours": lambda rng, n: 1 + np.finfo(float).eps * np.arange(n),
+    "a million": lambda rng, n: 1e6 + np.arange(n) - n / 2,
+    "too large for single precision": lambda rng, n: 1e300 * np.arange(n),
+    "tiny": lambda rng, n: -1e-300 * np.arange(n),
+    "any": lambda rng, n: rng.normal(size=n) * 10.0 ** rng.integers(-9, 9),
+}
+"""Kinds of scores with few values."""
+
+
+def quantised(kind, rng, n_levels):
+    """Scores of 60 images with at most so many values, and their labels."""
+    return rng.choice(LEVELS[kind](rng, n_levels), 60), rng.random(60) < 0.4
+
+
+@pytest.mark.parametrize("kind", LEVELS)
+@pytest.mark.parametrize(
+    "rule", ["fpr=0.1", "fpr=0.5", "fpr=1", "tpr=0.9", "tpr=0.2", "youden", "prevalence"]
+)
+def test_a_printed_threshold_flags_the_images_that_the_rule_flags(kind, rule):
+    """Read back from print, in double and, for scores of it, in single precision."""
+    rng = np.random.default_rng(7)
+    for n_levels in range(2, 11):
+        scores, labels = quantised(kind, rng, n_levels)
+        chosen = t.choose_threshold(labels, scores, t.rule_named(rule))
+
+        found = t.shortest_equivalent(chosen, scores)
+
+        printed = float(t.as_text(found))
+        assert printed == found
+        assert np.array_equal(scores >= printed, scores >= chosen)
+        with np.errstate(over="ignore"):
+            single = scores.astype(np.float32)
+        if np.array_equal(single, scores) and not (scores >= chosen).all():
+            assert np.array_equal(single >= printed, scores >= chosen)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "scores", "text"),
+    [
+        (np.nextafter(0.0, 1.0), [0.0, 1.0], "1"),
+        (np.nextafter(1 / 3, 1.0), [0.0, 1 / 3, 2 / 3], "0.4"),
+        (2 / 3, [0.0, 1 / 3, 2 / 3], "0.6"),
+        (0.3512, [0.35, 0.3512, 0.4], "0.351"),
+        (np.nextafter(0.98, 1.0), [0.98, 1.02], "1"),
+        (-0.5, [-1.0, -0.5, 0.0], "-0.5"),
+        (1e6 + 1, [1e6, 1e6 + 1], "1000001"),
+        (0.5 + 1e-12, [0.5, 0.5 + 1e-12], "0.500000000001"),
+    ],
+)
+def test_a_threshold_has_as_few_digits_as_separate_the_scores(threshold, scores, text):
+    """Of several decimals, the nearest to what the rule chose."""
+    assert t.as_text(t.shortest_equivalent(float(threshold), scores)) == text
+
+
+def test_a_threshold_above_every_score_is_infinite():
+    """No image is flagged; below every score, the threshold stays as it is."""
+    assert t.shortest_equivalent(float(np.nextafter(1.0, 2.0)), [0.0, 1.0]) == np.inf
+    assert t.shortest_equivalent(0.1234567, [0.2, 0.3]) == 0.1234567
+
+
 def test_a_threshold_needs_both_classes():
     """Tuning images of one class raise."""
     with pytest.raises(ValueError, match="one class"):

@@ -209,7 +209,7 @@ class Engine:
             enough=enough,
             p_value=found.p_value,
             reasons=_joined(*few, why, *item.reasons),
-            note=_phrases(words if enough else caution, item.note),
+            note=_phrases("" if enough else caution, words, item.note),
         )
 
     def _other(self, item: Comparison) -> Replicated:

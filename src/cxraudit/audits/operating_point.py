@@ -1,11 +1,12 @@
 """Rates at a threshold, and calibration of probabilities, group by group.
 
 Thresholds and maps to probabilities are chosen on tuning patients and then fixed; every rate is of images of
-other patients.
+other patients. Thresholds that the user gives need no tuning patients: their rates are those of all images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -13,29 +14,49 @@ from scipy.special import expit
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import groups
 from cxraudit.audits.measures import Calibrated, Flagged
-from cxraudit.audits.plan import Comparison, Item, Level, Statistic, Tested, key
+from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested, key
+from cxraudit.audits.thresholds import Given
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason
 from cxraudit.stats.calibration import platt
-from cxraudit.stats.thresholds import choose_threshold, rule_named
+from cxraudit.stats.thresholds import (
+    as_text,
+    choose_threshold,
+    in_single_precision,
+    rule_chooses,
+    rule_named,
+    shortest_equivalent,
+)
 
 OF_NO_FINDING = ("underdiagnosis", "overdiagnosis")
 """Rates that only the label No Finding has (Seyyed-Kalantari et al. 2021)."""
+OF_PROBABILITIES = ("net_benefit",)
+"""Metrics at the threshold that need probabilities, too."""
+
+Statistics = Iterator[tuple[Analysis, str, Statistic]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The images of a finding that are evaluated, and what was chosen on the others."""
+    """The images of a finding that are evaluated, and what was chosen on others."""
 
     sample: Sample
+    """Whose rates are evaluated."""
     threshold: float
-    """At or above it an image is flagged; NaN without one."""
+    """At or above it an image is flagged; infinite if no image is, NaN without a threshold."""
+    calibrated: Sample
+    """Whose probabilities are evaluated: those that the map was not fitted on."""
     probability: Vector | None
-    """Of each evaluated image."""
+    """Of each image of `calibrated`."""
     at_threshold: float
     """Probability at the threshold; NaN without probabilities."""
     note: str
+    """Which images are flagged, and how probabilities came about."""
+    rates_note: str
+    """The first part of it: of rates alone."""
+    unmapped: str = ""
+    """Why there are no probabilities, though a map was to be fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +67,13 @@ class NotTuned:
     note: str
 
 
-def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str], tuning: Mask) -> list[Item]:
+def plan(
+    cohort: Cohort,
+    sample: Sample,
+    attributes: Sequence[str],
+    tuning: Mask,
+    given: Given | None = None,
+) -> list[Item]:
     """Plan rates at the threshold and calibration, overall and by group, with gaps to all other groups.
 
     Parameters
@@ -55,6 +82,8 @@ def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str], tuning: Mask
         As in `cxraudit.audits.subgroups.plan`.
     tuning : numpy.ndarray of bool, shape (n_images,)
         From `cxraudit.audits.cohort.Cohort.tuning`.
+    given : Given, optional
+        The threshold of the user for this model and finding, in place of the rule of the settings.
 
     Returns
     -------
@@ -67,94 +96,180 @@ def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str], tuning: Mask
     ConfigError
         If scores are taken as probabilities and are none.
     """
-    tuned = tune(cohort, sample, tuning)
+    tuned = tune(cohort, sample, tuning, given)
     if isinstance(tuned, NotTuned):
-        nothing = sample.cell(np.zeros(sample.y_true.size, dtype=bool))
-        return [
-            Tested(
-                key=key(sample, Analysis.OPERATING_POINT),
-                metric="tpr",
-                cell=nothing,
-                method="undefined",
-                reasons=(tuned.reason,),
-                note=tuned.note,
-            )
-        ]
-    evaluated = tuned.sample
-    items = _levels(tuned, evaluated.everything, {})
-    for group in groups(cohort, evaluated, attributes):
-        named = {"attribute": group.attribute, "group": group.name}
-        items += _levels(tuned, group.inside, named)
-        if group.compared and evaluated.both_classes:
-            items += _gaps(tuned, (group.inside, group.outside), named)
+        return [_nothing(sample, Analysis.OPERATING_POINT, "tpr", tuned.reason, tuned.note)]
+    items: list[Item] = []
+    for part in _parts(tuned):
+        items += part.levels(part.sample.everything, {})
+        for group in groups(cohort, part.sample, attributes):
+            named = {"attribute": group.attribute, "group": group.name}
+            items += part.levels(group.inside, named)
+            if group.compared and part.sample.both_classes:
+                items += part.gaps((group.inside, group.outside), named)
+    if tuned.unmapped:
+        metric = of_family(Family.CALIBRATION)[0]
+        reason = Reason.NO_PROBABILITIES
+        items.append(_nothing(sample, Analysis.CALIBRATION, metric, reason, tuned.unmapped))
     return items
 
 
-def tune(cohort: Cohort, sample: Sample, tuning: Mask) -> Tuned | NotTuned:
+def _nothing(sample: Sample, analysis: Analysis, metric: str, reason: Reason, note: str) -> Tested:
+    """Return the row that says why there are no others."""
+    nothing = sample.cell(np.zeros(sample.y_true.size, dtype=bool))
+    return Tested(
+        key=key(sample, analysis),
+        metric=metric,
+        cell=nothing,
+        method="undefined",
+        reasons=(reason,),
+        note=note,
+    )
+
+
+def tune(
+    cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
+) -> Tuned | NotTuned:
     """Choose threshold and map on the images of tuning patients; or say why they cannot be chosen."""
     settings = cohort.settings
     rule = settings.operating_point
-    chooses = rule != "none" and not rule.startswith("fixed=")
+    chooses = given is None and rule_chooses(rule)
     maps = settings.calibration == "platt"
     own = tuning[sample.rows]
-    chosen, rest = sample.only(own), sample.only(~own)
-    if not (chooses or maps):
-        rest = sample
-    elif not chosen.both_classes:
+    chosen, others = sample.only(own), sample.only(~own)
+    held_out = chooses or (maps and given is None)
+    if held_out and not chosen.both_classes:
         return NotTuned(
             Reason.ONE_CLASS_TUNING,
             "nothing to choose on: the images of the tuning patients hold one class",
         )
-    if not rest.y_true.size:
+    if held_out and not others.y_true.size:
         return NotTuned(
             Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
         )
-    on = f"on {count(chosen.everything).n_patients} other patients"
-    threshold = float("nan")
-    notes = []
-    if rule != "none":
-        choose = rule_named(rule)
-        threshold = (
-            choose_threshold(chosen.y_true, chosen.y_score, choose)
-            if chooses
-            else choose(sample.y_true, sample.y_score)
-        )
-        notes.append(
-            f"flagged at or above {threshold:.6g} ({rule}{f', chosen {on}' if chooses else ''})"
-        )
-    probability, at_threshold = None, np.nan  # one object: equal to itself in a key
-    if settings.calibration == "as is":
-        if not (rest.y_score.min() >= 0 and rest.y_score.max() <= 1):
-            raise ConfigError(
-                "calibration 'as is' needs probabilities, but scores run from "
-                f"{rest.y_score.min():.3g} to {rest.y_score.max():.3g}. Use platt."
-            )
-        probability, at_threshold = rest.y_score, threshold
-    elif maps:
-        intercept, slope = platt(chosen.y_true, chosen.y_score)
-        if np.isfinite(slope):
-            probability = expit(intercept + slope * rest.y_score)
-            at_threshold = float(expit(intercept + slope * threshold))
-            notes.append(f"probability by Platt scaling, slope {slope:.4g}, fitted {on}")
+    evaluated = others if held_out else sample
+    calibrated = others if maps else evaluated
+    cut = _cut(sample, chosen, evaluated, rule, given)
+    mapped = _mapped(settings.calibration, chosen, calibrated, cut)
     return Tuned(
-        rest,
-        threshold,
-        None if probability is None else Vector(probability),
-        at_threshold,
-        "; ".join(notes),
+        sample=evaluated,
+        threshold=cut.threshold,
+        calibrated=calibrated,
+        probability=mapped.probability,
+        at_threshold=mapped.at_threshold,
+        note="; ".join(filter(None, [cut.note, mapped.note])),
+        rates_note=cut.note,
+        unmapped=mapped.missing,
     )
 
 
-def _statistics(tuned: Tuned, cell: Cell) -> Iterator[tuple[Analysis, str, Statistic]]:
-    """Name the metrics of a cell that the threshold and the probabilities allow."""
-    if np.isfinite(tuned.threshold):
-        flagged = Flagged(cell, tuned.threshold, tuned.at_threshold)
-        for metric in of_family(Family.DECISION):
-            if metric == "net_benefit" and not 0 < tuned.at_threshold < 1:
-                continue
-            if metric in OF_NO_FINDING and cell.sample.finding != NO_FINDING:
-                continue
-            yield Analysis.OPERATING_POINT, metric, Statistic(flagged, metric)
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where the images of a finding are divided."""
+
+    threshold: float
+    """With as few digits as flag the same images."""
+    exact: float
+    """As the rule chose it."""
+    note: str
+
+
+def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> _Cut:
+    """Take the threshold that was given, or apply the rule to the tuning images."""
+    if given is not None:
+        return _Cut(given.value, given.value, _flagged(given.value, given.source, evaluated))
+    if rule == "none":
+        return _Cut(np.nan, np.nan, "")
+    if not rule_chooses(rule):
+        fixed = rule_named(rule)(sample.y_true, sample.y_score)
+        return _Cut(fixed, fixed, _flagged(fixed, rule, evaluated))
+    exact = choose_threshold(chosen.y_true, chosen.y_score, rule_named(rule))
+    threshold = shortest_equivalent(exact, sample.y_score)
+    source = f"{rule}, chosen {_on(chosen)}"
+    return _Cut(threshold, exact, _flagged(threshold, source, evaluated))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """Probabilities of images, and at the threshold."""
+
+    probability: Vector | None = None
+    at_threshold: float = np.nan
+    """One object where it is NaN: equal to itself in a key."""
+    note: str = ""
+    missing: str = ""
+    """Why a map could not be fitted."""
+
+
+def _mapped(calibration: str, chosen: Sample, calibrated: Sample, cut: _Cut) -> _Mapped:
+    """Take scores as probabilities, or map them to probabilities by Platt scaling."""
+    if calibration == "none":
+        return _Mapped()
+    if calibration == "as is":
+        _demand_probabilities(calibrated)
+        at_threshold = np.nan if np.isnan(cut.threshold) else cut.threshold
+        return _Mapped(Vector(calibrated.y_score), at_threshold)
+    intercept = slope = np.nan
+    if chosen.both_classes and calibrated.y_true.size:
+        intercept, slope = platt(chosen.y_true, chosen.y_score)
+    if not np.isfinite(slope):
+        return _Mapped(
+            missing="no map from scores to probabilities: the images of the tuning patients hold one "
+            "class, one score, or classes that the scores separate"
+        )
+    at_threshold = np.nan if np.isnan(cut.exact) else float(expit(intercept + slope * cut.exact))
+    return _Mapped(
+        Vector(expit(intercept + slope * calibrated.y_score)),
+        at_threshold,
+        f"probability by Platt scaling, slope {slope:.4g}, fitted {_on(chosen)}",
+    )
+
+
+def _on(chosen: Sample) -> str:
+    return f"on {count(chosen.everything).n_patients} other patients"
+
+
+def _flagged(threshold: float, source: str, evaluated: Sample) -> str:
+    """Say which images are flagged, with a threshold that can be applied as it is written."""
+    if np.isinf(threshold):
+        return f"no image is flagged ({source})"
+    scores = evaluated.y_score
+    reached = "" if (scores >= threshold).any() else ", which no evaluated image reaches"
+    phrases = [f"flagged at or above {as_text(threshold)} ({source}){reached}"]
+    same = in_single_precision(scores) == in_single_precision(threshold)
+    rounded = int(np.sum((scores < threshold) & same))
+    if rounded:
+        phrases.append(
+            f"{rounded} images lie below it by less than single precision distinguishes, and are not flagged"
+        )
+    return "; ".join(phrases)
+
+
+def _demand_probabilities(sample: Sample) -> None:
+    if not (sample.y_score.min() >= 0 and sample.y_score.max() <= 1):
+        raise ConfigError(
+            "calibration 'as is' needs probabilities, but scores run from "
+            f"{sample.y_score.min():.3g} to {sample.y_score.max():.3g}. Use platt."
+        )
+
+
+def _at_threshold(tuned: Tuned, cell: Cell, *, probabilities: bool) -> Statistics:
+    """Name the metrics at the threshold: those that need probabilities, or the others."""
+    if np.isnan(tuned.threshold):
+        return
+    flagged = Flagged(cell, tuned.threshold, tuned.at_threshold)
+    for metric in of_family(Family.DECISION):
+        if (metric in OF_PROBABILITIES) != probabilities:
+            continue
+        if probabilities and not 0 < tuned.at_threshold < 1:
+            continue
+        if metric in OF_NO_FINDING and cell.sample.finding != NO_FINDING:
+            continue
+        yield Analysis.OPERATING_POINT, metric, Statistic(flagged, metric)
+
+
+def _of_probabilities(tuned: Tuned, cell: Cell) -> Statistics:
+    """Name the metrics of calibration."""
     if tuned.probability is not None:
         for metric in of_family(Family.CALIBRATION):
             yield (
@@ -164,33 +279,69 @@ def _statistics(tuned: Tuned, cell: Cell) -> Iterator[tuple[Analysis, str, Stati
             )
 
 
-def _at(tuned: Tuned, analysis: Analysis) -> float:
-    return tuned.threshold if analysis == Analysis.OPERATING_POINT else float("nan")
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Images that are evaluated, with the statistics of their cells."""
+
+    tuned: Tuned
+    sample: Sample
+    statistics: Callable[[Cell], Statistics]
+    note: str
+
+    def _key(self, analysis: Analysis, **columns: Any) -> Key:
+        at = self.tuned.threshold if analysis == Analysis.OPERATING_POINT else float("nan")
+        return key(self.sample, analysis, at=at, **columns)
+
+    def levels(self, cell: Cell, named: dict[str, str]) -> list[Item]:
+        """Plan every statistic of a cell."""
+        return [
+            Level(
+                key=self._key(analysis, **named),
+                metric=metric,
+                quantity=statistic,
+                cell=cell,
+                note=self.note,
+            )
+            for analysis, metric, statistic in self.statistics(cell)
+        ]
+
+    def gaps(self, cells: tuple[Cell, Cell], named: dict[str, str]) -> list[Item]:
+        """Plan the difference of every statistic between a group and all other groups."""
+        inside, outside = (list(self.statistics(cell)) for cell in cells)
+        return [
+            Comparison(
+                key=self._key(analysis, reference=COMPLEMENT, **named),
+                metric=metric,
+                group=first,
+                reference=second,
+                cells=cells,
+                family=analysis,
+            )
+            for (analysis, metric, first), (_, _, second) in zip(inside, outside, strict=True)
+        ]
 
 
-def _levels(tuned: Tuned, cell: Cell, named: dict[str, str]) -> list[Item]:
+def _parts(tuned: Tuned) -> list[_Part]:
+    """Return the images that are evaluated, with the statistics of their cells.
+
+    Rates at a threshold that was given are those of all images, while probabilities are evaluated on
+    those that their map was not fitted on.
+    """
+
+    def rates(cell: Cell) -> Statistics:
+        return _at_threshold(tuned, cell, probabilities=False)
+
+    def probabilities(cell: Cell) -> Statistics:
+        yield from _at_threshold(tuned, cell, probabilities=True)
+        yield from _of_probabilities(tuned, cell)
+
+    def both(cell: Cell) -> Statistics:
+        yield from rates(cell)
+        yield from probabilities(cell)
+
+    if tuned.calibrated is tuned.sample or tuned.probability is None:
+        return [_Part(tuned, tuned.sample, both, tuned.note)]
     return [
-        Level(
-            key=key(tuned.sample, analysis, at=_at(tuned, analysis), **named),
-            metric=metric,
-            quantity=statistic,
-            cell=cell,
-            note=tuned.note,
-        )
-        for analysis, metric, statistic in _statistics(tuned, cell)
-    ]
-
-
-def _gaps(tuned: Tuned, cells: tuple[Cell, Cell], named: dict[str, str]) -> list[Item]:
-    inside, outside = (list(_statistics(tuned, cell)) for cell in cells)
-    return [
-        Comparison(
-            key=key(tuned.sample, analysis, at=_at(tuned, analysis), reference=COMPLEMENT, **named),
-            metric=metric,
-            group=first,
-            reference=second,
-            cells=cells,
-            family=analysis,
-        )
-        for (analysis, metric, first), (_, _, second) in zip(inside, outside, strict=True)
+        _Part(tuned, tuned.sample, rates, tuned.rates_note),
+        _Part(tuned, tuned.calibrated, probabilities, tuned.note),
     ]

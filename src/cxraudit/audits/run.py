@@ -22,6 +22,7 @@ from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
+from cxraudit.audits.thresholds import Thresholds, given_thresholds, threshold_facts
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
@@ -89,8 +90,15 @@ def audit(
     if scores.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
     audited = sorted(set(scores["model"].unique()))  # by the names embeddings have
+    named = scores["model"]
     scores = _one_name_per_prompt_set(scores)
     dataset = with_bins(dataset, settings.bins)
+    thresholds = given_thresholds(
+        settings,
+        dataset,
+        scores["model"].groupby(named).unique().map(list).to_dict(),
+        scored=sorted(set(scores["finding"].unique())),
+    )
     chosen = chosen_attributes(dataset, attributes)
     adjusters = [name for name in standardised.ADJUSTERS if set(parts(name)) <= set(chosen)]
     dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
@@ -106,7 +114,7 @@ def audit(
     evaluated: list[Evaluated] = []
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
-        plan, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning)
+        plan, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
         evaluated += engine.evaluate(plan)
         percentiles += tables
         engine.forget()
@@ -141,9 +149,12 @@ def audit(
         flow=flow(scored),
         excluded=excluded_images(scored),
         facts={
-            **_facts(cohort, scores, chosen, pairs, tuning, embedded, changed),
+            **_facts(cohort, scores, chosen, pairs, embedded, changed),
+            **threshold_facts(results, cohort, tuning, thresholds),
             "scored": audited,
-            "notices": as_records([*dataset.notices, *notices, *score_notices(results)]),
+            "notices": as_records(
+                [*dataset.notices, *notices, *thresholds.notices, *score_notices(results)]
+            ),
         },
         score_percentiles=joined(percentiles),
         image_changes=pd.DataFrame() if changed is None else changed.image_changes,
@@ -174,6 +185,7 @@ def _plan(
     adjusters: Sequence[str],
     pairs: Mapping[str, str],
     tuning: Mask,
+    thresholds: Thresholds,
 ) -> tuple[list[Item], list[pd.DataFrame]]:
     """Plan all audits of one finding, and describe its scores by shortcut."""
     settings = cohort.settings
@@ -184,8 +196,9 @@ def _plan(
         items += subgroups.plan(cohort, sample, attributes)
         items += shortcuts.plan(cohort, sample, pairs)
         items += standardised.plan(cohort, sample, attributes, adjusters, pairs)
-        if settings.operating_point != "none" or settings.calibration != "none":
-            items += operating_point.plan(cohort, sample, attributes, tuning)
+        given = thresholds.of(sample.model, finding)
+        if given or settings.operating_point != "none" or settings.calibration != "none":
+            items += operating_point.plan(cohort, sample, attributes, tuning, given)
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
     items += subgroups.heterogeneity(cohort, of_models, attributes)
     return items + model_comparison.plan(cohort, of_models, attributes), tables
@@ -303,18 +316,13 @@ def _facts(
     scores: pd.DataFrame,
     attributes: Sequence[str],
     pairs: Mapping[str, str],
-    tuning: Mask,
     embedded: EmbeddingAudit,
     changed: PerturbationAudit | None,
 ) -> dict[str, Any]:
     """Return what a report states of the run, as plain data."""
     dataset, settings = cohort.dataset, cohort.settings
     audited = cohort.images
-    held_out = settings.calibration == "platt" or not (
-        settings.operating_point == "none" or settings.operating_point.startswith("fixed=")
-    )
     n_patients = int(audited["patient_id"].nunique())
-    n_tuning = int(audited.loc[tuning, "patient_id"].nunique()) if held_out else 0
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "license": dataset.license},
         "images": len(audited),
@@ -327,11 +335,6 @@ def _facts(
         "notes": list(dataset.notes),
         "truth": dict(dataset.truth) if dataset.truth else None,
         "settings": settings.recorded(),
-        "tuning": {
-            "held_out": held_out,
-            "patients": n_tuning,
-            "evaluated": n_patients - n_tuning,
-        },
         "perturbed": None if changed is None else {"images": changed.n_images},
         "embedded": sorted(set(embedded.results["model"])),
     }

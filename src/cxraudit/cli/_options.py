@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, field, is_dataclass, make_dataclass
 from functools import wraps
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
@@ -188,7 +189,8 @@ def settings_from(settings: type[Value], flags: object) -> Value:
         if not _is_mapping(one):
             values[one.name] = given
         elif given is not None:
-            values[one.name] = pairs(given, f"--{one.flag}")
+            file = _file(one, given)
+            values[one.name] = pairs(given, f"--{one.flag}") if file is None else file
     return settings(**values)
 
 
@@ -201,7 +203,9 @@ def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
         name=tuple(names),
         help=f"{option.help} Repeatable." if mapping else option.help,
         negative="" if mapping or option.default is False else None,
-        metavar="NAME=VALUE..." if mapping else None,
+        metavar=("NAME=VALUE|FILE..." if _takes_file(option) else "NAME=VALUE...")
+        if mapping
+        else None,
         validator=_range(option.bounds),
         converter=whole_number if option.type is int else None,
         group=group,
@@ -212,7 +216,25 @@ def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
 
 
 def _is_mapping(option: Option) -> bool:
-    return get_origin(option.type) is get_origin(Mapping[str, str])
+    kinds = (option.type, *get_args(option.type))
+    return any(get_origin(kind) is get_origin(Mapping[str, str]) for kind in kinds)
+
+
+def _takes_file(option: Option) -> bool:
+    """Tell whether a mapping may be given as the file of a table, too."""
+    return isinstance(option.type, UnionType)
+
+
+def _file(option: Option, given: list[str]) -> str | None:
+    """Return the file that was given in place of NAME=VALUE, if one was."""
+    if not _takes_file(option):
+        return None
+    files = [item for item in given if "=" not in item]
+    if files and len(given) > 1:
+        raise ConfigError(
+            f"--{option.flag} takes NAME=VALUE, repeatable, or one file; got {' and '.join(given)}."
+        )
+    return files[0] if files else None
 
 
 def _plain(hint: Any) -> Any:

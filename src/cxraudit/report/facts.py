@@ -84,6 +84,10 @@ class Facts:
         """Rule of the threshold and kind of probabilities."""
         rule, calibration = (self.settings[name] for name in ("operating_point", "calibration"))
         threshold = "no threshold" if rule == "none" else f"threshold {rule}"
+        if self.given:
+            of = listed(list(dict.fromkeys(one["finding"] for one in self.given)))
+            others = len(self.given) < len(self.recorded["thresholds"])
+            threshold = f"threshold given for {of}" + (f", {rule} for others" if others else "")
         probabilities = {
             "none": "no probabilities",
             "as is": "scores taken as probabilities",
@@ -92,10 +96,23 @@ class Facts:
         return f"{threshold}; {probabilities}"
 
     @property
+    def given(self) -> Sequence[Mapping[str, Any]]:
+        """The thresholds that the user gave: model, finding, threshold, source and patients of each."""
+        rule = self.settings["operating_point"]
+        return [one for one in self.recorded.get("thresholds", ()) if one["source"] != rule]
+
+    @property
     def tuning(self) -> str:
         """Whose images thresholds and maps were chosen on, and whose rates are given."""
         tuning = self.recorded["tuning"]
         evaluated = counted(tuning["evaluated"], "patient")
+        everyone = counted(tuning["evaluated"] + tuning["patients"], "patient")
+        if self.given and tuning["held_out"]:
+            chosen = counted(tuning["patients"], "patient")
+            return (
+                f"rates at given thresholds are those of all {everyone}; what was chosen on data was chosen "
+                f"on {chosen}, and the other {evaluated} are evaluated"
+            )
         if not tuning["held_out"]:
             return f"nothing had to be chosen on data, so that all {evaluated} are evaluated"
         chosen = counted(tuning["patients"], "patient")

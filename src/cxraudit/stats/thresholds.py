@@ -1,11 +1,16 @@
 """Decisions at a threshold that is chosen on tuning patients and then fixed.
 
+An image is flagged if its score is at or above the threshold (``score >= threshold``), here, in every table
+and in every report; images whose score is the threshold are flagged, all of them.
+
 All counts are linear in the number of times a patient is drawn, so the replicates of every rate are
 ratios of one matrix product.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,6 +96,11 @@ def rule_named(name: str) -> Rule:
     return with_number[kind](value)
 
 
+def rule_chooses(name: str) -> bool:
+    """Tell whether the rule of a name chooses on tuning images; ``fixed=X`` and ``none`` do not."""
+    return name != "none" and not name.startswith("fixed=")
+
+
 def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float:
     """Apply a rule to tuning images.
 
@@ -103,6 +113,82 @@ def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float
     if labels.all() or not labels.any():
         raise ValueError("a threshold cannot be chosen on images of one class")
     return rule(labels, scores)
+
+
+def shortest_equivalent(threshold: float, y_score: ArrayLike) -> float:
+    """Return the decimal with the fewest digits that flags the same images as a threshold.
+
+    Rules choose an observed score, or the next number above one, whose digits are lost in print: 1 and the
+    next number above 1 are both printed as 1, and flag different images. The returned number is printed
+    in full by `as_text`, so that the threshold can be applied as it is printed.
+
+    Parameters
+    ----------
+    threshold : float
+        Chosen by a rule.
+    y_score : array_like of float
+        Scores of all images it is applied to, those it was chosen on included.
+
+    Returns
+    -------
+    float
+        At most the lowest flagged score and above the highest other one; of several decimals with as few
+        digits the nearest to `threshold`. Infinity if no image is flagged, `threshold` if every image is.
+
+    Examples
+    --------
+    >>> shortest_equivalent(0.6666666666666667, [0.0, 1 / 3, 2 / 3, 1.0])
+    0.7
+    >>> shortest_equivalent(float(np.nextafter(1.0, 2.0)), [0.0, 1.0])
+    inf
+    """
+    scores = np.asarray(y_score, dtype=np.float64)
+    flagged = scores[scores >= threshold]
+    others = scores[scores < threshold]
+    if not flagged.size:
+        return math.inf
+    if not others.size:
+        return threshold
+    below, at = float(others.max()), float(flagged.min())
+    low, high, middle = Decimal(below), Decimal(at), Decimal(threshold)
+    largest = max(abs(low), abs(high)).adjusted() + 1
+    for exponent in range(largest, (high - low).adjusted() - 2, -1):
+        unit = Decimal(1).scaleb(exponent)
+        nearest = (middle / unit).to_integral_value()
+        for step in (0, 1, -1):
+            found = float((nearest + step) * unit)
+            if _separates(found, below, at):
+                return found
+    return at
+
+
+def _separates(threshold: float, below: float, at: float) -> bool:
+    """Tell whether a threshold lies above `below` and not above `at`, also in single precision.
+
+    Scores in single precision are compared in it by numpy and torch, which round the threshold.
+    """
+    if not below < threshold <= at:
+        return False
+    low, middle, high = in_single_precision([below, threshold, at])
+    return (low, high) != (below, at) or below < middle <= at
+
+
+def in_single_precision(values: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers as single precision rounds them; NaN where they are too large for it."""
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(values, dtype=np.float64).astype(np.float32).astype(np.float64)
+    return np.where(np.isfinite(rounded), rounded, np.nan)
+
+
+def as_text(threshold: float) -> str:
+    """Return a threshold with all its digits: read back, it flags the same images.
+
+    Examples
+    --------
+    >>> as_text(0.7), as_text(1.0), as_text(2 / 3), as_text(-1e-12)
+    ('0.7', '1', '0.6666666666666666', '-1e-12')
+    """
+    return repr(float(threshold)).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)

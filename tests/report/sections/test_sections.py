@@ -238,6 +238,21 @@ def test_the_operating_point_section_is_there_with_rows(audit):
     assert built(operating_point, example(overall_row())) is None
 
 
+def test_every_threshold_is_listed_as_it_can_be_applied(audit):
+    """With all its digits and its source; an infinite one in words."""
+    listed = [
+        {"model": "m", "finding": name, "threshold": at, "source": source, "patients": 160}
+        for name, at, source in (("Edema", 2 / 3, "given"), ("Fracture", None, "fpr=0.1"))
+    ]
+
+    facts = {**audit.facts, "thresholds": listed}
+    shown = text(built(operating_point, replace(audit, facts=facts)).blocks)
+
+    assert "at or above the threshold" in shown
+    assert "0.6666666666666666" in shown
+    assert "no image is flagged" in shown
+
+
 def test_all_patients_and_model_differences(audit):
     """Tables over all models."""
     assert "0.900 (0.870–0.930)" in text(built(overall, audit).blocks)

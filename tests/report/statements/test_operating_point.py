@@ -41,6 +41,13 @@ def test_a_rate_is_stated_where_it_is_worse(metric, value, words):
     assert headlines(gap(metric, -value)) == []
 
 
+def test_the_threshold_is_stated():
+    """As it can be applied."""
+    [statement] = operating_point.statements(example(gap("tpr", -0.2)), "m")
+
+    assert "Largest for edema, flagged at or above 0.3: TPR gap −0.20" in statement.detail
+
+
 def test_only_disparities_are_stated():
     """What is not settled stands in the tables."""
     assert headlines(gap("tpr", -0.2, verdict="inconclusive")) == []
@@ -62,5 +69,5 @@ def test_the_largest_gap_is_named():
     [statement] = operating_point.statements(example(*rows), "m")
 
     assert statement.detail == (
-        "Disparity for 2 of 3 findings. Largest for mass: TPR gap −0.40 (−0.43 to −0.37)."
+        "Disparity for 2 of 3 findings. Largest for mass, flagged at or above 0.3: TPR gap −0.40 (−0.43 to −0.37)."
     )

@@ -1,5 +1,8 @@
 """Operating point and calibration by subgroup."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -9,6 +12,7 @@ from cxraudit.formatting import sentence_case
 from cxraudit.report.blocks import Block, Details, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.schema import OVERALL, Analysis
+from cxraudit.stats.thresholds import as_text
 from cxraudit.vocabulary import attribute_name
 
 _ANALYSES = (Analysis.OPERATING_POINT, Analysis.CALIBRATION)
@@ -23,16 +27,36 @@ def build(audit: Audit, context: Context) -> Section | None:
     blocks: list[Block] = [
         muted(
             Markup(
-                "{}: {}. The column <code>at</code> of <code>results.csv</code> gives the threshold of each "
-                "row."
+                "{}: {}. An image is flagged if its score is at or above the threshold; images whose score "
+                "is the threshold are flagged, all of them. The column <code>at</code> of "
+                "<code>results.csv</code> gives the threshold of each row."
             ).format(sentence_case(facts.operating_point), facts.tuning)
         )
     ]
+    if thresholds := audit.facts.get("thresholds"):
+        blocks.append(table(_thresholds(thresholds)))
     for model in context.models:
         own = of_model(rows, model)
         attributes = [str(name) for name in dict.fromkeys(own["attribute"]) if name != OVERALL]
         blocks += [_attribute(own, context, model, attribute) for attribute in attributes]
     return Section("Operating point and calibration", "operating-point", blocks)
+
+
+def _thresholds(recorded: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per model and finding: the threshold with all its digits, and where it comes from."""
+    return pd.DataFrame(
+        {
+            "model": [one["model"] for one in recorded],
+            "finding": [one["finding"] for one in recorded],
+            "flagged at or above": [_written(one["threshold"]) for one in recorded],
+            "source": [one["source"] for one in recorded],
+            "patients evaluated": [f"{one['patients']:,}" for one in recorded],
+        }
+    )
+
+
+def _written(threshold: float | None) -> str:
+    return "no image is flagged" if threshold is None else as_text(threshold)
 
 
 def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: str) -> Details:

@@ -7,6 +7,7 @@ from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, records
 from cxraudit.stats.estimate import Verdict
+from cxraudit.stats.thresholds import as_text
 from cxraudit.vocabulary import group_phrase
 
 _PHRASES = {
@@ -42,7 +43,8 @@ def statements(audit: Audit, model: str) -> list[Statement]:
                     Tone.DISPARITY,
                     f"At one threshold, {phrase} in {group_phrase(str(attribute), str(group))}",
                     f"Disparity for {len(part)} of {counted(n_findings, 'finding')}. Largest for "
-                    f"{row['finding'].lower()}: {facts.label} gap {find.difference(row)}.",
+                    f"{row['finding'].lower()}, flagged at or above {as_text(row['at'])}: {facts.label} gap "
+                    f"{find.difference(row)}.",
                 )
             )
     return found

@@ -1,0 +1,248 @@
+"""The thresholds that a user gives: by finding, or by model and finding, as options or as a table."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.cohort import Cohort, Mask
+from cxraudit.datasets import findings
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.reading import read_table
+from cxraudit.datasets.values import numbers, texts
+from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
+from cxraudit.notices import Notice
+from cxraudit.schema import OVERALL, Analysis, records, require_columns, require_rows
+from cxraudit.settings import AuditSettings
+from cxraudit.stats.thresholds import rule_chooses
+
+ANY_MODEL = ""
+"""The model of a threshold that holds for all models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A threshold of the user."""
+
+    value: float
+    source: str
+    """Where it was given, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The thresholds of the user, for models and findings of an audit."""
+
+    given: Mapping[tuple[str, str], Given] = field(default_factory=dict)
+    """By model (`ANY_MODEL` for all) and finding."""
+    notices: tuple[Notice, ...] = ()
+
+    def of(self, model: str, finding: str) -> Given | None:
+        """Return the threshold of a model and finding; one for the model goes before one for all."""
+        return self.given.get((model, finding)) or self.given.get((ANY_MODEL, finding))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names that a threshold may be for."""
+
+    models: Mapping[str, Sequence[str]]
+    """Model as the user names it → as it is named in the results: more than one if it was scored with
+    several prompt sets."""
+    findings: Sequence[str]
+    aliases: Mapping[str, str]
+
+    def finding(self, name: str) -> str | None:
+        """Return which finding a name means, if any."""
+        return findings.find(name, self.findings, self.aliases)
+
+    def parsed(self, name: str) -> tuple[str, str]:
+        """Return model and finding of ``FINDING`` or ``MODEL:FINDING``; both may contain colons."""
+        whole = self.finding(name)
+        if whole is not None:
+            return ANY_MODEL, whole
+        colons = [at for at, letter in enumerate(name) if letter == ":"]
+        splits = [(name[:at], name[at + 1 :]) for at in colons]
+        for model, rest in splits:
+            finding = self.finding(rest)
+            if finding is not None:
+                return self.known_model(model), finding
+        named = next((rest for model, rest in splits if self.in_results(model)), name)
+        raise UnknownNameError("finding", named, self.findings)
+
+    def known_model(self, name: str) -> str:
+        """Return the name of a model, which has to be one of the audit."""
+        if not self.in_results(name):
+            raise UnknownNameError("model", name, self.models)
+        return name
+
+    def in_results(self, name: str) -> Sequence[str]:
+        """Return what a model is named in the results; nothing if there is no such model."""
+        own = [name] if any(name in results for results in self.models.values()) else []
+        return [ANY_MODEL] if name == ANY_MODEL else self.models.get(name, own)
+
+
+def given_thresholds(
+    settings: AuditSettings,
+    dataset: Dataset,
+    models: Mapping[str, Sequence[str]],
+    *,
+    scored: Sequence[str] | None = None,
+) -> Thresholds:
+    """Return the thresholds of the settings for the models and findings of an audit.
+
+    Parameters
+    ----------
+    settings : AuditSettings
+        Their ``thresholds`` are a mapping or the path of a table.
+    dataset : Dataset
+        Whose findings they may be for, by any of their names.
+    models : mapping of str to sequence of str
+        Model as the user names it → its names in the results.
+    scored : sequence of str, optional
+        Findings that are audited; a threshold of another one is named in a notice.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such finding or model.
+    ConfigError
+        If a threshold is given twice.
+    DataError
+        If the table is not what it should be.
+    """
+    names = _Names(models, dataset.findings, dataset.aliases)
+    notices: list[Notice] = []
+    if isinstance(settings.thresholds, str):
+        path = Path(settings.thresholds)
+        rows, read = _table(path, names)
+        notices += read
+        source = f"given in {path.name}"
+    else:
+        rows = [(*names.parsed(name), float(value)) for name, value in settings.thresholds.items()]
+        source = "given"
+    rows = [(result, *row[1:]) for row in rows for result in names.in_results(row[0])]
+    _refuse_twice(rows, source)
+    unused = sorted({finding for _, finding, _ in rows} - set(scored or dataset.findings))
+    if unused:
+        sentence = f"Thresholds without any score to apply them to: {', '.join(unused)}."
+        notices.append(Notice(about="thresholds", count=len(unused), sentence=sentence))
+    return Thresholds(
+        {(model, finding): Given(value, source) for model, finding, value in rows},
+        tuple(notices),
+    )
+
+
+def _refuse_twice(rows: Iterable[tuple[str, str, float]], source: str) -> None:
+    found: set[tuple[str, str]] = set()
+    for model, finding, _ in rows:
+        if (model, finding) in found:
+            of = finding if model == ANY_MODEL else f"{finding} of {model}"
+            raise ConfigError(f"two thresholds of {of} are {source}. Keep one of them.")
+        found.add((model, finding))
+
+
+def _table(path: Path, names: _Names) -> tuple[list[tuple[str, str, float]], Sequence[Notice]]:
+    """Read a table with the columns finding, threshold and, if need be, model (blank: all models)."""
+    what = f"the table of thresholds {path.name}"
+    raw, notices = read_table(path, what="the table of thresholds")
+    frame = _of_columns(raw, what)
+    values, of_values = numbers(frame["threshold"], f"column 'threshold' of {path.name}")
+    named, models = (texts(frame[name], f"column '{name}' of {path.name}") for name in _KEYS)
+    missing = named.isna() | values.isna()
+    if missing.any():
+        first = frame[missing].iloc[0]
+        raise DataError(
+            f"{what} has {int(missing.sum())} rows without a finding or without a threshold, first "
+            f"{short(first['finding'])}: {short(first['threshold'])}. Fill them in, or delete the rows."
+        )
+    rows = [
+        (
+            ANY_MODEL if pd.isna(model) else names.known_model(model),
+            findings.resolve(finding, names.findings, names.aliases),
+            float(value),
+        )
+        for model, finding, value in zip(models, named, values, strict=True)
+    ]
+    return rows, (*notices, *of_values, *_unused(raw, path))
+
+
+_KEYS = ("finding", "model")
+
+
+def _of_columns(raw: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return the three columns by their names in lower case; a model column need not be there."""
+    frame = raw.rename(columns=_plain)
+    if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
+        raise DataError(f"{what} has two columns called {twice[0]}. Delete one of them.")
+    require_columns(what, frame, ["finding", "threshold"])
+    require_rows(what, frame)
+    return frame if "model" in frame else frame.assign(model=None)
+
+
+def _unused(raw: pd.DataFrame, path: Path) -> list[Notice]:
+    others = [str(name) for name in raw if _plain(name) not in ("threshold", *_KEYS)]
+    if not others:
+        return []
+    sentence = f"Columns that are not used: {', '.join(map(short, others))}."
+    return [Notice(about=path.name, count=len(others), sentence=sentence)]
+
+
+def _plain(name: object) -> str:
+    return str(name).strip().lower()
+
+
+def threshold_facts(
+    results: pd.DataFrame, cohort: Cohort, tuning: Mask, thresholds: Thresholds
+) -> dict[str, Any]:
+    """Return what a report states of thresholds and of the patients they were chosen on, as plain data.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        The results table.
+    cohort : Cohort
+        The audited images.
+    tuning : numpy.ndarray of bool, shape (n_images,)
+        The images of tuning patients.
+    thresholds : Thresholds
+        Of the user.
+    """
+    settings = cohort.settings
+    rule = settings.operating_point
+    rows = results[
+        (results["analysis"] == Analysis.OPERATING_POINT)
+        & (results["attribute"] == OVERALL)
+        & (results["metric"] == "tpr")
+        & results["at"].notna()
+    ]
+    listed = []
+    for row in records(rows):
+        given = thresholds.of(row["model"], row["finding"])
+        listed.append(
+            {
+                "model": row["model"],
+                "finding": row["finding"],
+                "threshold": row["at"] if math.isfinite(row["at"]) else None,
+                "source": given.source if given else rule,
+                "patients": row["n_patients"],
+            }
+        )
+    chosen = rule_chooses(rule) and not all(
+        thresholds.of(model, finding)
+        for model, finding in set(zip(results["model"], results["finding"], strict=True))
+    )
+    held_out = settings.calibration == "platt" or chosen
+    patients = cohort.images["patient_id"]
+    n_tuning = int(patients[tuning].nunique()) if held_out else 0
+    return {
+        "tuning": {
+            "held_out": held_out,
+            "patients": n_tuning,
+            "evaluated": int(patients.nunique()) - n_tuning,
+        },
+        "thresholds": listed,
+    }
