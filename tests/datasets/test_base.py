@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cxraudit.datasets import values
 from cxraudit.datasets.base import (
     Dataset,
     age_group,
+    age_groups,
     excluded_images,
     flow,
     ordered_groups,
-    parse_ages,
-    parse_sex,
     resolve_per_patient,
 )
 from cxraudit.errors import DataError, MissingColumnsError, UnknownNameError
@@ -72,24 +72,11 @@ def test_age_groups_are_left_closed(age, group):
     assert age_group(age) == group
 
 
-def test_ages_are_read_as_published():
-    """Years, DICOM strings in years, months and days; impossible ones and text are NaN."""
-    ages = parse_ages(pd.Series([58, "058Y", "018M", "001D", 0, 412, "412Y", "abc", None, "60.5"]))
+def test_a_lower_bound_has_a_group_only_if_it_is_in_the_last_one():
+    """Above 60 may be 65 to 80 or older; 90 and over is in the last group."""
+    ages = values.ages(pd.Series(["> 60", "90+", "61", "> 79", "> 78"]), "ages")
 
-    np.testing.assert_allclose(
-        ages, [58, 58, 1.5, 1 / 365.25, 0, np.nan, np.nan, np.nan, np.nan, 60.5]
-    )
-
-
-def test_sex_is_read_in_every_spelling():
-    """F, male, with blanks; anything else is unknown."""
-    assert parse_sex(pd.Series(["F", "male", " m ", None, "X"])).tolist() == [
-        "female",
-        "male",
-        "male",
-        "unknown",
-        "unknown",
-    ]
+    assert age_groups(ages).tolist() == ["unknown", "80+", "50-65", "80+", "unknown"]
 
 
 def test_a_patient_with_two_sexes_is_conflicting():

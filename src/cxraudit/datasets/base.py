@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cxraudit.datasets.values.ages import OLDEST, Ages
+from cxraudit.datasets.values.bins import binned
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.notices import Notice, as_records, from_records
 from cxraudit.schema import (
@@ -40,9 +42,6 @@ AGE_GROUPS = ATTRIBUTES["age_group"].groups
 """Left-closed, in years, as in Sourget et al. (2025), who have adults only."""
 ADULT_AGE_GROUPS = AGE_GROUPS[1:]
 
-OLDEST = 120
-"""A higher age is a data entry error (ChestX-ray14 has 412 and 155) and counts as unknown."""
-
 REPORT = "report"
 """Column of the images with the text of the report, where a data set has it."""
 
@@ -60,33 +59,9 @@ def age_group(age: float) -> str:
     return AGE_GROUPS[int(np.searchsorted(AGE_EDGES, age, side="right")) - 1]
 
 
-_AGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)\s*", re.IGNORECASE)
-_YEARS = {"": 1.0, "Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
-
-
-def parse_ages(values: pd.Series) -> pd.Series:
-    """Parse ages as published: ``58``, ``"058Y"``, ``"018M"``, ``"001D"`` (DICOM age strings).
-
-    Returns
-    -------
-    pandas.Series of float
-        Years. NaN where the text is no age or the age is not between 0 and 120.
-    """
-
-    def years(value: object) -> float:
-        match = _AGE.fullmatch(str(value))
-        age = float(match[1]) * _YEARS[match[2].upper()] if match else np.nan
-        return age if age <= OLDEST else np.nan
-
-    codes, unique = pd.factorize(values, use_na_sentinel=False)
-    return pd.Series(np.array([years(value) for value in unique])[codes], index=values.index)
-
-
-def parse_sex(values: pd.Series) -> pd.Series:
-    """Map the spellings of sex in the releases to ``female``, ``male`` and ``unknown``."""
-    spellings = {"f": "female", "female": "female", "m": "male", "male": "male"}
-    text = values.astype("str").str.strip().str.lower()
-    return text.map(spellings).fillna(UNKNOWN).astype("str")
+def age_groups(ages: Ages) -> pd.Series:
+    """Return the age group of each image; ``unknown`` where a lower bound is not in the last group."""
+    return binned(ages.series, AGE_EDGES[1:-1], ages.at_least)
 
 
 def resolve_per_patient(patients: pd.Series, values: pd.Series) -> pd.Series:

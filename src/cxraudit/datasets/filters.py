@@ -53,7 +53,7 @@ def apply(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
         If an option does not apply to this data set.
     """
     if file := options.get("predicted"):
-        dataset = fill(dataset, read_predicted(Path(file)))
+        dataset = fill(dataset, read_predicted(Path(str(file))))
     if options.get("adults"):
         dataset = adults(dataset)
     for option, groups in options.items():
@@ -77,11 +77,12 @@ def adults(dataset: Dataset) -> Dataset:
     return dataset.keep(adult, step="adults", reason=f"under {ADULT} years")
 
 
-def only(dataset: Dataset, attribute: str, groups: "str | list[str]") -> Dataset:
+def only(dataset: Dataset, attribute: str, groups: object) -> Dataset:
     """Keep images of some groups of an attribute."""
     if attribute not in (*dataset.attributes, *dataset.shortcuts):
         raise UnknownNameError("attribute", attribute, [*dataset.attributes, *dataset.shortcuts])
-    kept = [g.strip() for g in groups.split(",")] if isinstance(groups, str) else list(groups)
+    listed = groups if isinstance(groups, (list, tuple)) else str(groups).split(",")
+    kept = [str(group).strip() for group in listed]
     present: pd.Series = dataset.images[attribute]
     known = {
         *present,

@@ -1,16 +1,23 @@
 """The files of a release: where they are, and whether their counts are the published ones."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
+from cxraudit.datasets.reading import read_table
 from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.notices import Notice
 
 DEPTH = 5
 """Levels of folders below the root in which tables are searched; ``wget -r`` makes four."""
 
 _IMAGE_FOLDERS = ("files", "images", "png", "train", "valid", "test", "Anonymized_DICOMs")
 """Names of folders with images, which may hold tens of thousands of folders and no table."""
+
+_TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xlsx", ".parquet")
+"""Ends of names of tables; archives, copies (``.bak``) and unfinished downloads have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +72,15 @@ def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
         If permission to read a folder is denied.
     """
     level = [root]
-    for _ in range(depth + 1):
+    for number in range(depth + 1):
         below: list[Path] = []
         for folder in level:
             yield folder
-            try:
-                children = sorted(folder.iterdir())
-            except PermissionError:
-                raise DataError(
-                    f"the folder {folder} cannot be read (permission denied). Change its permissions, "
-                    "or give another folder."
-                ) from None
+            if number == depth:
+                continue
             below += [
                 child
-                for child in children
+                for child in listed(folder)
                 if child.is_dir()
                 and (child.name not in _IMAGE_FOLDERS or folder.name == "physionet.org")
                 and not child.name.startswith((".", "images_"))
@@ -86,30 +88,111 @@ def folders(root: Path, depth: int = DEPTH) -> Iterator[Path]:
         level = below
 
 
-def find_all(root: Path, pattern: str) -> Iterator[Path]:
-    """Yield the paths under `root` that match a pattern such as ``patients.csv*``."""
-    if root.is_dir():
-        for folder in folders(root):
-            yield from sorted(folder.glob(pattern))
-
-
-def find_one(root: Path, patterns: Iterable[str], *, hint: str) -> Path:
-    """Return the file under `root` that matches the first matching pattern.
+def listed(folder: Path) -> list[Path]:
+    """Return what a folder holds, by name.
 
     Raises
     ------
     DataError
-        If no file matches, or files in two folders match one pattern: two releases.
+        If it cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise DataError(
+            f"the folder {folder} cannot be read ({reason}). Change its permissions, or give another "
+            "folder."
+        ) from None
+
+
+def find_all(root: Path, pattern: str, depth: int = DEPTH) -> Iterator[Path]:
+    """Yield the paths under `root` that match a pattern such as ``patients.csv*``.
+
+    The case of the name does not matter, unless the pattern has folders.
+    """
+    if root.is_dir():
+        for folder in folders(root, depth):
+            yield from _matching(folder, pattern)
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    if "/" in pattern:
+        return sorted(folder.glob(pattern))
+    wanted = pattern.lower()
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if fnmatch(entry.name.lower(), wanted)]
+    except OSError:
+        return []  # `folders` says so
+    return [folder / name for name in sorted(names)]
+
+
+def find_tables(root: Path, pattern: str, depth: int = DEPTH) -> list[Path]:
+    """Return the files under `root` that match a pattern and are named like tables.
+
+    Raises
+    ------
+    DataError
+        If they lie in two folders: two releases.
+    """
+    tables = [
+        path
+        for path in find_all(root, pattern, depth)
+        if path.name.lower().endswith(_TABLES) and path.is_file()
+    ]
+    parents = list(dict.fromkeys(path.parent for path in tables))
+    if len(parents) > 1:
+        raise DataError(
+            f"{root} holds two releases with {pattern.removesuffix('*')}: {parents[0]} and {parents[1]}. "
+            "Give the folder of one release, or move the other one."
+        )
+    return tables
+
+
+def find_one(
+    root: Path, patterns: Iterable[str], *, hint: str, depth: int = DEPTH
+) -> tuple[Path, list[Notice]]:
+    """Return the table under `root` that matches the first matching pattern, and what to say of it.
+
+    Raises
+    ------
+    DataError
+        If no file matches, files in two folders match one pattern (two releases), or two files in one
+        folder do and differ.
     """
     patterns = list(patterns)
     for pattern in patterns:
-        found = list(find_all(root, pattern))
-        parents = list(dict.fromkeys(path.parent for path in found))
-        if len(parents) > 1:
+        if found := find_tables(root, pattern, depth):
+            return one_of(found)
+    others = [path for pattern in patterns for path in find_all(root, pattern, depth)]
+    beside = f"{others[0]} is no table (a folder, or another kind of file). " if others else ""
+    names = " or ".join(pattern.removesuffix("*") for pattern in patterns)
+    raise DataError(f"{names} is missing under {root}. {beside}{hint}")
+
+
+def one_of(files: Sequence[Path]) -> tuple[Path, list[Notice]]:
+    """Return the first of several files with the same table, and a notice that names it.
+
+    Raises
+    ------
+    DataError
+        If they differ: which one is meant is not guessed.
+    """
+    chosen, *others = files
+    for other in others:
+        if not _same_table(chosen, other):
             raise DataError(
-                f"{root} holds two releases with {pattern}: {parents[0]} and {parents[1]}. "
-                "Give the folder of one release, or move the other one."
+                f"{chosen} and {other.name} beside it differ. Keep the one of your release, and move the "
+                "other one."
             )
-        if found:
-            return found[-1]
-    raise DataError(f"{' or '.join(patterns)} is missing under {root}. {hint}")
+    if not others:
+        return chosen, []
+    names = ", ".join(path.name for path in others)
+    stated = f"{chosen.name} was read; {names} beside it holds the same table."
+    return chosen, [Notice(about=chosen.name, count=len(others), sentence=stated)]
+
+
+def _same_table(one: Path, other: Path) -> bool:
+    first, second = (read_table(path, line_breaks=True).frame for path in (one, other))
+    return first.equals(second)

@@ -1,6 +1,7 @@
 """The mark of a synthetic release: ``phantom_truth.json`` in its root records the known effects."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,12 @@ def read_truth(root: Path) -> dict[str, Any] | None:
         If the mark is damaged: a synthetic release is never taken for a real one.
     """
     file = root / NAME
-    if not file.is_file():
+    if not os.path.lexists(file):
         return None
     try:
         truth = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _damaged(file, f"it cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise _damaged(file, str(error).rstrip(".")) from None
     if not isinstance(truth, dict):

@@ -1,11 +1,14 @@
 """BRAX is read in its layout."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cxraudit import datasets
 from cxraudit.datasets.base import FINDINGS, flow
+from cxraudit.datasets.release_table import ReleaseTable
 from cxraudit.datasets.releases.brax import lower_ends
 from cxraudit.datasets.releases.chexpert_labels import OTHER_FINDINGS
 from cxraudit.errors import DataError
@@ -66,7 +69,7 @@ def test_brax_is_read_in_its_layout(brax, tmp_path):
     assert images["image_id"].iloc[0] == "images/id_a/Study_1.1/Series_1.1/image-1.png"
     assert images["path"].iloc[0] == str(brax / "images/id_a/Study_1.1/Series_1.1/image-1.png")
     assert images["patient_id"].tolist() == ["id_a", "id_a", "id_b", "id_b", "id_c", "id_d"]
-    assert images["sex"].tolist() == ["female", "female", "male", "male", "unknown", "female"]
+    assert images["sex"].tolist() == ["female", "female", "male", "male", "other", "female"]
     assert images["manufacturer"].tolist() == ["1", "1", "2", "1", "1", "1"]
     assert images["support_devices"].tolist() == ["yes", "yes", "no", "no", "no", "no"]
     assert images["Pneumonia"].tolist() == [1, 1, 0, 0, 0, 1]
@@ -105,21 +108,43 @@ def test_ages_of_a_bin_that_spans_two_groups_are_unknown_and_counted(brax):
     np.testing.assert_array_equal(dataset.images["age"], [65, 65, np.nan, 20, 85, np.nan])
     groups = ["65-80", "65-80", "unknown", "18-25", "80+", "unknown"]
     assert dataset.images["age_group"].tolist() == groups
-    assert dataset.notes[1].endswith("images by what is recorded: 15 (1), nothing (1).")
+    assert [notice.sentence for notice in dataset.notices if "PatientAge" in notice.about] == [
+        "1 value counts as unknown: blank (1).",
+        "1 age unknown, since the published bin spans two age groups: '15' (1).",
+    ]
     adults = loaded(brax, adults="true")
     assert (
         dict(zip(*flow(adults)[["step", "images_out"]].to_numpy().T, strict=True))["age known"] == 2
     )
 
 
+def bins_table(bins) -> ReleaseTable:
+    """Return a table with bins of ages."""
+    return ReleaseTable(Path("t.csv"), pd.DataFrame({"PatientAge": bins}, dtype="str"))
+
+
 def test_every_published_bin_has_its_lower_end():
-    """But one; other texts are no bins."""
+    """But one; other texts are no bins, and are named."""
     bins = [*(str(age) for age in range(0, 85, 5)), "85 or more"]
-    ends = lower_ends(pd.Series(bins))
+    ends = lower_ends(bins_table(bins))
 
     assert ends[ends.isna()].index.tolist() == [bins.index("15")]
     assert ends.dropna().tolist() == [age for age in range(0, 90, 5) if age != 15]
-    assert lower_ends(pd.Series(["17", "-5", "old", "", None, "205"])).isna().all()
+    table = bins_table(["17", "-5", "old", "", None, "205", "80 or more"])
+    assert lower_ends(table).isna().all()
+    assert [notice.count for notice in table.notices] == [2, 5]
+    assert "'80 or more' (1)" in table.notices[1].sentence
+
+
+@pytest.mark.parametrize("label", ["1*", "Positive?", "2", "1,0,0", "x"])
+def test_a_label_that_is_not_understood_is_refused(brax, label):
+    """And never absent; the message names it."""
+    table = release_table().astype({"Pneumonia": "object"})
+    table.loc[2, "Pneumonia"] = label
+    table.to_csv(brax / "master_spreadsheet_update.csv")
+
+    with pytest.raises(DataError, match=r"'Pneumonia' of .* holds 1 value that is no label: "):
+        loaded(brax)
 
 
 def test_frontal_images_are_a_named_step(brax):
@@ -167,7 +192,7 @@ def test_a_missing_table_an_image_twice_and_a_missing_patient_are_refused(brax, 
     with pytest.raises(DataError, match="a PngPath that was already there"):
         loaded(brax)
     table.assign(PatientID=["", *table["PatientID"][1:]]).to_csv(file)
-    with pytest.raises(DataError, match="1 rows without a PatientID"):
+    with pytest.raises(DataError, match="1 row without a value in 'PatientID'"):
         loaded(brax)
     file.unlink()
     with pytest.raises(DataError, match=r"master_spreadsheet_update.csv is missing under"):

@@ -68,7 +68,7 @@ def test_demographics_are_those_of_the_headers(archive):
         "Acme",
     ]
     assert images.loc["b.dcm", "age"] == pytest.approx(60.45, abs=0.01)
-    assert images.loc["/er/c", ["age_group", "sex"]].tolist() == ["unknown", "unknown"]
+    assert images.loc["/er/c", ["age_group", "sex"]].tolist() == ["unknown", "other"]
     assert images["patient_id"].nunique() == 2
     assert flow(dataset)[["step", "images_out"]].to_numpy().tolist() == [
         ["release", 0],

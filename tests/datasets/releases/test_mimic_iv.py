@@ -47,4 +47,6 @@ def test_races_of_mimic_iv_fall_into_groups():
     assert mimic_iv.race_group("ASIAN - ASIAN INDIAN") == "asian"
     assert mimic_iv.race_group("HISPANIC/LATINO - CUBAN") == "hispanic"
     assert mimic_iv.race_group("AMERICAN INDIAN/ALASKA NATIVE") == "american indian"
-    assert mimic_iv.race_group("PATIENT DECLINED TO ANSWER") == "unknown"
+    assert mimic_iv.race_group("PATIENT DECLINED TO ANSWER") is None
+    assert mimic_iv.race_group("NON-WHITE") is None
+    assert mimic_iv.race_group("WHITEWASHED") is None

@@ -19,7 +19,7 @@ def test_both_files_are_read(tmp_path):
         "0;a.png;1;L;0.75;L;1.0;TRUE\n1;b.png;;;;;0.0;FALSE\n2;c.png;;;;;;FALSE\n"
     )
 
-    first, second = neatx.load_drains(published), neatx.load_drains(filled)
+    first, second = (neatx.load_drains(file).table for file in (published, filled))
 
     assert first["drain"].tolist() == ["yes", "no", "unknown"]
     assert first["drain_source"].tolist() == ["annotated", "annotated", "unknown"]
@@ -31,7 +31,10 @@ def test_both_files_are_read(tmp_path):
     ("row", "match"),
     [
         ("0,a.png,100,R,1,R,1", "numbers from 0 to 1"),
-        ("0,a.png,1,R,1,R,2", "Drain must hold 0, 1, -1"),
+        (
+            "0,a.png,1,R,1,R,2",
+            r"'Drain' of labels.csv holds 1 value that is no yes or no: '2' \(1\)",
+        ),
     ],
 )
 def test_other_values_are_refused(tmp_path, row, match):
@@ -53,7 +56,7 @@ def test_annotators_who_name_different_sides_give_both(tmp_path):
         "0,a.png,1,R,0.75,L,1\n"
     )
 
-    labels = neatx.load_drains(file)
+    labels = neatx.load_drains(file).table
 
     assert labels["drain_side"].tolist() == ["both"]
     assert labels["drain_confidence"].tolist() == [0.875]

@@ -10,11 +10,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxraudit.datasets.base import OLDEST, Dataset, age_group, parse_sex, resolve_per_patient
-from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_one
-from cxraudit.datasets.releases.chexpert_labels import MEANS, chosen_findings, resolved
-from cxraudit.files import read_table
-from cxraudit.schema import UNKNOWN, require_columns, require_unique, require_values
+from cxraudit.datasets import values
+from cxraudit.datasets.base import OLDEST, Dataset, age_group, resolve_per_patient
+from cxraudit.datasets.release import Count, ReleaseFile, check_choices
+from cxraudit.datasets.release_table import ReleaseTable, find_table
+from cxraudit.datasets.releases.chexpert_labels import (
+    DEVICES,
+    chosen_findings,
+    devices_of,
+    resolved,
+)
+from cxraudit.datasets.values.text import plain, understood, unknown_notices
+from cxraudit.notices import counted, named
+from cxraudit.schema import UNKNOWN
 
 SUMMARY = (
     "BRAX: 40,967 images of 19,351 patients of a Brazilian hospital, sex, age in bins of 5 years"
@@ -44,13 +52,12 @@ CHOICES = {
 _PATHS = {"png": "PngPath", "dicom": "DicomPath"}
 """Form of the images → column of their paths; those of the PNG images identify an image in both forms."""
 _PATIENT, _STUDY, _BINS = "PatientID", "AccessionNumber", "PatientAge"
-_TEXT = (_PATIENT, _STUDY, _BINS, "PatientSex", "ViewPosition", "Manufacturer")
-_DEVICES = "Support Devices"
+_GROUPS = (_BINS, "PatientSex", "ViewPosition", "Manufacturer")
 
 _BIN = 5
 """Years."""
-_OPEN = " or more"
-"""Ends the text of the last bin."""
+_LAST, _OPEN = 85, " or more"
+"""Lower end of the last bin, and the end of its text."""
 
 
 def load(
@@ -96,39 +103,42 @@ def load(
     }
     check_choices(options, CHOICES)
     chosen = chosen_findings(findings)
-    file, raw = _read(root, (_PATHS[images], *_TEXT, _DEVICES, *chosen))
-    patients, ages = raw[_PATIENT], lower_ends(raw[_BINS])
-    table = pd.DataFrame(
+    table = _read(root)
+    table.require((_PATHS[images], *_GROUPS, DEVICES, *chosen))
+    image_ids = table.ids(_PATHS["png"], unique=True)
+    paths = image_ids if images == "png" else table.ids(_PATHS[images], unique=True)
+    patients, ages = table.ids(_PATIENT), lower_ends(table)
+    labels = resolved(table, (*chosen, DEVICES), uncertain=uncertain, blank=blank)
+    frame = pd.DataFrame(
         {
-            "image_id": raw[_PATHS["png"]],
+            "image_id": image_ids,
             "patient_id": patients,
-            "study_id": patients + "/" + raw[_STUDY].fillna(UNKNOWN),
-            "path": f"{file.parent}/" + raw[_PATHS[images]],
-            "view_position": raw["ViewPosition"].fillna(UNKNOWN),
+            "study_id": _studies(table, patients),
+            "path": f"{table.path.parent}/" + paths,
+            "view_position": table.read("ViewPosition", values.views),
             "age": ages,
             "age_group": ages.map(age_group).astype("str"),
-            "sex": resolve_per_patient(patients, parse_sex(raw["PatientSex"])),
-            "manufacturer": raw["Manufacturer"],
+            "sex": resolve_per_patient(patients, table.sexes("PatientSex")),
+            "manufacturer": table.groups("Manufacturer"),
         }
     )
-    for finding in chosen:
-        table[finding] = resolved(raw[finding], uncertain=uncertain, blank=blank)
-    devices = resolved(raw[_DEVICES], uncertain=uncertain, blank=blank)
-    table["support_devices"] = devices.map({1.0: "yes", 0.0: "no"}).fillna(UNKNOWN).astype("str")
+    frame = pd.concat([frame, labels[list(chosen)]], axis=1)
+    frame["support_devices"] = devices_of(labels[DEVICES])
     dataset = Dataset(
         name="brax",
         version="1.1.0",
         license="PhysioNet Credentialed Health Data License 1.5.0",
         root=root,
-        images=table,
+        images=frame,
         findings=chosen,
         attributes=("age_group", "sex", "view_position", "manufacturer"),
         shortcuts=("support_devices",),
         notes=(
             "Labels were extracted from Portuguese reports by a labeler; uncertain (-1) counts as "
-            f"{MEANS[uncertain]}, a finding the report does not mention as {MEANS[blank]}.",
-            _note_on_ages(raw[_BINS], ages),
+            f"{values.MEANS[uncertain]}, a finding the report does not mention as {values.MEANS[blank]}.",
+            f"The age of an image is the lower end of its published bin of {_BIN} years.",
         ),
+        notices=tuple(table.notices),
     )
     if views == "frontal":
         dataset = dataset.keep(
@@ -139,51 +149,50 @@ def load(
     return dataset
 
 
-def _read(root: Path, columns: tuple[str, ...]) -> tuple[Path, pd.DataFrame]:
+def _read(root: Path) -> ReleaseTable:
     hint = f"Download it from {_SOURCE} and give its folder."
-    file = find_one(root, (_TABLE,), hint=hint)
-    table = read_table(file, text=(*_PATHS.values(), *_TEXT))
-    image = _PATHS["png"]
-    needed = list(dict.fromkeys([image, *columns]))
-    require_columns(str(file), table, needed)
-    require_values(
-        str(file), table, [name for name in needed if name in (_PATIENT, *_PATHS.values())]
-    )
-    require_unique(str(file), table, [image])
-    return file, table
+    return find_table(root, (f"{_TABLE}*",), hint=hint, columns=(_PATHS["png"], _PATIENT, _STUDY))
 
 
-def lower_ends(bins: pd.Series) -> pd.Series:
+def _studies(table: ReleaseTable, patients: pd.Series) -> pd.Series:
+    """Return the studies: an accession number is one of its patient."""
+    return patients + "/" + table.read(_STUDY, values.optional_ids).fillna(UNKNOWN)
+
+
+def lower_ends(table: ReleaseTable) -> pd.Series:
     """Return the lower end of age bins, where all ages of the bin are in one age group.
-
-    Parameters
-    ----------
-    bins : pandas.Series of str
-        ``0``, ``5``, … ``80``: 5 years from this age on; ``85 or more``.
 
     Returns
     -------
     pandas.Series of float
-        Years. NaN where the bin spans two age groups, and where the text is no bin.
+        Years. NaN, with a notice, where the bin spans two age groups and where the text is no bin
+        (``0``, ``5``, … ``80``: 5 years from this age on; ``85 or more``).
     """
-    text = bins.fillna("").astype("str").str.strip()
-    lowest = pd.to_numeric(text.str.removesuffix(_OPEN), errors="coerce").astype("float64")
-    highest = (lowest + _BIN - 1).mask(text.str.endswith(_OPEN), OLDEST)
-    one_group = lowest.map(age_group) == highest.map(age_group)
-    return lowest.where(one_group & lowest.between(0, OLDEST) & (lowest % _BIN == 0))
+    about = table.about(_BINS)
+    found = understood(table.frame[_BINS], about, _lower_end)
+    table.notices.extend(unknown_notices(about, found.missing, found.wrong))
+    ends = found.series.astype("float64")
+    spans = ends[ends.notna() & ~ends.map(_is_one_group)].astype(int)
+    if number := len(spans):
+        stated = (
+            f"{counted(number, 'age')} unknown, since the published bin spans two age groups: "
+            f"{named(spans.value_counts().to_dict())}."
+        )
+        table.note(_BINS, number, stated)
+    return ends.drop(spans.index).reindex(ends.index)
 
 
-def _note_on_ages(bins: pd.Series, ages: pd.Series) -> str:
-    """Return what ages are, and how many are unknown by what is recorded."""
-    note = f"The age of an image is the lower end of its published bin of {_BIN} years."
-    recorded = bins[ages.isna()].fillna("nothing").value_counts().sort_index()
-    if recorded.empty:
-        return note
-    counts = ", ".join(f"{text} ({number:,})" for text, number in recorded.items())
-    return (
-        f"{note} It is unknown where the bin spans two age groups or none is recorded; images by what "
-        f"is recorded: {counts}."
-    )
+def _lower_end(word: str) -> float | None:
+    text = plain(word)
+    number = text.removesuffix(_OPEN).removesuffix(".0")
+    end = int(number) if number.isascii() and number.isdigit() else -1
+    if end % _BIN or not 0 <= end <= OLDEST or (text.endswith(_OPEN) and end != _LAST):
+        return None
+    return float(end)
+
+
+def _is_one_group(lowest: float) -> bool:
+    return age_group(lowest) == age_group(OLDEST if lowest >= _LAST else lowest + _BIN - 1)
 
 
 PUBLISHED = {"images": 40_967, "studies": 24_959, "patients": 19_351}
@@ -192,10 +201,11 @@ PUBLISHED = {"images": 40_967, "studies": 24_959, "patients": 19_351}
 
 def release_counts(root: Path) -> list[Count]:
     """Count images, studies and patients of the release under `root`, beside the published counts."""
-    _, table = _read(root, (_PATIENT, _STUDY))
+    table = _read(root)
+    patients = table.ids(_PATIENT)
     found = {
-        "images": len(table),
-        "studies": len(table[[_PATIENT, _STUDY]].drop_duplicates()),
-        "patients": table[_PATIENT].nunique(),
+        "images": len(table.ids(_PATHS["png"], unique=True)),
+        "studies": _studies(table, patients).nunique(),
+        "patients": patients.nunique(),
     }
     return [Count(what, number, PUBLISHED[what]) for what, number in found.items()]

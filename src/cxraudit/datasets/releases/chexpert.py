@@ -2,35 +2,30 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from cxraudit.datasets.base import (
-    FINDINGS,
-    Dataset,
-    age_group,
-    parse_ages,
-    parse_sex,
-    resolve_per_patient,
-)
+from cxraudit.datasets import values
+from cxraudit.datasets.base import Dataset, age_groups, resolve_per_patient
 from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all, find_one
-from cxraudit.datasets.releases.chexpert_labels import MEANS, chosen_findings, resolved
-from cxraudit.errors import DataError, MissingExtraError
-from cxraudit.files import read_table
-from cxraudit.schema import UNKNOWN, require_columns, require_unique
+from cxraudit.datasets.release_table import ReleaseTable, find_table, open_table
+from cxraudit.datasets.releases.chexpert_labels import chosen_findings, resolved
+from cxraudit.datasets.values.text import plain
+from cxraudit.errors import DataError
+from cxraudit.notices import Notice, counted
+from cxraudit.schema import UNKNOWN
 
 SUMMARY = "CheXpert: 224,316 images of 65,240 patients of Stanford, age, sex and race"
 
 _SOURCE = "Stanford AIMI (research use agreement)"
-_DEMOGRAPHICS = ("CHEXPERT DEMO.xlsx", "CHEXPERT DEMO.csv")
+_DEMOGRAPHICS = "CHEXPERT DEMO.*"
 
 FILES = (
     ReleaseFile("train.csv", _SOURCE),
     ReleaseFile("valid.csv", f"{_SOURCE}; needed for split=valid", needed=False),
     ReleaseFile("train/patient00001/study1/view1_frontal.jpg", _SOURCE, ("train/patient*",)),
     ReleaseFile(
-        "CHEXPERT DEMO.xlsx, or saved as .csv", f"{_SOURCE}; race", _DEMOGRAPHICS, needed=False
+        "CHEXPERT DEMO.xlsx, or saved as .csv", f"{_SOURCE}; race", (_DEMOGRAPHICS,), needed=False
     ),
 )
 
@@ -84,108 +79,126 @@ def load(
     }
     check_choices(options, CHOICES)
     chosen = chosen_findings(findings)
-    tables = [_read(root, name, chosen) for name in ("train", "valid") if split in (name, "all")]
-    raw = pd.concat(tables, ignore_index=True)
-    parts = raw["Path"].str.extract(_PATH)
-    if parts[0].isna().any():
-        raise DataError(
-            f"the path '{raw.loc[parts[0].isna(), 'Path'].iloc[0]}' is not of the form "
-            "…/train/patient00001/study1/view1_frontal.jpg. Check that the table is that of CheXpert."
-        )
-    ages = parse_ages(raw["Age"])
-    images = pd.DataFrame(
-        {
-            "image_id": parts[0],
-            "patient_id": parts[1],
-            "study_id": parts[1] + "/" + parts[2],
-            "path": raw["_folder"] + "/" + parts[0],
-            "view_position": raw["AP/PA"]
-            .fillna(raw["Frontal/Lateral"].str.upper())
-            .fillna(UNKNOWN),
-            "age": ages,
-            "age_group": ages.map(age_group).astype("str"),
-            "sex": resolve_per_patient(parts[1], parse_sex(raw["Sex"])),
-        }
-    )
-    races = _races(root)
+    tables = [_read(root, name) for name in ("train", "valid") if split in (name, "all")]
+    policies = {"uncertain": uncertain, "blank": blank}
+    frames = [_images(table, chosen, policies) for table in tables]
+    images = pd.concat(frames, ignore_index=True)
+    images["sex"] = resolve_per_patient(images["patient_id"], images["sex"])
+    notices = [notice for table in tables for notice in table.notices]
+    races, about_races = _races(root, images["patient_id"])
+    notices += about_races
     if races is not None:
-        images["race"] = images["patient_id"].map(races).fillna(UNKNOWN)
-    for finding in chosen:
-        images[finding] = resolved(raw[finding], uncertain=uncertain, blank=blank)
+        images["race"] = races
     demographics: tuple[str, ...] = (
         ("age_group", "sex") if races is None else ("age_group", "sex", "race")
     )
     dataset = Dataset(
         name="chexpert",
-        version=Path(raw["_folder"].iloc[0]).name,
+        version=tables[0].path.parent.name,
         license="Stanford University Dataset Research Use Agreement",
         root=root,
-        images=images,
+        images=images.drop(columns="frontal"),
         findings=chosen,
         attributes=(*demographics, "view_position"),
         notes=(
-            f"Uncertain labels (-1) count as {MEANS[uncertain]}, blank ones as {MEANS[blank]}.",
+            f"Uncertain labels (-1) count as {values.MEANS[uncertain]}, blank ones as "
+            f"{values.MEANS[blank]}.",
             *(() if races is not None else ("Race is unknown: CHEXPERT DEMO.xlsx is missing.",)),
         ),
+        notices=tuple(notices),
     )
     if views == "frontal":
-        frontal = raw["Frontal/Lateral"].eq("Frontal")
-        dataset = dataset.keep(frontal, step="frontal", reason="lateral")
+        frontal = images["frontal"] == "FRONTAL"
+        dataset = dataset.keep(frontal, step="frontal", reason="lateral, or no view recorded")
     return dataset
 
 
-def _read(root: Path, split: str, findings: tuple[str, ...]) -> pd.DataFrame:
-    file = find_one(
-        root, (f"{split}.csv",), hint="Download CheXpert from Stanford AIMI and give its folder."
+def _read(root: Path, split: str) -> ReleaseTable:
+    hint = "Download CheXpert from Stanford AIMI and give its folder."
+    return find_table(root, (f"{split}.csv*",), hint=hint, columns=("Path",))
+
+
+def _images(
+    table: ReleaseTable, findings: tuple[str, ...], policies: dict[str, str]
+) -> pd.DataFrame:
+    """Return the images of a split with their groups and labels."""
+    table.require(("Sex", "Age", "Frontal/Lateral", "AP/PA", *findings))
+    paths = table.ids("Path")
+    parts = paths.str.extract(_PATH)
+    if parts[0].isna().any():
+        raise DataError(
+            f"the path '{paths[parts[0].isna()].iloc[0]}' is not of the form "
+            "…/train/patient00001/study1/view1_frontal.jpg. Check that the table is that of CheXpert."
+        )
+    table.refuse_repeats("Path", parts[0])
+    kinds = table.coded("Frontal/Lateral", _KINDS.get)
+    ages = table.ages("Age")
+    images = pd.DataFrame(
+        {
+            "image_id": parts[0],
+            "patient_id": parts[1],
+            "study_id": parts[1] + "/" + parts[2],
+            "path": f"{table.path.parent}/" + parts[0],
+            "view_position": _views(table, kinds),
+            "frontal": kinds,
+            "age": ages.series,
+            "age_group": age_groups(ages),
+            "sex": table.sexes("Sex"),
+        }
     )
-    table = read_table(file)
-    columns = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *findings)
-    require_columns(str(file), table, columns)
-    require_unique(str(file), table, ["Path"])
-    return table.assign(_folder=str(file.parent))
+    return pd.concat([images, resolved(table, findings, **policies)], axis=1)
 
 
-def _races(root: Path) -> "pd.Series[Any] | None":
-    """Return patient → race, or None if the demographic table is missing."""
-    files = [path for name in _DEMOGRAPHICS for path in find_all(root, name)]
-    if not files:
-        return None
-    table = _spreadsheet(files[0]) if files[0].suffix == ".xlsx" else read_table(files[0])
-    require_columns(str(files[0]), table, ("PATIENT", "PRIMARY_RACE"))
-    require_unique(str(files[0]), table, ["PATIENT"])
-    return table.set_index("PATIENT")["PRIMARY_RACE"].map(race_group)
+_KINDS = {"frontal": "FRONTAL", "lateral": "LATERAL"}
 
 
-def _spreadsheet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_excel(path)
-    except ImportError:
-        raise MissingExtraError(f"{path.name} (or its copy saved as .csv)", "excel") from None
-    except (ValueError, OSError, KeyError) as error:
-        raise DataError(f"{path} cannot be read: {error}. Download it again.") from None
+def _views(table: ReleaseTable, kinds: pd.Series) -> pd.Series:
+    """Return the projection where one is given (frontal images have one), else frontal or lateral."""
+    given = table.texts("AP/PA")
+    blank = given.isna() & (kinds != UNKNOWN)
+    return table.read("AP/PA", lambda cells, about: values.views(given.mask(blank, kinds), about))
 
 
-def race_group(recorded: object) -> str:
-    """Return the group of a race as recorded by Stanford.
+def _races(root: Path, patients: pd.Series) -> tuple[pd.Series | None, list[Notice]]:
+    """Return the race of the patient of each image, or None if the demographic table is missing."""
+    if next(find_all(root, _DEMOGRAPHICS), None) is None:
+        return None, []
+    path, notices = find_one(root, (_DEMOGRAPHICS,), hint="Download it from Stanford AIMI.")
+    table = open_table(path, columns=("PATIENT", "PRIMARY_RACE"), notices=notices)
+    names = table.ids("PATIENT", unique=True)
+    table, names = table.rows(names.isin(patients)), names[names.isin(patients)]
+    groups = table.coded("PRIMARY_RACE", race_group).set_axis(names)
+    races = patients.map(groups)
+    if number := int(races.isna().sum()):
+        stated = f"{counted(number, 'image')} of patients who are not in it: their race is unknown."
+        table.note("PATIENT", number, stated)
+    return races.fillna(UNKNOWN).astype("str"), table.notices
+
+
+_RACES = {
+    "white": r"white|caucasian",
+    "black": r"black|african[ -]american",
+    "asian": r"asian",
+    "american indian": r"american[ -]indian|native american|alaska native",
+    "pacific islander": r"pacific islander|native hawaiian",
+}
+"""Group → words for it; a race with words of two groups is of neither."""
+_NOT = r"(?<!non-)(?<!non )(?<!not )"
+
+
+def race_group(recorded: str) -> str | None:
+    """Return the group of a race as recorded by Stanford; None where it is unknown or not understood.
 
     Examples
     --------
     >>> race_group("White, non-Hispanic"), race_group("Asian - Historical Conv"), race_group("Refused")
-    ('white', 'asian', 'unknown')
+    ('white', 'asian', None)
     """
-    text = str(recorded).lower()
-    for word, group in (
-        ("white", "white"),
-        ("black", "black"),
-        ("asian", "asian"),
-        ("native american", "american indian"),
-        ("american indian", "american indian"),
-        ("pacific islander", "pacific islander"),
-        ("other", "other"),
-    ):
-        if word in text:
-            return group
-    return UNKNOWN
+    text = plain(recorded)
+    found = [name for name, word in _RACES.items() if re.search(rf"{_NOT}\b({word})\b", text)]
+    if not found and re.match(r"other\b", text):
+        return "other"
+    return found[0] if len(found) == 1 else None
 
 
 PUBLISHED = {"images in train": 223_414, "images in valid": 234}
@@ -195,9 +208,9 @@ def release_counts(root: Path) -> list[Count]:
     """Count the images of the release under `root`, beside the published counts."""
     counts = []
     for split in ("train", "valid"):
-        if next(find_all(root, f"{split}.csv"), None):
-            found = len(_read(root, split, FINDINGS))
+        if next(find_all(root, f"{split}.csv*"), None):
+            found = len(_read(root, split).ids("Path", unique=True))
             counts.append(Count(f"images in {split}", found, PUBLISHED[f"images in {split}"]))
     if not counts:
-        _read(root, "train", FINDINGS)  # raises with the name of the missing file
+        _read(root, "train")  # raises with the name of the missing file
     return counts

@@ -1,27 +1,20 @@
 """A folder of DICOM images: demographics and view from the headers, findings from a table."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cxraudit.datasets.base import (
-    Dataset,
-    age_group,
-    parse_ages,
-    parse_sex,
-    resolve_per_patient,
-)
-from cxraudit.datasets.release import ReleaseFile
-from cxraudit.errors import DataError, ImageError
-from cxraudit.files import read_table
-from cxraudit.images import is_dicom, read_header
-from cxraudit.schema import UNKNOWN, group_name, require_unique
-
-if TYPE_CHECKING:
-    from pydicom import Dataset as Header
+from cxraudit.datasets import values
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.release import ReleaseFile, check_choices
+from cxraudit.datasets.release_table import ReleaseTable, open_table
+from cxraudit.datasets.releases.dicom_headers import TAGS, demographics, identified, read_headers
+from cxraudit.datasets.values.text import plain
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.notices import Notice, counted, named
+from cxraudit.schema import UNKNOWN
 
 SUMMARY = "a folder of DICOM images: age, sex, view and manufacturer from the headers, labels from a table"
 FILES = (
@@ -31,174 +24,172 @@ FILES = (
     ReleaseFile("a table of labels", "your own; needed for labels=FILE", ("*.csv",), needed=False),
 )
 
-_OTHER_SUFFIXES = (
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".json",
-    ".xml",
-    ".html",
-    ".pdf",
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".zip",
-    ".gz",
-    ".parquet",
-    ".toml",
-    ".xlsx",
-    ".md",
-    ".inf",
-    ".exe",
-)
-"""Extensions of other files. All other names may be DICOM: a name such as 1.2.840.113619.2.5 is an
-identifier, whose last part is no extension."""
-
 KEYS = ("image_id", "study_id", "accession", "file")
 """Columns that a table of labels is joined by; the first one it has is used. ``image_id`` and
 ``study_id`` are the SOP and study instance UIDs."""
 
+_GROUPS = ("view_position", "age", "sex", "manufacturer", "age_group")
+_CHEST = r"\b(?:chest|thorax)\b"
 
-def load(root: Path, *, labels: Path | None = None) -> Dataset:
+
+def load(
+    root: Path,
+    *,
+    labels: Path | None = None,
+    uncertain: str | None = None,
+    sex_values: str | Mapping[str, str] = "",
+) -> Dataset:
     """Read every DICOM file under `root`.
 
     Age is PatientAge, else the difference of study date and birth date; headers have no race. Files
-    that cannot be read, and images whose header names a body part other than the chest, are listed
-    as excluded.
+    that cannot be read, copies of another file, and images whose header names a body part other than
+    the chest, are listed as excluded.
 
     Parameters
     ----------
     root : pathlib.Path
         Folder with the images, at any depth.
     labels : pathlib.Path
-        CSV or Parquet with one of the columns image_id (SOP instance UID), study_id (study
-        instance UID), accession or file (name of the file), and one column per finding: 1, 0 or
-        empty.
+        Table with one of the columns image_id (SOP instance UID), study_id (study instance UID),
+        accession or file (name of the file, or its path below `root`), and one column per finding:
+        1, 0 or empty.
+    uncertain : {"zeros", "ones", "ignore"}, optional
+        Value of uncertain labels (−1): 0, 1, or not labelled; by default they are refused.
+    sex_values : str or mapping, optional
+        What codes of one's own in PatientSex mean: ``H=male,M=female``.
 
     Raises
     ------
     DataError
-        If there is no DICOM file, an image is there twice or has no patient, or labels are missing.
+        If there is no DICOM file, an image has no patient, two different files have one identifier, or
+        labels are missing or not understood.
     """
+    if uncertain is not None:
+        check_choices({"uncertain": uncertain}, {"uncertain": tuple(values.POLICIES)})
     if labels is None:
         raise DataError(
             "DICOM headers have no findings. Name a table of labels: --option labels=FILE, "
             f"with a column {', '.join(KEYS[:-1])} or {KEYS[-1]} and one column per finding."
         )
-    radiographs = [path for path in sorted(root.rglob("*")) if path.is_file() and _is_image(path)]
-    if not radiographs:
-        raise DataError(f"{root} holds no DICOM file (.dcm, or with a DICOM preamble).")
-    with ThreadPoolExecutor(4) as pool:
-        rows = pd.DataFrame(list(pool.map(_row, radiographs)))
-    images = rows.drop(columns="error")
-    require_unique(f"the images under {root}", images, ["image_id"])
-    readable = rows["error"] == ""
-    without_patient = images[readable & (images["patient_id"] == "")]
-    if len(without_patient):
-        raise DataError(
-            f"{without_patient['path'].iloc[0]} has no PatientID. Patients are the unit of every interval: "
-            "fill the tag in."
-        )
-    ages = images["age"]
-    images["age_group"] = ages.map(age_group).astype("str")
-    images["sex"] = resolve_per_patient(images["patient_id"], images["sex"])
-    images["patient_id"] = images["patient_id"].where(images["patient_id"] != "", UNKNOWN)
-    table = read_table(labels, what="the table of labels", text=KEYS)
-    joined, findings = _join(images, table, labels)
+    notices: list[Notice] = []
+    table, readable = identified(read_headers(root), root, notices)
+    known = demographics(table[readable], _mapping(sex_values), notices).reindex(table.index)
+    images = table[["image_id", "patient_id", "study_id"]].assign(
+        path=[f"{root}/{file}" for file in table["file"]],
+        **{name: known[name] if name == "age" else known[name].fillna(UNKNOWN) for name in _GROUPS},
+    )
+    given = open_table(labels, what="the table of labels")
+    findings, columns = _labels(given, table, uncertain)
     dataset = Dataset(
         name=root.name,
         version="",
         license="",
         root=root,
-        images=joined,
+        images=pd.concat([images, columns], axis=1),
         findings=findings,
         attributes=("age_group", "sex", "view_position", "manufacturer"),
         notes=("Age, sex and view are taken from the DICOM headers.",),
+        notices=(*notices, *given.notices),
     )
-    dataset = dataset.keep(readable, step="readable", reason="not a readable DICOM file")
-    chest = dataset.images["body_part"].isin(["", "CHEST", "THORAX", "PORT CHEST"])
-    dataset = dataset.keep(chest, step="chest", reason="the header names another body part")
-    labelled = dataset.images[list(findings)].notna().any(axis=1)
-    dataset = dataset.keep(labelled, step="labelled", reason=f"no label in {labels.name}")
-    return replace(dataset, images=dataset.images.drop(columns="body_part"))
+    return _steps(dataset, table, readable, labels)
 
 
-def _is_image(path: Path) -> bool:
-    """Tell whether a file is a DICOM image, by extension or preamble; DICOMDIR is none."""
-    if path.name.upper() == "DICOMDIR" or path.suffix.lower() in _OTHER_SUFFIXES:
-        return False
-    return path.suffix.lower() in (".dcm", ".dicom") or is_dicom(path)
+def _mapping(sex_values: str | Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(sex_values, str):
+        return sex_values
+    pairs = [pair.partition("=") for pair in sex_values.split(",") if pair.strip()]
+    if not all(sign for _, sign, _ in pairs):
+        raise ConfigError(
+            f"sex_values are pairs such as H=male,M=female, got '{sex_values}'. Write them so."
+        )
+    return {word.strip(): plain(meaning) for word, _, meaning in pairs}
 
 
-def _row(path: Path) -> dict[str, object]:
-    try:
-        header = read_header(path)
-    except ImageError as error:
-        return {
-            "image_id": str(path),
-            "patient_id": "",
-            "study_id": str(path),
-            "path": str(path),
-            "view_position": UNKNOWN,
-            "age": float("nan"),
-            "sex": UNKNOWN,
-            "manufacturer": UNKNOWN,
-            "accession": "",
-            "body_part": "",
-            "error": str(error),
-        }
-
-    def text(tag: str) -> str:
-        return str(header.get(tag) or "").strip()
-
-    return {
-        "image_id": text("SOPInstanceUID") or str(path),
-        "patient_id": text("PatientID"),
-        "study_id": text("StudyInstanceUID") or str(path),
-        "path": str(path),
-        "view_position": group_name(text("ViewPosition")),
-        "age": age_of(header),
-        "sex": parse_sex(pd.Series([text("PatientSex")])).iloc[0],
-        "manufacturer": group_name(text("Manufacturer")),
-        "accession": text("AccessionNumber"),
-        "body_part": text("BodyPartExamined").upper(),
-        "error": "",
-    }
+def _steps(
+    dataset: Dataset, table: pd.DataFrame, readable: "pd.Series[bool]", labels: Path
+) -> Dataset:
+    """Apply the filters of this data set, each as a named step."""
+    unread = table.loc[~readable, "file"]
+    if len(unread):
+        stated = f"{counted(len(unread), 'file')} no readable DICOM image, first {unread.iloc[0]}."
+        dataset = _with(dataset, Notice(about="images", count=len(unread), sentence=stated))
+    parts = table["body_part"].where(readable).map(plain, na_action="ignore").astype("str")
+    other = parts.notna() & ~parts.str.contains(_CHEST, na=False)
+    if other.any():
+        listed = named(parts[other].value_counts().to_dict())
+        stated = f"{counted(int(other.sum()), 'image')} of another body part: {listed}."
+        about = "BodyPartExamined"
+        dataset = _with(dataset, Notice(about=about, count=int(other.sum()), sentence=stated))
+    by_image = dataset.images["image_id"]
+    for step, mask, reason in (
+        ("readable", readable, "not a readable DICOM file"),
+        ("copies", ~table["is_copy"], "the same file as another one"),
+        ("chest", ~other, "the header names another body part"),
+    ):
+        if step != "copies" or not mask.all():
+            kept = set(by_image[mask])
+            dataset = dataset.keep(dataset.images["image_id"].isin(kept), step=step, reason=reason)
+    labelled = dataset.images[list(dataset.findings)].notna().any(axis=1)
+    return dataset.keep(labelled, step="labelled", reason=f"no label in {labels.name}")
 
 
-def age_of(header: "Header") -> float:
-    """Return the age in years by PatientAge, else by the dates of birth and study, else NaN."""
-    recorded = str(header.get("PatientAge") or "").strip()
-    if recorded:
-        return float(parse_ages(pd.Series([recorded])).iloc[0])
-    birth, study = (
-        pd.to_datetime(str(header.get(tag) or ""), format="%Y%m%d", errors="coerce")
-        for tag in ("PatientBirthDate", "StudyDate")
-    )
-    years = (study - birth).days / 365.25 if pd.notna(birth) and pd.notna(study) else float("nan")
-    return float(parse_ages(pd.Series([years])).iloc[0]) if years >= 0 else float("nan")
+def _with(dataset: Dataset, notice: Notice) -> Dataset:
+    return replace(dataset, notices=(*dataset.notices, notice))
 
 
-def _join(
-    images: pd.DataFrame, table: pd.DataFrame, file: Path
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Add the columns of the table of labels to the images."""
+def _labels(
+    given: ReleaseTable, images: pd.DataFrame, uncertain: str | None
+) -> tuple[tuple[str, ...], pd.DataFrame]:
+    """Return the findings of the table of labels, and their columns for the images."""
+    table = given.frame
     key = next((name for name in KEYS if name in table), None)
     if key is None:
         raise DataError(
-            f"{file} has none of the columns {', '.join(KEYS)}; it has "
+            f"{given.path} has none of the columns {', '.join(KEYS)}; it has "
             f"{', '.join(map(str, table.columns[:10]))}. Rename the column that identifies the image."
         )
-    table = table.astype({key: "str"})
-    require_unique(str(file), table, [key])
+    keys = given.ids(key, unique=True)
     findings = tuple(str(name) for name in table.columns if name not in KEYS)
     if not findings:
-        raise DataError(f"{file} has no column of labels besides {key}.")
-    if clashes := set(findings) & {*images.columns, "age_group"}:
+        raise DataError(f"{given.path} has no column of labels besides {key}.")
+    if clashes := set(findings) & {*_GROUPS, *TAGS, "path"}:
         raise DataError(
-            f"{file} has columns that the headers provide: {', '.join(sorted(clashes))}. Keep findings "
-            "only, or rename the columns."
+            f"{given.path} has columns that the headers provide: {', '.join(sorted(clashes))}. Keep "
+            "findings only, or rename the columns."
         )
-    keyed = images.assign(file=[Path(path).name for path in images["path"]])
-    of_image = table.set_index(key).reindex(keyed[key])[list(findings)].reset_index(drop=True)
-    return pd.concat([images.drop(columns="accession"), of_image], axis=1), findings
+    labels = pd.DataFrame(
+        {
+            finding: given.read(
+                finding,
+                lambda cells, about: values.labels(
+                    cells, about, uncertain=uncertain, flag="--option uncertain="
+                ),
+            )
+            for finding in findings
+        }
+    ).set_axis(keys)
+    of_image = _names(given, keys, images) if key == "file" else images[key]
+    unmatched = keys[~keys.isin(of_image)]
+    given.note_unmatched(key, unmatched, "of images that the folder does not have")
+    return findings, labels.reindex(of_image).reset_index(drop=True)
+
+
+def _names(given: ReleaseTable, keys: pd.Series, images: pd.DataFrame) -> pd.Series:
+    """Return what files are called in the table of labels: by their paths if one of them is a path.
+
+    Raises
+    ------
+    DataError
+        If a name is that of files in two folders.
+    """
+    if keys.str.contains("/", regex=False).any():
+        return images["file"]
+    names = images["file"].str.rpartition("/")[2]
+    of_original = names[~images["is_copy"]]
+    repeated = of_original[of_original.duplicated() & of_original.isin(keys)]
+    if len(repeated):
+        raise DataError(
+            f"{given.path} names {repeated.iloc[0]}, a file in several folders. Write the paths of files "
+            "below the root instead, such as folder/name.dcm."
+        )
+    return names

@@ -4,19 +4,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cxraudit.datasets.base import REPORT, Dataset, age_group
-from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all, find_one
+from cxraudit.datasets import values
+from cxraudit.datasets.base import REPORT, Dataset, age_groups
+from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all
+from cxraudit.datasets.release_table import ReleaseTable, find_table, open_table
 from cxraudit.datasets.releases import mimic_iv
-from cxraudit.datasets.releases.chexpert_labels import MEANS, chosen_findings, resolved
+from cxraudit.datasets.releases.chexpert_labels import (
+    DEVICES,
+    chosen_findings,
+    devices_of,
+    resolved,
+)
 from cxraudit.datasets.releases.mimic_reports import findings_texts
 from cxraudit.datasets.truth import read_truth
 from cxraudit.errors import DataError
-from cxraudit.files import read_table
-from cxraudit.schema import UNKNOWN, require_columns, require_unique
+from cxraudit.notices import Notice, counted
+from cxraudit.schema import UNKNOWN
 
 SUMMARY = "MIMIC-CXR(-JPG) 2.x with MIMIC-IV: 377,110 images of 65,379 patients, age, sex and race"
 
@@ -144,48 +151,37 @@ def load(
         "demographics": demographics,
     }
     check_choices(options, CHOICES)
-    metadata_file = _metadata_file(root)
-    folder = metadata_file.parent
-    metadata = _read(
-        metadata_file, ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate")
-    )
-    require_unique(str(metadata_file), metadata, ["dicom_id"])
-    label_file = find_one(folder, (f"mimic-cxr-2*-{labels}.csv*",), hint=_HINT)
-    chosen = chosen_findings(findings)
-    labelled = _read(label_file, ("study_id", *chosen))
-    require_unique(str(label_file), labelled, ["study_id"])
-    of_image = labelled.set_index("study_id").reindex(metadata["study_id"]).reset_index(drop=True)
-    has_labels = metadata["study_id"].isin(labelled["study_id"])
-
+    metadata = _metadata(root, ("dicom_id", "subject_id", "study_id", "ViewPosition"))
+    folder, chosen = metadata.path.parent, chosen_findings(findings)
+    subjects, studies = metadata.ids("subject_id"), metadata.ids("study_id")
+    dicoms = metadata.ids("dicom_id", unique=True)
     table = pd.DataFrame(
         {
-            "image_id": metadata["dicom_id"],
-            "patient_id": metadata["subject_id"],
-            "study_id": metadata["study_id"],
-            "path": _paths(root, folder, metadata, images),
-            "view_position": metadata["ViewPosition"].fillna(UNKNOWN).astype("str"),
+            "image_id": dicoms,
+            "patient_id": subjects,
+            "study_id": studies,
+            "path": _dicom_paths(root, dicoms, metadata.notices)
+            if images == "dicom"
+            else _jpg_paths(folder, subjects, studies, dicoms),
+            "view_position": metadata.read("ViewPosition", values.views),
         }
     )
     attributes: tuple[str, ...] = ("view_position",)
     if demographics == "mimic-iv":
-        ages, sexes = mimic_iv.ages_and_sexes(root, metadata["subject_id"], metadata["StudyDate"])
-        table["age"], table["sex"] = ages, sexes
-        table["age_group"] = ages.map(age_group).astype("str")
-        table["race"] = mimic_iv.races(root, metadata["subject_id"], race)
+        table = pd.concat([table, _demographics(root, metadata, subjects, race)], axis=1)
         attributes = ("age_group", "sex", "race", "view_position")
-    policies = {"uncertain": uncertain, "blank": blank}
-    for finding in chosen:
-        table[finding] = resolved(of_image[finding], **policies).where(has_labels)
-    devices = "Support Devices" in labelled
+    given = _labels(folder, labels, chosen, {"uncertain": uncertain, "blank": blank})
+    _note_studies(given, studies, subjects)
+    of_image = given.labels.reindex(studies).reset_index(drop=True)
+    table = pd.concat([table, of_image[list(chosen)]], axis=1)
+    devices = DEVICES in of_image
     if devices:
-        present = resolved(of_image["Support Devices"], **policies).where(has_labels)
-        table["support_devices"] = (
-            present.map({1.0: "yes", 0.0: "no"}).fillna(UNKNOWN).astype("str")
-        )
+        table["support_devices"] = devices_of(of_image[DEVICES])
+    notices = (*metadata.notices, *given.table.notices)
     truth = read_truth(root)
     dataset = Dataset(
         name=truth["name"] if truth else "mimic-cxr",
-        version=_version(metadata_file),
+        version=_version(metadata.path),
         license="synthetic radiographs"
         if truth
         else "PhysioNet Credentialed Health Data License 1.5.0",
@@ -194,7 +190,8 @@ def load(
         findings=chosen,
         attributes=attributes,
         shortcuts=("support_devices",) if devices else (),
-        notes=_notes(options, metadata, labelled),
+        notes=_notes(options),
+        notices=notices,
         truth=truth,
     )
     return _steps(dataset, root, folder, options)
@@ -203,12 +200,8 @@ def load(
 def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str]) -> Dataset:
     """Apply the filters of this data set, each as a named step."""
     if options["split"] != "all":
-        file = find_one(
-            folder, ("mimic-cxr-2*-split.csv*",), hint="Download it, or use --option split=all."
-        )
-        splits = _read(file, ("dicom_id", "split"))
-        require_unique(str(file), splits, ["dicom_id"])
-        of_image = dataset.images["image_id"].map(splits.set_index("dicom_id")["split"])
+        of_image, notices = _splits(folder, dataset.images["image_id"])
+        dataset = replace(dataset, notices=(*dataset.notices, *notices))
         dataset = dataset.keep(
             of_image == options["split"],
             step=f"split {options['split']}",
@@ -226,8 +219,12 @@ def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str
     if options["reports"] == "findings":
         studies = dataset.images[["patient_id", "study_id"]].drop_duplicates("study_id")
         texts = findings_texts(root, studies.rename(columns={"patient_id": "subject_id"}))
-        of_image = dataset.images["study_id"].map(texts)
-        dataset = replace(dataset, images=dataset.images.assign(**{REPORT: of_image}))
+        of_image = dataset.images["study_id"].map(texts.series)
+        dataset = replace(
+            dataset,
+            images=dataset.images.assign(**{REPORT: of_image}),
+            notices=(*dataset.notices, *texts.notices),
+        )
         dataset = dataset.keep(
             of_image != "",
             step="FINDINGS",
@@ -236,7 +233,7 @@ def _steps(dataset: Dataset, root: Path, folder: Path, options: Mapping[str, str
     return dataset
 
 
-def _metadata_file(root: Path) -> Path:
+def _metadata(root: Path, columns: tuple[str, ...]) -> ReleaseTable:
     others = [
         path
         for path in find_all(root, "mimic-cxr-*metadata.csv*")
@@ -247,7 +244,7 @@ def _metadata_file(root: Path) -> Path:
             f"{others[0]} belongs to a release of MIMIC-CXR-JPG that is not supported; versions 2.0 "
             "and 2.1 are. Download one of them from PhysioNet."
         )
-    return find_one(root, (_METADATA,), hint=_HINT)
+    return find_table(root, (_METADATA,), hint=_HINT, columns=columns)
 
 
 def _version(metadata_file: Path) -> str:
@@ -258,38 +255,103 @@ def _version(metadata_file: Path) -> str:
     return metadata_file.name.removeprefix("mimic-cxr-").split("-")[0]
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = read_table(path, text=("dicom_id", "subject_id", "study_id"))
-    require_columns(str(path), table, columns)
-    return table
+class _Labelled(NamedTuple):
+    """The labels of studies, and the table they were read from."""
+
+    labels: pd.DataFrame
+    """Indexed by study."""
+    table: ReleaseTable
 
 
-def _paths(root: Path, folder: Path, metadata: pd.DataFrame, images: str) -> pd.Series:
-    if images == "dicom":
-        return _dicom_paths(root, metadata["dicom_id"])
-    resized = sorted(folder.glob("images*/files"))
-    image_folder = folder / "files" if (folder / "files").is_dir() or not resized else resized[0]
-    subjects = metadata["subject_id"]
-    return (
-        f"{image_folder}/p"
-        + subjects.str[:2]
-        + "/p"
-        + subjects
-        + "/s"
-        + metadata["study_id"]
-        + "/"
-        + metadata["dicom_id"]
-        + ".jpg"
+def _labels(
+    folder: Path, labeler: str, findings: tuple[str, ...], policies: Mapping[str, str]
+) -> _Labelled:
+    """Return the labels of each study by a labeler, with support devices where it has them."""
+    needed = ("study_id", *findings)
+    table = find_table(folder, (f"mimic-cxr-2*-{labeler}.csv*",), hint=_HINT, columns=needed)
+    studies = table.ids("study_id", unique=True)
+    columns = (*findings, DEVICES) if DEVICES in table.frame else findings
+    labels = resolved(table, columns, uncertain=policies["uncertain"], blank=policies["blank"])
+    return _Labelled(labels.set_axis(studies), table)
+
+
+def _note_studies(given: _Labelled, studies: pd.Series, subjects: pd.Series) -> None:
+    """Count labelled studies without an image, and those with another patient than their images."""
+    table, labelled = given.table, given.labels.index
+    without = labelled[~labelled.isin(studies)].to_series()
+    table.note_unmatched("study_id", without, "of studies without an image in the metadata")
+    if "subject_id" not in table.frame:
+        return
+    patient_of = table.texts("subject_id").str.removesuffix(".0").set_axis(labelled)
+    of_image = studies.map(patient_of)
+    other = of_image.notna() & (of_image != subjects)
+    if number := int(other.sum()):
+        stated = (
+            f"{counted(number, 'image')} of studies that have another patient in this table, first study "
+            f"{studies[other].iloc[0]}; the patient is that of the metadata."
+        )
+        table.note("subject_id", number, stated)
+
+
+def _demographics(
+    root: Path, metadata: ReleaseTable, subjects: pd.Series, race: str
+) -> pd.DataFrame:
+    """Return age, sex and race of each image; notices are added to the metadata's notices."""
+    metadata.require(("StudyDate",))
+    dates = metadata.read(
+        "StudyDate", lambda cells, about: values.dates(cells, about, strict=False)
+    )
+    found = mimic_iv.ages_and_sexes(root, subjects, dates)
+    races = mimic_iv.races(root, subjects, race)
+    metadata.notices.extend([*found.notices, *races.notices])
+    return pd.DataFrame(
+        {
+            "age": found.ages.series,
+            "sex": found.sexes,
+            "age_group": age_groups(found.ages),
+            "race": races.series,
+        }
     )
 
 
-def _dicom_paths(root: Path, dicoms: pd.Series) -> pd.Series:
+_SPLITS = {"train": "train", "validate": "validate", "test": "test"}
+
+
+def _splits(folder: Path, images: pd.Series) -> tuple[pd.Series, tuple[Notice, ...]]:
+    """Return the official split of each image, ``unknown`` where there is none."""
+    table = find_table(
+        folder,
+        ("mimic-cxr-2*-split.csv*",),
+        hint="Download it, or use --option split=all.",
+        columns=("dicom_id", "split"),
+    )
+    names = table.ids("dicom_id", unique=True)
+    splits = table.coded("split", _SPLITS.get).set_axis(names)
+    unmatched = names[~names.isin(images)]
+    table.note_unmatched("dicom_id", unmatched, "of images that the metadata do not have")
+    return images.map(splits).fillna(UNKNOWN), tuple(table.notices)
+
+
+def _jpg_paths(
+    folder: Path, subjects: pd.Series, studies: pd.Series, dicoms: pd.Series
+) -> pd.Series:
+    resized = sorted(folder.glob("images*/files"))
+    image_folder = folder / "files" if (folder / "files").is_dir() or not resized else resized[0]
+    of_patient = f"{image_folder}/p" + subjects.str[:2] + "/p" + subjects
+    return of_patient + "/s" + studies + "/" + dicoms + ".jpg"
+
+
+def _dicom_paths(root: Path, dicoms: pd.Series, notices: list[Notice]) -> pd.Series:
     """Return the paths of the images of MIMIC-CXR, by its list of records."""
     for file in find_all(root, "cxr-record-list.csv*"):
-        records = _read(file, ("dicom_id", "path"))
-        if records["path"].iloc[:1].str.endswith(".dcm").all():
-            require_unique(str(file), records, ["dicom_id"])
-            of_image = dicoms.map(records.set_index("dicom_id")["path"])
+        table = open_table(file, columns=("dicom_id", "path"))
+        if table.texts("path").iloc[:1].str.endswith(".dcm").all():
+            names = table.ids("dicom_id", unique=True)
+            of_image = dicoms.map(table.texts("path").set_axis(names))
+            if without := int(of_image.isna().sum()):
+                stated = f"{counted(without, 'image')} without a path in it; their files will be missing."
+                table.note("path", without, stated)
+            notices.extend(table.notices)
             return f"{file.parent}/" + of_image.fillna(dicoms + ".dcm")
     raise DataError(
         f"cxr-record-list.csv.gz with .dcm files is missing under {root}. Download MIMIC-CXR "
@@ -297,22 +359,17 @@ def _dicom_paths(root: Path, dicoms: pd.Series) -> pd.Series:
     )
 
 
-def _notes(
-    options: Mapping[str, str], metadata: pd.DataFrame, labelled: pd.DataFrame
-) -> tuple[str, ...]:
+def _notes(options: Mapping[str, str]) -> tuple[str, ...]:
     notes = [
         f"Labels were extracted from the reports by the {options['labels']} labeler; uncertain (-1) counts "
-        f"as {MEANS[options['uncertain']]}, a finding the report does not mention as "
-        f"{MEANS[options['blank']]}."
+        f"as {values.MEANS[options['uncertain']]}, a finding the report does not mention as "
+        f"{values.MEANS[options['blank']]}."
     ]
     if options["demographics"] == "mimic-iv":
         notes.append(
             "Race is that recorded at admissions; where they differ, the rule "
             f"'{options['race']}' applies."
         )
-    unmatched = int((~labelled["study_id"].isin(metadata["study_id"])).sum())
-    if unmatched:
-        notes.append(f"{unmatched:,} labelled studies have no image in the metadata.")
     return tuple(notes)
 
 
@@ -332,21 +389,24 @@ PUBLISHED = {
 
 def release_counts(root: Path) -> list[Count]:
     """Count images, studies and patients of the release under `root`, beside the published counts."""
-    metadata_file = _metadata_file(root)
-    images = _read(metadata_file, ("dicom_id", "subject_id", "study_id", "ViewPosition"))
+    metadata = _metadata(root, ("dicom_id", "subject_id", "study_id", "ViewPosition"))
+    images = pd.DataFrame(
+        {
+            "dicom_id": metadata.ids("dicom_id", unique=True),
+            **{key: metadata.ids(key) for key in ("subject_id", "study_id")},
+            "view": metadata.read("ViewPosition", values.views),
+        }
+    )
     found = {
         "images": len(images),
         "studies": images["study_id"].nunique(),
         "patients": images["subject_id"].nunique(),
     }
-    if file := next(find_all(metadata_file.parent, "mimic-cxr-2*-split.csv*"), None):
-        images = images.merge(_read(file, ("dicom_id", "split"))[["dicom_id", "split"]], how="left")
-        found |= {
-            f"images in {name}": int((images["split"] == name).sum())
-            for name in ("train", "validate", "test")
-        }
-        test = images[images["split"] == "test"]
+    if next(find_all(metadata.path.parent, "mimic-cxr-2*-split.csv*"), None):
+        splits, _ = _splits(metadata.path.parent, images["dicom_id"])
+        found |= {f"images in {name}": int((splits == name).sum()) for name in _SPLITS}
+        test = images[splits == "test"]
         found["studies in test"] = test["study_id"].nunique()
         found["patients in test"] = test["subject_id"].nunique()
-        found["frontal images in test"] = int(test["ViewPosition"].isin(["AP", "PA"]).sum())
+        found["frontal images in test"] = int(test["view"].isin(["AP", "PA"]).sum())
     return [Count(what, number, PUBLISHED.get(what)) for what, number in found.items()]

@@ -1,15 +1,20 @@
 """Demographics of the patients of MIMIC-CXR: age, sex and race from MIMIC-IV (v0.4 to v3.1)."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from cxraudit.datasets.base import CONFLICTING, OLDEST, parse_sex, resolve_per_patient
-from cxraudit.datasets.release import ReleaseFile, find_one
-from cxraudit.errors import DataError
-from cxraudit.files import read_table
-from cxraudit.schema import UNKNOWN, require_columns, require_unique
+from cxraudit.datasets import values
+from cxraudit.datasets.base import CONFLICTING, resolve_per_patient
+from cxraudit.datasets.release import ReleaseFile
+from cxraudit.datasets.release_table import ReleaseTable, find_table
+from cxraudit.datasets.values.ages import OLDEST
+from cxraudit.errors import DataError, short
+from cxraudit.notices import Notice, counted, named
+from cxraudit.schema import UNKNOWN
 
 _HINT = (
     "Download MIMIC-IV (hosp module) from PhysioNet, or use --option demographics=none to audit "
@@ -33,23 +38,33 @@ _RACE_STARTS = (
     ("MULTIPLE", "other"),
     ("OTHER", "other"),
 )
-"""Beginning of a race in MIMIC-IV → group; anything else (UNKNOWN, UNABLE TO OBTAIN, …) is unknown."""
+"""First words of a race in MIMIC-IV → group; anything else (UNKNOWN, UNABLE TO OBTAIN, …) is unknown."""
 
 
-def race_group(recorded: str) -> str:
-    """Return the group of a race as recorded by MIMIC-IV, in capitals.
+def race_group(recorded: str) -> str | None:
+    """Return the group of a race as recorded by MIMIC-IV; None where it is unknown or not understood.
 
     Examples
     --------
     >>> race_group("BLACK/CAPE VERDEAN"), race_group("UNABLE TO OBTAIN")
-    ('black', 'unknown')
+    ('black', None)
     """
-    return next((group for start, group in _RACE_STARTS if recorded.startswith(start)), UNKNOWN)
+    text = recorded.upper()
+    return next(
+        (group for start, group in _RACE_STARTS if re.match(rf"{start}\b", text)),
+        None,
+    )
 
 
-def ages_and_sexes(
-    root: Path, subjects: pd.Series, study_dates: pd.Series
-) -> tuple[pd.Series, pd.Series]:
+class Demographics(NamedTuple):
+    """Age at the study and sex of each image."""
+
+    ages: values.Ages
+    sexes: pd.Series
+    notices: tuple[Notice, ...]
+
+
+def ages_and_sexes(root: Path, subjects: pd.Series, study_dates: pd.Series) -> Demographics:
     """Return the age at each study, and the sex.
 
     Age is anchor age + year of the study − anchor year. MIMIC-IV records ages above 89 as 91, so
@@ -60,27 +75,63 @@ def ages_and_sexes(
     root : pathlib.Path
         Folder that contains MIMIC-IV.
     subjects, study_dates : pandas.Series
-        Patient of each image as text, and date of its study as a number such as 21800506.
+        Patient of each image as text, and day of its study.
 
     Returns
     -------
-    tuple of pandas.Series
+    Demographics
         Ages in years (NaN where the patient or the date is unknown, or outside 0–120), and sexes.
+        Notices count the rows of these patients that were not understood, and the images without one.
 
     Raises
     ------
     DataError
         If the table of patients is missing, lacks a column, or has a patient twice.
     """
-    path = find_one(root, ("patients.csv*",), hint=_HINT)
-    patients = read_table(path, text=("subject_id",))
-    require_columns(str(path), patients, ("subject_id", "gender", "anchor_age", "anchor_year"))
-    require_unique(str(path), patients, ["subject_id"])
-    known = patients.set_index("subject_id").reindex(subjects).reset_index()
-    years = pd.to_numeric(study_dates, errors="coerce").to_numpy() // 10_000
-    ages = known["anchor_age"] + years - known["anchor_year"]
-    sexes = resolve_per_patient(known["subject_id"], parse_sex(known["gender"]))
-    return ages.where(ages.between(0, OLDEST)).astype("float64"), sexes
+    needed = ("subject_id", "gender", "anchor_age", "anchor_year")
+    table = find_table(root, ("patients.csv*",), hint=_HINT, columns=needed)
+    names = table.ids("subject_id", unique=True)
+    in_cohort = names.isin(subjects)
+    table, names = table.rows(in_cohort), names[in_cohort]
+    anchor = table.ages("anchor_age")
+    anchor_year = table.read("anchor_year", _numbers)
+    known = pd.DataFrame(
+        {
+            "age": anchor.series,
+            "at_least": anchor.at_least,
+            "year": anchor_year,
+            "sex": table.sexes("gender"),
+        }
+    )
+    known = known.set_axis(names).reindex(subjects).reset_index(drop=True)
+    ages = known["age"] + study_dates.dt.year.astype("float64") - known["year"]
+    at_least = known["at_least"].eq(True)  # not of patients who are not in the table
+    impossible = ages.notna() & ~ages.between(0, OLDEST)
+    _note_without_age(table, subjects[~subjects.isin(names)], ages[impossible])
+    sexes = resolve_per_patient(subjects, known["sex"].fillna(UNKNOWN))
+    return Demographics(
+        values.Ages(ages.mask(impossible).astype("float64"), at_least), sexes, tuple(table.notices)
+    )
+
+
+def _numbers(cells: pd.Series, about: str) -> values.Values:
+    return values.numbers(cells, about, strict=False)
+
+
+def _note_without_age(table: ReleaseTable, without: pd.Series, impossible: pd.Series) -> None:
+    """Count the images of patients who are not in the table, and those with an impossible age."""
+    if len(without):
+        stated = (
+            f"{counted(len(without), 'image')} of {counted(without.nunique(), 'patient')} who "
+            f"{'is' if without.nunique() == 1 else 'are'} not in it: age and sex are unknown."
+        )
+        table.note("subject_id", len(without), stated)
+    if len(impossible):
+        stated = (
+            f"{counted(len(impossible), 'image')} with an impossible age at the study, unknown: "
+            f"{named(impossible.astype(int).value_counts().to_dict())}."
+        )
+        table.note("anchor_age", len(impossible), stated)
 
 
 def _disagree(known: pd.DataFrame) -> "pd.Series[bool]":
@@ -129,22 +180,40 @@ RACE_RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 """
 
 
-def races(root: Path, subjects: pd.Series, rule: str) -> pd.Series:
+def races(root: Path, subjects: pd.Series, rule: str) -> values.Values:
     """Return the race group of the patient of each image, by one of `RACE_RULES`.
 
     Patients without an admission, or with unknown races only, are ``unknown``.
     """
-    path = find_one(root, ("admissions.csv*",), hint=_HINT)
-    admissions = read_table(path, text=("subject_id",))
-    column = next((name for name in ("race", "ethnicity") if name in admissions), None)
+    table = find_table(root, ("admissions.csv*",), hint=_HINT)
+    column = next((name for name in ("race", "ethnicity") if name in table.frame), None)
     if column is None:
         raise DataError(
-            f"{path} has neither race (MIMIC-IV v2 and later) nor ethnicity (v0.4 and v1); it has "
-            f"{', '.join(admissions.columns[:20])}. Check that it is the table hosp/admissions of MIMIC-IV."
+            f"{table.path} has neither race (MIMIC-IV v2 and later) nor ethnicity (v0.4 and v1); it has "
+            f"{', '.join(map(short, table.frame.columns[:20]))}. Check that it is the table "
+            "hosp/admissions of MIMIC-IV."
         )
-    require_columns(str(path), admissions, ("subject_id", "admittime", column))
-    cohort = admissions[admissions["subject_id"].isin(subjects.unique())]
-    recorded = cohort[column].fillna("").str.upper()
-    groups = recorded.map({name: race_group(name) for name in recorded.unique()})
-    ordered = cohort.assign(group=groups).sort_values("admittime", kind="stable")
-    return subjects.map(RACE_RULES[rule](ordered)).fillna(UNKNOWN).astype("str")
+    table.require(("subject_id", "admittime", column))
+    names = table.ids("subject_id")
+    table, names = table.rows(names.isin(subjects)), names[names.isin(subjects)]
+    admissions = pd.DataFrame(
+        {
+            "subject_id": names.to_numpy(),
+            "group": table.coded(column, race_group),
+            "day": table.read("admittime", _dates),
+            "time": table.texts("admittime"),
+        }
+    )
+    ordered = admissions.sort_values(["day", "time"], kind="stable")
+    found = subjects.map(RACE_RULES[rule](ordered))
+    without = subjects[~subjects.isin(names)]
+    if len(without):
+        stated = (
+            f"{counted(len(without), 'image')} of patients without an admission: race is unknown."
+        )
+        table.note("subject_id", len(without), stated)
+    return values.Values(found.fillna(UNKNOWN).astype("str"), tuple(table.notices))
+
+
+def _dates(cells: pd.Series, about: str) -> values.Values:
+    return values.dates(cells, about, strict=False)

@@ -8,6 +8,7 @@ reports, as a zip or as text files.
 import re
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -18,9 +19,10 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.datasets.release import find_all
+from cxraudit.datasets.release_table import find_table
+from cxraudit.datasets.values import Values
 from cxraudit.errors import DataError
-from cxraudit.files import read_table
-from cxraudit.schema import require_columns
+from cxraudit.notices import Notice, counted
 
 TABLE, ARCHIVE = "mimic_cxr_sectioned.csv*", "mimic-cxr-reports.zip"
 
@@ -103,7 +105,7 @@ def _split(report: str) -> list[tuple[str, str]]:
     return parts
 
 
-def findings_texts(root: Path, studies: pd.DataFrame) -> "pd.Series[str]":
+def findings_texts(root: Path, studies: pd.DataFrame) -> Values:
     """Return the FINDINGS section of the report of each study; empty where there is none.
 
     Parameters
@@ -116,41 +118,73 @@ def findings_texts(root: Path, studies: pd.DataFrame) -> "pd.Series[str]":
 
     Returns
     -------
-    pandas.Series of str
-        Indexed by ``study_id``; line breaks are replaced by spaces.
+    Values
+        Text indexed by ``study_id``; line breaks are replaced by spaces. Notices count the studies
+        without a report, and the reports that are no UTF-8.
 
     Raises
     ------
     DataError
         If there are no reports under `root`, or an archive is damaged.
     """
-    study_ids = studies["study_id"].to_numpy(dtype=object)
-    if table := next(find_all(root, TABLE), None):
-        sectioned = read_table(table, text=("study",))
-        require_columns(str(table), sectioned, ("study", "findings"))
-        texts = sectioned.drop_duplicates("study", keep="last").set_index("study")["findings"]
-        found = dict(zip(study_ids, texts.reindex("s" + study_ids).fillna(""), strict=True))
+    ids = studies["study_id"].to_numpy(dtype=object)
+    notices: list[Notice] = []
+    if next(find_all(root, TABLE), None):
+        found = _sectioned(root, notices)
     else:
         without = set(_rules()["by_hand"]["studies"])
         found = {
             study: "" if f"s{study}" in without else sections(text).get("findings", "")
-            for study, text in _reports(root, studies)
+            for study, text in _decoded(_reports(root, studies), notices)
         }
-    return pd.Series(
-        [" ".join(found.get(study, "").split()) for study in study_ids],
-        index=study_ids,
-        dtype="str",
-    )
+    if missing := [study for study in ids if study not in found]:
+        stated = (
+            f"{len(missing):,} studies without a report, first {missing[0]}: they count as without a "
+            "FINDINGS section."
+        )
+        notices.append(Notice(about="reports", count=len(missing), sentence=stated))
+    texts = [" ".join(found.get(study, "").split()) for study in ids]
+    return Values(pd.Series(texts, index=ids, dtype="str"), tuple(notices))
 
 
-def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield study and text of the reports that exist."""
+def _sectioned(root: Path, notices: list[Notice]) -> dict[str, str]:
+    """Return study → findings by the publishers' table."""
+    table = find_table(root, (TABLE,), hint="", columns=("study", "findings"), line_breaks=True)
+    ids = table.ids("study", unique=True).str.removeprefix("s")
+    notices.extend(table.notices)
+    return dict(zip(ids, table.texts("findings").fillna(""), strict=True))
+
+
+def _decoded(
+    reports: Iterable[tuple[str, bytes]], notices: list[Notice]
+) -> Iterator[tuple[str, str]]:
+    """Yield study and text; bytes that are no UTF-8 are replaced, which a notice counts."""
+    replaced = []
+    for study, data in reports:
+        text = data.decode("utf-8", errors="replace").replace("\r\n", "\n")
+        if "\ufffd" in text:
+            replaced.append(study)
+        yield study, text
+    if replaced:
+        stated = f"{counted(len(replaced), 'report')} not in UTF-8, first of study {replaced[0]}."
+        notices.append(Notice(about="reports", count=len(replaced), sentence=stated))
+
+
+def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+    """Yield study and content of the reports that exist."""
     pairs = list(zip(studies["subject_id"], studies["study_id"], strict=True))
     if archive := next(find_all(root, ARCHIVE), None):
         try:
             with zipfile.ZipFile(archive) as reports:
                 yield from _from_archive(reports, pairs)
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            RuntimeError,  # encrypted
+            NotImplementedError,  # compressed in another way
+        ) as error:
             raise DataError(
                 f"{archive} cannot be read: {error}. Download it again from PhysioNet."
             ) from None
@@ -160,7 +194,12 @@ def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, str]]:
         paths = {study: folder / _relative_path(subject, study) for subject, study in pairs}
         if any(path.is_file() for path in list(paths.values())[:1000]):
             with ThreadPoolExecutor(8) as pool:
-                yield from zip(paths, pool.map(_text, paths.values()), strict=True)
+                contents = pool.map(_content, paths.values())
+                yield from (
+                    (study, data)
+                    for study, data in zip(paths, contents, strict=True)
+                    if data is not None
+                )
             return
     raise DataError(
         f"no reports under {root}: neither {TABLE.rstrip('*')}, nor {ARCHIVE}, nor text files beside "
@@ -175,15 +214,19 @@ def _relative_path(subject: str, study: str) -> str:
 
 def _from_archive(
     reports: zipfile.ZipFile, pairs: Iterable[tuple[str, str]]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, bytes]]:
     members: Mapping[str, str] = {name.rpartition("/")[2]: name for name in reports.namelist()}
     for _, study in pairs:
         if name := members.get(f"s{study}.txt"):
-            yield study, reports.read(name).decode("utf-8", errors="replace")
+            yield study, reports.read(name)
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes | None:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes()
     except FileNotFoundError:
-        return ""
+        return None
+    except OSError as error:
+        raise DataError(
+            f"the report {path} cannot be read ({error.strerror}). Check its permissions."
+        ) from None

@@ -6,30 +6,51 @@ test set; labels without an annotator are predictions of a detector.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.datasets.detector_labels import PREDICTED
-from cxraudit.errors import DataError
-from cxraudit.schema import ANNOTATED, UNKNOWN, require_columns, require_unique
+from cxraudit.datasets import values
+from cxraudit.datasets.release import find_tables, one_of
+from cxraudit.datasets.release_table import ReleaseTable, open_table
+from cxraudit.datasets.values.text import plain, refuse, understood, unknown_notices
+from cxraudit.notices import Notice, counted
+from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN
 
 FILES = ("CXR14_Drains_Labels.csv", "NIH-CX14_TubeAnnotations_NonExperts_aggregated.csv")
 
-_SIDES = {"R": "right", "L": "left", "BOTH": "both"}
+VOTES = ("Drain_a1", "Drain_a2")
+"""Columns of the annotators."""
+_PLACES = ("Drain_Location_a1", "Drain_Location_a2")
+_SIDES = {"r": "right", "right": "right", "l": "left", "left": "left", "both": "both"}
 
 
-def find(root: Path) -> Path | None:
-    """Return the file of drain labels in the folder `root`, or None."""
-    return next((root / name for name in FILES if (root / name).is_file()), None)
+class Drains(NamedTuple):
+    """Labels of drains."""
+
+    table: pd.DataFrame
+    notices: tuple[Notice, ...]
 
 
-def load_drains(path: Path) -> pd.DataFrame:
+def find(root: Path) -> tuple[Path | None, list[Notice]]:
+    """Return the file of drain labels in the folder `root`, or None; the filled file takes precedence."""
+    found = [files for name in FILES if (files := find_tables(root, f"{name}*", depth=0))]
+    if not found:
+        return None, []
+    path, notices = one_of(found[0])
+    if len(found) > 1:
+        stated = f"{path.name} was read, and not {found[1][0].name} beside it."
+        notices.append(Notice(about=path.name, count=1, sentence=stated))
+    return path, notices
+
+
+def load_drains(path: Path) -> Drains:
     """Read drain labels from either file.
 
     Returns
     -------
-    pandas.DataFrame
+    Drains
         One row per image: ``image_id``, ``drain`` (yes, no, unknown), ``drain_source`` (annotated,
         predicted, unknown), ``drain_confidence`` (mean of the annotations: 0 no, 0.25 unsure no,
         0.75 unsure yes, 1 yes; NaN without an annotation) and ``drain_side`` (right, left, both,
@@ -38,48 +59,61 @@ def load_drains(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file is missing, lacks a column, has an image twice or invalid values.
+        If the file is missing, lacks a column, has an image twice or values that are not understood.
     """
-    if not path.is_file():
-        raise DataError(f"the file of drain labels {path} is missing. Check the path.")
-    with path.open(encoding="utf-8-sig") as handle:
-        separator = ";" if ";" in handle.readline() else ","
-    raw = pd.read_csv(path, sep=separator, encoding="utf-8-sig")
-    require_columns(str(path), raw, ("Image Index", "Drain_a1", "Drain_a2", "Drain"))
-    require_unique(str(path), raw, ["Image Index"])
-    numbers = pd.to_numeric(raw["Drain"], errors="coerce")
-    drain = numbers.where(numbers >= 0)
-    if not drain.dropna().isin([0, 1]).all() or (numbers.isna() & raw["Drain"].notna()).any():
-        raise DataError(
-            f"{path}: Drain must hold 0, 1, -1 or nothing. Check the version of the file."
-        )
-    votes = raw[["Drain_a1", "Drain_a2"]].apply(pd.to_numeric, errors="coerce")
-    votes = votes.where(votes >= 0)
-    if (votes > 1).any(axis=None):
-        raise DataError(
-            f"{path}: Drain_a1 and Drain_a2 must hold numbers from 0 to 1, -1 or nothing. Check the "
-            "version of the file."
-        )
+    table = open_table(
+        path, what="the file of drain labels", columns=("Image Index", *VOTES, "Drain")
+    )
+    drain = table.read("Drain", values.yes_no)
+    votes = pd.DataFrame({column: _votes(table, column) for column in VOTES})
     annotated = votes.notna().any(axis=1)
-    return pd.DataFrame(
+    sources = np.select([drain == UNKNOWN, annotated], [UNKNOWN, ANNOTATED], PREDICTED)
+    confidence = votes.mean(axis=1)
+    contrary = annotated & (drain != UNKNOWN) & ((confidence > 0.5) != (drain == "yes"))
+    if number := int(contrary.sum()):
+        stated = (
+            f"{counted(number, 'label')} of annotated images that the mean of the annotations contradicts; "
+            "the label counts."
+        )
+        table.note("Drain", number, stated)
+    labels = pd.DataFrame(
         {
-            "image_id": raw["Image Index"].astype("str"),
-            "drain": np.select([drain == 1, drain == 0], ["yes", "no"], UNKNOWN),
-            "drain_source": np.select([drain.isna(), annotated], [UNKNOWN, ANNOTATED], PREDICTED),
-            "drain_confidence": votes.mean(axis=1),
-            "drain_side": _sides(raw).where(drain == 1, UNKNOWN),
+            "image_id": table.ids("Image Index", unique=True),
+            "drain": drain,
+            "drain_source": sources,
+            "drain_confidence": confidence,
+            "drain_side": _sides(table, drain == "yes"),
         }
     )
+    return Drains(labels, tuple(table.notices))
 
 
-def _sides(raw: pd.DataFrame) -> pd.Series:
+def _votes(table: ReleaseTable, column: str) -> pd.Series:
+    """Return the annotations of a person: 0 to 1, NaN for none, which is blank or −1."""
+    remedy = "Annotations are numbers from 0 to 1, -1 or nothing: check the version of the file."
+    votes = table.read(column, lambda cells, about: values.numbers(cells, about, remedy))
+    votes = votes.mask(votes == -1)
+    wrong = table.texts(column)[~votes.between(0, 1) & votes.notna()].value_counts().to_dict()
+    refuse(wrong, table.about(column), "annotation", remedy)
+    return votes
+
+
+def _sides(table: ReleaseTable, has_drain: "pd.Series[bool]") -> pd.Series:
     """Return the side of the drain by the annotators; ``both`` where they name different sides."""
-    first, second = (
-        raw[column].map(_SIDES) if column in raw else pd.Series(np.nan, index=raw.index)
-        for column in ("Drain_Location_a1", "Drain_Location_a2")
-    )
+    first, second = (_side(table, column, has_drain) for column in _PLACES)
     differ = first.notna() & second.notna() & (first != second)
     return first.fillna(second).mask(differ, "both").fillna(UNKNOWN)
+
+
+def _side(table: ReleaseTable, column: str, has_drain: "pd.Series[bool]") -> pd.Series:
+    """Return the side that a person named, NaN where there is no drain or no side."""
+    if column not in table.frame:
+        return pd.Series(index=table.frame.index, dtype="str")
+    about = table.about(column)
+    named = table.frame[column].where(has_drain)
+    found = understood(named, about, lambda word: _SIDES.get(plain(word)))
+    table.notices.extend(unknown_notices(about, {}, found.wrong))
+    return found.series.astype("str")
 
 
 def join(images: pd.DataFrame, drains: pd.DataFrame) -> pd.DataFrame:

@@ -10,24 +10,38 @@ from cxraudit.datasets.values.ages import Ages, ages
 from cxraudit.datasets.values.bins import bin_names, binned
 from cxraudit.datasets.values.demographics import dates, sexes, views
 from cxraudit.datasets.values.groups import groups
-from cxraudit.datasets.values.labels import MEANS, POLICIES, label_sources, labels, yes_no
+from cxraudit.datasets.values.labels import (
+    MEANS,
+    POLICIES,
+    UNCERTAIN,
+    Labels,
+    given_labels,
+    label_sources,
+    labels,
+    yes_no,
+)
 from cxraudit.datasets.values.numbers import numbers, scores
-from cxraudit.datasets.values.text import Values, ids, texts
+from cxraudit.datasets.values.text import Values, coded, ids, optional_ids, texts
 
 __all__ = [
     "MEANS",
     "POLICIES",
+    "UNCERTAIN",
     "Ages",
+    "Labels",
     "Values",
     "ages",
     "bin_names",
     "binned",
+    "coded",
     "dates",
+    "given_labels",
     "groups",
     "ids",
     "label_sources",
     "labels",
     "numbers",
+    "optional_ids",
     "scores",
     "sexes",
     "texts",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.values import words
-from cxraudit.datasets.values.text import is_missing, plain, refuse, texts, unknown_notice
+from cxraudit.datasets.values.text import is_missing, plain, refuse, texts, unknown_notices
 from cxraudit.notices import Notice, counted, named
 
 OLDEST = 120
@@ -101,7 +101,7 @@ def _age(word: str) -> tuple[float, bool, str]:
 
 
 def _notices(about: str, kinds: dict[str, dict[str, int]]) -> tuple[Notice, ...]:
-    notices = unknown_notice(about, {**kinds["missing"], **kinds["wrong"]})
+    notices = unknown_notices(about, kinds["missing"], kinds["wrong"])
     if impossible := kinds["impossible"]:
         number = sum(impossible.values())
         stated = f"{counted(number, 'impossible age')}, unknown: {named(impossible)}."

@@ -12,7 +12,7 @@ from cxraudit.datasets.values.text import (
     refuse,
     texts,
     understood,
-    unknown_notice,
+    unknown_notices,
 )
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.schema import UNKNOWN
@@ -57,7 +57,7 @@ def sexes(
             f"sex values map to {', '.join(SEXES)}, got '{min(wrong)}'. Write for instance "
             "--sex-values H=male,M=female."
         )
-    present = set(texts(values, about).dropna().map(plain)) - set(own)
+    present = set(map(plain, texts(values, about).dropna().unique())) - set(own)
     if _AMBIGUOUS in present and present & words.SPANISH:
         beside = ", ".join(sorted(present & words.SPANISH))
         raise DataError(
@@ -68,8 +68,8 @@ def sexes(
     if strict:
         example = ",".join(f"{word}=SEX" for word in list(found.wrong)[:2])
         refuse(found.wrong, about, "sex", _REMEDY.format(example=example))
-    unknown = {**found.missing, **found.wrong}
-    return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(unknown_notice(about, unknown)))
+    notices = unknown_notices(about, found.missing, found.wrong)
+    return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(notices))
 
 
 def _sex(word: str, own: Mapping[str, str]) -> str | None:
@@ -86,11 +86,18 @@ def _sex(word: str, own: Mapping[str, str]) -> str | None:
     )
 
 
-_DATES = ("%Y%m%d", "%Y-%m-%d", "%Y.%m.%d", "%Y/%m/%d")
+_DATE = (
+    r"(?P<year>[0-9]{4})"
+    r"(?:(?P<month>[0-9]{2})(?P<day>[0-9]{2})(?:\.0+)?"
+    r"|(?P<mark>[-./])(?P<month_>[0-9]{1,2})(?P=mark)(?P<day_>[0-9]{1,2})(?:[T ]\d.*)?)"
+)
+"""A date with or without marks; of a date with a time, the day is that of its place."""
 
 
 def dates(values: pd.Series, about: str, *, strict: bool = True) -> Values:
-    """Return dates, NaT where missing: ``20240131``, ``2024-01-31``, with or without a time.
+    """Return days, NaT where missing: ``20240131``, ``2024-01-31``, ``2024.01.31`` or ``2024/01/31``.
+
+    A time after it is left out.
 
     Raises
     ------
@@ -98,16 +105,17 @@ def dates(values: pd.Series, about: str, *, strict: bool = True) -> Values:
         If a value is no such date and `strict`.
     """
     text = texts(values, about)
-    found = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-    for form in _DATES:
-        found = found.fillna(pd.to_datetime(text, format=form, errors="coerce"))
+    codes, different = pd.factorize(text, use_na_sentinel=True)
+    parts = pd.Series(different, dtype="str").str.extract(f"^{_DATE}$")
+    days = parts["year"] + "-" + parts["month"].fillna(parts["month_"])
+    days = days + "-" + parts["day"].fillna(parts["day_"])
+    known = pd.to_datetime(days, format="%Y-%m-%d", errors="coerce")
+    found = pd.Series(known.reindex(codes).to_numpy(), index=values.index)  # NaT at the code -1
     other = understood(text[found.isna()], about, lambda word: None)
     if strict:
         remedy = "Write them as YYYY-MM-DD or YYYYMMDD."
         refuse(other.wrong, about, "date", remedy)
-    return Values(
-        found.dt.normalize(), tuple(unknown_notice(about, {**other.missing, **other.wrong}))
-    )
+    return Values(found, tuple(unknown_notices(about, other.missing, other.wrong)))
 
 
 _VIEWS = {
@@ -125,4 +133,5 @@ def _view(word: str) -> str:
 def views(values: pd.Series, about: str) -> Values:
     """Return view positions: PA, AP, LATERAL … in any case; others as they are named."""
     text = texts(values, about)
-    return groups(text.map(_view, na_action="ignore"), about, "view")
+    named = {word: _view(word) for word in text.dropna().unique()}
+    return groups(text.map(named).astype("str"), about, "view")

@@ -54,7 +54,7 @@ def groups(values: pd.Series, about: str, name: str) -> Values:
         for old, new in renamed.items()
     ]
     final = {word: renamed.get(group, group) for word, group in spelling.items()}
-    named_groups = text.map(final).fillna(UNKNOWN).astype("str")
+    named_groups = text.map(final).astype("str").fillna(UNKNOWN)
     return Values(named_groups, (*unknown_notice(about, missing), *merged, *stated))
 
 

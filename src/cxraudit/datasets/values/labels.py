@@ -1,11 +1,12 @@
 """Labels of findings, and yes and no of shortcuts."""
 
 import math
+from typing import NamedTuple
 
 import pandas as pd
 
 from cxraudit.datasets.values import words
-from cxraudit.datasets.values.text import Values, plain, refuse, understood, unknown_notice
+from cxraudit.datasets.values.text import Values, plain, refuse, texts, understood, unknown_notice
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice, counted, named
 from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN
@@ -15,7 +16,8 @@ POLICIES = {"zeros": 0.0, "ones": 1.0, "ignore": math.nan}
 MEANS = {"zeros": "absent", "ones": "present", "ignore": "not labelled"}
 """Name of a policy → its meaning in a sentence."""
 
-_UNCERTAIN = -1
+UNCERTAIN = -1
+"""An uncertain label, as `given_labels` returns it."""
 
 
 def _meaning(word: str) -> int | None:
@@ -27,10 +29,44 @@ def _meaning(word: str) -> int | None:
         return 1
     if text in words.NEGATIVE:
         return 0
-    return _UNCERTAIN if text in words.UNCERTAIN else None
+    return UNCERTAIN if text in words.UNCERTAIN else None
 
 
-def labels(values: pd.Series, about: str, *, uncertain: str | None = None) -> Values:
+class Labels(NamedTuple):
+    """Labels as they were given: 1, 0, −1 for uncertain, NaN for *not labelled*."""
+
+    series: pd.Series
+    blank: "pd.Series[bool]"
+    """Which cells are blank; others without a label hold a word for missing."""
+    uncertain: dict[str, int]
+    """Words for uncertain, and how often each occurs."""
+    notices: tuple[Notice, ...]
+    """Words that count as not labelled."""
+
+
+def given_labels(values: pd.Series, about: str) -> Labels:
+    """Return the labels of a finding as they were given, before any policy.
+
+    Raises
+    ------
+    DataError
+        If a value is no label.
+    """
+    found = understood(values, about, _meaning)
+    refuse(found.wrong, about, "label", "A label is 1, 0 or blank: recode them.")
+    numbers = found.series.astype("float64")
+    doubtful = texts(values[numbers == UNCERTAIN], about).value_counts()
+    return Labels(
+        numbers,
+        texts(values, about).isna(),
+        {str(word): int(n) for word, n in doubtful.items()},
+        tuple(unknown_notice(about, _without_blank(found.missing), "not labelled")),
+    )
+
+
+def labels(
+    values: pd.Series, about: str, *, uncertain: str | None = None, flag: str = "--uncertain "
+) -> Values:
     """Return labels of a finding: 1, 0, and NaN for *not labelled*.
 
     Parameters
@@ -42,6 +78,8 @@ def labels(values: pd.Series, about: str, *, uncertain: str | None = None) -> Va
         What a message calls the column.
     uncertain : {"zeros", "ones", "ignore"}, optional
         What an uncertain label counts as; without it, uncertain labels are refused.
+    flag : str
+        How a message writes this option, up to its value.
 
     Returns
     -------
@@ -53,24 +91,20 @@ def labels(values: pd.Series, about: str, *, uncertain: str | None = None) -> Va
     DataError
         If other values are found, or uncertain ones without a policy.
     """
-    found = understood(values, about, _meaning)
-    remedy = "A label is 1, 0 or blank: recode them."
-    refuse(found.wrong, about, "label", remedy)
-    numbers = found.series.astype("float64")
-    doubtful = numbers == _UNCERTAIN
-    notices = unknown_notice(about, _without_blank(found.missing), "not labelled")
-    if number := int(doubtful.sum()):
-        listed = named(values[doubtful].astype("str").str.strip().value_counts().to_dict())
+    found = given_labels(values, about)
+    numbers, notices = found.series, list(found.notices)
+    if number := sum(found.uncertain.values()):
+        listed = named(found.uncertain)
         if uncertain is None:
             raise DataError(
                 f"{about} holds {counted(number, 'uncertain label')}: {listed}. Say what they count "
-                "as: --uncertain ignore (not labelled), zeros or ones."
+                f"as: {flag}ignore (not labelled), zeros or ones."
             )
         stated = (
             f"{counted(number, 'uncertain label')}: {listed}; they count as {MEANS[uncertain]}."
         )
         notices.append(Notice(about=about, count=number, sentence=stated))
-        numbers = numbers.mask(doubtful, POLICIES[uncertain])
+        numbers = numbers.mask(numbers == UNCERTAIN, POLICIES[uncertain])
     return Values(numbers, tuple(notices))
 
 
@@ -89,8 +123,7 @@ def yes_no(values: pd.Series, about: str) -> Values:
     """
     found = understood(values, about, _meaning)
     refuse(found.wrong, about, "yes or no", "A shortcut is yes, no, 1, 0 or blank: recode them.")
-    doubtful = found.series == _UNCERTAIN
-    listed = values[doubtful].astype("str").str.strip().value_counts().to_dict()
+    listed = texts(values[found.series == UNCERTAIN], about).value_counts().to_dict()
     unknown = {**found.missing, **{str(word): int(n) for word, n in listed.items()}}
     answers = found.series.map({1: "yes", 0: "no"}).fillna(UNKNOWN).astype("str")
     return Values(answers, tuple(unknown_notice(about, unknown)))

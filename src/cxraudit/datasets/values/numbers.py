@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cxraudit.datasets.values.text import Values, is_missing, refuse, texts, unknown_notice
+from cxraudit.datasets.values.text import Values, is_missing, refuse, texts, unknown_notices
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice, counted
 
@@ -12,7 +12,9 @@ _THOUSANDS = r"[+-]?[1-9]\d{0,2}(,\d{3})+"
 _PERCENT = r"[+-]?\d+([.,]\d+)? ?%"
 
 
-def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Values:
+def numbers(
+    values: pd.Series, about: str, remedy: str = "Recode them.", *, strict: bool = True
+) -> Values:
     """Return numbers, NaN where a cell is blank or a word for missing.
 
     Parameters
@@ -23,6 +25,8 @@ def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Valu
         What a message calls the column.
     remedy : str
         What to do about other values, one sentence.
+    strict : bool
+        Whether other values are an error; else they are NaN, with a notice.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Valu
     Raises
     ------
     DataError
-        If other values are found, decimal marks are mixed, or a number is infinite.
+        If other values are found and `strict`, decimal marks are mixed, or a number is infinite.
     """
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         found = values.astype("float64")
@@ -54,8 +58,10 @@ def numbers(values: pd.Series, about: str, remedy: str = "Recode them.") -> Valu
         rest = rest.drop(commas.index)
     counts = {str(word): int(n) for word, n in rest.value_counts().items()}
     missing = {word: n for word, n in counts.items() if is_missing(word)}
-    refuse({word: n for word, n in counts.items() if word not in missing}, about, "number", remedy)
-    return Values(found, (*notices, *unknown_notice(about, missing)))
+    wrong = {word: n for word, n in counts.items() if word not in missing}
+    if strict:
+        refuse(wrong, about, "number", remedy)
+    return Values(found, (*notices, *unknown_notices(about, missing, wrong)))
 
 
 def _refuse_infinite(found: pd.Series, about: str) -> None:

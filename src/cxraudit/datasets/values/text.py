@@ -10,6 +10,7 @@ import pandas as pd
 from cxraudit.datasets.values import words
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice, counted, named
+from cxraudit.schema import UNKNOWN
 
 EXACT = 2.0**53
 """Whole numbers from here on are not exact as floats."""
@@ -129,6 +130,13 @@ def ids(values: pd.Series, about: str) -> Values:
     return Values(found, tuple(notices))
 
 
+def optional_ids(values: pd.Series, about: str) -> Values:
+    """Return identifiers as text, NaN where there is none, which a notice counts."""
+    found = texts(values, about)
+    missing = int(found.isna().sum())
+    return Values(found, tuple(unknown_notice(about, {"": missing} if missing else {})))
+
+
 def _as_typed(value: Any) -> str:
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
@@ -170,6 +178,28 @@ def refuse(wrong: dict[str, int], about: str, expected: str, remedy: str) -> Non
         number = sum(wrong.values())
         verb = "value that is" if number == 1 else "values that are"
         raise DataError(f"{about} holds {number:,} {verb} no {expected}: {named(wrong)}. {remedy}")
+
+
+def coded(values: pd.Series, about: str, meaning: Callable[[str], str | None]) -> Values:
+    """Return what `meaning` makes of each different word, ``unknown`` where that is None.
+
+    Words are given to it in lower case with single blanks. Notices name the words for missing, and the
+    words that were not understood.
+    """
+    found = understood(values, about, lambda word: meaning(plain(word)))
+    notices = unknown_notices(about, found.missing, found.wrong)
+    return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(notices))
+
+
+def unknown_notices(about: str, missing: dict[str, int], wrong: dict[str, int]) -> list[Notice]:
+    """Say which values are missing, and which ones were not understood; both are unknown."""
+    notices = unknown_notice(about, missing)
+    if wrong:
+        number = sum(wrong.values())
+        verb = "value that was" if number == 1 else "values that were"
+        stated = f"{number:,} {verb} not understood, unknown: {named(wrong)}."
+        notices.append(Notice(about=about, count=number, sentence=stated))
+    return notices
 
 
 def unknown_notice(about: str, values: dict[str, int], becomes: str = "unknown") -> list[Notice]:
