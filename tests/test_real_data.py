@@ -46,7 +46,7 @@ def chexnet(real_data):
         score_prefix="prob_",
         model="chexnet",
     )
-    return dataset, scores
+    return dataset, scores.frame
 
 
 def test_published_aurocs_of_fourteen_findings_are_reproduced(chexnet, real_data):
