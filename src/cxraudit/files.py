@@ -70,7 +70,8 @@ def write_atomic(
 ) -> Path:
     """Call `write` with a temporary path beside `path`, then rename it in one step.
 
-    At any time `path` is the old file or the complete new one, even after a kill.
+    At any time `path` is the old file or the complete new one, even after a kill. An error of the system,
+    such as a full disk, names `path`.
 
     Parameters
     ----------
@@ -91,6 +92,9 @@ def write_atomic(
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return path

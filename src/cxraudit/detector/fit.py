@@ -192,10 +192,11 @@ def _log_loss(labels: NDArray[np.float32], found: NDArray[np.float64]) -> float:
 
 def save_weights(network: DenseNet121, path: Path) -> None:
     """Write the weights of a network."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
-    write_atomic(path, lambda temporary: save_file(state, temporary))
+    # Written by Python, whose error of a full disk is one of the system.
+    write_atomic(path, lambda temporary: temporary.write_bytes(save(state)))
 
 
 def load_weights(network: DenseNet121, path: Path) -> None:
