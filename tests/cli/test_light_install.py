@@ -109,7 +109,7 @@ def test_what_needs_a_model_names_the_extra(absent, nih_release, tmp_path):
         [*encode, "hf-clip:owner/model"],
         ["demo", new],
         ["models", "check", "phantom-clip"],
-        ["models", "fetch", "medimageinsight", "--unverified"],
+        ["models", "fetch", "biovil"],
         ["models", "bench", "phantom-clip"],
         ["drains", "train", "nih-cxr14", "--root", root, "--out", new],
         ["drains", "apply", new, "nih-cxr14", "--root", root, "--out", new],

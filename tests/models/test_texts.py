@@ -93,8 +93,21 @@ def test_without_texts_there_are_no_rows():
 @pytest.mark.parametrize("std", [0.0, 1e30])
 def test_an_embedding_that_is_no_number_raises(std):
     """Weights that are plausible one by one, but not together: all zero, or so large that they overflow."""
-    with pytest.raises(DataError, match="are not numbers or have length 0, in fp32 on cpu"):
+    with pytest.raises(DataError, match="are not finite, or zero, in fp32 on cpu"):
         small("cxrclip", std=std).encode_texts(["Clear."])
+
+
+def test_an_image_without_an_embedding_does_not_end_a_batch():
+    """Its row is returned as it is, and the others as they would be without it."""
+    model = small("cxrclip")
+    model.image_features = lambda batch: batch.flatten(1)
+    pixels = np.ones((3, 1, 2, 2), dtype=np.float32)
+    pixels[1] = np.nan
+
+    found = model.encode_images(pixels)
+
+    np.testing.assert_allclose(found[[0, 2]], 0.5)
+    assert np.isnan(found[1]).all()
 
 
 def test_what_torch_raises_is_one_sentence():

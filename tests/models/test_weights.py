@@ -211,6 +211,23 @@ def test_a_negative_variance_raises(tmp_path):
         weights.load_strictly(network, state, tmp_path / "w.pt")
 
 
+def test_large_numbers_are_numbers(tmp_path):
+    """Their sum overflows, but each is finite."""
+    network, state = small()
+    state["0.weight"] = torch.full((4, 3), 3e38)
+
+    weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
+def test_infinities_that_cancel_raise(tmp_path):
+    """Their sum is no number either."""
+    network, state = small()
+    state["0.bias"] = torch.tensor([math.inf, -math.inf, 0.0, 0.0])
+
+    with pytest.raises(DataError, match="NaN or infinite"):
+        weights.load_strictly(network, state, tmp_path / "w.pt")
+
+
 def test_what_is_not_used_may_be_anything(tmp_path):
     """Tolerated keys are not examined."""
     network, state = small()

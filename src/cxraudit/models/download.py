@@ -148,6 +148,7 @@ def fetch(
             f"{card.name} has no direct download. Download it from {card.weights}, under its licence "
             f"({card.license}), and put {', '.join(by_hand)} into {folder}."
         )
+    hub = _hub(endpoint)
     wanted = [file for file in card.files if not (folder / file.name).is_file()]
     unknown = [file.name for file in wanted if not (file.sha256 or file.md5)]
     if unknown and not unverified:
@@ -156,7 +157,8 @@ def fetch(
             "be verified. Add --unverified to download all the same; its checksum is then recorded."
         )
     for file in wanted:
-        _download(file, folder, _address(file, endpoint), insecure=insecure, track=track)
+        address = hub + file.url.removeprefix(HUB)
+        _download(file, folder, address, insecure=insecure, track=track)
     verify(card, folder)
     return [
         Downloaded(folder / file.name, checksum(folder / file.name), bool(file.sha256 or file.md5))
@@ -164,12 +166,13 @@ def fetch(
     ]
 
 
-def _address(file: WeightFile, endpoint: str | None) -> str:
+def _hub(endpoint: str | None) -> str:
+    """Return the address of the hub or of its mirror."""
     try:
         from huggingface_hub import constants
     except ImportError:
         raise MissingExtraError("downloading weights", "models") from None
-    return (endpoint or constants.ENDPOINT).rstrip("/") + file.url.removeprefix(HUB)
+    return (endpoint or constants.ENDPOINT).rstrip("/")
 
 
 def require_https(address: str, *, insecure: bool) -> None:

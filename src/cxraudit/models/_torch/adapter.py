@@ -86,12 +86,15 @@ class TorchAdapter:
         raise NotImplementedError
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
-        """Embed a batch, shape (n, channels, height, width)."""
+        """Embed a batch, shape (n, channels, height, width).
+
+        A row that is not finite, or zero, is returned as it is: who encodes lists that image.
+        """
         import torch
 
         with self._inference(f"{len(pixels)} images"):
             features = self.image_features(torch.from_numpy(pixels).to(self.device))
-            return self._embeddings(features, unit=True)
+            return _rows(features, unit=True)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Tokenize and embed; rows in the order of `texts`."""
@@ -107,21 +110,13 @@ class TorchAdapter:
 
     def _encode(self, rows: Sequence[list[int]]) -> Embeddings:
         with self._inference(f"{len(rows)} texts"):
-            return self._embeddings(self.text_features(rows), unit=self.unit_texts)
-
-    def _embeddings(self, features: "Tensor", *, unit: bool) -> Embeddings:
-        """Return rows on the CPU, of unit norm unless the wrapper does not normalise them."""
-        import torch
-        import torch.nn.functional as F  # noqa: N812
-
-        rows = features.float()
-        norms = torch.linalg.vector_norm(rows, dim=-1)
-        if wrong := int((~torch.isfinite(norms) | (norms == 0)).sum()):
+            found = _rows(self.text_features(rows), unit=self.unit_texts)
+        if not (np.isfinite(found).all() and (found != 0).any(axis=1).all()):
             raise DataError(
-                f"{wrong} of {len(rows)} embeddings of {self.card.name} are not numbers or have length 0, "
-                f"in {self.precision} on {self.device}. Check its weights: cxraudit models check."
+                f"embeddings of texts by {self.card.name} are not finite, or zero, in {self.precision} on "
+                f"{self.device}. Check its weights: cxraudit models check {self.card.name}."
             )
-        return (F.normalize(rows, dim=-1) if unit else rows).cpu().numpy()
+        return found
 
     @contextmanager
     def _inference(self, what: str) -> Iterator[None]:
@@ -138,6 +133,14 @@ class TorchAdapter:
                 f"{self.card.name} cannot embed {what} on {self.device} ({untrusted.reason(error)}). Use "
                 "smaller batches, or another device."
             ) from None
+
+
+def _rows(features: "Tensor", *, unit: bool) -> Embeddings:
+    """Return features as float32 on the CPU, of unit norm unless the wrapper does not normalise them."""
+    import torch.nn.functional as F  # noqa: N812
+
+    rows = features.float()
+    return (F.normalize(rows, dim=-1) if unit else rows).cpu().numpy()
 
 
 def is_paper(protocol: str) -> bool:
