@@ -57,6 +57,16 @@ def claim(*files: Path, inputs: Mapping[str, Path] | None = None) -> None:
     DataError
         If one is there already and cxraudit did not write it, or it is an input of the step.
     """
+    refuse_foreign(*files, inputs=inputs)
+    for folder in dict.fromkeys(file.parent for file in files):
+        record_files(folder, [file.name for file in files if file.parent == folder])
+
+
+def refuse_foreign(*files: Path, inputs: Mapping[str, Path] | None = None) -> None:
+    """Check that files may be written, without listing them: for those that may be, at a later step.
+
+    Parameters and exceptions are those of `claim`.
+    """
     for file in files:
         for name, read in (inputs or {}).items():
             if file.exists() and read.exists() and file.samefile(read):
@@ -73,7 +83,6 @@ def claim(*files: Path, inputs: Mapping[str, Path] | None = None) -> None:
                 f"{folder} holds {', '.join(foreign)}, which cxraudit did not write. Choose another "
                 "--out, or move it away."
             )
-        record_files(folder, names)
 
 
 def recorded_files(folder: Path) -> list[str]:

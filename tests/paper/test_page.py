@@ -5,6 +5,8 @@ import pytest
 
 from cxraudit.cli import main
 from cxraudit.errors import DataError
+from cxraudit.files import committed, manifest_of
+from cxraudit.folders import RECORD
 from cxraudit.paper.faults import Fault
 from cxraudit.paper.numbers import compare, published
 from cxraudit.paper.page import Reproduction, write_paper
@@ -55,6 +57,84 @@ def test_a_file_of_another_origin_is_not_replaced(tmp_path, small):
     with pytest.raises(DataError, match=r"numbers\.csv"):
         write(small, tmp_path)
     assert (tmp_path / "numbers.csv").read_text() == "own"
+
+
+def content_of(folder):
+    """Return the bytes of every file of a folder."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["paper.html", "zeroshot-other.tex", "figures/other-drain-auroc.svg"],
+)
+def test_a_refused_page_changes_nothing(tmp_path, small, name):
+    """An earlier page stays whole, and the file of another origin as it was."""
+    write(small, tmp_path)
+    if name == "paper.html":
+        (tmp_path / RECORD).unlink()
+        manifest_of(tmp_path / name).unlink()
+    (tmp_path / name).write_text("own")
+    before = content_of(tmp_path)
+
+    with pytest.raises(DataError, match="which cxraudit did not write"):
+        write(small.assign(dataset="other"), tmp_path)
+
+    assert content_of(tmp_path) == before
+
+
+def test_the_manifest_of_a_page_names_all_its_files(tmp_path, small):
+    """Written last; an interrupted page has none."""
+    page = write(small, tmp_path)
+
+    named = committed(page, remedy="")["outputs"]
+
+    files = {name for name in content_of(tmp_path) if not name.endswith((".json",))}
+    assert set(named) == files
+
+
+def test_an_interrupted_page_has_no_mark(tmp_path, small, monkeypatch):
+    """Its tables may be of one run and its figures of another."""
+    page = write(small, tmp_path)
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cxraudit.paper.folder.write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        write(small, tmp_path)
+
+    with pytest.raises(DataError, match="did not finish"):
+        committed(page, remedy="")
+
+
+def test_the_same_numbers_give_the_same_files(tmp_path, small):
+    """Byte for byte, but for the time in the manifest."""
+    for name in ("one", "two"):
+        manifest_of(write(small, tmp_path / name)).unlink()
+
+    assert content_of(tmp_path / "one") == content_of(tmp_path / "two")
+
+
+def test_an_input_of_the_page_is_never_replaced(tmp_path, small):
+    """Though it has the name of a table of ours."""
+    write(small, tmp_path)
+    before = content_of(tmp_path)
+
+    with pytest.raises(DataError, match="is an input of this command"):
+        write_paper(
+            Reproduction(numbers=small),
+            tmp_path,
+            title="t",
+            intro="i",
+            inputs={"scores": tmp_path / "numbers.csv"},
+        )
+
+    assert content_of(tmp_path) == before
 
 
 def test_faults_of_the_first_model_are_shown_and_those_of_others_folded(tmp_path, small):

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from cxraudit.cli import main
-from cxraudit.errors import ConfigError
+from cxraudit.errors import ConfigError, DataError
+from cxraudit.files import committed
+from cxraudit.paper.folder import planned
 from cxraudit.paper.run import reproduce
 from cxraudit.phantom.releases import write_release
 from cxraudit.phantom.spec import PhantomSpec
@@ -100,3 +102,69 @@ def test_another_confidence_level_than_the_published_is_refused(tmp_path):
             lambda name, total: nullcontext(lambda done: None),
             settings=AuditSettings(confidence_level=0.9),
         )
+
+
+def test_names_of_all_files_are_known_before_any_work(study):
+    """So that files of the user's are refused before it."""
+    drawn = {
+        "mimic-cxr": ("sex", "race", "age_group", "view_position"),
+        "nih-cxr14": ("drain", "sex", "age_group"),
+    }
+    expected = set(planned(drawn, ["phantom-clip", "random"]))
+
+    assert set(committed(study / "paper.html", remedy="")["outputs"]) <= expected
+
+
+def reproduced(release, out):
+    """Run the study on a release with the null model."""
+    return reproduce(
+        {"nih-cxr14": release},
+        ["random"],
+        out,
+        lambda name, total: nullcontext(lambda done: None),
+    )
+
+
+@pytest.fixture
+def _no_encoding(monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("worked")
+
+    monkeypatch.setattr("cxraudit.paper.run.encode_step", never)
+
+
+@pytest.mark.usefixtures("_no_encoding")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "paper.html",
+        "numbers.csv",
+        "calibration-nih-cxr14.csv",
+        "figures/nih-cxr14-drain-auroc.png",
+        "figures/nih-cxr14-random-projections.svg",
+        "nih-cxr14/images.parquet",
+        "nih-cxr14/scores.parquet",
+        "nih-cxr14/audit/results.parquet",
+    ],
+)
+def test_a_file_of_the_user_is_refused_before_any_work(nih_release, tmp_path, name):
+    """And stays as it is."""
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("mine")
+
+    with pytest.raises(DataError, match="which cxraudit did not write"):
+        reproduced(nih_release, tmp_path)
+
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.usefixtures("_no_encoding")
+def test_other_files_of_the_user_may_be_there(nih_release, tmp_path):
+    """In the folder, and among the figures and tables."""
+    for name in ("notes.csv", "figures/mine.svg", "nih-cxr14/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+
+    with pytest.raises(AssertionError, match="worked"):
+        reproduced(nih_release, tmp_path)

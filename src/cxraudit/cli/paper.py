@@ -124,7 +124,8 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
     as_dataset
         `mimic-cxr` or `nih-cxr14`, where the data set has another name, such as a phantom's.
     """
-    from cxraudit.folders import writable_folder
+    from cxraudit.folders import refuse_foreign, writable_folder
+    from cxraudit.paper.folder import planned
     from cxraudit.paper.numbers import compare as beside_published
     from cxraudit.paper.page import Reproduction, write_paper
     from cxraudit.paper.protocol import evaluate
@@ -135,13 +136,17 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
     place = Workspace(work)
     scores = place.read_scores()
     dataset = place.open_dataset()
+    folder = writable_folder(out if out is not None else work / "paper")
+    drawn = {as_dataset or dataset.name: (*dataset.attributes, *dataset.shortcuts)}
+    refuse_foreign(*(folder / name for name in planned(drawn, ())))
     numbers = evaluate(dataset, scores, named=as_dataset)
     beside = beside_published(numbers)
     path = write_paper(
         Reproduction(numbers=numbers, compared=beside),
-        writable_folder(out if out is not None else work / "paper"),
+        folder,
         title=f"{dataset.name} by the published protocol",
         intro="The same images, prompts and statistics as published; see docs/how-to/the-paper.md.",
+        inputs={"scores": place.scores, "images": place.images},
     )
     for row in beside[beside["group"].isin(["all", "with", "without"])].itertuples():
         mark = "=" if row.agrees else "!"

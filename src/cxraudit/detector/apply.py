@@ -133,9 +133,10 @@ def apply_detector(
     detector = _Detector(network.to(processor), record, sha256(folder / RECORD), processor)
     images = _without_annotation(dataset, record["shortcut"])
     writable_folder(out)
-    claim(out / PREDICTED, out / UNREADABLE, out / PARTS)
+    predicted = out / PREDICTED
+    claim(predicted, manifest_of(predicted), out / UNREADABLE, out / PARTS)
     remove_left_over(out, PARTS)
-    withdraw(out / PREDICTED)
+    withdraw(predicted)
     shards = [images.iloc[k : k + SHARD_SIZE] for k in range(0, len(images), SHARD_SIZE)]
     files = [out / PARTS / f"part-{number:05d}.parquet" for number in range(len(shards))]
     _remove_others(out / PARTS, files)

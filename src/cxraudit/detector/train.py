@@ -37,6 +37,7 @@ from cxraudit.detector.performance import performance, verdict
 from cxraudit.detector.settings import TrainSettings
 from cxraudit.encode import Progress
 from cxraudit.files import (
+    manifest_of,
     sha256,
     withdraw,
     write_manifest,
@@ -102,7 +103,7 @@ def train_detector(
     """
     writable_folder(out)
     names = (TASK, CHECKPOINT, WEIGHTS, HISTORY, HELD_OUT, UNREADABLE, RECORD)
-    claim(*(out / name for name in names))
+    claim(*(out / name for name in names), manifest_of(out / RECORD))
     found = annotated(dataset, settings)
     parts = split(found.examples, settings)
     start = imagenet_weights()

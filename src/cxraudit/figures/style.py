@@ -238,11 +238,16 @@ def svg(figure: Figure) -> str:
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write a figure as SVG and as PNG; return the SVG element."""
     element = svg(figure)
-    figure.set_layout_engine("none")  # it is laid out; doing it again takes as long as drawing
+    image = png(figure)
     write_text(folder / f"{name}.svg", f"{XML}{element}")
-    with house_style():
-        write_atomic(
-            folder / f"{name}.png",
-            lambda path: figure.savefig(path, format="png", dpi=150, facecolor="white"),
-        )
+    write_atomic(folder / f"{name}.png", lambda path: path.write_bytes(image))
     return element
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure of which `svg` was made as a PNG; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.set_layout_engine("none")  # it is laid out; doing it again takes as long as drawing
+    with house_style():
+        figure.savefig(buffer, format="png", dpi=150, facecolor="white")
+    return buffer.getvalue()

@@ -1,18 +1,15 @@
 """The study's tables and figures as one page, with each of them as a file beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 
 import jinja2
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from cxraudit.figures.style import interval_label, save
-from cxraudit.files import folder_name, package_version, write_table, write_text
-from cxraudit.folders import claim, recorded_files
+from cxraudit.figures.style import interval_label
+from cxraudit.files import folder_name, package_version
 from cxraudit.formatting import decimal
 from cxraudit.paper.conclusions import sentences
 from cxraudit.paper.faults import Fault
@@ -23,6 +20,7 @@ from cxraudit.paper.figures import (
     projections,
     subgroup_bars,
 )
+from cxraudit.paper.folder import METRICS, PAGE, PageFolder
 from cxraudit.paper.numbers import ALL
 from cxraudit.paper.tables import (
     as_latex,
@@ -81,62 +79,18 @@ class Section:
     """HTML of a table that a reader has to unfold."""
 
 
-TABLES = (
-    "numbers.csv",
-    "compare.csv",
-    "protocols.csv",
-    "changed.csv",
-    "projections.parquet",
-    "centroids.parquet",
-    "zeroshot-*.tex",
-    "attributes-*",
-    "calibration-*.csv",
-)
-FIGURES = (
-    "*-auroc.*",
-    "*-adjusted_auprc.*",
-    "*-calibration.*",
-    "*-projections.*",
-    "*-centroids.*",
-)
-"""Names of the files beside the page. Those of an earlier page are removed: they could be taken for those of
-this one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """The folder of the page. Only files that cxraudit wrote there are replaced or removed."""
-
-    path: Path
-
-    def clear(self) -> None:
-        """Remove tables and figures of an earlier page."""
-        for folder, patterns in ((self.path, TABLES), (self.path / "figures", FIGURES)):
-            for name in recorded_files(folder):
-                if any(fnmatch(name, pattern) for pattern in patterns):
-                    (folder / name).unlink(missing_ok=True)
-
-    def table(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table; its format is that of its name."""
-        claim(self.path / name)
-        write_table(table, self.path / name)
-
-    def text(self, name: str, text: str) -> Path:
-        """Write a text file."""
-        claim(self.path / name)
-        return write_text(self.path / name, text)
-
-    def figure(self, name: str, figure: Figure) -> str:
-        """Write a figure as SVG and PNG; return its SVG element."""
-        folder = self.path / "figures"
-        claim(folder / f"{name}.svg", folder / f"{name}.png")
-        return save(figure, folder, name)
-
-
 def write_paper(
-    made: Reproduction, out: Path, *, title: str, intro: str, conclude: bool = False
+    made: Reproduction,
+    out: Path,
+    *,
+    title: str,
+    intro: str,
+    conclude: bool = False,
+    inputs: Mapping[str, Path] | None = None,
 ) -> Path:
     """Write the study's tables (HTML, LaTeX, CSV) and figures (SVG, PNG), and one page of all.
+
+    All are made before the first is written. The manifest of the page, written last, names their hashes.
 
     Parameters
     ----------
@@ -148,6 +102,8 @@ def write_paper(
         Heading of the page, and its first sentence.
     conclude : bool
         State what follows from the numbers (for published ones).
+    inputs : mapping of str to pathlib.Path, optional
+        Files that the numbers were computed from; their hashes are recorded, and they are never replaced.
 
     Returns
     -------
@@ -159,8 +115,7 @@ def write_paper(
     DataError
         If a file that cxraudit did not write would be replaced.
     """
-    folder = _Folder(out)
-    folder.clear()
+    folder = PageFolder(out)
     folder.table("numbers.csv", made.numbers)
     sections: list[Section] = []
     if made.compared is not None:
@@ -190,7 +145,8 @@ def write_paper(
         sentences=sentences(made.numbers) if conclude else [],
         notes=list(made.notes),
     )
-    return folder.text("paper.html", html)
+    folder.text(PAGE, html)
+    return folder.write(inputs or {})
 
 
 def _html(table: pd.DataFrame, *, text: bool = False) -> str:
@@ -211,7 +167,7 @@ def _by_finding(table: pd.DataFrame) -> str:
     return turned.rename_axis(columns=None).to_html(border=0)
 
 
-def _comparison(compared: pd.DataFrame, folder: _Folder) -> Section:
+def _comparison(compared: pd.DataFrame, folder: PageFolder) -> Section:
     """Numbers of the run beside the published ones."""
     folder.table("compare.csv", compared)
     return Section(
@@ -222,7 +178,7 @@ def _comparison(compared: pd.DataFrame, folder: _Folder) -> Section:
     )
 
 
-def _performance(numbers: pd.DataFrame, dataset: str, folder: _Folder) -> list[Section]:
+def _performance(numbers: pd.DataFrame, dataset: str, folder: PageFolder) -> list[Section]:
     """The table of zero-shot performance, then bars by every attribute."""
     rows = _of_dataset(numbers, dataset)
     table = zeroshot_table(numbers, dataset=dataset)
@@ -237,7 +193,7 @@ def _performance(numbers: pd.DataFrame, dataset: str, folder: _Folder) -> list[S
         if attribute == ALL:
             continue
         figures = []
-        for metric in ("auroc", "adjusted_auprc"):
+        for metric in METRICS:
             figure = (
                 drain_bars(rows, metric)
                 if attribute == "drain"
@@ -254,7 +210,7 @@ def _performance(numbers: pd.DataFrame, dataset: str, folder: _Folder) -> list[S
     return sections
 
 
-def _calibration(points: pd.DataFrame, dataset: str, folder: _Folder) -> list[Section]:
+def _calibration(points: pd.DataFrame, dataset: str, folder: PageFolder) -> list[Section]:
     """Calibration curves."""
     rows = _of_dataset(points, dataset)
     if rows.empty:
@@ -271,7 +227,7 @@ def _calibration(points: pd.DataFrame, dataset: str, folder: _Folder) -> list[Se
 
 
 def _embeddings(
-    points: pd.DataFrame, centroids: pd.DataFrame, dataset: str, folder: _Folder
+    points: pd.DataFrame, centroids: pd.DataFrame, dataset: str, folder: PageFolder
 ) -> list[Section]:
     """Projections and centroid differences, model by model."""
     points, centroids = _of_dataset(points, dataset), _of_dataset(centroids, dataset)
@@ -295,7 +251,7 @@ def _embeddings(
     return sections
 
 
-def _attributes(probes: pd.DataFrame, dataset: str, folder: _Folder) -> list[Section]:
+def _attributes(probes: pd.DataFrame, dataset: str, folder: PageFolder) -> list[Section]:
     """The table of attributes predicted from embeddings."""
     rows = _of_dataset(probes, dataset)
     table = attributes_table(rows) if len(rows) else rows
@@ -316,7 +272,7 @@ def _attributes(probes: pd.DataFrame, dataset: str, folder: _Folder) -> list[Sec
     ]
 
 
-def _protocols(protocols: pd.DataFrame, folder: _Folder) -> Section:
+def _protocols(protocols: pd.DataFrame, folder: PageFolder) -> Section:
     """Both protocols on the same predictions."""
     folder.table("protocols.csv", protocols)
     of_models = protocols[protocols["model"] != NULL_MODEL]
@@ -366,7 +322,7 @@ def _overlap_statement(protocols: pd.DataFrame) -> list[str]:
     ]
 
 
-def _faults(faults: Sequence[tuple[str, str, Fault]], folder: _Folder) -> Section:
+def _faults(faults: Sequence[tuple[str, str, Fault]], folder: PageFolder) -> Section:
     """Every fault of the published code, in numbers of this run."""
     table = pd.DataFrame(
         {

@@ -16,11 +16,12 @@ from cxraudit.datasets.base import FINDINGS, Dataset
 from cxraudit.encode import BATCH_SIZE
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import read_table
-from cxraudit.folders import writable_folder
+from cxraudit.folders import refuse_foreign, writable_folder
 from cxraudit.paper.bootstrap import PUBLISHED_LEVEL
 from cxraudit.paper.calibration import calibration_points
 from cxraudit.paper.embeddings import centroid_differences, project
 from cxraudit.paper.faults import Fault, ModelRun, find_faults
+from cxraudit.paper.folder import planned
 from cxraudit.paper.numbers import compare
 from cxraudit.paper.page import Reproduction, write_paper
 from cxraudit.paper.protocol import evaluate
@@ -95,6 +96,7 @@ def reproduce(
     }  # everything is read before anything is computed
     for name in model_names:
         models.card(name)
+    _refuse_foreign(out, loaded, model_names)
     parts = [
         _on_dataset(name, dataset, model_names, out / name, track, settings, batch_size, device)
         for name, dataset in loaded.items()
@@ -105,7 +107,19 @@ def reproduce(
         title="The study's tables and figures, on your images",
         intro=f"{', '.join(model_names)} on {' and '.join(loaded)}: prompts, cohorts and statistics as "
         "published, and an audit of the same predictions beside them. See docs/how-to/the-paper.md.",
+        inputs={name: Workspace(out / name).audit.results for name in loaded},
     )
+
+
+def _refuse_foreign(out: Path, loaded: Mapping[str, Dataset], model_names: Sequence[str]) -> None:
+    """Refuse files of the user's that a step would replace, before the first step."""
+    drawn = {name: (*dataset.attributes, *dataset.shortcuts) for name, dataset in loaded.items()}
+    refuse_foreign(*(out / name for name in planned(drawn, model_names)))
+    for name in loaded:
+        work = Workspace(out / name)
+        refuse_foreign(work.images, work.excluded, work.failures, work.scores, work.directions)
+        audit = work.audit
+        refuse_foreign(audit.report, *(getattr(audit, table) for table in audit.ALWAYS))
 
 
 def _joined(parts: Sequence[Reproduction]) -> Reproduction:

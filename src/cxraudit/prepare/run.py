@@ -26,7 +26,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import EXCLUDED, save_dataset
 from cxraudit.datasets.saved import IMAGES as TABLE
 from cxraudit.errors import DataError, ImageError
-from cxraudit.files import digest, withdraw, write_atomic, write_or_remove, write_table
+from cxraudit.files import digest, manifest_of, withdraw, write_atomic, write_or_remove, write_table
 from cxraudit.folders import claim, remove_left_over, writable_folder
 from cxraudit.images.sources import notices_on, read_decoded
 from cxraudit.notices import Notice, about_images
@@ -102,7 +102,7 @@ def prepare_images(
     _refuse_release(dataset, out)
     writable_folder(out)
     files = (RECORD, IMAGES, SOURCES, UNREADABLE, EXCLUDED, TABLE)
-    claim(*(out / name for name in files))
+    claim(*(out / name for name in files), manifest_of(table))
     wanted = {**asdict(preparation), "list of images": digest(sorted(images["image_id"]))}
     resume_or_refuse(out / RECORD, wanted, what="prepared images")
     remove_left_over(out, IMAGES)
