@@ -6,11 +6,12 @@ import tarfile
 import xml.etree.ElementTree as ET
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cxraudit import datasets
-from cxraudit.datasets.releases.mimic_reports import section_of, sections
+from cxraudit.datasets.releases.mimic_reports import findings_texts, section_of, sections
 from cxraudit.errors import DataError
 
 TITLE = " " * 33 + "FINAL REPORT\n"
@@ -125,6 +126,113 @@ def test_missing_and_damaged_reports_are_refused(mimic_release, tmp_path):
     (root / "mimic-cxr-reports.zip").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(DataError, match="cannot be read"):
         datasets.load("mimic-cxr", root, {"reports": "findings"})
+
+
+STUDIES = pd.DataFrame(
+    {"subject_id": ["10000001", "10000001"], "study_id": ["50000001", "50000002"]}
+)
+REPORT = b"FINAL REPORT\n FINDINGS: \n Clear.\n \n IMPRESSION: Normal.\n"
+
+
+def archived(root, reports=None, **options):
+    """Write an archive of reports, both studies with the same text unless given."""
+    path = root / "mimic-cxr-reports.zip"
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        archive.writestr("files/", b"")
+        for study in STUDIES["study_id"]:
+            archive.writestr(
+                f"files/p10/p10000001/s{study}.txt", (reports or {}).get(study, REPORT)
+            )
+    return path
+
+
+def test_reports_are_read_from_an_archive(tmp_path):
+    """Whatever the compression, and with other files in it."""
+    for compression in (
+        zipfile.ZIP_STORED,
+        zipfile.ZIP_DEFLATED,
+        zipfile.ZIP_BZIP2,
+        zipfile.ZIP_LZMA,
+    ):
+        with zipfile.ZipFile(archived(tmp_path, compression=compression), "a") as archive:
+            for folder in "ab":
+                archive.writestr(f"{folder}/index.html", b"")
+
+        found = findings_texts(tmp_path, STUDIES)
+
+        assert list(found.series) == ["Clear.", "Clear."]
+        assert found.notices == ()
+
+
+@pytest.mark.parametrize("cut", [0, 10, 100, 200, 300, 400, -1, -30, -100])
+def test_an_archive_that_was_cut_is_refused(tmp_path, cut):
+    """At its start, in a report, in its directory."""
+    path = archived(tmp_path)
+    path.write_bytes(path.read_bytes()[:cut])
+
+    with pytest.raises(DataError, match="cannot be read"):
+        findings_texts(tmp_path, STUDIES)
+
+
+def test_an_archive_with_damaged_bytes_is_read_or_refused(tmp_path):
+    """In 300 random places, compressed in four ways."""
+    rng = np.random.default_rng(0)
+    ways = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    refused = 0
+    for number in range(300):
+        path = archived(tmp_path, compression=ways[number % 4])
+        data = bytearray(path.read_bytes())
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(data)
+        try:
+            findings_texts(tmp_path, STUDIES)
+        except DataError:
+            refused += 1
+
+    assert 50 < refused < 300
+
+
+def test_a_report_that_unpacks_to_a_very_large_text_is_refused(tmp_path):
+    """A small archive can hold any amount of text; so can a text file."""
+    path = archived(tmp_path, {"50000002": b" " * 50_000_000}, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 100_000
+
+    with pytest.raises(DataError, match=r"s50000002\.txt is larger than 1,000,000 bytes"):
+        findings_texts(tmp_path, STUDIES)
+    path.unlink()
+    text = tmp_path / "files/p10/p10000001/s50000001.txt"
+    text.parent.mkdir(parents=True)
+    text.write_bytes(b" " * 1_000_001)
+    with pytest.raises(DataError, match="larger than"):
+        findings_texts(tmp_path, STUDIES)
+
+
+def test_a_report_that_is_there_twice_is_refused(tmp_path):
+    """Two releases in one archive: which one counts is not guessed."""
+    with zipfile.ZipFile(archived(tmp_path), "a") as archive:
+        archive.writestr("old/p10/p10000001/s50000001.txt", b"other")
+
+    with pytest.raises(DataError, match="two files s50000001"):
+        findings_texts(tmp_path, STUDIES)
+
+
+@pytest.mark.parametrize(
+    ("data", "n"),
+    [
+        (REPORT.replace(b"Clear", b"Caf\xe9"), 1),
+        (REPORT.decode().encode("utf-16"), 1),
+        (REPORT.replace(b"\n", b"\r\n"), 0),
+    ],
+    ids=["cp1252", "UTF-16", "CRLF"],
+)
+def test_a_report_in_another_encoding_is_a_notice(tmp_path, data, n):
+    """The others are read; ends of lines as on Windows are none."""
+    archived(tmp_path, {"50000001": data})
+
+    found = findings_texts(tmp_path, STUDIES)
+
+    assert found.series["50000002"] == "Clear."
+    assert [notice.count for notice in found.notices] == [1] * n
 
 
 @pytest.mark.data

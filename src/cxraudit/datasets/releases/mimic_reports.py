@@ -5,16 +5,18 @@ that "has a FINDINGS section" has its published meaning. That table is read wher
 reports, as a zip or as text files.
 """
 
+import lzma
 import re
+import struct
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -28,6 +30,11 @@ TABLE, ARCHIVE = "mimic_cxr_sectioned.csv*", "mimic-cxr-reports.zip"
 
 _HEADER = re.compile(r"\n ([A-Z ()/,-]+):\s")
 """A line that begins with a space and has capitals before a colon."""
+
+_REPORT = re.compile(r"s\d+\.txt")
+
+LARGEST = 1_000_000
+"""Bytes of a report; published ones have some thousands."""
 
 _PARAGRAPH = "\n \n"
 """An empty line, which has one space in these reports."""
@@ -184,6 +191,9 @@ def _reports(root: Path, studies: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
             OSError,
             RuntimeError,  # encrypted
             NotImplementedError,  # compressed in another way
+            ValueError,  # of names that are no text, and of impossible sizes
+            lzma.LZMAError,
+            struct.error,
         ) as error:
             raise DataError(
                 f"{archive} cannot be read: {error}. Download it again from PhysioNet."
@@ -215,15 +225,32 @@ def _relative_path(subject: str, study: str) -> str:
 def _from_archive(
     reports: zipfile.ZipFile, pairs: Iterable[tuple[str, str]]
 ) -> Iterator[tuple[str, bytes]]:
-    members: Mapping[str, str] = {name.rpartition("/")[2]: name for name in reports.namelist()}
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in reports.infolist():
+        name = member.filename.rpartition("/")[2]
+        if name in members and _REPORT.fullmatch(name):
+            raise DataError(f"{reports.filename} holds two files {name}. Keep one release.")
+        members[name] = member
     for _, study in pairs:
-        if name := members.get(f"s{study}.txt"):
-            yield study, reports.read(name)
+        if member := members.get(f"s{study}.txt"):
+            with reports.open(member) as handle:
+                yield study, _limited(handle, f"{reports.filename}/{member.filename}")
+
+
+def _limited(handle: IO[bytes], name: str) -> bytes:
+    """Return the content of a report, never more than `LARGEST`, whatever an archive states."""
+    data = handle.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise DataError(
+            f"{name} is larger than {LARGEST:,} bytes, which is no report. Download it again from PhysioNet."
+        )
+    return data
 
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        with path.open("rb") as handle:
+            return _limited(handle, str(path))
     except FileNotFoundError:
         return None
     except OSError as error:
