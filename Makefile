@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all check fix docs bench clean
+.PHONY: demo test test-all check fix docs bench fuzz clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python ..."; exit 2; }
@@ -41,5 +41,9 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bootstrap.py
 	$(BIN)/python benchmarks/whole_audit.py
 
+# Mutated inputs of every kind: N of each (2,000), or as many as fit into BUDGET seconds; SEED makes them again.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m fuzz $(if $(N),--n $(N)) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED))
+
 clean:
-	rm -rf $(VENV) demo site
+	rm -rf $(VENV) demo site fuzz-faults

@@ -138,7 +138,7 @@ ODD = (
     ),
     "y" * 70_000,
 )
-"""Cells as they are found in tables, and cells that nobody would write."""
+"""Cells as they are found in tables, and cells of no real table."""
 
 NAMES = (
     *(

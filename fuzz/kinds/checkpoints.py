@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import operator
 import os
 import pickle
 import subprocess
@@ -53,7 +54,7 @@ def payloads(marker: Path) -> dict[str, Any]:
         "Popen": _Payload(subprocess.Popen, ["touch", str(marker)]),
         "Path.touch": _Payload(Path.touch, marker),
         "open": _Payload(builtins.open, str(marker), "w"),
-        "getattr": _Payload(getattr, os, "getcwd"),
+        "methodcaller": _Payload(operator.methodcaller("touch"), marker),
         "numpy object": np.array([_Payload(os.system, f"touch {marker}")], dtype=object),
         "a module": Network(),
         "a function": Network.forward,

@@ -15,7 +15,7 @@ from fuzz.toml import mutated
 
 BASE: dict[str, Any] = {
     "name": "own",
-    "source": "nobody et al.",
+    "source": "someone et al.",
     "positive": "Chest {finding}",
     "negative": "Chest no {finding}",
     "words": {"Pneumothorax": "collapsed lung", "Edema": "pulmonary edema"},
