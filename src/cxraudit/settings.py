@@ -171,10 +171,10 @@ def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:
     ConfigError
         If they are no numbers, or do not increase.
     """
-    parts: Sequence[object] = given.split(",") if isinstance(given, str) else list(given)
     try:
+        parts: Sequence[object] = given.split(",") if isinstance(given, str) else list(given)
         edges = tuple(float(str(part)) for part in parts)
-    except ValueError:
+    except (TypeError, ValueError):
         edges = ()
     if not edges or not all(map(math.isfinite, edges)) or any(a >= b for a, b in pairwise(edges)):
         raise ConfigError(

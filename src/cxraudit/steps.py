@@ -423,6 +423,10 @@ def audit_files(
             raise ConfigError(
                 f"{flag} is about a table that also holds labels: add --label FINDING=COLUMN."
             )
+    if both := set((label or {}).values()) & set((score or {}).values()):
+        raise ConfigError(
+            f"column {min(both)} is named as labels and as scores. Name the column of scores."
+        )
     if label and dataset is not None:
         raise ConfigError("give either --dataset or --label: the labels come from one place.")
     settings = settings or AuditSettings()
@@ -462,7 +466,7 @@ def audit_files(
             "of labels with --label FINDING=COLUMN (see cxraudit audit --help)."
         )
     read = scores_from(
-        table.frame,
+        table.frame.drop(columns=list((label or {}).values())),
         cohort,
         image=image,
         score=score,

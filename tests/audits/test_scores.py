@@ -283,3 +283,46 @@ def test_an_attribute_may_have_another_name_than_its_column(tmp_path):
     assert own(tmp_path, attributes=["hospital=site"]).attributes == ("hospital",)
     frame = wide().rename(columns={"site": "a=b"})
     assert own(tmp_path, frame=frame, attributes=["a=b"]).attributes == ("a=b",)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"score": {"Edema": "p_edema", "oedema": "p_pneumonia"}},
+        {"score": {"m:Edema": "p_edema", "m :Edema": "p_pneumonia"}},
+        {"score_prefix": ["p_", "q_"]},
+        {"score_prefix": ["m=p_", "m=q_"]},
+    ],
+)
+def test_two_columns_of_one_finding_and_model_are_refused(tmp_path, named):
+    """The second does not silently replace the first."""
+    frame = wide().assign(q_edema=[0.1, 0.2])
+    frame.to_csv(tmp_path / "s.csv", index=False)
+
+    with pytest.raises(DataError, match="both hold scores of Edema"):
+        read_scores(tmp_path / "s.csv", dataset(frame), image="file", **named)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"score": {"m:Edema": "p_edema"}, "model_column": "site"},
+        {"score": {":Edema": "p_edema"}},
+    ],
+)
+def test_a_model_is_named_once(tmp_path, named):
+    """By its column or before the finding."""
+    wide().to_csv(tmp_path / "s.csv", index=False)
+
+    with pytest.raises(ConfigError, match="model"):
+        read_scores(tmp_path / "s.csv", dataset(wide()), image="file", **named)
+
+
+def test_a_long_table_may_name_its_column_of_images(tmp_path):
+    """With --image."""
+    long = pd.DataFrame({"file": ["a.png", "b.png"], "finding": "Edema", "score": [0.1, 0.2]})
+    long.to_csv(tmp_path / "s.csv", index=False)
+
+    read = read_scores(tmp_path / "s.csv", dataset(wide()), image="file").frame
+
+    assert read["image_id"].tolist() == ["a.png", "b.png"]

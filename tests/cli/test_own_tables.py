@@ -130,6 +130,7 @@ def test_own_age_groups_are_those_that_gaps_are_standardised_by(audited, tmp_pat
         ({"ptx": spread(["-1"], ["0", "1"])}, "", "--uncertain"),
         ({"s": spread(["high"], ["0.5"])}, "", "no number: 'high' (1)"),
         ({"dr": spread(["ICU"], ["0", "1"])}, "--shortcut dr=Pneumothorax", "no yes or no: 'ICU'"),
+        ({}, "--score other:Pneumothorax=ptx", "column ptx is named as labels and as scores"),
         ({}, "--bins bmi=1,2", "bins are given for bmi"),
         ({}, "--patient-none", "nknown option"),
     ],

@@ -118,15 +118,19 @@ def test_rows_without_any_value_are_left_out_and_counted(tmp_path):
     [
         (
             "a,b\n1,2\n1,2,3\n",
-            "1 rows of another length than its header, first in line 3: 3 fields",
+            "1 row of another length than its header, first in line 3: 3 fields",
         ),
         ("a,b,c\n1,2,3\n1,2\n", "2 fields where the header has 3"),
         ("a;b\n1;0,5;x\n1;2\n", "of another length"),
         ("a,b\n1,2,\n1,2,3,\n", "of another length"),
         ("a,a\n1,2\n", "more than one column called a"),
         ("a, a\n1,2\n", "more than one column called a"),
-        ('a,b\n1,"x\ny"\n', "line break in the column 'b', first in row 1"),
-        ('a,"b\nc"\n1,2\n', "line break in the column name"),
+        ('a,b\n1,"x\n2,"y"\n', "row|line"),
+        ('a,b\n"1,x\n"2",y\n', "row|line"),
+        ("Table 1\na,b\n1,2\n", "take out lines above it"),
+        ("a,b\n0,1,2\n1,3,4\n", "or that of row names"),
+        ("a b c\n1 2 3\n", "by blanks"),
+        ("a:b:c\n1:2:3\n", "by colons"),
         ('a,b\n1,"x\n2,y\n', "row|line"),
         ("", "is empty"),
         ("\n\n", "is empty"),
@@ -154,6 +158,14 @@ def test_reports_may_hold_line_breaks(tmp_path):
     table = read(tmp_path, 'study,findings\ns1,"Clear.\nNo effusion."\n', line_breaks=True)
 
     assert table.frame["findings"].tolist() == ["Clear.\nNo effusion."]
+
+
+def test_cells_and_names_in_closed_quotation_marks_may_hold_line_breaks(tmp_path):
+    """As reports do, and headers of spreadsheets."""
+    frame = read(tmp_path, 'a,"b\n(0/1)",report\n1,0,"first, line\nsecond ""line"""\n2,1,\n').frame
+
+    assert list(frame.columns) == ["a", "b (0/1)", "report"]
+    assert cells(frame) == [["1", "0", 'first, line\nsecond "line"'], ["2", "1", ""]]
 
 
 def test_a_missing_file_names_what_lies_beside_it(tmp_path):
@@ -225,6 +237,17 @@ def test_parquet_keeps_its_types(tmp_path):
     frame.to_parquet(tmp_path / "t.csv")
 
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv").frame, frame)
+
+
+def test_parquet_keeps_an_index_as_a_column_and_whole_numbers_beside_nulls(tmp_path):
+    """Pandas would hide the one and round the other."""
+    frame = pd.DataFrame({"file": ["a", "b"], "n": pd.array([2**60 + 1, None], dtype="Int64")})
+    frame.set_index("file").to_parquet(tmp_path / "t.parquet")
+
+    found = read_table(tmp_path / "t.parquet").frame
+
+    assert found["file"].tolist() == ["a", "b"]
+    assert found["n"].tolist() == [2**60 + 1, None]
 
 
 def test_a_frame_with_a_name_twice_is_refused():

@@ -23,8 +23,8 @@ from cxraudit.schema import (
 NO_PROMPTS = "none"
 """Prompt set of scores that were not made by cxraudit."""
 
-LONG = ("image_id", "finding", "score")
-"""Columns of a table with one row per image and finding."""
+LONG = ("finding", "score")
+"""Columns, beside that of the image, of a table with one row per image and finding."""
 
 
 class Scores(NamedTuple):
@@ -141,15 +141,18 @@ def scores_from(
     """Take the scores out of a table that was read; parameters as in `read_scores`."""
     raw = plain_frame(frame, table)
     require_rows(table, raw)
-    if not score and score_prefix is None and set(LONG) <= set(raw.columns):
-        return _matched(_long(raw, dataset, model, model_column, table), dataset, table)
+    image = image or "image_id"
+    if not score and score_prefix is None and {image, *LONG} <= set(raw.columns):
+        return _matched(_long(raw, dataset, image, model, model_column, table), dataset, table)
     columns, notices = _columns(raw, dataset, score, score_prefix, model)
     if not columns:
         raise DataError(
             f"{table} has the columns {', '.join(raw.columns[:10])}, which is no scores table of "
             "cxraudit. Name the columns of scores: --score FINDING=COLUMN or --score-prefix."
         )
-    read = _wide(raw, image or "image_id", columns, model_column, table)
+    if model_column and {owner for owner, _ in columns} != {model}:
+        raise ConfigError("a model is named by MODEL:FINDING or by --model-column, not by both.")
+    read = _wide(raw, image, columns, model_column, table)
     return _matched(Scores(read.frame, (*notices, *read.notices)), dataset, table)
 
 
@@ -160,25 +163,46 @@ def _columns(
     score_prefix: str | Sequence[str] | None,
     model: str,
 ) -> tuple[dict[tuple[str, str], str], list[Notice]]:
-    """Return (model, finding) → column; a column that is named by itself wins over a prefix."""
+    """Return (model, finding) → column; a column that is named by itself wins over a prefix.
+
+    Raises
+    ------
+    DataError
+        If two columns hold scores of one finding by one model.
+    """
     columns: dict[tuple[str, str], str] = {}
+    named: dict[tuple[str, str], str] = {}
     notices: list[Notice] = []
     prefixes = [score_prefix] if isinstance(score_prefix, str) else list(score_prefix or ())
     for given in prefixes:
         owner, equals, prefix = given.partition("=")
         owner, prefix = (owner, prefix) if equals else (model, given)
         found, skipped = match_columns(list(raw.columns), prefix, dataset.findings, dataset.aliases)
-        columns |= {(owner, finding): column for finding, column in found.items()}
+        for finding, column in found.items():
+            _add(columns, (owner, finding), column)
         notices += skipped
     for name, column in (score or {}).items():
         owner, finding = _model_and_finding(name, model, dataset)
-        columns[owner, findings.resolve(finding, dataset.findings, dataset.aliases)] = column
-    return columns, notices
+        finding = findings.resolve(finding, dataset.findings, dataset.aliases)
+        _add(named, (owner, finding), column)
+    return columns | named, notices
+
+
+def _add(columns: dict[tuple[str, str], str], key: tuple[str, str], column: str) -> None:
+    """Add the column of a model and a finding."""
+    if (other := columns.setdefault(key, column)) != column:
+        model, finding = key
+        raise DataError(
+            f"the columns '{other}' and '{column}' both hold scores of {finding} by {model}. Name one "
+            f"of them, or two models: --score MODEL:{finding}=COLUMN."
+        )
 
 
 def _model_and_finding(name: str, model: str, dataset: Dataset | None = None) -> tuple[str, str]:
     """Divide ``MODEL:FINDING``; a finding whose own name has a colon stays whole."""
-    owner, colon, finding = name.partition(":")
+    owner, colon, finding = (part.strip() for part in name.partition(":"))
+    if not owner:
+        raise ConfigError(f"'{name}' names no model before its colon: write MODEL:FINDING=COLUMN.")
     if not colon or (dataset and findings.find(name, dataset.findings, dataset.aliases)):
         return model, name
     return owner, finding
@@ -244,7 +268,7 @@ def _wide(
     parts = []
     key = pd.DataFrame({image: ids.series})
     if model_column:
-        of_model = values.ids(raw[model_column], f"column '{model_column}'")
+        of_model = values.ids(raw[model_column], f"column '{model_column}'", any_word=True)
         notices += of_model.notices
         key = key.assign(**{model_column: of_model.series})
     require_unique(table, key, list(key.columns))
@@ -262,14 +286,19 @@ def _wide(
 
 
 def _long(
-    raw: pd.DataFrame, dataset: Dataset, model: str, model_column: str | None, table: str
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    image: str,
+    model: str,
+    model_column: str | None,
+    table: str,
 ) -> Scores:
     """Read one row per image, model and finding."""
     column = model_column or "model"
     if model_column:
         require_columns(table, raw, [model_column])
     texts = {
-        "image_id": "image_id",
+        "image_id": image,
         **({"model": column} if column in raw else {}),
         **({"prompt_set": "prompt_set"} if "prompt_set" in raw else {}),
         "finding": "finding",
@@ -277,7 +306,7 @@ def _long(
     notices: list[Notice] = []
     long = pd.DataFrame({"model": model, "prompt_set": NO_PROMPTS}, index=raw.index)
     for name, source in texts.items():
-        read = values.ids(raw[source], f"column '{source}'")
+        read = values.ids(raw[source], f"column '{source}'", any_word=name != "image_id")
         long[name] = read.series
         notices += read.notices
     named = {

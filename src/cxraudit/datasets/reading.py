@@ -7,6 +7,7 @@ name of the file; a table that cannot be read without a guess is refused, and wh
 
 import csv
 import io
+import re
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +54,9 @@ LARGEST = 16 * 2**30
 
 ROUNDED = 10**15
 """Excel keeps 15 digits: larger whole numbers in cells are no longer those that were typed."""
+
+
+_LINE_BREAK = re.compile(r"\s*[\r\n]+\s*")
 
 
 class Reading(NamedTuple):
@@ -136,7 +140,7 @@ def _parquet(data: bytes, where: str) -> Reading:
     try:
         table = pyarrow.parquet.read_table(pa.BufferReader(data))
         _check_names(list(table.column_names), where)
-        return Reading(table.to_pandas())
+        return Reading(table.to_pandas(ignore_metadata=True, integer_object_nulls=True))
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
         raise DataError(f"{where} cannot be read: {_first_line(error)}. Write it again.") from None
 
@@ -208,7 +212,7 @@ def _separated(
     frame = frame[kept].set_axis([names[k] for k in kept], axis=1)
     _check_names(list(frame.columns), where)
     if not line_breaks:
-        _refuse_line_breaks(frame, text, where)
+        _refuse_line_breaks(frame, text, separator, where)
     empty = frame.isna().all(axis=1)
     if empty.any():
         stated = f"{int(empty.sum()):,} rows without any value were left out."
@@ -285,6 +289,7 @@ def _separator(text: str, where: str) -> str:
         if width > 1 and alike >= 0.5 * len(rows):
             found[separator] = width
     if not found:
+        _refuse_other_separators(sample[:100], where)
         return ","
     best = max(found.values())
     fitting = [separator for separator, width in found.items() if width == best]
@@ -296,11 +301,23 @@ def _separator(text: str, where: str) -> str:
     return fitting[0]
 
 
+def _refuse_other_separators(lines: list[str], where: str) -> None:
+    """Refuse a table of one column whose lines all have three or more parts of another kind."""
+    kinds = {"blanks": None, "colons": ":", "carets": "^", "tildes": "~"}
+    for name, other in kinds.items():
+        widths = {len(line.split(other)) for line in lines if line.strip()}
+        if len(widths) == 1 and min(widths) > 2:
+            raise DataError(
+                f"{where} divides its columns by {name}. Save it with commas, semicolons or tabs."
+            )
+
+
 def _header(text: str, separator: str, where: str) -> tuple[list[str], int]:
     """Return the names of the columns, without empty ones at the end, and the lines they take."""
     rows = csv.reader(io.StringIO(text), delimiter=separator)
     try:
-        names = [name.strip() for name in next((row for row in rows if any(row)), [])]
+        first: list[str] = next((row for row in rows if any(row)), [])
+        names = [_LINE_BREAK.sub(" ", name.strip("\ufeff\u200b \t\r\n\xa0")) for name in first]
     except csv.Error as error:
         raise DataError(f"{where} cannot be read: {error}.") from None
     while names and not names[-1]:
@@ -348,12 +365,23 @@ def _trimmed(text: str, separator: str, width: int, lines: int, where: str) -> s
         raise DataError(f"{where} cannot be read: {error}.") from None
     if wrong:
         line, length = wrong[0]
+        number = "1 row" if len(wrong) == 1 else f"{len(wrong):,} rows"
         raise DataError(
-            f"{where} has {len(wrong):,} rows of another length than its header, first in line {line:,}: "
-            f"{length} fields where the header has {width}. Quote cells that hold the separator "
-            f"({_SEPARATOR_NAMES.get(separator, separator)}), and check decimal marks."
+            f"{where} has {number} of another length than its header, first in line {line:,}: "
+            f"{length} fields where the header has {width}. {_remedy(wrong, width, separator)}"
         )
     return trimmed.getvalue()
+
+
+def _remedy(wrong: list[tuple[int, int]], width: int, separator: str) -> str:
+    """Say what to do about rows of another length than the header."""
+    if width == 1:
+        return "The first line names the columns: take out lines above it."
+    named = _SEPARATOR_NAMES.get(separator, separator)
+    quote = f"Quote cells that hold the separator ({named}), and check decimal marks"
+    if len(wrong) > 1 and {length for _, length in wrong} == {width + 1}:
+        return f"{quote}; or name the last column, or that of row names, in the first line."
+    return f"{quote}; close quotation marks, and take out lines that are no rows."
 
 
 def _arrow(
@@ -399,8 +427,15 @@ def _check_names(names: list[str], where: str) -> None:
         raise DataError(f"{where} has a line break in the column name {broken[0]!r}. Rename it.")
 
 
-def _refuse_line_breaks(frame: pd.DataFrame, text: str, where: str) -> None:
+def _refuse_line_breaks(frame: pd.DataFrame, text: str, separator: str, where: str) -> None:
+    """Refuse cells with line breaks, unless every quotation mark is closed where a field ends."""
     if '"' not in text:
+        return
+    try:
+        list(csv.reader(io.StringIO(text), delimiter=separator, strict=True))
+    except csv.Error:
+        pass
+    else:
         return
     for column in frame:
         broken = frame[column].str.contains(r"[\r\n]", na=False)

@@ -194,7 +194,99 @@ def test_a_mapping_says_what_codes_mean():
 
     assert read.series.tolist() == ["male", "female", "unknown", "female"]
     with pytest.raises(ConfigError, match="sex values map to"):
-        values.sexes(column(["H"]), ABOUT, mapping={"H": "mann"})
+        values.sexes(column(["H"]), ABOUT, mapping={"H": "tall"})
+
+
+def test_a_mapping_takes_every_usual_word_for_a_sex_and_numbers_as_codes():
+    """F is female there, too."""
+    read = values.sexes(column(["1", "2"]), ABOUT, mapping={1: "F", "2": "Mann"})  # type: ignore[dict-item]
+
+    assert read.series.tolist() == ["female", "male"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "mapping"),
+    [
+        (["H", "M"], {"H": "male"}),
+        (["V", "M"], {"V": "male"}),
+        (["F", "N"], {"N": "female"}),
+        (["D", "M"], {}),
+        (["H", "D"], {}),
+    ],
+)
+def test_a_letter_that_may_mean_another_sex_is_refused(cells, mapping):
+    """Also where only the other letter was given a meaning: V and M may be varón and mujer."""
+    with pytest.raises(DataError, match="may mean"):
+        values.sexes(column(cells), ABOUT, mapping=mapping)
+
+
+def test_d_beside_a_word_for_female_is_divers_and_u_beside_male_is_unknown():
+    """U is counted."""
+    read = values.sexes(column(["w", "m", "d", "U"]), ABOUT)
+
+    assert read.series.tolist() == ["female", "male", "other", "unknown"]
+    assert "'U' (1)" in stated(read)
+
+
+def test_a_dash_beside_a_plus_is_negative():
+    """Else it is a blank."""
+    assert values.labels(column(["+", "-", ""]), ABOUT).series.tolist()[:2] == [1, 0]
+    assert values.yes_no(column(["+", "−"]), ABOUT).series.tolist() == ["yes", "no"]
+    assert np.isnan(values.labels(column(["1", "-"]), ABOUT).series[1])
+
+
+def test_an_unknown_policy_for_uncertain_labels_is_refused():
+    """Whether or not there are such labels."""
+    with pytest.raises(ConfigError, match="zeros, ones, ignore"):
+        values.labels(column(["1"]), ABOUT, uncertain="zero")
+
+
+@pytest.mark.parametrize("word", ["unknown", "None", "n/a", "-", "#REF!"])
+def test_patients_without_an_identifier_are_not_one_patient(word):
+    """A word for missing is refused; where it may be a name, it is one."""
+    with pytest.raises(DataError, match="word for missing"):
+        values.ids(column([word, "a"]), ABOUT)
+    assert values.ids(column([word, "a"]), ABOUT, any_word=True).series.tolist() == [word, "a"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "match"),
+    [
+        (["1.23457E+11", "x"], "rounded by a spreadsheet"),
+        (np.array([16777217, 2], dtype="float32"), "beyond 2\\^24"),
+        ([1e22, "x"], "beyond 2\\^53"),
+        (["a\nb", "x"], "line break"),
+    ],
+)
+def test_an_identifier_that_is_no_longer_itself_is_refused(cells, match):
+    """It may be that of several patients."""
+    with pytest.raises(DataError, match=match):
+        values.ids(column(cells), ABOUT)
+
+
+def test_groups_that_differ_in_a_final_zero_are_one_only_where_both_occur():
+    """Version 1.0 beside version 1.1 stays as it is."""
+    read = values.groups(column(["1", "1.0", "1"]), ABOUT, "x")
+
+    assert read.series.tolist() == ["1", "1", "1"]
+    assert "a final '.0'" in stated(read)
+    assert values.groups(column(["1.0", "1.1"]), ABOUT, "x").series.tolist() == ["1.0", "1.1"]
+
+
+def test_suggested_bins_are_different_numbers_without_an_exponent():
+    """As those of years."""
+    with pytest.raises(DataError, match="--bins year=1997,2004,2012"):
+        values.groups(column([str(year) for year in range(1990, 2020)]), ABOUT, "year")
+
+
+@pytest.mark.parametrize(("cells", "first"), [(["50%", "unknown"], 0.5), (["TRUE", "n/a"], 1.0)])
+def test_a_word_for_missing_among_percentages_or_booleans_is_no_score(cells, first):
+    """It is counted."""
+    read = values.scores(column(cells), ABOUT)
+
+    assert read.series[0] == first
+    assert np.isnan(read.series[1])
+    assert f"'{cells[1]}' (1)" in stated(read)
 
 
 @pytest.mark.parametrize(

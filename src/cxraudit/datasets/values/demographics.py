@@ -15,12 +15,14 @@ from cxraudit.datasets.values.text import (
     unknown_notices,
 )
 from cxraudit.errors import ConfigError, DataError
+from cxraudit.notices import SHOWN
 from cxraudit.schema import UNKNOWN
 
 SEXES = ("female", "male", "other", UNKNOWN)
 """What a sex can be."""
 
-_AMBIGUOUS = "m"
+_NOT_GIVEN = "u"
+"""A code of many registries for a sex that is not known; in Italian it is *uomo*."""
 _REMEDY = "Say what they mean: --sex-values {example} (female, male, other or unknown)."
 
 
@@ -47,29 +49,36 @@ def sexes(
     Raises
     ------
     DataError
-        If a value is not understood, or M may mean male or *mujer*.
+        If a value is not understood, or a letter may mean another sex (M: male or *mujer*).
     ConfigError
         If `mapping` gives a sex that is none.
     """
-    own = {plain(word): sex for word, sex in (mapping or {}).items()}
-    if wrong := set(own.values()) - set(SEXES):
+    own = {plain(str(word)): _target(sex) for word, sex in (mapping or {}).items()}
+    present = set(map(plain, texts(values, about).dropna().unique()))
+    found = understood(values, about, lambda word: _sex(plain(word), own))
+    known = set(found.series.dropna())
+    if strict or "m" in present:
+        _refuse_ambiguous(present, own, known, about)
+    codes = [word for word in found.wrong if plain(word) == _NOT_GIVEN and "male" in known]
+    missing = {**found.missing, **{word: found.wrong.pop(word) for word in codes}}
+    if strict:
+        example = ",".join(f"{word}=SEX" for word in list(found.wrong)[:SHOWN])
+        quoted = f'"{example}"' if " " in example else example
+        refuse(found.wrong, about, "sex", _REMEDY.format(example=quoted))
+    notices = unknown_notices(about, missing, found.wrong)
+    return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(notices))
+
+
+def _target(sex: str) -> str:
+    """Return the sex that a mapping gives, in any usual word."""
+    meant = plain(str(sex))
+    found = meant if meant in SEXES else _sex(meant, {})
+    if found is None:
         raise ConfigError(
-            f"sex values map to {', '.join(SEXES)}, got '{min(wrong)}'. Write for instance "
+            f"sex values map to {', '.join(SEXES)}, got '{sex}'. Write for instance "
             "--sex-values H=male,M=female."
         )
-    present = set(map(plain, texts(values, about).dropna().unique())) - set(own)
-    if _AMBIGUOUS in present and present & words.SPANISH:
-        beside = ", ".join(sorted(present & words.SPANISH))
-        raise DataError(
-            f"{about} holds M beside {beside.upper()}, where M may mean mujer or male. "
-            + _REMEDY.format(example="H=male,M=female")
-        )
-    found = understood(values, about, lambda word: _sex(plain(word), own))
-    if strict:
-        example = ",".join(f"{word}=SEX" for word in list(found.wrong)[:2])
-        refuse(found.wrong, about, "sex", _REMEDY.format(example=example))
-    notices = unknown_notices(about, found.missing, found.wrong)
-    return Values(found.series.fillna(UNKNOWN).astype("str"), tuple(notices))
+    return found
 
 
 def _sex(word: str, own: Mapping[str, str]) -> str | None:
@@ -84,6 +93,33 @@ def _sex(word: str, own: Mapping[str, str]) -> str | None:
         if word in words.OTHER_SEX
         else None
     )
+
+
+def _refuse_ambiguous(
+    present: set[str], own: Mapping[str, str], known: set[str], about: str
+) -> None:
+    """Refuse letters that mean another sex in another language, unless `own` says what they mean.
+
+    Raises
+    ------
+    DataError
+        If M stands beside a Spanish word or another letter for male, F beside another letter for female
+        (*férfi* is male), or D where no value is female (*donna*).
+    """
+    codes = {word for word in own if len(word) == 1 and word.isalpha() and _sex(word, {}) is None}
+    letters = {sex: {word for word in codes if own[word] == sex} for sex in SEXES}
+    beside = {
+        "m": (present & (words.SPANISH | letters["male"]), "mujer or male", "H=male,M=female"),
+        "f": (present & letters["female"], "female or férfi", "F=SEX"),
+        "d": (present - {"d"} if "female" not in known else set(), "donna or divers", "D=SEX"),
+    }
+    for letter, (others, meanings, example) in beside.items():
+        if letter in present and letter not in own and others:
+            code, named_others = letter.upper(), ", ".join(sorted(others)).upper()
+            raise DataError(
+                f"{about} holds {code} beside {named_others}, where {code} may mean {meanings}. "
+                + _REMEDY.format(example=example)
+            )
 
 
 _DATE = (

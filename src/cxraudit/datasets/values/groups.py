@@ -1,6 +1,7 @@
 """Groups of an attribute."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -32,8 +33,8 @@ def groups(values: pd.Series, about: str, name: str) -> Values:
     Returns
     -------
     Values
-        Text. Usual words for missing are ``unknown``; groups that differ only in case or blanks are one,
-        by their most frequent spelling; a group with a name of `RESERVED` gets another one.
+        Text. Usual words for missing are ``unknown``; groups that differ only in case, blanks or a final
+        ``.0`` are one, by their most frequent spelling; a group with a name of `RESERVED` gets another one.
 
     Raises
     ------
@@ -63,27 +64,31 @@ def _refuse_numbers(present: dict[str, int], about: str, name: str) -> None:
         return
     numeric = pd.to_numeric(pd.Series(list(present)).str.replace(",", "."), errors="coerce")
     if numeric.notna().all():
-        middle = numeric.quantile([0.25, 0.5, 0.75]).map("{:.3g}".format)
-        edges = ",".join(dict.fromkeys(middle))
+        middle = numeric.quantile([0.25, 0.5, 0.75])
+        digits = next(n for n in range(3, 20) if middle.map(f"{{:.{n}g}}".format).is_unique)
+        edges = ",".join(f"{float(f'{edge:.{digits}g}'):.15g}" for edge in middle)
         raise DataError(
             f"{about} is a number with {len(present):,} values, not a group. Give bins, for instance "
             f"--bins {name}={edges}."
         )
 
 
+def _difference(several: Iterable[str]) -> str:
+    return "a final '.0'" if any(word.endswith(".0") for word in several) else "case or blanks"
+
+
 def _one_spelling(present: dict[str, int], about: str) -> tuple[dict[str, str], list[Notice]]:
     """Return spelling → the most frequent one that differs in case and blanks only."""
     alike: dict[str, Counter[str]] = {}
     for word, count in present.items():
-        alike.setdefault(plain(word), Counter())[word] = count
+        whole = word.removesuffix(".0")
+        alike.setdefault(plain(whole if whole in present else word), Counter())[word] = count
     spelling: dict[str, str] = {}
     notices = []
     for several in alike.values():
         chosen = min(several, key=lambda word: (-several[word], word))
         spelling |= dict.fromkeys(several, chosen)
         if len(several) > 1:
-            stated = (
-                f"{named(several)} differ in case or blanks only and are one group, '{chosen}'."
-            )
+            stated = f"{named(several)} differ in {_difference(several)} only and are one group, '{chosen}'."
             notices.append(Notice(about=about, count=several.total(), sentence=stated))
     return spelling, notices

@@ -6,8 +6,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from cxraudit.datasets.values import words
-from cxraudit.datasets.values.text import Values, plain, refuse, texts, understood, unknown_notice
-from cxraudit.errors import DataError
+from cxraudit.datasets.values.text import (
+    Understood,
+    Values,
+    plain,
+    refuse,
+    texts,
+    understood,
+    unknown_notice,
+)
+from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import Notice, counted, named
 from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN
 
@@ -18,6 +26,8 @@ MEANS = {"zeros": "absent", "ones": "present", "ignore": "not labelled"}
 
 UNCERTAIN = -1
 """An uncertain label, as `given_labels` returns it."""
+
+_MINUS = ("-", "\u2212", "\u2013", "\u2014")
 
 
 def _meaning(word: str) -> int | None:
@@ -30,6 +40,12 @@ def _meaning(word: str) -> int | None:
     if text in words.NEGATIVE:
         return 0
     return UNCERTAIN if text in words.UNCERTAIN else None
+
+
+def _understood(values: pd.Series, about: str) -> Understood:
+    """Give labels their meaning; beside ``+``, a dash is negative and not a blank."""
+    signs = bool((texts(values, about) == "+").any())
+    return understood(values, about, lambda word: 0 if signs and word in _MINUS else _meaning(word))
 
 
 class Labels(NamedTuple):
@@ -52,7 +68,7 @@ def given_labels(values: pd.Series, about: str) -> Labels:
     DataError
         If a value is no label.
     """
-    found = understood(values, about, _meaning)
+    found = _understood(values, about)
     refuse(found.wrong, about, "label", "A label is 1, 0 or blank: recode them.")
     numbers = found.series.astype("float64")
     doubtful = texts(values[numbers == UNCERTAIN], about).value_counts()
@@ -90,7 +106,11 @@ def labels(
     ------
     DataError
         If other values are found, or uncertain ones without a policy.
+    ConfigError
+        If there is no such policy.
     """
+    if uncertain is not None and uncertain not in POLICIES:
+        raise ConfigError(f"uncertain is one of {', '.join(POLICIES)}, got {uncertain!r}.")
     found = given_labels(values, about)
     numbers, notices = found.series, list(found.notices)
     if number := sum(found.uncertain.values()):
@@ -121,7 +141,7 @@ def yes_no(values: pd.Series, about: str) -> Values:
     DataError
         If other values are found.
     """
-    found = understood(values, about, _meaning)
+    found = _understood(values, about)
     refuse(found.wrong, about, "yes or no", "A shortcut is yes, no, 1, 0 or blank: recode them.")
     listed = texts(values[found.series == UNCERTAIN], about).value_counts().to_dict()
     unknown = {**found.missing, **{str(word): int(n) for word, n in listed.items()}}

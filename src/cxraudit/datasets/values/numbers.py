@@ -3,7 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from cxraudit.datasets.values.text import Values, is_missing, refuse, texts, unknown_notices
+from cxraudit.datasets.values import words
+from cxraudit.datasets.values.text import (
+    Values,
+    is_missing,
+    refuse,
+    texts,
+    unknown_notice,
+    unknown_notices,
+)
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice, counted
 
@@ -95,19 +103,22 @@ def scores(values: pd.Series, about: str) -> Values:
         return Values(values.astype("float64"))
     if pd.api.types.is_numeric_dtype(values.dtype):
         return numbers(values, about)
-    text = texts(values, about)
+    given = texts(values, about)
+    text = given.mask(given.str.casefold().isin(words.MISSING))
+    words_of_missing = given[given.notna() & text.isna()].value_counts().to_dict()
+    missing = unknown_notice(about, {str(word): int(n) for word, n in words_of_missing.items()})
     if bool(pd.to_numeric(text, errors="coerce").notna().eq(text.notna()).all()):
-        return numbers(text, about)
+        return numbers(given, about)
     present = text.dropna().str.lower()
     if len(present) and present.isin(["true", "false"]).all():
         stated = "The scores are true and false, read as 1 and 0."
         notice = Notice(about=about, count=len(present), sentence=stated)
-        return Values(text.str.lower().map({"true": 1.0, "false": 0.0}), (notice,))
+        return Values(text.str.lower().map({"true": 1.0, "false": 0.0}), (notice, *missing))
     percent = present.str.fullmatch(_PERCENT)
     if len(present) and percent.all():
         read = numbers(text.str.removesuffix("%").str.strip(), about)
         stated = "The scores are percentages and were divided by 100."
         notice = Notice(about=about, count=len(present), sentence=stated)
-        return Values(read.series / 100, (notice, *read.notices))
+        return Values(read.series / 100, (notice, *read.notices, *missing))
     remedy = "Score those images again, or leave their cells blank."
     return numbers(values, about, remedy)

@@ -42,11 +42,11 @@ def texts(values: pd.Series, about: str) -> pd.Series:
     DataError
         If a cell holds a list, bytes that are no text, or a float beyond 2⁵³, which may be rounded.
     """
-    if pd.api.types.is_float_dtype(values.dtype) and bool((values.abs() >= EXACT).any()):
-        raise DataError(
-            f"{about} holds numbers beyond 2^53, which a float rounds, so they may be others. Save the "
-            "column as text or as whole numbers."
-        )
+    if pd.api.types.is_float_dtype(values.dtype):
+        exact: Any = getattr(values.dtype, "numpy_dtype", values.dtype)
+        bits = int(np.finfo(exact).nmant) + 1
+        if bool((values.abs() >= 2.0**bits).any()):
+            raise _rounded(about, bits)
     if isinstance(values.dtype, pd.StringDtype):
         return _trimmed(values)
     try:
@@ -58,6 +58,13 @@ def texts(values: pd.Series, about: str) -> pd.Series:
         ) from None
     found = np.array([*(_text(value, about) for value in different), None], dtype=object)
     return pd.Series(found[codes], index=values.index, dtype="str")
+
+
+def _rounded(about: str, bits: int) -> DataError:
+    return DataError(
+        f"{about} holds numbers beyond 2^{bits}, which a float rounds, so they may be others. Save the "
+        "column as text or as whole numbers."
+    )
 
 
 def _trimmed(values: pd.Series) -> pd.Series:
@@ -80,6 +87,8 @@ def _text(value: Any, about: str) -> str | None:
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, (float, np.floating)):
+        if abs(value) >= EXACT:
+            raise _rounded(about, 53)
         return str(int(value)) if float(value).is_integer() else repr(float(value))
     if isinstance(value, pd.Timestamp):
         return value.isoformat().removesuffix("T00:00:00")
@@ -96,20 +105,32 @@ def plain(word: str) -> str:
 
 def is_missing(word: str) -> bool:
     """Tell a usual word for a missing value."""
-    return plain(word) in words.MISSING
+    text = plain(word)
+    bare = text.strip("()[]<>{}'\"*.")
+    return text in words.MISSING or (bare.islower() and bare in words.MISSING)
 
 
-def ids(values: pd.Series, about: str) -> Values:
+def ids(values: pd.Series, about: str, *, any_word: bool = False) -> Values:
     """Return identifiers as text.
 
     ``0012`` is not ``12``, and ``1E3`` is no number. Blanks around are taken off; where every value is a
     whole number and some end with ``.0``, as programs write them that read them as floats, that end is
     taken off. Both with a notice.
 
+    Parameters
+    ----------
+    values : pandas.Series
+        Cells of any type.
+    about : str
+        What a message calls the column.
+    any_word : bool
+        Whether words such as ``none`` are names like others, as those of models are.
+
     Raises
     ------
     DataError
-        If one is missing, or is a float beyond 2⁵³.
+        If one is missing, was rounded (a float beyond 2⁵³, ``1.23E+11`` of a spreadsheet), or holds a line
+        break.
     """
     found = texts(values, about)
     if missing := int(found.isna().sum()):
@@ -117,6 +138,7 @@ def ids(values: pd.Series, about: str) -> Values:
     if values.dtype != object and not isinstance(values.dtype, pd.StringDtype):
         return Values(found)
     notices = []
+    _refuse_other_ids(found, about, any_word)
     typed = values if isinstance(values.dtype, pd.StringDtype) else values.map(_as_typed)
     if padded := int((found != typed).sum()):
         stated = f"{counted(padded, 'value')} with blanks around, which were taken off."
@@ -128,6 +150,36 @@ def ids(values: pd.Series, about: str) -> Values:
         notices.append(Notice(about=about, count=number, sentence=stated))
         found = found.str.removesuffix(".0")
     return Values(found, tuple(notices))
+
+
+_ROUNDED_ID = r"[1-9](?:[.,][0-9]+)?[Ee]\+[0-9]+"
+"""How spreadsheets save a long number as text."""
+
+
+def _refuse_other_ids(found: pd.Series, about: str, any_word: bool) -> None:
+    """Refuse what would make several patients or images one.
+
+    Raises
+    ------
+    DataError
+        If an identifier is a word for missing, was rounded, or holds a line break.
+    """
+    missing = found[[] if any_word else found.str.casefold().isin(words.MISSING)]
+    if len(missing):
+        listed = named(missing.value_counts().to_dict())
+        raise DataError(
+            f"{counted(len(missing), 'row')} with a word for missing in {about}: {listed}. Fill it in."
+        )
+    for pattern, kind, remedy in (
+        (_ROUNDED_ID, "rounded by a spreadsheet", "Save the column as text or as whole numbers"),
+        (r"(?s).*[\r\n].*", "with a line break", "Take it out"),
+    ):
+        wrong = found[found.str.fullmatch(pattern)]
+        if len(wrong):
+            raise DataError(
+                f"{about} holds {counted(len(wrong), 'identifier')} {kind}, such as "
+                f"{wrong.iloc[0][:40]!r}. {remedy}."
+            )
 
 
 def optional_ids(values: pd.Series, about: str) -> Values:
