@@ -202,8 +202,6 @@ ALL_PATIENTS = "all patients"
 """What `OVERALL` is called in tables and figures."""
 BEFORE_ERASURE = "before erasure"
 """The reference of a change: the same images with their embeddings as they are."""
-SUBSETS = ("subgroup", "background", "bpsn", "bnsp")
-"""Groups of the four AUROCs of shortcut × finding (Borkan et al. 2019)."""
 
 
 def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":

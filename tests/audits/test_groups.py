@@ -1,16 +1,22 @@
 """The groups of an attribute, and which of them are compared with all other groups."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cxraudit import schema
 from cxraudit.audits.groups import comparisons, cross, groups, is_intersection, parts
 from cxraudit.errors import UnknownNameError
+from cxraudit.report.statements import of_model
+from cxraudit.schema import Analysis
+from cxraudit.settings import AuditSettings
 from planted import (
     POINT,
     cohort_of,
     planted_dataset,
     planted_table,
     sample_of_finding,
+    whole_audit_of,
 )
 
 
@@ -108,3 +114,58 @@ def test_parts_of_an_intersection():
     assert parts("sex*age_group") == ["sex", "age_group"]
     assert is_intersection("sex*age_group")
     assert not is_intersection("sex")
+
+
+OUR_WORDS = (
+    *(schema.COMPLEMENT, schema.EACH_OTHER, schema.WITH, schema.WITHOUT, schema.CHANCE),
+    *(schema.UNEDITED, schema.CONTROL, schema.POSITIVES, schema.NEGATIVES, schema.CONFLICTING),
+    *(schema.OBSERVED, schema.INDEPENDENT, schema.BEFORE_ERASURE, schema.MEAN_FINDING),
+    *(schema.ALL_PATIENTS, "bpsn", "bnsp", "rest", "m", "yes", "no", "female", "drain"),
+)
+"""What our results hold in the columns of groups and references, and other names of the audit."""
+
+
+@pytest.fixture(scope="module")
+def named_like_ours():
+    """Audits of one cohort: groups are called like words of ours, or by numbers in the same order."""
+    frame = planted_table(9, n_patients=500)
+    group = (frame["pid"] * 7919) % len(OUR_WORDS)
+    words = sorted(OUR_WORDS)
+    numbers = [f"group {number:02d}" for number in range(len(words))]
+    found = []
+    for names in (words, numbers):
+        settings = AuditSettings(
+            n_resamples=100,
+            min_patients=3,
+            all_pairs=True,
+            references={"race": names[words.index(schema.COMPLEMENT)]},
+        )
+        table = frame.assign(race=np.array(names)[group])
+        found.append(whole_audit_of(table, settings=settings, attributes=["race", "sex"]))
+    shown = [f"{word} (group)" if word == schema.CONFLICTING else word for word in words]
+    return (*found, dict(zip(shown, numbers, strict=True)))
+
+
+def test_groups_may_be_called_like_words_of_ours(named_like_ours):
+    """Every number, verdict and reason is the same: results distinguish groups by their columns."""
+    ours, neutral, names = named_like_ours
+    by_group = {Analysis.REFERENCE_GROUP, Analysis.GROUP_PAIRS}
+
+    results = ours.results
+    of_race = results["attribute"] == "race"
+    group = results["group"].where(~of_race, results["group"].replace(names))
+    reference = results["reference"].where(
+        ~results["analysis"].isin(by_group) | ~of_race, results["reference"].replace(names)
+    )
+    renamed = results.assign(group=group, reference=reference)
+
+    pd.testing.assert_frame_equal(renamed, neutral.results, rtol=0, atol=1e-12)
+
+
+def test_statements_on_groups_called_like_words_of_ours_are_the_same(named_like_ours):
+    """As many, of the same tones."""
+    ours, neutral, _ = named_like_ours
+
+    first, second = ([one.tone for one in of_model(audit, "m")] for audit in (ours, neutral))
+
+    assert first == second

@@ -12,6 +12,7 @@ from cxraudit.stats.calibration import (
     calibration_replicates,
     equal_mass_edges,
     equal_width_edges,
+    platt,
     reliability_curve,
 )
 from cxraudit.stats.resampling import draw_resamples
@@ -130,3 +131,16 @@ def test_one_class_has_no_slope():
 
     assert np.isnan(found.calibration_slope.replicates[0])
     assert np.isfinite(found.brier.replicates[0])
+
+
+def test_scores_whose_squares_overflow_have_a_map():
+    """The probabilities are those of the same scores on another scale."""
+    rng = np.random.default_rng(0)
+    labels = rng.random(200) < 0.4
+    scores = labels + rng.normal(size=200)
+
+    intercept, slope = platt(labels, scores)
+    large, tiny_slope = platt(labels, scores * 1e300)
+
+    assert large == pytest.approx(intercept)
+    assert tiny_slope * 1e300 == pytest.approx(slope)

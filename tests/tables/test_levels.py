@@ -74,3 +74,12 @@ def test_another_attribute_is_not_in_the_table():
 def test_without_rows_the_table_is_empty():
     """As without an operating point."""
     assert tables.operating_table(example(overall()).results, "sex").empty
+
+
+def test_a_group_called_like_all_patients_is_marked_as_a_group():
+    """In the same column."""
+    own = row(Analysis.SUBGROUPS, 0.7, attribute="ward", group="all patients")
+
+    table = tables.levels_table(example(overall(), own).results, "ward")
+
+    assert table["group"].tolist() == ["all patients", "all patients (group)"]

@@ -42,7 +42,7 @@ def test_gaps_have_interval_p_value_detectable_gap_and_verdict():
         ),
         ({"analysis": Analysis.MODELS, "reference": "b"}, "b (model)"),
         ({"analysis": Analysis.HETEROGENEITY, "reference": "each other"}, "each other"),
-        ({"analysis": Analysis.REFERENCE_GROUP, "reference": "male"}, "male"),
+        ({"analysis": Analysis.REFERENCE_GROUP, "reference": "male"}, "male (group)"),
     ],
 )
 def test_each_analysis_names_what_it_compares_with(cells, words):

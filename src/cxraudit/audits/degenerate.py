@@ -22,6 +22,7 @@ from cxraudit.stats.compare import (
     estimate,
     gap_of_limits,
     ignores_error,
+    is_constant,
     limits_of_sum,
     no_difference,
     wilson,
@@ -124,12 +125,14 @@ class Degenerate:
         if (item.scale or facts.scale) not in ("logit", "arcsine"):
             return False
         sides = [
-            self.value(side)
+            (side, self.value(side))
             for side in (item.group, item.reference)
-            if not isinstance(side, Known) and not self.ranks_nothing(side)
+            if not isinstance(side, Known)
         ]
-        at_an_end = [side for side in sides if side.value in (0, 1)]
-        return ignores_error(found, at_an_end if facts.small_sample is None else sides)
+        same = [v for side, v in sides if is_constant(v) and not self.ranks_nothing(side)]
+        if facts.small_sample is None:
+            same = [value for value in same if value.value in (0, 1)]
+        return ignores_error(found, same)
 
     def _gap_of_limits(self, item: Comparison, found: Gap) -> Gap:
         level = self.settings.confidence_level

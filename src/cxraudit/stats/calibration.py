@@ -228,6 +228,9 @@ def _recalibration(
     return found[0], found[1]
 
 
+_LARGE = 2.0**500
+
+
 def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
     """Fit a map from scores to probabilities: expit(intercept + slope · score) (Platt 1999).
 
@@ -242,8 +245,13 @@ def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
     (nan, nan)
     """
     labels, scores = checked(y_true, y_score)
+    if labels.all() or not labels.any() or np.ptp(scores) == 0:
+        return np.nan, np.nan
+    if np.abs(scores).max() > _LARGE:  # whose squares a double cannot hold
+        intercept, slope = platt(labels, scores / _LARGE)
+        return intercept, slope / _LARGE
     centre, scale = scores.mean(), scores.std()
-    if labels.all() or not labels.any() or scale == 0:
+    if scale == 0:
         return np.nan, np.nan
     design = np.column_stack([np.ones(labels.size), (scores - centre) / scale])
     fit = _logistic(design, labels.astype(np.float64), np.zeros(labels.size))

@@ -13,6 +13,8 @@ _BESIDE = {
     Analysis.SHORTCUT_STANDARDISED: "{reference}, standardised by {condition}",
     Analysis.SHORTCUT_LABEL_ERRORS: "{reference}, label errors: {condition}",
     Analysis.MODELS: "{reference} (model)",
+    Analysis.REFERENCE_GROUP: "{reference} (group)",
+    Analysis.GROUP_PAIRS: "{reference} (group)",
 }
 
 

@@ -75,7 +75,7 @@ def _by_group(
         rows.append(
             {
                 "finding": finding,
-                "group": ALL_PATIENTS if group == OVERALL else group,
+                "group": _shown_group(group),
                 "patients": first["n_patients"],
                 "images": first["n"],
                 "with finding": first["n_positive"],
@@ -88,6 +88,13 @@ def _by_group(
         )
     table = pd.DataFrame(rows)
     return table.sort_values("finding", kind="stable", ignore_index=True) if rows else table
+
+
+def _shown_group(group: str) -> str:
+    """Return the group; a group of the user's called like all of them is marked as a group."""
+    if group == OVERALL:
+        return ALL_PATIENTS
+    return f"{group} (group)" if group == ALL_PATIENTS else group
 
 
 def _shown(row: dict[str, float]) -> str:
