@@ -12,6 +12,7 @@ from cxraudit.files import (
     committed,
     digest,
     folder_name,
+    manifest_of,
     read_manifest,
     read_table,
     read_toml,
@@ -171,8 +172,24 @@ def test_a_manifest_commits_the_files_it_names(tmp_path):
     other.unlink()
     with pytest.raises(DataError, match=r"b\.csv is missing"):
         committed(table, remedy="Again.")
+    other.write_text("x")
     with pytest.raises(DataError, match="no manifest"):
         committed(other, remedy="Again.")
+
+
+def test_a_manifest_that_was_changed_commits_nothing(tmp_path):
+    """Neither does one of a version that named no hashes."""
+    table = write_text(tmp_path / "a.csv", "x")
+    write_manifest(table, outputs=[table], seed=1)
+    path = manifest_of(table)
+    for text in (
+        path.read_text().replace('"seed": 1', '"seed": 2'),
+        '{"made_by": "cxraudit"}',
+        "{",
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"a\.csv\.manifest\.json is damaged.* Again\."):
+            committed(table, remedy="Again.")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", "\x00", "[" * 100_000])

@@ -22,7 +22,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_every_option_of_an_audit_is_a_key():
     """But the seed, which is given at the top since perturbations use it, too."""
-    own = {"attributes", "shortcuts", "embeddings"}
+    own = {"attributes", "shortcuts", "embeddings", "overwrite"}
 
     keys = {*AuditSection.model_fields, "seed"} - own
 

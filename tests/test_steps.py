@@ -16,12 +16,13 @@ from cxraudit.audits.result import Audit, open_audit
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import read_manifest
+from cxraudit.folders import RECORD, claim
 from cxraudit.models import load as load_model
 from cxraudit.run_file import read_run_file
 from cxraudit.scoring import perturb_images, score
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore
-from cxraudit.workspace import RECORD, AuditFolder, Workspace
+from cxraudit.workspace import AuditFolder, Workspace
 from planted import planted_table
 
 
@@ -57,6 +58,7 @@ def audited(monkeypatch) -> list[dict[str, object]]:
 
     def write_report(audits: list[Audit], path: Path, *, figures: Path) -> Path:
         figures.mkdir(exist_ok=True)
+        claim(figures / "drawn.svg")
         (figures / "drawn.svg").write_text("x")
         path.write_text("report")
         return path

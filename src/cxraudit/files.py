@@ -41,6 +41,9 @@ MAKER = "cxraudit"
 LONGEST_NAME = 150
 """Bytes of the name of a file or folder; systems allow 255, with what we add to it."""
 
+CHECKSUM = "checksum"
+"""Hash of all else that a manifest holds."""
+
 LARGEST_TOML = 10_000_000
 """Bytes of a TOML file; one that a user wrote has some hundreds."""
 
@@ -269,11 +272,25 @@ def write_manifest(
             name: {"path": str(file), "sha256": sha256(file)}
             for name, file in (inputs or {}).items()
         },
-        "outputs": {file.relative_to(path.parent).as_posix(): sha256(file) for file in outputs},
         **facts,
     }
-    write_text(manifest_of(path), json.dumps(manifest, indent=2, default=_plain) + "\n")
-    return manifest
+    return save_manifest(path, manifest, outputs=outputs)
+
+
+def save_manifest(
+    path: Path, manifest: Mapping[str, Any], *, outputs: Iterable[Path] = ()
+) -> dict[str, Any]:
+    """Write the content of a manifest, with the hashes of `outputs` as they are now and its own."""
+    names = {file.relative_to(path.parent).as_posix(): sha256(file) for file in outputs}
+    plain = as_plain({**manifest, "outputs": names})
+    plain[CHECKSUM] = checksum(plain)
+    write_text(manifest_of(path), json.dumps(plain, indent=2) + "\n")
+    return plain
+
+
+def checksum(manifest: Mapping[str, Any]) -> str:
+    """Return the hash of all that a manifest holds besides this hash."""
+    return digest({key: value for key, value in manifest.items() if key != CHECKSUM})
 
 
 def withdraw(path: Path) -> None:
@@ -330,13 +347,19 @@ def committed(path: Path, *, remedy: str) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If there is no manifest, or a file is missing or is not the one it names: the step that
-        wrote it did not finish, or the file was changed since.
+        If there is no manifest, it is damaged, or a file is missing or is not the one it names: the
+        step that wrote it did not finish, or the file was changed since.
     """
-    manifest = read_manifest(path)
-    if "outputs" not in manifest:
+    if not manifest_of(path).is_file():
+        state = "has no manifest beside it: the step that writes it did not finish"
+        raise DataError(f"{path} {state if path.exists() else 'is missing'}. {remedy}")
+    try:
+        manifest = read_manifest(path)
+    except DataError:
+        manifest = dict[str, Any]()
+    if manifest.get(CHECKSUM) != checksum(manifest):
         raise DataError(
-            f"{path} has no manifest beside it: the step that writes it did not finish. {remedy}"
+            f"{manifest_of(path)} is damaged, or was written by another version. {remedy}"
         )
     for name, expected in manifest["outputs"].items():
         file = path.parent / name

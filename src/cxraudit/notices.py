@@ -4,7 +4,8 @@ Nothing is dropped, filled in or guessed in silence: whoever does it returns a `
 prints and the report lists.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,3 +62,12 @@ def named(values: Mapping[Any, int]) -> str:
 def counted(number: int, what: str) -> str:
     """Return a number with what it counts: ``1 value``, ``1,200 values``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+Tell = Callable[[Notice], None]
+"""Called with a notice as soon as something is found."""
+
+
+def logged(notice: Notice) -> None:
+    """Give a notice to the logger ``cxraudit``, as functions do that were given no other `Tell`."""
+    logging.getLogger("cxraudit").warning("%s: %s", notice.about, notice.sentence)

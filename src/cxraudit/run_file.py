@@ -106,6 +106,7 @@ class AuditSection(Described):
     attributes: str | list[str] | None = None
     shortcuts: dict[str, str] | None = None
     embeddings: bool = True
+    overwrite: bool = False
 
     @model_validator(mode="after")
     def _allowed(self) -> "AuditSection":

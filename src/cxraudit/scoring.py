@@ -1,6 +1,5 @@
 """Embeddings and models → scores: one call for the images of a store, one for perturbed images."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from cxraudit.encode import BATCH_SIZE, Progress
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models import load as load_model
 from cxraudit.models.base import ImageTextModel
+from cxraudit.notices import Notice, Tell, logged
 from cxraudit.perturb.run import (
     PlannedPerturbation,
     choose_images,
@@ -25,8 +25,6 @@ from cxraudit.prompts import load as load_prompts
 from cxraudit.store import EmbeddingStore
 from cxraudit.workspace import PERTURBED_RECORD, resume_or_refuse
 from cxraudit.zeroshot import zero_shot_scores
-
-_LOG = logging.getLogger(__name__)
 
 Tracker = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar: (description, total) → function called with the number of items done."""
@@ -114,8 +112,8 @@ class PerturbedScores:
     """Images that could not be read or perturbed, with the reason."""
     planned: list[PlannedPerturbation]
     """What was done to the images, the unedited images first."""
-    notices: list[str]
-    """Perturbations that do not apply to this data set, one sentence each."""
+    notices: list[Notice]
+    """Perturbations that do not apply to this data set."""
 
 
 def perturb_images(
@@ -131,6 +129,7 @@ def perturb_images(
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     track: Tracker | None = None,
+    tell: Tell = logged,
 ) -> PerturbedScores:
     """Perturb some of the images of a cohort and score them with some models.
 
@@ -158,6 +157,9 @@ def perturb_images(
         As in `cxraudit.encode_images`.
     track : callable, optional
         Opens a progress bar.
+    tell : callable, optional
+        Called once with each notice: perturbations that do not apply, and changes in images and shards
+        since an earlier call.
 
     Raises
     ------
@@ -178,8 +180,16 @@ def perturb_images(
         what="perturbed images",
         remedy="Give the same, or delete that folder to perturb others.",
     )
+    given: set[Notice] = set()
+
+    def once(notice: Notice) -> None:
+        """Pass on what is the same for every perturbation once."""
+        if notice not in given:
+            tell(notice)
+        given.add(notice)
+
     for notice in notices:
-        _LOG.warning(notice)
+        once(notice)
 
     def scored(progress: Progress | None) -> tuple[pd.DataFrame, pd.DataFrame]:
         return perturbed_scores(
@@ -192,6 +202,7 @@ def perturb_images(
             batch_size=batch_size,
             n_readers=n_readers,
             progress=progress,
+            tell=once,
         )
 
     if track is None:

@@ -31,12 +31,18 @@ from cxraudit.encode import (
     failures,
     open_stores,
 )
+from cxraudit.encode.resume import (
+    of_the_same_images,
+    refuse_changed_images,
+    refuse_other_images,
+)
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import as_plain, read_manifest, write_text
-from cxraudit.folders import claim, record_files, writable_folder
+from cxraudit.folders import claim, remove_left_over, writable_folder
 from cxraudit.models import load as load_model
-from cxraudit.notices import Notice
+from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.perturb import perturbations as perturbations_named
+from cxraudit.perturb.run import choose_images
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
 from cxraudit.report import write_report
@@ -51,8 +57,9 @@ from cxraudit.scoring import (
     score,
 )
 from cxraudit.settings import AuditSettings
-from cxraudit.store import stores
+from cxraudit.store import EmbeddingStore, stores
 from cxraudit.workspace import AuditFolder, Workspace
+from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.zeroshot import direction_table
 
 
@@ -66,14 +73,21 @@ def encode_step(
     shard_size: int = SHARD_SIZE,
     n_readers: int = 2,
     device: str = "auto",
+    inputs: Mapping[str, Path] | None = None,
+    tell: Tell = logged,
 ) -> pd.DataFrame:
-    """Encode a cohort with some models under `out`; return the images that could not be read."""
+    """Encode a cohort with some models under `out`; return the images that could not be read.
+
+    `inputs` are the tables that the cohort was read from, which are never replaced. `tell` is called with
+    what was found to have changed, or to be damaged, since an earlier call.
+    """
     loaded = {name: load_model(name, device=device) for name in model_names}
     work = Workspace(out)
     work.make()
     # Refuse other images or weights before anything is overwritten.
-    open_stores(dataset.images, loaded, work.embeddings, shard_size)
-    work.save_dataset(dataset)
+    _, targets = open_stores(dataset.images, loaded, work.embeddings, shard_size, tell=tell)
+    refuse_other_images(targets, work.embeddings)
+    work.begin_encoding(inputs)
     with track(f"encode {dataset.name}", len(dataset.images)) as advance:
         encode_images(
             dataset.images,
@@ -83,6 +97,7 @@ def encode_step(
             shard_size=shard_size,
             n_readers=n_readers,
             progress=advance,
+            tell=tell,
         )
     if REPORT in dataset.images:
         with track("encode reports", len(dataset.images)) as advance:
@@ -92,19 +107,24 @@ def encode_step(
                 work.report_embeddings,
                 shard_size=shard_size,
                 progress=advance,
+                tell=tell,
             )
-    finished = {name: s for name, s in stores(work.embeddings).items() if s.finished()}
-    unread = failures(finished)
+    encoded = of_the_same_images(targets, work.embeddings, tell)
+    unread = failures(encoded)
     n_unread = unread["image_id"].nunique()
     if n_unread == len(dataset.images):
         raise DataError(
             f"none of the {n_unread:,} images could be read, first: {unread['error'].iloc[0]} "
             "Check --root and where the images are; the same command tries them again."
         )
+    reports = stores(work.report_embeddings, needed=False) if REPORT in dataset.images else {}
+    work.save_dataset(dataset)
     work.write_encoding(
         unread,
-        cards={name: asdict(model.card) for name, model in loaded.items()},
-        fingerprints={name: model.fingerprint for name, model in loaded.items()},
+        encoded,
+        {name: store for name, store in reports.items() if name in encoded},
+        cards={name: store.record()["card"] for name, store in encoded.items()},
+        fingerprints={name: store.record()["fingerprint"] for name, store in encoded.items()},
         n_failures=n_unread,
     )
     return unread.drop_duplicates("image_id")
@@ -123,11 +143,8 @@ def score_step(
     `model_names` are the models to score; default: all that were encoded there.
     """
     work = Workspace(out)
-    encoded = {
-        name: store
-        for name, store in stores(work.embeddings).items()
-        if model_names is None or name in model_names
-    }
+    work.clean()
+    encoded = work.encoded(model_names)
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = load_prompts(prompt_set)
@@ -140,6 +157,7 @@ def score_step(
     work.write_scores(
         pd.concat(scores, ignore_index=True),
         pd.concat(directions, ignore_index=True),
+        encoded,
         prompts=asdict(pair),
         prompt_hash=pair.fingerprint,
         cards={name: store.record()["card"] for name, store in encoded.items()},
@@ -157,6 +175,7 @@ def perturb_step(
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     device: str = "auto",
+    tell: Tell = logged,
 ) -> Path:
     """Perturb some of the images under `out` and score them; return the table of scores.
 
@@ -166,19 +185,17 @@ def perturb_step(
     recorded in the manifest.
     """
     work = Workspace(out)
+    work.clean()
     scores = work.read_scores()
     dataset = work.open_dataset()
     manifest = read_manifest(work.scores)
-    if "prompts" not in manifest:
-        raise DataError(
-            f"{work.scores} has no record of the prompts it was made with. Score again with cxraudit "
-            "score."
-        )
     pair = PromptSet(**manifest["prompts"])
-    names = _with_earlier(read_manifest(work.perturbed_scores), perturbations, seed, n_images)
-    loaded = {
-        name: same_model(name, store, device) for name, store in stores(work.embeddings).items()
-    }
+    names = _with_earlier(manifest_of_ours(work.perturbed_scores), perturbations, seed, n_images)
+    encoded = work.encoded(manifest["stores"])
+    chosen = choose_images(dataset.images, n_images, seed)
+    for store in encoded.values():
+        refuse_changed_images(store, chosen)
+    loaded = {name: same_model(name, store, device) for name, store in encoded.items()}
     done = perturb_images(
         dataset,
         loaded,
@@ -191,6 +208,7 @@ def perturb_step(
         batch_size=batch_size,
         n_readers=n_readers,
         track=track,
+        tell=tell,
     )
     work.write_perturbed(
         done.scores,
@@ -198,7 +216,7 @@ def perturb_step(
         seed=seed,
         images=n_images,
         requested=names,
-        notices=done.notices,
+        notices=as_records(done.notices),
         prompt_hash=pair.fingerprint,
         perturbations=[{"name": one.name, "severity": one.severity} for one in done.planned],
     )
@@ -228,17 +246,22 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
     Returns
     -------
     list of ModelEmbeddings
-        One per model that was encoded and scored; empty if there is none.
+        One per model that was scored; empty if there are no scores of embeddings.
+
+    Raises
+    ------
+    DataError
+        If the embeddings are incomplete or damaged, were deleted, or are not those that were scored.
     """
     work = Workspace(Path(out))
     table = work.read_directions()
-    if table.empty or not work.embeddings.is_dir():
+    made_of = read_manifest(work.scores).get("stores", {})
+    if table.empty or not made_of:
         return []
+    encoded, reports = work.encoded(made_of), work.encoded_reports()
     found = []
-    for name, store in stores(work.embeddings).items():
+    for name, store in encoded.items():
         directions = table[table["model"] == name]
-        if directions.empty:
-            continue
         index, vectors = store.read()
         ok = index["ok"].to_numpy(dtype=bool)
         ids = np.asarray(index.loc[ok, "image_id"], dtype=np.str_)
@@ -250,7 +273,7 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
                 vectors[ok],
                 _prompt_pairs(directions[~in_bank]),
                 _prompt_pairs(directions[in_bank]),
-                _read_reports(work.report_embeddings, name, ids),
+                _read_reports(reports.get(name), ids),
             )
         )
     return found
@@ -270,11 +293,10 @@ def _prompt_pairs(directions: pd.DataFrame) -> tuple[PromptPair, ...]:
 
 
 def _read_reports(
-    folder: Path, model: str, image_ids: NDArray[np.str_]
+    store: EmbeddingStore | None, image_ids: NDArray[np.str_]
 ) -> NDArray[np.float32] | None:
     """Read the embeddings of the reports of some images, NaN where an image has none."""
-    store = stores(folder).get(model) if folder.is_dir() else None
-    if store is None or not store.finished():
+    if store is None:
         return None
     index, vectors = store.read()
     rows = pd.Index(index["image_id"]).get_indexer(pd.Index(image_ids))
@@ -295,10 +317,22 @@ def audit_step(
     embeddings: Sequence[ModelEmbeddings] = (),
     perturbed: pd.DataFrame | None = None,
     notices: Sequence[Notice] = (),
+    work: Workspace | None = None,
+    overwrite: bool = False,
 ) -> Audit:
-    """Audit scores, and embeddings and perturbed images where there are any; save to `folder`."""
+    """Audit scores, and embeddings and perturbed images where there are any; save to `folder`.
+
+    `work` is the run whose images were scored, if it was one of ours: what was found on decoding them is
+    part of the audit. `overwrite` replaces the audit of another table of scores.
+    """
+    files = dict(inputs or {})
+    if settings and isinstance(settings.thresholds, str):
+        files["thresholds"] = Path(settings.thresholds)
     place = AuditFolder(folder)
-    place.make()  # refuses before any work is done
+    place.make(files, overwrite=overwrite)  # refuses before any work is done
+    of_images = work.notices() if work else []
+    if work and perturbed is not None:
+        of_images += work.perturbed_notices()
     found = audit(
         dataset,
         scores,
@@ -307,12 +341,11 @@ def audit_step(
         settings=settings,
         embeddings=embeddings,
         perturbed=perturbed,
-        notices=notices,
+        notices=[*notices, *of_images],
     )
-    files = dict(inputs or {})
-    if settings and isinstance(settings.thresholds, str):
-        files["thresholds"] = Path(settings.thresholds)
-    found.save(folder, inputs=files)
+    if work:
+        found.facts["image_notes"] = work.image_notes()
+    found.save(folder, inputs=files, overwrite=overwrite)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
 
 
@@ -432,6 +465,9 @@ def audit_files(
     settings = settings or AuditSettings()
     names = None if attributes is None else listed(attributes)
     inputs = {"scores": file}
+    ours = work.holds(file)
+    if ours:
+        work.check_current()
     table = read_table(file, what="the scores table")
     if dataset is not None:
         if root is None:
@@ -475,8 +511,8 @@ def audit_files(
         model_column=model_column,
         table=str(file),
     )
-    place.make()
-    claim(place.report)
+    place.make(inputs)
+    claim(place.report, inputs=inputs)
     found = audit_step(
         cohort,
         read.frame,
@@ -485,9 +521,10 @@ def audit_files(
         shortcuts=shortcuts and _resolved(shortcuts, cohort),
         settings=settings,
         inputs=inputs,
-        embeddings=read_embeddings(work.folder) if embeddings else (),
-        perturbed=work.read_perturbed() if file == work.scores else None,
+        embeddings=read_embeddings(work.folder) if ours and embeddings else (),
+        perturbed=work.read_perturbed() if ours else None,
         notices=(*table.notices, *read.notices),
+        work=work if ours else None,
     )
     report_step([place.folder], place.report)
     return found
@@ -512,24 +549,19 @@ def report_step(folders: Sequence[Path], path: Path) -> Path:
         )
     audits = [open_audit(folder) for folder in folders]
     writable_folder(path.parent)
+    remove_left_over(path.parent, AuditFolder.figures.name)
+    claim(path)
     beside = AuditFolder(path.parent)
     beside.clear_figures()
-    foreign = _names(beside.figures)
-    report = write_report(audits, path, figures=beside.figures)
-    if written := _names(beside.figures) - foreign:
-        record_files(beside.figures, written)
-    return report
+    return write_report(audits, path, figures=beside.figures)
 
 
-def _names(folder: Path) -> set[str]:
-    return {file.name for file in folder.glob("*.*")}
-
-
-def run_step(run: RunFile, track: Tracker) -> Path:
+def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     """Run all steps of a run file; return the report."""
     work = Workspace(run.out)
     work.make()
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
+    tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
     notices: Sequence[Notice] = ()
     if run.perturb:
@@ -546,6 +578,8 @@ def run_step(run: RunFile, track: Tracker) -> Path:
             shard_size=run.encode.shard_size,
             n_readers=run.encode.n_readers,
             device=run.encode.device,
+            inputs=tables,
+            tell=tell,
         )
         file = score_step(
             work.folder,
@@ -564,6 +598,7 @@ def run_step(run: RunFile, track: Tracker) -> Path:
                 batch_size=run.encode.batch_size,
                 n_readers=run.encode.n_readers,
                 device=run.encode.device,
+                tell=tell,
             )
     else:
         assert run.scores is not None
@@ -578,8 +613,8 @@ def run_step(run: RunFile, track: Tracker) -> Path:
             model_column=run.scores.model_column,
         )
         scores, notices = read.frame, read.notices
+        claim(work.images, work.excluded, inputs={**tables, "scores": file})
         work.save_dataset(dataset)
-    work.audit.make()
     claim(work.audit.report)
     audit_step(
         dataset,
@@ -592,6 +627,8 @@ def run_step(run: RunFile, track: Tracker) -> Path:
         embeddings=read_embeddings(work.folder) if run.encode and run.audit.embeddings else (),
         perturbed=work.read_perturbed() if run.perturb else None,
         notices=notices,
+        work=work if run.encode else None,
+        overwrite=run.audit.overwrite,
     )
     return report_step([work.audit.folder], work.audit.report)
 
@@ -602,7 +639,14 @@ DEMO_PERTURBED = 200
 """Images of the release with drain labels that are perturbed."""
 
 
-def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SEED) -> Path:
+def demo_step(
+    out: Path,
+    track: Tracker,
+    *,
+    n_patients: int,
+    seed: int = DEMO_SEED,
+    tell: Tell = logged,
+) -> Path:
     """Draw two synthetic releases, audit the shipped model on both, and report.
 
     The releases are written in the layouts of MIMIC-CXR-JPG and of ChestX-ray14 and read back by
@@ -625,10 +669,10 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
             write_release(spec, root, layout, progress=advance)
         dataset = datasets.load(name, root)
         six = dataset.choose_findings([*spec.prevalence])
-        encode_step(six, DEMO_MODELS, work.folder, track)
+        encode_step(six, DEMO_MODELS, work.folder, track, tell=tell)
         scores = score_step(work.folder)
         if layout == "nih":
-            perturb_step(work.folder, track, n_images=DEMO_PERTURBED, seed=seed)
+            perturb_step(work.folder, track, n_images=DEMO_PERTURBED, seed=seed, tell=tell)
         audit_step(
             six,
             work.read_scores(),
@@ -637,6 +681,7 @@ def demo_step(out: Path, track: Tracker, *, n_patients: int, seed: int = DEMO_SE
             inputs={"scores": scores, "images": work.images},
             embeddings=read_embeddings(work.folder),
             perturbed=work.read_perturbed(),
+            work=work,
         )
         folders.append(work.audit.folder)
     report = report_step(folders, demo.report)

@@ -4,27 +4,74 @@
 
     <folder>/<model>/store.json            fingerprint, model card, how images map to shards
     <folder>/<model>/part-00000.npy        float32 (n_images, embedding_dim), unit rows
-    <folder>/<model>/part-00000.parquet    image_id, ok, error: one row per image of the shard
+    <folder>/<model>/part-00000.parquet    one row per image of the shard; see `INDEX_COLUMNS`
+    <folder>/<model>/part-00000.json       written last: the SHA-256 of both, and what they belong to
 
 The images are sorted by image_id and divided into shards, so the shards depend on the cohort alone. A
-shard is finished when both its files exist; each is written under a temporary name and then renamed. An
-image that could not be read has ``ok`` false, the reason in ``error``, and a row of NaN.
+shard is finished when its mark, the third file, names the two others as they are; a shard that is damaged,
+or was taken from another store, is not. An image that could not be read has ``ok`` false, the reason in
+``error``, and a row of NaN.
 """
 
+import hashlib
+import io
 import json
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from cxraudit.content import Source
 from cxraudit.errors import DataError
-from cxraudit.files import digest, write_atomic, write_table, write_text
+from cxraudit.files import (
+    CHECKSUM,
+    MAKER,
+    checksum,
+    digest,
+    read_json,
+    sha256,
+    write_atomic,
+    write_table,
+    write_text,
+)
+from cxraudit.folders import claim, record_files
 from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.notices import counted
+
+Part = TypeVar("Part")
 
 PRECISION = "float32"
+
+INDEX_COLUMNS = ("image_id", "ok", "error", "notes", *(field.name for field in fields(Source)))
+"""Of a shard: whether the image was read, or why not; codes of what was found on decoding it, separated by
+blanks (`cxraudit.images.ImageNote`); and the file it was decoded from (`cxraudit.content.Source`)."""
+
+_KEY = ("fingerprint", "transform", "precision", "images", "shard size", "perturbation")
+"""What the embeddings of a store depend on; the last only where images are perturbed first."""
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "fingerprint": str,
+    "transform": str,
+    "precision": str,
+    "images": str,
+    "shard size": int,
+    "model": str,
+    "n_shards": int,
+    "n_images": int,
+    "card": dict,
+    "logit_scale": (int, float),
+}
+"""What ``store.json`` holds."""
+
+_AGAIN = "Run the same cxraudit encode command again; it keeps what is whole."
+
+
+class DamagedError(DataError):
+    """A shard is incomplete, damaged, or belongs to another store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +94,18 @@ def plan_shards(images: pd.DataFrame, shard_size: int) -> list[Shard]:
     ]
 
 
+def index_of(
+    image_ids: tuple[str, ...], errors: list[str], notes: list[str], sources: list[Source]
+) -> pd.DataFrame:
+    """Return the index of a shard, one row per image, with `INDEX_COLUMNS`."""
+    table = pd.DataFrame([asdict(source) for source in sources])
+    table.insert(0, "image_id", list(image_ids))
+    table.insert(1, "ok", [not error for error in errors])
+    table.insert(2, "error", errors)
+    table.insert(3, "notes", notes)
+    return table[list(INDEX_COLUMNS)]
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class EmbeddingStore:
     """The embeddings of one model for one cohort, in a folder of their own."""
@@ -62,7 +121,7 @@ class EmbeddingStore:
 
     def open(
         self, model: ImageTextModel, shards: list[Shard], name: str = "", perturbation: str = ""
-    ) -> None:
+    ) -> str:
         """Create the store, or check that an existing one can be resumed.
 
         Parameters
@@ -76,11 +135,16 @@ class EmbeddingStore:
         perturbation : str
             What is done to the images first; empty if nothing.
 
+        Returns
+        -------
+        str
+            What was damaged and is made again; empty if nothing.
+
         Raises
         ------
         DataError
             If the folder holds embeddings of other weights, another transform or other images, which
-            are never mixed and never deleted.
+            are never mixed and never deleted, or files that cxraudit did not write.
         """
         wanted = {
             "fingerprint": model.fingerprint,
@@ -90,15 +154,19 @@ class EmbeddingStore:
             "shard size": len(shards[0].image_ids),
             **({"perturbation": perturbation} if perturbation else {}),
         }
-        if self._record.is_file():
+        damaged = ""
+        try:
             existing = self.record()
-            differs = [key for key, value in wanted.items() if existing.get(key) != value]
-            if differs:
+        except DataError:
+            damaged = self._claim(wanted)
+        else:
+            if differs := [key for key in _KEY if existing.get(key) != wanted.get(key)]:
                 raise DataError(
                     f"{self.folder} holds embeddings that differ in {', '.join(differs)}. "
                     "Choose another --out, or delete that folder to encode again."
                 )
-            return
+            record_files(self.folder.parent, [self.folder.name])
+            return ""
         card = {
             key: sorted(v) if isinstance(v, frozenset) else v
             for key, v in asdict(model.card).items()
@@ -112,87 +180,233 @@ class EmbeddingStore:
             "logit_scale": model.logit_scale,
         }
         write_text(self._record, json.dumps(record, indent=2) + "\n")
+        return damaged
+
+    def _claim(self, wanted: Mapping[str, Any]) -> str:
+        """Record the folder as ours, or refuse what is not; return what is missing or damaged in it."""
+        marks = list(filter(None, map(_read_mark, self.folder.glob("part-*.json"))))
+        whole = [mark for mark in marks if mark.get("store") == digest(wanted)]
+        if marks and not whole:
+            raise DataError(
+                f"{self._record} is missing or damaged, and {self.folder} holds embeddings of other "
+                "weights or images. Choose another --out, or delete that folder to encode again."
+            )
+        if whole or (self.folder.is_dir() and not any(self.folder.iterdir())):
+            record_files(self.folder.parent, [self.folder.name])
+        claim(self.folder)
+        return f"{self._record.name} was missing or damaged" if whole else ""
 
     def record(self) -> dict[str, Any]:
-        """Return the content of ``store.json``."""
-        if not self._record.is_file():
-            raise DataError(f"{self.folder} holds no embeddings. Run cxraudit encode first.")
-        return json.loads(self._record.read_text(encoding="utf-8"))
-
-    def _part(self, number: int, suffix: str) -> Path:
-        return self.folder / f"part-{number:05d}.{suffix}"
-
-    def done(self, shard: Shard) -> bool:
-        """Return whether a shard is finished; with unreadable images it is not, and is tried again."""
-        index = self._part(shard.number, "parquet")
-        if not (self._part(shard.number, "npy").is_file() and index.is_file()):
-            return False
-        return bool(pd.read_parquet(index, columns=["ok"])["ok"].all())
-
-    def write(self, shard: Shard, embeddings: Embeddings, errors: list[str]) -> None:
-        """Write one shard; ``errors`` holds a reason per image, empty if it was read."""
-
-        def save(temporary: Path) -> None:
-            with temporary.open("wb") as handle:
-                np.save(handle, embeddings.astype(np.float32, copy=False))
-
-        write_atomic(self._part(shard.number, "npy"), save)
-        index = pd.DataFrame(
-            {"image_id": shard.image_ids, "ok": [not e for e in errors], "error": errors}
-        )
-        write_table(index, self._part(shard.number, "parquet"))
-
-    def finished(self) -> bool:
-        """Return whether all shards exist."""
-        numbers = range(self.record()["n_shards"])
-        return all(self._part(n, kind).is_file() for n in numbers for kind in ("npy", "parquet"))
-
-    def index(self) -> pd.DataFrame:
-        """Return ``image_id``, ``ok`` and ``error`` of all images, without the embeddings."""
-        numbers = range(self.record()["n_shards"])
-        parts = [pd.read_parquet(self._part(n, "parquet")) for n in numbers]
-        return pd.concat(parts, ignore_index=True)
-
-    def read(self) -> tuple[pd.DataFrame, Embeddings]:
-        """Return the index (image_id, ok, error) of all images, and their embeddings row by row.
+        """Return the content of ``store.json``.
 
         Raises
         ------
         DataError
-            If shards are missing, damaged or inconsistent.
+            If there is none, or it is damaged.
         """
-        record = self.record()
-        numbers = range(record["n_shards"])
-        missing = [
-            n
-            for n in numbers
-            if not (self._part(n, "npy").is_file() and self._part(n, "parquet").is_file())
-        ]
-        if missing:
-            raise DataError(
-                f"{self.folder} is not finished: {len(missing)} of {record['n_shards']} shards are "
-                "missing. Run the same cxraudit encode command again; it continues where it stopped."
-            )
+        if not self._record.is_file():
+            if any(self.folder.glob("part-*")):
+                raise DataError(f"{self._record} is missing. {_AGAIN}")
+            raise DataError(f"{self.folder} holds no embeddings. Run cxraudit encode first.")
         try:
-            index = self.index()
-            rows = np.concatenate([np.load(self._part(n, "npy")) for n in numbers])
-        except (ValueError, EOFError, OSError) as error:
+            found = read_json(self._record)
+        except DataError:
+            found: dict[str, Any] = {}
+        right = all(
+            isinstance(found.get(key), kind) and not isinstance(found[key], bool)
+            for key, kind in _TYPES.items()
+        )
+        if (
+            not right
+            or min(found["shard size"], found["n_images"]) < 1
+            or found["n_shards"] != math.ceil(found["n_images"] / found["shard size"])
+        ):
+            raise DataError(f"{self._record} is damaged. {_AGAIN}")
+        return found
+
+    def _part(self, number: int, suffix: str) -> Path:
+        return self.folder / f"part-{number:05d}.{suffix}"
+
+    def write(self, shard: Shard, embeddings: Embeddings, index: pd.DataFrame) -> None:
+        """Write one shard; `index` is that of `index_of`."""
+        buffer = io.BytesIO()
+        np.save(buffer, embeddings.astype(np.float32, copy=False))
+        data = buffer.getvalue()
+        write_atomic(self._part(shard.number, "npy"), lambda temporary: temporary.write_bytes(data))
+        self._write_index(shard, index, hashlib.sha256(data).hexdigest())
+
+    def refresh(self, shard: Shard, index: pd.DataFrame) -> None:
+        """Write the index of a finished shard again, after its images were moved."""
+        mark = self._mark(shard.number, self._key())
+        self._write_index(shard, index, mark["embeddings"])
+
+    def _write_index(self, shard: Shard, index: pd.DataFrame, embeddings: str) -> None:
+        path = write_table(index, self._part(shard.number, "parquet"))
+        # The places of images, and what they were that could not be read, change no embedding.
+        content = [index["image_id"], index["ok"], index["sha256"].where(index["ok"], "")]
+        mark: dict[str, Any] = {
+            "made_by": MAKER,
+            "number": shard.number,
+            "store": self._key(),
+            "content": digest([column.tolist() for column in content]),
+            "embeddings": embeddings,
+            "index": sha256(path),
+        }
+        mark[CHECKSUM] = checksum(mark)
+        write_text(self._part(shard.number, "json"), json.dumps(mark, indent=2) + "\n")
+
+    def _key(self) -> str:
+        """Return the hash of all that the embeddings depend on."""
+        record = self.record()
+        return digest({name: record[name] for name in _KEY if name in record})
+
+    def _mark(self, number: int, key: str) -> dict[str, Any]:
+        """Return the mark of a finished shard of this store; the files it names are not read.
+
+        Raises
+        ------
+        DamagedError
+            If there is none, or it is that of another shard or store.
+        """
+        path = self._part(number, "json")
+        mark = _read_mark(path)
+        if mark is None:
+            raise DamagedError(f"{path} is {'damaged' if path.exists() else 'missing'}")
+        if (mark["number"], mark["store"]) != (number, key):
+            raise DamagedError(f"{path} belongs to other embeddings")
+        return mark
+
+    def _index(self, number: int, mark: Mapping[str, Any]) -> pd.DataFrame:
+        data = _named(self._part(number, "parquet"), mark["index"])
+        return pd.read_parquet(io.BytesIO(data))
+
+    def _rows(self, number: int, mark: Mapping[str, Any]) -> Embeddings:
+        data = _named(self._part(number, "npy"), mark["embeddings"])
+        return np.load(io.BytesIO(data), allow_pickle=False)
+
+    def kept(self, shard: Shard) -> pd.DataFrame | None:
+        """Return the index of a finished shard, after checking it; None if nothing of it is there.
+
+        Raises
+        ------
+        DamagedError
+            If some of it is missing, is damaged, or belongs to other embeddings.
+        """
+        kinds = ("npy", "parquet", "json")
+        if not any(self._part(shard.number, kind).exists() for kind in kinds):
+            return None
+        mark = self._mark(shard.number, self._key())
+        index = self._index(shard.number, mark)
+        self._rows(shard.number, mark)
+        return index
+
+    def _parts(self, read: Callable[[int, dict[str, Any]], Part]) -> list[Part]:
+        """Read something of every shard, given its number and its mark."""
+        key, n_shards = self._key(), self.record()["n_shards"]
+        parts: list[Part] = []
+        faults: list[str] = []
+        for number in range(n_shards):
+            try:
+                parts.append(read(number, self._mark(number, key)))
+            except DamagedError as fault:
+                faults.append(str(fault))
+        if faults:
+            raise DamagedError(
+                f"{self.folder} is not finished: {len(faults):,} of {n_shards:,} shards are missing or "
+                f"damaged (first: {faults[0]}). {_AGAIN}"
+            )
+        return parts
+
+    def finished(self) -> bool:
+        """Return whether all shards were written; `read` checks that they still are what was written."""
+        try:
+            return bool(self._parts(lambda _, mark: mark))
+        except DamagedError:
+            return False
+
+    def fingerprint(self) -> str:
+        """Return the hash of the embeddings, and of the content of the images they were made of.
+
+        Raises
+        ------
+        DataError
+            If the store is not finished.
+        """
+        marks = self._parts(lambda _, mark: mark)
+        return digest([self._key(), [(mark["embeddings"], mark["content"]) for mark in marks]])
+
+    def index(self) -> pd.DataFrame:
+        """Return the index of all images, without the embeddings; see `INDEX_COLUMNS`.
+
+        Raises
+        ------
+        DataError
+            If shards are missing, damaged, or those of other embeddings.
+        """
+        index = pd.concat(self._parts(self._index), ignore_index=True)
+        if digest(index["image_id"].tolist()) != self.record()["images"]:
+            raise DataError(f"{self.folder} holds other images than its record names. {_AGAIN}")
+        return index
+
+    def read(self) -> tuple[pd.DataFrame, Embeddings]:
+        """Return the index of all images, and their embeddings row by row.
+
+        Raises
+        ------
+        DataError
+            If shards are missing, damaged, or those of other embeddings, or embeddings are not finite.
+        """
+        index, rows = self.index(), np.concatenate(self._parts(self._rows))
+        ok = index["ok"].to_numpy(dtype=bool)
+        if n_wrong := int((~np.isfinite(rows[ok]).all(axis=1)).sum()):
             raise DataError(
-                f"{self.folder} holds a damaged shard: {error}. Delete it and encode again."
-            ) from None
-        if len(rows) != len(index):
-            raise DataError(
-                f"{self.folder}: {len(index)} images but {len(rows)} embeddings. Encode again."
+                f"{self.folder} holds embeddings of {counted(n_wrong, 'image')} that are not finite. Delete "
+                "that folder, and encode again with weights that pass cxraudit models check."
             )
         return index, rows
 
 
-def stores(folder: Path) -> dict[str, EmbeddingStore]:
-    """Return model name → store for every model encoded under `folder`."""
-    found = sorted(folder.glob("*/store.json"))
-    if not found:
+def _read_mark(path: Path) -> dict[str, Any] | None:
+    """Return the mark of a shard; None if it is missing or damaged."""
+    try:
+        mark = read_json(path)
+    except DataError:
+        return None
+    return mark if mark.get(CHECKSUM) == checksum(mark) and mark.get("made_by") == MAKER else None
+
+
+def _named(path: Path, expected: str) -> bytes:
+    """Return the content of a file of a shard, which its mark names."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else f"{error.strerror}"
+        raise DamagedError(f"{path} {reason}") from None
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise DamagedError(f"{path} is not the file that was written")
+    return data
+
+
+def stores(folder: Path, *, needed: bool = True) -> dict[str, EmbeddingStore]:
+    """Return model name → store for every model encoded under `folder`.
+
+    Raises
+    ------
+    DataError
+        If one is `needed` and there is none, or the record of one is missing or damaged.
+    """
+    places = {path.parent for path in (*folder.glob("*/store.json"), *folder.glob("*/part-*.json"))}
+    if needed and not places:
         raise DataError(
             f"{folder} holds no embeddings. Run cxraudit encode with --out {folder.parent} first."
         )
-    known = [EmbeddingStore(path.parent) for path in found]
-    return {store.record().get("model", store.folder.name): store for store in known}
+    known: dict[str, EmbeddingStore] = {}
+    for place in sorted(places):
+        name = EmbeddingStore(place).record()["model"]
+        if name in known:
+            raise DataError(
+                f"{folder} holds embeddings of '{name}' twice: {known[name].folder.name} and {place.name}. "
+                "Move one of them away."
+            )
+        known[name] = EmbeddingStore(place)
+    return known

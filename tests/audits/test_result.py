@@ -8,6 +8,7 @@ from small_audit import gap, row, small_audit
 
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.errors import DataError
+from cxraudit.files import manifest_of, write_manifest
 from cxraudit.workspace import AuditFolder
 
 
@@ -77,8 +78,14 @@ def test_a_folder_without_an_audit_is_refused_in_one_sentence(tmp_path):
 
 
 def test_results_of_another_version_are_refused(tmp_path):
-    """A table with other columns."""
-    pd.DataFrame({"dataset": ["toy"], "edit": ["drain"]}).to_parquet(tmp_path / "results.parquet")
+    """One whose manifest names no hashes, and a table with other columns."""
+    table = tmp_path / "results.parquet"
+    pd.DataFrame({"dataset": ["toy"], "edit": ["drain"]}).to_parquet(table)
+    manifest_of(table).write_text('{"made_by": "cxraudit", "facts": {}}')
+    with pytest.raises(DataError, match="written by another version"):
+        open_audit(tmp_path)
+
+    write_manifest(table, outputs=[table], facts={})
 
     with pytest.raises(DataError, match="not written by this version"):
         open_audit(tmp_path)

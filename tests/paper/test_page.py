@@ -10,6 +10,7 @@ from cxraudit.folders import RECORD
 from cxraudit.paper.faults import Fault
 from cxraudit.paper.numbers import compare, published
 from cxraudit.paper.page import Reproduction, write_paper
+from cxraudit.workspace import Workspace
 
 
 @pytest.fixture
@@ -171,8 +172,8 @@ def test_the_page_of_scores_beside_the_published_numbers(tmp_path, nih_release, 
     command = ["paper", "compare", str(work), "--as-dataset", "nih-cxr14"]
     assert main(command) == 2
     assert "none of the models random" in capsys.readouterr().err
-    scores = pd.read_parquet(work / "scores.parquet").assign(model="biovil@paper")
-    scores.to_parquet(work / "scores.parquet")
+    run = Workspace(work)
+    run.write_scores(run.read_scores().assign(model="biovil@paper"), run.read_directions())
 
     assert main(command) == 0
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxraudit.schema import OVERALL, Analysis, is_level, records
 from cxraudit.stats.estimate import Verdict
-from cxraudit.workspace import AuditFolder
+from cxraudit.workspace.audit import AuditFolder
 
 _SHOWN = 20
 """Rows of a table in a notebook; the others are counted."""
@@ -53,15 +53,18 @@ class Audit:
         folder: str | PathLike[str],
         *,
         inputs: Mapping[str, str | PathLike[str]] | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """Write the audit to a folder; `open_audit` reads it back.
 
         Parameters
         ----------
         folder : str or path
-            Made if it is not there. An earlier audit in it is replaced.
+            Made if it is not there. An earlier audit of the same table of scores is replaced.
         inputs : mapping of str to str or path, optional
             Files the audit was made of (``scores``, ``images``): their SHA-256 is recorded.
+        overwrite : bool
+            Replace the audit of another table of scores.
 
         Returns
         -------
@@ -73,12 +76,13 @@ class Audit:
         ConfigError
             If the folder cannot be written to.
         DataError
-            If a file that cxraudit did not write would be replaced.
+            If a file that cxraudit did not write, an input or the audit of another table would be
+            replaced.
         """
         place = AuditFolder(Path(folder))
         tables = {name: getattr(self, name) for name in (*place.ALWAYS, *place.DRAWN)}
         files = {name: Path(file) for name, file in (inputs or {}).items()}
-        place.write(tables, self.facts, inputs=files, manifest=self.manifest)
+        place.write(tables, self.facts, inputs=files, manifest=self.manifest, overwrite=overwrite)
         return place.folder
 
     def __repr__(self) -> str:

@@ -10,10 +10,17 @@ from cxraudit.errors import one_line
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+    from cxraudit.notices import Notice
+
 
 def message(text: str) -> None:
     """Print one line on stderr."""
     sys.stderr.write(one_line(text) + "\n")
+
+
+def tell(notice: "Notice") -> None:
+    """Print a notice on stderr."""
+    message(f"cxraudit: {notice.about}: {notice.sentence}")
 
 
 def tracker(quiet: bool) -> Callable[[str, int], AbstractContextManager[Callable[[int], None]]]:

@@ -8,12 +8,13 @@ if TYPE_CHECKING:
 
 def print_summary(audit: "Audit") -> None:
     """Print the notices of an audit on stderr, and the statements on every model, each after its kind."""
-    from cxraudit.cli._progress import message
+    from cxraudit.cli._progress import tell
+    from cxraudit.notices import from_records
     from cxraudit.report.facts import Facts
     from cxraudit.report.statements import of_model
 
-    for notice in audit.facts.get("notices", []):
-        message(f"cxraudit: {notice['about']}: {notice['sentence']}")
+    for notice in from_records(audit.facts.get("notices", ())):
+        tell(notice)
     facts = Facts(audit.facts)
     for model in audit.facts["models"]:
         print(f"\n{model} on {facts.dataset}: {facts.counts}")

@@ -19,7 +19,7 @@ from cxraudit.cli._options import (
     load_dataset,
     repeatable,
 )
-from cxraudit.cli._progress import message, progress_bar, tracker
+from cxraudit.cli._progress import message, progress_bar, tell, tracker
 
 
 def prepare(
@@ -58,7 +58,7 @@ def prepare(
     with progress_bar(quiet, f"prepare {images.name}", len(images.images)) as advance:
         kept = prepare_images(images, out, how, n_readers=readers, progress=advance)
     for notice in kept.notices:
-        message(f"cxraudit: {notice.about}: {notice.sentence}")
+        tell(notice)
     if lost := len(images.images) - len(kept.images):
         message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
     print(f"{len(kept.images):,} images of {kept.n_patients:,} patients: {out} (dataset prepared)")
@@ -80,7 +80,9 @@ def encode(
     """Embed every image of a data set with one or more models.
 
     Each image is decoded once for all models. Finished shards are kept: after Ctrl-C or a crash the
-    same command continues where it stopped. Images that cannot be read are listed in failures.csv.
+    same command continues where it stopped. A shard is encoded again if one of its images holds
+    something else than before, or if it is damaged; a release that was moved is not. Images that cannot
+    be read are listed in failures.csv.
 
     Parameters
     ----------
@@ -89,6 +91,7 @@ def encode(
     shard_size
         Images per file of embeddings: at most so many are lost when the job is killed.
     """
+    from cxraudit import datasets
     from cxraudit.steps import encode_step
 
     images = load_dataset(dataset, root, option)
@@ -102,6 +105,8 @@ def encode(
         shard_size=shard_size,
         n_readers=readers,
         device=device,
+        inputs=datasets.tables(dataset, root),
+        tell=tell,
     )
     for error in failures["error"].head(10):
         message(f"cxraudit: not read: {error}")

@@ -13,7 +13,7 @@ from cxraudit.cli._options import (
     Several,
     repeatable,
 )
-from cxraudit.cli._progress import tracker
+from cxraudit.cli._progress import tell, tracker
 
 
 def perturb(
@@ -58,5 +58,6 @@ def perturb(
         batch_size=batch_size,
         n_readers=readers,
         device=device,
+        tell=tell,
     )
     print(path)

@@ -16,7 +16,7 @@ from cxraudit.cli._options import (
     number_pairs,
     repeatable,
 )
-from cxraudit.cli._progress import progress_bar, tracker
+from cxraudit.cli._progress import progress_bar, tell, tracker
 from cxraudit.errors import UnknownNameError
 
 
@@ -43,7 +43,7 @@ def demo(
     from cxraudit.steps import demo_step
     from cxraudit.workspace import Workspace
 
-    path = demo_step(out, tracker(quiet), n_patients=patients, seed=seed)
+    path = demo_step(out, tracker(quiet), n_patients=patients, seed=seed, tell=tell)
     for work in sorted(out.glob("phantom-*")):
         print_summary(open_audit(Workspace(work).audit.folder))
     print(f"Report: {path}")

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cxraudit.cli._options import Quiet
-from cxraudit.cli._progress import tracker
+from cxraudit.cli._progress import tell, tracker
 from cxraudit.errors import ConfigError
 
 
@@ -49,6 +49,6 @@ def run(config: Path, *, quiet: Quiet = False) -> None:
     from cxraudit.workspace import Workspace
 
     described = read_run_file(config)
-    path = run_step(described, tracker(quiet))
+    path = run_step(described, tracker(quiet), tell=tell)
     print_summary(open_audit(Workspace(described.out).audit.folder))
     print(f"Report: {path}")

@@ -134,6 +134,12 @@ def _with_cohort(name: str, source: ModuleType, options: Mapping[str, Any]) -> d
     return {**cohorts[chosen], **given}
 
 
+def tables(name: str, root: str | os.PathLike[str]) -> dict[str, Path]:
+    """Return display name → path of the tables of a release that lie in `root` itself."""
+    paths = {file.name: Path(root) / file.name for file in module(name).FILES}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
 def release_counts(name: str, root: str | os.PathLike[str]) -> list[Count]:
     """Count the images, patients and labels of a release, beside the published counts.
 

@@ -70,8 +70,8 @@ def open_dataset(path: Path) -> Dataset:
         If the images table, its manifest or the table of excluded images is missing, or is not the
         one that was written.
     """
-    images = read_table(path, what="the images table")
     manifest = committed(path, remedy="Repeat the cxraudit encode or prepare that wrote it.")
+    images = read_table(path, what="the images table")
     if "dataset" not in manifest:
         raise DataError(
             f"{path} is no cohort that cxraudit saved. Write it with cxraudit encode or prepare."

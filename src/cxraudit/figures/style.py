@@ -19,6 +19,7 @@ from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from cxraudit.files import write_atomic, write_text
+from cxraudit.folders import claim
 from cxraudit.formatting import fitted, interval_name, listed
 from cxraudit.schema import Reason
 from cxraudit.stats.estimate import Verdict
@@ -236,9 +237,16 @@ def svg(figure: Figure) -> str:
 
 
 def save(figure: Figure, folder: Path, name: str) -> str:
-    """Write a figure as SVG and as PNG; return the SVG element."""
+    """Write a figure as SVG and as PNG; return the SVG element.
+
+    Raises
+    ------
+    DataError
+        If the folder holds a file of that name that cxraudit did not write.
+    """
     element = svg(figure)
     image = png(figure)
+    claim(folder / f"{name}.svg", folder / f"{name}.png")
     write_text(folder / f"{name}.svg", f"{XML}{element}")
     write_atomic(folder / f"{name}.png", lambda path: path.write_bytes(image))
     return element

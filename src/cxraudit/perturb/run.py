@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.encode import BATCH_SIZE, Perturbation, Progress, encode_images
+from cxraudit.encode import BATCH_SIZE, Progress, encode_images
+from cxraudit.encode.reading import Perturbation
 from cxraudit.errors import DataError
 from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
+from cxraudit.notices import Notice, Tell, logged
 from cxraudit.perturb import DRAIN, perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.prompts import PromptSet
@@ -36,7 +38,7 @@ class PlannedPerturbation:
 
 def plan_perturbations(
     dataset: Dataset, names: str | Sequence[str] | None = None, *, seed: int = 0
-) -> tuple[list[PlannedPerturbation], list[str]]:
+) -> tuple[list[PlannedPerturbation], list[Notice]]:
     """Return the perturbations to apply to a data set, the unedited image first.
 
     Images of a synthetic release are also drawn again with, and without, a chest drain
@@ -55,8 +57,8 @@ def plan_perturbations(
     -------
     list of PlannedPerturbation
         What can be applied.
-    list of str
-        One sentence per group of perturbations that does not apply to this data set, with the reason.
+    list of Notice
+        One per group of perturbations that does not apply to this data set, with the reason.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def plan_perturbations(
         PlannedPerturbation(one.name, one.severity, one.folder, one, one.fingerprint)
         for one in chosen
     ]
-    notices: list[str] = []
+    notices: list[Notice] = []
     if dataset.truth is not None and any(one.name == DRAIN for one in chosen):
         try:
             planned += [
@@ -76,7 +78,8 @@ def plan_perturbations(
                 for name, drain in REDRAWN.items()
             ]
         except DataError as reason:
-            notices.append(f"{' and '.join(REDRAWN)} were left out: {reason}")
+            sentence = f"{' and '.join(REDRAWN)} were left out: {reason}"
+            notices.append(Notice(about="perturbations", count=len(REDRAWN), sentence=sentence))
     return planned, notices
 
 
@@ -106,6 +109,7 @@ def perturbed_scores(
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     progress: Progress | None = None,
+    tell: Tell = logged,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Encode and score images under each perturbation; finished perturbations are kept.
 
@@ -125,6 +129,8 @@ def perturbed_scores(
         As in `cxraudit.encode.encode_images`.
     progress : callable, optional
         Called with the number of perturbed images that were finished since the last call.
+    tell : callable, optional
+        Called with each notice of changes in images and shards since an earlier call.
 
     Returns
     -------
@@ -152,6 +158,7 @@ def perturbed_scores(
             progress=progress,
             perturbation=one.apply,
             perturbation_name=one.fingerprint,
+            tell=tell,
         )
         if failed["image_id"].nunique() == len(images):
             raise DataError(

@@ -1,0 +1,81 @@
+"""One image for several models: read once, decoded once, prepared for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from cxraudit.content import Source, read_source
+from cxraudit.errors import ImageError
+from cxraudit.images import decode_image
+from cxraudit.models.base import ImageTextModel, Pixels
+
+Perturbation = Callable[[Image.Image, str], Image.Image]
+"""(decoded image, image_id) → perturbed image, before any preprocessing; see `cxraudit.perturb`."""
+
+_UNPREPARED = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, ValueError)
+"""What preprocessing raises on an image that it was not written for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image as models take it, or why there is none."""
+
+    source: Source
+    error: str = ""
+    notes: str = ""
+    """Codes of `cxraudit.images.ImageNote`, separated by blanks."""
+    pixels: Sequence[Pixels] = ()
+    """One per model; none with an error."""
+
+
+def not_read(path: str) -> Source:
+    """Return the source of a file that could not be read."""
+    return Source(path, -1, 0, 0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How the images of a cohort are read."""
+
+    perturbation: Perturbation | None = None
+    stated: Mapping[str, str] = field(default_factory=dict)
+    """image_id → SHA-256 that the data set states of its image; other content is not taken for it."""
+
+    def read(self, path: str, image_id: str, models: Sequence[ImageTextModel]) -> Prepared:
+        """Read an image and prepare it for each model; an image for which that fails has an error."""
+        file = Path(path)
+        try:
+            data, source = read_source(file)
+        except FileNotFoundError:
+            return Prepared(not_read(path), f"{path} is missing.")
+        except (OSError, ValueError, MemoryError) as error:  # a name can hold what no path can
+            return Prepared(not_read(path), f"{path} cannot be read: {_reason(error)}.")
+        if not self.allows(image_id, source):
+            return Prepared(source, f"{path} {_OTHER}")
+        notes = ""
+        try:
+            decoded = decode_image(data, file)
+            notes = " ".join(decoded.notes)
+            image = decoded.image
+            if self.perturbation is not None:
+                image = self.perturbation(image, image_id)
+            return Prepared(source, notes=notes, pixels=[one.preprocess(image) for one in models])
+        except ImageError as error:
+            return Prepared(source, str(error), notes)
+        except _UNPREPARED as error:
+            reason = _reason(error)
+            return Prepared(source, f"{path} cannot be prepared for a model: {reason}.", notes)
+
+    def allows(self, image_id: str, source: Source) -> bool:
+        """Tell whether the content of a file is what the data set states, if it states it."""
+        return self.stated.get(image_id, "") in ("", source.sha256)
+
+
+_OTHER = "was changed since cxraudit wrote it. Repeat the command that did."
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")

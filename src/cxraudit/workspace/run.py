@@ -1,0 +1,375 @@
+"""The folder of a run: cohort, embeddings, scores, perturbed images and audit."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
+from cxraudit.errors import DataError
+from cxraudit.files import (
+    command_line,
+    committed,
+    manifest_of,
+    read_manifest,
+    read_table,
+    sha256,
+    withdraw,
+    write_manifest,
+    write_or_remove,
+    write_table,
+)
+from cxraudit.folders import claim, recorded_files, remove_left_over, writable_folder
+from cxraudit.images import ImageNote
+from cxraudit.notices import SHOWN, Notice, counted, from_records
+from cxraudit.schema import PERTURBED_COLUMNS, check_scores, require_columns
+from cxraudit.store import EmbeddingStore, stores
+from cxraudit.workspace.audit import AuditFolder
+from cxraudit.workspace.inside import Inside
+from cxraudit.workspace.record import commands_of
+
+_OF_IMAGES = ("image_notes", "unread")
+"""What the manifest of the scores takes over from that of the embeddings, which may be deleted."""
+
+_ENCODE_AGAIN = "Run the same cxraudit encode command again; finished work is kept."
+_SCORE_AGAIN = "Run cxraudit score again."
+_PERTURB_AGAIN = "Run cxraudit perturb again, or delete it."
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder of a run: cohort, embeddings, scores, perturbed images and audit."""
+
+    folder: Path
+
+    images = Inside(IMAGES)
+    """The cohort; see `cxraudit.datasets.saved`."""
+    excluded = Inside(EXCLUDED)
+    """The images left out of it."""
+    embeddings = Inside("embeddings")
+    """One store per model; see `cxraudit.store`."""
+    report_embeddings = Inside("report-embeddings")
+    """The same for the reports of the images."""
+    failures = Inside("failures.csv")
+    """Images that could not be read."""
+    scores = Inside("scores.parquet")
+    """See `cxraudit.schema.SCORE_COLUMNS`."""
+    directions = Inside("directions.parquet")
+    """Prompts and their embedding directions."""
+    perturbed = Inside("perturbed")
+    """Embeddings of perturbed images, one folder per perturbation and severity."""
+    perturbed_scores = Inside("perturbed-scores.parquet")
+    """See `cxraudit.schema.PERTURBED_COLUMNS`."""
+    perturbed_failures = Inside("perturbed-failures.csv")
+    """Images that could not be read or perturbed."""
+    report = Inside("report.html")
+    """A report on the audits of several runs."""
+    readme = Inside("README.txt")
+    """What lies where, for people."""
+
+    @property
+    def audit(self) -> AuditFolder:
+        """The folder of the audit."""
+        return AuditFolder(self.folder / "audit")
+
+    def make(self) -> None:
+        """Make the folder, and check that it can be written to, before any work is done."""
+        writable_folder(self.folder)
+        self.clean()
+
+    def clean(self) -> None:
+        """Remove the temporary files of runs that were killed."""
+        names = (self.embeddings, self.report_embeddings, self.perturbed)
+        remove_left_over(self.folder, *(place.name for place in names))
+
+    def save_dataset(self, dataset: Dataset) -> None:
+        """Write the cohort and the images left out of it."""
+        claim(self.images, manifest_of(self.images), self.excluded)
+        save_dataset(dataset, self.folder)
+
+    def open_dataset(self) -> Dataset:
+        """Read the cohort."""
+        return open_dataset(self.images)
+
+    def begin_encoding(self, inputs: Mapping[str, Path] | None = None) -> None:
+        """List what `write_encoding` and `save_dataset` write as ours; embeddings are unfinished from now."""
+        claim(
+            *(self.images, manifest_of(self.images), self.excluded),
+            *(self.failures, manifest_of(self.embeddings)),
+            inputs=inputs,
+        )
+        withdraw(self.embeddings)
+
+    def write_encoding(
+        self,
+        unread: pd.DataFrame,
+        encoded: Mapping[str, EmbeddingStore] | None = None,
+        reports: Mapping[str, EmbeddingStore] | None = None,
+        **facts: Any,
+    ) -> None:
+        """Write the list of images that could not be read, and the manifest of the embeddings.
+
+        Parameters
+        ----------
+        unread : pandas.DataFrame
+            ``image_id``, ``error``, ``model``.
+        encoded, reports : mapping of str to EmbeddingStore, optional
+            Name of a model → its embeddings of the images, and of their reports.
+        **facts
+            Plain data to record in the manifest.
+        """
+        claim(self.failures, manifest_of(self.embeddings))
+        write_or_remove(unread, self.failures)
+        first = next(iter((encoded or {}).values()), None)
+        write_manifest(
+            self.embeddings,
+            inputs={"images": self.images},
+            stores=_fingerprints(encoded or {}),
+            report_stores=_fingerprints(reports or {}),
+            image_notes=[] if first is None else count_notes(first.index()),
+            unread=_counted(unread),
+            **facts,
+        )
+
+    def encoded(self, names: Collection[str] | None = None) -> dict[str, EmbeddingStore]:
+        """Return model name → finished embeddings of the cohort.
+
+        Parameters
+        ----------
+        names : collection of str, optional
+            Names of models; default: all that were encoded.
+
+        Raises
+        ------
+        DataError
+            If there are none, they are incomplete or damaged, or they are not those of the images
+            table beside them.
+        """
+        found = {
+            name: store
+            for name, store in stores(self.embeddings, needed=not names).items()
+            if names is None or name in names
+        }
+        if missing := [name for name in names or () if name not in found]:
+            raise DataError(
+                f"{self.embeddings} holds no embeddings of '{missing[0]}'. Run cxraudit encode with --model "
+                f"{missing[0]}, or audit the scores alone with --no-embeddings."
+            )
+        recorded = self._recorded_embeddings()
+        for name, store in found.items():
+            if recorded["stores"].get(name) != store.fingerprint():
+                raise DataError(
+                    f"{store.folder} holds other embeddings than the last cxraudit encode finished. "
+                    f"{_ENCODE_AGAIN}"
+                )
+        return found
+
+    def encoded_reports(self) -> dict[str, EmbeddingStore]:
+        """Return model name → finished embeddings of the reports; empty if there are none."""
+        recorded = self._recorded_embeddings()["report_stores"]
+        found = stores(self.report_embeddings) if recorded else {}
+        for name, fingerprint in recorded.items():
+            if name not in found or found[name].fingerprint() != fingerprint:
+                raise DataError(
+                    f"{self.report_embeddings} holds other embeddings of '{name}' than the last cxraudit "
+                    f"encode finished. {_ENCODE_AGAIN}"
+                )
+        return {name: found[name] for name in recorded}
+
+    def _recorded_embeddings(self) -> dict[str, Any]:
+        manifest = committed(self.embeddings, remedy=_ENCODE_AGAIN)
+        self._require_images(self.embeddings, manifest, _ENCODE_AGAIN)
+        return manifest
+
+    def _require_images(self, path: Path, manifest: Mapping[str, Any], remedy: str) -> None:
+        """Refuse what was made of another images table than the one that is there, and complete."""
+        committed(self.images, remedy=_ENCODE_AGAIN)
+        recorded = manifest.get("inputs", {}).get("images", {}).get("sha256")
+        if sha256(self.images) != recorded:
+            raise DataError(
+                f"{path} was made of other images or labels than {self.images.name} beside it. {remedy}"
+            )
+
+    def write_scores(
+        self,
+        scores: pd.DataFrame,
+        directions: pd.DataFrame,
+        encoded: Mapping[str, EmbeddingStore] | None = None,
+        **facts: Any,
+    ) -> None:
+        """Write the scores, the directions of their prompts, and the manifest of both.
+
+        Parameters
+        ----------
+        scores, directions : pandas.DataFrame
+            One or more rows per model.
+        encoded : mapping of str to EmbeddingStore, optional
+            Name of a model → the embeddings its scores were made of.
+        **facts
+            Plain data to record in the manifest.
+        """
+        claim(self.scores, manifest_of(self.scores), self.directions)
+        write_table(directions, self.directions)
+        write_table(check_scores(scores), self.scores)
+        upstream = read_manifest(self.embeddings)
+        write_manifest(
+            self.scores,
+            inputs={"images": self.images},
+            outputs=[self.scores, self.directions],
+            stores=_fingerprints(encoded or {}),
+            **{name: upstream[name] for name in _OF_IMAGES if name in upstream},
+            commands=[*commands_of(self.embeddings), command_line()],
+            **facts,
+        )
+
+    def holds(self, file: Path) -> bool:
+        """Return whether a file is the table of scores that cxraudit wrote here, finished or not."""
+        return file == self.scores and (
+            manifest_of(file).is_file() or file.name in recorded_files(self.folder)
+        )
+
+    def check_current(self) -> dict[str, Any]:
+        """Check that the scores are complete, and were made of the images and embeddings beside them.
+
+        Embeddings that were deleted are not needed for an audit of scores.
+
+        Returns
+        -------
+        dict
+            The manifest of the scores.
+
+        Raises
+        ------
+        DataError
+            If there are none, their step did not finish, or images or embeddings are others by now.
+        """
+        if not self.scores.is_file():
+            raise DataError(
+                f"{self.folder} holds no {self.scores.name}. Run cxraudit encode and cxraudit score on "
+                "it first."
+            )
+        manifest = committed(self.scores, remedy=_SCORE_AGAIN)
+        self._require_images(self.scores, manifest, _SCORE_AGAIN)
+        made_of = manifest.get("stores", {})
+        present = stores(self.embeddings, needed=False) if made_of else {}
+        if present.keys() & made_of.keys():
+            self._recorded_embeddings()
+        for name, fingerprint in made_of.items():
+            if name in present and present[name].fingerprint() != fingerprint:
+                raise DataError(
+                    f"{self.scores} was made of other embeddings of '{name}' than those beside it. "
+                    f"{_SCORE_AGAIN}"
+                )
+        return manifest
+
+    def read_scores(self) -> pd.DataFrame:
+        """Read the scores.
+
+        Raises
+        ------
+        DataError
+            As `check_current`.
+        """
+        self.check_current()
+        return check_scores(read_table(self.scores, what="the scores table"), str(self.scores))
+
+    def read_directions(self) -> pd.DataFrame:
+        """Read the directions of the prompts of the scores; empty if there are no scores."""
+        if not self.scores.is_file():
+            return pd.DataFrame()
+        self.check_current()
+        return read_table(self.directions, what="the directions of the prompts")
+
+    def write_perturbed(self, scores: pd.DataFrame, unread: pd.DataFrame, **facts: Any) -> None:
+        """Write the scores of perturbed images, those that could not be read, and the manifest."""
+        claim(self.perturbed_scores, manifest_of(self.perturbed_scores), self.perturbed_failures)
+        write_or_remove(unread, self.perturbed_failures)
+        write_table(scores, self.perturbed_scores)
+        write_manifest(
+            self.perturbed_scores,
+            inputs={"images": self.images},
+            outputs=[self.perturbed_scores],
+            stores=read_manifest(self.scores).get("stores", {}),
+            commands=[*commands_of(self.scores), command_line()],
+            unread=_counted(unread),
+            **facts,
+        )
+
+    def read_perturbed(self) -> pd.DataFrame | None:
+        """Read the scores of perturbed images; None if there are none.
+
+        Raises
+        ------
+        DataError
+            If their step did not finish, or images, embeddings or prompts are others by now.
+        """
+        file = self.perturbed_scores
+        if not file.is_file():
+            return None
+        manifest = committed(file, remedy=_PERTURB_AGAIN)
+        self._require_images(file, manifest, _PERTURB_AGAIN)
+        scored = self.check_current()
+        for key, what in (("prompt_hash", "prompts"), ("stores", "embeddings")):
+            if manifest.get(key) != scored.get(key):
+                raise DataError(
+                    f"{file} was made with other {what} than {self.scores.name} beside it. {_PERTURB_AGAIN}"
+                )
+        table = read_table(file, what="the scores of perturbed images")
+        require_columns(str(file), table, PERTURBED_COLUMNS)
+        return table
+
+    def image_notes(self) -> list[dict[str, Any]]:
+        """Return what was found on decoding the images: ``note`` (a code), ``count``, first ``images``."""
+        return read_manifest(self.scores).get("image_notes", [])
+
+    def notices(self) -> list[Notice]:
+        """Return what a reader of an audit of the scores must know about the images they were made of."""
+        unread = read_manifest(self.scores).get("unread", {})
+        return [*_unread("images", "without a score", unread), *map(_noted, self.image_notes())]
+
+    def perturbed_notices(self) -> list[Notice]:
+        """Return what a reader must know about the scores of perturbed images; none if there are none."""
+        manifest = read_manifest(self.perturbed_scores)
+        left_out = from_records(manifest.get("notices", ()))
+        unread = _unread("perturbed images", "left out", manifest.get("unread", {}))
+        return [*left_out, *unread]
+
+
+def count_notes(index: pd.DataFrame) -> list[dict[str, Any]]:
+    """Count the notes in the index of a store, the most frequent first."""
+    notes = index[["image_id", "notes"]].assign(note=index["notes"].str.split()).explode("note")
+    groups = notes.dropna(subset=["note"]).groupby("note", sort=True)["image_id"]
+    found = [
+        {"note": str(note), "count": len(images), "images": images.tolist()[:SHOWN]}
+        for note, images in groups
+    ]
+    return sorted(found, key=lambda one: -one["count"])
+
+
+def _noted(found: Mapping[str, Any]) -> Notice:
+    code, count, images = found["note"], found["count"], ", ".join(found["images"])
+    meaning = ImageNote(code).sentence if code in set(ImageNote) else code
+    sentence = f"{counted(count, 'image')} (first: {images}): {meaning}"
+    return Notice(about="images", count=count, sentence=sentence)
+
+
+def _counted(unread: pd.DataFrame) -> dict[str, Any]:
+    """Return the number of images that could not be read, and the first of them."""
+    images = unread["image_id"].astype("str").unique().tolist()
+    return {"count": len(images), "images": images[:SHOWN]}
+
+
+def _unread(about: str, consequence: str, found: Mapping[str, Any]) -> list[Notice]:
+    count = found.get("count", 0)
+    if not count:
+        return []
+    first = ", ".join(found["images"])
+    sentence = f"{counted(count, 'image')} could not be read: {consequence}. First: {first}."
+    return [Notice(about=about, count=count, sentence=sentence)]
+
+
+def _fingerprints(encoded: Mapping[str, EmbeddingStore]) -> dict[str, str]:
+    return {name: store.fingerprint() for name, store in encoded.items()}
