@@ -1,7 +1,10 @@
 """Any CLIP or SigLIP in transformers' format can be audited without an adapter of its own."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -113,6 +116,8 @@ def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, c
     assert main(["audit", str(work / "scores.parquet"), "--resamples", "100"]) == 0
 
     assert spec in capsys.readouterr().out
+    page = (work / "audit" / "report.html").read_text()
+    assert "<code>CXA004</code><b>unknown</b>" in page
 
 
 def test_the_training_data_of_such_a_model_are_not_known(folders):
@@ -206,14 +211,22 @@ def hub(folders, tmp_path, monkeypatch):
         shutil.copy(file, blob)
         (snapshot / file.name).symlink_to(blob)
 
-    def hf_hub_download(name, filename):
+    class Answering:
+        """A client whose hub is there."""
+
+        def head(self, address, timeout):
+            """Say nothing."""
+
+    def hf_hub_download(name, filename, local_files_only):
+        assert not local_files_only
         assert (name, filename) == ("owner/model", "config.json")
         return str(snapshot / filename)
 
-    def snapshot_download(name, revision, allow_patterns):
+    def snapshot_download(name, revision, allow_patterns, local_files_only):
         assert (name, revision) == ("owner/model", "a" * 40)
         return str(snapshot)
 
+    monkeypatch.setattr(huggingface_hub, "get_session", Answering)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", hf_hub_download)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     return snapshot
@@ -237,16 +250,35 @@ def test_a_file_that_is_not_what_the_hub_published_raises(hub):
         models.load("hf-clip:owner/model")
 
 
-def test_a_hub_that_is_not_https_or_does_not_answer_raises(monkeypatch):
-    """In one sentence."""
-    import huggingface_hub
+def test_a_hub_that_does_not_answer_is_one_sentence(tmp_path):
+    """In a new process, where no part of the client was imported; at once, since nothing is tried again."""
+    program = (
+        "import socket, sys\n"
+        "def refused(*args, **kwargs): raise OSError('no network here')\n"
+        "socket.socket.connect = socket.getaddrinfo = refused\n"
+        "from cxraudit.cli import main\n"
+        "sys.exit(main(['models', 'hf-clip:owner/model']))"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
 
-    def unreachable(*args, **kwargs):
-        raise OSError("no route to host\nsecond line")
+    assert done.returncode == 2, done.stderr
+    assert "'owner/model' is no folder, and cannot be downloaded from the hub" in done.stderr
+    assert "does not answer: no network here" in done.stderr.replace("[Errno None] ", "")
+    assert done.stderr.count("\n") == 1
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
-    with pytest.raises(DataError, match=r"cannot be downloaded from the hub \(no route to host\)"):
-        models.card("hf-clip:owner/model")
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://mirror.test")
+
+def test_a_hub_that_is_not_https_raises(monkeypatch):
+    """HF_ENDPOINT is set to a mirror, for all programs."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://mirror.test")
+
     with pytest.raises(ConfigError, match="plain http"):
         models.card("hf-clip:owner/model")

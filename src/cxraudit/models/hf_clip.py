@@ -24,6 +24,8 @@ from cxraudit.models.download import require_https
 
 PREFIX = "hf-clip:"
 SHA256 = re.compile(r"[0-9a-f]{64}")
+SECONDS = 10
+"""To wait for the hub's first answer."""
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 LEGACY_END = 2
 """Configurations of before 2023 have this id of the end token; transformers then takes the largest id."""
@@ -71,16 +73,27 @@ def _folder(where: str) -> Path:
 
 
 def _from_hub(where: str, function: str, **wanted: Any) -> str:
+    """Call a function of the hub's client; if the hub does not answer, for what was downloaded before."""
     try:
         import huggingface_hub
+        from huggingface_hub import constants
     except ImportError:
         raise MissingExtraError(f"the model '{PREFIX}{where}'", "models") from None
-    require_https(huggingface_hub.constants.ENDPOINT, insecure=False)
+    require_https(constants.ENDPOINT, insecure=False)
+    try:
+        # The client itself would wait for minutes.
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=SECONDS)
+        unreachable = ""
+    except Exception as error:
+        unreachable = f", {constants.ENDPOINT} does not answer: {untrusted.reason(error)}"
     with untrusted.one_sentence(
-        f"'{where}' is no folder, and cannot be downloaded from the hub",
+        f"'{where}' is no folder, and cannot be downloaded from the hub{unreachable}",
         "Check the path or name, or name a folder that contains config.json.",
     ):
-        return getattr(huggingface_hub, function)(where, **wanted)
+        found: str = getattr(huggingface_hub, function)(
+            where, local_files_only=bool(unreachable), **wanted
+        )
+        return found
 
 
 class HfClip(TorchAdapter):
