@@ -373,6 +373,7 @@ def audit_files(
     settings: AuditSettings | None = None,
     embeddings: bool = True,
     out: str | PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Audit:
     """Audit a file of scores; write results and report.
 
@@ -422,6 +423,8 @@ def audit_files(
         Audit the embeddings beside the scores, where there are any.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
+    overwrite : bool
+        Replace the audit of another table in that folder.
 
     Returns
     -------
@@ -511,7 +514,7 @@ def audit_files(
         model_column=model_column,
         table=str(file),
     )
-    place.make(inputs)
+    place.make(inputs, overwrite=overwrite)
     claim(place.report, inputs=inputs)
     found = audit_step(
         cohort,
@@ -525,6 +528,7 @@ def audit_files(
         perturbed=work.read_perturbed() if ours else None,
         notices=(*table.notices, *read.notices),
         work=work if ours else None,
+        overwrite=overwrite,
     )
     report_step([place.folder], place.report)
     return found

@@ -163,3 +163,20 @@ def test_two_models_of_one_table_are_compared(audited, tmp_path):
 
     assert code == 0
     assert open_audit(tmp_path / "audit").facts["models"] == ["new", "old"]
+
+
+def test_the_audit_of_another_table_is_replaced_only_if_one_says_so(tmp_path, run, capsys):
+    """The same table may be audited again; an input is never overwritten."""
+    for name in ("one.csv", "two.csv"):
+        table().to_csv(tmp_path / name, index=False)
+    arguments = (COLUMNS, FEW, "--out", tmp_path / "out")
+
+    assert run("audit", tmp_path / "one.csv", *arguments) == 0
+    assert run("audit", tmp_path / "one.csv", *arguments) == 0
+    assert run("audit", tmp_path / "two.csv", *arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert run("audit", tmp_path / "two.csv", *arguments, "--overwrite") == 0
+    (tmp_path / "one.csv").rename(tmp_path / "results.csv")
+    before = (tmp_path / "results.csv").read_bytes()
+    assert run("audit", tmp_path / "results.csv", COLUMNS, FEW, "--out", tmp_path) == 2
+    assert (tmp_path / "results.csv").read_bytes() == before

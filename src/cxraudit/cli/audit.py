@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from cxraudit.cli._options import DatasetOptions, Several, pairs, repeatable, with_flags
+from cxraudit.cli._options import DatasetOptions, Several, Switch, pairs, repeatable, with_flags
 from cxraudit.settings import AuditSettings
 
 _COHORT = Parameter(group=Group("Labels from a data set", sort_key=2))
@@ -22,6 +22,7 @@ def audit(
     scores: Path,
     *,
     out: Path | None = None,
+    overwrite: Switch = False,
     dataset: Annotated[str | None, Parameter(metavar="NAME"), _COHORT] = None,
     root: Annotated[Path | None, _COHORT] = None,
     option: Annotated[DatasetOptions, _COHORT] = None,
@@ -60,6 +61,8 @@ def audit(
         The scores, as CSV, Excel or Parquet.
     out
         Folder for results.parquet, results.csv and report.html. Default: `audit` beside the scores.
+    overwrite
+        Replace the audit of another table in that folder.
     dataset
         Name of the data set the scores are about; see `cxraudit datasets`.
     root
@@ -132,6 +135,7 @@ def audit(
         settings=settings,
         embeddings=embeddings,
         out=place.folder,
+        overwrite=overwrite,
     )
     print_summary(found)
     print(f"Report: {place.report}")
