@@ -17,7 +17,7 @@ from cxraudit import datasets
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
-from cxraudit.audits.scores import own_cohort, read_scores, scores_from
+from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
 from cxraudit.audits.shortcuts import with_derived
 from cxraudit.audits.thresholds import given_thresholds
 from cxraudit.datasets.base import REPORT, Dataset
@@ -494,7 +494,7 @@ def audit_files(
             shortcut_sources=shortcut_sources,
             bins=settings.bins,
         )
-        crossed = [name for name in names or [] if "*" in name and name not in table.frame]
+        crossed = intersections(names or [], table.frame, age=age, sex=sex, view=view)
         names = [*cohort.attributes, *crossed]
     elif work.images.is_file():
         cohort = work.open_dataset()

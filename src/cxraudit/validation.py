@@ -1,5 +1,6 @@
 """Descriptions in TOML checked against a model of their keys: every mistake at once, in one sentence."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,6 +12,9 @@ from cxraudit.errors import ConfigError, short
 
 MOST_MISTAKES = 20
 """Mistakes that a message names."""
+
+
+_KIND = re.compile(r"(constrained-)?str|(list|dict)\[.*\]")
 
 
 class Described(BaseModel):
@@ -61,7 +65,7 @@ def _mistakes(error: ValidationError) -> str:
     found: dict[str, list[str]] = {}
     for item in error.errors(include_url=False, include_input=False):
         # Where a key takes text or a list, pydantic names the types it tried as parts of the key.
-        parts = [short(part) for part in item["loc"] if str(part) not in ("str", "list[str]")]
+        parts = [short(part) for part in item["loc"] if not _KIND.fullmatch(str(part))]
         found.setdefault(".".join(parts) or "file", []).append(_message(item["msg"]))
     listed = [f"{key}: {' or '.join(dict.fromkeys(reasons))}" for key, reasons in found.items()]
     more = f"; and {len(found) - MOST_MISTAKES} more" if len(found) > MOST_MISTAKES else ""

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from cxraudit.audits.scores import (
+    intersections,
     match_columns,
     own_cohort,
     read_scores,
@@ -274,7 +275,7 @@ def test_rows_of_several_models_are_one_image(tmp_path):
     rows = pd.concat([wide().assign(who="p"), wide().assign(who="q", p_edema=[0.4, 0.5])])
 
     assert len(own(tmp_path, frame=rows, model_column="who").images) == 2
-    with pytest.raises(DataError, match="already there"):
+    with pytest.raises(DataError, match="differ for image"):
         own(tmp_path, frame=rows.assign(site=["A", "B", "C", "D"]), model_column="who")
 
 
@@ -326,3 +327,45 @@ def test_a_long_table_may_name_its_column_of_images(tmp_path):
     read = read_scores(tmp_path / "s.csv", dataset(wide()), image="file").frame
 
     assert read["image_id"].tolist() == ["a.png", "b.png"]
+
+
+def own_frame(tmp_path, frame: pd.DataFrame, **options):
+    """The data set of a table with labels beside the scores."""
+    columns = {"image": "file", "patient": "pid", "label": {"Edema": "Edema"}, "shortcuts": {}}
+    return own_cohort(tmp_path / "t.csv", frame, **{"attributes": [], **columns, **options})
+
+
+def test_an_intersection_names_columns_of_the_table(tmp_path):
+    """Its parts need not be attributes of their own; age is that of the age groups."""
+    frame = wide().assign(years=["30", "60"])
+    crossed = ["site * years", "site*age"]
+
+    found = own_frame(tmp_path, frame, attributes=crossed, age="years")
+
+    assert found.attributes == ("age_group", "site")
+    assert intersections(crossed, frame, age="years") == ["site*age_group", "site*age_group"]
+
+
+def test_rows_of_models_that_describe_an_image_differently_are_refused(tmp_path):
+    """Also where only the source of a shortcut's labels differs."""
+    frame = pd.concat([wide().assign(net=net) for net in "AB"], ignore_index=True)
+    frame = frame.assign(drain="yes", drain_source=["annotated"] * 3 + ["predicted"])
+
+    assert len(own_frame(tmp_path, frame, model_column="net").images) == 2
+    with pytest.raises(DataError, match=r"image b\.png in drain_source"):
+        own_frame(tmp_path, frame, model_column="net", shortcuts={"drain": "Edema"})
+    with pytest.raises(DataError, match=r"image a\.png in Edema"):
+        own_frame(tmp_path, frame.assign(Edema=[0, 1, 1, 1]), model_column="net")
+
+
+@pytest.mark.parametrize("name", ["age", "view_position", "report", "path"])
+def test_findings_and_shortcuts_do_not_replace_columns_of_the_images(tmp_path, name):
+    """A label called age would replace the ages."""
+    with pytest.raises(DataError, match=f"can be called '{name}'"):
+        own_frame(tmp_path, wide(), label={name: "Edema"})
+
+
+def test_a_source_of_labels_of_no_shortcut_is_refused(tmp_path):
+    """As after a typing error."""
+    with pytest.raises(ConfigError, match="drane, which is no shortcut"):
+        own_frame(tmp_path, wide(), shortcut_sources={"drane": "site"})

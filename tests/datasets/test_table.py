@@ -241,3 +241,25 @@ def test_a_conversion_reaches_the_notices():
         "column 'race'",
         "column 'race'",
     ]
+
+
+def test_a_lower_bound_below_the_last_age_group_is_unknown_and_counted():
+    """An age of 65+ may be in several groups, 90+ in the last one only."""
+    frame = pd.DataFrame(
+        {"file": ["a", "b"], "pid": ["1", "2"], "x": [1, 0], "age": ["65+", "90+"]}
+    )
+
+    found = from_frame(
+        frame, name="t", root="", image="file", patient="pid", findings=["x"], age="age"
+    )
+
+    assert found.images["age_group"].tolist() == ["unknown", "80+"]
+    assert any("1 of the ages" in notice.sentence for notice in found.notices)
+
+
+def test_a_wrong_type_in_the_description_is_named_by_its_key_only(tmp_path):
+    """Not by the types that were tried."""
+    (tmp_path / "dataset.toml").write_text('file="t.csv"\nimage="f"\npatient="p"\nfindings=1\n')
+
+    with pytest.raises(ConfigError, match=r"dataset\.toml: findings: [^:]*string or [^:]*list or"):
+        datasets.load("table", tmp_path)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cxraudit.datasets import findings, values
 from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.detector_labels import source_column
 from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError
@@ -398,6 +399,9 @@ def own_cohort(
             "Patients are the unit of every interval; if they are unknown, say --patient none."
         )
     named = dict(_attribute(one, frame) for one in attributes if one in frame or "*" not in one)
+    parts = {part for one in intersections(attributes, frame, **columns) for part in one.split("*")}
+    given = {"sex", "age_group", "view_position", *named, *shortcuts}
+    named |= {part: part for part in sorted(parts - given) if part in frame}
     taken = {columns.get(one) for one in ("age", "sex", "view")} | set(named.values())
     own = []
     for shortcut in shortcuts:
@@ -409,7 +413,8 @@ def own_cohort(
     if model_column:
         used = [columns.get(name) for name in ("age", "sex", "view")]
         used += [image, patient, *named.values(), *own, *label.values()]
-        frame = frame.drop_duplicates([name for name in frame.columns if name in used])
+        used += [*(columns.get("shortcut_sources") or {}).values(), *map(source_column, own)]
+        frame = _one_row_per_image(frame, image, [name for name in frame.columns if name in used])
     return from_frame(
         frame,
         name=file.name.split(".")[0],
@@ -423,7 +428,43 @@ def own_cohort(
     )
 
 
+def intersections(
+    attributes: Sequence[str],
+    frame: pd.DataFrame,
+    *,
+    age: str | None = None,
+    sex: str | None = None,
+    view: str | None = None,
+    **_: Any,
+) -> list[str]:
+    """Return the attributes such as ``race*age``, by the names of their parts in the data set."""
+    ours = {age: "age_group", sex: "sex", view: "view_position"}
+    if age:
+        ours["age"] = "age_group"
+    crossed = [one.split("*") for one in attributes if "*" in one and one not in frame]
+    return ["*".join(ours.get(part.strip(), part.strip()) for part in parts) for parts in crossed]
+
+
+def _one_row_per_image(frame: pd.DataFrame, image: str, used: list[str]) -> pd.DataFrame:
+    """Take the images of a table with one row per image and model.
+
+    Raises
+    ------
+    DataError
+        If rows of an image differ in a column that is used.
+    """
+    rows = frame.drop_duplicates(used)
+    if image in rows and rows[image].duplicated().any():
+        first = rows[image][rows[image].duplicated()].iloc[0]
+        unlike = rows.loc[rows[image] == first, used].astype(str).nunique()
+        raise DataError(
+            f"the rows of the models differ for image {first} in {', '.join(unlike.index[unlike > 1])}. "
+            "They describe one image: write the same."
+        )
+    return rows
+
+
 def _attribute(given: str, frame: pd.DataFrame) -> tuple[str, str]:
     """Return the name and the column of an attribute given as ``COLUMN`` or ``NAME=COLUMN``."""
     name, equals, column = given.partition("=")
-    return (name, column) if equals and given not in frame else (given, given)
+    return (name, column) if name and equals and given not in frame else (given, given)

@@ -43,6 +43,10 @@ _TAKEN = (*(name for name in IMAGE_COLUMNS if name != "view_position"), "age", "
 """Columns of the images that no attribute can have the name of."""
 
 
+_OWN = {*IMAGE_COLUMNS, "age", "age_is_at_least", "report"}
+"""Columns of the images that no finding or shortcut can have the name of."""
+
+
 class Description(Described):
     """``dataset.toml``."""
 
@@ -181,6 +185,16 @@ def from_frame(
             "with --age or --attribute."
         )
     devices, labelled = _by_name(shortcuts), _by_name(findings)
+    if other := set(shortcut_sources or {}) - set(devices):
+        raise ConfigError(
+            f"a source of labels is given for {', '.join(sorted(other))}, which is no shortcut here. Name "
+            "its column with --shortcut."
+        )
+    if taken := sorted({*devices, *labelled} & _OWN):
+        raise DataError(
+            f"no finding or shortcut can be called '{taken[0]}', which is a column of cxraudit. Give it "
+            "another name: NAME=COLUMN."
+        )
     _refuse_repeats([*labelled, *devices, *names, *(["view_position"] if view else [])])
     for shortcut, column in devices.items():
         table.add_shortcut(shortcut, column, (shortcut_sources or {}).get(shortcut))
@@ -269,6 +283,10 @@ class _Table:
             self.images["age_is_at_least"] = read.at_least
         edges = AGE_EDGES[1:-1] if edges is None else edges
         self.images["age_group"] = values.binned(read.series, edges, read.at_least)
+        unplaced = int((read.at_least & (self.images["age_group"] == UNKNOWN)).sum())
+        if unplaced:
+            stated = f"{unplaced:,} of the ages given as a lower bound lie below the last age group: unknown."
+            self.notices.append(Notice(about=_about(column), count=unplaced, sentence=stated))
         return "age_group"
 
     def add_sex(self, column: str, mapping: Mapping[str, str] | None) -> str:
