@@ -14,10 +14,11 @@ from small_audit import small_audit
 from cxraudit import datasets, steps
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, TextError
 from cxraudit.files import read_manifest
 from cxraudit.folders import RECORD, claim
 from cxraudit.models import load as load_model
+from cxraudit.models.random import RandomModel
 from cxraudit.run_file import read_run_file
 from cxraudit.scoring import perturb_images, score
 from cxraudit.settings import AuditSettings
@@ -129,6 +130,32 @@ def test_reports_are_encoded_beside_their_images(mimic_release, tmp_path):
     assert found.texts is not None
     assert found.texts.shape == found.vectors.shape
     assert np.isfinite(found.texts).all()
+
+
+def test_reports_that_a_model_cannot_take_are_in_the_notices_of_the_audit(
+    mimic_release, tmp_path, monkeypatch
+):
+    """Told when they are encoded, and in the report; the others have their embeddings."""
+
+    class Short(RandomModel):
+        def encode_texts(self, texts):
+            if any(len(text) > 60 for text in texts):
+                raise TextError("the text has 600 tokens; random takes at most 512.")
+            return super().encode_texts(texts)
+
+    monkeypatch.setattr(steps, "load_model", lambda name, device: Short())
+    dataset = datasets.load("mimic-cxr", mimic_release, {"reports": "findings"})
+    n_long = int((dataset.images["report"].str.len() > 60).sum())
+    assert 0 < n_long < len(dataset.images)
+    told = []
+
+    steps.encode_step(dataset, ["random"], tmp_path, no_bar, tell=told.append)
+    steps.score_step(tmp_path, findings=["Pneumonia"])
+
+    assert [(one.about, one.count) for one in told] == [("reports", n_long)]
+    assert "without an embedding by random. First: that of" in told[0].sentence
+    assert "has 600 tokens" in told[0].sentence
+    assert told[0] in Workspace(tmp_path).notices()
 
 
 def test_images_that_cannot_be_read_are_listed(cohort, tmp_path):

@@ -60,6 +60,7 @@ from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
+from cxraudit.workspace.run import reports_left_out
 from cxraudit.zeroshot import direction_table
 
 
@@ -118,14 +119,19 @@ def encode_step(
             "Check --root and where the images are; the same command tries them again."
         )
     reports = stores(work.report_embeddings, needed=False) if REPORT in dataset.images else {}
+    reports = {name: store for name, store in reports.items() if name in encoded}
+    left_out = reports_left_out(reports)
+    for notice in left_out:
+        tell(notice)
     work.save_dataset(dataset)
     work.write_encoding(
         unread,
         encoded,
-        {name: store for name, store in reports.items() if name in encoded},
+        reports,
         cards={name: store.record()["card"] for name, store in encoded.items()},
         fingerprints={name: store.record()["fingerprint"] for name, store in encoded.items()},
         n_failures=n_unread,
+        reports_left_out=as_records(left_out),
     )
     return unread.drop_duplicates("image_id")
 

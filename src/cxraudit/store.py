@@ -67,6 +67,9 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 }
 """What ``store.json`` holds."""
 
+NO_REPORT = "no report"
+"""Reason of a row that belongs to an image without a report."""
+
 _AGAIN = "Run the same cxraudit encode command again; it keeps what is whole."
 
 

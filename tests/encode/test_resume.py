@@ -13,7 +13,7 @@ from PIL import Image
 from cxraudit import content
 from cxraudit.encode import encode_images, encode_reports
 from cxraudit.encode.resume import of_the_same_images, refuse_changed_images, refuse_other_images
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, TextError
 from cxraudit.models.random import RandomModel
 from cxraudit.notices import Notice
 from cxraudit.schema import CONTENT
@@ -419,3 +419,25 @@ def test_a_report_that_a_model_cannot_take_is_listed(tmp_path):
     index, rows = EmbeddingStore(tmp_path / "random").read()
     assert index["error"].tolist() == ["", "a text is too long.", "no report", ""]
     assert np.isfinite(rows).all(axis=1).tolist() == [True, False, False, True]
+
+
+def test_texts_beside_one_that_is_refused_stay_in_batches(tmp_path):
+    """Of 64 texts, those without the refused one are encoded in at most six calls."""
+    sizes = []
+
+    class Short(RandomModel):
+        def encode_texts(self, texts):
+            if any(len(text) > 20 for text in texts):
+                raise TextError("the text has 600 tokens; it takes at most 512.")
+            sizes.append(len(texts))
+            return super().encode_texts(texts)
+
+    texts = [f"report {number}" for number in range(64)]
+    texts[11] = "long " * 9
+    encode_reports(reports(texts), {"random": Short()}, tmp_path)
+
+    index, rows = EmbeddingStore(tmp_path / "random").read()
+    assert sum(sizes) == 63
+    assert len(sizes) == 6
+    assert (~index["ok"]).sum() == 1
+    assert np.isfinite(rows).all(axis=1).sum() == 63

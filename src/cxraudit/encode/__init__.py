@@ -20,7 +20,7 @@ from cxraudit.files import folder_name
 from cxraudit.models.base import Embeddings, ImageTextModel
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.schema import CONTENT
-from cxraudit.store import DamagedError, EmbeddingStore, Shard, index_of, plan_shards
+from cxraudit.store import NO_REPORT, DamagedError, EmbeddingStore, Shard, index_of, plan_shards
 
 Progress = Callable[[int], None]
 """Called with the number of images that were finished since the last call."""
@@ -157,17 +157,18 @@ def _encode_texts(
 ) -> tuple[NDArray[np.float32], list[str]]:
     """Embed some reports; one that is empty, or that the model cannot take, has a row of NaN."""
     rows = np.full((len(texts), model.card.embedding_dim), np.nan, dtype=np.float32)
-    errors = ["" if text else "no report" for text in texts]
+    errors = ["" if text else NO_REPORT for text in texts]
     present = [number for number, text in enumerate(texts) if text]
-    try:
-        if present:
-            rows[present] = model.encode_texts([texts[number] for number in present])
-    except (CxrAuditError, ValueError):
-        for number in present:
-            try:
-                rows[number] = model.encode_texts([texts[number]])[0]
-            except (CxrAuditError, ValueError) as error:
-                errors[number] = str(error).splitlines()[0]
+    parts = [present] if present else []
+    while parts:
+        part = parts.pop()
+        try:
+            rows[part] = model.encode_texts([texts[number] for number in part])
+        except (CxrAuditError, ValueError) as error:
+            if len(part) == 1:
+                errors[part[0]] = str(error).splitlines()[0]
+            else:  # which text it is, is found by halving: the others stay in large batches
+                parts += [part[: len(part) // 2], part[len(part) // 2 :]]
     for number in present:
         if not (errors[number] or np.isfinite(rows[number]).all()):
             errors[number] = "the model gives no finite embedding of the report."

@@ -113,7 +113,7 @@ class HfClip(TorchAdapter):
 
     def token_ids(self, text: str) -> Any:
         """Return what the tokenizer makes of a text: ids and, where it makes one, a mask."""
-        with tokens.readable(text):
+        with tokens.readable():
             return self.tokenizer(
                 text, padding="max_length", truncation=True, max_length=self.length
             )

@@ -26,12 +26,12 @@ from cxraudit.folders import claim, recorded_files, remove_left_over, writable_f
 from cxraudit.images import ImageNote
 from cxraudit.notices import SHOWN, Notice, counted, from_records
 from cxraudit.schema import PERTURBED_COLUMNS, check_scores, require_columns
-from cxraudit.store import EmbeddingStore, stores
+from cxraudit.store import NO_REPORT, EmbeddingStore, stores
 from cxraudit.workspace.audit import AuditFolder
 from cxraudit.workspace.inside import Inside
 from cxraudit.workspace.record import commands_of
 
-_OF_IMAGES = ("image_notes", "unread")
+_OF_IMAGES = ("image_notes", "unread", "reports_left_out")
 """What the manifest of the scores takes over from that of the embeddings, which may be deleted."""
 
 _ENCODE_AGAIN = "Run the same cxraudit encode command again; finished work is kept."
@@ -327,8 +327,12 @@ class Workspace:
 
     def notices(self) -> list[Notice]:
         """Return what a reader of an audit of the scores must know about the images they were made of."""
-        unread = read_manifest(self.scores).get("unread", {})
-        return [*_unread("images", "without a score", unread), *map(_noted, self.image_notes())]
+        manifest = read_manifest(self.scores)
+        return [
+            *_unread("images", "without a score", manifest.get("unread", {})),
+            *map(_noted, self.image_notes()),
+            *from_records(manifest.get("reports_left_out", ())),
+        ]
 
     def perturbed_notices(self) -> list[Notice]:
         """Return what a reader must know about the scores of perturbed images; none if there are none."""
@@ -336,6 +340,22 @@ class Workspace:
         left_out = from_records(manifest.get("notices", ()))
         unread = _unread("perturbed images", "left out", manifest.get("unread", {}))
         return [*left_out, *unread]
+
+
+def reports_left_out(reports: Mapping[str, EmbeddingStore]) -> list[Notice]:
+    """Return a notice for each model that has no embedding of some reports, which are in its store."""
+    found = []
+    for name, store in reports.items():
+        index = store.index()
+        lost = index[~index["ok"] & (index["error"] != NO_REPORT)]
+        if len(lost):
+            first = lost.iloc[0]
+            sentence = (
+                f"{counted(len(lost), 'report')} without an embedding by {name}. First: that of "
+                f"{first['image_id']}: {first['error']}"
+            )
+            found.append(Notice(about="reports", count=len(lost), sentence=sentence))
+    return found
 
 
 def count_notes(index: pd.DataFrame) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ class WordPiece:
 
     def __call__(self, text: str) -> list[int]:
         """Return [CLS] … [SEP]."""
-        with readable(text):
+        with readable():
             return self._tokenizer.encode(text).ids
 
 
@@ -81,13 +81,14 @@ def _require_fit(
 
 
 @contextmanager
-def readable(text: str) -> Iterator[None]:
+def readable() -> Iterator[None]:
     """Turn what a tokenizer raises on a text into a `TextError`."""
     try:
         yield
     except (TypeError, ValueError) as error:  # for instance half of a surrogate pair
+        # Without the text, which may be a report of a patient.
         raise TextError(
-            f"the text {text[:40]!r} cannot be read ({untrusted.reason(error)}). Save it as UTF-8."
+            f"the text cannot be read ({untrusted.reason(error)}). Save it as UTF-8."
         ) from None
 
 
@@ -147,7 +148,7 @@ class BytePairs:
 
     def __call__(self, text: str) -> list[int]:
         """Return the ids of a text, not truncated."""
-        with readable(text):
+        with readable():
             return self._tokenizer(self._prepare(text))["input_ids"]
 
 
