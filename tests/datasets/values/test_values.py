@@ -470,3 +470,14 @@ def test_values_are_read_by_row_whatever_the_index():
 
     assert values.sexes(cells, ABOUT).series.tolist() == ["female", "male", "female"]
     assert values.groups(cells, ABOUT, "x").series.index.tolist() == [7, 7, 3]
+
+
+@pytest.mark.parametrize(
+    "read", [values.sexes, values.ages, values.labels, values.scores, values.texts]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_cell_with_a_line_break_is_refused(read, end):
+    """It holds rows that a quotation mark has swallowed; at the ends of a cell it is a blank."""
+    with pytest.raises(DataError, match="1 cell with a line break"):
+        read(column([f"1{end}2", "1"]), ABOUT)
+    assert values.texts(column([f"1{end}"]), ABOUT).tolist() == ["1"]

@@ -40,7 +40,8 @@ def texts(values: pd.Series, about: str) -> pd.Series:
     Raises
     ------
     DataError
-        If a cell holds a list, bytes that are no text, or a float beyond 2⁵³, which may be rounded.
+        If a cell holds a list, bytes that are no text, a line break, or a float beyond 2⁵³, which may
+        be rounded.
     """
     if pd.api.types.is_float_dtype(values.dtype):
         exact: Any = getattr(values.dtype, "numpy_dtype", values.dtype)
@@ -48,7 +49,7 @@ def texts(values: pd.Series, about: str) -> pd.Series:
         if bool((values.abs() >= 2.0**bits).any()):
             raise _rounded(about, bits)
     if isinstance(values.dtype, pd.StringDtype):
-        return _trimmed(values)
+        return _one_line(_trimmed(values), about)
     try:
         codes, different = pd.factorize(values.astype(object), use_na_sentinel=True)
     except TypeError:
@@ -57,7 +58,18 @@ def texts(values: pd.Series, about: str) -> pd.Series:
             f"{about} holds cells of the type {kind}, not single values. Save one value per cell."
         ) from None
     found = np.array([*(_text(value, about) for value in different), None], dtype=object)
-    return pd.Series(found[codes], index=values.index, dtype="str")
+    return _one_line(pd.Series(found[codes], index=values.index, dtype="str"), about)
+
+
+def _one_line(cells: pd.Series, about: str) -> pd.Series:
+    """Refuse cells with line breaks: quotation marks that are not closed swallow the rows below."""
+    broken = cells[cells.str.contains(r"[\r\n]", na=False)]
+    if len(broken):
+        raise DataError(
+            f"{about} holds {counted(len(broken), 'cell')} with a line break, first "
+            f"{broken.iloc[0][:40]!r}. Close its quotation marks, or take it out."
+        )
+    return cells
 
 
 def _rounded(about: str, bits: int) -> DataError:
@@ -162,7 +174,7 @@ def _refuse_other_ids(found: pd.Series, about: str, any_word: bool) -> None:
     Raises
     ------
     DataError
-        If an identifier is a word for missing, was rounded, or holds a line break.
+        If an identifier is a word for missing, or was rounded.
     """
     missing = found[[] if any_word else found.str.casefold().isin(words.MISSING)]
     if len(missing):
@@ -170,16 +182,12 @@ def _refuse_other_ids(found: pd.Series, about: str, any_word: bool) -> None:
         raise DataError(
             f"{counted(len(missing), 'row')} with a word for missing in {about}: {listed}. Fill it in."
         )
-    for pattern, kind, remedy in (
-        (_ROUNDED_ID, "rounded by a spreadsheet", "Save the column as text or as whole numbers"),
-        (r"(?s).*[\r\n].*", "with a line break", "Take it out"),
-    ):
-        wrong = found[found.str.fullmatch(pattern)]
-        if len(wrong):
-            raise DataError(
-                f"{about} holds {counted(len(wrong), 'identifier')} {kind}, such as "
-                f"{wrong.iloc[0][:40]!r}. {remedy}."
-            )
+    rounded = found[found.str.fullmatch(_ROUNDED_ID)]
+    if len(rounded):
+        raise DataError(
+            f"{about} holds {counted(len(rounded), 'identifier')} rounded by a spreadsheet, such as "
+            f"{rounded.iloc[0]!r}. Save the column as text or as whole numbers."
+        )
 
 
 def optional_ids(values: pd.Series, about: str) -> Values:
