@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cxraudit.errors import short
+
 SHOWN = 5
 """Different values, or images, that a notice names; more are counted."""
 
@@ -54,7 +56,7 @@ def about_images(sentence: str, image_ids: Sequence[str]) -> Notice:
 def named(values: Mapping[Any, int]) -> str:
     """List values with their counts, the most frequent first: ``'u' (12), '1*' (3) and 4 others``."""
     ordered = sorted(values.items(), key=lambda item: (-item[1], str(item[0])))
-    shown = ", ".join(f"'{value}' ({count:,})" for value, count in ordered[:SHOWN])
+    shown = ", ".join(f"'{short(value)}' ({count:,})" for value, count in ordered[:SHOWN])
     more = len(ordered) - SHOWN
     return f"{shown} and {more:,} other{'s' if more > 1 else ''}" if more > 0 else shown
 

@@ -167,7 +167,7 @@ def find_one(
             return one_of(found)
     others = [path for pattern in patterns for path in find_all(root, pattern, depth)]
     beside = f"{others[0]} is no table (a folder, or another kind of file). " if others else ""
-    names = " or ".join(pattern.removesuffix("*") for pattern in patterns)
+    names = " or ".join(pattern.removesuffix("*").removesuffix(".") for pattern in patterns)
     raise DataError(f"{names} is missing under {root}. {beside}{hint}")
 
 

@@ -75,8 +75,9 @@ class ReleaseTable:
         """Raise `DataError` if an identifier occurs twice."""
         twice = found.duplicated()
         if twice.any():
+            number = counted(int(twice.sum()), "row")
             raise DataError(
-                f"{self.path} holds {int(twice.sum())} rows with a {column} that was already there, first "
+                f"{self.path} holds {number} with a {column} that was already there, first "
                 f"{found[twice].iloc[0]}. Keep one row of each."
             )
 

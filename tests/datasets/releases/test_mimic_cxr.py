@@ -204,3 +204,153 @@ def test_a_damaged_table_is_refused(mimic_release, tmp_path):
 
     with pytest.raises(DataError, match="is cut short"):
         mimic_cxr.load(root)
+
+
+SPLIT = f"{JPG}/mimic-cxr-2.0.0-split.csv.gz"
+ALL = {"split": "all", "views": "all"}
+
+
+def _changed(mimic_release, folder, file, **columns):
+    """Copy the release with cells of the first rows of a table changed; return its data set."""
+    root = folder / "copy"
+    if not root.exists():
+        shutil.copytree(mimic_release, root, ignore=shutil.ignore_patterns("files"))
+    table = pd.read_csv(root / file, dtype="str")
+    for column, cells in columns.items():
+        table.loc[: len(cells) - 1, column.replace("_", " ") if column not in table else column] = (
+            cells
+        )
+    table.to_csv(root / file, index=False)
+    return datasets.load("mimic-cxr", root, ALL)
+
+
+def _sentences(dataset) -> str:
+    return " ".join(f"{notice.about}: {notice.sentence}" for notice in dataset.notices)
+
+
+@pytest.mark.parametrize("label", ["1*", "2", "x", "0.5", "-2", "1.0.0", "1;0"])
+def test_a_label_that_is_not_understood_is_refused(mimic_release, tmp_path, label):
+    """With value and count; these were absent once."""
+    match = r"'Pneumonia' of mimic-cxr-2.0.0-chexpert.csv.gz holds 1 value that is no label: "
+    with pytest.raises(DataError, match=match):
+        _changed(mimic_release, tmp_path, LABELS, Pneumonia=[label])
+
+
+def test_labels_in_other_spellings_are_understood(mimic_release, tmp_path):
+    """As words and with a decimal comma; words for missing are not labelled."""
+    cells = ["1,0", "Positive", "no", "u", "unknown", None, " 1 "]
+    dataset = _changed(mimic_release, tmp_path, LABELS, Pneumonia=cells)
+
+    np.testing.assert_array_equal(dataset.images["Pneumonia"][:7], [1, 1, 0, 0, np.nan, 0, 1])
+    assert "Uncertain labels count as absent: Pneumonia (1)." in _sentences(dataset)
+    assert "1 value counts as not labelled: 'unknown' (1)." in _sentences(dataset)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{}-{}-{}",
+        "{}-{}-{} 21:30:14.531",
+        "{}-{}-{}T23:59:59-05:00",
+        "{}.{}.{}",
+        "{}/{}/{}",
+        "{}{}{}.0",
+    ],
+)
+def test_dates_of_studies_are_understood(mimic_release, tmp_path, written):
+    """In the usual forms; the ages are the same."""
+    dates = pd.read_csv(mimic_release / METADATA, dtype="str")["StudyDate"]
+    cells = [written.format(date[:4], date[4:6], date[6:]) for date in dates]
+
+    images = _changed(mimic_release, tmp_path, METADATA, StudyDate=cells).images
+
+    expected = datasets.load("mimic-cxr", mimic_release, ALL).images["age"]
+    np.testing.assert_array_equal(images["age"], expected)
+
+
+def test_values_that_are_not_understood_are_unknown_and_named(mimic_release, tmp_path):
+    """Dates, views, sexes, ages, races and splits."""
+    _changed(
+        mimic_release,
+        tmp_path,
+        METADATA,
+        StudyDate=["06.05.2180", "21801301", None],
+        ViewPosition=["ap", " Pa", "XTABLE LATERAL", "upside down"],
+    )
+    _changed(
+        mimic_release, tmp_path, PATIENTS, gender=["f", "Z"], anchor_age=["> 89", "300", "old"]
+    )
+    races = ["white", "Martian", "NON-WHITE", "UNABLE TO OBTAIN"]
+    dataset = _changed(mimic_release, tmp_path, ADMISSIONS, race=races)
+
+    images, stated = dataset.images, _sentences(dataset)
+    assert images["age"][:3].isna().all()
+    assert images["view_position"][:4].tolist() == ["AP", "PA", "XTABLE LATERAL", "upside down"]
+    for part in (
+        "'StudyDate' of mimic-cxr-2.0.0-metadata.csv.gz: 2 values that were not understood, unknown: "
+        "'06.05.2180' (1), '21801301' (1).",
+        "'gender' of patients.csv.gz: 1 value that was not understood, unknown: 'Z' (1).",
+        "'anchor_age' of patients.csv.gz: 1 impossible age, unknown: '300' (1).",
+        "'anchor_age' of patients.csv.gz: 1 value that was not understood, unknown: 'old' (1).",
+        "'race' of admissions.csv.gz: 1 value counts as unknown: 'UNABLE TO OBTAIN' (1).",
+        "'race' of admissions.csv.gz: 2 values that were not understood, unknown: "
+        "'Martian' (1), 'NON-WHITE' (1).",
+        "not usual ones, kept as they are: 'upside down' (1)",
+    ):
+        assert part in stated
+
+
+def test_an_age_above_120_at_the_study_is_unknown_and_counted(mimic_release, tmp_path):
+    """And one below 0."""
+    dataset = _changed(mimic_release, tmp_path, PATIENTS, anchor_year=["2000", "2250"])
+
+    subjects = pd.read_csv(mimic_release / PATIENTS, dtype="str")["subject_id"][:2]
+    first = dataset.images["patient_id"].isin(subjects)
+    assert dataset.images.loc[first, "age_group"].eq("unknown").all()
+    assert f"{first.sum()} images with an impossible age at the study" in _sentences(dataset)
+
+
+def test_ids_that_were_taken_for_numbers_match(mimic_release, tmp_path):
+    """10000032.0 is 10000032, in any of the tables; leading zeros are kept."""
+    expected = datasets.load("mimic-cxr", mimic_release, ALL).images.drop(columns="path")
+    for file, column in ((LABELS, "study_id"), (PATIENTS, "subject_id"), (METADATA, "subject_id")):
+        ids = pd.read_csv(mimic_release / file, dtype="str")[column]
+        found = _changed(mimic_release, tmp_path, file, **{column: [f"{one}.0" for one in ids]})
+        pd.testing.assert_frame_equal(found.images.drop(columns="path"), expected)
+    ids = pd.read_csv(mimic_release / PATIENTS, dtype="str")["subject_id"]
+    other = _changed(mimic_release, tmp_path, PATIENTS, subject_id=[f"0{ids[0]}"])
+    assert "of 1 patient who is not in it: age and sex are unknown" in _sentences(other)
+
+
+def test_rows_that_match_no_image_are_counted(mimic_release, tmp_path):
+    """Labels of another study, splits of another image, and a study with another patient."""
+    _changed(mimic_release, tmp_path, LABELS, study_id=["1"], subject_id=["1", "2"])
+    root = tmp_path / "copy"
+    _rewrite(root / SPLIT, lambda t: t.assign(split=["TEST ", "valid", *t["split"][2:]]))
+    _rewrite(root / SPLIT, lambda t: t.assign(dicom_id=[*t["dicom_id"][:-1], "x"]))
+
+    dataset = datasets.load("mimic-cxr", root, {"views": "all"})
+
+    stated = _sentences(dataset)
+    assert "1 row of studies without an image in the metadata: '1' (1)." in stated
+    assert "1 image of studies that have another patient in this table" in stated
+    assert "1 row of images that the metadata do not have: 'x' (1)." in stated
+    assert "not understood, unknown: 'valid' (1)." in stated
+    assert dict(zip(*flow(dataset)[["step", "images_out"]].to_numpy().T, strict=True)) == {
+        "release": 0,
+        "split test": 2,
+        "labelled": 1,
+    }
+
+
+def test_a_table_beside_itself_is_read_once_or_refused(mimic_release, tmp_path):
+    """As downloaded and unpacked, in any case of the name; another one is refused."""
+    root = shutil.copytree(mimic_release, tmp_path / "copy", ignore=shutil.ignore_patterns("files"))
+    unpacked = (root / LABELS).with_name("MIMIC-CXR-2.0.0-CHEXPERT.CSV")
+    table = pd.read_csv(root / LABELS, dtype="str")
+    table.to_csv(unpacked, index=False)
+    assert "CHEXPERT.CSV was read; " in _sentences(datasets.load("mimic-cxr", root, ALL))
+
+    table.assign(Pneumonia="1").to_csv(unpacked, index=False)
+    with pytest.raises(DataError, match="beside it differ"):
+        datasets.load("mimic-cxr", root, ALL)

@@ -103,7 +103,7 @@ def test_images_without_a_findings_section_are_excluded(mimic_release, tmp_path,
             {
                 "study": [report.stem for report in reports],
                 "impression": "normal",
-                "findings": [None if report == without else "clear" for report in reports],
+                "findings": [None if report == without else "clear\nlungs" for report in reports],
             }
         ).to_csv(root / "mimic_cxr_sectioned.csv", index=False)
     if how != "text files":
@@ -255,3 +255,38 @@ def test_sections_of_real_reports_are_recovered(real_data):
 
     assert len(files) == 3_955
     assert n_findings == 3_425
+
+
+def test_studies_without_a_report_and_reports_in_another_encoding_are_counted(
+    mimic_release, tmp_path
+):
+    """They count as without a FINDINGS section, and are read."""
+    root = shutil.copytree(mimic_release, tmp_path / "copy")
+    reports = sorted((root / "mimic-cxr-jpg" / "2.0.0").glob("files/p1*/p*/s*.txt"))
+    reports[0].unlink()
+    reports[1].write_bytes(reports[1].read_bytes().replace(b"FINDINGS:", b"FINDINGS: \xe9"))
+
+    dataset = datasets.load("mimic-cxr", root, {"reports": "findings"})
+
+    stated = {n.sentence for n in dataset.notices if n.about == "reports"}
+    study = reports[0].stem[1:]
+    assert f"without a FINDINGS section: 1, first {study}." in " ".join(stated)
+    assert f"1 report not in UTF-8, first of study {reports[1].stem[1:]}." in stated
+    assert dataset.excluded["study_id"].tolist() == [study]
+
+
+def test_an_encrypted_archive_is_one_sentence(mimic_release, tmp_path):
+    """As is one that is cut or has another compression."""
+    root = shutil.copytree(mimic_release, tmp_path / "copy")
+    report = next((root / "mimic-cxr-jpg" / "2.0.0").glob("files/p1*/p*/s*.txt"))
+    study = pd.read_csv(root / "mimic-cxr-jpg/2.0.0/mimic-cxr-2.0.0-metadata.csv.gz")["study_id"][0]
+    with zipfile.ZipFile(root / "mimic-cxr-reports.zip", "w") as archive:
+        archive.writestr(f"files/s{study}.txt", report.read_text())
+    data = bytearray((root / "mimic-cxr-reports.zip").read_bytes())
+    data[6] |= 1
+    central = data.find(b"PK\x01\x02")
+    data[central + 8] |= 1
+    (root / "mimic-cxr-reports.zip").write_bytes(bytes(data))
+
+    with pytest.raises(DataError, match=r"mimic-cxr-reports.zip cannot be read"):
+        datasets.load("mimic-cxr", root, {"reports": "findings"})

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -175,3 +176,146 @@ def test_a_released_count_stands_beside_the_published_one(nih_release):
     assert counts["images"].published == 112_120
     assert not counts["images"].agrees
     assert counts["annotated images"].found > 0
+
+
+ENTRIES = "Data_Entry_2017_v2020.csv"
+
+
+def changed(nih_release, folder, **columns):
+    """Write the entry table with cells of the first rows changed; return the folder."""
+    entries = pd.read_csv(nih_release / ENTRIES, dtype="str")
+    for column, cells in columns.items():
+        entries.loc[: len(cells) - 1, column.replace("_", " ")] = cells
+    entries.to_csv(folder / ENTRIES, index=False)
+    return folder
+
+
+def sentences(dataset) -> str:
+    """All notices."""
+    return " ".join(notice.sentence for notice in dataset.notices)
+
+
+def test_no_finding_is_the_publishers_label(nih_release, tmp_path):
+    """1 where the label is No Finding, 0 beside any finding, not labelled where nothing is."""
+    changed(nih_release, tmp_path, Finding_Labels=["No Finding", "Mass|Effusion", None])
+
+    dataset = nih_cxr14.load(tmp_path)
+
+    assert dataset.findings[-1] == "No Finding"
+    np.testing.assert_array_equal(dataset.images["No Finding"][:3], [1, 0, np.nan])
+    np.testing.assert_array_equal(dataset.images["Pleural Effusion"][:3], [0, 1, np.nan])
+    assert "1 value counts as not labelled: blank (1)." in sentences(dataset)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("Mass | Effusion", {"Mass", "Pleural Effusion"}),
+        (" mass|EFFUSION ", {"Mass", "Pleural Effusion"}),
+        ("Pleural Thickening", {"Pleural Thickening"}),
+        ("Pleural_Thickening|Pleural_Thickening", {"Pleural Thickening"}),
+        ("no finding", {"No Finding"}),
+        ("unknown", set()),
+    ],
+)
+def test_labels_are_understood_in_other_spellings(nih_release, tmp_path, cell, expected):
+    """Case, blanks and underscores; words for missing are not labelled."""
+    images = nih_cxr14.load(changed(nih_release, tmp_path, Finding_Labels=[cell])).images
+
+    row = images.loc[0, list(nih_cxr14.REPORT_FINDINGS)]
+    assert set(row.index[row == 1]) == expected
+    assert row.isna().all() == (cell == "unknown")
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [
+        ("No Finding|Mass", "1 label with a finding beside 'No Finding': 'No Finding.Mass'"),
+        ("|", "no label of ChestX-ray14"),
+        ("Mass|", "no label of ChestX-ray14"),
+        ("Mass;Nodule", "no label of ChestX-ray14: 'Mass;Nodule' .1."),
+        ("1", "no label of ChestX-ray14"),
+    ],
+)
+def test_contradictory_and_cut_labels_are_refused(nih_release, tmp_path, cell, match):
+    """And never negative."""
+    with pytest.raises(DataError, match=match):
+        nih_cxr14.load(changed(nih_release, tmp_path, Finding_Labels=[cell]))
+
+
+def test_values_that_are_not_understood_are_unknown_and_named(nih_release, tmp_path):
+    """Ages, sexes and views; usual spellings are understood."""
+    changed(
+        nih_release,
+        tmp_path,
+        Patient_Age=["058Y", "018M", "58", None, "412", "O58Y", "000Y", "58 years"],
+        Patient_Gender=["f", "FEMALE", " m ", "zz", "?"],
+        View_Position=["pa", "Ap ", "antero-posterior", "upside down"],
+    )
+
+    dataset = nih_cxr14.load(tmp_path)
+
+    images = dataset.images
+    expected = [58, 1.5, 58, np.nan, np.nan, np.nan, np.nan, 58]
+    np.testing.assert_allclose(images["age"][:8], expected)
+    assert images["view_position"][:4].tolist() == ["PA", "AP", "AP", "upside down"]
+    for part in ("impossible age, unknown: '412' (1)", "not understood, unknown: 'O58Y' (1)"):
+        assert part in sentences(dataset)
+    assert "not understood, unknown: 'zz' (1)" in sentences(dataset)
+    assert "not usual ones, kept as they are: 'upside down' (1)" in sentences(dataset)
+
+
+def test_a_patient_written_in_two_ways_is_one(nih_release, tmp_path):
+    """With a notice; an image named after another patient has one, too."""
+    ids = pd.read_csv(nih_release / ENTRIES, dtype="str")["Patient ID"]
+    row = int(ids.duplicated(keep=False).idxmax())
+    written = [*ids[:row], ids[row].zfill(8)]
+
+    dataset = nih_cxr14.load(changed(nih_release, tmp_path, Patient_ID=written))
+    assert dataset.images["patient_id"].tolist() == ids.tolist()
+    assert "with and without leading zeros, taken as one patient" in sentences(dataset)
+    other = nih_cxr14.load(changed(nih_release, tmp_path, Patient_ID=[ids.iloc[-1]]))
+    assert "1 image with the number of another patient in the name" in sentences(other)
+    for wrong in ("1.5", "1e3", "P1", "-1"):
+        with pytest.raises(DataError, match=r"1 value that is no number of a patient"):
+            nih_cxr14.load(changed(nih_release, tmp_path, Patient_ID=[wrong]))
+
+
+def test_the_corrected_entry_table_takes_precedence_with_a_notice(nih_release, tmp_path):
+    """Over that of 2017 beside it."""
+    for name in (ENTRIES, "Data_Entry_2017.csv"):
+        shutil.copy(nih_release / ENTRIES, tmp_path / name)
+
+    dataset = nih_cxr14.load(tmp_path)
+
+    assert dataset.version == "v2020"
+    assert "was read, and not Data_Entry_2017.csv beside it" in sentences(dataset)
+
+
+def test_rows_of_other_tables_that_match_no_image_are_counted(nih_release, tmp_path):
+    """Drain labels, and images in two folders."""
+    for name in (ENTRIES, "CXR14_Drains_Labels.csv"):
+        shutil.copy(nih_release / name, tmp_path)
+    entries = pd.read_csv(tmp_path / ENTRIES).iloc[2:]
+    entries.to_csv(tmp_path / ENTRIES, index=False)
+    name = entries["Image Index"].iloc[0]
+    for folder in ("images", "images_001/images"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / name).touch()
+
+    dataset = nih_cxr14.load(tmp_path)
+
+    assert "2 rows of images that the entry table does not have: '00000001_000.png' (1)" in (
+        sentences(dataset)
+    )
+    assert "1 image in more than one folder" in sentences(dataset)
+    assert dataset.images["path"].iloc[0] == str(tmp_path / "images" / name)
+
+
+def test_a_list_of_images_that_is_no_text_is_refused(nih_release, tmp_path):
+    """In one sentence, as is a folder."""
+    listed = tmp_path / "some.txt"
+    listed.write_bytes(b"\xff\xfe\x00\x00\xff")
+
+    with pytest.raises(DataError, match="not UTF-8 text"):
+        nih_cxr14.load(nih_release, subset=listed)

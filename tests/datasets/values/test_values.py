@@ -481,3 +481,65 @@ def test_a_cell_with_a_line_break_is_refused(read, end):
     with pytest.raises(DataError, match="1 cell with a line break"):
         read(column([f"1{end}2", "1"]), ABOUT)
     assert values.texts(column([f"1{end}"]), ABOUT).tolist() == ["1"]
+
+
+def test_what_is_not_understood_has_a_notice_of_its_own():
+    """Beside the words for missing, so that many of those do not hide it."""
+    cells = column([*["unknown"] * 9, *"abcde", "F", "zz"])
+
+    read = values.sexes(cells, ABOUT, strict=False)
+
+    assert [notice.count for notice in read.notices] == [9, 5]
+    assert "not understood, unknown: 'a' (1)" in read.notices[1].sentence
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        ("20240131", "2024-01-31"),
+        ("2024-01-31 23:59", "2024-01-31"),
+        ("2024-01-31T23:59:59-05:00", "2024-01-31"),
+        ("2024.1.3", "2024-01-03"),
+        ("2024/01/31", "2024-01-31"),
+        ("21800506.0", "2180-05-06"),
+    ],
+)
+def test_a_date_is_the_day_where_it_was_written(cell, day):
+    """A time zone does not move it."""
+    assert str(values.dates(column([cell]), ABOUT).series[0].date()) == day
+
+
+@pytest.mark.parametrize(
+    "cell", ["2024", "202401", "240131", "31.01.2024", "01/02/2024", "20240230", "2024-13-01", "x"]
+)
+def test_half_a_date_and_dates_of_two_readings_are_no_dates(cell):
+    """01/02/2024 may be in January or in February."""
+    with pytest.raises(DataError, match="1 value that is no date"):
+        values.dates(column([cell]), ABOUT)
+    read = values.dates(column([cell]), ABOUT, strict=False)
+    assert read.series.isna().all()
+    assert cell in stated(read)
+
+
+def test_a_view_that_is_no_usual_one_is_kept_with_a_notice():
+    """Usual ones are understood in any case."""
+    read = values.views(column(["pa", "Lat", "XTABLE LATERAL", "upside down", None]), ABOUT)
+
+    assert read.series.tolist() == ["PA", "LATERAL", "XTABLE LATERAL", "upside down", "unknown"]
+    assert "not usual ones, kept as they are: 'upside down' (1)." in stated(read)
+
+
+def test_columns_without_any_value_are_unknown():
+    """Of every type."""
+    for cells in ([None, None], [float("nan")] * 2, pd.Series([None, None], dtype="str")):
+        for read in (values.groups(column(cells), ABOUT, "g"), values.views(column(cells), ABOUT)):
+            assert read.series.tolist() == ["unknown", "unknown"]
+        assert values.numbers(column(cells), ABOUT).series.isna().all()
+
+
+def test_other_numbers_of_a_publisher_are_nan_and_named():
+    """Where the user cannot correct them."""
+    read = values.numbers(column(["1.5", "x", None]), ABOUT, strict=False)
+
+    np.testing.assert_array_equal(read.series, [1.5, np.nan, np.nan])
+    assert "not understood, unknown: 'x' (1)" in stated(read)

@@ -23,6 +23,8 @@ OTHER_FINDINGS = (
 
 DEVICES = "Support Devices"
 
+_REMEDY = "A label is 1, 0, -1 or blank: correct them, or download the table again."
+
 
 def chosen_findings(which: str) -> tuple[str, ...]:
     """Return the ``six`` findings of Sourget et al. (2025), or ``all`` labelled ones."""
@@ -45,7 +47,7 @@ def resolved(
     labels: dict[str, pd.Series] = {}
     doubtful: dict[str, int] = {}
     for finding in findings:
-        given = values.given_labels(table.frame[finding], table.about(finding))
+        given = values.given_labels(table.frame[finding], table.about(finding), _REMEDY)
         table.notices.extend(given.notices)
         if number := sum(given.uncertain.values()):
             doubtful[finding] = number

@@ -10,7 +10,13 @@ from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.release import ReleaseFile, check_choices
 from cxraudit.datasets.release_table import ReleaseTable, open_table
-from cxraudit.datasets.releases.dicom_headers import TAGS, demographics, identified, read_headers
+from cxraudit.datasets.releases.dicom_headers import (
+    TAGS,
+    Identified,
+    demographics,
+    identified,
+    read_headers,
+)
 from cxraudit.datasets.values.text import plain
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import Notice, counted, named
@@ -72,14 +78,15 @@ def load(
             f"with a column {', '.join(KEYS[:-1])} or {KEYS[-1]} and one column per finding."
         )
     notices: list[Notice] = []
-    table, readable = identified(read_headers(root), root, notices)
-    known = demographics(table[readable], _mapping(sex_values), notices).reindex(table.index)
+    found = identified(read_headers(root), root, notices)
+    table, usable = found.table, found.readable & found.has_patient & ~found.is_copy
+    known = demographics(table[usable], _mapping(sex_values), notices).reindex(table.index)
     images = table[["image_id", "patient_id", "study_id"]].assign(
         path=[f"{root}/{file}" for file in table["file"]],
         **{name: known[name] if name == "age" else known[name].fillna(UNKNOWN) for name in _GROUPS},
     )
     given = open_table(labels, what="the table of labels")
-    findings, columns = _labels(given, table, uncertain)
+    findings, columns = _labels(given, found, uncertain)
     dataset = Dataset(
         name=root.name,
         version="",
@@ -91,7 +98,7 @@ def load(
         notes=("Age, sex and view are taken from the DICOM headers.",),
         notices=(*notices, *given.notices),
     )
-    return _steps(dataset, table, readable, labels)
+    return _steps(dataset, found, labels)
 
 
 def _mapping(sex_values: str | Mapping[str, str]) -> Mapping[str, str]:
@@ -105,10 +112,9 @@ def _mapping(sex_values: str | Mapping[str, str]) -> Mapping[str, str]:
     return {word.strip(): plain(meaning) for word, _, meaning in pairs}
 
 
-def _steps(
-    dataset: Dataset, table: pd.DataFrame, readable: "pd.Series[bool]", labels: Path
-) -> Dataset:
+def _steps(dataset: Dataset, found: Identified, labels: Path) -> Dataset:
     """Apply the filters of this data set, each as a named step."""
+    table, readable = found.table, found.readable
     unread = table.loc[~readable, "file"]
     if len(unread):
         stated = f"{counted(len(unread), 'file')} no readable DICOM image, first {unread.iloc[0]}."
@@ -123,10 +129,11 @@ def _steps(
     by_image = dataset.images["image_id"]
     for step, mask, reason in (
         ("readable", readable, "not a readable DICOM file"),
-        ("copies", ~table["is_copy"], "the same file as another one"),
+        ("patient", found.has_patient, "no PatientID in the header"),
+        ("copies", ~found.is_copy, "the same file as another one"),
         ("chest", ~other, "the header names another body part"),
     ):
-        if step != "copies" or not mask.all():
+        if step in ("readable", "chest") or not mask.all():
             kept = set(by_image[mask])
             dataset = dataset.keep(dataset.images["image_id"].isin(kept), step=step, reason=reason)
     labelled = dataset.images[list(dataset.findings)].notna().any(axis=1)
@@ -138,7 +145,7 @@ def _with(dataset: Dataset, notice: Notice) -> Dataset:
 
 
 def _labels(
-    given: ReleaseTable, images: pd.DataFrame, uncertain: str | None
+    given: ReleaseTable, found: Identified, uncertain: str | None
 ) -> tuple[tuple[str, ...], pd.DataFrame]:
     """Return the findings of the table of labels, and their columns for the images."""
     table = given.frame
@@ -168,13 +175,13 @@ def _labels(
             for finding in findings
         }
     ).set_axis(keys)
-    of_image = _names(given, keys, images) if key == "file" else images[key]
+    of_image = _names(given, keys, found) if key == "file" else found.table[key]
     unmatched = keys[~keys.isin(of_image)]
     given.note_unmatched(key, unmatched, "of images that the folder does not have")
     return findings, labels.reindex(of_image).reset_index(drop=True)
 
 
-def _names(given: ReleaseTable, keys: pd.Series, images: pd.DataFrame) -> pd.Series:
+def _names(given: ReleaseTable, keys: pd.Series, found: Identified) -> pd.Series:
     """Return what files are called in the table of labels: by their paths if one of them is a path.
 
     Raises
@@ -183,9 +190,9 @@ def _names(given: ReleaseTable, keys: pd.Series, images: pd.DataFrame) -> pd.Ser
         If a name is that of files in two folders.
     """
     if keys.str.contains("/", regex=False).any():
-        return images["file"]
-    names = images["file"].str.rpartition("/")[2]
-    of_original = names[~images["is_copy"]]
+        return found.table["file"]
+    names = found.table["file"].str.rpartition("/")[2]
+    of_original = names[~found.is_copy]
     repeated = of_original[of_original.duplicated() & of_original.isin(keys)]
     if len(repeated):
         raise DataError(

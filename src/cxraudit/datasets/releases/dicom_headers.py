@@ -136,45 +136,62 @@ def _text(header: "Header", tag: str) -> str:
     return text.strip(" \0\t\r\n")
 
 
-def identified(headers: Headers, root: Path, notices: list[Notice]) -> Headers:
-    """Give images without a unique identifier one, and take copies of a file out of the readable ones.
+class Identified(NamedTuple):
+    """The images of a folder, each with an identifier of its own, and which ones are no images of it."""
+
+    table: pd.DataFrame
+    readable: "pd.Series[bool]"
+    has_patient: "pd.Series[bool]"
+    """Also of files that could not be read."""
+    is_copy: "pd.Series[bool]"
+    """Whether a file has the identifier and the content of an earlier one."""
+
+
+def identified(headers: Headers, root: Path, notices: list[Notice]) -> Identified:
+    """Give images without an identifier one, and find copies.
 
     Raises
     ------
     DataError
-        If two different files have one SOPInstanceUID, or an image has no patient.
+        If two different files have one SOPInstanceUID, or no image has a patient.
     """
     table, readable = headers
     without = table["patient_id"].isna() & readable
-    if without.any():
+    if without.any() and (without | ~readable).all():
         raise DataError(
-            f"{table.loc[without, 'file'].iloc[0]} has no PatientID. Patients are the unit of every "
-            "interval: fill the tag in."
+            f"{table.loc[without, 'file'].iloc[0]} has no PatientID, nor has any other image. Patients are "
+            "the unit of every interval: fill the tag in."
         )
+    if number := int(without.sum()):
+        stated = (
+            f"{counted(number, 'image')} without a PatientID, left out, first "
+            f"{table.loc[without, 'file'].iloc[0]}."
+        )
+        notices.append(Notice(about="PatientID", count=number, sentence=stated))
     for column, tag in (("image_id", "SOPInstanceUID"), ("study_id", "StudyInstanceUID")):
         missing = int((table[column].isna() & readable).sum())
         if missing:
             stated = f"{counted(missing, 'image')} without a {tag}, called by the name of the file."
             notices.append(Notice(about=tag, count=missing, sentence=stated))
-    copies = _copies(table, readable, root)
+    copies = _copies(table, readable & ~without, root)
     if number := int(copies.sum()):
         stated = (
             f"{counted(number, 'file')} with the content of another one, left out, first "
             f"{table.loc[copies, 'file'].iloc[0]}."
         )
         notices.append(Notice(about="images", count=number, sentence=stated))
-    own_name = copies | ~readable
+    own_name = copies | ~readable | without
     ids = {
         column: table[column].mask(own_name).fillna(table["file"])
         for column in ("image_id", "study_id")
     }
     patients = table["patient_id"].fillna(UNKNOWN)
-    return Headers(table.assign(**ids, patient_id=patients, is_copy=copies), readable)
+    return Identified(table.assign(**ids, patient_id=patients), readable, ~without, copies)
 
 
-def _copies(table: pd.DataFrame, readable: "pd.Series[bool]", root: Path) -> "pd.Series[bool]":
+def _copies(table: pd.DataFrame, usable: "pd.Series[bool]", root: Path) -> "pd.Series[bool]":
     """Tell which files have the identifier and the content of an earlier one."""
-    ids = table["image_id"].where(readable)
+    ids = table["image_id"].where(usable)
     copies = ids.duplicated() & ids.notna()
     for name in ids[copies].unique():
         files = table.loc[ids == name, "file"]

@@ -146,8 +146,8 @@ def findings_texts(root: Path, studies: pd.DataFrame) -> Values:
         }
     if missing := [study for study in ids if study not in found]:
         stated = (
-            f"{len(missing):,} studies without a report, first {missing[0]}: they count as without a "
-            "FINDINGS section."
+            f"Studies without a report, counted as without a FINDINGS section: {len(missing):,}, first "
+            f"{missing[0]}."
         )
         notices.append(Notice(about="reports", count=len(missing), sentence=stated))
     texts = [" ".join(found.get(study, "").split()) for study in ids]
@@ -159,7 +159,7 @@ def _sectioned(root: Path, notices: list[Notice]) -> dict[str, str]:
     table = find_table(root, (TABLE,), hint="", columns=("study", "findings"), line_breaks=True)
     ids = table.ids("study", unique=True).str.removeprefix("s")
     notices.extend(table.notices)
-    return dict(zip(ids, table.texts("findings").fillna(""), strict=True))
+    return dict(zip(ids, table.frame["findings"].fillna(""), strict=True))
 
 
 def _decoded(

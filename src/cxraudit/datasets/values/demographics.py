@@ -8,6 +8,7 @@ from cxraudit.datasets.values import words
 from cxraudit.datasets.values.groups import groups
 from cxraudit.datasets.values.text import (
     Values,
+    is_missing,
     plain,
     refuse,
     texts,
@@ -15,7 +16,7 @@ from cxraudit.datasets.values.text import (
     unknown_notices,
 )
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.notices import SHOWN
+from cxraudit.notices import SHOWN, Notice, named
 from cxraudit.schema import UNKNOWN
 
 SEXES = ("female", "male", "other", UNKNOWN)
@@ -167,7 +168,19 @@ def _view(word: str) -> str:
 
 
 def views(values: pd.Series, about: str) -> Values:
-    """Return view positions: PA, AP, LATERAL … in any case; others as they are named."""
+    """Return view positions: PA, AP, LATERAL … in any case; others as they are, with a notice."""
     text = texts(values, about)
-    named = {word: _view(word) for word in text.dropna().unique()}
-    return groups(text.map(named).astype("str"), about, "view")
+    counts = {str(word): int(n) for word, n in text.value_counts().items()}
+    named_views = {word: _view(word) for word in counts}
+    read = groups(text.map(named_views).astype("str"), about, "view")
+    other = {
+        word: n
+        for word, n in counts.items()
+        if not (is_missing(word) or plain(named_views[word]) in words.VIEWS)
+    }
+    if not other:
+        return read
+    number = sum(other.values())
+    stated = f"Views that are not usual ones, kept as they are: {named(other)}."
+    notice = Notice(about=about, count=number, sentence=stated)
+    return read._replace(notices=(*read.notices, notice))

@@ -60,7 +60,9 @@ class Labels(NamedTuple):
     """Words that count as not labelled."""
 
 
-def given_labels(values: pd.Series, about: str) -> Labels:
+def given_labels(
+    values: pd.Series, about: str, remedy: str = "A label is 1, 0 or blank: recode them."
+) -> Labels:
     """Return the labels of a finding as they were given, before any policy.
 
     Raises
@@ -69,7 +71,7 @@ def given_labels(values: pd.Series, about: str) -> Labels:
         If a value is no label.
     """
     found = _understood(values, about)
-    refuse(found.wrong, about, "label", "A label is 1, 0 or blank: recode them.")
+    refuse(found.wrong, about, "label", remedy)
     numbers = found.series.astype("float64")
     doubtful = texts(values[numbers == UNCERTAIN], about).value_counts()
     return Labels(

@@ -15,5 +15,6 @@ POSITIVE, NEGATIVE, UNCERTAIN = _WORDS["positive"], _WORDS["negative"], _WORDS["
 FEMALE, MALE, OTHER_SEX = _WORDS["female"], _WORDS["male"], _WORDS["other_sex"]
 SPANISH = _WORDS["spanish"]
 """Where one of them occurs, M may mean *mujer*."""
+VIEWS = _WORDS["views"]
 YEARS, MONTHS, WEEKS, DAYS = (_WORDS[unit] for unit in ("years", "months", "weeks", "days"))
 ANNOTATED, PREDICTED = _WORDS["annotated"], _WORDS["predicted"]
