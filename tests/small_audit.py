@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.schema import COMPLEMENT, Analysis, results_frame
+from cxraudit.schema import COMPLEMENT, FLOW_COLUMNS, Analysis, results_frame, typed_frame
 
 
 def row(**cells: Any) -> dict[str, Any]:
@@ -50,7 +50,17 @@ def small_audit(*rows: dict[str, Any], **more: Any) -> Audit:
         exclusions=pd.DataFrame(
             {"step": ["scored"], "images": [2], "patients": [1], "reason": ["no score"]}
         ),
-        flow=pd.DataFrame({"step": ["release"], "images": [42], "images_out": [0]}),
+        flow=typed_frame(
+            [
+                {
+                    "step": "release",
+                    "reason": "all images in the tables",
+                    **dict.fromkeys(("images_out", "studies_out", "patients_out"), 0),
+                    **dict.fromkeys(("images", "studies", "patients"), 42),
+                }
+            ],
+            FLOW_COLUMNS,
+        ),
         excluded=pd.DataFrame({"image_id": ["a", "b"], "step": ["scored", "scored"]}),
         facts={
             "dataset": {"name": "toy", "version": "1", "license": ""},

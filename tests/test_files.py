@@ -131,7 +131,7 @@ def test_a_manifest_has_versions_inputs_and_facts(tmp_path):
 
     manifest = read_manifest(tmp_path / "out")
     assert manifest["names"] == ["a", "b"]
-    assert manifest["inputs"]["table"] == {"path": str(source), "sha256": sha256(source)}
+    assert manifest["inputs"]["table"] == {"path": "input.csv", "sha256": sha256(source)}
     assert {"cxraudit", "numpy"} <= set(manifest["versions"])
     assert manifest == as_plain(written)
     assert read_manifest(tmp_path / "other") == {}

@@ -1,5 +1,6 @@
 """Reading tables and writing files: atomically, with a manifest of their origin."""
 
+import csv
 import gzip
 import hashlib
 import json
@@ -7,19 +8,22 @@ import os
 import platform
 import re
 import secrets
-import shlex
 import sys
 import tomllib
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 
 from cxraudit.errors import ConfigError, DataError
+from cxraudit.privacy import make_folder, new_file, restrict, shown_command, shown_path
+from cxraudit.schema import records, typed_frame
+from cxraudit.spreadsheets import escaped, unescaped
 
 _MISSING = ["", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"]
 """Texts that mean a missing value in a CSV. pandas' own list also has ``None``, which is a group in a
@@ -73,8 +77,9 @@ def write_atomic(
 ) -> Path:
     """Call `write` with a temporary path beside `path`, then rename it in one step.
 
-    At any time `path` is the old file or the complete new one, even after a kill. An error of the system,
-    such as a full disk, names `path`.
+    At any time `path` is the old file or the complete new one, even after a kill. Neither the file nor a
+    folder made for it can be read by others, whatever the umask. An error of the system, such as a full
+    disk, names `path`.
 
     Parameters
     ----------
@@ -86,11 +91,13 @@ def write_atomic(
         Wait until the disk has the content. Without it, a power cut may leave a file of zeros: for
         many small files whose content is checked before it is used again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     name = path.name.encode(errors="ignore")[:TEMPORARY_LENGTH].decode(errors="ignore")
     temporary = path.with_name(f".{name}.{'-'.join(writer())}{TEMPORARY}")
     try:
+        new_file(temporary)
         write(temporary)
+        restrict(temporary)  # a library may have made it anew
         if through_power_cut:
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
@@ -109,20 +116,42 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table atomically as Parquet, CSV or TSV; the same table gives the same bytes."""
+    """Write a table atomically as Parquet, CSV or TSV; the same table gives the same bytes.
+
+    CSV and TSV are for people: cells that a spreadsheet would run are escaped, and `read_written` undoes
+    it. Parquet holds the text as it is.
+    """
+    if path.suffix == ".parquet":
+        return write_atomic(path, lambda temporary: frame.to_parquet(temporary, index=False))
     separator = "\t" if ".tsv" in path.suffixes else ","
+    as_text = partial(escaped(frame).to_csv, index=False, sep=separator, lineterminator="\n")
+    text = as_text()
+    if "\r" in text:  # only quotes keep it from ending the row
+        text = as_text(quoting=csv.QUOTE_NONNUMERIC)
+    # Without name and time in the header of gzip, which would differ in every run.
+    data = gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode()
+    return write_atomic(path, lambda temporary: temporary.write_bytes(data))
 
-    def save(temporary: Path) -> None:
-        if path.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False)
-        elif path.suffix == ".gz":
-            # Without name and time in the header of gzip, which would differ in every run.
-            text = frame.to_csv(index=False, sep=separator)
-            temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
-        else:
-            frame.to_csv(temporary, index=False, sep=separator)
 
-    return write_atomic(path, save)
+def read_written(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read a CSV that `write_table` wrote, with some columns typed as in `cxraudit.schema.typed_frame`.
+
+    Raises
+    ------
+    DataError
+        If it is missing or damaged, or was changed so that it no longer has these columns.
+    """
+    try:
+        text = pd.read_csv(path, dtype="str", na_filter=False, encoding="utf-8")
+        plain = unescaped(text)
+        for name, kind in columns.items():
+            if kind != "str":
+                plain[name] = pd.to_numeric(plain[name].replace("", None))
+        return typed_frame(records(plain), columns)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path} is missing or damaged ({error}). Repeat the command that wrote it."
+        ) from None
 
 
 def folder_name(name: str) -> str:
@@ -234,9 +263,9 @@ def digest(data: object) -> str:
 
 
 def command_line() -> str:
-    """Return the running command as it is typed in a shell."""
+    """Return the running command as it is typed in a shell, without the folders of its paths."""
     program = Path(sys.argv[0]).name
-    return shlex.join(["cxraudit" if program == "__main__.py" else program, *sys.argv[1:]])
+    return shown_command(["cxraudit" if program == "__main__.py" else program, *sys.argv[1:]])
 
 
 def write_manifest(
@@ -269,7 +298,7 @@ def write_manifest(
         "python": platform.python_version(),
         "versions": {name: found for name in _RECORDED if (found := _version(name))},
         "inputs": {
-            name: {"path": str(file), "sha256": sha256(file)}
+            name: {"path": shown_path(file, path.parent), "sha256": sha256(file)}
             for name, file in (inputs or {}).items()
         },
         **facts,
@@ -377,4 +406,4 @@ def as_plain(data: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: object) -> object:
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    return str(value)
+    return value.name if isinstance(value, PurePath) else str(value)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import MAKER, MANIFEST, TEMPORARY, read_json, write_text, writer
+from cxraudit.privacy import make_folder
 
 RECORD = ".cxraudit.json"
 """File in a folder that lists the files cxraudit wrote there, each before it is written."""
@@ -32,7 +33,7 @@ def writable_folder(path: Path) -> Path:
     """
     probe = path / f".cxraudit-{os.getpid()}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         probe.touch()
         probe.unlink()
     except OSError as error:

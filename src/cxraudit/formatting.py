@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from numbers import Integral
 
 from cxraudit.vocabulary import attribute_name, shortcut_name
 
@@ -113,6 +114,17 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     ('1 finding', '1,811 images', '2 studies')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def count_or_hidden(n: object) -> str:
+    """Return a count, or a dash where it is hidden.
+
+    Examples
+    --------
+    >>> count_or_hidden(1811), count_or_hidden(None)
+    ('1,811', '–')
+    """
+    return f"{n:,}" if isinstance(n, Integral) else UNDEFINED
 
 
 def listed(names: Sequence[str]) -> str:

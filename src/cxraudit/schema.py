@@ -70,6 +70,26 @@ of a shortcut, severity, threshold); ``label_source`` is empty, or `ANNOTATED` w
 annotators count. ``n`` counts images. NaN is *undefined* or *does not apply*, never zero. ``reasons`` are
 codes of `Reason`, separated by blanks; ``note`` is for people, and no code reads it."""
 
+FLOW_COLUMNS: dict[str, str] = {
+    "step": "str",
+    "reason": "str",
+    "images_out": "int64",
+    "studies_out": "int64",
+    "patients_out": "int64",
+    "images": "int64",
+    "studies": "int64",
+    "patients": "int64",
+}
+"""What every filter left out and kept; see `cxraudit.datasets.base.flow`."""
+
+EXCLUSION_COLUMNS: dict[str, str] = {
+    "step": "str",
+    "images": "int64",
+    "patients": "int64",
+    "reason": "str",
+}
+"""Steps that left images out of the audit, or of one finding or model."""
+
 KEY_COLUMNS = tuple(RESULT_COLUMNS)[: list(RESULT_COLUMNS).index("metric") + 1]
 
 
@@ -163,6 +183,8 @@ class Reason(StrEnum):
     """Some labels of the shortcut are a detector's."""
     BELOW_CHANCE = "BELOW_CHANCE"
     """The whole interval lies below chance: the prompt may mean the opposite."""
+    SUPPRESSED = "SUPPRESSED"
+    """Hidden: of fewer patients or images than ``suppress_below``, or it would give such a cell away."""
 
 
 OVERALL = ""
@@ -319,13 +341,17 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def typed_frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Build a table with all of some columns, typed, in their order; missing text is empty, a count 0."""
+    """Build a table with all of some columns, typed, in their order.
+
+    Missing text is empty. A count that is missing is hidden: its column then has the type ``Int64``.
+    """
     frame = pd.DataFrame(list(rows), columns=list(columns))
     for column, dtype in columns.items():
         if dtype == "str":
             frame[column] = frame[column].astype(object).fillna("").astype("str")
         elif dtype == "int64":
-            frame[column] = frame[column].fillna(0).astype("int64")
+            hidden = frame[column].isna().any()
+            frame[column] = frame[column].astype("Int64" if hidden else "int64")
         else:
             frame[column] = frame[column].astype("float64")
     return frame

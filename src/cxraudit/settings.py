@@ -99,6 +99,9 @@ class AuditSettings:
     trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
     with the audited data set."""
+    suppress_below: Annotated[int, Ge(0)] = 0
+    """Hide counts and estimates of fewer patients or images than this, and what would give them away (see
+    docs/how-to/privacy.md); 11 is usual, 0 hides nothing."""
     n_threads: Annotated[Workers, Flag("threads")] = 2
     """Threads to compute with; results do not depend on it."""
 

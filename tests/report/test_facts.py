@@ -89,8 +89,8 @@ def test_tuning_names_patients_only_where_some_were_held_out():
 
 def test_perturbed_images_are_counted_where_there_are_any():
     """Zero without perturbations."""
-    assert facts(perturbed={"images": 80}).perturbed_images == 80
-    assert facts().perturbed_images == 0
+    assert facts(perturbed={"images": 80}).perturbed_images == "80 images"
+    assert facts().perturbed_images == "0 images"
 
 
 def test_audits_that_differ_are_both_named():

@@ -1,7 +1,7 @@
 """The result of an audit: tables, facts, and the folder they are kept in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from os import PathLike
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cxraudit.schema import OVERALL, Analysis, is_level, records
+from cxraudit.schema import OVERALL, Analysis, Reason, has_reason, is_level, records
 from cxraudit.stats.estimate import Verdict
 from cxraudit.workspace.audit import AuditFolder
 
@@ -84,6 +84,11 @@ class Audit:
         files = {name: Path(file) for name, file in (inputs or {}).items()}
         place.write(tables, self.facts, inputs=files, manifest=self.manifest, overwrite=overwrite)
         return place.folder
+
+    def without_hidden(self) -> "Audit":
+        """Return the audit without the rows that ``suppress_below`` hid: what sentences are made of."""
+        hidden = has_reason(self.results, Reason.SUPPRESSED)
+        return replace(self, results=self.results[~hidden]) if hidden.any() else self
 
     def __repr__(self) -> str:
         """Return one line: models, data set, counts and verdicts."""

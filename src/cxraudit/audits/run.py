@@ -1,6 +1,7 @@
 """The whole audit: images and scores in, one results table and what it rests on out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -22,11 +23,13 @@ from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
+from cxraudit.audits.suppression import suppressed
 from cxraudit.audits.thresholds import Thresholds, given_thresholds, threshold_facts
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
 from cxraudit.notices import Notice, as_records
+from cxraudit.privacy import common_folder, shown_ids, without_folders
 from cxraudit.schema import check_scores, joined, records
 from cxraudit.settings import AuditSettings
 
@@ -143,7 +146,7 @@ def audit(
         step="scored",
         reason="the image has no score",
     )
-    return Audit(
+    found = Audit(
         results=results,
         exclusions=_exclusions(scored, cohort.images, scores, unknown, dataset),
         flow=flow(scored),
@@ -162,6 +165,28 @@ def audit(
         curves=embedded.curves,
         prompt_gaps=embedded.prompt_gaps,
     )
+    return suppressed(_without_paths(found, dataset), cohort, scores)
+
+
+def _without_paths(found: Audit, dataset: Dataset) -> Audit:
+    """Take the folders of the user out of identifiers that are paths, and out of notices."""
+    images = [*dataset.images["image_id"], *dataset.excluded["image_id"]]
+    studies = [*dataset.images["study_id"], *dataset.excluded["study_id"]]
+    shown = {
+        column: dict(zip(ids, shown_ids(ids), strict=True))
+        for column, ids in (("image_id", images), ("study_id", studies))
+    }
+    tables = {
+        name: table.assign(**{c: table[c].map(shown[c]) for c in shown if c in table})
+        for name in ("excluded", "image_changes", "points")
+        if len(table := getattr(found, name))
+    }
+    folders = [dataset.root / "file", common_folder(images) / "file"]
+    notices = [
+        {**one, **{key: without_folders(one[key], *folders) for key in ("about", "sentence")}}
+        for one in found.facts["notices"]
+    ]
+    return replace(found, facts={**found.facts, "notices": notices}, **tables)
 
 
 def _several(

@@ -14,6 +14,7 @@ from cxraudit.datasets.values.ages import OLDEST, Ages
 from cxraudit.datasets.values.bins import binned
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.notices import Notice, as_records, from_records
+from cxraudit.privacy import common_folder
 from cxraudit.schema import (
     CONFLICTING,
     IMAGE_COLUMNS,
@@ -164,12 +165,11 @@ class Dataset:
         return int(self.images["patient_id"].nunique())
 
     def facts(self) -> dict[str, Any]:
-        """Return everything but the images, as plain data; the inverse is `dataset_from`."""
+        """Return everything but the images and where they lie, as plain data; see `dataset_from`."""
         return {
             "name": self.name,
             "version": self.version,
             "license": self.license,
-            "root": str(self.root),
             "findings": list(self.findings),
             "attributes": list(self.attributes),
             "shortcuts": list(self.shortcuts),
@@ -293,13 +293,16 @@ def excluded_images(dataset: Dataset) -> pd.DataFrame:
 def dataset_from(
     images: pd.DataFrame, facts: Mapping[str, Any], excluded: pd.DataFrame | None = None
 ) -> Dataset:
-    """Rebuild a data set from its images, `Dataset.facts` and the table of excluded images."""
+    """Rebuild a data set from its images, `Dataset.facts` and the table of excluded images.
+
+    Its root is the folder that all images lie below, by their paths.
+    """
     given = {} if excluded is None else {"excluded": excluded[list(EXCLUDED_COLUMNS)]}
     return Dataset(
         name=facts["name"],
         version=facts["version"],
         license=facts["license"],
-        root=Path(facts["root"]),
+        root=common_folder(images["path"]),
         images=images,
         findings=tuple(facts["findings"]),
         attributes=tuple(facts["attributes"]),

@@ -18,6 +18,7 @@ from cxraudit.errors import DataError
 from cxraudit.files import committed
 from cxraudit.notices import Notice, counted, from_records
 from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN, require_columns, require_unique
+from cxraudit.spreadsheets import unescaped
 
 
 def source_column(shortcut: str) -> str:
@@ -50,6 +51,7 @@ def read_predicted(path: Path) -> PredictedLabels:
     """
     about = "the file of predicted labels"
     read = reading.read_table(path, what=about)
+    read = read._replace(frame=unescaped(read.frame))  # as `cxraudit drains apply` wrote it
     manifest = committed(path, remedy="Repeat the cxraudit drains apply that wrote it.")
     detector = manifest.get("detector")
     if detector is None or path.name not in manifest["outputs"]:

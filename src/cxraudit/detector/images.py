@@ -15,6 +15,7 @@ from cxraudit.encode import Progress
 from cxraudit.errors import ImageError
 from cxraudit.images import to_grey
 from cxraudit.images.sources import read_decoded
+from cxraudit.privacy import without_folders
 from cxraudit.schema import CONTENT
 
 MEAN, STANDARD_DEVIATION = 0.449, 0.226
@@ -62,16 +63,17 @@ def read_images(
     images = np.zeros((len(paths), size, size), dtype=np.uint8)
 
     def read(number: int) -> tuple[str, Source | None, tuple[str, ...]]:
+        path = Path(paths[number])
         try:
-            decoded, source = read_decoded(Path(paths[number]), expected[number])
+            decoded, source = read_decoded(path, expected[number])
             grey = to_grey(decoded.image)
             images[number] = np.asarray(grey.resize((size, size), Image.Resampling.BICUBIC))
             return "", source, tuple(map(str, decoded.notes))
         except ImageError as error:
-            return str(error), None, ()
+            return without_folders(str(error), path), None, ()
         except (OSError, ValueError, MemoryError) as error:
-            reason = str(error) or type(error).__name__
-            return f"{paths[number]} cannot be resized: {reason}.", None, ()
+            reason = without_folders(str(error) or type(error).__name__, path)
+            return f"{path.name} cannot be resized: {reason}.", None, ()
         finally:
             if progress:
                 progress(1)

@@ -1,7 +1,7 @@
 """One image for several models: read once, decoded once, prepared for each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +10,7 @@ from cxraudit.content import Source, read_source
 from cxraudit.errors import ImageError
 from cxraudit.images import decode_image
 from cxraudit.models.base import ImageTextModel, Pixels
+from cxraudit.privacy import without_folders
 
 Perturbation = Callable[[Image.Image, str], Image.Image]
 """(decoded image, image_id) → perturbed image, before any preprocessing; see `cxraudit.perturb`."""
@@ -44,7 +45,14 @@ class Reader:
     """image_id → SHA-256 that the data set states of its image; other content is not taken for it."""
 
     def read(self, path: str, image_id: str, models: Sequence[ImageTextModel]) -> Prepared:
-        """Read an image and prepare it for each model; an image for which that fails has an error."""
+        """Read an image and prepare it for each model; an image for which that fails has an error.
+
+        Errors name the file without its folders, since they are listed in tables that are handed on.
+        """
+        prepared = self._read(path, image_id, models)
+        return replace(prepared, error=without_folders(prepared.error, path))
+
+    def _read(self, path: str, image_id: str, models: Sequence[ImageTextModel]) -> Prepared:
         file = Path(path)
         try:
             data, source = read_source(file)

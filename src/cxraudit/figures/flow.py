@@ -1,6 +1,7 @@
 """The flow diagram: how many images, studies and patients every filter kept, as CONSORT draws it."""
 
 import textwrap
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -61,7 +62,7 @@ def flow_diagram(flow: pd.DataFrame) -> Figure:
 
 def _excluded(axes: Axes, y: float, step: dict[str, Any], what: list[str]) -> None:
     """Draw what a step excluded, to the right of the arrow between two boxes."""
-    nothing = not step["images_out"]
+    nothing = isinstance(step["images_out"], Integral) and not step["images_out"]
     reason = textwrap.shorten(str(step["reason"]), 52, placeholder="…")
     text = f"{reason}: none" if nothing else f"{reason}\n{_counts(step, what, '_out')}"
     axes.plot([2.4, 5.15], [y, y], color=LINE if nothing else MUTED, lw=1.2, solid_capstyle="butt")
@@ -102,4 +103,8 @@ def _box(axes: Axes, x: float, y: float, width: float, text: str, *, bold: bool)
 
 
 def _counts(step: dict[str, Any], what: list[str], suffix: str = "") -> str:
-    return " · ".join(counted(int(step[f"{name}{suffix}"]), *_NOUNS[name]) for name in what)
+    numbers = ((step[f"{name}{suffix}"], *_NOUNS[name]) for name in what)
+    return " · ".join(
+        counted(int(n), one, several) if isinstance(n, Integral) else f"{several} hidden"
+        for n, one, several in numbers
+    )

@@ -24,7 +24,7 @@ from cxraudit.figures.style import (
     new_figure,
     vertical_lines,
 )
-from cxraudit.formatting import equivalence_level, percent
+from cxraudit.formatting import count_or_hidden, equivalence_level, percent
 from cxraudit.metrics import METRICS, Metric
 from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, is_level
 from cxraudit.vocabulary import attribute_name
@@ -77,7 +77,7 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
             rows = levels[levels["finding"] == finding]
             top, y = y + 0.55, y + 1
             for row in rows.itertuples():
-                names.append((y, f"{row.group}  ({row.n_positive_patients})"))
+                names.append((y, f"{row.group}  ({count_or_hidden(row.n_positive_patients)})"))
                 gap = gaps[(gaps["finding"] == finding) & (gaps["group"] == row.group)]
                 kind = _kind(gap.iloc[0], facts) if len(gap) else ""
                 why = missing_because(str(row.reasons))

@@ -261,6 +261,8 @@ def _with_unedited(
     own, change = (
         table[table["finding"] == finding].sort_values("at") for table in (levels, changes)
     )
+    if own.empty or change.empty:
+        return [], []
     before = own["value"].to_numpy()[0] - change["value"].to_numpy()[0]
     return [0, *own["at"]], [before, *own["value"]]
 
@@ -326,7 +328,7 @@ def corruption_gaps(results: pd.DataFrame) -> Figure | None:
             axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
             _severities(axes, first=1)
         grid[0].set_ylabel("AUROC gap to all other groups")
-        _shared_legend(figure, grid[0], columns=len(groups))
+        _shared_legend(figure, grid[0], columns=max(len(groups), 1))
     return figure
 
 

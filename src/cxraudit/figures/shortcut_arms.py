@@ -15,6 +15,7 @@ from cxraudit.figures.style import (
     despine,
     heading,
     house_style,
+    missing_because,
     new_figure,
     vertical_lines,
 )
@@ -84,7 +85,7 @@ def _arms(axes: Axes, number: int, arms: dict[str, Row], name: str) -> bool:
         row = arms[arm]
         y = number + offset
         if not np.isfinite(row["value"]):
-            text = f"{arm} {name}: {row['note']}"
+            text = f"{arm} {name}: {row['note'] or missing_because(row['reasons'])}"
             axes.text(0.5, y, text, color=MUTED, va="center", style="italic")
             continue
         values.append(row["value"])

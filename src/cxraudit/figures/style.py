@@ -71,6 +71,7 @@ HOLLOW = (Verdict.INCONCLUSIVE, Verdict.UNDEFINED)
 """Verdicts differ in shape as well as in colour; these are drawn hollow."""
 
 _REASONS = {
+    Reason.SUPPRESSED: "hidden: too few patients",
     Reason.NO_IMAGES: "no images",
     Reason.NO_POSITIVES: "no positives",
     Reason.NO_NEGATIVES: "no negatives",
@@ -257,5 +258,7 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.set_layout_engine("none")  # it is laid out; doing it again takes as long as drawing
     with house_style():
-        figure.savefig(buffer, format="png", dpi=150, facecolor="white")
+        figure.savefig(
+            buffer, format="png", dpi=150, facecolor="white", metadata={"Software": None}
+        )
     return buffer.getvalue()

@@ -43,28 +43,30 @@ def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image
     DataError
         If the data set is not synthetic, or an image is not where the release has it.
     """
-    file = dataset.root / DRAWN
-    if dataset.truth is None or not file.is_file():
+    # A cohort that was read back has its images only; they lie below the release.
+    root = next(
+        (at for at in (dataset.root, *dataset.root.parents) if (at / DRAWN).is_file()), None
+    )
+    if dataset.truth is None or root is None:
         raise DataError(
-            f"{dataset.root} is no synthetic release with {DRAWN}: its images cannot be drawn again."
+            f"'{dataset.name}' is no synthetic release with {DRAWN}: its images cannot be drawn again."
         )
-    table = _drawn(file)
+    table = _drawn(root / DRAWN)
     try:
         spec = PhantomSpec(**dataset.truth["spec"])
     except (TypeError, ConfigError) as error:
         raise DataError(
-            f"{dataset.root} was drawn by another version of cxraudit ({error}): its images cannot be drawn "
-            "again."
+            f"'{dataset.name}' was drawn by another version of cxraudit ({error}): its images cannot be "
+            "drawn again."
         ) from None
     by_path = dict(zip(table["path"], radiographs(spec, table), strict=True))
     drawn = {}
     for image_id, name in zip(dataset.images["image_id"], dataset.images["path"], strict=True):
         path = Path(name)
-        inside = path.is_relative_to(dataset.root)
-        relative = str(path.relative_to(dataset.root)) if inside else ""
+        relative = str(path.relative_to(root)) if path.is_relative_to(root) else ""
         if relative not in by_path:
             raise DataError(
-                f"{path} is not an image of the release {dataset.root}: it cannot be drawn again."
+                f"{path.name} is not an image of the release: it cannot be drawn again."
             )
         drawn[image_id] = (replace(by_path[relative], drain=drain), path.suffix)
 

@@ -32,6 +32,7 @@ from cxraudit.images.sources import notices_on, read_decoded
 from cxraudit.notices import Notice, about_images
 from cxraudit.prepare.pixels import Preparation, prepared
 from cxraudit.prepare.seal import Seal, read_seal, sealed
+from cxraudit.privacy import without_folders
 from cxraudit.schema import CONTENT
 from cxraudit.workspace import resume_or_refuse
 
@@ -227,10 +228,11 @@ def _prepare_one(
         image = prepared(decoded.image, preparation)
     except ImageError as error:
         target.unlink(missing_ok=True)
-        return _Outcome(error=str(error))
+        return _Outcome(error=without_folders(str(error), path))
     except (OSError, ValueError, MemoryError) as error:
         target.unlink(missing_ok=True)
-        return _Outcome(error=f"{path} cannot be prepared: {error or type(error).__name__}.")
+        reason = without_folders(str(error) or type(error).__name__, path)
+        return _Outcome(error=f"{path.name} cannot be prepared: {reason}.")
     notes = tuple(str(note) for note in decoded.notes)
     statement = Seal(name=target.name, source=source.sha256, preparation=how, notes=notes)
     content = sealed(image, statement)

@@ -39,6 +39,7 @@ def sealed(image: Image.Image, seal: Seal) -> bytes:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text(CHUNK, json.dumps(statement, sort_keys=True))
     buffer = BytesIO()
+    image.info.clear()  # a colour profile, or what else the source says of where it comes from
     image.save(buffer, format="PNG", pnginfo=chunks)
     return buffer.getvalue()
 

@@ -105,6 +105,8 @@ class Facts:
     def tuning(self) -> str:
         """Whose images thresholds and maps were chosen on, and whose rates are given."""
         tuning = self.recorded["tuning"]
+        if tuning["evaluated"] is None:
+            return "chosen on some patients; the other patients are evaluated (their numbers are hidden)"
         evaluated = counted(tuning["evaluated"], "patient")
         everyone = counted(tuning["evaluated"] + tuning["patients"], "patient")
         if self.given and tuning["held_out"]:
@@ -119,9 +121,23 @@ class Facts:
         return f"chosen on {chosen}; the other {evaluated} are evaluated"
 
     @property
-    def perturbed_images(self) -> int:
-        """How many images were perturbed."""
-        return int((self.recorded.get("perturbed") or {}).get("images", 0))
+    def perturbed_images(self) -> str:
+        """How many images were perturbed: ``400 images``."""
+        n_images = (self.recorded.get("perturbed") or {}).get("images", 0)
+        return "A hidden number of images" if n_images is None else counted(n_images, "image")
+
+    @property
+    def suppression(self) -> str:
+        """Which small cells are hidden; empty if none are."""
+        suppressed = self.recorded.get("suppressed")
+        if not suppressed:
+            return ""
+        below, n_rows = suppressed["below"], counted(suppressed["rows"], "row")
+        return (
+            f"Cells of fewer than {below} patients or images, and others that would give them away, are "
+            f"hidden: {n_rows} of the results. Numbers of images and patients are shown by group only, "
+            "and estimates are rounded."
+        )
 
 
 def facts_of(audit: Audit) -> Facts:

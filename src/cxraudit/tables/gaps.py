@@ -7,6 +7,7 @@ import pandas as pd
 from cxraudit.formatting import column_name, decimal, p_value, percent, with_interval
 from cxraudit.schema import Analysis, is_level, records
 from cxraudit.stats.compare import POWER
+from cxraudit.tables.render import verdict_shown
 
 _BESIDE = {
     Analysis.STANDARDISED: "{reference}, standardised by {condition}",
@@ -56,7 +57,7 @@ def gaps_table(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") 
             f"detectable with {percent(POWER)} power": [
                 decimal(row["detectable_gap"], 3) for row in chosen
             ],
-            "verdict": [row["verdict"] for row in chosen],
+            "verdict": [verdict_shown(row) for row in chosen],
             "note": [row["note"] for row in chosen],
         }
     )

@@ -7,6 +7,7 @@ import pandas as pd
 from cxraudit.formatting import with_interval
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import ALL_PATIENTS, OVERALL, Analysis, is_level, records
+from cxraudit.tables.render import verdict_shown
 
 
 def levels_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def _by_group(
                     METRICS[name].label: _shown(by_metric[name]) if name in by_metric else ""
                     for name in columns
                 },
-                **({"note": first["note"]} if notes else {}),
+                **({"note": first["note"] or verdict_shown(first)} if notes else {}),
             }
         )
     table = pd.DataFrame(rows)

@@ -6,6 +6,7 @@ from cxraudit.formatting import with_interval
 from cxraudit.metrics import METRICS
 from cxraudit.schema import OVERALL, Analysis, records
 from cxraudit.stats.estimate import SHOWN
+from cxraudit.tables.render import verdict_shown
 
 
 def models_table(results: pd.DataFrame, *, metric: str = "auroc") -> pd.DataFrame:
@@ -31,6 +32,6 @@ def models_table(results: pd.DataFrame, *, metric: str = "auroc") -> pd.DataFram
             "difference": [
                 with_interval(row["value"], row["low"], row["high"], signed=True) for row in kept
             ],
-            "verdict": [row["verdict"] for row in kept],
+            "verdict": [verdict_shown(row) for row in kept],
         }
     )

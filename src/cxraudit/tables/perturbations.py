@@ -5,6 +5,7 @@ import pandas as pd
 from cxraudit.formatting import p_value, with_interval
 from cxraudit.metrics import METRICS
 from cxraudit.schema import OVERALL, Analysis, is_level, records
+from cxraudit.tables.render import verdict_shown
 
 
 def perturbations_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def perturbations_table(results: pd.DataFrame) -> pd.DataFrame:
                 with_interval(row["value"], row["low"], row["high"], signed=True) for row in rows
             ],
             "p (adjusted)": [p_value(row["p_adjusted"]) for row in rows],
-            "verdict": [row["verdict"] for row in rows],
+            "verdict": [verdict_shown(row) for row in rows],
             "note": [row["note"] for row in rows],
         }
     )

@@ -1,8 +1,16 @@
 """A table as HTML and as LaTeX."""
 
+from typing import Any
+
 import pandas as pd
 
 from cxraudit.formatting import UNDEFINED
+from cxraudit.schema import Reason
+
+
+def verdict_shown(row: Any) -> str:
+    """Return the verdict of a row of results; that it is hidden, where it is."""
+    return "hidden" if row["reasons"] == Reason.SUPPRESSED else str(row["verdict"])
 
 
 def to_html(table: pd.DataFrame) -> str:

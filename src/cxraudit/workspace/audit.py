@@ -16,13 +16,14 @@ from cxraudit.files import (
     digest,
     manifest_of,
     read_table,
+    read_written,
     save_manifest,
     write_manifest,
     write_or_remove,
     write_table,
 )
 from cxraudit.folders import RECORD, claim, recorded_files, remove_left_over, writable_folder
-from cxraudit.schema import check_results
+from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, check_results
 from cxraudit.workspace.inside import Inside
 from cxraudit.workspace.record import manifest_of_ours
 
@@ -195,7 +196,9 @@ class AuditFolder:
                 "Audit again."
             ) from None
         others = {
-            name: read_table(getattr(self, name)) for name in self.ALWAYS if name != "results"
+            "exclusions": read_written(self.exclusions, EXCLUSION_COLUMNS),
+            "flow": read_written(self.flow, FLOW_COLUMNS),
+            "excluded": read_table(self.excluded),
         }
         written = {name for name in self.DRAWN if getattr(self, name).name in manifest["outputs"]}
         drawn = {

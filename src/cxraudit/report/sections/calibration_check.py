@@ -16,7 +16,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     truth = audit.facts.get("truth")
     if not truth:
         return None
-    rows = _compared(audit.results, truth["planted"], context.models)
+    rows = _compared(audit.without_hidden().results, truth["planted"], context.models)
     if not rows:
         return None
     text = (

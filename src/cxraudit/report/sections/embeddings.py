@@ -26,6 +26,7 @@ from cxraudit.schema import Analysis, records
 
 def build(audit: Audit, context: Context) -> Section | None:
     """Show, per model, statements and figures of what is decodable and what goes with the score."""
+    audit = audit.without_hidden()
     probed = audit.results[audit.results["analysis"] == Analysis.PROBE]
     models = [model for model in context.tested if model in set(probed["model"])]
     if not models:

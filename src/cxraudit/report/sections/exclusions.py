@@ -14,8 +14,11 @@ def build(audit: Audit, context: Context) -> Section | None:
     blocks: list[Block] = [Paragraph("None: every image of the data set is in the audit.")]
     if len(audit.exclusions):
         listed = Markup(
-            "Every excluded image is listed with its reason in <code>excluded.parquet</code>; the counts of "
-            "each step in <code>flow.csv</code>."
+            "The images that were excluded are not listed, since small cells are hidden; the counts of each "
+            "step are in <code>flow.csv</code>."
+            if context.facts.suppression
+            else "Every excluded image is listed with its reason in <code>excluded.parquet</code>; the "
+            "counts of each step in <code>flow.csv</code>."
         )
         drawn = context.draw(flow_diagram(audit.flow), "flow")
         blocks = [drawn, Paragraph(listed), table(audit.exclusions)]

@@ -51,7 +51,7 @@ def _nothing(audits: Sequence[Audit]) -> Paragraph:
 
 def _without_disparity(audit: Audit, name: str) -> list[str]:
     """Name the attributes without a disparity in AUROC, with how many comparisons settle it."""
-    rows = audit.results
+    rows = audit.without_hidden().results
     gaps = rows[
         (rows["analysis"] == Analysis.SUBGROUPS)
         & (rows["metric"] == "auroc")

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from cxraudit.audits.result import Audit
+from cxraudit.formatting import count_or_hidden
 from cxraudit.report.blocks import Section, muted, table
 from cxraudit.report.sections.context import Context
 
@@ -15,7 +16,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     frame = pd.DataFrame(
         {
             "about": [row["about"] for row in rows],
-            "count": [f"{row['count']:,}" for row in rows],
+            "count": [count_or_hidden(row["count"]) for row in rows],
             "notice": [row["sentence"] for row in rows],
         }
     )

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import sentence_case
+from cxraudit.formatting import count_or_hidden, sentence_case
 from cxraudit.report.blocks import Block, Details, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.schema import OVERALL, Analysis
@@ -50,7 +50,7 @@ def _thresholds(recorded: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "finding": [one["finding"] for one in recorded],
             "flagged at or above": [_written(one["threshold"]) for one in recorded],
             "source": [one["source"] for one in recorded],
-            "patients evaluated": [f"{one['patients']:,}" for one in recorded],
+            "patients evaluated": [count_or_hidden(one["patients"]) for one in recorded],
         }
     )
 

@@ -3,24 +3,25 @@
 from cxraudit import figures, tables
 from cxraudit.audits.perturbations.counterfactual import FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted, percent
+from cxraudit.formatting import percent
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements.perturbations import followed_finding
-from cxraudit.schema import Analysis
+from cxraudit.schema import OVERALL, Analysis
 
 _ANALYSES = (Analysis.COUNTERFACTUAL, Analysis.CORRUPTION)
 
 
 def build(audit: Audit, context: Context) -> Section | None:
     """Show, per model, changes of scores by inserted devices, and AUROC by severity of degradation."""
+    audit = audit.without_hidden()
     rows = audit.results[audit.results["analysis"].isin(_ANALYSES)]
     models = [model for model in context.tested if model in set(rows["model"])]
     if not models:
         return None
     introduction = muted(
-        f"{counted(context.facts.perturbed_images, 'image')} were scored again after one change. Each is "
+        f"{context.facts.perturbed_images} were scored again after one change. Each is "
         "compared with itself, and the AUROC with that of the same images unedited. Intervals are "
         f"{context.facts.interval}s."
     )
@@ -36,7 +37,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     if finding is not None and len(changes) and finding in set(changes["finding"]):
         drawn = figures.counterfactual(rows, changes, finding)
         blocks += [context.draw(drawn, f"{model}-{finding}-counterfactual"), muted(_COUNTERFACTUAL)]
-    if (rows["analysis"] == Analysis.CORRUPTION).any():
+    if ((rows["analysis"] == Analysis.CORRUPTION) & (rows["attribute"] == OVERALL)).any():
         blocks += [
             Heading(f"{model}: image degradation"),
             context.draw(figures.corruption_curves(rows), f"{model}-corruptions"),

@@ -18,6 +18,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         ("intervals", facts.resampling),
         ("operating point", f"{facts.operating_point}: {facts.tuning}"),
         ("margin", f"{facts.margin} (a difference in AUROC, TPR or FPR that would not matter)"),
+        *([("small cells", facts.suppression)] if facts.suppression else []),
         *((name, str(version)) for name, version in manifest.get("versions", {}).items()),
         *(
             (name, Markup("{} <code>sha256 {}…</code>").format(file["path"], file["sha256"][:16]))

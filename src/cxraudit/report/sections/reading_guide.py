@@ -8,7 +8,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.formatting import percent, sentence_case
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.report.blocks import Definitions, Details, Paragraph, Section
-from cxraudit.report.facts import common
+from cxraudit.report.facts import common, facts_of
 from cxraudit.report.sections.context import Context
 from cxraudit.stats.compare import POWER
 from cxraudit.stats.estimate import Verdict
@@ -25,6 +25,7 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
             Paragraph(_gaps()),
             Paragraph(_standardised()),
             Paragraph(_verdicts(audits)),
+            *(Paragraph(text) for text in dict.fromkeys(map(_hidden, audits)) if text),
             Details("Metrics", [_metrics(audits)]),
         ],
     )
@@ -47,6 +48,12 @@ def _standardised() -> Markup:
         "to the mix. Intersections such as sex × age are screened: of what is reported there, a small share "
         "may be false (Benjamini–Hochberg)."
     )
+
+
+def _hidden(audit: Audit) -> Markup:
+    """Say which small cells are hidden; nothing if none are."""
+    text = facts_of(audit).suppression
+    return Markup("<b>Small cells.</b> {}").format(text) if text else Markup("")
 
 
 def _verdicts(audits: Sequence[Audit]) -> Markup:

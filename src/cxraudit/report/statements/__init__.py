@@ -51,6 +51,7 @@ def of_model(audit: Audit, model: str, *, about: Sequence[object] = STATEMENTS) 
     -------
     list of Statement
     """
+    audit = audit.without_hidden()
     null = model == NULL_MODEL
     modules = [one for one in (_OF_NULL_MODEL if null else STATEMENTS) if one in about]
     found = [statement for one in modules for statement in one.statements(audit, model)]

@@ -44,7 +44,7 @@ def _inserted(audit: Audit, model: str, finding: str) -> list[Statement]:
     )
     changes = find.where(rows, metric="score_change", group=OVERALL)
     by_key = {(row["condition"], row["reference"]): row for row in records(changes)}
-    if (DEVICE, CONTROL) not in by_key:
+    if not {(DEVICE, UNEDITED), (CONTROL, UNEDITED), (DEVICE, CONTROL)} <= set(by_key):
         return []
     change, control = by_key[DEVICE, UNEDITED], by_key[CONTROL, UNEDITED]
     beyond_control = by_key[DEVICE, CONTROL]

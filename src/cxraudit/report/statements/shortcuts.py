@@ -170,7 +170,9 @@ def label_errors(audit: Audit, shortcut: str) -> list[str]:
     list of str
         Empty where no label is a detector's, or its errors are not known.
     """
-    rows = find.where(audit.results, attribute=shortcut, metric="auroc", reference=WITHOUT)
+    rows = find.where(
+        audit.without_hidden().results, attribute=shortcut, metric="auroc", reference=WITHOUT
+    )
     found = []
     for model, part in rows.groupby("model", sort=False):
         gaps = records(find.where(part, analysis=Analysis.SHORTCUT, label_source=""))

@@ -1,0 +1,137 @@
+"""Small counts in what stands beside the results: filters, exclusions, notices and notes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.suppression.counted import Counted
+from cxraudit.audits.suppression.small import is_small
+from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, records, typed_frame
+
+COUNTED_IN_FLOW = ("images", "studies", "patients")
+
+_LIST = re.compile(r"\s*\([^()]*\)")
+_NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|[.,:/-]\d)")
+
+
+def shown_steps(remaining: Sequence[int], below: int) -> list[bool]:
+    """Tell after which steps the number that remains is shown.
+
+    The last is; of the others those that differ from the next shown one by nothing, or by enough.
+
+    Examples
+    --------
+    >>> shown_steps([500, 480, 477, 470, 470], 11)
+    [True, True, False, True, True]
+    >>> shown_steps([500, 497], 11)
+    [False, True]
+    """
+    shown = [False] * len(remaining)
+    after: int | None = None
+    for number in reversed(range(len(remaining))):
+        if after is None or not is_small((remaining[number] - after,), below):
+            shown[number], after = True, remaining[number]
+    return shown
+
+
+def suppressed_flow(flow: pd.DataFrame, below: int) -> pd.DataFrame:
+    """Hide small numbers of what a filter left out, and of what remained, where the difference is small."""
+    result = flow.astype({name: "Int64" for name, kind in FLOW_COLUMNS.items() if kind == "int64"})
+    for name in COUNTED_IN_FLOW:
+        shown = shown_steps([int(n) for n in flow[name]], below)
+        both = [now and (k == 0 or shown[k - 1]) for k, now in enumerate(shown)]
+        result[name] = result[name].where(pd.Series(shown, index=flow.index))
+        out = f"{name}_out"
+        result[out] = result[out].where(pd.Series(both, index=flow.index))
+    return typed_frame(records(result), FLOW_COLUMNS)
+
+
+def suppressed_exclusions(
+    exclusions: pd.DataFrame, flow: pd.DataFrame, counted: Counted, below: int
+) -> pd.DataFrame:
+    """Hide what the flow hides, small counts, and those that the counts of results would give.
+
+    Parameters
+    ----------
+    exclusions : pandas.DataFrame
+        As of an audit.
+    flow : pandas.DataFrame
+        Already suppressed.
+    counted : Counted
+        Whose counts are shown in the results.
+    below : int
+        Smaller counts are small.
+    """
+    of_step = {str(row["step"]): row for row in records(flow)}
+    countable = {f"labelled: {finding}" for finding in counted.labelled}
+    countable |= {
+        f"scored: {model}, {finding}"
+        for model, finding in counted.overall
+        if finding in counted.labelled
+    }
+
+    def is_hidden(step: str, name: str, count: int) -> bool:
+        if step in of_step:
+            return bool(pd.isna(of_step[step][f"{name}_out"]))
+        of_one = step.startswith(("labelled: ", "scored: ")) and step not in countable
+        return of_one or is_small((count,), below)
+
+    rows = [
+        {
+            **row,
+            **{
+                name: None if is_hidden(str(row["step"]), name, int(row[name])) else row[name]
+                for name in ("images", "patients")
+            },
+        }
+        for row in records(exclusions)
+    ]
+    return typed_frame(rows, EXCLUSION_COLUMNS)
+
+
+def suppressed_text(text: str, below: int) -> str:
+    """Return a sentence without lists in parentheses and without small numbers.
+
+    Examples
+    --------
+    >>> suppressed_text("13 values of sex are unknown: 'u' (9), '1*' (4).", 11)
+    "13 values of sex are unknown: 'u', '1*'."
+    >>> suppressed_text("3 images have an impossible age; it counts as unknown.", 11)
+    'Some images have an impossible age; it counts as unknown.'
+    """
+    plain = _LIST.sub("", text)
+
+    def word(found: re.Match[str]) -> str:
+        small = is_small((int(found[0].replace(",", "")),), below)
+        return "some" if small else found[0]
+
+    hidden = _NUMBER.sub(word, plain)
+    return hidden[:1].upper() + hidden[1:] if plain[:1].isdigit() else hidden
+
+
+def suppressed_facts(facts: Mapping[str, Any], below: int) -> dict[str, Any]:
+    """Hide small counts among the facts, and in notices and notes."""
+    tuning = facts["tuning"]
+    parts = tuning["patients"], tuning["evaluated"]
+    perturbed = facts.get("perturbed")
+    if perturbed and is_small((perturbed["images"],), below):
+        perturbed = {**perturbed, "images": None}
+    return {
+        **facts,
+        "tuning": {**tuning, "patients": None, "evaluated": None}
+        if is_small(parts, below)
+        else tuning,
+        "thresholds": [{**one, "patients": None} for one in facts.get("thresholds", ())],
+        "perturbed": perturbed,
+        "notes": [suppressed_text(str(note), below) for note in facts["notes"]],
+        "notices": [
+            {
+                **one,
+                "count": None if is_small((one["count"],), below) else one["count"],
+                "sentence": suppressed_text(one["sentence"], below),
+            }
+            for one in facts["notices"]
+        ],
+    }

@@ -1,0 +1,129 @@
+"""Small numbers beside the results: filters, exclusions, notices."""
+
+import pandas as pd
+import pytest
+
+from cxraudit.audits.suppression.counted import Counted
+from cxraudit.audits.suppression.tables import (
+    shown_steps,
+    suppressed_exclusions,
+    suppressed_facts,
+    suppressed_flow,
+    suppressed_text,
+)
+from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, typed_frame
+
+BELOW = 11
+
+
+def flow_of(*remaining: int) -> pd.DataFrame:
+    """Return a flow in which images, studies and patients are the same numbers."""
+    rows = []
+    for number, left in enumerate(remaining):
+        out = remaining[number - 1] - left if number else 0
+        counts = {f"{name}_out": out for name in ("images", "studies", "patients")}
+        counts |= dict.fromkeys(("images", "studies", "patients"), left)
+        rows.append({"step": f"s{number}", "reason": "r", **counts})
+    return typed_frame(rows, FLOW_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "remaining",
+    [
+        [500, 500],
+        [500, 480],
+        [500, 497],
+        [500, 497, 477],
+        [500, 480, 477],
+        [500, 480, 477, 474, 471],
+        [500, 495, 495, 470, 470, 469],
+        [20, 19, 18, 17, 16],
+        [500, 489, 478],
+    ],
+)
+def test_what_a_filter_left_out_does_not_follow_from_what_remained(remaining):
+    """Neither step by step nor over several steps; the last number is always there."""
+    flow = suppressed_flow(flow_of(*remaining), BELOW)
+
+    known = flow["images"].dropna().tolist()
+    assert known[-1] == remaining[-1]
+    for k, first in enumerate(known):
+        for second in known[k + 1 :]:
+            assert not 0 < first - second < BELOW
+    shown = flow["images_out"].dropna()
+    assert not shown.between(1, BELOW - 1).any()
+    for number in shown.index[1:]:
+        assert shown[number] == remaining[number - 1] - remaining[number]
+
+
+def test_steps_that_leave_out_enough_are_shown():
+    """Only the small one, and one more with it, is hidden."""
+    assert shown_steps([500, 400, 397, 300], BELOW) == [True, False, True, True]
+
+
+def test_exclusions_hide_what_counts_of_results_would_give():
+    """Without a label, without a score, and by a filter."""
+    flow = suppressed_flow(flow_of(500, 400, 397, 300), BELOW)
+    names = [
+        "s1",
+        "s2",
+        "s3",
+        "labelled: A",
+        "labelled: B",
+        "scored: m, A",
+        "scored: m, B",
+        "known",
+    ]
+    numbers = [100, 3, 97, 40, 45, 30, 12, 4]
+    exclusions = typed_frame(
+        [
+            {"step": name, "images": n, "patients": n, "reason": "r"}
+            for name, n in zip(names, numbers, strict=True)
+        ],
+        EXCLUSION_COLUMNS,
+    )
+    counted = Counted(labelled={"A"}, overall={("m", "A"), ("m", "B")})
+
+    found = suppressed_exclusions(exclusions, flow, counted, BELOW)
+
+    assert found["step"].tolist() == names
+    assert found["images"].fillna(-1).tolist() == [-1, -1, 97, 40, -1, 30, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "13 values of sex are unknown: 'u' (9), '1*' (4).",
+            "13 values of sex are unknown: 'u', '1*'.",
+        ),
+        ("3 images have an impossible age.", "Some images have an impossible age."),
+        ("Nearly black (2 images: a.png, b.png).", "Nearly black."),
+        ("1,204 labels are predictions (sensitivity 0.91).", "1,204 labels are predictions."),
+        ("Grey, 224 × 224 (bilinear).", "Grey, 224 × 224."),
+        ("Uncertain (-1) counts as absent.", "Uncertain counts as absent."),
+        ("A 95 % interval; ages of 90+ are 90.", "A 95 % interval; ages of 90+ are 90."),
+        ("Column 'age_5' has 7 blanks.", "Column 'age_5' has some blanks."),
+    ],
+)
+def test_sentences_lose_small_numbers_and_lists(text, shown):
+    """Values and examples stand in parentheses; percentages and sizes stay."""
+    assert suppressed_text(text, BELOW) == shown
+
+
+def test_facts_lose_small_counts():
+    """Of notices, of perturbed images, and of tuning patients, whose number gives that of the others."""
+    facts = {
+        "tuning": {"held_out": True, "patients": 9, "evaluated": 60},
+        "perturbed": {"images": 5},
+        "notes": ["3 images have no age."],
+        "notices": [{"about": "sex", "count": 2, "sentence": "2 values are unknown: 'u' (2)."}],
+    }
+
+    found = suppressed_facts(facts, BELOW)
+
+    assert found["tuning"] == {"held_out": True, "patients": None, "evaluated": None}
+    assert found["perturbed"] == {"images": None}
+    assert found["notes"] == ["Some images have no age."]
+    assert found["notices"][0]["count"] is None
+    assert found["notices"][0]["sentence"] == "Some values are unknown: 'u'."
