@@ -1,5 +1,6 @@
 """The commands that `kill_tests.py` kills: small inputs, the command itself, and a change of its inputs."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image, ImageOps
 
+from cxraudit.files import write_manifest
 from cxraudit.phantom.releases import write_release
-from cxraudit.phantom.spec import PhantomSpec
+from cxraudit.phantom.spec import PREVALENCE, PhantomSpec
 
-RELEASE, WORK = "release", "work"
+RELEASE, DETECTOR, WORK = "release", "detector", "work"
 """Folders in the folder of a trial: what is read, and what is written."""
 
 
@@ -29,6 +31,8 @@ class Step:
     """Changes the inputs in a folder, so that the results of the command differ."""
     follow: Sequence[str] = ()
     """The next command, which reads what this one wrote; empty if there is none."""
+    refuses: bool = False
+    """Whether the repeated command may refuse changed inputs (exit code 2) and leave everything as it is."""
     ignore: Sequence[str] = ()
     """Patterns of files that are not compared, such as ``*.log``."""
 
@@ -126,12 +130,52 @@ def other_scores(folder: Path) -> None:
     table.assign(score=1 - table["score"]).to_csv(folder / "table.csv", index=False)
 
 
+def annotated(folder: Path) -> None:
+    """Write a release whose images nearly all have an annotation of the drain."""
+    spec = PhantomSpec(
+        n_patients=160,
+        images_per_patient=1,
+        seed=7,
+        image_size=64,
+        prevalence={**PREVALENCE, "Pneumothorax": 0.95},
+    )
+    write_release(spec, folder / RELEASE, "nih", n_workers=1)
+
+
+def with_detector(folder: Path) -> None:
+    """Write a detector, and a release of which most images have no annotation, in three parts."""
+    annotated(folder)
+    run(folder, *TRAIN[:-3], "--out", DETECTOR, "--quiet")
+    record = json.loads((folder / DETECTOR / "detector.json").read_text())
+    (folder / DETECTOR / "detector.json").write_text(json.dumps({**record, "above_chance": True}))
+    names = ("detector.json", "detector.safetensors")
+    write_manifest(
+        folder / DETECTOR / names[0], outputs=[folder / DETECTOR / name for name in names]
+    )
+    (folder / DETECTOR / "checkpoint.bin").unlink()
+    shutil.rmtree(folder / RELEASE)
+    release(folder, n_patients=430)
+
+
 ENCODE = (
     *("encode", "nih-cxr14", "--root", RELEASE, "--out", WORK, "--model", "random"),
     *("--model", "grey-levels", "--shard-size", "16", "--quiet"),
 )
 SCORE = ("score", WORK, "--prompts", "prompts.toml", "--finding", "Pneumothorax")
 PERTURB = ("perturb", WORK, "--perturbation", "blur", "--images", "10", "--quiet")
+PREPARE = ("prepare", "nih-cxr14", "--root", RELEASE, "--out", WORK, "--size", "32", "--quiet")
+TRAIN = (
+    *("drains", "train", "nih-cxr14", "--root", RELEASE, "--image-size", "32", "--epochs", "3"),
+    *("--batch-size", "48", "--resamples", "50", "--device", "cpu", "--out", WORK, "--quiet"),
+)
+APPLY = (
+    *("drains", "apply", DETECTOR, "nih-cxr14", "--root", RELEASE, "--device", "cpu"),
+    *("--out", WORK, "--quiet"),
+)
+PAPER = (
+    *("paper", "run", WORK, "--nih", RELEASE, "--model", "random", "--model", "grey-levels"),
+    *("--resamples", "50", "--quiet"),
+)
 AUDIT = (
     *("audit", "table.csv", "--out", WORK, "--image", "image_id", "--patient", "patient_id"),
     *("--label", "Pneumothorax=Pneumothorax", "--score", "Pneumothorax=score", "--sex", "sex"),
@@ -160,6 +204,43 @@ STEPS = {
             *("--attribute", "sex", "--threads", "1"),
         ),
     ),
+    "prepare": Step(
+        command=PREPARE,
+        setup=release,
+        change=exchange_and_invert,
+        follow=(
+            *("encode", "prepared", "--root", WORK, "--model", "random", "--out", f"{WORK}/run"),
+            "--quiet",
+        ),
+        ignore=("sources.parquet",),
+    ),
+    "drains train": Step(
+        command=TRAIN,
+        setup=annotated,
+        change=exchange_and_invert,
+        follow=("drains", "apply", WORK, "nih-cxr14", "--root", RELEASE, "--out", f"{WORK}/labels"),
+        refuses=True,
+    ),
+    "drains apply": Step(
+        command=APPLY,
+        setup=with_detector,
+        change=exchange_and_invert,
+        follow=(
+            *(
+                "encode",
+                "nih-cxr14",
+                "--root",
+                RELEASE,
+                "--model",
+                "random",
+                "--out",
+                f"{WORK}/run",
+            ),
+            *("--option", f"predicted={WORK}/predicted.csv", "--quiet"),
+        ),
+        ignore=("parts/*.manifest.json",),
+    ),
+    "paper run": Step(command=PAPER, setup=release, change=exchange_and_invert),
     "audit": Step(
         command=AUDIT,
         setup=own_table,

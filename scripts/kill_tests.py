@@ -175,7 +175,11 @@ class Trials:
         return how, min(differing, key=len, default=["the next command ran"])
 
     def _repeat(self, expected: Undisturbed) -> list[str]:
-        if code := self._finish():
+        before = _contents(self.folder, self.step)
+        code = self._finish()
+        if code == 2 and self.step.refuses and expected is self.changed:
+            return _differences(before, _contents(self.folder, self.step), left_over=True)
+        if code:
             return [f"the repeated command ended with {code}"]
         return _differences(expected.contents, _contents(self.folder, self.step))
 
@@ -222,9 +226,9 @@ def _without_times(data: Any) -> Any:
     return [_without_times(item) for item in data] if isinstance(data, list) else data
 
 
-def _differences(expected: Contents, found: Contents) -> list[str]:
-    """Name the files that are missing, left over or different."""
-    names = [f"left over: {name}" for name in found if name.endswith(TEMPORARY)]
+def _differences(expected: Contents, found: Contents, *, left_over: bool = False) -> list[str]:
+    """Name the files that are missing, different or, unless they may be there, left over."""
+    names = [f"left over: {name}" for name in found if name.endswith(TEMPORARY) and not left_over]
     names += [f"missing: {name}" for name in expected.keys() - found.keys()]
     names += [f"new: {name}" for name in found.keys() - expected.keys()]
     for name in expected.keys() & found.keys():

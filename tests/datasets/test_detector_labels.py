@@ -176,3 +176,12 @@ def test_what_is_known_of_the_labelled_images_reaches_the_data_set(tmp_path):
     assert [notice.count for notice in notices] == [1, 2]
     assert {notice.about for notice in notices} == {"predicted labels of 'drain'"}
     assert "2 images could not be read" in notices[1].sentence
+
+
+@pytest.mark.parametrize("detector", [{}, {"shortcut": "drain"}, {"shortcut": 1, "errors": ERRORS}])
+def test_a_manifest_without_the_errors_of_the_detector_is_refused(written, detector):
+    """Bounds of the gap rest on them."""
+    write_manifest(written, outputs=[written], detector=detector)
+
+    with pytest.raises(DataError, match="does not state the shortcut and the errors"):
+        read_predicted(written)

@@ -14,6 +14,7 @@ from cxraudit import datasets
 from cxraudit.audits.run import audit
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import fill, read_predicted
+from cxraudit.datasets.saved import save_dataset
 from cxraudit.detector import apply
 from cxraudit.detector.apply import PREDICTED, apply_detector
 from cxraudit.detector.fit import save_weights
@@ -306,6 +307,23 @@ def test_a_damaged_detector_is_refused(lines, detector, tmp_path, name, harm):
 
     with pytest.raises(DataError, match=f"{name} was changed since"):
         apply_detector(folder, lines, tmp_path / "labels")
+
+
+def test_a_record_of_another_form_is_refused(lines, detector, tmp_path):
+    """Though a manifest names it."""
+    folder = altered(detector, tmp_path / "copy", slope="steep")
+
+    with pytest.raises(DataError, match="is no record of this version"):
+        apply_detector(folder, lines, tmp_path / "labels")
+
+
+def test_the_folder_of_a_cohort_is_refused(few, detector, tmp_path):
+    """Its ``failures.csv`` is ours too, but of another command."""
+    out, _ = detector
+    save_dataset(few, tmp_path / "work")
+
+    with pytest.raises(DataError, match="the cohort of another command"):
+        apply_detector(out, few, tmp_path / "work")
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, f"{RECORD}.manifest.json"])

@@ -15,8 +15,10 @@ from PIL import Image
 from cxraudit import datasets
 from cxraudit.cli import main
 from cxraudit.datasets.base import Dataset, flow
+from cxraudit.datasets.saved import save_dataset
 from cxraudit.errors import DataError
 from cxraudit.files import TEMPORARY, manifest_of, writer
+from cxraudit.folders import claim
 from cxraudit.images import read_image
 from cxraudit.prepare import Preparation, prepare_images
 from cxraudit.prepare.run import RECORD, SOURCES, file_name
@@ -307,11 +309,20 @@ def test_a_file_of_the_user_is_refused_before_any_work(five, tmp_path, name):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("mine")
 
-    with pytest.raises(DataError, match="which cxraudit did not write"):
+    with pytest.raises(DataError, match=r"which cxraudit did not write|or a file of yours"):
         prepare_images(five, out, SMALL)
 
     assert [file for file in out.rglob("*") if file.is_file()] == [out / name]
     assert (out / name).read_text() == "mine"
+
+
+def test_the_folder_of_another_command_is_refused(five, tmp_path):
+    """Here of a cohort that was encoded: its table is ours, too."""
+    claim(tmp_path / "work" / TABLE)
+    save_dataset(five, tmp_path / "work")
+
+    with pytest.raises(DataError, match="the cohort of another command"):
+        prepare_images(five, tmp_path / "work", SMALL)
 
 
 def test_other_files_of_the_user_stay(five, tmp_path):

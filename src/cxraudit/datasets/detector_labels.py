@@ -58,7 +58,12 @@ def read_predicted(path: Path) -> PredictedLabels:
         raise DataError(
             f"{path} has no manifest that names a detector. Write the file with cxraudit drains apply."
         )
-    shortcut = detector["shortcut"]
+    shortcut, errors = detector.get("shortcut"), detector.get("errors", {})
+    if not isinstance(shortcut, str) or not {"sensitivity", "specificity"} <= set(errors):
+        raise DataError(
+            f"the manifest of {path} does not state the shortcut and the errors of its detector. Repeat the "
+            "cxraudit drains apply that wrote it."
+        )
     probability = f"{shortcut}_probability"
     require_columns(str(path), read.frame, ("image_id", shortcut, probability))
     image_ids = values.ids(read.frame["image_id"], f"image_id of {path}")
@@ -74,9 +79,7 @@ def read_predicted(path: Path) -> PredictedLabels:
             "Repeat the cxraudit drains apply that wrote it."
         )
     notices = (*read.notices, *image_ids.notices, *labels.notices, *likely.notices)
-    return PredictedLabels(
-        shortcut, table, detector["errors"], (*notices, *_on_images(manifest, shortcut))
-    )
+    return PredictedLabels(shortcut, table, errors, (*notices, *_on_images(manifest, shortcut)))
 
 
 def _on_images(manifest: Mapping[str, Any], shortcut: str) -> list[Notice]:

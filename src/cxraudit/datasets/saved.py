@@ -61,6 +61,28 @@ def save_dataset(
     return path
 
 
+def refuse_cohort(folder: Path, *, beside: str = "") -> None:
+    """Refuse a folder with a cohort of another command, whose files are ours, too, and would be replaced.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where files of names that commands share would be written.
+    beside : str
+        A file that is there if the cohort is of the same command.
+
+    Raises
+    ------
+    DataError
+        If there is one.
+    """
+    if (folder / IMAGES).exists() and not (beside and (folder / beside).exists()):
+        raise DataError(
+            f"{folder} holds {IMAGES}, the cohort of another command or a file of yours. Choose another "
+            "--out."
+        )
+
+
 def open_dataset(path: Path) -> Dataset:
     """Read a cohort that `save_dataset` wrote.
 

@@ -24,6 +24,7 @@ from cxraudit.content import Source, source_now, sources_from, sources_table
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import PREDICTED as PREDICTED_SOURCE
 from cxraudit.datasets.detector_labels import source_column
+from cxraudit.datasets.saved import refuse_cohort
 from cxraudit.detector.fit import load_weights, predict
 from cxraudit.detector.images import read_images
 from cxraudit.detector.train import RECORD, WEIGHTS
@@ -46,6 +47,16 @@ from cxraudit.notices import as_records
 from cxraudit.schema import ANNOTATED, CONTENT, UNKNOWN
 
 PREDICTED, UNREADABLE, PARTS = "predicted.csv", "failures.csv", "parts"
+_STATED = {
+    "shortcut": str,
+    "image_size": int,
+    "intercept": float,
+    "slope": float,
+    "above_chance": bool,
+    "errors": dict,
+    "weights": str,
+}
+"""What a record of a detector has at least."""
 SHARD_SIZE = 512
 """Images per part: at most so many are lost when the job is killed."""
 
@@ -74,6 +85,10 @@ def read_detector(folder: Path) -> tuple[DenseNet121, dict[str, Any]]:
         raise DataError(f"{folder} holds no trained detector. Run cxraudit drains train first.")
     committed(folder / RECORD, remedy="Repeat the cxraudit drains train that wrote it.")
     record = read_json(folder / RECORD)
+    if not all(isinstance(record.get(name), kind) for name, kind in _STATED.items()):
+        raise DataError(
+            f"{folder / RECORD} is no record of this version of cxraudit. Train the detector again."
+        )
     if not record["above_chance"]:
         raise DataError(
             f"the AUROC of the detector in {folder} is not above chance "
@@ -132,6 +147,7 @@ def apply_detector(
     processor = torch.device(device)
     detector = _Detector(network.to(processor), record, sha256(folder / RECORD), processor)
     images = _without_annotation(dataset, record["shortcut"])
+    refuse_cohort(out)
     writable_folder(out)
     predicted = out / PREDICTED
     claim(predicted, manifest_of(predicted), out / UNREADABLE, out / PARTS)

@@ -23,7 +23,7 @@ import pandas as pd
 
 from cxraudit.content import Source, source_now, sources_from, sources_table
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.saved import EXCLUDED, save_dataset
+from cxraudit.datasets.saved import EXCLUDED, refuse_cohort, save_dataset
 from cxraudit.datasets.saved import IMAGES as TABLE
 from cxraudit.errors import DataError, ImageError
 from cxraudit.files import digest, manifest_of, withdraw, write_atomic, write_or_remove, write_table
@@ -101,6 +101,7 @@ def prepare_images(
     images = dataset.images
     table = out / TABLE
     _refuse_release(dataset, out)
+    refuse_cohort(out, beside=RECORD)
     writable_folder(out)
     files = (RECORD, IMAGES, SOURCES, UNREADABLE, EXCLUDED, TABLE)
     claim(*(out / name for name in files), manifest_of(table))
