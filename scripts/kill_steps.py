@@ -173,8 +173,8 @@ APPLY = (
     *("--out", WORK, "--quiet"),
 )
 PAPER = (
-    *("paper", "run", WORK, "--nih", RELEASE, "--model", "random", "--model", "grey-levels"),
-    *("--resamples", "50", "--quiet"),
+    *("paper", "run", WORK, "--nih", RELEASE, "--model", "grey-levels", "--resamples", "50"),
+    "--quiet",
 )
 AUDIT = (
     *("audit", "table.csv", "--out", WORK, "--image", "image_id", "--patient", "patient_id"),

@@ -19,7 +19,7 @@ from cxraudit.cli._options import (
     Switch,
     load_dataset,
 )
-from cxraudit.cli._progress import message, progress_bar
+from cxraudit.cli._progress import message, progress_bar, tell
 
 app = App(
     name="drains",
@@ -82,6 +82,7 @@ def train(
     """
     from cxraudit.detector.train import UNREADABLE, TrainSettings, train_detector, verdict
     from cxraudit.models._torch.adapter import pick_device
+    from cxraudit.notices import from_records
 
     settings = TrainSettings(
         shortcut=shortcut,
@@ -97,11 +98,13 @@ def train(
         interval=interval,
     )
     images = load_dataset(dataset, root, option)
+    for notice in images.notices:
+        tell(notice)
     record = train_detector(
         images, out, settings, device=pick_device(device), on_message=None if quiet else message
     )
-    for notice in record["notices"]:
-        message(f"cxraudit: {notice['about']}: {notice['sentence']}")
+    for notice in from_records(record["notices"]):
+        tell(notice)
     if lost := record["unreadable"]:
         message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
     print(verdict(record))
@@ -136,6 +139,8 @@ def apply(
     from cxraudit.models._torch.adapter import pick_device
 
     images = load_dataset(dataset, root, option)
+    for notice in images.notices:
+        tell(notice)
     with progress_bar(quiet, "label images", len(images.images)) as advance:
         labels = apply_detector(
             detector,

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App
 
 from cxraudit.cli._options import BatchSize, Device, Quiet, Resamples, Several, pairs, repeatable
-from cxraudit.cli._progress import tracker
+from cxraudit.cli._progress import tell, tracker
 from cxraudit.errors import ConfigError, UnknownNameError
 
 STUDIED = ("mimic-cxr", "nih-cxr14")
@@ -73,6 +73,7 @@ def run(
         settings=AuditSettings(n_resamples=resamples),
         batch_size=batch_size,
         device=device,
+        tell=tell,
     )
     print(path)
 

@@ -15,8 +15,8 @@ from cxraudit.audits.result import Audit
 from cxraudit.datasets.base import FINDINGS, Dataset
 from cxraudit.encode import BATCH_SIZE
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import read_table
 from cxraudit.folders import refuse_foreign, writable_folder
+from cxraudit.notices import Tell, logged
 from cxraudit.paper.bootstrap import PUBLISHED_LEVEL
 from cxraudit.paper.calibration import calibration_points
 from cxraudit.paper.embeddings import centroid_differences, project
@@ -48,6 +48,7 @@ def reproduce(
     settings: AuditSettings | None = None,
     batch_size: int = BATCH_SIZE,
     device: str = "auto",
+    tell: Tell = logged,
 ) -> Path:
     """Evaluate models on MIMIC-CXR, on ChestX-ray14, or on both, as published and as an audit.
 
@@ -69,8 +70,8 @@ def reproduce(
     settings : AuditSettings, optional
         Of the audit beside the published protocol; default: 2,000 resamples of patients. Its
         confidence level has to be the published one.
-    batch_size, device
-        As of `cxraudit.steps.encode_step`.
+    batch_size, device, tell
+        As of `cxraudit.steps.encode_step`; `tell` is also called with what was found in the tables.
 
     Returns
     -------
@@ -96,9 +97,26 @@ def reproduce(
     }  # everything is read before anything is computed
     for name in model_names:
         models.card(name)
-    _refuse_foreign(out, loaded, model_names)
+    tables = {name: datasets.tables(name, root) for name, root in roots.items()}
+    _refuse_foreign(out, loaded, model_names, tables)
+    for dataset in loaded.values():
+        for notice in dataset.notices:
+            tell(notice)
     parts = [
-        _on_dataset(name, dataset, model_names, out / name, track, settings, batch_size, device)
+        _on_dataset(
+            name,
+            dataset,
+            model_names,
+            out / name,
+            track,
+            settings,
+            encoding={
+                "batch_size": batch_size,
+                "device": device,
+                "inputs": tables[name],
+                "tell": tell,
+            },
+        )
         for name, dataset in loaded.items()
     ]
     return write_paper(
@@ -111,10 +129,16 @@ def reproduce(
     )
 
 
-def _refuse_foreign(out: Path, loaded: Mapping[str, Dataset], model_names: Sequence[str]) -> None:
+def _refuse_foreign(
+    out: Path,
+    loaded: Mapping[str, Dataset],
+    model_names: Sequence[str],
+    tables: Mapping[str, Mapping[str, Path]],
+) -> None:
     """Refuse files of the user's that a step would replace, before the first step."""
     drawn = {name: (*dataset.attributes, *dataset.shortcuts) for name, dataset in loaded.items()}
-    refuse_foreign(*(out / name for name in planned(drawn, model_names)))
+    inputs = {table: path for of_dataset in tables.values() for table, path in of_dataset.items()}
+    refuse_foreign(*(out / name for name in planned(drawn, model_names)), inputs=inputs)
     for name in loaded:
         work = Workspace(out / name)
         refuse_foreign(work.images, work.excluded, work.failures, work.scores, work.directions)
@@ -163,15 +187,15 @@ def _on_dataset(
     out: Path,
     track: Tracker,
     settings: AuditSettings,
-    batch_size: int,
-    device: str,
+    encoding: Mapping[str, Any],
 ) -> Reproduction:
     """Encode, score, audit and evaluate as published, on one data set."""
     work = Workspace(out)
     six = dataset.choose_findings([f for f in FINDINGS if f in dataset.findings])
-    unread = encode_step(six, model_names, out, track, batch_size=batch_size, device=device)
+    device = encoding["device"]
+    unread = encode_step(six, model_names, out, track, **encoding)
     file = score_step(out, prompt_set=PROMPTS, model_names=model_names, device=device)
-    scores = read_table(file)
+    scores = work.read_scores()
     embeddings = read_embeddings(out)
     with track(f"audit {name}", 1) as advance:
         audit = audit_step(
@@ -181,6 +205,7 @@ def _on_dataset(
             settings=settings,
             inputs={"scores": file, "images": work.images},
             embeddings=embeddings,
+            work=work,
         )
         report_step([work.audit.folder], work.audit.report)
         advance(1)
