@@ -112,7 +112,6 @@ def _changed(path: Path, loaded: prompts.PromptSet) -> list[tuple[str, str]]:
         word = data.get("words", {}).get(finding, finding)
         for key, prompt in zip(("positive", "negative"), loaded.pair(finding), strict=True):
             expected = data[key].replace("{finding}", word)
-            plain = expected.replace("{{", "{").replace("}}", "}")
-            if prompt not in (expected, plain):
+            if prompt != expected:
                 faults.append(("misread", f"{prompt!r} for {expected!r}"))
     return faults

@@ -50,7 +50,9 @@ def test_the_fingerprint_depends_on_the_prompts_and_not_on_the_source(tmp_path):
         ("positive = \n", "not valid TOML"),
         ('positive = "{finding} {view}"\nnegative = "y"\n', "no other braces"),
         ('positive = "{finding}"\nnegative = "y"\nwords = "x"\n', "must map findings"),
-        ('positive = "{{finding}}"\nnegative = "y"\n', "must contain"),
+        ('positive = "{{finding}}"\nnegative = "y"\n', "no other braces"),
+        ('positive = "{finding}"\nnegative = "{{finding}}"\n', "no other braces"),
+        ('positive = "{finding} {{x}}"\nnegative = "y"\n', "no other braces"),
         ('positive = "{finding.__class__}"\nnegative = "y"\n', "no other braces"),
         ('positive = "{finding[0]}"\nnegative = "y"\n', "no other braces"),
         ('positive = "{finding!r}"\nnegative = "y"\n', "no other braces"),
@@ -91,13 +93,13 @@ def test_a_mistake_in_a_prompt_file_is_named(tmp_path, text, match):
 def test_words_in_braces_are_words(tmp_path):
     """Only templates have a place for the finding; a source may have several lines."""
     (tmp_path / "own.toml").write_text(
-        'positive = "{{x}} {finding}"\nnegative = "keine {finding}: Ödem, 肺炎"\nsource = """a\nb"""\n'
+        'positive = "(x) {finding}"\nnegative = "keine {finding}: Ödem, 肺炎"\nsource = """a\nb"""\n'
         "words = { Pneumothorax = 'air {leak' }\n"
     )
 
     own = prompts.load(tmp_path / "own.toml")
 
-    assert own.pair("Pneumothorax") == ("{x} air {leak", "keine air {leak: Ödem, 肺炎")
+    assert own.pair("Pneumothorax") == ("(x) air {leak", "keine air {leak: Ödem, 肺炎")
     assert own.source == "a b"
 
 

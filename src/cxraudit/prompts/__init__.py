@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 from cxraudit.errors import ConfigError, UnknownNameError, short
 from cxraudit.files import digest, read_toml
 
 _FIELDS = {"name", "source", "positive", "negative", "words"}
+
+_PLACE = "{finding}"
 
 LONGEST = 2000
 """Characters of a template, a wording or a name; models take some hundreds."""
@@ -38,7 +39,7 @@ class PromptSet:
     def pair(self, finding: str) -> tuple[str, str]:
         """Return the positive and the negative prompt of a finding."""
         word = self.words.get(finding, finding)
-        return self.positive.format(finding=word), self.negative.format(finding=word)
+        return self.positive.replace(_PLACE, word), self.negative.replace(_PLACE, word)
 
     @property
     def fingerprint(self) -> str:
@@ -89,7 +90,7 @@ def _checked(data: Mapping[str, Any], path: Path) -> PromptSet:
             f"known: {', '.join(sorted(_FIELDS))}."
         )
     positive, negative = (_template(data.get(key), key, path) for key in ("positive", "negative"))
-    if not _placeholders(positive):
+    if _PLACE not in positive:
         raise ConfigError(f"{path}: the template 'positive' must contain {{finding}}.")
     words = data.get("words", {})
     if not isinstance(words, dict) or len(words) > MOST_WORDS:
@@ -135,19 +136,7 @@ def _template(value: object, key: str, path: Path) -> str:
     if value is None:
         raise ConfigError(f"{path} lacks the template '{key}'. Add it as a string.")
     text = _text(value, key, path)
-    try:
-        allowed = all(field == ("finding", "", None) for field in _placeholders(text))
-    except ValueError:  # a brace without its partner
-        allowed = False
-    if not allowed:
+    # Doubled braces would stay in the prompt as single ones, which models take for text.
+    if any(brace in text.replace(_PLACE, "") for brace in "{}"):
         raise ConfigError(f"{path}: the template '{key}' may hold {{finding}} and no other braces.")
     return text
-
-
-def _placeholders(template: str) -> list[tuple[str, str | None, str | None]]:
-    """Return name, format and conversion of each pair of braces, without formatting anything."""
-    return [
-        (name, form, conversion)
-        for _, name, form, conversion in Formatter().parse(template)
-        if name is not None
-    ]
