@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from fuzz.guard import STACKS
 from fuzz.worker import Found, work
 
 
@@ -111,8 +112,7 @@ def _receive(
         worker.process.join()
         if worker.at is None:
             raise RuntimeError(f"a process of '{kind}' ended before its first case") from None
-        code = worker.process.exitcode
-        tally.add(Found(worker.at, "failed", faults=[("crash", f"exit code {code}")]))
+        tally.add(_crashed(worker, kind, scratch, kept))
         if rest := [number for number in worker.numbers if number > worker.at]:
             workers.append(_start(kind, seed, rest, scratch, kept))
         return
@@ -123,6 +123,19 @@ def _receive(
         tally.add(message)
     else:
         worker.at = message
+
+
+def _crashed(worker: _Worker, kind: str, scratch: Path, kept: Path) -> Found:
+    """Return the fault of a case whose process ended, with where its threads were if it hung."""
+    name = f"{kind.replace(' ', '-')}-{worker.at}"
+    stacks = scratch / f"{name}{STACKS}"
+    where = stacks.read_text(encoding="utf-8") if stacks.is_file() else ""
+    fault = ("hang", where) if where else ("crash", f"exit code {worker.process.exitcode}")
+    target = kept / name
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(scratch / f"{name}-before", target)
+    (target / "FAULTS.txt").write_text(f"{fault[0]}:\n{fault[1]}", encoding="utf-8")
+    return Found(worker.at or 0, "failed", faults=[fault], reproducer=str(target))
 
 
 def _ask_to_stop(worker: _Worker) -> None:

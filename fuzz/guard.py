@@ -16,6 +16,9 @@ SECONDS = 60
 MARKER = "EXECUTED"
 """File that every planted payload makes in the folder of its case."""
 
+STACKS = "-stacks.txt"
+"""End of the name of the file, beside the folder of a case, with where its threads are if it hangs."""
+
 _STARTS = (
     "os.system",
     "os.exec",
@@ -94,8 +97,9 @@ def watched(folder: Path, *, seconds: int = SECONDS) -> Iterator[list[tuple[str,
         sys.addaudithook(_WATCH.hook)
         _WATCH.installed = True
     _WATCH.seen = []
+    stacks = folder.with_name(f"{folder.name}{STACKS}")
     before = signal.signal(signal.SIGALRM, _raise)
-    with tempfile.TemporaryFile() as log:
+    with stacks.open("w") as log:
         # Where Python cannot interrupt a library: the process ends, and its parent reports the case.
         faulthandler.dump_traceback_later(2 * seconds, exit=True, file=log)
         signal.alarm(seconds)
@@ -109,6 +113,7 @@ def watched(folder: Path, *, seconds: int = SECONDS) -> Iterator[list[tuple[str,
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
             faulthandler.cancel_dump_traceback_later()
+    stacks.unlink()
     if (folder / MARKER).exists():
         _WATCH.seen.append(("executed code", f"{MARKER} was made"))
 
