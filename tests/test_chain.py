@@ -356,6 +356,7 @@ def test_a_second_model_of_another_cohort_is_refused(work, folder):
     with pytest.raises(DataError, match="'random' of other images"):
         steps.encode_step(other, ["grey-levels"], work.folder, no_bar)
     assert work.images.read_bytes() == before
+    audit(work)
 
 
 def test_a_release_that_was_moved_needs_no_new_embeddings(work, folder, monkeypatch):

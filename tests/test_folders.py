@@ -1,12 +1,21 @@
 """What is ours in a folder is replaced; what is the user's is not."""
 
+import json
 import os
 
+import pandas as pd
 import pytest
 
 from cxraudit.errors import DataError
 from cxraudit.files import TEMPORARY, write_manifest, writer
-from cxraudit.folders import RECORD, claim, recorded_files, remove_left_over
+from cxraudit.folders import (
+    RECORD,
+    claim,
+    discard,
+    recorded_files,
+    remove_left_over,
+    write_or_discard,
+)
 
 
 def test_a_file_of_someone_else_is_refused(tmp_path):
@@ -161,3 +170,41 @@ def test_folders_of_the_user_are_not_searched(tmp_path):
 
     assert remove_left_over(tmp_path, "ours") == 0
     assert kept.is_file()
+
+
+def test_a_file_that_is_discarded_is_no_longer_ours(tmp_path):
+    """A user's file that takes its name later stays."""
+    claim(tmp_path / "points.parquet")
+    (tmp_path / "points.parquet").write_text("x")
+    discard(tmp_path / "points.parquet")
+    assert not (tmp_path / "points.parquet").exists()
+
+    (tmp_path / "points.parquet").write_text("mine")
+    discard(tmp_path / "points.parquet")
+
+    assert (tmp_path / "points.parquet").read_text() == "mine"
+
+
+def test_a_list_is_written_with_rows_and_discarded_without(tmp_path):
+    """Another's file of its name is refused in the first case, and stays in the second."""
+    file, rows = tmp_path / "failures.csv", pd.DataFrame({"a": [1]})
+    write_or_discard(rows, file)
+    assert file.is_file()
+    write_or_discard(rows.head(0), file)
+    assert not file.exists()
+    file.write_text("mine")
+
+    write_or_discard(rows.head(0), file)
+    with pytest.raises(DataError, match=r"failures\.csv, which"):
+        write_or_discard(rows, file)
+
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["../a.csv", "below/a.csv", "/a.csv", "..", ""])
+def test_a_record_that_leads_out_of_its_folder_is_damaged(tmp_path, name):
+    """Nothing outside the folder is ours."""
+    (tmp_path / RECORD).write_text(json.dumps({"files": [name]}))
+
+    with pytest.raises(DataError, match="damaged"):
+        recorded_files(tmp_path)

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
+
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import MAKER, MANIFEST, TEMPORARY, read_json, write_text, writer
+from cxraudit.files import MAKER, MANIFEST, TEMPORARY, read_json, write_table, write_text, writer
 from cxraudit.privacy import make_folder
 
 RECORD = ".cxraudit.json"
@@ -98,12 +100,17 @@ def recorded_files(folder: Path) -> list[str]:
     if not record.is_file():
         return []
     names = read_json(record).get("files")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(map(_is_name, names)):
         raise DataError(
             f"{record} is damaged: it does not list the files that cxraudit wrote. Delete it; files in "
             f"{folder} are then the user's and are not replaced."
         )
     return names
+
+
+def _is_name(name: object) -> bool:
+    """Return whether a name is that of a file in the folder itself, and leads nowhere else."""
+    return isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name
 
 
 def _described(folder: Path) -> Iterator[str]:
@@ -123,7 +130,35 @@ def record_files(folder: Path, names: Iterable[str]) -> None:
     before = recorded_files(folder)
     after = sorted({*before, *names})
     if after != before:
-        write_text(folder / RECORD, json.dumps({"files": after}, indent=2) + "\n")
+        _write_record(folder, after)
+
+
+def _write_record(folder: Path, names: list[str]) -> None:
+    write_text(folder / RECORD, json.dumps({"files": names}, indent=2) + "\n")
+
+
+def discard(file: Path) -> None:
+    """Remove a file of an earlier run and its name from the record; one that is not ours stays."""
+    names = recorded_files(file.parent)
+    if file.name in names or file.name in _described(file.parent):
+        file.unlink(missing_ok=True)
+    if file.name in names:
+        _write_record(file.parent, [name for name in names if name != file.name])
+
+
+def write_or_discard(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table of ours if it has rows; if not, remove that of an earlier run.
+
+    Raises
+    ------
+    DataError
+        If it has rows, and a file is there that cxraudit did not write.
+    """
+    if frame.empty:
+        discard(path)
+    else:
+        claim(path)
+        write_table(frame, path)
 
 
 def remove_left_over(folder: Path, *below: str) -> int:

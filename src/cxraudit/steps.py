@@ -37,8 +37,8 @@ from cxraudit.encode.resume import (
     refuse_other_images,
 )
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.files import as_plain, read_manifest, write_text
-from cxraudit.folders import claim, remove_left_over, writable_folder
+from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
+from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
 from cxraudit.models import load as load_model
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.perturb import perturbations as perturbations_named
@@ -85,10 +85,11 @@ def encode_step(
     loaded = {name: load_model(name, device=device) for name in model_names}
     work = Workspace(out)
     work.make()
-    # Refuse other images or weights before anything is overwritten.
+    # Refuse before anything is written.
+    work.refuse_foreign_cohort(inputs)
+    refuse_other_images(dataset.images, loaded, work.embeddings)
     _, targets = open_stores(dataset.images, loaded, work.embeddings, shard_size, tell=tell)
-    refuse_other_images(targets, work.embeddings)
-    work.begin_encoding(inputs)
+    work.begin_encoding()
     with track(f"encode {dataset.name}", len(dataset.images)) as advance:
         encode_images(
             dataset.images,
@@ -150,6 +151,7 @@ def score_step(
     """
     work = Workspace(out)
     work.clean()
+    refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
     encoded = work.encoded(model_names)
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
@@ -192,6 +194,8 @@ def perturb_step(
     """
     work = Workspace(out)
     work.clean()
+    perturbed = work.perturbed_scores
+    refuse_foreign(perturbed, manifest_of(perturbed), work.perturbed_failures)
     scores = work.read_scores()
     dataset = work.open_dataset()
     manifest = read_manifest(work.scores)
@@ -521,7 +525,7 @@ def audit_files(
         table=str(file),
     )
     place.make(inputs, overwrite=overwrite)
-    claim(place.report, inputs=inputs)
+    refuse_foreign(place.report, inputs=inputs)
     found = audit_step(
         cohort,
         read.frame,
@@ -556,6 +560,10 @@ def report_step(folders: Sequence[Path], path: Path) -> Path:
     if path.is_dir():
         raise ConfigError(
             f"{path} is a folder. Name the HTML file to write, for instance {path / 'report.html'}."
+        )
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(
+            f"a report is an HTML file, got {path.name}. Name it {path.stem}.html, for instance."
         )
     audits = [open_audit(folder) for folder in folders]
     writable_folder(path.parent)
@@ -623,9 +631,9 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             model_column=run.scores.model_column,
         )
         scores, notices = read.frame, read.notices
-        claim(work.images, work.excluded, inputs={**tables, "scores": file})
+        refuse_foreign(work.images, work.excluded, inputs={**tables, "scores": file})
         work.save_dataset(dataset)
-    claim(work.audit.report)
+    refuse_foreign(work.audit.report)
     audit_step(
         dataset,
         scores,
@@ -670,7 +678,7 @@ def demo_step(
         load_model(name)  # refuses before anything is drawn
     demo = Workspace(out)
     demo.make()
-    claim(demo.readme, demo.report)
+    refuse_foreign(demo.readme, demo.report)
     folders = []
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
         spec = PhantomSpec(n_patients=n_patients, seed=seed + shift)
@@ -695,6 +703,7 @@ def demo_step(
         )
         folders.append(work.audit.folder)
     report = report_step(folders, demo.report)
+    claim(demo.readme)
     write_text(demo.readme, _DEMO_README)
     return report
 

@@ -17,7 +17,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from os import PathLike
 from pathlib import Path
@@ -97,6 +97,11 @@ def plan_shards(images: pd.DataFrame, shard_size: int) -> list[Shard]:
     ]
 
 
+def images_of(shards: list[Shard]) -> str:
+    """Return the hash of the ids of all images, in order."""
+    return digest([image for shard in shards for image in shard.image_ids])
+
+
 def index_of(
     image_ids: tuple[str, ...], errors: list[str], notes: list[str], sources: list[Source]
 ) -> pd.DataFrame:
@@ -149,25 +154,13 @@ class EmbeddingStore:
             If the folder holds embeddings of other weights, another transform or other images, which
             are never mixed and never deleted, or files that cxraudit did not write.
         """
-        wanted = {
-            "fingerprint": model.fingerprint,
-            "transform": model.card.transform,
-            "precision": PRECISION,
-            "images": digest([image for shard in shards for image in shard.image_ids]),
-            "shard size": len(shards[0].image_ids),
-            **({"perturbation": perturbation} if perturbation else {}),
-        }
+        wanted = self.refuse_other(model, shards, perturbation)
         damaged = ""
         try:
-            existing = self.record()
+            self.record()
         except DataError:
             damaged = self._claim(wanted)
         else:
-            if differs := [key for key in _KEY if existing.get(key) != wanted.get(key)]:
-                raise DataError(
-                    f"{self.folder} holds embeddings that differ in {', '.join(differs)}. "
-                    "Choose another --out, or delete that folder to encode again."
-                )
             record_files(self.folder.parent, [self.folder.name])
             return ""
         card = {
@@ -184,6 +177,35 @@ class EmbeddingStore:
         }
         write_text(self._record, json.dumps(record, indent=2) + "\n")
         return damaged
+
+    def refuse_other(
+        self, model: ImageTextModel, shards: list[Shard], perturbation: str = ""
+    ) -> dict[str, Any]:
+        """Refuse embeddings of other weights, another transform or other images; write nothing.
+
+        Returns
+        -------
+        dict
+            All that the embeddings depend on.
+        """
+        wanted = {
+            "fingerprint": model.fingerprint,
+            "transform": model.card.transform,
+            "precision": PRECISION,
+            "images": images_of(shards),
+            "shard size": len(shards[0].image_ids),
+            **({"perturbation": perturbation} if perturbation else {}),
+        }
+        try:
+            existing = self.record()
+        except DataError:
+            return wanted
+        if differs := [key for key in _KEY if existing.get(key) != wanted.get(key)]:
+            raise DataError(
+                f"{self.folder} holds embeddings that differ in {', '.join(differs)}. "
+                "Choose another --out, or delete that folder to encode again."
+            )
+        return wanted
 
     def _claim(self, wanted: Mapping[str, Any]) -> str:
         """Record the folder as ours, or refuse what is not; return what is missing or damaged in it."""
@@ -390,15 +412,18 @@ def _named(path: Path, expected: str) -> bytes:
     return data
 
 
-def stores(folder: Path, *, needed: bool = True) -> dict[str, EmbeddingStore]:
-    """Return model name → store for every model encoded under `folder`.
+def stores(
+    folder: Path, *, needed: bool = True, without: Collection[Path] = ()
+) -> dict[str, EmbeddingStore]:
+    """Return model name → store for every model encoded under `folder`, but for the folders `without`.
 
     Raises
     ------
     DataError
         If one is `needed` and there is none, or the record of one is missing or damaged.
     """
-    places = {path.parent for path in (*folder.glob("*/store.json"), *folder.glob("*/part-*.json"))}
+    found = (*folder.glob("*/store.json"), *folder.glob("*/part-*.json"))
+    places = {path.parent for path in found} - set(without)
     if needed and not places:
         raise DataError(
             f"{folder} holds no embeddings. Run cxraudit encode with --out {folder.parent} first."

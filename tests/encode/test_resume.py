@@ -365,12 +365,26 @@ def test_models_that_are_not_finished_are_left_out(cohort):
     assert "not finished" in said[0].sentence
 
 
+def test_a_refusal_leaves_no_empty_store(cohort):
+    """Of two models, one new and one with other weights, nothing is written."""
+
+    class Other(RandomModel):
+        fingerprint = "other"
+
+    models = {"new": RandomModel(), "random": Other()}
+    with pytest.raises(DataError, match="fingerprint"):
+        encode_images(cohort.images, models, cohort.out, shard_size=SHARD)
+
+    assert not (cohort.out / "new").exists()
+
+
 def test_models_of_other_images_are_refused_in_one_folder(cohort):
     """The images table beside them can be that of one of them only."""
     encode_images(cohort.images.head(9), {"other": RandomModel()}, cohort.out)
 
     with pytest.raises(DataError, match="of 'random' of other images"):
-        refuse_other_images({"other": EmbeddingStore(cohort.out / "other")}, cohort.out)
+        refuse_other_images(cohort.images.head(9), ["other"], cohort.out)
+    refuse_other_images(cohort.images, ["other"], cohort.out)
 
 
 def test_images_that_changed_since_they_were_encoded_are_refused(cohort):

@@ -200,6 +200,8 @@ def open_stores(
                 f"the models '{name}' and '{same[0]}' have one folder, {store.folder}. Encode one of them "
                 "into another folder."
             )
+        store.refuse_other(models[name], shards, perturbation_name)
+    for name, store in targets.items():
         if damaged := store.open(models[name], shards, name, perturbation_name):
             sentence = f"The {damaged}, and is made again; shards that are whole are kept."
             tell(Notice(about=f"embeddings of '{name}'", count=1, sentence=sentence))

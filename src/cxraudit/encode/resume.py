@@ -1,6 +1,6 @@
 """What of earlier work can be kept: every image is still the one that was encoded, and every shard whole."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,17 @@ import pandas as pd
 from cxraudit.content import Source, looks_unchanged, source_of, sources_from, unchanged
 from cxraudit.encode.reading import Prepared
 from cxraudit.errors import DataError
+from cxraudit.files import folder_name
 from cxraudit.notices import SHOWN, Notice, Tell, counted
-from cxraudit.store import DamagedError, EmbeddingStore, Shard, index_of, stores
+from cxraudit.store import (
+    DamagedError,
+    EmbeddingStore,
+    Shard,
+    images_of,
+    index_of,
+    plan_shards,
+    stores,
+)
 
 Attempt = Callable[[str, str, str], Prepared]
 """(name of a model, path, image_id) → the image as it is encoded now; for images that had an error."""
@@ -172,17 +181,27 @@ def _compared(
     return index_of(shard.image_ids, errors, index["notes"].tolist(), sources)
 
 
-def refuse_other_images(targets: Mapping[str, EmbeddingStore], folder: Path) -> None:
-    """Refuse a folder in which other models were encoded with other images than those of `targets`.
+def refuse_other_images(images: pd.DataFrame, names: Collection[str], folder: Path) -> None:
+    """Refuse a folder in which other models were encoded with other images; write nothing.
+
+    Parameters
+    ----------
+    images : pandas.DataFrame
+        An images table.
+    names : collection of str
+        Models that will be encoded; others are looked at.
+    folder : pathlib.Path
+        Folder of the stores.
 
     Raises
     ------
     DataError
         If so, or if the record of a store is missing or damaged.
     """
-    wanted = {store.record()["images"] for store in targets.values()}
+    wanted = images_of(plan_shards(images, max(len(images), 1)))
+    targets = {name: EmbeddingStore(folder / folder_name(name)) for name in names}
     for name, store in _others(targets, folder).items():
-        if store.record()["images"] not in wanted:
+        if store.record()["images"] != wanted:
             raise DataError(
                 f"{store.folder} holds embeddings of '{name}' of other images. Choose another --out, or "
                 "delete that folder."
@@ -222,9 +241,8 @@ def of_the_same_images(
 
 
 def _others(targets: Mapping[str, EmbeddingStore], folder: Path) -> dict[str, EmbeddingStore]:
-    folders = {store.folder for store in targets.values()}
-    found = stores(folder, needed=False)
-    return {name: store for name, store in found.items() if store.folder not in folders}
+    """Return the stores in a folder that are not those of `targets`, which may be damaged."""
+    return stores(folder, needed=False, without={store.folder for store in targets.values()})
 
 
 def _unused(name: str, why: str) -> Notice:

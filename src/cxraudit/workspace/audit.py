@@ -19,10 +19,18 @@ from cxraudit.files import (
     read_written,
     save_manifest,
     write_manifest,
-    write_or_remove,
     write_table,
 )
-from cxraudit.folders import RECORD, claim, recorded_files, remove_left_over, writable_folder
+from cxraudit.folders import (
+    RECORD,
+    claim,
+    discard,
+    recorded_files,
+    refuse_foreign,
+    remove_left_over,
+    writable_folder,
+    write_or_discard,
+)
 from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, check_results
 from cxraudit.workspace.inside import Inside
 from cxraudit.workspace.record import manifest_of_ours
@@ -100,14 +108,15 @@ class AuditFolder:
         """
         table = manifest.get("table") if manifest else self._table(inputs)
         self._make(table, inputs=inputs, overwrite=overwrite)
+        drawn = [name for name in self.DRAWN if not tables[name].empty]
+        outputs = [*(getattr(self, name) for name in (*self.ALWAYS, *drawn)), self.results_csv]
+        claim(*outputs, manifest_of(self.results), inputs=inputs)
         self._remove_report()
         for name in self.DRAWN:
-            write_or_remove(tables[name], getattr(self, name))
+            write_or_discard(tables[name], getattr(self, name))
         for name in self.ALWAYS:
             write_table(tables[name], getattr(self, name))
         write_table(tables["results"], self.results_csv)
-        drawn = [name for name in self.DRAWN if not tables[name].empty]
-        outputs = [*(getattr(self, name) for name in (*self.ALWAYS, *drawn)), self.results_csv]
         if manifest:
             save_manifest(self.results, {**manifest, "facts": facts}, outputs=outputs)
             return
@@ -124,7 +133,7 @@ class AuditFolder:
         )
 
     def make(self, inputs: Mapping[str, Path] | None = None, *, overwrite: bool = False) -> None:
-        """Make the folder and list its files as ours, before any work is done.
+        """Make the folder, and refuse what must not be replaced, before any work is done.
 
         Parameters
         ----------
@@ -149,7 +158,12 @@ class AuditFolder:
         writable_folder(self.folder)
         remove_left_over(self.folder, self.figures.name)
         files = (*(getattr(self, name) for name in (*self.ALWAYS, *self.DRAWN)), self.results_csv)
-        claim(*files, manifest_of(self.results), inputs=inputs)
+        refuse_foreign(*files, manifest_of(self.results), inputs=inputs)
+        if os.path.lexists(self.figures) and not self.figures.is_dir():
+            raise DataError(
+                f"{self.figures} is no folder: figures cannot be written there. Choose another --out, or "
+                "move it away."
+            )
         earlier = manifest_of_ours(self.results)
         if earlier and earlier.get("table") != table and not overwrite:
             named = earlier.get("inputs", {}).get("scores", {}).get("path", "")
@@ -210,7 +224,7 @@ class AuditFolder:
     def _remove_report(self) -> None:
         """Remove the report on an earlier audit, which these tables no longer belong to."""
         if self.report.name in recorded_files(self.folder):
-            self.report.unlink(missing_ok=True)
+            discard(self.report)
             self.clear_figures()
 
     def clear_figures(self) -> None:

@@ -19,10 +19,16 @@ from cxraudit.files import (
     sha256,
     withdraw,
     write_manifest,
-    write_or_remove,
     write_table,
 )
-from cxraudit.folders import claim, recorded_files, remove_left_over, writable_folder
+from cxraudit.folders import (
+    claim,
+    recorded_files,
+    refuse_foreign,
+    remove_left_over,
+    writable_folder,
+    write_or_discard,
+)
 from cxraudit.images import ImageNote
 from cxraudit.notices import SHOWN, Notice, counted, from_records
 from cxraudit.schema import PERTURBED_COLUMNS, check_scores, require_columns
@@ -94,13 +100,16 @@ class Workspace:
         """Read the cohort."""
         return open_dataset(self.images)
 
-    def begin_encoding(self, inputs: Mapping[str, Path] | None = None) -> None:
-        """List what `write_encoding` and `save_dataset` write as ours; embeddings are unfinished from now."""
-        claim(
+    def refuse_foreign_cohort(self, inputs: Mapping[str, Path] | None = None) -> None:
+        """Refuse what must not be replaced by `save_dataset` and `write_encoding`."""
+        refuse_foreign(
             *(self.images, manifest_of(self.images), self.excluded),
             *(self.failures, manifest_of(self.embeddings)),
             inputs=inputs,
         )
+
+    def begin_encoding(self) -> None:
+        """Withdraw the mark of the embeddings: from now on they are unfinished."""
         withdraw(self.embeddings)
 
     def write_encoding(
@@ -121,8 +130,8 @@ class Workspace:
         **facts
             Plain data to record in the manifest.
         """
-        claim(self.failures, manifest_of(self.embeddings))
-        write_or_remove(unread, self.failures)
+        claim(manifest_of(self.embeddings))
+        write_or_discard(unread, self.failures)
         first = next(iter((encoded or {}).values()), None)
         write_manifest(
             self.embeddings,
@@ -285,8 +294,8 @@ class Workspace:
 
     def write_perturbed(self, scores: pd.DataFrame, unread: pd.DataFrame, **facts: Any) -> None:
         """Write the scores of perturbed images, those that could not be read, and the manifest."""
-        claim(self.perturbed_scores, manifest_of(self.perturbed_scores), self.perturbed_failures)
-        write_or_remove(unread, self.perturbed_failures)
+        claim(self.perturbed_scores, manifest_of(self.perturbed_scores))
+        write_or_discard(unread, self.perturbed_failures)
         write_table(scores, self.perturbed_scores)
         write_manifest(
             self.perturbed_scores,
