@@ -129,7 +129,7 @@ def test_a_group_without_positives_keeps_its_row_and_says_so():
     assert level["note"] == "no positives"
     assert level["reasons"] == Reason.NO_POSITIVES
     assert gap["verdict"] == "undefined"
-    assert gap["reasons"] == Reason.TOO_FEW_PATIENTS
+    assert gap["reasons"] == f"{Reason.TOO_FEW_PATIENTS} {Reason.NO_POSITIVES}"
 
 
 def test_few_patients_give_no_verdict():
@@ -206,8 +206,8 @@ def test_unknown_and_conflicting_patients_are_shown_and_never_compared():
     assert gap["female"] == pytest.approx(value["female"] - value["male"])
 
 
-def test_perfect_scores_prove_no_equivalence():
-    """AUROC 1 everywhere: a score interval for the level, no verdict for the gap."""
+def test_perfect_scores_are_equivalent():
+    """AUROC 1 everywhere: a score interval for the level, a gap of exactly 0."""
     frame = planted_table(8, n_patients=80)
     frame["score_Cardiomegaly"] = frame["Cardiomegaly"].astype(float)
 
@@ -217,7 +217,9 @@ def test_perfect_scores_prove_no_equivalence():
     assert level["value"] == 1
     assert 0.8 < level["low"] < 1
     assert "Newcombe" in level["method"]
-    assert set(pick(rows, attribute="sex", reference=COMPLEMENT)["verdict"]) == {"inconclusive"}
+    gaps = pick(rows, attribute="sex", reference=COMPLEMENT)
+    assert set(gaps["verdict"]) == {"equivalent"}
+    assert set(gaps["low"]) == set(gaps["high"]) == {0}
 
 
 def test_intersections_are_groups_of_their_own():
