@@ -107,7 +107,7 @@ MISTAKES = [
     ),
     (
         "no rows",
-        "audit EMPTY --image file --patient pid --label file=file --score file=file",
+        "audit EMPTY --image file --patient pid --label a=file --score a=pid",
     ),
     (
         "no finding named 'Pneumotorax'. Did you mean",

@@ -83,7 +83,7 @@ def test_groups_of_own_columns_can_be_shortcuts(tmp_path, run, capsys):
     """A column of ones and zeros with gaps, a group of a column of numbers, and one of sex."""
     frame = planted_table(15, n_patients=150)
     frame["device"] = frame["drain"].astype(float).mask(frame.index % 10 == 0)
-    frame["ward"] = (frame["pid"] % 3).astype(float).mask(frame["pid"] % 7 == 0)
+    frame["ward"] = (frame["pid"] % 3).astype("Int64").mask(frame["pid"] % 7 == 0)
     frame.to_csv(tmp_path / "own.csv", index=False)
     columns = (
         "--image file --patient pid --sex sex --label Pneumothorax=Pneumothorax "
@@ -127,7 +127,11 @@ def test_predicted_drains_reach_the_report(nih_release, tmp_path, run, capsys):
             "sensitivity_high": 0.95,
             "specificity_high": 0.99,
         }
-        write_manifest(tmp_path / "predicted.csv", detector={"shortcut": "drain", "errors": errors})
+        write_manifest(
+            tmp_path / "predicted.csv",
+            outputs=[tmp_path / "predicted.csv"],
+            detector={"shortcut": "drain", "errors": errors},
+        )
         scores = images["Pneumothorax"] + rng.normal(size=len(images))
         pd.DataFrame({"image": images["image_id"], "ptx": scores}).to_csv(
             tmp_path / "scores.csv", index=False

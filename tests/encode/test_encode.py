@@ -170,10 +170,10 @@ def test_images_that_cannot_be_read_are_listed_by_name(images, tmp_path):
         error.removeprefix(str(paths[i]))
         for i, error in zip((1, 4, 7, 9), failures["error"], strict=True)
     ]
-    assert reasons[0] == " is missing."
-    assert reasons[1].startswith(" is not an image that can be decoded")
+    assert reasons[0].endswith(" is missing.")
+    assert "is not an image that can be decoded" in reasons[1]
     assert "HTML" in reasons[3]
-    assert reasons[2].startswith(" cannot be decoded: ")
+    assert " cannot be decoded: " in reasons[2]
     assert np.isnan(rows).all(axis=1).tolist() == (~index["ok"]).tolist()
     good = np.linalg.norm(rows[index["ok"]], axis=1)
     np.testing.assert_allclose(good, 1, atol=1e-5)

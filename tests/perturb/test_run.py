@@ -52,7 +52,9 @@ def test_perturbations_that_do_not_apply_are_reported_with_the_reason(nih_releas
 
     assert [one.name for one in planned] == ["unedited", "drain", "control"]
     (notice,) = notices
-    assert notice.startswith("drain-added and drain-removed were left out: image.png is not")
+    assert notice.sentence.startswith(
+        "drain-added and drain-removed were left out: image.png is not"
+    )
 
 
 def test_a_real_release_has_no_exact_counterfactual_and_no_notice(nih_release):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -181,7 +182,7 @@ def _without_paths(found: Audit, dataset: Dataset) -> Audit:
         for name in ("excluded", "image_changes", "points")
         if len(table := getattr(found, name))
     }
-    folders = [dataset.root / "file", common_folder(images) / "file"]
+    folders = [Path(dataset.root or "") / "file", common_folder(images) / "file"]
     notices = [
         {**one, **{key: without_folders(one[key], *folders) for key in ("about", "sentence")}}
         for one in found.facts["notices"]

@@ -142,7 +142,7 @@ def file_name(image_id: str) -> str:
     Examples
     --------
     >>> file_name("00000082_000.png")
-    'images/63/00000082_000-6384b2d8eea1f4dba33b7e2ae0b82f85.png'
+    'images/a4/00000082_000-a41e7babe178bb01c1d75bbdb308a016.png'
     """
     hashed = sha256(image_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     stem = re.sub(r"\.(png|jpe?g|dcm|dicom|tiff?)$", "", image_id, flags=re.IGNORECASE)

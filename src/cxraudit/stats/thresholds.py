@@ -138,7 +138,7 @@ def shortest_equivalent(threshold: float, y_score: ArrayLike) -> float:
     Examples
     --------
     >>> shortest_equivalent(0.6666666666666667, [0.0, 1 / 3, 2 / 3, 1.0])
-    0.7
+    1.0
     >>> shortest_equivalent(float(np.nextafter(1.0, 2.0)), [0.0, 1.0])
     inf
     """

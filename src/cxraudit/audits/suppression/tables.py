@@ -24,7 +24,7 @@ def shown_steps(remaining: Sequence[int], below: int) -> list[bool]:
     Examples
     --------
     >>> shown_steps([500, 480, 477, 470, 470], 11)
-    [True, True, False, True, True]
+    [True, False, False, True, True]
     >>> shown_steps([500, 497], 11)
     [False, True]
     """
