@@ -133,11 +133,12 @@ def other_scores(folder: Path) -> None:
 def annotated(folder: Path) -> None:
     """Write a release whose images nearly all have an annotation of the drain."""
     spec = PhantomSpec(
-        n_patients=160,
+        n_patients=130,
         images_per_patient=1,
         seed=7,
         image_size=64,
-        prevalence={**PREVALENCE, "Pneumothorax": 0.95},
+        prevalence={**PREVALENCE, "Pneumothorax": 1.0},
+        drain_given_pneumothorax=0.5,
     )
     write_release(spec, folder / RELEASE, "nih", n_workers=1)
 
@@ -165,7 +166,7 @@ SCORE = ("score", WORK, "--prompts", "prompts.toml", "--finding", "Pneumothorax"
 PERTURB = ("perturb", WORK, "--perturbation", "blur", "--images", "10", "--quiet")
 PREPARE = ("prepare", "nih-cxr14", "--root", RELEASE, "--out", WORK, "--size", "32", "--quiet")
 TRAIN = (
-    *("drains", "train", "nih-cxr14", "--root", RELEASE, "--image-size", "32", "--epochs", "3"),
+    *("drains", "train", "nih-cxr14", "--root", RELEASE, "--image-size", "32", "--epochs", "2"),
     *("--batch-size", "48", "--resamples", "50", "--device", "cpu", "--out", WORK, "--quiet"),
 )
 APPLY = (

@@ -354,6 +354,17 @@ def test_a_release_is_never_written_into(tmp_path, place):
     assert len(prepare_images(dataset, release / "prepared", SMALL).images) == 1
 
 
+def test_prepared_images_are_never_prepared_into_their_own_folder(five, tmp_path):
+    """Every image would be made of itself, and lost."""
+    prepare_images(five, tmp_path / "out", SMALL)
+    before = content_of(tmp_path / "out")
+
+    with pytest.raises(DataError, match="is part of the data set"):
+        prepare_images(datasets.load("prepared", tmp_path / "out"), tmp_path / "out", SMALL)
+
+    assert content_of(tmp_path / "out") == before
+
+
 def test_an_unfinished_folder_is_no_data_set(five, tmp_path, monkeypatch):
     """Also where an earlier call finished: images may be of either."""
     out = tmp_path / "out"

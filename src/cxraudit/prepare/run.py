@@ -151,14 +151,14 @@ def file_name(image_id: str) -> str:
 
 
 def _refuse_release(dataset: Dataset, out: Path) -> None:
-    """Refuse the folder of the release, and the folders of its images below."""
+    """Refuse the folder of the release, the folders of its images below, and that of prepared images."""
     root, target = dataset.root.resolve(), out.resolve()
-    if not target.is_relative_to(root):
-        return
-    below = target.relative_to(root)
     folders = set(map(os.path.dirname, dataset.images["path"]))
+    below = target.relative_to(root) if target.is_relative_to(root) else Path()
     places = [str(dataset.root / place) for place in (below, *below.parents)][:-1]
-    if target == root or folders.intersection(places):
+    written = (out / IMAGES).absolute()
+    into = any(Path(folder).absolute().is_relative_to(written) for folder in folders)
+    if target == root or folders.intersection(places) or into:
         raise DataError(
             f"{out} is part of the data set '{dataset.name}', to which nothing is added. Choose another "
             "--out."
