@@ -37,10 +37,15 @@ from cxraudit.files import (
     sha256,
     withdraw,
     write_manifest,
-    write_or_remove,
     write_table,
 )
-from cxraudit.folders import claim, remove_left_over, writable_folder
+from cxraudit.folders import (
+    claim,
+    refuse_foreign,
+    remove_left_over,
+    writable_folder,
+    write_or_discard,
+)
 from cxraudit.images.sources import notices_on, read_decoded
 from cxraudit.models._torch.towers.densenet import DenseNet121
 from cxraudit.notices import as_records
@@ -150,7 +155,8 @@ def apply_detector(
     refuse_cohort(out)
     writable_folder(out)
     predicted = out / PREDICTED
-    claim(predicted, manifest_of(predicted), out / UNREADABLE, out / PARTS)
+    refuse_foreign(out / UNREADABLE)
+    claim(predicted, manifest_of(predicted), out / PARTS)
     remove_left_over(out, PARTS)
     withdraw(predicted)
     shards = [images.iloc[k : k + SHARD_SIZE] for k in range(0, len(images), SHARD_SIZE)]
@@ -275,7 +281,7 @@ def _write(predictions: pd.DataFrame, record: dict[str, Any], out: Path) -> pd.D
         raise DataError(
             f"none of the {len(predictions):,} images could be read, first: {failed['error'].iloc[0]}"
         )
-    write_or_remove(failed[["image_id", "error"]], out / UNREADABLE)
+    write_or_discard(failed[["image_id", "error"]], out / UNREADABLE)
     read = predictions[predictions["error"] == ""]
     labels = pd.DataFrame(
         {

@@ -41,11 +41,16 @@ from cxraudit.files import (
     sha256,
     withdraw,
     write_manifest,
-    write_or_remove,
     write_table,
     write_text,
 )
-from cxraudit.folders import claim, remove_left_over, writable_folder
+from cxraudit.folders import (
+    claim,
+    refuse_foreign,
+    remove_left_over,
+    writable_folder,
+    write_or_discard,
+)
 from cxraudit.notices import as_records
 from cxraudit.stats.calibration import platt
 from cxraudit.workspace import resume_or_refuse
@@ -102,8 +107,9 @@ def train_detector(
         If the data set has no such shortcut.
     """
     writable_folder(out)
-    names = (TASK, CHECKPOINT, WEIGHTS, HISTORY, HELD_OUT, UNREADABLE, RECORD)
-    claim(*(out / name for name in names), manifest_of(out / RECORD))
+    names = (TASK, CHECKPOINT, WEIGHTS, HISTORY, HELD_OUT, RECORD)
+    files = [*(out / name for name in names), manifest_of(out / RECORD)]
+    refuse_foreign(*files, out / UNREADABLE)
     found = annotated(dataset, settings)
     parts = split(found.examples, settings)
     start = imagenet_weights()
@@ -112,6 +118,7 @@ def train_detector(
         **found.examples.content(),
         "start": sha256(start) if start else "random",
     }
+    claim(*files)
     resume_or_refuse(out / TASK, task, what="a detector")
     remove_left_over(out)
     withdraw(out / RECORD)
@@ -135,7 +142,7 @@ def train_detector(
     save_weights(network, out / WEIGHTS)
     write_table(pd.DataFrame(history, columns=list(EPOCH_COLUMNS)), out / HISTORY)
     write_table(_held_out(parts["test"], probability, settings.shortcut), out / HELD_OUT)
-    write_or_remove(found.failures, out / UNREADABLE)
+    write_or_discard(found.failures, out / UNREADABLE)
     record = {
         **_facts(dataset, found, parts, settings),
         "start": "ImageNet" if start else "random",

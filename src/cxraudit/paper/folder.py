@@ -18,7 +18,7 @@ from cxraudit.files import (
     write_table,
     write_text,
 )
-from cxraudit.folders import claim, recorded_files, remove_left_over
+from cxraudit.folders import claim, discard, recorded_files, remove_left_over
 
 METRICS = ("auroc", "adjusted_auprc")
 """Metrics that are drawn, in the names of figures."""
@@ -117,4 +117,4 @@ class PageFolder:
             for name in recorded_files(folder):
                 is_of_a_page = any(fnmatch(name, pattern) for pattern in patterns)
                 if is_of_a_page and folder / name not in self.files:
-                    (folder / name).unlink(missing_ok=True)
+                    discard(folder / name)

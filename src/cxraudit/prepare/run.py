@@ -26,8 +26,14 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import EXCLUDED, refuse_cohort, save_dataset
 from cxraudit.datasets.saved import IMAGES as TABLE
 from cxraudit.errors import DataError, ImageError
-from cxraudit.files import digest, manifest_of, withdraw, write_atomic, write_or_remove, write_table
-from cxraudit.folders import claim, remove_left_over, writable_folder
+from cxraudit.files import digest, manifest_of, withdraw, write_atomic, write_table
+from cxraudit.folders import (
+    claim,
+    refuse_foreign,
+    remove_left_over,
+    writable_folder,
+    write_or_discard,
+)
 from cxraudit.images.sources import notices_on, read_decoded
 from cxraudit.notices import Notice, about_images
 from cxraudit.prepare.pixels import Preparation, prepared
@@ -103,10 +109,12 @@ def prepare_images(
     _refuse_release(dataset, out)
     refuse_cohort(out, beside=RECORD)
     writable_folder(out)
-    files = (RECORD, IMAGES, SOURCES, UNREADABLE, EXCLUDED, TABLE)
-    claim(*(out / name for name in files), manifest_of(table))
+    files = [out / name for name in (RECORD, IMAGES, SOURCES, EXCLUDED, TABLE)]
+    refuse_foreign(*files, manifest_of(table), out / UNREADABLE)
+    claim(out / RECORD)
     wanted = {**asdict(preparation), "list of images": digest(sorted(images["image_id"]))}
     resume_or_refuse(out / RECORD, wanted, what="prepared images")
+    claim(*files, manifest_of(table))
     remove_left_over(out, IMAGES)
     withdraw(table)
     names = [file_name(image) for image in images["image_id"]]
@@ -255,7 +263,7 @@ def _list_failures(
     out: Path, image_ids: pd.Series, errors: list[str], failed: "pd.Series[bool]"
 ) -> None:
     table = pd.DataFrame({"image_id": image_ids, "error": errors})
-    write_or_remove(table[failed.to_numpy()], out / UNREADABLE)
+    write_or_discard(table[failed.to_numpy()], out / UNREADABLE)
 
 
 def _redone(image_ids: Iterable[str], done: Sequence[_Outcome]) -> list[Notice]:
