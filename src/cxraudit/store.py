@@ -106,12 +106,15 @@ def index_of(
     image_ids: tuple[str, ...], errors: list[str], notes: list[str], sources: list[Source]
 ) -> pd.DataFrame:
     """Return the index of a shard, one row per image, with `INDEX_COLUMNS`."""
-    table = pd.DataFrame([asdict(source) for source in sources])
-    table.insert(0, "image_id", list(image_ids))
-    table.insert(1, "ok", [not error for error in errors])
-    table.insert(2, "error", errors)
-    table.insert(3, "notes", notes)
-    return table[list(INDEX_COLUMNS)]
+    columns: dict[str, Any] = {
+        "image_id": list(image_ids),
+        "ok": [not error for error in errors],
+        "error": errors,
+        "notes": notes,
+    }
+    for name in INDEX_COLUMNS[len(columns) :]:
+        columns[name] = [getattr(source, name) for source in sources]
+    return pd.DataFrame(columns)
 
 
 @dataclass(frozen=True, slots=True, init=False)

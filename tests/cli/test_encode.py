@@ -105,3 +105,28 @@ def test_defaults_are_those_of_the_python_function(command):
     assert {name: own[name] for name in compared if name != "prevalence"} == {
         name: theirs[both[name]] for name in compared if name != "prevalence"
     }
+
+
+def test_changed_images_and_damaged_shards_are_named_by_the_next_encode(
+    nih_release, tmp_path, run, capsys
+):
+    """On stderr; `audit` of the scores made before refuses in one sentence."""
+    root = shutil.copytree(nih_release, tmp_path / "copy")
+    work = tmp_path / "w"
+    assert encode_random(run, root, work, "--shard-size 50") == 0
+    assert run("score", work, "--finding Pneumonia") == 0
+    first, second = root / "images" / "00000001_000.png", root / "images" / "00000002_000.png"
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    part = work / "embeddings" / "random" / "part-00001.npy"
+    part.write_bytes(bytes(part.stat().st_size))
+    capsys.readouterr()
+
+    assert encode_random(run, root, work, "--shard-size 50") == 0
+
+    found = capsys.readouterr().err
+    assert "images: 2 images had other content than when last encoded: encoded again." in found
+    assert "embeddings of 'random': 1 shard incomplete or damaged: encoded again." in found
+    assert run("audit", work / "scores.parquet", "--resamples 20") == 2
+    assert "Run cxraudit score again" in capsys.readouterr().err

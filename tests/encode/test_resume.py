@@ -419,6 +419,19 @@ def test_a_report_with_other_words_is_encoded_again(tmp_path):
     assert np.isnan(rows[1]).all()
 
 
+def test_a_damaged_shard_of_reports_is_named_and_made_again(tmp_path):
+    """As one of images."""
+    found: list[Notice] = []
+    options = {"models": {"random": RandomModel()}, "folder": tmp_path, "shard_size": 2}
+    encode_reports(reports(["a", "b", "c"]), **options)
+    (tmp_path / "random" / "part-00001.npy").write_bytes(b"")
+
+    encode_reports(reports(["a", "b", "c"]), **options, tell=found.append)
+
+    assert "part-00001.npy" in found[0].sentence
+    assert EmbeddingStore(tmp_path / "random").finished()
+
+
 def test_a_report_that_a_model_cannot_take_is_listed(tmp_path):
     """The others are encoded."""
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cxraudit.content import Source
 from cxraudit.datasets.base import REPORT
 from cxraudit.encode.reading import Perturbation, Prepared, Reader
-from cxraudit.encode.resume import survey
+from cxraudit.encode.resume import of_damaged, survey
 from cxraudit.errors import ConfigError, CxrAuditError
 from cxraudit.files import folder_name
 from cxraudit.models.base import Embeddings, ImageTextModel
@@ -131,12 +131,14 @@ def encode_reports(
     """
     texts = images.assign(path=images[REPORT].fillna(""))
     shards, targets = open_stores(texts, models, folder, shard_size, tell=tell)
+    damaged: dict[str, list[str]] = {}
     for shard in shards:
         sources = [_text_source(text) for text in shard.paths]
         for name, store in targets.items():
             try:
                 index = store.kept(shard)
-            except DamagedError:
+            except DamagedError as fault:
+                damaged.setdefault(name, []).append(str(fault))
                 index = None
             if index is not None and index["sha256"].tolist() == [one.sha256 for one in sources]:
                 continue
@@ -145,6 +147,8 @@ def encode_reports(
             store.write(shard, rows, index_of(shard.image_ids, errors, notes, sources))
         if progress:
             progress(len(shard.image_ids))
+    for name, faults in damaged.items():
+        tell(of_damaged(name, faults))
 
 
 def _text_source(text: str) -> Source:

@@ -60,16 +60,15 @@ class Survey:
             (self.readable, "can be read now and could not before: encoded"),
         )
         found = [_of_images(images, what) for images, what in findings if images]
-        for name, faults in self.damaged.items():
-            found.append(
-                Notice(
-                    about=f"embeddings of '{name}'",
-                    count=len(faults),
-                    sentence=f"{counted(len(faults), 'shard')} incomplete or damaged: encoded again. "
-                    f"First: {faults[0]}.",
-                )
-            )
-        return found
+        return found + [of_damaged(name, faults) for name, faults in self.damaged.items()]
+
+
+def of_damaged(name: str, faults: Sequence[str]) -> Notice:
+    """Return the notice of shards of a model that are made again."""
+    sentence = (
+        f"{counted(len(faults), 'shard')} incomplete or damaged: encoded again. First: {faults[0]}."
+    )
+    return Notice(about=f"embeddings of '{name}'", count=len(faults), sentence=sentence)
 
 
 def _of_images(images: Mapping[str, str], what: str) -> Notice:
