@@ -30,7 +30,7 @@ GROUPS = (
     (
         "--sex=sex",
         "--shortcut=drain=Pneumothorax",
-        "--shortcut=view:AP=Pneumothorax",
+        "--shortcut=view_position:AP=Pneumothorax",
         "--view=view",
     ),
 )
