@@ -83,6 +83,22 @@ def _shown_argument(argument: str) -> str:
     return argument
 
 
+def shown_model(spec: str) -> str:
+    """Return the name of a model in results: of a folder of weights, its name alone.
+
+    Examples
+    --------
+    >>> shown_model("hf-clip:/data/jane/clip+bf16"), shown_model("hf-clip:google/siglip")
+    ('hf-clip:clip+bf16', 'hf-clip:google/siglip')
+    """
+    kind, colon, rest = spec.partition(":")
+    where, *options = re.split(r"(?=[@+][^/\\]*$)", rest, maxsplit=1)
+    path = Path(where)
+    if not colon or not (path.is_dir() or _FOLDERS.match(where)):
+        return spec
+    return f"{kind}:{path.name}{''.join(options)}"
+
+
 def without_folders(text: str, *paths: Path | str) -> str:
     """Return a text in which files and folders below the folders of `paths` are named without them.
 

@@ -12,7 +12,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.encode import BATCH_SIZE, Progress
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models import load as load_model
-from cxraudit.models.base import ImageTextModel
+from cxraudit.models.base import LOCATION, ImageTextModel
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.perturb.run import (
     PlannedPerturbation,
@@ -89,7 +89,7 @@ def listed(names: str | Sequence[str]) -> list[str]:
 
 def same_model(name: str, store: EmbeddingStore, device: str = "auto") -> ImageTextModel:
     """Load the model of a store, or refuse other weights than those it was encoded with."""
-    model = load_model(name, device=device)
+    model = load_model(store.record().get(LOCATION, name), device=device)
     _require_same_weights(store, model, name)
     return model
 

@@ -19,6 +19,7 @@ from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
 from cxraudit.audits.shortcuts import with_derived
+from cxraudit.audits.suppression import suppressed_image_notes
 from cxraudit.audits.thresholds import given_thresholds
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
@@ -40,9 +41,11 @@ from cxraudit.errors import ConfigError, DataError
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
 from cxraudit.models import load as load_model
+from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.perturb.run import choose_images
+from cxraudit.privacy import shown_model
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
 from cxraudit.report import write_report
@@ -82,7 +85,7 @@ def encode_step(
     `inputs` are the tables that the cohort was read from, which are never replaced. `tell` is called with
     what was found to have changed, or to be damaged, since an earlier call.
     """
-    loaded = {name: load_model(name, device=device) for name in model_names}
+    loaded = _loaded(model_names, device)
     work = Workspace(out)
     work.make()
     # Refuse before anything is written.
@@ -137,6 +140,19 @@ def encode_step(
     return unread.drop_duplicates("image_id")
 
 
+def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
+    """Load models, by the names that results have."""
+    by_name: dict[str, str] = {}
+    for spec in specs:
+        other = by_name.setdefault(shown_model(spec), spec)
+        if other != spec:
+            raise ConfigError(
+                f"{other} and {spec} would both be called {shown_model(spec)} in the results. Rename one "
+                "of the folders."
+            )
+    return {name: load_model(spec, device=device) for name, spec in by_name.items()}
+
+
 def score_step(
     out: Path,
     *,
@@ -152,7 +168,7 @@ def score_step(
     work = Workspace(out)
     work.clean()
     refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
-    encoded = work.encoded(model_names)
+    encoded = work.encoded(None if model_names is None else list(map(shown_model, model_names)))
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = load_prompts(prompt_set)
@@ -354,7 +370,7 @@ def audit_step(
         notices=[*notices, *of_images],
     )
     if work:
-        found.facts["image_notes"] = work.image_notes()
+        found.facts["image_notes"] = suppressed_image_notes(work.image_notes(), found)
     found.save(folder, inputs=files, overwrite=overwrite)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
 

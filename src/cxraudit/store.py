@@ -40,7 +40,7 @@ from cxraudit.files import (
     write_text,
 )
 from cxraudit.folders import claim, record_files
-from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.models.base import LOCATION, Embeddings, ImageTextModel
 from cxraudit.notices import counted
 
 Part = TypeVar("Part")
@@ -142,7 +142,7 @@ class EmbeddingStore:
         shards : list of Shard
             From `plan_shards`.
         name : str
-            Name the model is loaded by; default: that of its card.
+            Name of the model in results; default: that of its card.
         perturbation : str
             What is done to the images first; empty if nothing.
 
@@ -173,6 +173,7 @@ class EmbeddingStore:
         record = {
             **wanted,
             "model": name or model.card.name,
+            **({LOCATION: location} if (location := getattr(model, LOCATION, "")) else {}),
             "n_shards": len(shards),
             "n_images": sum(len(s.image_ids) for s in shards),
             "card": card,

@@ -167,7 +167,7 @@ def test_images_that_cannot_be_read_are_listed_by_name(images, tmp_path):
 
     assert failures["image_id"].tolist() == [paths[i].name for i in (1, 4, 7, 9)]
     reasons = [
-        error.removeprefix(str(paths[i]))
+        error.removeprefix(paths[i].name)
         for i, error in zip((1, 4, 7, 9), failures["error"], strict=True)
     ]
     assert reasons[0].endswith(" is missing.")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -91,7 +92,7 @@ def test_devices_that_are_not_available_raise(folders, device):
 
 
 def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, capsys):
-    """Encode, score and audit; the model is reported under its full name."""
+    """Encode, score and audit; the model is reported under the name of its folder, not where it lies."""
     from cxraudit.cli import main
 
     spec = f"hf-clip:{folders['siglip']}"
@@ -115,9 +116,29 @@ def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, c
     assert main(["score", str(work)]) == 0
     assert main(["audit", str(work / "scores.parquet"), "--resamples", "100"]) == 0
 
-    assert spec in capsys.readouterr().out
+    assert "hf-clip:siglip on" in capsys.readouterr().out
+    handed_on = [*work.glob("*.manifest.json"), *(work / "audit").rglob("*.*")]
+    assert not any(str(folders["siglip"].parent).encode() in f.read_bytes() for f in handed_on)
+    assert set(pd.read_parquet(work / "scores.parquet")["model"]) == {"hf-clip:siglip"}
     page = (work / "audit" / "report.html").read_text()
     assert "<code>CXA004</code><b>unknown</b>" in page
+
+
+def test_two_folders_of_one_name_are_refused(folders, nih_release, tmp_path, capsys):
+    """Results could not distinguish them."""
+    from cxraudit.cli import main
+
+    twins = [tmp_path / name / "clip" for name in "ab"]
+    for twin in twins:
+        shutil.copytree(folders["clip"], twin)
+    chosen = [word for twin in twins for word in ("--model", f"hf-clip:{twin}")]
+
+    code = main(
+        ["encode", "nih-cxr14", "--root", str(nih_release), *chosen, "--out", str(tmp_path / "w")]
+    )
+
+    assert code == 2
+    assert "would both be called hf-clip:clip" in capsys.readouterr().err
 
 
 def test_the_training_data_of_such_a_model_are_not_known(folders):

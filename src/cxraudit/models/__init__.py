@@ -22,8 +22,9 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from cxraudit.errors import ConfigError, DataError, MissingExtraError, UnknownNameError
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard
+from cxraudit.models.base import LOCATION, Entry, ImageTextModel, ModelCard
 from cxraudit.models.untrusted import one_sentence
+from cxraudit.privacy import shown_model
 
 REGISTRY = {
     "biomedclip": "cxraudit.models.biomedclip",
@@ -141,4 +142,7 @@ def load(spec: str, *, device: str = "auto") -> ImageTextModel:
     refused = [f"{key} {value}" for key, value in options.items() if key not in parameters]
     if refused:
         raise ConfigError(f"the model '{name}' has no {', '.join(refused)}. Use '{name}'.")
-    return entry.load(**options, **({"device": device} if "device" in parameters else {}))
+    model = entry.load(**options, **({"device": device} if "device" in parameters else {}))
+    if shown_model(spec) != spec:
+        setattr(model, LOCATION, spec)
+    return model

@@ -80,6 +80,11 @@ class Entry:
     load: Callable[..., "ImageTextModel"]
 
 
+LOCATION = "location"
+"""Attribute of a model that lies in a folder of the user's: how to load it again, since its name says only
+what the folder is called."""
+
+
 @runtime_checkable
 class ImageTextModel(Protocol):
     """A CLIP-style pair of encoders with a shared embedding space.

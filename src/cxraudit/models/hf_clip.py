@@ -21,6 +21,7 @@ from cxraudit.models._torch.adapter import TorchAdapter
 from cxraudit.models._torch.pixels import eight_bit
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
 from cxraudit.models.download import require_https
+from cxraudit.privacy import shown_model
 
 PREFIX = "hf-clip:"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,20 +45,22 @@ def entry(name: str) -> Entry:
     where = name.removeprefix(PREFIX)
     folder = _folder(where)
     configuration = hf_folder.read_configuration(folder, where)
+    # Results name the folder of a model, and not where it lies on this machine.
+    shown = shown_model(name).removeprefix(PREFIX)
     card = ModelCard(
-        name=name,
+        name=f"{PREFIX}{shown}",
         summary=f"{configuration.kind} in transformers' format",
-        weights=where,
+        weights=shown,
         license="see its model card",
         embedding_dim=configuration.embedding_dim,
         image_size=configuration.image_size,
         trained_on=None,
-        reference=where,
+        reference=shown,
         transform=f"{configuration.kind}; as its preprocessor_config.json says; v1",
         needs=("torch", "safetensors", "transformers"),
         prompts="see its model card",
     )
-    return Entry(card, partial(load, card, folder, configuration))
+    return Entry(card, partial(load, card, where, folder, configuration))
 
 
 def _folder(where: str) -> Path:
@@ -132,6 +135,7 @@ def _features(output: Any) -> Any:
 
 def load(
     card: ModelCard,
+    where: str,
     folder: Path,
     configuration: hf_folder.Configuration,
     *,
@@ -139,7 +143,6 @@ def load(
     precision: str = "fp32",
 ) -> ImageTextModel:
     """Load weights, image processor and tokenizer, each checked against the others."""
-    where = card.weights
     if not Path(where).is_dir():
         names = [*hf_folder.NAMES, hf_folder.WEIGHTS, "model-*-of-*.safetensors"]
         folder = Path(

@@ -16,6 +16,7 @@ from cxraudit.datasets.base import FINDINGS, Dataset
 from cxraudit.encode import BATCH_SIZE
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.folders import refuse_foreign, writable_folder
+from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Tell, logged
 from cxraudit.paper.bootstrap import PUBLISHED_LEVEL
 from cxraudit.paper.calibration import calibration_points
@@ -26,9 +27,10 @@ from cxraudit.paper.numbers import compare
 from cxraudit.paper.page import Reproduction, write_paper
 from cxraudit.paper.protocol import evaluate
 from cxraudit.paper.tables import side_by_side
+from cxraudit.privacy import shown_model
 from cxraudit.report.statements import NULL_MODEL
 from cxraudit.schema import Analysis
-from cxraudit.scoring import Tracker
+from cxraudit.scoring import Tracker, same_model
 from cxraudit.settings import AuditSettings
 from cxraudit.steps import audit_step, encode_step, read_embeddings, report_step, score_step
 from cxraudit.workspace import Workspace
@@ -98,7 +100,8 @@ def reproduce(
     for name in model_names:
         models.card(name)
     tables = {name: datasets.tables(name, root) for name, root in roots.items()}
-    _refuse_foreign(out, loaded, model_names, tables)
+    shown = [shown_model(name) for name in model_names]
+    _refuse_foreign(out, loaded, shown, tables)
     for dataset in loaded.values():
         for notice in dataset.notices:
             tell(notice)
@@ -123,7 +126,7 @@ def reproduce(
         _joined(parts),
         out,
         title="The study's tables and figures, on your images",
-        intro=f"{', '.join(model_names)} on {' and '.join(loaded)}: prompts, cohorts and statistics as "
+        intro=f"{', '.join(shown)} on {' and '.join(loaded)}: prompts, cohorts and statistics as "
         "published, and an audit of the same predictions beside them. See docs/how-to/the-paper.md.",
         inputs={name: Workspace(out / name).audit.results for name in loaded},
     )
@@ -212,7 +215,7 @@ def _on_dataset(
     readable = six.images[~six.images["image_id"].isin(unread["image_id"])]
     with track(f"evaluate {name} as published", 1) as advance:
         found = _as_published(
-            name, replace(six, images=readable), scores, embeddings, audit, device
+            name, replace(six, images=readable), scores, embeddings, audit, work, device
         )
         advance(1)
     return found
@@ -224,6 +227,7 @@ def _as_published(
     scores: pd.DataFrame,
     embeddings: Sequence[ModelEmbeddings],
     audit: Audit,
+    work: Workspace,
     device: str,
 ) -> Reproduction:
     """Evaluate one data set by the published protocol, beside its audit."""
@@ -232,6 +236,7 @@ def _as_published(
     points: list[pd.DataFrame] = []
     centroids: list[pd.DataFrame] = []
     faults: list[tuple[str, str, Fault]] = []
+    encoded = work.encoded([one.model for one in embeddings])
     images_by_id = dataset.images.set_index("image_id", drop=False)
     for of_model in embeddings:
         if of_model.model == NULL_MODEL:
@@ -247,9 +252,10 @@ def _as_published(
         points.append(project(chosen.model, chosen.vectors, chosen.texts, images))
         centroids.append(centroid_differences(chosen.model, chosen.vectors, chosen.texts, images))
         of_protocols = protocols[protocols["model"] == chosen.model]
+        model = same_model(chosen.model, encoded[chosen.model], device)
         faults += [
             (name, chosen.model, fault)
-            for fault in _faults(dataset, scores, chosen, of_protocols, device)
+            for fault in _faults(dataset, scores, chosen, of_protocols, model)
         ]
     probes = audit.results[
         (audit.results["analysis"] == Analysis.PROBE) & (audit.results["model"] != NULL_MODEL)
@@ -275,10 +281,9 @@ def _faults(
     scores: pd.DataFrame,
     embeddings: ModelEmbeddings,
     protocols: pd.DataFrame,
-    device: str,
+    model: ImageTextModel,
 ) -> Iterator[Fault]:
     """Run every fault on what one model computed."""
-    model = models.load(embeddings.model, device=device)
     texts = prompts.load(PROMPTS)
     pairs: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
     for finding in dataset.findings:

@@ -111,6 +111,17 @@ def test_sentences_lose_small_numbers_and_lists(text, shown):
     assert suppressed_text(text, BELOW) == shown
 
 
+def test_sentences_name_no_image():
+    """Whatever an identifier looks like; the counts of a sentence stay."""
+    known = {"00000001_000.png", "1.2.840.7", "jane 2", "12", "123456"}
+
+    text = "12 reports without an embedding. First: that of 00000001_000.png: too long; see '1.2.840.7', jane 2, 123456."
+
+    assert suppressed_text(text, BELOW, known) == (
+        "12 reports without an embedding. First: that of …: too long; see '…', …, …."
+    )
+
+
 def test_facts_lose_small_counts():
     """Of notices, of perturbed images, and of tuning patients, whose number gives that of the others."""
     facts = {

@@ -11,8 +11,9 @@ module      question
 ==========  ==========================================================================
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.audits.suppression.counted import counted
 from cxraudit.audits.suppression.groups import hidden_groups
 from cxraudit.audits.suppression.rows import DECIMALS, hidden_rows, suppressed_results
+from cxraudit.audits.suppression.small import is_small
 from cxraudit.audits.suppression.tables import (
     suppressed_exclusions,
     suppressed_facts,
@@ -79,7 +81,7 @@ def suppressed(found: Audit, cohort: Cohort, scores: pd.DataFrame) -> Audit:
         flow=flow,
         excluded=found.excluded.iloc[:0],
         facts={
-            **suppressed_facts(found.facts, below),
+            **suppressed_facts(found.facts, below, _identifiers(cohort)),
             "suppressed": {"below": below, "rows": int(hide.sum())},
         },
         curves=_without(found.curves, found.results[hide], Analysis.CENTROID),
@@ -88,6 +90,14 @@ def suppressed(found: Audit, cohort: Cohort, scores: pd.DataFrame) -> Audit:
         points=pd.DataFrame(),
         score_percentiles=pd.DataFrame(),
     )
+
+
+def _identifiers(cohort: Cohort) -> frozenset[str]:
+    """Return the names of all images, studies and patients."""
+    data = cohort.dataset
+    tables = (data.images, data.excluded)
+    columns = ("image_id", "study_id", "patient_id")
+    return frozenset().union(*(set(t[c].astype("str")) for t in tables for c in columns))
 
 
 def _without(table: pd.DataFrame, hidden: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
@@ -101,3 +111,24 @@ def _without(table: pd.DataFrame, hidden: pd.DataFrame, analysis: Analysis) -> p
     gone = pd.MultiIndex.from_frame(rows[key])
     kept = table[~pd.MultiIndex.from_frame(table[key]).isin(gone)]
     return kept.round(DECIMALS).reset_index(drop=True)
+
+
+def suppressed_image_notes(
+    notes: Sequence[Mapping[str, Any]], found: Audit
+) -> list[dict[str, Any]]:
+    """Return what was found on decoding the images, without names and small counts if cells are hidden.
+
+    Parameters
+    ----------
+    notes : sequence of mapping
+        ``note``, ``count`` and the names of some ``images``.
+    found : Audit
+        The audit they belong to.
+    """
+    if "suppressed" not in found.facts:
+        return [dict(one) for one in notes]
+    below = found.facts["suppressed"]["below"]
+    return [
+        {**one, "count": None if is_small((one["count"],), below) else one["count"], "images": []}
+        for one in notes
+    ]

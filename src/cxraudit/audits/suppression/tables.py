@@ -1,7 +1,7 @@
 """Small counts in what stands beside the results: filters, exclusions, notices and notes."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,8 @@ from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, records, typed_fram
 
 COUNTED_IN_FLOW = ("images", "studies", "patients")
 
+_WORD = re.compile(r"[^\s'‘’“”\"(),;:]+(?<![.])")
+LONG_NUMBER = 5
 _LIST = re.compile(r"\s*\([^()]*\)")
 _NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|[.,:/-]\d)")
 
@@ -91,8 +93,8 @@ def suppressed_exclusions(
     return typed_frame(rows, EXCLUSION_COLUMNS)
 
 
-def suppressed_text(text: str, below: int) -> str:
-    """Return a sentence without lists in parentheses and without small numbers.
+def suppressed_text(text: str, below: int, identifiers: Collection[str] = ()) -> str:
+    """Return a sentence without lists in parentheses, without small numbers, and without identifiers.
 
     Examples
     --------
@@ -101,7 +103,10 @@ def suppressed_text(text: str, below: int) -> str:
     >>> suppressed_text("3 images have an impossible age; it counts as unknown.", 11)
     'Some images have an impossible age; it counts as unknown.'
     """
-    plain = _LIST.sub("", text)
+    for one in identifiers:
+        if not _WORD.fullmatch(one):  # with blanks or marks in it
+            text = text.replace(one, "…")
+    plain = _LIST.sub("", _WORD.sub(lambda found: _unnamed(found[0], identifiers), text))
 
     def word(found: re.Match[str]) -> str:
         small = is_small((int(found[0].replace(",", "")),), below)
@@ -111,8 +116,15 @@ def suppressed_text(text: str, below: int) -> str:
     return hidden[:1].upper() + hidden[1:] if plain[:1].isdigit() else hidden
 
 
-def suppressed_facts(facts: Mapping[str, Any], below: int) -> dict[str, Any]:
-    """Hide small counts among the facts, and in notices and notes."""
+def _unnamed(word: str, identifiers: Collection[str]) -> str:
+    """Return a word, or dots for an identifier; a short number is a number."""
+    return word if (word.isdigit() and len(word) < LONG_NUMBER) or word not in identifiers else "…"
+
+
+def suppressed_facts(
+    facts: Mapping[str, Any], below: int, identifiers: Collection[str] = ()
+) -> dict[str, Any]:
+    """Hide small counts among the facts, and in notices and notes, which then name no image, either."""
     tuning = facts["tuning"]
     parts = tuning["patients"], tuning["evaluated"]
     perturbed = facts.get("perturbed")
@@ -125,12 +137,12 @@ def suppressed_facts(facts: Mapping[str, Any], below: int) -> dict[str, Any]:
         else tuning,
         "thresholds": [{**one, "patients": None} for one in facts.get("thresholds", ())],
         "perturbed": perturbed,
-        "notes": [suppressed_text(str(note), below) for note in facts["notes"]],
+        "notes": [suppressed_text(str(note), below, identifiers) for note in facts["notes"]],
         "notices": [
             {
                 **one,
                 "count": None if is_small((one["count"],), below) else one["count"],
-                "sentence": suppressed_text(one["sentence"], below),
+                "sentence": suppressed_text(one["sentence"], below, identifiers),
             }
             for one in facts["notices"]
         ],

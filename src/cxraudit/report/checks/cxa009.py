@@ -21,9 +21,9 @@ def check(audit: Audit) -> Check:
     if noted is None:
         detail = "The scores were not computed from images by this package."
         return Check(code, title, State.NOT_APPLICABLE, detail)
-    by_note = {fact["note"]: fact for fact in noted if fact["count"]}
+    by_note = {fact["note"]: fact for fact in noted if fact["count"] != 0}
     found = "; ".join(
-        f"{counted(by_note[note]['count'], 'image')} {state} ({_first(by_note[note])})"
+        f"{_images(by_note[note])} {state}{_first(by_note[note])}"
         for note, state in _STATES.items()
         if note in by_note
     )
@@ -36,7 +36,13 @@ def check(audit: Audit) -> Check:
     )
 
 
+def _images(fact: dict[str, Any]) -> str:
+    return "some images" if fact["count"] is None else counted(fact["count"], "image")
+
+
 def _first(fact: dict[str, Any]) -> str:
-    """Return the ids that the fact names, and how many more there are."""
+    """Return the ids that the fact names, and how many more there are; nothing if it names none."""
+    if not fact["images"]:
+        return ""
     more = fact["count"] - len(fact["images"])
-    return ", ".join(fact["images"]) + (f" and {more:,} more" if more > 0 else "")
+    return f" ({', '.join(fact['images'])}{f' and {more:,} more' if more > 0 else ''})"
