@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxraudit.files import read_written, write_table
@@ -57,12 +57,14 @@ def test_a_formula_after_a_separator_of_another_country_is_escaped(separator):
     assert escape(f"ward{separator}=1") == f"ward{separator}'=1"
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("=+-@＝＋'\"; \t\r\n1.5a,"), max_size=8))
 def test_what_was_escaped_is_read_back(text):
     """Exactly, whatever the text."""
     assert unescape(escape(text)) == text
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("=+-@'\"; \t1a"), max_size=8))
 def test_escaping_twice_is_undone_twice(text):
     """A table that was escaped before is a text like any other."""
@@ -94,6 +96,7 @@ def test_parquet_holds_the_plain_text(tmp_path):
     assert pd.read_parquet(path)["group"].tolist() == ["=1"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
