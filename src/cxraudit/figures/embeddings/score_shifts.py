@@ -1,5 +1,6 @@
 """Shift of scores between the groups of an attribute, among images with the same label."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -47,7 +48,8 @@ def score_shifts(results: pd.DataFrame) -> Figure:
     with house_style():
         figure = new_figure(10.4, 0.9 + (0.9 + 0.28 * len(findings)) * n_rows)
         grid = figure.subplots(n_rows, 2, squeeze=False, sharex=True)
-        reach = max(rows[["low", "high"]].abs().max().max(), 2 * SHIFT_MARGIN) * 1.05
+        drawn = rows[["value", "low", "high"]].abs().max().max()
+        reach = float(np.nanmax([drawn, 2 * SHIFT_MARGIN])) * 1.05
         for axes, attribute in zip(grid.flat, attributes, strict=False):
             _shifts(axes, rows[rows["attribute"] == attribute], findings)
             axes.set_xlim(-reach, reach)
