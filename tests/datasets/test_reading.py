@@ -181,7 +181,7 @@ def test_a_missing_file_names_what_lies_beside_it(tmp_path):
         read_table(tmp_path / "t.csv")
     with pytest.raises(DataError, match="Check the path"):
         read_table(tmp_path / "other.csv")
-    with pytest.raises(DataError, match="is missing"):
+    with pytest.raises(DataError, match="is a folder"):
         read_table(tmp_path)
 
 

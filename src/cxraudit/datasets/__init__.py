@@ -125,9 +125,9 @@ def load(
 def _with_cohort(name: str, source: ModuleType, options: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the options of a published cohort; options that are given take precedence."""
     given = dict(options)
-    chosen = given.pop("cohort", None)
-    if chosen is None:
-        return given
+    if given.get("cohort") is None:
+        return {key: value for key, value in given.items() if key != "cohort"}
+    chosen = str(given.pop("cohort"))
     cohorts: Mapping[str, Mapping[str, Any]] = getattr(source, "COHORTS", {})
     if chosen not in cohorts:
         raise UnknownNameError(f"cohort of dataset {name}", chosen, cohorts)

@@ -52,7 +52,7 @@ def apply(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
     ConfigError
         If an option does not apply to this data set.
     """
-    if file := options.get("predicted"):
+    if (file := options.get("predicted")) is not None:
         dataset = fill(dataset, read_predicted(Path(str(file))))
     if options.get("adults"):
         dataset = adults(dataset)

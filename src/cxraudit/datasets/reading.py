@@ -93,9 +93,11 @@ def read_table(path: Path, *, what: str = "the table", line_breaks: bool = False
         If it is an Excel workbook and openpyxl is not installed.
     """
     where = f"{what} {path}"
-    if not path.is_file():
-        raise DataError(f"{where} is missing. {_beside(path)}")
     try:
+        if path.is_dir():
+            raise DataError(f"{where} is a folder. Give the file.")
+        if not path.is_file():
+            raise DataError(f"{where} is missing. {_beside(path)}")
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{where} cannot be read ({error.strerror}).") from None

@@ -8,7 +8,7 @@ import pytest
 
 from cxraudit import datasets
 from cxraudit.datasets.releases import nih_cxr14
-from cxraudit.errors import DataError, UnknownNameError
+from cxraudit.errors import CxrAuditError, DataError, UnknownNameError
 from cxraudit.testing import check_dataset
 
 
@@ -319,3 +319,17 @@ def test_a_list_of_images_that_is_no_text_is_refused(nih_release, tmp_path):
 
     with pytest.raises(DataError, match="not UTF-8 text"):
         nih_cxr14.load(nih_release, subset=listed)
+
+
+@pytest.mark.parametrize("given", ["", ".", "/", "x" * 300, "\0", 3, ["a"], {"a": 1}])
+@pytest.mark.parametrize(
+    "option", ["subset", "drains", "labels", "predicted", "cohort", "only.sex", "adults"]
+)
+def test_an_option_of_another_kind_is_one_sentence(nih_release, option, given):
+    """As a run file may have it; a folder of images that is missing is a notice."""
+    with pytest.raises(CxrAuditError) as caught:
+        datasets.load("nih-cxr14", nih_release, {option: given})
+    assert "\n" not in str(caught.value)
+
+    if given not in ("", ".", "/"):
+        assert "is missing" in sentences(datasets.load("nih-cxr14", nih_release, {"images": given}))

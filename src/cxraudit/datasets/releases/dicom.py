@@ -102,9 +102,9 @@ def load(
 
 
 def _mapping(sex_values: str | Mapping[str, str]) -> Mapping[str, str]:
-    if not isinstance(sex_values, str):
+    if isinstance(sex_values, Mapping):
         return sex_values
-    pairs = [pair.partition("=") for pair in sex_values.split(",") if pair.strip()]
+    pairs = [pair.partition("=") for pair in str(sex_values).split(",") if pair.strip()]
     if not all(sign for _, sign, _ in pairs):
         raise ConfigError(
             f"sex_values are pairs such as H=male,M=female, got '{sex_values}'. Write them so."

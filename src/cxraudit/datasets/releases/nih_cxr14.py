@@ -12,7 +12,13 @@ from cxraudit.datasets.base import Dataset, age_groups, resolve_per_patient
 from cxraudit.datasets.release import Count, ReleaseFile, check_choices
 from cxraudit.datasets.release_table import ReleaseTable, open_table
 from cxraudit.datasets.releases import neatx, nih_counts
-from cxraudit.datasets.releases.nih_files import ENTRIES, entries_file, find_images, listed
+from cxraudit.datasets.releases.nih_files import (
+    ENTRIES,
+    entries_file,
+    find_images,
+    is_folder,
+    listed,
+)
 from cxraudit.datasets.releases.nih_labels import (
     BOXES,
     EXPERT_FINDINGS,
@@ -137,7 +143,7 @@ def load(
 
 def _images(entries: ReleaseTable, root: Path, folder: Path | None) -> pd.DataFrame:
     """Return the images with their groups and labels."""
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not is_folder(folder):
         stated = "The folder of images is missing; no image can be read. Check the option images."
         entries.notices.append(Notice(about="images", count=1, sentence=stated))
     names = entries.ids("Image Index", unique=True)

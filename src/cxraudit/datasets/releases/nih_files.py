@@ -52,8 +52,18 @@ def listed(file: Path) -> set[str]:
     return {line.strip() for line in lines if line.strip()}
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that cannot be is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def find_images(root: Path) -> tuple[dict[str, str], list[Notice]]:
     """Return file name → path in the official, Kaggle's and the flat layout, and what to say of them."""
+    if not is_folder(root):
+        return {}, []
     folders = [
         root / "images",
         *sorted(root.glob("images_*/images")),
@@ -63,7 +73,7 @@ def find_images(root: Path) -> tuple[dict[str, str], list[Notice]]:
     found: dict[str, str] = {}
     repeated = 0
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             continue
         try:
             with os.scandir(folder) as entries:
