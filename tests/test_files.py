@@ -232,3 +232,16 @@ def test_any_name_becomes_one_of_a_file(tmp_path, name):
 def test_long_names_that_differ_at_the_end_have_files_of_their_own():
     """A figure of one finding does not replace that of another."""
     assert folder_name("x" * 300 + "a") != folder_name("x" * 300 + "b")
+
+
+def test_a_file_waits_for_the_disk_unless_its_content_is_checked_later(tmp_path, monkeypatch):
+    """Many small files do not; all are renamed in one step."""
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    write_atomic(tmp_path / "a", lambda path: path.write_text("a"))
+    assert len(synced) == 1
+
+    write_atomic(tmp_path / "b", lambda path: path.write_text("b"), through_power_cut=False)
+
+    assert len(synced) == 1
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b"]

@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from cxraudit.content import source_of
 from cxraudit.errors import ImageError
 from cxraudit.images import ImageNote, sources
-from cxraudit.images.sources import notices_on, read_decoded
+from cxraudit.images.sources import notices_on, read_decoded, stated_content
 
 
 @pytest.fixture
@@ -116,3 +117,11 @@ def test_every_kind_of_note_is_one_notice():
     assert [notice.count for notice in found] == [3, 1]
     assert found[0].sentence == f"{black.sentence} (3 images: a, c, d)"
     assert notices_on([], []) == []
+
+
+def test_a_data_set_need_not_state_the_content_of_its_images():
+    """Nor that of every image."""
+    images = pd.DataFrame({"image_id": ["a", "b"]})
+
+    assert stated_content(images) == ["", ""]
+    assert stated_content(images.assign(image_sha256=["ab", None])) == ["ab", ""]

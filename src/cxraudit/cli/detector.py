@@ -51,7 +51,9 @@ def train(
     """Train a DenseNet-121 on annotated images, and measure it on other patients.
 
     Training starts from ImageNet weights if densenet121/densenet121-a639ec97.pth of torchvision is in
-    $CXRAUDIT_WEIGHTS. Every finished epoch is kept: after Ctrl-C the same command continues.
+    $CXRAUDIT_WEIGHTS. Every finished epoch is kept: after Ctrl-C or a crash the same command continues;
+    with other images, labels or settings it refuses the folder. Images that cannot be read are listed
+    in training-failures.csv.
 
     Parameters
     ----------
@@ -126,7 +128,9 @@ def apply(
     """Label the images that were not annotated; `--option predicted=OUT/predicted.csv` then uses them.
 
     Each label comes with its probability and with the error rates of the detector, from which the
-    audit computes bounds. Finished parts are kept.
+    audit computes bounds. Finished parts are kept: after Ctrl-C or a crash the same command continues.
+    A part is made again if one of its images holds something else than before, if it is damaged, or of
+    another detector. Images that cannot be read are listed in failures.csv.
 
     Parameters
     ----------

@@ -37,8 +37,10 @@ def prepare(
     """Write the images as small greyscale PNGs: an explicit step, which the report records.
 
     The defaults are the preprocessing of Sourget et al. (2025). The result is the data set
-    `prepared`: `cxraudit encode prepared --root OUT …`. After Ctrl-C the same command continues where
-    it stopped; images that cannot be read are listed in failures.csv.
+    `prepared`: `cxraudit encode prepared --root OUT …`. After Ctrl-C or a crash the same command
+    continues where it stopped. An image is prepared again if it holds something else than before, or
+    if what was prepared is damaged; a release that was moved is not. Images that cannot be read are
+    listed in failures.csv.
 
     Parameters
     ----------

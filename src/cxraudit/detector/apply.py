@@ -46,10 +46,10 @@ from cxraudit.folders import (
     writable_folder,
     write_or_discard,
 )
-from cxraudit.images.sources import notices_on, read_decoded
+from cxraudit.images.sources import notices_on, read_decoded, stated_content
 from cxraudit.models._torch.towers.densenet import DenseNet121
 from cxraudit.notices import as_records
-from cxraudit.schema import ANNOTATED, CONTENT, UNKNOWN
+from cxraudit.schema import ANNOTATED, UNKNOWN
 
 PREDICTED, UNREADABLE, PARTS = "predicted.csv", "failures.csv", "parts"
 _STATED = {
@@ -246,7 +246,7 @@ def _kept(
     table = pd.read_parquet(file)
     if table["image_id"].tolist() != shard["image_id"].tolist():
         return None
-    expected = shard[CONTENT].tolist() if CONTENT in shard else [""] * len(shard)
+    expected = stated_content(shard)
     before = list(sources_from(table).values())
     with ThreadPoolExecutor(max(n_readers, 1)) as pool:
         now = list(pool.map(_source_if_same, shard["path"], before, expected))

@@ -14,9 +14,8 @@ from cxraudit.content import Source
 from cxraudit.encode import Progress
 from cxraudit.errors import ImageError
 from cxraudit.images import to_grey
-from cxraudit.images.sources import read_decoded
+from cxraudit.images.sources import read_decoded, stated_content
 from cxraudit.privacy import without_folders
-from cxraudit.schema import CONTENT
 
 MEAN, STANDARD_DEVIATION = 0.449, 0.226
 """Of ImageNet, averaged over the colours: the pretrained filters expect this range."""
@@ -59,7 +58,7 @@ def read_images(
         Called with the number of images that were read since the last call.
     """
     paths = table["path"].tolist()
-    expected = table[CONTENT].tolist() if CONTENT in table else [""] * len(paths)
+    expected = stated_content(table)
     images = np.zeros((len(paths), size, size), dtype=np.uint8)
 
     def read(number: int) -> tuple[str, Source | None, tuple[str, ...]]:

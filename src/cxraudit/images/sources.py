@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from cxraudit.content import Source, read_source
 from cxraudit.errors import ImageError
 from cxraudit.images import Decoded, ImageNote, decode_image
 from cxraudit.notices import Notice, about_images
+from cxraudit.schema import CONTENT
 
 
 def read_decoded(path: Path, expected: str = "") -> tuple[Decoded, Source]:
@@ -17,7 +20,7 @@ def read_decoded(path: Path, expected: str = "") -> tuple[Decoded, Source]:
     path : pathlib.Path
         The image.
     expected : str
-        SHA-256 that its data set states (`cxraudit.schema.CONTENT`); empty if it states none.
+        SHA-256 that its data set states (`stated_content`); empty if it states none.
 
     Returns
     -------
@@ -47,6 +50,13 @@ def read_decoded(path: Path, expected: str = "") -> tuple[Decoded, Source]:
         raise ImageError(f"{path!r} cannot be read: {error}.") from None
     except MemoryError:
         raise ImageError(f"{path} is too large for the memory.") from None
+
+
+def stated_content(images: pd.DataFrame) -> list[str]:
+    """Return the SHA-256 that an images table states of each image, empty where it states none."""
+    if CONTENT not in images:
+        return [""] * len(images)
+    return images[CONTENT].fillna("").astype("str").tolist()
 
 
 def notices_on(image_ids: Iterable[str], notes: Iterable[Sequence[str]]) -> list[Notice]:

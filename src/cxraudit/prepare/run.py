@@ -34,7 +34,7 @@ from cxraudit.folders import (
     writable_folder,
     write_or_discard,
 )
-from cxraudit.images.sources import notices_on, read_decoded
+from cxraudit.images.sources import notices_on, read_decoded, stated_content
 from cxraudit.notices import Notice, about_images
 from cxraudit.prepare.pixels import Preparation, prepared
 from cxraudit.prepare.seal import Seal, read_seal, sealed
@@ -183,7 +183,7 @@ def _prepare_all(
 ) -> list[_Outcome]:
     known = _known_sources(out / SOURCES)
     how = digest(asdict(preparation))
-    expected = images[CONTENT] if CONTENT in images else [""] * len(images)
+    expected = stated_content(images)
 
     def work(image_id: str, path: str, content: str, name: str) -> _Outcome:
         try:
