@@ -47,7 +47,7 @@ POLL = 0.002
 
 VOLATILE = (
     *("made_at", "command", "commands", "path", "mtime_ns", "ctime_ns", "index", "made_in"),
-    "checksum",
+    *("checksum", "sources"),
 )
 """Keys of manifests and columns of tables that differ between equal runs: times, and hashes of times."""
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+\d:]*")

@@ -7,6 +7,7 @@ import pytest
 
 from cxraudit import content
 from cxraudit.content import (
+    changed_in_place,
     read_source,
     source_now,
     source_of,
@@ -126,3 +127,18 @@ def test_sources_are_the_same_after_they_were_a_table(image):
 
     assert sources_from(sources_table(sources)) == sources
     assert sources_from(sources_table({})) == {}
+
+
+def test_a_change_in_place_is_found_without_reading_what_is_elsewhere(image, tmp_path):
+    """Size and times first; the content only of a file in its place."""
+    before = source_of(image)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(b"9876543210")
+    os.utime(image, (1, 1))
+    found = [changed_in_place(before, path) for path in (image, copy, tmp_path / "missing.png")]
+
+    assert found == [False, False, False]
+    copy.write_bytes(b"longer than before")
+    assert changed_in_place(before, copy)
+    image.write_bytes(b"9876543210")
+    assert changed_in_place(before, image)

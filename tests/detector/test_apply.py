@@ -1,6 +1,7 @@
 """Images without an annotation get predicted labels."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from PIL import Image, ImageOps
 from cxraudit import datasets
 from cxraudit.audits.run import audit
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.detector_labels import fill, read_predicted
+from cxraudit.datasets.detector_labels import PREDICTED_FILE as PREDICTED
+from cxraudit.datasets.detector_labels import PREDICTED_SOURCES, fill, read_predicted
 from cxraudit.datasets.saved import save_dataset
 from cxraudit.detector import apply
-from cxraudit.detector.apply import PREDICTED, apply_detector
+from cxraudit.detector.apply import apply_detector
 from cxraudit.detector.fit import save_weights
 from cxraudit.detector.train import (
     HELD_OUT,
@@ -352,7 +354,7 @@ def test_weights_that_are_none_of_a_detector_are_refused(lines, detector, tmp_pa
         apply_detector(folder, lines, tmp_path / "labels")
 
 
-@pytest.mark.parametrize("name", [PREDICTED, "failures.csv", "parts/mine.csv"])
+@pytest.mark.parametrize("name", [PREDICTED, PREDICTED_SOURCES, "failures.csv", "parts/mine.csv"])
 def test_a_file_of_the_user_is_refused_before_any_work(few, detector, tmp_path, name, monkeypatch):
     """And stays as it is."""
     out, _ = detector
@@ -366,6 +368,44 @@ def test_a_file_of_the_user_is_refused_before_any_work(few, detector, tmp_path, 
 
     assert file.read_text() == "mine"
     assert read == []
+
+
+@pytest.mark.parametrize("change", ["content", "size"])
+def test_labels_of_images_that_changed_are_refused(few, detector, tmp_path, change):
+    """Until they are made again; a release elsewhere is accepted by its sizes."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    predicted = read_predicted(tmp_path / "out" / PREDICTED)
+    shutil.copytree(tmp_path / "images", tmp_path / "elsewhere")
+    paths = few.images["path"].str.replace("/images/", "/elsewhere/")
+    fill(replace(few, images=few.images.assign(path=paths)), predicted)
+    image = Path(few.images["path"][1])
+    if change == "content":
+        os.utime(image, (1, 1))
+        fill(few, predicted)
+        data = image.read_bytes()
+        image.write_bytes(bytes([*data[:-1], data[-1] ^ 1]))
+    else:
+        image.write_bytes(b"other")
+
+    with pytest.raises(DataError, match="1 image changed since their 'drain' was predicted"):
+        fill(few, predicted)
+
+
+def test_labels_without_their_sources_are_used(few, detector, tmp_path):
+    """Moved alone, or where the images are not there; damaged ones are refused."""
+    out, _ = detector
+    apply_detector(out, few, tmp_path / "out")
+    shutil.rmtree(tmp_path / "images")
+    assert fill(few, read_predicted(tmp_path / "out" / PREDICTED)).notices == ()
+    sources = tmp_path / "out" / PREDICTED_SOURCES
+    sources.write_bytes(sources.read_bytes()[:-1])
+    with pytest.raises(DataError, match=PREDICTED_SOURCES):
+        read_predicted(tmp_path / "out" / PREDICTED)
+
+    sources.unlink()
+
+    assert len(read_predicted(tmp_path / "out" / PREDICTED).table) == 7
 
 
 def test_the_table_of_an_unfinished_call_is_refused(few, detector, tmp_path, monkeypatch):

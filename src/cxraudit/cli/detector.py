@@ -139,7 +139,8 @@ def apply(
     out
         Folder for predicted.csv.
     """
-    from cxraudit.detector.apply import PREDICTED, UNREADABLE, apply_detector
+    from cxraudit.datasets.detector_labels import PREDICTED_FILE
+    from cxraudit.detector.apply import UNREADABLE, apply_detector
     from cxraudit.models._torch.adapter import pick_device
 
     images = load_dataset(dataset, root, option)
@@ -155,7 +156,7 @@ def apply(
             progress=advance,
             on_message=lambda text: message(f"cxraudit: {text}"),
         )
-    path = out / PREDICTED
+    path = out / PREDICTED_FILE
     if (out / UNREADABLE).is_file():
         message(f"cxraudit: images that could not be read have no label: {out / UNREADABLE}.")
     print(f"{len(labels):,} labels: {path} (use --option predicted={path})")

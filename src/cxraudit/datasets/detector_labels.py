@@ -5,20 +5,24 @@ A prediction never replaces an annotation.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cxraudit.content import Source, changed_in_place, sources_from
 from cxraudit.datasets import reading, values
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
-from cxraudit.files import committed
+from cxraudit.files import committed, sha256
 from cxraudit.notices import Notice, counted, from_records
 from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN, require_columns, require_unique
 from cxraudit.spreadsheets import unescaped
+
+PREDICTED_FILE, PREDICTED_SOURCES = "predicted.csv", "predicted-sources.parquet"
+"""The labels, and the files of the images that they were predicted of."""
 
 
 def source_column(shortcut: str) -> str:
@@ -36,6 +40,8 @@ class PredictedLabels:
     errors: dict[str, float]
     """Performance of the detector on held-out patients: sensitivity, specificity, AUROC, each with the
     ends of its interval."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """image_id → file that was labelled, as it was read; empty if unknown."""
     notices: tuple[Notice, ...] = ()
     """Images that the detector could not read, and how the others were decoded."""
 
@@ -79,7 +85,40 @@ def read_predicted(path: Path) -> PredictedLabels:
             "Repeat the cxraudit drains apply that wrote it."
         )
     notices = (*read.notices, *image_ids.notices, *labels.notices, *likely.notices)
-    return PredictedLabels(shortcut, table, errors, (*notices, *_on_images(manifest, shortcut)))
+    return PredictedLabels(
+        shortcut,
+        table,
+        errors,
+        _sources(path.with_name(PREDICTED_SOURCES), manifest.get("sources")),
+        (*notices, *_on_images(manifest, shortcut)),
+    )
+
+
+def _sources(file: Path, expected: str | None) -> dict[str, Source]:
+    """Read what was labelled; nothing where the table of labels was moved without it."""
+    if expected is None or not file.is_file():
+        return {}
+    if sha256(file) != expected:
+        raise DataError(
+            f"{file} was changed since it was written. Repeat the cxraudit drains apply that wrote it."
+        )
+    return sources_from(pd.read_parquet(file))
+
+
+def _refuse_changed(images: pd.DataFrame, predicted: PredictedLabels) -> None:
+    """Refuse labels of images that were changed since."""
+    if not predicted.sources:
+        return
+    changed = [
+        path
+        for image_id, path in zip(images["image_id"], images["path"], strict=True)
+        if (source := predicted.sources.get(image_id)) and changed_in_place(source, Path(path))
+    ]
+    if changed:
+        raise DataError(
+            f"{counted(len(changed), 'image')} changed since their '{predicted.shortcut}' was predicted, "
+            f"first: {changed[0]}. Run cxraudit drains apply again."
+        )
 
 
 def _on_images(manifest: Mapping[str, Any], shortcut: str) -> list[Notice]:
@@ -108,9 +147,15 @@ def fill(dataset: Dataset, predicted: PredictedLabels) -> Dataset:
         With the columns ``<shortcut>``, ``<shortcut>_source`` and ``<shortcut>_probability`` (NaN
         unless the label is a prediction of this detector). Labels that another detector predicted
         become ``unknown`` where this one gives none.
+
+    Raises
+    ------
+    DataError
+        If an image was changed since its label was predicted.
     """
     shortcut, source = predicted.shortcut, source_column(predicted.shortcut)
     images = dataset.images
+    _refuse_changed(images, predicted)
     if shortcut not in images:
         images = images.assign(**{shortcut: UNKNOWN, source: UNKNOWN})
     elif source not in images:

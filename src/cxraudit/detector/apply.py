@@ -4,6 +4,7 @@
 
     <out>/parts/part-00000.parquet   predictions of some images, with the files they were made of; a
                                      manifest beside it names its hash and the detector
+    <out>/predicted-sources.parquet  the files of all predictions
     <out>/predicted.csv              all predictions; its manifest, written last, names the detector
     <out>/failures.csv               images that could not be read (only if there are any)
 
@@ -22,8 +23,7 @@ import torch
 
 from cxraudit.content import Source, source_now, sources_from, sources_table
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.detector_labels import PREDICTED as PREDICTED_SOURCE
-from cxraudit.datasets.detector_labels import source_column
+from cxraudit.datasets.detector_labels import PREDICTED_FILE, PREDICTED_SOURCES, source_column
 from cxraudit.datasets.saved import refuse_cohort
 from cxraudit.detector.fit import load_weights, predict
 from cxraudit.detector.images import read_images
@@ -49,9 +49,9 @@ from cxraudit.folders import (
 from cxraudit.images.sources import notices_on, read_decoded, stated_content
 from cxraudit.models._torch.towers.densenet import DenseNet121
 from cxraudit.notices import as_records
-from cxraudit.schema import ANNOTATED, UNKNOWN
+from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN
 
-PREDICTED, UNREADABLE, PARTS = "predicted.csv", "failures.csv", "parts"
+UNREADABLE, PARTS = "failures.csv", "parts"
 _STATED = {
     "shortcut": str,
     "image_size": int,
@@ -154,9 +154,9 @@ def apply_detector(
     images = _without_annotation(dataset, record["shortcut"])
     refuse_cohort(out)
     writable_folder(out)
-    predicted = out / PREDICTED
+    predicted = out / PREDICTED_FILE
     refuse_foreign(out / UNREADABLE)
-    claim(predicted, manifest_of(predicted), out / PARTS)
+    claim(predicted, manifest_of(predicted), out / PREDICTED_SOURCES, out / PARTS)
     remove_left_over(out, PARTS)
     withdraw(predicted)
     shards = [images.iloc[k : k + SHARD_SIZE] for k in range(0, len(images), SHARD_SIZE)]
@@ -227,7 +227,7 @@ def _write_part(
     withdraw(file)
     write_table(table, file)
     write_manifest(file, outputs=[file], detector=detector.content)
-    return part
+    return table
 
 
 def _kept(
@@ -253,9 +253,11 @@ def _kept(
     same = [source for source in now if source is not None]
     if len(same) < len(now):
         return None
-    part = table[["image_id", "probability", "error", "notes"]]
+    if same == before:
+        return table
     # With the new times of a release that was moved, the next call need not read its images.
-    return part if same == before else _write_part(part, same, file, detector)
+    part = table[["image_id", "probability", "error", "notes"]]
+    return _write_part(part, same, file, detector)
 
 
 def _source_if_same(path: str, before: Source, expected: str) -> Source | None:
@@ -287,11 +289,12 @@ def _write(predictions: pd.DataFrame, record: dict[str, Any], out: Path) -> pd.D
         {
             "image_id": read["image_id"],
             shortcut: np.where(read["probability"] >= 0.5, "yes", "no"),
-            source_column(shortcut): PREDICTED_SOURCE,
+            source_column(shortcut): PREDICTED,
             f"{shortcut}_probability": read["probability"],
         }
     ).reset_index(drop=True)
-    path = write_table(labels, out / PREDICTED)
+    sources = write_table(sources_table(sources_from(read)), out / PREDICTED_SOURCES)
+    path = write_table(labels, out / PREDICTED_FILE)
     stated = (
         *("shortcut", "architecture", "start", "image_size", "dataset", "images", "patients"),
         *("errors", "weights"),
@@ -300,6 +303,7 @@ def _write(predictions: pd.DataFrame, record: dict[str, Any], out: Path) -> pd.D
         path,
         outputs=[path],
         detector={key: record[key] for key in stated},
+        sources=sha256(sources),
         n_failures=len(failed),
         notices=as_records(notices_on(read["image_id"], read["notes"].str.split())),
     )
