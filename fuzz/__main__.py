@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -49,12 +50,12 @@ def _options() -> argparse.Namespace:
 
 def _one(kind: str, options: argparse.Namespace) -> int:
     """Run one case here, where a debugger can be attached."""
-    scratch = options.out / "scratch"
-    base = scratch / "base"
-    base.mkdir(parents=True, exist_ok=True)
-    made = kind_named(kind)
-    made.prepare(base)
-    found = run_case(made, kind, options.seed, options.case, scratch, options.out)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        base = Path(scratch) / "base"
+        base.mkdir()
+        made = kind_named(kind)
+        made.prepare(base)
+        found = run_case(made, kind, options.seed, options.case, Path(scratch), options.out)
     print(f"{found.status}: {found.sentence}\nmutations: {found.made}")
     for name, detail in found.faults:
         print(f"{name}:\n{detail}")

@@ -19,6 +19,9 @@ MARKER = "EXECUTED"
 STACKS = "-stacks.txt"
 """End of the name of the file, beside the folder of a case, with where its threads are if it hangs."""
 
+_TEMPORARY = f"{tempfile.gettempdir()}/tmp"
+"""Start of the names of temporary files; asking for it inside of the hook would wait for itself."""
+
 _STARTS = (
     "os.system",
     "os.exec",
@@ -82,7 +85,7 @@ class _Watch:
             "/dev/null",
             "matplotlib",
             ".cache",
-            f"{tempfile.gettempdir()}/tmp",
+            _TEMPORARY,
         )
         return resolved.startswith(str(self.folder)) or any(one in resolved for one in caches)
 
@@ -98,8 +101,13 @@ def watched(folder: Path, *, seconds: int = SECONDS) -> Iterator[list[tuple[str,
         _WATCH.installed = True
     _WATCH.seen = []
     stacks = folder.with_name(f"{folder.name}{STACKS}")
-    before = signal.signal(signal.SIGALRM, _raise)
     with stacks.open("w") as log:
+
+        def interrupt(*_: object) -> None:
+            faulthandler.dump_traceback(file=log, all_threads=True)
+            raise TookTooLong
+
+        before = signal.signal(signal.SIGALRM, interrupt)
         # Where Python cannot interrupt a library: the process ends, and its parent reports the case.
         faulthandler.dump_traceback_later(2 * seconds, exit=True, file=log)
         signal.alarm(seconds)
@@ -107,7 +115,8 @@ def watched(folder: Path, *, seconds: int = SECONDS) -> Iterator[list[tuple[str,
         try:
             yield _WATCH.seen
         except TookTooLong:
-            _WATCH.seen.append(("hang", f"more than {seconds} s"))
+            where = stacks.read_text(encoding="utf-8")
+            _WATCH.seen.append(("hang", f"more than {seconds} s\n{where}"))
         finally:
             _WATCH.folder = None
             signal.alarm(0)
@@ -116,7 +125,3 @@ def watched(folder: Path, *, seconds: int = SECONDS) -> Iterator[list[tuple[str,
     stacks.unlink()
     if (folder / MARKER).exists():
         _WATCH.seen.append(("executed code", f"{MARKER} was made"))
-
-
-def _raise(*_: object) -> None:
-    raise TookTooLong

@@ -16,7 +16,8 @@ from cxraudit.phantom.releases import write_release
 from cxraudit.phantom.spec import PhantomSpec
 from fuzz.case import Case, Generator, Outcome, attempted
 from fuzz.damage import damaged
-from fuzz.tables import Sheet, chance, mutated, pick, write_csv
+from fuzz.table_files import write_csv
+from fuzz.tables import Sheet, chance, mutated, pick
 
 SIDE = 64
 RELEASES = ("nih-cxr14", "mimic-cxr", "chexpert", "brax")

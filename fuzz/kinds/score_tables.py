@@ -8,7 +8,8 @@ import pandas as pd
 import cxraudit.steps
 from cxraudit.schema import OVERALL
 from fuzz.case import Case, Generator, Outcome, command, judged
-from fuzz.tables import Sheet, chance, mutated, pick, write
+from fuzz.table_files import write
+from fuzz.tables import Sheet, chance, mutated, pick
 
 N_IMAGES = 60
 

@@ -140,7 +140,9 @@ def ranking_replicates(
         raise ValueError(
             f"y_true has {labels.size} images, units {rows.shape}, cells {cells.shape}"
         )
-    prevalence = float(labels.mean()) if reference_prevalence is None else reference_prevalence
+    prevalence = reference_prevalence
+    if prevalence is None:
+        prevalence = float(labels.mean()) if labels.size else float("nan")
     order = np.argsort(-scores)
     stratum = np.zeros(0, np.int64) if strata is None else np.asarray(strata, np.int64)
     lanes = None if factors is None else _padded(factors, counts)
