@@ -25,10 +25,10 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: check
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fix: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -5,7 +5,7 @@ scored and audited. *Effects on* is the default of the phantom: chest drains are
 pneumothorax, and findings are faint at 80 and over. *Effects off* draws the same patients with findings of
 the same contrast at every age, and without the drains that the tables list. Sex and race never have an
 effect. An audit has 6 × 12 comparisons; Holm's adjustment keeps the probability of any false disparity below
-5 % per family, so that of 6 cohorts 2 or more would have one in 3 % of runs at most (and seeds are fixed).
+5 % per family (and seeds are fixed).
 """
 
 from dataclasses import replace
@@ -67,17 +67,16 @@ def detected_effects(seeds, folder) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 def test_effects_are_detected_and_no_others(tmp_path):
-    """Both effects in 3 of 3 cohorts; at most one false disparity in 3 cohorts without effects, and
-    in 6 cohorts for sex and race.
-    """
-    table = detected_effects(range(4001, 4004), tmp_path)
+    """Both effects in the cohort with effects; no disparity in that without, nor by sex and race."""
+    table = detected_effects([4001], tmp_path)
     on, off = table[table["effects"]], table[~table["effects"]]
 
     assert on["drain"].all()
     assert on["at 80+"].all()
-    assert off[["age_group", "drain"]].any(axis=1).sum() <= 1
-    assert table[["sex", "race"]].any(axis=1).sum() <= 1
+    assert not off[["age_group", "drain"]].any(axis=None)
+    assert not table[["sex", "race"]].any(axis=None)
 
 
 @pytest.mark.slow

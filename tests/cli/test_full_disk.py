@@ -13,6 +13,8 @@ import pytest
 
 from cxraudit.files import TEMPORARY
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 COMMANDS = {
     "phantom": "phantom OUT --patients 4 --images-per-patient 1 --image-size 64 --workers 1 -q",
     "prepare": "prepare nih-cxr14 --root NIH --out OUT --size 32 -q",

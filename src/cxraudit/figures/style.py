@@ -232,6 +232,10 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     fit_texts(figure)
     with house_style():
+        if figure.get_layout_engine():
+            # Once: a figure with a layout engine is laid out four times by one `savefig`.
+            figure.draw_without_rendering()
+            figure.set_layout_engine(None)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -256,7 +260,6 @@ def save(figure: Figure, folder: Path, name: str) -> str:
 def png(figure: Figure) -> bytes:
     """Return a figure of which `svg` was made as a PNG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    figure.set_layout_engine("none")  # it is laid out; doing it again takes as long as drawing
     with house_style():
         figure.savefig(
             buffer, format="png", dpi=150, facecolor="white", metadata={"Software": None}
