@@ -12,6 +12,7 @@ import numpy as np
 
 from cxraudit.cli import main
 from cxraudit.cli._failures import sentence_of
+from cxraudit.errors import one_line
 
 Generator = np.random.Generator
 
@@ -86,7 +87,7 @@ def judged(case: Case, code: int, err: str, *, out: Path | None = None) -> Outco
         outcome.sentence = ours[-1] if ours else ""
         if not ours:
             outcome.faults.append(("no sentence", err[-500:]))
-        elif len(ours[-1]) > LONGEST_MESSAGE or not ours[-1].isprintable():
+        elif len(ours[-1]) > LONGEST_MESSAGE or ours[-1] != one_line(ours[-1]):
             outcome.faults.append(("unreadable sentence", ours[-1][:3000]))
     if others := [line for line in lines if line not in ours]:
         outcome.faults.append(("noise on stderr", "\n".join(others)[:2000]))

@@ -116,6 +116,8 @@ class Checkpoints:
             )
             case.add(f"{way} of {key}")
             tensor = state[key]
+            if not isinstance(tensor, torch.Tensor):  # an earlier mutation added it
+                continue
             if way == "value" and tensor.numel() and tensor.is_floating_point():
                 tensor.flatten()[0] = pick(rng, SPECIAL)
             elif way == "scale":

@@ -15,7 +15,6 @@ Each message states the problem, what was found and what to do. The command line
 traceback and exits with code 2. Misuse of a function raises `ValueError`.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -24,16 +23,15 @@ LONGEST_NAME = 80
 MOST_NAMES = 40
 """Known names in a message."""
 
-_BIDIRECTIONAL = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
-"""Marks of direction: behind one, the remainder of a line is shown in another order."""
+_JOINERS = "\u200c\u200d"
+"""Between two letters of some scripts, and two pictographs, they change what is drawn."""
 
 
 def one_line(text: str, longest: int | None = None) -> str:
     r"""Return text as one line of visible characters, which a terminal shows and does not obey.
 
-    Line breaks become blanks; control characters and marks of direction are written as escapes.
+    Line breaks become blanks. What is not drawn is written as escapes: control characters, marks of direction
+    (behind one, the remainder of a line is shown in another order) and characters without any width.
 
     Parameters
     ----------
@@ -47,20 +45,38 @@ def one_line(text: str, longest: int | None = None) -> str:
     >>> one_line("two\nlines, \x1b[2J"), one_line("abcdef", 4)
     ('two lines, \\x1b[2J', 'abc…')
     """
+    plain = " ".join(text.splitlines())
     line = "".join(
-        char.encode("unicode_escape").decode() if _is_hidden(char) else char
-        for char in " ".join(text.splitlines())
+        char if char.isprintable() or _joins(plain, at) else char.encode("unicode_escape").decode()
+        for at, char in enumerate(plain)
     )
     return line if longest is None or len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def _is_hidden(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cs") or char in _BIDIRECTIONAL
+def _joins(text: str, at: int) -> bool:
+    """Tell whether a character joins its neighbours, which ASCII has no use for."""
+    beside = text[max(at - 1, 0) : at] + text[at + 1 : at + 2]
+    visible = len(beside) == 2 and beside.isprintable() and not beside.isascii()
+    return text[at] in _JOINERS and visible
 
 
 def short(name: object) -> str:
     """Return a name of a user's table as it is shown in a message."""
     return one_line(str(name), LONGEST_NAME)
+
+
+def shown(value: object) -> str:
+    """Return any value of a user's file as Python writes it, shortened; its kind if it cannot be written.
+
+    Examples
+    --------
+    >>> shown("a"), shown(16**5000)
+    ("'a'", 'a int that is too large to be shown')
+    """
+    try:
+        return short(repr(value))
+    except (ValueError, RecursionError):  # of 4,300 digits, or nested a thousand times
+        return f"a {type(value).__name__} that is too large to be shown"
 
 
 class CxrAuditError(Exception):

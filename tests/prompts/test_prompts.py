@@ -107,3 +107,18 @@ def test_a_misspelled_prompt_set_gets_a_suggestion():
     """The most similar name."""
     with pytest.raises(UnknownNameError, match="Did you mean 'paper'"):
         prompts.load("papre")
+
+
+@pytest.mark.parametrize(
+    "line", ["name = 0x" + "f" * 5000, f"name.{'.'.join('a' * 3000)} = 1"], ids=["number", "nested"]
+)
+def test_a_value_that_cannot_be_written_is_refused_in_one_sentence(tmp_path, line):
+    """A number of more digits than Python writes, and tables in tables."""
+    path = tmp_path / "own.toml"
+    path.write_text(f"{line}\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"own\.toml") as caught:
+        prompts.load(path)
+
+    assert len(str(caught.value)) < 500
+    assert "\n" not in str(caught.value)

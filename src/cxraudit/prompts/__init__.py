@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from cxraudit.errors import ConfigError, UnknownNameError, short
+from cxraudit.errors import ConfigError, UnknownNameError, short, shown
 from cxraudit.files import digest, read_toml
 
 _FIELDS = {"name", "source", "positive", "negative", "words"}
@@ -116,9 +116,7 @@ def _joined(value: object) -> object:
 def _text(value: object, key: str, path: Path) -> str:
     """Return the text of a key: visible characters alone, since a tokenizer takes others as text, too."""
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(
-            f"{path}: '{key}' must be text in quotation marks, got {short(repr(value))}."
-        )
+        raise ConfigError(f"{path}: '{key}' must be text in quotation marks, got {shown(value)}.")
     if len(value) > LONGEST:
         raise ConfigError(
             f"{path}: '{key}' has {len(value):,} characters; at most {LONGEST:,} are a prompt."
