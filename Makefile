@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all check fix docs bench fuzz clean
+.PHONY: demo test test-all check fix docs bench fuzz simulations clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python ..."; exit 2; }
@@ -44,6 +44,10 @@ bench: $(INSTALLED)
 # Mutated inputs of every kind: N of each (2,000), or as many as fit into BUDGET seconds; SEED makes them again.
 fuzz: $(INSTALLED)
 	$(BIN)/python -m fuzz $(if $(N),--n $(N)) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED))
+
+# Coverage, errors and power of the statistics in cohorts whose truth is known, by design.
+simulations: $(INSTALLED)
+	$(BIN)/python -m simulations $(if $(N),--cohorts $(N))
 
 clean:
 	rm -rf $(VENV) demo site fuzz-faults
