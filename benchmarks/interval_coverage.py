@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from cxraudit.stats.compare import estimate, gap
-from cxraudit.stats.permutation import heterogeneity_test
+from cxraudit.stats.equality import equality_test
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.resampling import draw_resamples
 
@@ -100,9 +100,18 @@ def evaluate(k: int, design: Design, n_resamples: int = 1000) -> list[list[float
             if worse:
                 row.append(-margin < between.inner_low and between.inner_high < margin)
                 continue
-            area = estimate(overall.auroc)
+            area = estimate(overall.auroc, scale="logit")
             four = rng.integers(0, 4, design.n_patients)[patients]
-            p = heterogeneity_test(labels, scores, units, four, n_permutations=199, seed=k)
+            quarters = ranking_replicates(
+                labels,
+                scores,
+                units,
+                np.stack([four == number for number in range(4)]),
+                draws,
+                n_resamples=n_resamples,
+                n_threads=1,
+            )
+            p = equality_test([found.auroc for found in quarters])
             row = [
                 area.low <= TRUTH <= area.high,
                 between.low <= 0 <= between.high,

@@ -35,7 +35,7 @@ def test_options_are_the_fields_in_order():
         ({"confidence_level": 0.5}, "confidence_level must be more than 0.5 and less than 1"),
         ({"margin": float("nan")}, "margin must be"),
         ({"margin": True}, "margin must be a number"),
-        ({"interval": "basic"}, "interval must be one of percentile, bca, got 'basic'"),
+        ({"interval": "basic"}, "interval must be one of t, percentile, bca, got 'basic'"),
         ({"operating_point": "fpr=2"}, "operating_point: no rule"),
         ({"min_patients": 1}, "min_patients must be at least 2"),
         ({"trained_on": {"m": ""}}, "trained_on of m is a list of data sets"),

@@ -50,8 +50,8 @@ class Metric:
     low: float = 0.0
     high: float = 1.0
     """The values it can take."""
-    scale: Literal["logit", "arcsine", "plain"] = "plain"
-    """Where differences of it are tested; see `cxraudit.stats.compare.gap`."""
+    scale: Literal["logit", "arcsine", "log", "log below 1", "plain"] = "plain"
+    """Where it is estimated, and differences of it are tested; see `cxraudit.stats.scales`."""
     margin: Literal["margin", "shift"] | None = None
     """Which margin holds for a difference: that of the settings, `SHIFT_MARGIN`, or none was declared
     and no difference is judged by it."""
@@ -62,6 +62,8 @@ class Metric:
     share of images; see `cxraudit.audits.measures.Measure.images`."""
     gap_by_limits: bool = True
     """Whether a difference with such a side has an interval and a test, from the limits of both sides."""
+    compared: bool = True
+    """Whether groups are compared by it; False where it depends on how many images a group has."""
     shown: bool = True
     """Whether the tables of the report show it; every row is in the results table."""
     source: str = ""
@@ -100,6 +102,7 @@ _ROWS = (
         description="1 − log(AP)/log(prevalence), as published work reports it; it still depends on "
         "prevalence, so its gaps get no verdict",
         low=-math.inf,
+        scale="log below 1",
         better="higher",
         source="Mosquera et al. 2024",
     ),
@@ -119,6 +122,7 @@ _ROWS = (
         read="cxraudit.stats.partial_auroc:partial_auroc",
         description="AUROC at false positive rates up to 0.2, rescaled so that 0.5 is chance level and 1 is "
         "perfect",
+        scale="logit",
         better="higher",
         source="McClish 1989",
     ),
@@ -230,6 +234,7 @@ _ROWS = (
         family=Family.CALIBRATION,
         description="observed over expected number of positives; above 1 the probabilities are too low",
         high=math.inf,
+        scale="log",
     ),
     Metric(
         name="calibration_slope",
@@ -244,8 +249,8 @@ _ROWS = (
         name="debiased_error",
         label="calibration error",
         family=Family.CALIBRATION,
-        description="root of the debiased squared calibration error, comparable between groups of different "
-        "size",
+        description="root of the debiased squared calibration error; its noise is that of independent images",
+        compared=False,
         better="lower",
         source="Kumar et al. 2019",
     ),
@@ -254,6 +259,7 @@ _ROWS = (
         label="balanced Brier",
         family=Family.CALIBRATION,
         description="mean of the Brier scores of positives and of negatives",
+        scale="logit",
         better="lower",
     ),
     Metric(
@@ -262,6 +268,7 @@ _ROWS = (
         label="Brier",
         family=Family.CALIBRATION,
         description="mean squared difference of probability and label",
+        scale="logit",
         better="lower",
         source="Brier 1950",
     ),
@@ -271,6 +278,7 @@ _ROWS = (
         label="ECE",
         family=Family.CALIBRATION,
         description="expected calibration error over ten bins; grows as images get fewer",
+        compared=False,
         better="lower",
     ),
     Metric(
@@ -316,24 +324,28 @@ _ROWS = (
         name="linear_probe_auroc",
         label="linear probe AUROC",
         family=Family.EMBEDDING,
+        scale="logit",
         description="AUROC with which a logistic regression on embeddings ranks images of held-out patients",
     ),
     Metric(
         name="knn_probe_auroc",
         label="k-NN probe AUROC",
         family=Family.EMBEDDING,
+        scale="logit",
         description="AUROC with which nearest neighbours in the embeddings rank images of held-out patients",
     ),
     Metric(
         name="mlp_probe_auroc",
         label="MLP probe AUROC",
         family=Family.EMBEDDING,
+        scale="logit",
         description="AUROC with which a network with one hidden layer ranks images of held-out patients",
     ),
     Metric(
         name="control_probe_auroc",
         label="control probe AUROC",
         family=Family.EMBEDDING,
+        scale="logit",
         description="AUROC of a linear probe fitted to labels shuffled between patients; 0.5 is expected",
     ),
     Metric(

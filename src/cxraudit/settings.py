@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from cxraudit.errors import ConfigError, short
+from cxraudit.errors import ConfigError, short, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,10 @@ class AuditSettings:
     """Largest difference in AUROC, TPR or FPR that would not matter. Declare it before looking."""
     min_patients: Annotated[int, Ge(2)] = 10
     """Fewest patients with, and without, the finding on either side of a difference for a verdict on it."""
-    interval: Literal["percentile", "bca"] = "percentile"
-    """Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa)."""
+    interval: Literal["t", "percentile", "bca"] = "t"
+    """Student's t on the scale of the metric, with the larger of the analytic error and that of the
+    resamples; expanded percentile of the resamples; or bias-corrected and accelerated (BCa), expanded
+    alike."""
     resample: Literal["patients", "images"] = "patients"
     """What is drawn: patients, or images as published work does (intervals are then too narrow)."""
     standardise: Literal["both", "matched"] = "both"
@@ -149,7 +151,7 @@ def _numbers_or_path(thresholds: object) -> dict[str, float] | str:
         return str(thresholds)
     if not isinstance(thresholds, Mapping):
         raise ConfigError(
-            f"thresholds must be finding → number or the path of a table, got {thresholds!r}."
+            f"thresholds must be finding → number or the path of a table, got {shown(thresholds)}."
         )
     return {str(name): _finite(str(name), value) for name, value in thresholds.items()}
 
@@ -161,7 +163,7 @@ def _finite(name: str, value: object) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ConfigError(
-            f"the threshold of {name} must be a finite number, got {value!r}. Give it as in {name}=0.3."
+            f"the threshold of {name} must be a finite number, got {shown(value)}. Give it as in {name}=0.3."
         )
     return number
 
@@ -181,7 +183,7 @@ def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:
         edges = ()
     if not edges or not all(map(math.isfinite, edges)) or any(a >= b for a, b in pairwise(edges)):
         raise ConfigError(
-            f"bins of {name} are increasing numbers, such as {name}=20,40,60; got {given!r}."
+            f"bins of {name} are increasing numbers, such as {name}=20,40,60; got {shown(given)}."
         )
     return edges
 
@@ -205,7 +207,7 @@ def training_data(model: str, given: str | Sequence[str]) -> frozenset[str]:
     if not names or not all(names) or (none and len(names) > 1):
         raise ConfigError(
             f"trained_on of {short(model)} is a list of data sets, such as mimic-cxr,chexpert, "
-            f"or none; got {short(given)!r}."
+            f"or none; got {shown(given)}."
         )
     return frozenset(names) - set(none)
 
@@ -307,9 +309,7 @@ def check(settings: object) -> None:
     for option in options(type(settings)):
         value = getattr(settings, option.name)
         if option.choices and value not in option.choices:
-            raise ConfigError(
-                f"{option.name} must be one of {option.allowed}, got {short(repr(value))}."
-            )
+            raise ConfigError(f"{option.name} must be one of {option.allowed}, got {shown(value)}.")
         kinds = {int: int, float: (int, float), str: str, bool: bool}
         kind = kinds.get(option.type)
         wrong = kind is not None and (
@@ -317,11 +317,9 @@ def check(settings: object) -> None:
         )
         if wrong:
             named = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-            raise ConfigError(
-                f"{option.name} must be {named[option.type]}, got {short(repr(value))}."
-            )
+            raise ConfigError(f"{option.name} must be {named[option.type]}, got {shown(value)}.")
         if option.bounds and not _within(value, option.bounds):
-            raise ConfigError(f"{option.name} must be {option.allowed}, got {short(value)}.")
+            raise ConfigError(f"{option.name} must be {option.allowed}, got {shown(value)}.")
 
 
 def _within(value: Any, bounds: tuple[Bound, ...]) -> bool:

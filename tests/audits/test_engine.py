@@ -269,7 +269,7 @@ def test_a_mean_is_that_of_numpy(frame, sample):
     """Over the images of the cell."""
     part = sample.cell(sample.y_true)
 
-    found = engine_of(frame).estimate(mean(part, Vector(sample.y_score)))
+    found = engine_of(frame).estimate(mean(part, Vector(sample.y_score)), "score_change")
 
     assert found.value == pytest.approx(sample.y_score[sample.y_true].mean(), abs=1e-12)
     assert found.low < found.value < found.high
@@ -289,7 +289,7 @@ def test_a_known_number_has_no_error(frame, sample):
 
     (gap,) = engine.evaluate([comparison])
 
-    level = engine.estimate(ranking(sample.everything))
+    level = engine.estimate(ranking(sample.everything), "auroc")
     assert (gap.found.value, gap.found.low, gap.found.high) == pytest.approx(
         (level.value - 0.5, level.low - 0.5, level.high - 0.5)
     )
@@ -334,7 +334,7 @@ def test_a_level_is_what_scikit_learn_says(frame, sample):
     assert level.found.value == pytest.approx(expected, abs=1e-12)
     assert level.counts.n == part.mask.sum()
     assert level.reasons == ()
-    assert level.method == "patient-cluster bootstrap, expanded percentile"
+    assert level.method == "patient-cluster bootstrap, Student's t"
 
 
 @pytest.mark.parametrize(
@@ -569,11 +569,11 @@ def test_the_level_is_that_of_every_row(found):
     assert set(found["both"].results["confidence_level"]) == {0.8}
 
 
-def test_no_row_keeps_the_percentile_interval(found):
+def test_no_row_keeps_the_interval_of_another_kind(found):
     """With BCa asked for, no interval is another bootstrap's."""
     methods = found["both"].results["method"]
 
-    assert not methods.str.contains("percentile").any()
+    assert not methods.str.contains("Student").any()
     assert methods.str.contains("BCa").any()
 
 
@@ -592,7 +592,7 @@ def test_a_lower_level_narrows_every_interval(found):
 def test_bca_moves_every_bootstrap_interval(found):
     """But those of rates of few flagged images."""
     level, both = found["level"].results, found["both"].results
-    bootstrap = level["method"].str.contains("percentile")
+    bootstrap = level["method"].str.contains("Student")
     rates = level["analysis"] == Analysis.OPERATING_POINT
     same = (level["low"] == both["low"]) & (level["high"] == both["high"])
 
@@ -621,7 +621,7 @@ def test_every_interval_says_how_it_was_made(found):
     ],
 )
 def test_both_reach_embeddings_and_perturbations(found, analysis):
-    """No interval is as at 95 % by percentiles, and the values are."""
+    """No interval is as at 95 % by Student's t, and the values are."""
     plain, both = (
         results[(results["analysis"] == analysis)]
         for results in (found["plain"].results, found["both"].results)
@@ -654,20 +654,20 @@ def test_what_is_resampled_is_named_wherever_there_is_a_bootstrap(found):
     """Also of probes and prompts."""
     methods = set(found["plain"].results["method"])
 
-    assert "patient-cluster bootstrap, expanded percentile" in methods
+    assert "patient-cluster bootstrap, Student's t" in methods
     assert not any(method.startswith("bootstrap") for method in methods)
 
 
 def test_intervals_are_made_in_the_engine_only():
     """No audit calls the estimators itself, so none can forget level and interval."""
     root = Path(cxraudit.audits.__file__).parent
-    makers = {"estimate", "gap", "gap_of_limits", "bca_interval"}
+    makers = {"estimate", "gap", "gap_of_limits"}
     users = {
         str(file.relative_to(root))
         for file in root.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.ImportFrom)
-        and node.module == "cxraudit.stats.compare"
+        and node.module in ("cxraudit.stats.compare", "cxraudit.stats.limits")
         and makers & {name.name for name in node.names}
     }
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit.audits import subgroups
 from cxraudit.audits.run import audit
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.metrics import METRICS
@@ -55,8 +54,6 @@ def test_planted_effects_are_found_and_absent_ones_are_not(monkeypatch):
     """20 cohorts each: age and drain effects are found in at least 18; without them, sex and race
     and all else give a false disparity in at most 2.
     """
-    # The test of all groups at once has no verdict, and takes most of the time.
-    monkeypatch.setattr(subgroups, "N_PERMUTATIONS", 1)
     found, false = {"age_group": 0, "drain": 0}, 0
     for seed in range(20):
         planted = audit_of(planted_table(seed, age_gap=1.2, drain_gap=1.2), settings=RANKED)
@@ -106,7 +103,9 @@ def test_gaps_of_enough_patients_have_adjusted_p_values(results):
     known = gaps[gaps["low"].notna() & ~has_reason(gaps, Reason.TOO_FEW_PATIENTS)]
 
     assert len(known) > 100
-    assert known[["p_value", "p_adjusted", "detectable_gap"]].notna().all().all()
+    assert known[["p_value", "p_adjusted"]].notna().all().all()
+    # In some groups of few patients no gap would be detected.
+    assert known["detectable_gap"].notna().mean() > 0.8
     assert (known["p_adjusted"] >= known["p_value"]).all()
 
 

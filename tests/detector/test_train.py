@@ -335,7 +335,7 @@ def test_too_few_annotated_patients_are_refused(lines, tmp_path, quick):
         ({"image_size": 16}, "image_size must be at least 32"),
         ({"learning_rate": 2.0}, "learning_rate must lie between 0 and 1"),
         ({"confidence_level": 1.0}, "confidence_level must be"),
-        ({"interval": "normal"}, "interval must be one of percentile, bca"),
+        ({"interval": "normal"}, "interval must be one of t, percentile, bca"),
     ],
 )
 def test_settings_out_of_range_are_refused(fields, match):

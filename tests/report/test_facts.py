@@ -55,7 +55,7 @@ def test_resampling_names_number_unit_level_and_method():
     """All that an interval depends on."""
     words = facts(n_resamples=500, resample="images", confidence_level=0.8, interval="bca", seed=7)
 
-    assert words.resampling == "500 resamples of images, 80 %, BCa; seed 7"
+    assert words.resampling == "500 resamples of images, 80 %, expanded BCa; seed 7"
     assert "no" in facts(n_resamples=0).resampling
 
 

@@ -6,22 +6,14 @@ from scipy.special import stdtr
 from scipy.stats import bootstrap
 from statsmodels.stats.multitest import multipletests
 
-from cxraudit.stats.compare import (
-    bca_interval,
-    detectable_gap,
-    estimate,
-    gap,
-    gap_of_limits,
-    judge,
-    limits_of_sum,
-    no_difference,
-    wilson,
-)
+from cxraudit.stats.compare import _bca_limits, estimate, gap
 from cxraudit.stats.estimate import Estimate, Gap, Verdict
+from cxraudit.stats.limits import gap_of_limits, limits_of_sum, no_difference, wilson
 from cxraudit.stats.multiplicity import holm, step_up
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
+from cxraudit.stats.verdict import detectable_gap, judge
 
 
 def simulated(
@@ -276,9 +268,8 @@ def test_gaps_are_tested_on_their_scale(scale, z, slopes):
     √(.35·.65/40 + .05·.95/40). Then Student's t as for any influences.
     """
     influence = [np.r_[np.full(h, 1 - h / 40), np.full(40 - h, -h / 40)] / 40 for h in (14, 2)]
-    draws = [
-        np.r_[h / 40, np.random.default_rng(h).binomial(40, h / 40, 500) / 40] for h in (14, 2)
-    ]
+    # Replicates that vary less than the influences say, so that these make the error.
+    draws = [np.r_[h / 40, np.random.default_rng(h).normal(h / 40, 0.01, 500)] for h in (14, 2)]
     none = np.zeros(40)
 
     found = gap(
@@ -292,13 +283,13 @@ def test_gaps_are_tested_on_their_scale(scale, z, slopes):
     assert found.p_value == pytest.approx(2 * stdtr(df, -z * (df / (df + 1)) ** 0.5), rel=1e-4)
 
 
-def test_a_side_at_an_end_has_no_p_value():
-    """AUROC 1 against 0.73: NaN on the logit scale, never 1; `gap_of_limits` decides."""
+def test_a_side_at_an_end_is_tested_on_the_plain_scale():
+    """AUROC 1 against 0.73 has no logit; an audit takes `gap_of_limits` instead."""
     ones = Replicated(np.ones(501), np.zeros(30))
     others = drawn(np.r_[0.73, np.linspace(0.70, 0.76, 500)], 30)
 
-    assert np.isnan(gap(ones, others).p_value)
-    assert gap(ones, others, scale="bootstrap").p_value < 0.001
+    assert gap(ones, others).p_value < 0.001
+    assert gap(ones, others) == gap(ones, others, scale="plain")
 
 
 @pytest.mark.parametrize(
@@ -317,15 +308,75 @@ def test_adjusted_p_values_equal_statsmodels(ours, theirs):
 
 
 def test_bca_equals_scipy():
-    """A skewed mean: scipy.stats.bootstrap(method="BCa"), on scipy's own draws."""
+    """A skewed mean: scipy.stats.bootstrap(method="BCa"), on scipy's own draws, for many patients."""
     data = np.random.default_rng(0).exponential(size=40)
     reference = bootstrap((data,), np.mean, method="BCa", n_resamples=2000, rng=0)
     jackknife = np.array([np.delete(data, i).mean() for i in range(40)])
 
-    found = bca_interval(
+    found = _bca_limits(
+        reference.bootstrap_distribution,
         Replicated(
             np.r_[data.mean(), reference.bootstrap_distribution], jackknife.mean() - jackknife
-        )
-    )
+        ),
+        1e9,
+    )(0.95)
 
-    assert found == pytest.approx(tuple(reference.confidence_interval), abs=1e-12)
+    assert found == pytest.approx(tuple(reference.confidence_interval), abs=1e-8)
+
+
+@pytest.mark.parametrize("interval", ["t", "percentile", "bca"])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_interval_at_1_minus_p_just_reaches_0(seed, interval):
+    """p-value and interval are one construction, whatever the gap, the number of patients and the level."""
+    patients, labels, scores, in_group, _ = simulated(seed, 0.1 * seed, n_patients=30 + 10 * seed)
+    counts = draw_resamples(int(patients.max()) + 1, 500, seed=0)
+    sides = [
+        found.auroc
+        for found in ranking_replicates(
+            labels, scores, patients, np.stack([in_group, ~in_group]), counts, n_resamples=500
+        )
+    ]
+    p = gap(*sides, interval=interval).p_value
+
+    if p > 1e-5:
+        at_p = gap(*sides, interval=interval, confidence_level=max(1 - p, 0.501))
+        if p < 0.499:
+            assert min(abs(at_p.low), abs(at_p.high)) < 1e-6
+    for level in (0.9, 0.95, 0.999):
+        found = gap(*sides, interval=interval, confidence_level=level)
+        assert (found.p_value < 1 - level) == (not found.low <= 0 <= found.high)
+
+
+@pytest.mark.parametrize("scale", ["logit", "arcsine"])
+def test_a_gap_of_shares_stays_between_minus_1_and_1(scale):
+    """However wide: 19 of 20 against 1 of 20."""
+    sides = [
+        Replicated(
+            np.r_[share, np.random.default_rng(first).normal(share, 0.05, 500)],
+            np.r_[np.full(20, (1 - share) * first), np.full(20, -share * (1 - first))] / 20,
+        )
+        for first, share in ((1, 0.95), (0, 0.05))
+    ]
+
+    found = gap(*sides, scale=scale, confidence_level=0.9999)
+
+    assert -1 <= found.low < found.value < found.high <= 1
+
+
+def test_the_detectable_gap_grows_with_the_error_at_it():
+    """Of an AUROC of 0.9 it is more than the error at 0.9 says, and there is none in a range that is too small."""
+    rng = np.random.default_rng(0)
+    spread = 0.03
+    influence = np.r_[np.full(30, spread), np.full(30, -spread)] / 60**0.5
+
+    def side(value: float, *, first: bool) -> Replicated:
+        own = np.r_[influence, 0 * influence] if first else np.r_[0 * influence, influence]
+        return Replicated(np.r_[value, rng.normal(value, spread / 2, 500)], own)
+
+    found = gap(side(0.9, first=True), side(0.9, first=False))
+    small = gap(side(0.05, first=True), side(0.05, first=False), scale="plain")
+
+    plain = (2 + 0.84) * found.standard_error
+    assert detectable_gap(found, margin=0.01, n_tests=1) > 1.2 * plain
+    assert small.sides is not None
+    assert np.isfinite(detectable_gap(small, margin=0.01, n_tests=1))

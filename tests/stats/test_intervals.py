@@ -65,7 +65,15 @@ def test_intervals_are_expanded_percentiles_over_resampled_patients(interval, me
         draws.append(metric(labels[images], scores[images]))
 
     found, other = (
-        interval(labels, scores, patients=patients, n_resamples=300, seed=4, confidence_level=level)
+        interval(
+            labels,
+            scores,
+            patients=patients,
+            interval="percentile",
+            n_resamples=300,
+            seed=4,
+            confidence_level=level,
+        )
         for level in (0.95, 0.8)
     )
 
@@ -128,7 +136,7 @@ def test_without_patients_images_are_resampled():
         auroc_interval(labels, scores, patients=p, n_resamples=500) for p in (None, patients)
     )
 
-    assert by_image.method == "image-level bootstrap, expanded percentile"
+    assert by_image.method == "image-level bootstrap, Student's t"
     assert by_image.high - by_image.low < by_patient.high - by_patient.low
 
 
@@ -209,7 +217,7 @@ def test_a_gap_to_a_perfect_side_is_by_the_limits_of_both_sides():
     ends = []
     for level in (0.95, 0.9):
         low, _ = newcombe(1.0, *sizes, confidence_level=level)
-        others = estimate(outside.auroc, confidence_level=level)
+        others = estimate(outside.auroc, confidence_level=level, scale="logit")
         ends.append(found.value - np.hypot(1 - low, others.high - others.value))
     assert (found.low, found.inner_low) == pytest.approx(tuple(ends), abs=1e-12)
     assert found.method == "limits of both sides (MOVER)"

@@ -61,7 +61,7 @@ def test_the_error_of_a_standardised_gap_includes_that_of_the_weights():
             draw_resamples(400, 200, seed),
             n_resamples=200,
         )
-        difference = gap(inside.auroc, outside.auroc, scale="bootstrap")
+        difference = gap(inside.auroc, outside.auroc, error="replicates")
         as_given = (inside.auroc - outside.auroc).standard_error
         found.append(
             (difference.value, difference.standard_error, as_given, difference.p_value < 0.05)

@@ -17,18 +17,10 @@ from cxraudit.audits.plan import Combination, Comparison, Known, Quantity, Stati
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Reason
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.compare import (
-    ROUNDING,
-    estimate,
-    gap_of_limits,
-    ignores_error,
-    is_constant,
-    limits_of_sum,
-    no_difference,
-    wilson,
-)
+from cxraudit.stats.compare import ROUNDING, estimate, is_constant
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
+from cxraudit.stats.limits import gap_of_limits, ignores_error, limits_of_sum, no_difference, wilson
 from cxraudit.stats.replicated import Replicated
 
 
@@ -53,7 +45,10 @@ class Degenerate:
                 value=value, low=value, high=value, confidence_level=level, method="known"
             )
         found = estimate(
-            self.value(quantity), confidence_level=level, interval=self.settings.interval
+            self.value(quantity),
+            confidence_level=level,
+            interval=self.settings.interval,
+            scale=_scale(quantity, metric),
         )
         if not math.isfinite(found.value) or math.isfinite(found.low):
             return found
@@ -122,7 +117,8 @@ class Degenerate:
         if found.reason == Reason.IDENTICAL_RESAMPLES:
             return True
         facts = METRICS[item.metric]
-        if (item.scale or facts.scale) not in ("logit", "arcsine"):
+        scale = item.scale or facts.scale
+        if scale not in ("logit", "arcsine") or item.error == "replicates":
             return False
         sides = [
             (side, self.value(side))
@@ -157,6 +153,12 @@ class Degenerate:
             method="no interval: a side does not vary",
             reason=found.reason or Reason.IDENTICAL_RESAMPLES,
         )
+
+
+def _scale(quantity: Quantity, metric: str) -> str:
+    """Return the scale of a metric; a difference of values does not lie where they do."""
+    differs = isinstance(quantity, Combination) and min(quantity.weights) < 0
+    return "plain" if differs else METRICS[metric].scale
 
 
 def _exact(found: Estimate, *, bounded: bool) -> Estimate:

@@ -17,17 +17,20 @@ from cxraudit.audits.plan import (
     KEY_FIELDS,
     Combination,
     Comparison,
+    Equality,
     Item,
     Known,
     Level,
     Quantity,
     Statistic,
+    ranking,
     without_images,
 )
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Analysis, Reason, results_frame
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.compare import estimate, gap
+from cxraudit.stats.equality import equality_test, is_testable
 from cxraudit.stats.estimate import Estimate
 from cxraudit.stats.replicated import Replicated, weighted_sum
 
@@ -51,6 +54,8 @@ class Evaluated:
     reasons: tuple[str, ...] = ()
     note: str = ""
 
+
+EQUALITY = "Wald test with the covariance of patients, Hotelling's T²"
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
 
@@ -124,16 +129,17 @@ class Engine:
             self.compute([quantity])
         return self._known[quantity]
 
-    def estimate(self, quantity: Quantity) -> Estimate:
+    def estimate(self, quantity: Quantity, metric: str) -> Estimate:
         """Estimate a quantity with the level and the interval of the settings."""
-        return self.estimate_of(self.value(quantity))
+        return self.estimate_of(self.value(quantity), metric)
 
-    def estimate_of(self, found: Replicated) -> Estimate:
+    def estimate_of(self, found: Replicated, metric: str) -> Estimate:
         """Estimate what was computed elsewhere, with the level and the interval of the settings."""
         summary = estimate(
             found,
             confidence_level=self.settings.confidence_level,
             interval=self.settings.interval,
+            scale=METRICS[metric].scale,
         )
         return replace(summary, method=self._named(summary.method))
 
@@ -142,6 +148,8 @@ class Engine:
             return self._level(item)
         if isinstance(item, Comparison):
             return self._comparison(item)
+        if isinstance(item, Equality):
+            return self._equality(item)
         return Evaluated(
             item=without_images(item),
             found=Estimate(
@@ -190,6 +198,7 @@ class Engine:
             confidence_level=self.settings.confidence_level,
             interval=self.settings.interval,
             scale=item.scale or METRICS[item.metric].scale,
+            error=item.error,
         )
         if self.settings.n_resamples:
             found, enough = self._degenerate.gap(item, found, enough=enough)
@@ -212,6 +221,39 @@ class Engine:
             note=_phrases("" if enough else caution, words, item.note),
         )
 
+    def _equality(self, item: Equality) -> Evaluated:
+        scale = METRICS[item.metric].scale
+        enough = [
+            cell
+            for cell in item.cells
+            if self.count(cell).limiting_patients >= self.settings.min_patients
+        ]
+        values = [self.value(ranking(cell, item.metric)) for cell in enough]
+        tested = sum(is_testable(value, scale) for value in values)
+        left_out = len(item.cells) - tested
+        # Without resamples the analytic error would be all there is, and too small.
+        known = tested > 1 and self.settings.n_resamples > 0
+        return Evaluated(
+            item=without_images(item),
+            found=Estimate(
+                value=math.nan,
+                low=math.nan,
+                high=math.nan,
+                confidence_level=self.settings.confidence_level,
+                method=EQUALITY,
+            ),
+            method=EQUALITY,
+            counts=self.count(item.cell),
+            p_value=equality_test(values, scale=scale) if known else math.nan,
+            reasons=() if known else (Reason.TOO_FEW_PATIENTS,),
+            note=_phrases(
+                f"one test of {tested} groups; it has a p-value and no single difference",
+                f"{left_out} with too few patients or a perfect ranking left out"
+                if left_out
+                else "",
+            ),
+        )
+
     def _other(self, item: Comparison) -> Replicated:
         if isinstance(item.reference, Known):
             return self.value(item.group).constant(item.reference.value)
@@ -229,6 +271,8 @@ def _quantities(item: Item) -> Iterator[Quantity]:
     elif isinstance(item, Comparison):
         yield item.group
         yield item.reference
+    elif isinstance(item, Equality):
+        yield from (ranking(cell, item.metric) for cell in item.cells)
 
 
 def _statistics(quantity: Quantity) -> Iterator[Statistic]:

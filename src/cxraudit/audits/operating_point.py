@@ -17,7 +17,7 @@ from cxraudit.audits.measures import Calibrated, Flagged
 from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested, key
 from cxraudit.audits.thresholds import Given
 from cxraudit.errors import ConfigError
-from cxraudit.metrics import Family, of_family
+from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason
 from cxraudit.stats.calibration import platt
 from cxraudit.stats.thresholds import (
@@ -318,6 +318,7 @@ class _Part:
                 family=analysis,
             )
             for (analysis, metric, first), (_, _, second) in zip(inside, outside, strict=True)
+            if METRICS[metric].compared
         ]
 
 

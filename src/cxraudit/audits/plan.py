@@ -1,8 +1,8 @@
 """The plan of an audit: what to estimate and compare, named and not yet computed.
 
-An audit is a function that returns `Level`, `Comparison` and `Tested` objects. Each names the key of its row
-and the quantities it is about: a quantity is a statistic of a cell (a set of images), a combination of such,
-or a known number. `cxraudit.audits.engine` computes them.
+An audit is a function that returns `Level`, `Comparison`, `Equality` and `Tested` objects. Each names the key
+of its row and the quantities it is about: a quantity is a statistic of a cell (a set of images), a
+combination of such, or a known number. `cxraudit.audits.engine` computes them.
 """
 
 import math
@@ -130,6 +130,8 @@ class Comparison:
     """Whether many are searched for a few, so that Benjamini–Hochberg holds the share of false reports."""
     scale: str | None = None
     """Where the difference is tested, if not where the error of its metric is best known."""
+    error: str = "larger"
+    """Which standard error is used; see `cxraudit.stats.compare.gap`."""
     limits: bool = True
     """Whether sides at the end of the range are compared by their small-sample limits (MOVER)."""
     enough: bool | None = None
@@ -169,7 +171,21 @@ class Tested:
     note: str = ""
 
 
-Item = Level | Comparison | Tested
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equality:
+    """Whether a metric is the same in several cells, tested at once."""
+
+    key: Key
+    metric: str
+    cells: tuple[Cell, ...]
+    """Those with too few patients are left out."""
+    cell: Cell | None
+    """The images that are counted."""
+    family: str
+    """Tests of one model and family are adjusted together."""
+
+
+Item = Level | Comparison | Tested | Equality
 
 
 def without_images(item: Item) -> Item:
@@ -178,4 +194,6 @@ def without_images(item: Item) -> Item:
         return replace(item, group=NOTHING, reference=NOTHING, cells=())
     if isinstance(item, Level):
         return replace(item, quantity=NOTHING, cell=None, parts=())
+    if isinstance(item, Equality):
+        return replace(item, cells=(), cell=None)
     return replace(item, cell=None)

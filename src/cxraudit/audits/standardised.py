@@ -98,6 +98,6 @@ def _by(
                 reference=outside,
                 cells=cells,
                 family=Analysis.STANDARDISED,
-                scale="bootstrap",
+                error="replicates",
                 note=note,
             )

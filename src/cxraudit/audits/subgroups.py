@@ -1,19 +1,15 @@
 """How well each group is ranked: every finding overall, in every group, and against all other groups."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
 
 from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import Group, groups
-from cxraudit.audits.plan import Comparison, Item, Level, Tested, key, ranking
+from cxraudit.audits.plan import Comparison, Equality, Item, Level, key, ranking
 from cxraudit.metrics import Family, of_family
 from cxraudit.schema import COMPLEMENT, EACH_OTHER, Analysis
-from cxraudit.stats.permutation import heterogeneity_tests
-
-N_PERMUTATIONS = 999
 
 
 def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item]:
@@ -124,60 +120,31 @@ def _chosen_pairs(
                 yield Analysis.GROUP_PAIRS, first, second
 
 
-def heterogeneity(
-    cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]
-) -> list[Item]:
-    """Test all groups of each attribute at once, by exchanging patients between them.
+def heterogeneity(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item]:
+    """Plan one test of all groups of each attribute.
 
     Parameters
     ----------
-    cohort, attributes
+    cohort, sample, attributes
         As in `plan`.
-    samples : sequence of Sample
-        Of one finding, one per model; models with the same images share the exchanges.
     """
-    alike: dict[bytes, list[Sample]] = {}
-    for sample in samples:
-        if cohort.settings.n_resamples and sample.both_classes:
-            alike.setdefault(sample.rows.tobytes(), []).append(sample)
-    tested = [models for models in alike.values() for _ in attributes]
-    names = [attribute for _ in alike for attribute in attributes]
-    with ThreadPoolExecutor(cohort.settings.n_threads) as pool:
-        found = pool.map(_test, [cohort] * len(tested), tested, names)
-        return [item for items in found for item in items]
-
-
-def _test(cohort: Cohort, models: Sequence[Sample], attribute: str) -> list[Tested]:
-    """Test an attribute's groups for all models that scored the same images."""
-    first = models[0]
-    masks = {
-        g.name: g.inside.mask
-        for g in groups(cohort, first, [attribute])
-        if g.compared and g.inside.mask.any()
-    }
-    if len(masks) < 2:
-        return []
-    inside = np.logical_or.reduce(list(masks.values()))
-    codes = np.zeros(inside.size, dtype=np.int64)
-    for number, name in enumerate(sorted(masks)):
-        codes[masks[name]] = number
-    p_values = heterogeneity_tests(
-        first.y_true[inside],
-        [sample.y_score[inside] for sample in models],
-        first.patients[inside],
-        codes[inside],
-        n_permutations=N_PERMUTATIONS,
-        seed=cohort.settings.seed,
-    )
-    return [
-        Tested(
-            key=key(sample, Analysis.HETEROGENEITY, attribute=attribute, reference=EACH_OTHER),
-            metric="auroc",
-            cell=sample.cell(inside),
-            p_value=p_value,
-            method=f"exchange of patients between groups, {N_PERMUTATIONS} times",
-            family=Analysis.HETEROGENEITY,
-            note="one test of all groups; it has a p-value and no single difference",
-        )
-        for sample, p_value in zip(models, p_values, strict=True)
-    ]
+    items: list[Item] = []
+    for attribute in attributes:
+        cells = [g.inside for g in groups(cohort, sample, [attribute]) if g.compared]
+        if len(cells) > 1 and sample.both_classes:
+            inside = np.logical_or.reduce([cell.mask for cell in cells])
+            items.append(
+                Equality(
+                    key=key(
+                        sample,
+                        Analysis.HETEROGENEITY,
+                        attribute=attribute,
+                        reference=EACH_OTHER,
+                    ),
+                    metric="auroc",
+                    cells=tuple(cells),
+                    cell=sample.cell(inside),
+                    family=Analysis.HETEROGENEITY,
+                )
+            )
+    return items

@@ -8,13 +8,13 @@ import numpy as np
 
 from cxraudit.audits.engine import Evaluated
 from cxraudit.audits.groups import is_intersection
-from cxraudit.audits.plan import Comparison, Tested
+from cxraudit.audits.plan import Comparison, Equality, Tested
 from cxraudit.metrics import METRICS, Metric
-from cxraudit.schema import Reason
+from cxraudit.schema import Analysis, Reason
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.compare import detectable_gap, judge
 from cxraudit.stats.estimate import Gap
 from cxraudit.stats.multiplicity import holm, step_up
+from cxraudit.stats.verdict import detectable_gap, judge
 
 SCREENED = "screened (Benjamini–Hochberg)"
 
@@ -23,10 +23,10 @@ def judged(evaluated: Sequence[Evaluated], settings: AuditSettings) -> list[Eval
     """Adjust the p-values of each family together and decide each verdict.
 
     The family of a comparison is all comparisons of one model, prompt set, family name and metric (all
-    metrics where it is pooled). Two mirror images (the only two groups of an attribute, each against the
-    other) are one comparison and counted once. Intersections are a family of their own, in which many
-    cells are searched for a few: the share of false reports is held, not the chance of any (Benjamini &
-    Hochberg instead of Holm).
+    metrics where it is pooled); that of the comparisons of models, those of all pairs. Two mirror images
+    (the only two groups of an attribute, each against the other) are one comparison and counted once.
+    Intersections are a family of their own, in which many cells are searched for a few: the share of false
+    reports is held, not the chance of any (Benjamini & Hochberg instead of Holm).
 
     Parameters
     ----------
@@ -48,9 +48,11 @@ def judged(evaluated: Sequence[Evaluated], settings: AuditSettings) -> list[Eval
         of_model = (item.key.model, item.key.prompt_set)
         if isinstance(item, Comparison) and item.family:
             metric = "" if item.pooled else item.metric
-            family = (*of_model, item.family, metric, _screened(item))
+            # The model of a row that compares two is the first by name, which decides nothing.
+            of = () if item.key.analysis == Analysis.MODELS else of_model
+            family = (*of, item.family, metric, _screened(item))
             comparisons.setdefault(family, []).append(number)
-        elif isinstance(item, Tested) and item.family:
+        elif isinstance(item, (Tested, Equality)) and item.family:
             tests.setdefault((*of_model, item.family), []).append(number)
     for members in comparisons.values():
         for number, one in zip(
@@ -71,8 +73,8 @@ def _adjust_tests(family: Sequence[Evaluated]) -> np.ndarray:
     """Adjust tests that have no difference to judge."""
     p_values = [one.p_value for one in family]
     item = family[0].item
-    assert isinstance(item, Tested)
-    return step_up(p_values, dependent=True) if item.adjust == "dependent" else holm(p_values)
+    dependent = isinstance(item, Tested) and item.adjust == "dependent"
+    return step_up(p_values, dependent=True) if dependent else holm(p_values)
 
 
 def _judge_family(family: Sequence[Evaluated], settings: AuditSettings) -> list[Evaluated]:

@@ -44,7 +44,7 @@ def train(
     seed: Seed = 0,
     resamples: Resamples = 2000,
     confidence_level: Annotated[float, Parameter(validator=Number(gt=0.5, lt=1))] = 0.95,
-    interval: Literal["percentile", "bca"] = "percentile",
+    interval: Literal["t", "percentile", "bca"] = "t",
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -80,7 +80,9 @@ def train(
     confidence_level
         Confidence level of these intervals.
     interval
-        Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa).
+        Student's t on the scale of the metric, with the larger of the analytic error and that of the
+        resamples; expanded percentile of the resamples; or bias-corrected and accelerated (BCa),
+        expanded alike.
     """
     from cxraudit.detector.train import UNREADABLE, TrainSettings, train_detector, verdict
     from cxraudit.models._torch.adapter import pick_device

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from cxraudit.detector.examples import Examples
 from cxraudit.detector.settings import TrainSettings
-from cxraudit.stats.compare import estimate, wilson
+from cxraudit.stats.compare import estimate
 from cxraudit.stats.delong import newcombe
+from cxraudit.stats.limits import wilson
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
@@ -30,17 +31,21 @@ def performance(
     decided = decisions(*given, 0.5, units, all_images, counts, n_resamples=n_resamples)[0]
     n_with, n_without = (int(np.unique(units[test.labels == label]).size) for label in (1, 0))
 
-    def interval(found: Replicated, fallback: tuple[float, float]) -> tuple[float, float]:
+    def interval(
+        found: Replicated, scale: str, fallback: tuple[float, float]
+    ) -> tuple[float, float]:
         """Return the bootstrap interval, or a score interval where there is none (at 0 or 1)."""
-        bootstrap = estimate(found, confidence_level=level, interval=settings.interval)
+        bootstrap = estimate(found, confidence_level=level, interval=settings.interval, scale=scale)
         return (bootstrap.low, bootstrap.high) if np.isfinite(bootstrap.low) else fallback
 
     area, tpr, fpr = ranked.auroc, decided.tpr, decided.fpr
     auroc_low, auroc_high = interval(
-        area, newcombe(area.value, n_with, n_without, confidence_level=level)
+        area, "logit", newcombe(area.value, n_with, n_without, confidence_level=level)
     )
-    tpr_low, tpr_high = interval(tpr, wilson(tpr.value, n_with, confidence_level=level))
-    fpr_low, fpr_high = interval(fpr, wilson(fpr.value, n_without, confidence_level=level))
+    tpr_low, tpr_high = interval(tpr, "arcsine", wilson(tpr.value, n_with, confidence_level=level))
+    fpr_low, fpr_high = interval(
+        fpr, "arcsine", wilson(fpr.value, n_without, confidence_level=level)
+    )
     return {
         "auroc": area.value,
         "auroc_low": auroc_low,

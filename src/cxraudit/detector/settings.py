@@ -39,8 +39,10 @@ class TrainSettings:
     """Resamples of patients for the intervals of the performance."""
     confidence_level: Annotated[float, Gt(0.5), Lt(1)] = 0.95
     """Confidence level of the intervals of the performance."""
-    interval: Literal["percentile", "bca"] = "percentile"
-    """Bootstrap interval: expanded percentile, or bias-corrected and accelerated (BCa)."""
+    interval: Literal["t", "percentile", "bca"] = "t"
+    """Student's t on the scale of the metric, with the larger of the analytic error and that of the
+    resamples; expanded percentile of the resamples; or bias-corrected and accelerated (BCa), expanded
+    alike."""
 
     def __post_init__(self) -> None:
         check(self)

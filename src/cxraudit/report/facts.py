@@ -6,8 +6,7 @@ from typing import Any
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, equivalence_level, interval_name, listed, percent
-
-_INTERVALS = {"percentile": "expanded percentile", "bca": "BCa"}
+from cxraudit.stats.estimate import NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Facts:
         n, unit, seed = (self.settings[name] for name in ("n_resamples", "resample", "seed"))
         if not n:
             return f"none, so that nothing has an interval; seed {seed}"
-        method = _INTERVALS[self.settings["interval"]]
+        method = NAMED[self.settings["interval"]]
         return f"{n:,} resamples of {unit}, {percent(self.level)}, {method}; seed {seed}"
 
     @property

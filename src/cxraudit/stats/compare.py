@@ -1,14 +1,17 @@
-"""Intervals, gaps and the verdict on one difference."""
+"""The interval of a statistic, and the interval and the test of a difference of two."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
-from cxraudit.stats.estimate import Estimate, Gap, NoInterval, Verdict
+from cxraudit.stats.difference import correction, difference
+from cxraudit.stats.estimate import NAMED, Estimate, Gap, NoInterval, Sides
 from cxraudit.stats.replicated import Replicated, Replicates
+from cxraudit.stats.scales import SCALES
 
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined replicates an interval would describe other data."""
@@ -19,28 +22,72 @@ MIN_RESAMPLES = 100
 ROUNDING = 1e-12
 """Replicates that differ by no more are the same but for rounding."""
 
-POWER = 0.8
+MIN_P = 1e-6
+"""Smallest p-value by inverting a bootstrap interval."""
+
+Limits = Callable[[float], tuple[float, float]]
+"""Level → the interval at it."""
 
 
-INTERVALS = ("percentile", "bca")
-
-
-def _intervals(
-    draws: Replicates, found: Replicated, df: float, levels: Sequence[float], interval: str
-) -> list[tuple[float, float]]:
-    """Return the expanded percentile interval at each level, or BCa.
+def _percentile_limits(draws: Replicates, df: float) -> Limits:
+    """Return the expanded percentile interval as a function of its level.
 
     Percentiles of a bootstrap are too narrow for few patients, by the difference between the
     normal and Student's t and by √(n/(n−1)); both are corrected by taking percentiles further
     out (Hesterberg 2015, The American Statistician 69:371-386, section 3.3), with n − 1 degrees of
     freedom from the influences of the patients.
     """
-    if interval == "bca":
-        return [bca_interval(found, confidence_level=level) for level in levels]
-    further = -stdtrit(df, (1 - np.asarray(levels)) / 2) * _correction(df)
-    tails = ndtr(-further)
-    shares = np.stack([tails, (100 - 100 * tails) / 100]).astype(np.float64)
-    return [(float(low), float(high)) for low, high in _quantiles(np.sort(draws), shares).T]
+    ordered = np.sort(draws)
+
+    def limits(level: float) -> tuple[float, float]:
+        tail = ndtr(stdtrit(df, (1 - level) / 2) * correction(df))
+        low, high = _quantiles(
+            ordered, np.array([tail, (100 - 100 * tail) / 100], dtype=np.float64)
+        )
+        return float(low), float(high)
+
+    return limits
+
+
+def _bca_limits(draws: Replicates, found: Replicated, df: float) -> Limits:
+    """Return the BCa interval (Efron 1987) as a function of its level, expanded like the percentile.
+
+    The acceleration is the skewness of the patients' influences. The limits are NaN if every replicate
+    lies on one side of the value.
+    """
+    ordered = np.sort(draws)
+    below = (np.sum(draws < found.value) + 0.5 * np.sum(draws == found.value)) / draws.size
+    bias = float(ndtri(below))
+
+    def limits(level: float) -> tuple[float, float]:
+        if not math.isfinite(bias):
+            return math.nan, math.nan
+        reach = -float(stdtrit(df, (1 - level) / 2)) * correction(df)
+        z = bias + np.array([-reach, reach])
+        low, high = _quantiles(ordered, ndtr(bias + z / (1 - found.acceleration * z)))
+        return float(low), float(high)
+
+    return limits
+
+
+def _inverted(limits: Limits) -> float:
+    """Return the p-value that belongs to an interval: 1 − the level at which it just reaches 0.
+
+    Where the interval excludes 0 at every level, as a percentile interval does if all replicates lie on one
+    side, it is the smallest that the number of replicates can tell from 0: see `MIN_P`.
+    """
+
+    def excludes(level: float) -> bool:
+        low, high = limits(level)
+        return not low <= 0 <= high
+
+    none, all_ = 0.0, 1 - MIN_P
+    if excludes(all_):
+        return MIN_P
+    for _ in range(40):
+        middle = (none + all_) / 2
+        none, all_ = (middle, all_) if excludes(middle) else (none, middle)
+    return 1 - none
 
 
 def _quantiles(ordered: Replicates, shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -51,11 +98,6 @@ def _quantiles(ordered: Replicates, shares: NDArray[np.float64]) -> NDArray[np.f
     share = place - below
     step = high - low
     return np.where(share < 0.5, low + step * share, high - step * (1 - share))
-
-
-def _correction(df: float) -> float:
-    """√(n/(n−1)): what the standard deviation of bootstrap replicates is short of."""
-    return ((df + 1) / df) ** 0.5
 
 
 def is_constant(found: Replicated) -> bool:
@@ -70,8 +112,8 @@ def _same(draws: Replicates) -> bool:
 
 def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, str, str]:
     """Return the defined draws, how the interval is made, and the code of why there is none."""
-    if interval not in INTERVALS:
-        raise ValueError(f"interval must be one of {', '.join(INTERVALS)}, got {interval!r}")
+    if interval not in NAMED:
+        raise ValueError(f"interval must be one of {', '.join(NAMED)}, got {interval!r}")
     draws = found.replicates[1:]
     defined = draws[np.isfinite(draws)]
     if not np.isfinite(found.value):
@@ -97,12 +139,15 @@ def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, st
         )
     if not np.isfinite(df):
         return defined[:0], "no interval: it rests on one patient", NoInterval.ONE_PATIENT
-    named = {"percentile": "expanded percentile", "bca": "BCa"}[interval]
-    return defined, f"bootstrap, {named}", ""
+    return defined, f"bootstrap, {NAMED[interval]}", ""
 
 
 def estimate(
-    found: Replicated, *, confidence_level: float = 0.95, interval: str = "percentile"
+    found: Replicated,
+    *,
+    confidence_level: float = 0.95,
+    interval: str = "t",
+    scale: str = "plain",
 ) -> Estimate:
     """Summarise a statistic: its value in the cohort and its interval.
 
@@ -112,14 +157,24 @@ def estimate(
         The value in the cohort and in each replicate, and the influence of each patient.
     confidence_level : float
         Of the two-sided interval.
-    interval : {"percentile", "bca"}
-        Expanded percentile (Hesterberg 2015), or bias-corrected and accelerated (Efron 1987).
+    interval : {"t", "percentile", "bca"}
+        Student's t on `scale`, with the larger of the analytic standard error and that of the replicates, and
+        the degrees of freedom of the influences; expanded percentile (Hesterberg 2015); or BCa (Efron 1987)
+        with the same expansion.
+    scale : str
+        One of `cxraudit.stats.scales.SCALES`, for Student's t.
     """
     df = found.degrees_of_freedom
     draws, method, reason = _usable(found, df, interval)
     low = high = np.nan
     if draws.size:
-        ((low, high),) = _intervals(draws, found, df, [confidence_level], interval)
+        if interval == "t":
+            limits = _t_limits(found, draws, scale)
+        elif interval == "bca":
+            limits = _bca_limits(draws, found, df)
+        else:
+            limits = _percentile_limits(draws, df)
+        low, high = limits(confidence_level)
         method, reason = _one_sided(low, method)
     return Estimate(
         value=found.value,
@@ -129,6 +184,35 @@ def estimate(
         method=method,
         reason=reason,
     )
+
+
+def _t_limits(found: Replicated, draws: Replicates, scale: str) -> Limits:
+    """Return the interval by Student's t on a scale as a function of its level."""
+    chosen = SCALES[_scale(scale, found)]
+    df = found.degrees_of_freedom
+    error = found.standard_error * _larger(found, draws, "larger") * correction(df)
+    middle, slope = chosen.to(found.value), chosen.slope(found.value)
+
+    def limits(level: float) -> tuple[float, float]:
+        reach = -float(stdtrit(df, (1 - level) / 2)) * error * slope
+        return float(chosen.back(middle - reach)), float(chosen.back(middle + reach))
+
+    return limits
+
+
+def _scale(name: str, *sides: Replicated) -> str:
+    """Return a scale, or the plain one where a value is at its end."""
+    return name if SCALES[name].holds(*(side.value for side in sides)) else "plain"
+
+
+def _larger(found: Replicated, draws: Replicates, kind: str) -> float:
+    """Return how many times larger the standard error is than the analytic one.
+
+    The analytic error is that of a linear approximation, and too small where one patient has many of the
+    images; the standard deviation of the replicates is not, but it varies more: the larger one is used.
+    """
+    ratio = float(draws.std(ddof=1)) / found.standard_error
+    return ratio if kind == "replicates" else max(ratio, 1.0)
 
 
 def _one_sided(low: float, method: str) -> tuple[str, str]:
@@ -146,16 +230,16 @@ def gap(
     reference: Replicated,
     *,
     confidence_level: float = 0.95,
-    interval: str = "percentile",
+    interval: str = "t",
     scale: str = "logit",
+    error: str = "larger",
 ) -> Gap:
     """Summarise group − reference, subtracted within each replicate.
 
     The interval of a gap is not the overlap of two intervals: both sides share patients, and only
-    the difference within each replicate accounts for that. The p-value is
-    of the difference over its analytic standard error by Student's t, with the degrees of freedom of
-    its influences, on a scale on which the error depends less on the value: the error of an AUROC
-    or a rate shrinks towards 1, and a gap that is large by chance would appear too certain.
+    the difference within each replicate accounts for that. p-value and interval are one construction: the
+    interval at level 1 − α excludes 0 exactly where p < α. See `cxraudit.stats.difference` for the
+    construction by Student's t.
 
     Parameters
     ----------
@@ -163,29 +247,42 @@ def gap(
         Both sides, on the same resamples.
     confidence_level : float
         Of the two-sided interval.
-    interval : {"percentile", "bca"}
+    interval : {"t", "percentile", "bca"}
         As in `estimate`.
-    scale : {"logit", "arcsine", "plain", "bootstrap"}
-        Where the p-value is computed: logit for areas, arcsine of the root for rates (whose error
-        it makes constant), plain for what does not lie between 0 and 1, with the error from the
-        influences; bootstrap: plain, with the error from the replicates. NaN on the first two if a
-        side is 0 or 1: see `gap_of_limits`.
+    scale : str
+        One of `cxraudit.stats.scales.SCALES`; plain where a side is at its end (see `gap_of_limits` for
+        sides at 0 or 1).
+    error : {"larger", "replicates"}
+        The larger of the analytic standard error and that of the replicates, or the latter, where influences
+        do not hold the whole error.
     """
     found = group - reference
-    df = found.degrees_of_freedom
+    name = _scale(scale, group, reference)
+    on_scale = None
+    df = math.nan
+    if math.isfinite(found.value):
+        on_scale = difference(group, reference, SCALES[name])
+        df = on_scale.degrees_of_freedom()
     draws, method, reason = _usable(found, df, interval)
     alpha = 1 - confidence_level
-    low = high = inner_low = inner_high = p_value = error = np.nan
-    if draws.size:
-        (low, high), (inner_low, inner_high) = _intervals(
-            draws, found, df, [confidence_level, 1 - 2 * alpha], interval
-        )
-        method, reason = _one_sided(low, method)
-        error = float(draws.std(ddof=1)) * _correction(df)
-        if scale == "bootstrap":
-            p_value = float(2 * stdtr(df, -abs(found.value) / error))
+    low = high = inner_low = inner_high = p_value = plain_error = np.nan
+    sides = None
+    if draws.size and on_scale is not None:
+        larger = _larger(found, draws, error)
+        plain_error = found.standard_error * larger * correction(df)
+        sides = _sides(group, reference, larger * correction(df), name)
+        if interval == "t":
+            # The analytic error on the scale is as much too small as it is on that of the metric.
+            on_scale = replace(on_scale, larger=larger)
+            limits, p_value = on_scale.limits, on_scale.p_value()
         else:
-            p_value = _p_value(_scaled(group, scale) - _scaled(reference, scale))
+            bca = interval == "bca"
+            limits = _bca_limits(draws, found, df) if bca else _percentile_limits(draws, df)
+        low, high = limits(confidence_level)
+        inner_low, inner_high = limits(1 - 2 * alpha)
+        method, reason = _one_sided(low, method)
+        if interval != "t" and np.isfinite(low):
+            p_value = _inverted(limits)
     return Gap(
         value=0.0 if abs(found.value) <= ROUNDING else found.value,
         low=low,
@@ -194,203 +291,23 @@ def gap(
         method=method,
         reason=reason,
         p_value=p_value,
-        standard_error=error,
+        standard_error=plain_error,
         degrees_of_freedom=df,
         inner_low=inner_low,
         inner_high=inner_high,
+        sides=sides,
     )
 
 
-def ignores_error(found: Gap, sides: Sequence[Replicated]) -> bool:
-    """Tell whether the replicates of a gap ignore the error of a side, because that does not vary.
-
-    An AUROC or a rate of 0 or 1, or the AUROC of a group with one score for all images, is the same in
-    every resample; its error is in its score interval: see `gap_of_limits`.
-    """
-    if found.value == 0:
-        return False
-    if any(side.value in (0, 1) for side in sides):
-        return True
-    return bool(np.isfinite(found.low)) and any(is_constant(side) for side in sides)
-
-
-def no_difference(found: Gap, *, p_value: float = np.nan) -> Gap:
-    """Return a gap that is 0 in the cohort and in every resample as what it is: exactly 0.
-
-    Nothing varies, so there is no error to test it with; `judge` finds it equivalent under any margin.
-    """
-    return replace(
-        found,
-        value=0.0,
-        low=0.0,
-        high=0.0,
-        inner_low=0.0,
-        inner_high=0.0,
-        p_value=p_value,
-        standard_error=0.0,
-        method="no difference in any resample",
-        reason="",
+def _sides(group: Replicated, reference: Replicated, larger: float, scale: str) -> Sides:
+    errors = group.standard_error, reference.standard_error
+    shared = float((group.influence * reference.influence).sum())
+    return Sides(
+        group=group.value,
+        reference=reference.value,
+        group_error=errors[0],
+        reference_error=errors[1],
+        correlation=shared / (errors[0] * errors[1]) if all(errors) else 0.0,
+        larger=larger,
+        scale=scale,
     )
-
-
-def limits_of_sum(parts: Sequence[Estimate], weights: Sequence[float]) -> tuple[float, float]:
-    """Return the interval of Σ weight · part from the intervals of the parts.
-
-    Parts that are subtracted are taken as independent of the others (MOVER, Zou & Donner 2008). Where
-    all are added they are taken as varying together, as AUROCs that share their negatives do: the
-    interval is then the sum of the limits, the widest it can be.
-    """
-    value = sum(w * part.value for part, w in zip(parts, weights, strict=True))
-    below, above = (
-        np.array(
-            [
-                w * (part.value - part.low if (w > 0) == down else part.high - part.value)
-                for part, w in zip(parts, weights, strict=True)
-            ]
-        )
-        for down in (True, False)
-    )
-    reach = np.sum if min(weights) >= 0 else np.linalg.norm
-    return float(value - reach(below)), float(value + reach(above))
-
-
-def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, Estimate]) -> Gap:
-    """Summarise group − reference from the limits of both sides (MOVER, Zou & Donner 2008).
-
-    For a side at 0 or 1 (no image detected, perfect ranking): its replicates and influences do not
-    vary, so a difference of replicates would ignore its uncertainty. Score intervals do not.
-
-    Parameters
-    ----------
-    group, reference : tuple of Estimate
-        Each side with its interval at 1 − α, and at 1 − 2α; both sides are taken as independent.
-    """
-    value = group[0].value - reference[0].value
-    (low, high), (inner_low, inner_high) = (
-        (
-            value - float(np.hypot(g.value - g.low, r.high - r.value)),
-            value + float(np.hypot(g.high - g.value, r.value - r.low)),
-        )
-        for g, r in zip(group, reference, strict=True)
-    )
-    alpha = 1 - group[0].confidence_level
-    error = (value - low if value > 0 else high - value) / float(-ndtri(alpha / 2))
-    known = np.isfinite(error) and error > 0
-    return Gap(
-        value=value,
-        low=low,
-        high=high,
-        confidence_level=group[0].confidence_level,
-        method="limits of both sides (MOVER)" if known else "no interval: a side is 0 or 1",
-        p_value=float(2 * ndtr(-abs(value) / error)) if known else np.nan,
-        standard_error=error,
-        degrees_of_freedom=np.inf,
-        inner_low=inner_low,
-        inner_high=inner_high,
-    )
-
-
-def _p_value(found: Replicated) -> float:
-    """Two-sided, by Student's t; NaN where the standard error is unknown."""
-    df = found.degrees_of_freedom
-    if not np.isfinite(df):
-        return float("nan")
-    return float(2 * stdtr(df, -abs(found.value) / (found.standard_error * _correction(df))))
-
-
-def _scaled(side: Replicated, scale: str) -> Replicated:
-    """Return the value and the influences on another scale (delta method)."""
-    value = side.value
-    if scale == "plain":
-        return Replicated(side.replicates[:1], side.influence)
-    if not 0 < value < 1:
-        return Replicated(np.array([np.nan]), np.full_like(side.influence, np.nan))
-    moved, slope = {
-        "logit": (float(logit(value)), 1 / (value * (1 - value))),
-        "arcsine": (float(np.arcsin(value**0.5)), 0.5 / (value * (1 - value)) ** 0.5),
-    }[scale]
-    return Replicated(np.array([moved]), side.influence * slope)
-
-
-def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) -> Verdict:
-    """Return the verdict on a gap.
-
-    A gap is *real* if its interval excludes zero and its p-value, adjusted for the whole family,
-    is below α. It is *small* if the 1 − 2α interval lies within ±`margin` (TOST), or if it is exactly
-    zero in every resample (`no_difference`).
-
-    Parameters
-    ----------
-    found : Gap
-        From `gap`.
-    p_adjusted : float
-        The gap's p-value after adjustment for all gaps of the family.
-    margin : float
-        The largest gap that would not matter, declared in advance; NaN if none was declared, and
-        then no gap counts as large or small.
-    enough : bool
-        Whether both sides hold enough patients with and without the finding.
-    """
-    if not np.isfinite(found.value):
-        return Verdict.UNDEFINED
-    if not enough or not np.isfinite(found.low):
-        return Verdict.INCONCLUSIVE
-    if found.value == 0 == found.standard_error:
-        return Verdict.EQUIVALENT  # exactly 0 lies within any margin
-    alpha = 1 - found.confidence_level
-    shown = (found.low > 0 or found.high < 0) and p_adjusted < alpha
-    small = -margin < found.inner_low and found.inner_high < margin
-    if shown and small:
-        return Verdict.SMALL
-    if small:
-        return Verdict.EQUIVALENT
-    if shown:
-        return Verdict.DISPARITY if abs(found.value) > margin else Verdict.UNCLEAR_SIZE
-    return Verdict.INCONCLUSIVE
-
-
-def detectable_gap(found: Gap, *, margin: float, n_tests: int) -> float:
-    """Return the true gap that would be detected as a disparity in 8 of 10 such cohorts.
-
-    It must pass the first step of Holm's adjustment over `n_tests` comparisons, and it must be
-    estimated above the margin; at the standard error of this cohort.
-    """
-    alpha = 1 - found.confidence_level
-    critical = -stdtrit(found.degrees_of_freedom, alpha / (2 * max(n_tests, 1)))
-    beyond = float(np.fmax(critical * found.standard_error, margin))
-    return beyond + float(ndtri(POWER)) * found.standard_error
-
-
-def bca_interval(found: Replicated, *, confidence_level: float = 0.95) -> tuple[float, float]:
-    """Return the bias-corrected and accelerated interval (Efron 1987).
-
-    The acceleration is the skewness of the patients' influences; undefined replicates are left out.
-
-    Returns
-    -------
-    tuple of float
-        Both NaN if every replicate lies on one side of the value.
-    """
-    draws = found.replicates[1:][np.isfinite(found.replicates[1:])]
-    below = (np.sum(draws < found.value) + 0.5 * np.sum(draws == found.value)) / draws.size
-    if not 0 < below < 1:
-        return np.nan, np.nan
-    bias = ndtri(below)
-    z = bias + ndtri(np.array([(1 - confidence_level) / 2, (1 + confidence_level) / 2]))
-    low, high = np.percentile(draws, 100 * ndtr(bias + z / (1 - found.acceleration * z)))
-    return float(low), float(high)
-
-
-def wilson(share: float, n: int, *, confidence_level: float = 0.95) -> tuple[float, float]:
-    """Return the score interval of a share of `n` independent units (Wilson 1927).
-
-    Examples
-    --------
-    >>> [round(limit, 4) for limit in wilson(1.0, 10)]
-    [0.7225, 1.0]
-    """
-    z = float(-ndtri((1 - confidence_level) / 2))
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    low, high = max(middle - float(reach), 0.0), min(middle + float(reach), 1.0)
-    return 0.0 if share == 0 else low, 1.0 if share == 1 else high

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """The conclusion on a difference; made in `cxraudit.stats.compare.judge` alone."""
+    """The conclusion on a difference; made in `cxraudit.stats.verdict.judge` alone."""
 
     DISPARITY = "disparity"
     """Shown to differ from zero, and estimated to be larger than the margin."""
@@ -16,9 +16,14 @@ class Verdict(StrEnum):
     EQUIVALENT = "equivalent"
     """Shown to be smaller than the margin."""
     INCONCLUSIVE = "inconclusive"
-    """Neither shown nor ruled out; see `cxraudit.stats.compare.detectable_gap`."""
+    """Neither shown nor ruled out; see `cxraudit.stats.verdict.detectable_gap`."""
     UNDEFINED = "undefined"
     """The difference does not exist: one side has no positives or no negatives."""
+
+
+NAMED = {"t": "Student's t", "percentile": "expanded percentile", "bca": "expanded BCa"}
+"""Kind of interval → what it is called. Student's t on the scale of the metric; the bootstrap percentile with
+a correction for few patients; bias-corrected and accelerated, with the same correction."""
 
 
 class NoInterval(StrEnum):
@@ -55,11 +60,28 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Both sides of a gap, for what the gap would be like if it were larger."""
+
+    group: float
+    reference: float
+    group_error: float
+    reference_error: float
+    """Analytic standard errors."""
+    correlation: float
+    """Of the two sides, which share patients."""
+    larger: float
+    """How many times larger the error of the gap is than the analytic one."""
+    scale: str
+    """Where the gap is tested; see `cxraudit.stats.scales`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap(Estimate):
     """A difference of two estimates on the same resamples, signed: group − reference."""
 
     p_value: float
-    """Two-sided, of the difference over its analytic error, by Student's t; see `gap`."""
+    """Two-sided; below 1 − the confidence level exactly where the interval excludes 0."""
     standard_error: float
     """Of the gap: standard deviation of its replicates, corrected for small samples."""
     degrees_of_freedom: float
@@ -67,3 +89,5 @@ class Gap(Estimate):
     inner_low: float
     inner_high: float
     """The interval at 1 − 2α, which two one-sided tests (TOST) compare with the margin."""
+    sides: Sides | None = None
+    """None where the gap is made of limits."""

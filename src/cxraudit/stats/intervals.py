@@ -11,15 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxraudit.stats.compare import (
-    estimate,
-    gap,
-    gap_of_limits,
-    ignores_error,
-    no_difference,
-)
+from cxraudit.stats.compare import estimate, gap
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap, NoInterval
+from cxraudit.stats.limits import gap_of_limits, ignores_error, no_difference
 from cxraudit.stats.ranking import RankingReplicates, checked, ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
@@ -31,7 +26,7 @@ def auroc_interval(
     *,
     patients: ArrayLike | None = None,
     confidence_level: float = 0.95,
-    interval: str = "percentile",
+    interval: str = "t",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Estimate:
@@ -52,8 +47,9 @@ def auroc_interval(
         gives too narrow intervals where patients have several images.
     confidence_level : float
         Of the two-sided interval.
-    interval : {"percentile", "bca"}
-        Expanded percentile [1]_, or bias-corrected and accelerated [2]_.
+    interval : {"t", "percentile", "bca"}
+        Student's t on the logit scale, with the larger of the analytic standard error and that of the
+        resamples; expanded percentile of the resamples [1]_; or bias-corrected and accelerated [2]_.
     n_resamples : int
         Bootstrap resamples; at least 100 for an interval.
     seed : int
@@ -96,7 +92,7 @@ def average_precision_interval(
     *,
     patients: ArrayLike | None = None,
     confidence_level: float = 0.95,
-    interval: str = "percentile",
+    interval: str = "t",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Estimate:
@@ -129,7 +125,7 @@ def average_precision_interval(
     """
     images = _images(y_true, y_score, patients)
     found = _replicates(images, [_everything(images)], n_resamples, seed)[0]
-    return _estimate(images, found.average_precision, confidence_level, interval)
+    return _estimate(images, found.average_precision, confidence_level, interval, "logit")
 
 
 def adjusted_auprc_interval(
@@ -138,7 +134,7 @@ def adjusted_auprc_interval(
     *,
     patients: ArrayLike | None = None,
     confidence_level: float = 0.95,
-    interval: str = "percentile",
+    interval: str = "t",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Estimate:
@@ -173,7 +169,7 @@ def adjusted_auprc_interval(
     """
     images = _images(y_true, y_score, patients)
     found = _replicates(images, [_everything(images)], n_resamples, seed)[0]
-    return _estimate(images, found.adjusted_auprc, confidence_level, interval)
+    return _estimate(images, found.adjusted_auprc, confidence_level, interval, "log below 1")
 
 
 def auroc_gap(
@@ -183,7 +179,7 @@ def auroc_gap(
     *,
     patients: ArrayLike | None = None,
     confidence_level: float = 0.95,
-    interval: str = "percentile",
+    interval: str = "t",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Gap:
@@ -193,7 +189,7 @@ def auroc_gap(
     for. The p-value is tested on the logit scale. Where a side is the same in every resample, as an
     AUROC of 0 or 1 is, the interval and the p-value come from the score intervals of both sides
     (MOVER) [1]_. A difference that is 0 in every resample is exactly 0, and so is its interval; whether
-    there are enough patients for a verdict is up to the caller of `cxraudit.stats.compare.judge`.
+    there are enough patients for a verdict is up to the caller of `cxraudit.stats.verdict.judge`.
 
     Parameters
     ----------
@@ -208,7 +204,7 @@ def auroc_gap(
     -------
     Gap
         Group − all other images, in [−1, 1]; NaN when one side has only one class.
-        `cxraudit.stats.compare.judge` gives the verdict.
+        `cxraudit.stats.verdict.judge` gives the verdict.
 
     Raises
     ------
@@ -300,9 +296,11 @@ def _replicates(
     )
 
 
-def _estimate(images: _Images, found: Replicated, level: float, interval: str) -> Estimate:
+def _estimate(
+    images: _Images, found: Replicated, level: float, interval: str, scale: str
+) -> Estimate:
     _check_level(level)
-    summary = estimate(found, confidence_level=level, interval=interval)
+    summary = estimate(found, confidence_level=level, interval=interval, scale=scale)
     return replace(summary, method=_method(images, summary.method))
 
 
@@ -314,7 +312,7 @@ def _auroc(
     interval: str,
 ) -> Estimate:
     """Estimate an AUROC, by its score interval where the bootstrap does not vary."""
-    summary = _estimate(images, found, level, interval)
+    summary = _estimate(images, found, level, interval, "logit")
     has_resamples = found.replicates.size > 1
     if not has_resamples or not np.isfinite(summary.value) or np.isfinite(summary.low):
         return summary

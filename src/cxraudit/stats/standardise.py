@@ -83,7 +83,7 @@ def standardised_replicates(
     Notes
     -----
     Influences take the weights as given, so they describe which patients matter, and not the error:
-    that of a gap is read from its replicates (``gap(scale="bootstrap")``).
+    that of a gap is read from its replicates (``gap(error="replicates")``).
     """
     labels = np.asarray(y_true).astype(bool)
     cell, _ = _cells(y_true, strata)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxraudit.formatting import column_name, decimal, p_value, percent, with_interval
 from cxraudit.schema import Analysis, is_level, records
-from cxraudit.stats.compare import POWER
+from cxraudit.stats.verdict import POWER
 from cxraudit.tables.render import verdict_shown
 
 _BESIDE = {

@@ -96,7 +96,9 @@ def test_a_probe_is_measured_on_test_patients():
     test = cohort.parts.test
     scores = run_probe("linear", cohort.vectors, codes, cohort.parts, 0)
 
-    found = Engine(cohort.cohort).estimate(macro_auroc(cohort, codes, test, scores))
+    found = Engine(cohort.cohort).estimate(
+        macro_auroc(cohort, codes, test, scores), "knn_probe_auroc"
+    )
 
     assert len(scores) == test.sum()
     assert found.value == pytest.approx(roc_auc_score(codes[test], scores[:, 1]), abs=1e-12)
@@ -113,7 +115,9 @@ def test_of_three_groups_the_mean_area_is_reported():
     test = cohort.parts.test
     scores = run_probe("k-NN", cohort.vectors, codes, cohort.parts, 0)
 
-    found = Engine(cohort.cohort).estimate(macro_auroc(cohort, codes, test, scores))
+    found = Engine(cohort.cohort).estimate(
+        macro_auroc(cohort, codes, test, scores), "knn_probe_auroc"
+    )
 
     areas = [roc_auc_score(codes[test] == k, scores[:, k]) for k in range(3)]
     assert found.value == pytest.approx(np.mean(areas), abs=1e-12)
@@ -180,7 +184,9 @@ def test_intervals_of_probes_of_shuffled_patients_cover_one_half():
     for _ in range(60):
         shuffled = exchanged(codes, cohort.patients, rng)
         scores = run_probe("linear", cohort.vectors, shuffled, cohort.parts, 0)
-        found = engine.estimate(macro_auroc(cohort, shuffled, cohort.parts.test, scores))
+        found = engine.estimate(
+            macro_auroc(cohort, shuffled, cohort.parts.test, scores), "linear_probe_auroc"
+        )
         covered += found.low <= 0.5 <= found.high
 
     assert covered >= 54

@@ -159,7 +159,7 @@ def _measured(
     space: str,
     metric: str,
 ) -> Tested:
-    found = engine.estimate(macro_auroc(cohort, codes, test, scores))
+    found = engine.estimate(macro_auroc(cohort, codes, test, scores), metric)
     groups = f"groups: {', '.join(names)}"
     return Tested(
         key=cohort.key(Analysis.PROBE, attribute=attribute, condition=space),

@@ -106,7 +106,7 @@ def _components(
     total = between**2 + sampling**2
     key = cohort.key(Analysis.PROMPT_SENSITIVITY, finding=finding, attribute=attribute, group=group)
     points = np.array([g.value for g in values])
-    found = engine.estimate(average(gaps))
+    found = engine.estimate(average(gaps), "auroc_gap")
     yield Tested(
         key=key,
         metric="auroc_gap",
@@ -131,7 +131,7 @@ def _below_chance(
     """Warn of pairs that rank the finding below chance: a prompt that may mean the opposite."""
     engine.compute([ranking(sample.everything) for sample in samples])
     for pair, sample in zip(pairs, samples, strict=True):
-        found = engine.estimate(ranking(sample.everything))
+        found = engine.estimate(ranking(sample.everything), "auroc")
         if found.high < 0.5:
             yield Tested(
                 key=cohort.key(
@@ -157,7 +157,7 @@ def _listed(
     group: str,
     gaps: Sequence[Combination],
 ) -> pd.DataFrame:
-    found = [engine.estimate(gap) for gap in gaps]
+    found = [engine.estimate(gap, "auroc_gap") for gap in gaps]
     return pd.DataFrame(
         {
             "model": cohort.embedded.model,

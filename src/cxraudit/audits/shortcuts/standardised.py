@@ -54,7 +54,7 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
                 reference=without,
                 cells=(sample.cell(kept[0]), sample.cell(kept[1])),
                 family=FAMILY,
-                scale="bootstrap",
+                error="replicates",
                 note=f"{effective[0]:.0f} effective images with it",
             )
         )

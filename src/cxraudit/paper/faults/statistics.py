@@ -124,7 +124,7 @@ def spread_over_findings(run: ModelRun) -> Iterator[Fault]:
         )[0].auroc
         for images, label, score in parts
     ]
-    mean = estimate(weighted_sum(replicates, [1 / len(parts)] * len(parts)))
+    mean = estimate(weighted_sum(replicates, [1 / len(parts)] * len(parts)), scale="logit")
     yield Fault(
         "generate_figures_tables.py",
         "mean over findings ± standard deviation over findings",

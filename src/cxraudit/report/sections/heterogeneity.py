@@ -33,8 +33,8 @@ def build(audit: Audit, context: Context) -> Section | None:
         "heterogeneity",
         [
             muted(
-                "Whether the AUROC of a finding is the same in all groups of an attribute, tested by "
-                "exchanging patients between groups; it says that groups differ, not which."
+                "Whether the AUROC of a finding is the same in all groups of an attribute, in one Wald test "
+                "with the covariance of patients; it says that groups differ, not which."
             ),
             Details(
                 f"{len(rejected)} of {counted(len(rows), 'test')} below {alpha:.2g} after adjustment",

@@ -10,8 +10,8 @@ from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.report.blocks import Definitions, Details, Paragraph, Section
 from cxraudit.report.facts import common, facts_of
 from cxraudit.report.sections.context import Context
-from cxraudit.stats.compare import POWER
 from cxraudit.stats.estimate import Verdict
+from cxraudit.stats.verdict import POWER
 
 _LISTED = (Family.RANKING, Family.DECISION, Family.CALIBRATION)
 

@@ -7,8 +7,8 @@ from cxraudit.formatting import bounds, counted, decimal, listed, percent
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, records
-from cxraudit.stats.compare import POWER
 from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
+from cxraudit.stats.verdict import POWER
 from cxraudit.vocabulary import attribute_name, group_phrase
 
 FAR_BELOW_CHANCE = 0.4

@@ -1,0 +1,96 @@
+"""The interval of a difference of two statistics that are estimated on a scale."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.scales import Scale
+
+ANGLES, ZOOMS = 65, 4
+"""Places on the ellipse that are compared, and how often: to 1e-6 of its angle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Group − reference, by Student's t on a scale.
+
+    The places (x, y) of both sides on the scale have a covariance, that of their influences. The interval
+    holds the differences back(x) − back(y) of all places that are within t standard errors: those
+    of an ellipse around the estimates. It excludes 0 exactly where the difference x − y does by its own
+    standard error, so that interval and p-value agree, and it is right where both sides lie far apart on a
+    curved scale, where x − y alone does not say what the difference is.
+    """
+
+    scale: Scale
+    places: tuple[float, float]
+    moments: tuple[float, float, float]
+    """Σμ², Σδμ and Σδ² over patients, of the mean μ and the difference δ of the influences on both sides:
+    most of the error cancels where the sides are nearly the same."""
+    fourth: float
+    """Σδ⁴."""
+    n: int
+    """Patients who contribute to the difference."""
+    larger: float = 1.0
+    """How many times larger the error is than the analytic one, without the correction for few patients."""
+
+    def degrees_of_freedom(self) -> float:
+        """Satterthwaite's degrees of freedom of x − y; see `Replicated.degrees_of_freedom`."""
+        total = self.moments[2]
+        if self.n < 2 or not total > 0:
+            return math.nan
+        spread = max(self.fourth - total**2 / self.n, 1e-300)
+        return min(max(2 * total**2 / spread, 1.0), self.n - 1.0)
+
+    def p_value(self) -> float:
+        """Return the two-sided p-value of x − y."""
+        df = self.degrees_of_freedom()
+        error = math.sqrt(self.moments[2]) * self.larger * correction(df)
+        return float(2 * stdtr(df, -abs(self.places[0] - self.places[1]) / error))
+
+    def limits(self, level: float) -> tuple[float, float]:
+        """Return the interval at a level."""
+        return self._end(level, -1.0), self._end(level, 1.0)
+
+    def _end(self, level: float, sign: float) -> float:
+        """Return the smallest or largest difference on the ellipse.
+
+        There may be two local ends, one where mostly this and one where mostly the other side has moved: the
+        whole ellipse is looked at, and then ever smaller parts of it.
+        """
+        df = self.degrees_of_freedom()
+        reach = -float(stdtrit(df, (1 - level) / 2)) * self.larger * correction(df)
+        mean, mixed, apart = self.moments
+        along = mixed / apart
+        beside = math.sqrt(max(mean - along * mixed, 0.0))
+        middle, width, end = 0.0, math.pi, math.nan
+        for _ in range(ZOOMS):
+            angles = np.linspace(middle - width, middle + width, ANGLES)
+            moved = reach * math.sqrt(apart) * np.cos(angles)
+            together = along * moved + reach * beside * np.sin(angles)
+            x = self.places[0] + together + moved / 2
+            y = self.places[1] + together - moved / 2
+            found = self.scale.back(x) - self.scale.back(y)
+            best = int(np.argmax(sign * found))
+            middle, width, end = float(angles[best]), 2 * width / (ANGLES - 1), float(found[best])
+        return end
+
+
+def correction(df: float) -> float:
+    """Return √(n/(n−1)): what the standard deviation of bootstrap replicates is short of."""
+    return ((df + 1) / df) ** 0.5
+
+
+def difference(group: Replicated, reference: Replicated, scale: Scale) -> Difference:
+    """Put both sides on a scale."""
+    x, y = (side.influence * scale.slope(side.value) for side in (group, reference))
+    apart, mean = x - y, (x + y) / 2
+    return Difference(
+        scale,
+        (scale.to(group.value), scale.to(reference.value)),
+        (float((mean**2).sum()), float((apart * mean).sum()), float((apart**2).sum())),
+        float((apart**4).sum()),
+        int(np.count_nonzero(apart)),
+    )
