@@ -139,7 +139,9 @@ def test_every_name_of_a_folder_is_its_own():
         paths = [
             getattr(kind(Path()), name)
             for name in vars(kind)
-            if isinstance(getattr(kind(Path()), name, None), Path) and name != "folder"
+            if not name.startswith("_")
+            and name != "folder"
+            and isinstance(getattr(kind(Path()), name, None), Path)
         ]
         assert len(paths) == len(set(paths)) > 10
 
