@@ -43,7 +43,7 @@ def compare(data: Path, options: dict[str, Any], rows: tuple[tuple[str, ...], ..
         image="Image Index",
         score_prefix="prob_",
         model="chexnet",
-    )
+    ).frame
     scores = scores[scores["finding"].isin([row[1] for row in rows])]
     by_unit = {}
     for unit in ("patients", "images"):
