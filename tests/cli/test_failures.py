@@ -22,7 +22,7 @@ CORRECTABLE = [
     OSError(errno.EIO, "Input/output error"),
     OSError("Error writing bytes to file"),  # as pyarrow raises it: no number, no file
     OSError(),
-    PermissionError(errno.EACCES, "Permission denied", "/root/a.csv"),
+    PermissionError(errno.EACCES, "Permission denied", "/data/a.csv"),
     IsADirectoryError(errno.EISDIR, "Is a directory", "/data"),
     NotADirectoryError(errno.ENOTDIR, "Not a directory", "/data/a.csv/b"),
     FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone"),

@@ -23,6 +23,7 @@ from cxraudit.audits.plan import (
     Level,
     Quantity,
     Statistic,
+    Tested,
     ranking,
     without_images,
 )
@@ -39,7 +40,7 @@ from cxraudit.stats.replicated import Replicated, weighted_sum
 class Evaluated:
     """An item of a plan with what was found; judged later, with its family."""
 
-    item: Item
+    item: Level | Comparison | Tested
     """Without its quantities and cells, which are no longer needed; see `without_images`."""
     found: Estimate
     counts: CellCounts
@@ -54,8 +55,6 @@ class Evaluated:
     reasons: tuple[str, ...] = ()
     note: str = ""
 
-
-EQUALITY = "Wald test with the covariance of patients, Hotelling's T²"
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
 
@@ -149,7 +148,7 @@ class Engine:
         if isinstance(item, Comparison):
             return self._comparison(item)
         if isinstance(item, Equality):
-            return self._equality(item)
+            item = self._tested(item)
         return Evaluated(
             item=without_images(item),
             found=Estimate(
@@ -221,30 +220,25 @@ class Engine:
             note=_phrases("" if enough else caution, words, item.note),
         )
 
-    def _equality(self, item: Equality) -> Evaluated:
+    def _tested(self, item: Equality) -> Tested:
+        """Test whether a metric is the same in the cells that have enough patients."""
         scale = METRICS[item.metric].scale
-        enough = [
-            cell
+        values = [
+            self.value(ranking(cell, item.metric))
             for cell in item.cells
             if self.count(cell).limiting_patients >= self.settings.min_patients
         ]
-        values = [self.value(ranking(cell, item.metric)) for cell in enough]
         tested = sum(is_testable(value, scale) for value in values)
         left_out = len(item.cells) - tested
         # Without resamples the analytic error would be all there is, and too small.
         known = tested > 1 and self.settings.n_resamples > 0
-        return Evaluated(
-            item=without_images(item),
-            found=Estimate(
-                value=math.nan,
-                low=math.nan,
-                high=math.nan,
-                confidence_level=self.settings.confidence_level,
-                method=EQUALITY,
-            ),
-            method=EQUALITY,
-            counts=self.count(item.cell),
+        return Tested(
+            key=item.key,
+            metric=item.metric,
+            cell=item.cell,
             p_value=equality_test(values, scale=scale) if known else math.nan,
+            method="Wald test with the covariance of patients, Hotelling's T²",
+            family=item.family,
             reasons=() if known else (Reason.TOO_FEW_PATIENTS,),
             note=_phrases(
                 f"one test of {tested} groups; it has a p-value and no single difference",

@@ -173,13 +173,13 @@ class Tested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equality:
-    """Whether a metric is the same in several cells, tested at once."""
+    """Whether a metric is the same in several cells, tested at once; the engine makes a `Tested` of it."""
 
     key: Key
     metric: str
     cells: tuple[Cell, ...]
     """Those with too few patients are left out."""
-    cell: Cell | None
+    cell: Cell
     """The images that are counted."""
     family: str
     """Tests of one model and family are adjusted together."""
@@ -188,12 +188,10 @@ class Equality:
 Item = Level | Comparison | Tested | Equality
 
 
-def without_images(item: Item) -> Item:
+def without_images(item: Level | Comparison | Tested) -> Level | Comparison | Tested:
     """Return an item without quantities and cells: what is kept of it until all is judged."""
     if isinstance(item, Comparison):
         return replace(item, group=NOTHING, reference=NOTHING, cells=())
     if isinstance(item, Level):
         return replace(item, quantity=NOTHING, cell=None, parts=())
-    if isinstance(item, Equality):
-        return replace(item, cells=(), cell=None)
     return replace(item, cell=None)

@@ -226,7 +226,6 @@ def _plan(
         if given or settings.operating_point != "none" or settings.calibration != "none":
             items += operating_point.plan(cohort, sample, attributes, tuning, given)
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
-        items += subgroups.heterogeneity(cohort, sample, attributes)
     return items + model_comparison.plan(cohort, of_models, attributes), tables
 
 

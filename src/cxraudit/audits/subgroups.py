@@ -13,7 +13,7 @@ from cxraudit.schema import COMPLEMENT, EACH_OTHER, Analysis
 
 
 def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item]:
-    """Plan levels overall and by group, and the gap of each group to all other groups.
+    """Plan levels overall and by group, the gap of each group to all other groups, and a test of all groups.
 
     Resamples of patients are shared by all models, findings, groups and metrics. A group without positives
     or negatives keeps its row, with NaN and the reason.
@@ -66,7 +66,7 @@ def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item
             for metric in of_family(Family.RANKING)
             if sample.both_classes
         ]
-    return items
+    return [*items, *_equalities(sample, found)]
 
 
 def _group(sample: Sample, group: Group) -> Iterator[Item]:
@@ -120,31 +120,18 @@ def _chosen_pairs(
                 yield Analysis.GROUP_PAIRS, first, second
 
 
-def heterogeneity(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item]:
-    """Plan one test of all groups of each attribute.
-
-    Parameters
-    ----------
-    cohort, sample, attributes
-        As in `plan`.
-    """
-    items: list[Item] = []
-    for attribute in attributes:
-        cells = [g.inside for g in groups(cohort, sample, [attribute]) if g.compared]
-        if len(cells) > 1 and sample.both_classes:
-            inside = np.logical_or.reduce([cell.mask for cell in cells])
-            items.append(
-                Equality(
-                    key=key(
-                        sample,
-                        Analysis.HETEROGENEITY,
-                        attribute=attribute,
-                        reference=EACH_OTHER,
-                    ),
-                    metric="auroc",
-                    cells=tuple(cells),
-                    cell=sample.cell(inside),
-                    family=Analysis.HETEROGENEITY,
-                )
+def _equalities(sample: Sample, found: Sequence[Group]) -> Iterator[Equality]:
+    """Yield one test of all groups of each attribute."""
+    cells: dict[str, list[Cell]] = {}
+    for group in found:
+        if group.compared:
+            cells.setdefault(group.attribute, []).append(group.inside)
+    for attribute, of_groups in cells.items():
+        if len(of_groups) > 1 and sample.both_classes:
+            yield Equality(
+                key=key(sample, Analysis.HETEROGENEITY, attribute=attribute, reference=EACH_OTHER),
+                metric="auroc",
+                cells=tuple(of_groups),
+                cell=sample.cell(np.logical_or.reduce([cell.mask for cell in of_groups])),
+                family=Analysis.HETEROGENEITY,
             )
-    return items

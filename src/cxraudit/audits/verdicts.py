@@ -8,7 +8,7 @@ import numpy as np
 
 from cxraudit.audits.engine import Evaluated
 from cxraudit.audits.groups import is_intersection
-from cxraudit.audits.plan import Comparison, Equality, Tested
+from cxraudit.audits.plan import Comparison, Tested
 from cxraudit.metrics import METRICS, Metric
 from cxraudit.schema import Analysis, Reason
 from cxraudit.settings import AuditSettings
@@ -52,7 +52,7 @@ def judged(evaluated: Sequence[Evaluated], settings: AuditSettings) -> list[Eval
             of = () if item.key.analysis == Analysis.MODELS else of_model
             family = (*of, item.family, metric, _screened(item))
             comparisons.setdefault(family, []).append(number)
-        elif isinstance(item, (Tested, Equality)) and item.family:
+        elif isinstance(item, Tested) and item.family:
             tests.setdefault((*of_model, item.family), []).append(number)
     for members in comparisons.values():
         for number, one in zip(
@@ -73,8 +73,8 @@ def _adjust_tests(family: Sequence[Evaluated]) -> np.ndarray:
     """Adjust tests that have no difference to judge."""
     p_values = [one.p_value for one in family]
     item = family[0].item
-    dependent = isinstance(item, Tested) and item.adjust == "dependent"
-    return step_up(p_values, dependent=True) if dependent else holm(p_values)
+    assert isinstance(item, Tested)
+    return step_up(p_values, dependent=True) if item.adjust == "dependent" else holm(p_values)
 
 
 def _judge_family(family: Sequence[Evaluated], settings: AuditSettings) -> list[Evaluated]:
