@@ -69,7 +69,7 @@ def null(seed: int, name: str, n_resamples: int) -> Row:
     if np.isfinite(found.low):
         row["gap"] = found.low <= 0 <= found.high
         row["lies above"] = found.low > 0
-        row["stated"] = detectable_gap(found, margin=MARGIN, n_tests=1)
+        row["stated"] = detectable_gap(found, margin=MARGIN, alpha=0.05)
     return row
 
 

@@ -24,6 +24,7 @@ from cxraudit.schema import (
     WITH,
     WITHOUT,
     Analysis,
+    Confirmatory,
     results_frame,
 )
 from cxraudit.settings import AuditSettings
@@ -87,6 +88,9 @@ def judged(analysis: Analysis, value: float, verdict: str, **cells: Any) -> Row:
     known: Row = {
         "reference": COMPLEMENT,
         "verdict": verdict,
+        "family": Confirmatory.PRIMARY,
+        "low_simultaneous": value - 0.05,
+        "high_simultaneous": value + 0.05,
         "p_value": 0.01,
         "p_adjusted": 0.02,
         "margin": 0.05,

@@ -54,8 +54,12 @@ RESULT_COLUMNS: dict[str, str] = {
     "n_positive": "int64",
     "n_patients": "int64",
     "n_positive_patients": "int64",
+    "effective_patients": "float64",
+    "low_simultaneous": "float64",
+    "high_simultaneous": "float64",
     "p_value": "float64",
     "p_adjusted": "float64",
+    "family": "str",
     "margin": "float64",
     "detectable_gap": "float64",
     "verdict": "str",
@@ -67,8 +71,11 @@ find it: ``analysis`` is one of `Analysis`; ``attribute`` and ``group`` are empt
 ``reference`` is empty for a level and names what is subtracted for a difference (value = group −
 reference); ``condition`` is what was held equal, set or changed; ``at`` a number that goes with it (share
 of a shortcut, severity, threshold); ``label_source`` is empty, or `ANNOTATED` where only labels by
-annotators count. ``n`` counts images. NaN is *undefined* or *does not apply*, never zero. ``reasons`` are
-codes of `Reason`, separated by blanks; ``note`` is for people, and no code reads it."""
+annotators count. ``n`` counts images. ``low`` and ``high`` hold for the row alone, ``low_simultaneous`` and
+``high_simultaneous`` for all confirmatory comparisons of the report at once; ``family`` is one of
+`Confirmatory` or `EXPLORATORY` for a difference, and empty for a level. NaN is *undefined* or *does not
+apply*, never zero. ``reasons`` are codes of `Reason`, separated by blanks; ``note`` is for people, and no
+code reads it."""
 
 FLOW_COLUMNS: dict[str, str] = {
     "step": "str",
@@ -142,6 +149,40 @@ class Analysis(StrEnum):
     """Whether what is decodable is associated with the score given the label."""
     PROMPT_SENSITIVITY = "prompt_sensitivity"
     """The same gaps over a bank of prompt pairs."""
+
+
+class Confirmatory(StrEnum):
+    """Which question a comparison answers, of those that share the error rate of a report.
+
+    Only these get verdicts; how the error rate is shared is in `cxraudit.audits.families`.
+    """
+
+    PRIMARY = "primary"
+    """AUROC of each group against all others, and with against without a shortcut."""
+    ALL_GROUPS = "all groups"
+    """AUROC in all groups of an attribute at once."""
+    THRESHOLD = "threshold"
+    """TPR and FPR of each group against all others, and what follows from them."""
+    STANDARDISED = "standardised"
+    """AUROC of each group against all others at one mix of age, view or shortcut."""
+    SHORTCUT = "shortcut"
+    """Further comparisons about a shortcut."""
+    MODELS = "models"
+    """One model against another."""
+    PAIRS = "pairs"
+    """Chosen reference groups, and all pairs of groups."""
+    INTERSECTIONS = "intersections"
+    """Any of these by an intersection of attributes; screened."""
+    COUNTERFACTUAL = "counterfactual"
+    """Images with a device inserted or removed."""
+    CORRUPTION = "corruption"
+    """Degraded images; screened."""
+    SCORE_DIRECTION = "score direction"
+    """Shift of a score by an attribute among images with the same label."""
+
+
+EXPLORATORY = "exploratory"
+"""Family of a difference that gets no verdict: an estimate with its interval."""
 
 
 class Reason(StrEnum):

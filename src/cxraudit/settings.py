@@ -65,6 +65,12 @@ class AuditSettings:
     """Largest difference in AUROC, TPR or FPR that would not matter. Declare it before looking."""
     min_patients: Annotated[int, Ge(2)] = 10
     """Fewest patients with, and without, the finding on either side of a difference for a verdict on it."""
+    error_rate: Literal["report", "model"] = "report"
+    """Whose chance of any false disparity is 1 − the confidence level: that of the whole report, or that of
+    each model."""
+    adjustment: Literal["min-p", "holm"] = "min-p"
+    """How comparisons that share an error rate are adjusted, both stepwise: over the resamples they share
+    (Westfall and Young), or for any dependence (Holm)."""
     interval: Literal["t", "percentile", "bca"] = "t"
     """Student's t on the scale of the metric, with the larger of the analytic error and that of the
     resamples; expanded percentile of the resamples; or bias-corrected and accelerated (BCa), expanded

@@ -21,7 +21,7 @@ from cxraudit.audits.plan import (
 )
 from cxraudit.audits.run import audit
 from cxraudit.audits.verdicts import judged
-from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, Reason
+from cxraudit.schema import COMPLEMENT, EXPLORATORY, OVERALL, Analysis, Confirmatory, Reason
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.delong import newcombe
 from planted import (
@@ -73,7 +73,7 @@ def a_gap(cell, other, metric="auroc", **more):
         group=ranking(cell, metric),
         reference=ranking(other, metric),
         cells=(cell, other),
-        family="f",
+        family=Confirmatory.PRIMARY,
         **more,
     )
 
@@ -96,10 +96,13 @@ def test_groups_of_constant_scores_are_equivalent(constant):
     """By every ranking metric, as observed and standardised; rounding is no difference."""
     gaps = pick(constant, finding="Cardiomegaly")
     gaps = gaps[(gaps["reference"] == COMPLEMENT) & ~gaps["reasons"].str.contains("TOO_FEW")]
+    judged_ones = gaps[gaps["family"] != EXPLORATORY]
 
     assert len(gaps) > 40
     assert set(gaps["value"]) == set(gaps["low"]) == set(gaps["high"]) == {0}
-    assert set(gaps["verdict"]) == {"equivalent"}
+    assert len(judged_ones) > 8
+    assert set(judged_ones["verdict"]) == {"equivalent"}
+    assert set(judged_ones["low_simultaneous"]) == set(judged_ones["high_simultaneous"]) == {0}
 
 
 def test_constant_scores_have_no_influence_on_another_finding(frame, constant):
@@ -199,7 +202,8 @@ def test_without_resamples_nothing_is_called_equivalent(frame, score):
 
     own = pick(rows, finding="Cardiomegaly")
     assert own["low"].isna().all()
-    assert set(own.loc[own["reference"] == COMPLEMENT, "verdict"]) == {"inconclusive"}
+    gaps = own[(own["reference"] == COMPLEMENT) & (own["family"] != EXPLORATORY)]
+    assert set(gaps["verdict"]) == {"inconclusive"}
 
 
 def test_too_few_patients_are_not_called_equivalent(frame):
@@ -262,7 +266,7 @@ def test_a_difference_of_gaps_that_is_the_same_in_every_resample_has_an_interval
         group=gaps[0],
         reference=gaps[1],
         cells=(mixed.cell(half), mixed.cell(~half)),
-        family="f",
+        family=Confirmatory.PRIMARY,
         scale="plain",
     )
 
@@ -342,14 +346,14 @@ def test_a_value_that_does_not_exist_says_why(frame, sample):
         group=sides[0],
         reference=sides[1],
         cells=tuple(cells),
-        family="f",
+        family=Confirmatory.PRIMARY,
     )
 
     found = evaluated(frame, [level, gap])
 
     assert [one.reasons for one in found] == [(Reason.UNDEFINED_VALUE,)] * 2
     assert all(one.note == "the value does not exist for these images" for one in found)
-    assert found[1].verdict == "undefined"
+    assert found[1].verdict == ""  # of an exploratory metric
 
 
 def test_a_comparison_of_one_class_says_which_is_missing(frame, sample):
@@ -442,7 +446,7 @@ def test_a_group_of_one_patient_has_no_verdict(frame):
     )
 
     gaps = pick(rows, group="one", reference=COMPLEMENT)
-    assert set(gaps["verdict"]) <= {"inconclusive", "undefined"}
+    assert set(gaps["verdict"]) <= {"inconclusive", "undefined", ""}
     assert gaps["reasons"].str.contains(Reason.TOO_FEW_PATIENTS).all()
 
 

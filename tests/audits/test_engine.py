@@ -32,7 +32,7 @@ from cxraudit.audits.plan import (
 )
 from cxraudit.audits.verdicts import judged
 from cxraudit.metrics import Family, of_family
-from cxraudit.schema import BOUNDS, RESULT_COLUMNS, Analysis, Reason
+from cxraudit.schema import BOUNDS, RESULT_COLUMNS, Analysis, Confirmatory, Reason
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import Estimate
 from planted import (
@@ -284,7 +284,7 @@ def test_a_known_number_has_no_error(frame, sample):
         group=ranking(sample.everything),
         reference=Known(0.5),
         cells=(sample.everything,),
-        family="",
+        family=None,
     )
 
     (gap,) = engine.evaluate([comparison])
@@ -314,7 +314,7 @@ def a_gap(sample, first, second, metric="auroc", **more):
         group=ranking(first, metric),
         reference=ranking(second, metric),
         cells=(first, second),
-        **{"family": "f", **more},
+        **{"family": Confirmatory.PRIMARY, **more},
     )
 
 
@@ -727,3 +727,26 @@ def test_rows_are_in_the_order_of_the_analyses(frame, sample):
     assert table["value"].tolist() == [2.0, 1.0, 3.0]
     assert list(table.columns) == list(RESULT_COLUMNS)
     assert set(table["dataset"]) == {"the data set"}
+
+
+def test_effective_patients_are_those_that_would_do_alone(frame, sample):
+    """The degrees of freedom of the error and one, at most the patients that contribute."""
+    few = sample.cell(sample.y_true)
+    engine = engine_of(frame)
+    values = Vector(np.where(np.arange(sample.y_true.size) % 2, 1.0, -1.0))
+
+    (level,) = engine.evaluate(
+        [
+            Level(
+                key=key(sample, Analysis.SUBGROUPS),
+                metric="auroc",
+                quantity=mean(few, values),
+                cell=few,
+            )
+        ]
+    )
+
+    found = engine.value(mean(few, values))
+    squares = found.influence[found.influence != 0] ** 2
+    assert level.effective_patients == pytest.approx(found.degrees_of_freedom + 1)
+    assert level.effective_patients <= squares.size

@@ -80,3 +80,22 @@ def test_other_analyses_of_the_attribute_are_not_drawn():
     figure = forest(example(overall(), *by_sex("disparity"), *others).results, "sex")
 
     assert marks(figure.axes[1]) == [-0.12, 0.12]
+
+
+def test_the_interval_of_all_comparisons_is_a_thin_line_around_the_thick_one():
+    """Both are those of the row; a difference without the first has the second only."""
+    axes = forest(example(overall(), *by_sex("disparity")).results, "sex").axes[1]
+    lines = {
+        float(line.get_linewidth()): sorted(float(x) for x in line.get_xdata())
+        for line in axes.lines
+        if len(line.get_xdata()) == 2 and line.get_ydata()[0] == 1
+    }
+
+    assert lines[0.6] == pytest.approx([-0.17, -0.07])
+    assert lines[1.6] == pytest.approx([-0.15, -0.09])
+    assert "thin: for all comparisons at once" in axes.get_xlabel()
+
+    alone = [row | {"low_simultaneous": np.nan, "high_simultaneous": np.nan} for row in by_sex("")]
+    axes = forest(example(overall(), *alone).results, "sex").axes[1]
+    assert 0.6 not in {float(line.get_linewidth()) for line in axes.lines}
+    assert "thin" not in axes.get_xlabel()

@@ -6,7 +6,7 @@ from scipy.special import stdtr
 from scipy.stats import bootstrap
 from statsmodels.stats.multitest import multipletests
 
-from cxraudit.stats.compare import _bca_limits, estimate, gap
+from cxraudit.stats.compare import _limits, estimate, gap
 from cxraudit.stats.estimate import Estimate, Gap, Verdict
 from cxraudit.stats.limits import gap_of_limits, limits_of_sum, no_difference, wilson
 from cxraudit.stats.multiplicity import holm, step_up
@@ -212,7 +212,7 @@ def test_the_detectable_gap_is_detected_in_eight_of_ten():
         drawn(np.r_[0.0, np.random.default_rng(0).normal(scale=0.02, size=20_000)], 200),
         Replicated(np.zeros(20_001), np.zeros(200)),
     )
-    truth = detectable_gap(reference, margin=0.05, n_tests=12)
+    truth = detectable_gap(reference, margin=0.05, alpha=0.05 / 12)
     estimates = truth + np.random.default_rng(1).normal(scale=reference.standard_error, size=40_000)
 
     p_values = 2 * stdtr(199, -np.abs(estimates) / reference.standard_error)
@@ -313,7 +313,8 @@ def test_bca_equals_scipy():
     reference = bootstrap((data,), np.mean, method="BCa", n_resamples=2000, rng=0)
     jackknife = np.array([np.delete(data, i).mean() for i in range(40)])
 
-    found = _bca_limits(
+    found = _limits(
+        "bca",
         reference.bootstrap_distribution,
         Replicated(
             np.r_[data.mean(), reference.bootstrap_distribution], jackknife.mean() - jackknife
@@ -377,6 +378,6 @@ def test_the_detectable_gap_grows_with_the_error_at_it():
     small = gap(side(0.05, first=True), side(0.05, first=False), scale="plain")
 
     plain = (2 + 0.84) * found.standard_error
-    assert detectable_gap(found, margin=0.01, n_tests=1) > 1.2 * plain
+    assert detectable_gap(found, margin=0.01, alpha=0.05) > 1.2 * plain
     assert small.sides is not None
-    assert np.isfinite(detectable_gap(small, margin=0.01, n_tests=1))
+    assert np.isfinite(detectable_gap(small, margin=0.01, alpha=0.05))

@@ -26,6 +26,7 @@ def test_gaps_have_interval_p_value_detectable_gap_and_verdict():
         "compared with": "all other groups",
         "labels": "",
         "difference": "−0.120 (−0.150 to −0.090)",
+        "for all comparisons at once": "−0.170 to −0.070",
         "p (adjusted)": "0.020",
         "detectable with 80 % power": "0.080",
         "verdict": "disparity",

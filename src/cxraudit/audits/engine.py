@@ -8,10 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from cxraudit.audits.cohort import Cell, CellCounts, Cohort, count
 from cxraudit.audits.degenerate import Degenerate
+from cxraudit.audits.families import family_of
 from cxraudit.audits.measures import Measure
 from cxraudit.audits.plan import (
     KEY_FIELDS,
@@ -33,6 +35,7 @@ from cxraudit.settings import AuditSettings
 from cxraudit.stats.compare import estimate, gap
 from cxraudit.stats.equality import equality_test, is_testable
 from cxraudit.stats.estimate import Estimate
+from cxraudit.stats.multiplicity import Draws
 from cxraudit.stats.replicated import Replicated, weighted_sum
 
 
@@ -46,9 +49,16 @@ class Evaluated:
     counts: CellCounts
     method: str = ""
     """How the interval came about, with what was resampled."""
+    effective_patients: float = math.nan
+    """As many equal patients would determine the error as well; NaN without an error."""
     enough: bool = True
     p_value: float = math.nan
     p_adjusted: float = math.nan
+    draws: Draws | None = None
+    """Of a confirmatory comparison, until it is judged."""
+    low_simultaneous: float = math.nan
+    high_simultaneous: float = math.nan
+    family: str = ""
     margin: float = math.nan
     detectable_gap: float = math.nan
     verdict: str = ""
@@ -182,6 +192,7 @@ class Engine:
             found=summary,
             method=self._named(summary.method),
             counts=counts,
+            effective_patients=self._effective_patients(item.quantity),
             reasons=_joined(reason, why, *item.reasons),
             note=_phrases(note, words, item.note),
         )
@@ -209,16 +220,33 @@ class Engine:
                 "side"
             )
         why, words = _missing(found, counts)
+        confirmatory = family_of(item) is not None
         return Evaluated(
             item=without_images(item),
-            found=found,
+            found=found if confirmatory else replace(found, limits=None),
+            draws=self._draws(item) if confirmatory and math.isfinite(found.p_value) else None,
             method=self._named(found.method),
             counts=counts[0],
+            effective_patients=found.degrees_of_freedom + 1,
             enough=enough,
             p_value=found.p_value,
             reasons=_joined(*few, why, *item.reasons),
             note=_phrases("" if enough else caution, words, item.note),
         )
+
+    def _effective_patients(self, quantity: Quantity) -> float:
+        return (
+            math.nan if isinstance(quantity, Known) else self.value(quantity).degrees_of_freedom + 1
+        )
+
+    def _draws(self, item: Comparison) -> Draws | None:
+        """Return a difference in every replicate, in its standard deviations; None if it does not vary."""
+        difference = (self.value(item.group) - self._other(item)).replicates[1:]
+        spread = float(np.nanstd(difference)) if np.isfinite(difference).any() else 0.0
+        if not spread > 0:
+            return None
+        centred = np.nan_to_num(difference - np.nanmean(difference))
+        return (centred / spread).astype(np.float32)
 
     def _tested(self, item: Equality) -> Tested:
         """Test whether a metric is the same in the cells that have enough patients."""
@@ -335,8 +363,12 @@ def to_frame(evaluated: Sequence[Evaluated], dataset: str) -> pd.DataFrame:
             "n_positive": one.counts.n_positive,
             "n_patients": one.counts.n_patients,
             "n_positive_patients": one.counts.n_positive_patients,
+            "effective_patients": one.effective_patients,
+            "low_simultaneous": one.low_simultaneous,
+            "high_simultaneous": one.high_simultaneous,
             "p_value": one.p_value,
             "p_adjusted": one.p_adjusted,
+            "family": one.family,
             "margin": one.margin,
             "detectable_gap": one.detectable_gap,
             "verdict": one.verdict,

@@ -10,7 +10,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.plan import Comparison, Item, Quantity, key, minus, ranking
 from cxraudit.metrics import Family, of_family
-from cxraudit.schema import Analysis, Reason
+from cxraudit.schema import Analysis, Confirmatory, Reason
 
 
 def plan(cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]) -> list[Item]:
@@ -153,7 +153,7 @@ def _difference(
         group=quantities[0],
         reference=quantities[1],
         cells=cells,
-        family=Analysis.MODELS,
+        family=Confirmatory.MODELS,
         scale=scale,
         identical=found is not None,
         reasons=() if found is None else (found,),

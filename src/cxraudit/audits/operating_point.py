@@ -18,7 +18,7 @@ from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested
 from cxraudit.audits.thresholds import Given
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS, Family, of_family
-from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason
+from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Confirmatory, Reason
 from cxraudit.stats.calibration import platt
 from cxraudit.stats.thresholds import (
     as_text,
@@ -315,7 +315,7 @@ class _Part:
                 group=first,
                 reference=second,
                 cells=cells,
-                family=analysis,
+                family=Confirmatory.THRESHOLD,
             )
             for (analysis, metric, first), (_, _, second) in zip(inside, outside, strict=True)
             if METRICS[metric].compared

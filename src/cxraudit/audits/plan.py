@@ -12,7 +12,7 @@ from typing import Any
 
 from cxraudit.audits.cohort import Cell, CellCounts, Sample, Vector
 from cxraudit.audits.measures import Mean, Measure, Ranking
-from cxraudit.schema import OVERALL, Analysis, Reason
+from cxraudit.schema import OVERALL, Analysis, Confirmatory, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,9 @@ class Comparison:
     reference: Quantity
     cells: tuple[Cell, ...]
     """The cells either side rests on: the group's first (its images are counted), the reference's last."""
-    family: str
-    """Comparisons of one model, family and metric are adjusted together; empty: tested, but not judged."""
-    pooled: bool = False
-    """Whether all metrics of the family are adjusted together."""
-    screening: bool = False
-    """Whether many are searched for a few, so that Benjamini–Hochberg holds the share of false reports."""
+    family: Confirmatory | None
+    """The question it answers; None: exploratory, an estimate without a verdict. So is a comparison by a
+    metric without a margin; see `cxraudit.audits.families`."""
     scale: str | None = None
     """Where the difference is tested, if not where the error of its metric is best known."""
     error: str = "larger"
@@ -163,7 +160,8 @@ class Tested:
     """Where it was adjusted elsewhere."""
     method: str = ""
     family: str = ""
-    """Tests of one model and family are adjusted together; empty: not adjusted."""
+    """Tests of one model and family are adjusted together; empty: not adjusted. Those of a `Confirmatory`
+    family are adjusted with the comparisons."""
     adjust: str = "holm"
     """``holm``, or ``dependent`` for Benjamini–Yekutieli."""
     verdict: str = ""
@@ -181,8 +179,7 @@ class Equality:
     """Those with too few patients are left out."""
     cell: Cell
     """The images that are counted."""
-    family: str
-    """Tests of one model and family are adjusted together."""
+    family: Confirmatory
 
 
 Item = Level | Comparison | Tested | Equality

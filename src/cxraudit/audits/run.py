@@ -18,6 +18,7 @@ from cxraudit.audits import (
 from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_findings
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
+from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
 from cxraudit.audits.groups import cross, many_groups, parts, with_bins
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.plan import Item
@@ -122,16 +123,33 @@ def audit(
         evaluated += engine.evaluate(plan)
         percentiles += tables
         engine.forget()
+    of_models = [one for one in _several(embeddings) if one.model in audited]
+    perturbed = _of_models(perturbed, audited)
+    given = [SCORES]
+    given += [] if perturbed is None else [PERTURBATIONS]
+    given += [EMBEDDINGS] if of_models else []
     embedded = audit_embeddings(
         dataset,
-        [one for one in _several(embeddings) if one.model in audited],
+        of_models,
         attributes=None if attributes is None else [*chosen, *dataset.shortcuts],
         settings=settings,
+        share=part_share(EMBEDDINGS, given),
     )
-    changed = _perturbations(dataset, perturbed, audited, chosen, settings)
+    changed = (
+        None
+        if perturbed is None
+        else audit_perturbations(
+            dataset,
+            perturbed,
+            attributes=chosen,
+            settings=settings,
+            share=part_share(PERTURBATIONS, given),
+        )
+    )
+    found = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
     results = pd.concat(
         [
-            to_frame(verdicts.judged(evaluated, settings), dataset.name),
+            to_frame(found, dataset.name),
             *([] if changed is None else [changed.results]),
             embedded.results,
         ],
@@ -147,7 +165,7 @@ def audit(
         step="scored",
         reason="the image has no score",
     )
-    found = Audit(
+    whole = Audit(
         results=results,
         exclusions=_exclusions(scored, cohort.images, scores, unknown, dataset),
         flow=flow(scored),
@@ -166,7 +184,7 @@ def audit(
         curves=embedded.curves,
         prompt_gaps=embedded.prompt_gaps,
     )
-    return suppressed(_without_paths(found, dataset), cohort, scores)
+    return suppressed(_without_paths(whole, dataset), cohort, scores)
 
 
 def _without_paths(found: Audit, dataset: Dataset) -> Audit:
@@ -229,21 +247,13 @@ def _plan(
     return items + model_comparison.plan(cohort, of_models, attributes), tables
 
 
-def _perturbations(
-    dataset: Dataset,
-    perturbed: Any,
-    models: Sequence[str],
-    attributes: Sequence[str],
-    settings: AuditSettings,
-) -> PerturbationAudit | None:
-    """Audit the perturbed images of the audited models, if there are any."""
+def _of_models(perturbed: Any, models: Sequence[str]) -> pd.DataFrame | None:
+    """Return the scores of perturbed images by the audited models; None if there are none."""
     if perturbed is None:
         return None
     table = to_pandas(perturbed, "the scores of perturbed images")
     own = table[table["model"].isin(models)]
-    if own.empty:
-        return None
-    return audit_perturbations(dataset, own, attributes=attributes, settings=settings)
+    return None if own.empty else own
 
 
 def _shortcut_findings(

@@ -14,7 +14,7 @@ from cxraudit.audits.measures import StandardisedRanking
 from cxraudit.audits.plan import Comparison, Item, Statistic, key
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.metrics import Family, of_family
-from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.schema import COMPLEMENT, Analysis, Confirmatory
 from cxraudit.stats.standardise import overlap
 
 ADJUSTERS = ("age_group", "view_position", "age_group*view_position")
@@ -97,7 +97,7 @@ def _by(
                 group=inside,
                 reference=outside,
                 cells=cells,
-                family=Analysis.STANDARDISED,
+                family=Confirmatory.STANDARDISED,
                 error="replicates",
                 note=note,
             )

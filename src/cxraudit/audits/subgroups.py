@@ -9,7 +9,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import Group, groups
 from cxraudit.audits.plan import Comparison, Equality, Item, Level, key, ranking
 from cxraudit.metrics import Family, of_family
-from cxraudit.schema import COMPLEMENT, EACH_OTHER, Analysis
+from cxraudit.schema import COMPLEMENT, EACH_OTHER, Analysis, Confirmatory
 
 
 def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item]:
@@ -61,7 +61,7 @@ def plan(cohort: Cohort, sample: Sample, attributes: Sequence[str]) -> list[Item
                 group=ranking(group.inside, metric),
                 reference=ranking(other.inside, metric),
                 cells=(group.inside, other.inside),
-                family=analysis,
+                family=Confirmatory.PAIRS,
             )
             for metric in of_family(Family.RANKING)
             if sample.both_classes
@@ -92,7 +92,7 @@ def _group(sample: Sample, group: Group) -> Iterator[Item]:
             group=ranking(first, metric),
             reference=ranking(second, metric),
             cells=(group.inside, group.outside),
-            family=Analysis.SUBGROUPS,
+            family=Confirmatory.PRIMARY,
         )
 
 
@@ -133,5 +133,5 @@ def _equalities(sample: Sample, found: Sequence[Group]) -> Iterator[Equality]:
                 metric="auroc",
                 cells=tuple(of_groups),
                 cell=sample.cell(np.logical_or.reduce([cell.mask for cell in of_groups])),
-                family=Analysis.HETEROGENEITY,
+                family=Confirmatory.ALL_GROUPS,
             )

@@ -1,39 +1,43 @@
-"""What may be concluded: p-values adjusted within their family, and the verdict on each difference."""
+"""What may be concluded: confirmatory comparisons adjusted together, and the verdict on each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from cxraudit.audits.engine import Evaluated
-from cxraudit.audits.groups import is_intersection
+from cxraudit.audits.families import SCREENED, family_of, shares
 from cxraudit.audits.plan import Comparison, Tested
 from cxraudit.metrics import METRICS, Metric
-from cxraudit.schema import Analysis, Reason
+from cxraudit.schema import EXPLORATORY, Analysis, Confirmatory, Reason
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import Gap
-from cxraudit.stats.multiplicity import holm, step_up
+from cxraudit.stats.multiplicity import Adjusted, holm, step_down, step_up
 from cxraudit.stats.verdict import detectable_gap, judge
 
-SCREENED = "screened (Benjamini–Hochberg)"
+SCREENED_NOTE = "screened (Benjamini–Hochberg)"
 
 
-def judged(evaluated: Sequence[Evaluated], settings: AuditSettings) -> list[Evaluated]:
-    """Adjust the p-values of each family together and decide each verdict.
+def judged(
+    evaluated: Sequence[Evaluated], settings: AuditSettings, *, share: float = 1.0
+) -> list[Evaluated]:
+    """Adjust all confirmatory comparisons together, and decide the verdict on each.
 
-    The family of a comparison is all comparisons of one model, prompt set, family name and metric (all
-    metrics where it is pooled); that of the comparisons of models, those of all pairs. Two mirror images
-    (the only two groups of an attribute, each against the other) are one comparison and counted once.
-    Intersections are a family of their own, in which many cells are searched for a few: the share of false
-    reports is held, not the chance of any (Benjamini & Hochberg instead of Holm).
+    The comparisons of a report, or of each model with ``error_rate="model"``, share one error rate: a part
+    for each family (`cxraudit.audits.families`), divided equally among its comparisons. They are adjusted
+    stepwise over the resamples they share; the families that are screened, in which many are searched for a
+    few, by Benjamini–Hochberg. Two mirror images (the only two groups of an attribute, each against
+    the other) are one comparison and counted once.
 
     Parameters
     ----------
     evaluated : sequence of Evaluated
-        From `cxraudit.audits.engine.Engine.evaluate`, of all findings.
+        From `cxraudit.audits.engine.Engine.evaluate`, of all models and findings.
     settings : AuditSettings
-        Level and margin.
+        Level, margin, and what is adjusted together.
+    share : float
+        Of the error rate, for these of all comparisons of the report.
 
     Returns
     -------
@@ -41,23 +45,22 @@ def judged(evaluated: Sequence[Evaluated], settings: AuditSettings) -> list[Eval
         In the same order.
     """
     result = list(evaluated)
-    comparisons: dict[tuple[object, ...], list[int]] = {}
-    tests: dict[tuple[object, ...], list[int]] = {}
+    together: dict[Hashable, list[int]] = {}
+    tests: dict[Hashable, list[int]] = {}
     for number, one in enumerate(evaluated):
         item = one.item
-        of_model = (item.key.model, item.key.prompt_set)
-        if isinstance(item, Comparison) and item.family:
-            metric = "" if item.pooled else item.metric
-            # The model of a row that compares two is the first by name, which decides nothing.
-            of = () if item.key.analysis == Analysis.MODELS else of_model
-            family = (*of, item.family, metric, _screened(item))
-            comparisons.setdefault(family, []).append(number)
-        elif isinstance(item, Tested) and item.family:
-            tests.setdefault((*of_model, item.family), []).append(number)
-    for members in comparisons.values():
-        for number, one in zip(
-            members, _judge_family([evaluated[k] for k in members], settings), strict=True
-        ):
+        if not isinstance(item, Comparison | Tested):
+            continue
+        family = family_of(item)
+        if family is not None:
+            together.setdefault(_sharing(item, settings), []).append(number)
+        elif isinstance(item, Comparison):
+            result[number] = replace(one, family=EXPLORATORY)
+        elif item.family:
+            tests.setdefault((item.key.model, item.key.prompt_set, item.family), []).append(number)
+    for members in together.values():
+        found = _judge_together([evaluated[k] for k in members], settings, share)
+        for number, one in zip(members, found, strict=True):
             result[number] = one
     for members in tests.values():
         for number, p in zip(members, _adjust_tests([evaluated[k] for k in members]), strict=True):
@@ -65,8 +68,12 @@ def judged(evaluated: Sequence[Evaluated], settings: AuditSettings) -> list[Eval
     return result
 
 
-def _screened(item: Comparison) -> bool:
-    return item.screening or is_intersection(item.key.attribute)
+def _sharing(item: Comparison | Tested, settings: AuditSettings) -> Hashable:
+    """Return what all comparisons that share an error rate have in common."""
+    # The model of a row that compares two is the first by name, which decides nothing.
+    if settings.error_rate == "report" or item.key.analysis == Analysis.MODELS:
+        return item.key.analysis == Analysis.MODELS and settings.error_rate == "model"
+    return item.key.model, item.key.prompt_set
 
 
 def _adjust_tests(family: Sequence[Evaluated]) -> np.ndarray:
@@ -77,52 +84,143 @@ def _adjust_tests(family: Sequence[Evaluated]) -> np.ndarray:
     return step_up(p_values, dependent=True) if item.adjust == "dependent" else holm(p_values)
 
 
-def _judge_family(family: Sequence[Evaluated], settings: AuditSettings) -> list[Evaluated]:
-    keys = [
-        (
-            one.item.key.analysis,
-            one.item.key.finding,
-            one.item.key.attribute,
-            one.item.key.label_source,
-            round(abs(one.found.value), 12),
-            one.p_value,
-        )
-        for one in family
-    ]
-    first = {key: number for number, key in reversed(list(enumerate(keys)))}
-    testable = [
-        one.p_value if one.enough and first[key] == number else math.nan
-        for number, (key, one) in enumerate(zip(keys, family, strict=True))
-    ]
-    item = family[0].item
-    assert isinstance(item, Comparison)
-    adjusted = step_up(testable) if _screened(item) else holm(testable)
-    n_tests = int(np.isfinite(testable).sum())
+def _judge_together(
+    found: Sequence[Evaluated], settings: AuditSettings, share: float
+) -> list[Evaluated]:
+    """Judge all comparisons that share an error rate."""
+    members = _representatives(found)
+    present = {family: numbers for family, numbers in members.items() if numbers}
+    of_family = {family: share * part for family, part in shares(present).items()}
+    adjusted: dict[int, tuple[float, float]] = {}
+    for family in present:
+        if family in SCREENED:
+            adjusted |= _screened(found, present[family], of_family[family], settings)
+    stepwise = {family: present[family] for family in present if family not in SCREENED}
+    if stepwise:
+        adjusted |= _stepwise(found, stepwise, of_family, settings)
+    mirror_of = _mirrors(found)
     return [
-        _judge(one, float(adjusted[first[key]]), n_tests, settings)
-        for key, one in zip(keys, family, strict=True)
+        _judge(one, *adjusted.get(mirror_of[number], (math.nan, math.nan)), settings)
+        for number, one in enumerate(found)
     ]
 
 
-def _judge(one: Evaluated, p_adjusted: float, n_tests: int, settings: AuditSettings) -> Evaluated:
+def _mirrors(found: Sequence[Evaluated]) -> list[int]:
+    """Return, for each comparison, the first that is the same but for its direction."""
+    first: dict[Hashable, int] = {}
+    return [first.setdefault(_unsigned(one), number) for number, one in enumerate(found)]
+
+
+def _unsigned(one: Evaluated) -> Hashable:
+    key = one.item.key
+    return (
+        key.model,
+        key.prompt_set,
+        key.analysis,
+        key.finding,
+        key.attribute,
+        key.condition,
+        repr(key.at),
+        key.label_source,
+        one.item.metric if isinstance(one.item, Tested) else "",
+        round(abs(one.found.value), 12),
+        one.p_value,
+    )
+
+
+def _representatives(found: Sequence[Evaluated]) -> dict[Confirmatory, list[int]]:
+    """Return the comparisons of each family that are tested, of mirror images the first."""
+    mirror_of = _mirrors(found)
+    members: dict[Confirmatory, list[int]] = {}
+    for number, one in enumerate(found):
+        item = one.item
+        assert isinstance(item, Comparison | Tested)
+        family = family_of(item)
+        assert family is not None
+        tested = one.enough and math.isfinite(one.p_value) and mirror_of[number] == number
+        members.setdefault(family, []).extend([number] if tested else [])
+    return members
+
+
+def _stepwise(
+    found: Sequence[Evaluated],
+    members: Mapping[Confirmatory, list[int]],
+    shares_: Mapping[Confirmatory, float],
+    settings: AuditSettings,
+) -> dict[int, tuple[float, float]]:
+    """Return the adjusted p-value and the level of each comparison, adjusted over shared replicates."""
+    numbers = [number for family in members for number in members[family]]
+    weights = [shares_[family] / len(of) for family, of in members.items() for _ in of]
+    total = sum(shares_[family] for family in members)
+    tests: Adjusted = step_down(
+        [found[k].p_value for k in numbers],
+        weights,
+        [found[k].draws for k in numbers] if settings.adjustment == "min-p" else (),
+        alpha=(1 - settings.confidence_level) * total,
+    )
+    p_values = np.minimum(tests.p_values / total, 1.0)
+    return {
+        k: (float(p), float(level))
+        for k, p, level in zip(numbers, p_values, tests.levels, strict=True)
+    }
+
+
+def _screened(
+    found: Sequence[Evaluated], numbers: Sequence[int], share: float, settings: AuditSettings
+) -> dict[int, tuple[float, float]]:
+    """Return the adjusted p-value of each comparison and the level of intervals of those selected.
+
+    Intervals hold for the selected ones on average (false coverage rate: Benjamini & Yekutieli 2005).
+    """
+    alpha = 1 - settings.confidence_level
+    p_values = np.minimum(step_up([found[k].p_value for k in numbers]) / share, 1.0)
+    selected = max(int(np.sum(p_values < alpha)), 1)
+    level = alpha * share * selected / len(numbers)
+    return {k: (float(p), level) for k, p in zip(numbers, p_values, strict=True)}
+
+
+def _judge(one: Evaluated, p_adjusted: float, level: float, settings: AuditSettings) -> Evaluated:
     item, found = one.item, one.found
-    assert isinstance(item, Comparison)
+    assert isinstance(item, Comparison | Tested)
+    family = family_of(item)
+    assert family is not None
+    known = replace(one, family=family.value, p_adjusted=p_adjusted, draws=None)
+    if isinstance(item, Tested):
+        return known
     assert isinstance(found, Gap)
     metric = METRICS[item.metric]
     margin = metric.margin_of(settings)
-    reach = detectable_gap(found, margin=margin, n_tests=n_tests)
+    alpha = level if math.isfinite(level) else 1 - settings.confidence_level
+    reach = detectable_gap(found, margin=margin, alpha=alpha)
     # No share differs by 1 or more, and too few patients give no verdict at any difference.
     possible = one.enough and (reach < 1 or not _bounded(metric))
-    screened = _screened(item)
+    screened = family in SCREENED
+    low, high = _simultaneous(found, p_adjusted, level)
     return replace(
-        one,
-        p_adjusted=p_adjusted,
+        known,
+        found=replace(found, limits=None),
+        low_simultaneous=low,
+        high_simultaneous=high,
         margin=margin,
         detectable_gap=reach if possible else math.nan,
         verdict=judge(found, p_adjusted=p_adjusted, margin=margin, enough=one.enough).value,
         reasons=(*one.reasons, *((Reason.SCREENED,) if screened else ())),
-        note="; ".join(filter(None, [one.note, SCREENED if screened else ""])),
+        note="; ".join(filter(None, [one.note, SCREENED_NOTE if screened else ""])),
     )
+
+
+def _simultaneous(found: Gap, p_adjusted: float, level: float) -> tuple[float, float]:
+    """Return the interval that holds for all comparisons at once.
+
+    It excludes 0 exactly where the difference is shown: where only a later step shows it, the interval ends
+    at 0 on that side. What does not vary is exactly what it is.
+    """
+    if found.limits is None or not math.isfinite(level):
+        return (found.low, found.high) if found.standard_error == 0 else (math.nan, math.nan)
+    low, high = found.limits(1 - level)
+    if p_adjusted < 1 - found.confidence_level and low <= 0 <= high:
+        return (0.0, high) if found.value > 0 else (low, 0.0)
+    return low, high
 
 
 def _bounded(metric: Metric) -> bool:

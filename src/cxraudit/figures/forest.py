@@ -20,8 +20,10 @@ from cxraudit.figures.style import (
     kind_of,
     margin_of,
     mark,
+    mark_difference,
     missing_because,
     new_figure,
+    thin_label,
     vertical_lines,
 )
 from cxraudit.formatting import count_or_hidden, equivalence_level, percent
@@ -83,8 +85,7 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> F
                 why = missing_because(str(row.reasons))
                 mark(left, y, row.value, row.low, row.high, kind, why=why)
                 if len(gap):
-                    first = gap.iloc[0]
-                    mark(right, y, first["value"], first["low"], first["high"], kind)
+                    mark_difference(right, y, gap.iloc[0].to_dict(), kind)
                 y += 1
             if np.isfinite(overall[finding]):
                 left.plot([overall[finding]] * 2, [top, y - 0.5], color=MUTED, lw=1, zorder=1)
@@ -130,7 +131,7 @@ def _differences(axes: Axes, gaps: pd.DataFrame, facts: Metric) -> None:
     }
     left_end, right_end = ends[facts.better] if facts.better else ("lower", "higher")
     axes.set_xlabel(
-        f"group − all other groups\n{interval_label(gaps)}{_equivalence(gaps)}\n"
+        f"group − all other groups\n{interval_label(gaps)}{thin_label(gaps)}{_equivalence(gaps)}\n"
         f"← {left_end}{GAP}{right_end} →"
     )
 

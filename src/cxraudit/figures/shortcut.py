@@ -25,10 +25,11 @@ from cxraudit.figures.style import (
     interval_label,
     kind_of,
     margin_of,
-    mark,
+    mark_difference,
     missing_because,
     new_figure,
     shade_margin,
+    thin_label,
     vertical_lines,
 )
 from cxraudit.formatting import column_name, decimal, signed
@@ -197,7 +198,7 @@ def _gaps(axes: Axes, rows: pd.DataFrame, name: str) -> None:
         verdict = row["verdict"]
         kind = WORSE if verdict == Verdict.DISPARITY else kind_of(verdict, row["value"])
         why = missing_because(row["reasons"])
-        mark(axes, y, row["value"], row["low"], row["high"], kind, why=why)
+        mark_difference(axes, y, row, kind, why=why)
         if np.isfinite(row["value"]):
             axes.text(
                 1.01,
@@ -213,7 +214,7 @@ def _gaps(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     axes.set_yticks(range(len(lines)), [label for label, _ in lines], fontsize=8)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     despine(axes)
-    axes.set_xlabel(f"gap of AUROC, {interval_label(chosen)} (band: margin)")
+    axes.set_xlabel(f"gap of AUROC, {interval_label(chosen)}{thin_label(chosen)} (band: margin)")
     _title(axes, "Gaps")
 
 

@@ -16,8 +16,9 @@ from cxraudit.figures.style import (
     interval_label,
     kind_of,
     margin_of,
-    mark,
+    mark_difference,
     new_figure,
+    thin_label,
     vertical_lines,
 )
 from cxraudit.formatting import column_name
@@ -88,7 +89,7 @@ def _lines(axes: Axes, drawn: list[pd.DataFrame]) -> None:
             mix = row["condition"]
             names.append((y, f"standardised by {column_name(mix)}" if mix else "raw"))
             kind = kind_of(row["verdict"], row["value"])
-            mark(axes, y, row["value"], row["low"], row["high"], kind)
+            mark_difference(axes, y, row, kind)
             y += 1
         y += 0.2
     axes.set_ylim(y, -1.0)
@@ -105,7 +106,7 @@ def _finish(axes: Axes, rows: pd.DataFrame) -> None:
     despine(axes)
     vertical_lines(axes)
     axes.set_xlabel(
-        f"AUROC gap to all other groups, {interval_label(rows)}\n"
+        f"AUROC gap to all other groups, {interval_label(rows)}{thin_label(rows)}\n"
         f"← worse for this group{GAP}better →"
     )
     axes.set_title(

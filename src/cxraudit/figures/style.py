@@ -3,7 +3,7 @@
 import io
 import math
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -225,6 +225,25 @@ def mark(
         markerfacecolor="white" if kind in HOLLOW else colour,
         markeredgewidth=1.3,
     )
+
+
+def mark_difference(
+    axes: Axes, y: float, row: Mapping[str, Any], kind: str, *, why: str = ""
+) -> None:
+    """Draw a difference: its own interval thick, the one that holds for all comparisons at once thin.
+
+    The kind of mark follows the thin one.
+    """
+    low, high = row["low_simultaneous"], row["high_simultaneous"]
+    if np.isfinite(low):
+        axes.plot([low, high], [y, y], color=COLOURS[kind], lw=0.6, zorder=2)
+    mark(axes, y, row["value"], row["low"], row["high"], kind, why=why)
+
+
+def thin_label(rows: pd.DataFrame) -> str:
+    """Say what the thin line of `mark_difference` is; nothing if no row has one."""
+    known = rows["low_simultaneous"].notna().any()
+    return " (thin: for all comparisons at once)" if known else ""
 
 
 def svg(figure: Figure) -> str:

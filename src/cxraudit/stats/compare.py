@@ -1,15 +1,14 @@
 """The interval of a statistic, and the interval and the test of a difference of two."""
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from cxraudit.stats.difference import correction, difference
-from cxraudit.stats.estimate import NAMED, Estimate, Gap, NoInterval, Sides
+from cxraudit.stats.estimate import NAMED, Estimate, Gap, Limits, NoInterval, Sides
 from cxraudit.stats.replicated import Replicated, Replicates
 from cxraudit.stats.scales import SCALES
 
@@ -25,49 +24,57 @@ ROUNDING = 1e-12
 MIN_P = 1e-6
 """Smallest p-value by inverting a bootstrap interval."""
 
-Limits = Callable[[float], tuple[float, float]]
-"""Level → the interval at it."""
 
-
-def _percentile_limits(draws: Replicates, df: float) -> Limits:
-    """Return the expanded percentile interval as a function of its level.
+@dataclass(frozen=True, slots=True)
+class _Percentile:
+    """The expanded percentile interval as a function of its level.
 
     Percentiles of a bootstrap are too narrow for few patients, by the difference between the
     normal and Student's t and by √(n/(n−1)); both are corrected by taking percentiles further
     out (Hesterberg 2015, The American Statistician 69:371-386, section 3.3), with n − 1 degrees of
     freedom from the influences of the patients.
     """
-    ordered = np.sort(draws)
 
-    def limits(level: float) -> tuple[float, float]:
-        tail = ndtr(stdtrit(df, (1 - level) / 2) * correction(df))
+    ordered: Replicates
+    df: float
+
+    def __call__(self, level: float) -> tuple[float, float]:
+        """Return the interval at a level."""
+        tail = ndtr(stdtrit(self.df, (1 - level) / 2) * correction(self.df))
         low, high = _quantiles(
-            ordered, np.array([tail, (100 - 100 * tail) / 100], dtype=np.float64)
+            self.ordered, np.array([tail, (100 - 100 * tail) / 100], dtype=np.float64)
         )
         return float(low), float(high)
 
-    return limits
 
+@dataclass(frozen=True, slots=True)
+class _Bca:
+    """The BCa interval (Efron 1987) as a function of its level, expanded like the percentile."""
 
-def _bca_limits(draws: Replicates, found: Replicated, df: float) -> Limits:
-    """Return the BCa interval (Efron 1987) as a function of its level, expanded like the percentile.
+    ordered: Replicates
+    df: float
+    bias: float
+    """Standard normal quantile of the share of replicates below the value; infinite if none or all are."""
+    acceleration: float
+    """Skewness of the patients' influences."""
 
-    The acceleration is the skewness of the patients' influences. The limits are NaN if every replicate
-    lies on one side of the value.
-    """
-    ordered = np.sort(draws)
-    below = (np.sum(draws < found.value) + 0.5 * np.sum(draws == found.value)) / draws.size
-    bias = float(ndtri(below))
-
-    def limits(level: float) -> tuple[float, float]:
-        if not math.isfinite(bias):
+    def __call__(self, level: float) -> tuple[float, float]:
+        """Return the interval at a level; NaN if every replicate lies on one side of the value."""
+        if not math.isfinite(self.bias):
             return math.nan, math.nan
-        reach = -float(stdtrit(df, (1 - level) / 2)) * correction(df)
-        z = bias + np.array([-reach, reach])
-        low, high = _quantiles(ordered, ndtr(bias + z / (1 - found.acceleration * z)))
+        reach = -float(stdtrit(self.df, (1 - level) / 2)) * correction(self.df)
+        z = self.bias + np.array([-reach, reach])
+        low, high = _quantiles(self.ordered, ndtr(self.bias + z / (1 - self.acceleration * z)))
         return float(low), float(high)
 
-    return limits
+
+def _limits(interval: str, draws: Replicates, found: Replicated, df: float) -> Limits:
+    """Return an interval from replicates as a function of its level."""
+    ordered = np.sort(draws)
+    if interval == "percentile":
+        return _Percentile(ordered, df)
+    below = (np.sum(draws < found.value) + 0.5 * np.sum(draws == found.value)) / draws.size
+    return _Bca(ordered, df, float(ndtri(below)), found.acceleration)
 
 
 def _inverted(limits: Limits) -> float:
@@ -168,12 +175,8 @@ def estimate(
     draws, method, reason = _usable(found, df, interval)
     low = high = np.nan
     if draws.size:
-        if interval == "t":
-            limits = _t_limits(found, draws, scale)
-        elif interval == "bca":
-            limits = _bca_limits(draws, found, df)
-        else:
-            limits = _percentile_limits(draws, df)
+        own = interval == "t"
+        limits = _t_limits(found, draws, scale) if own else _limits(interval, draws, found, df)
         low, high = limits(confidence_level)
         method, reason = _one_sided(low, method)
     return Estimate(
@@ -266,7 +269,7 @@ def gap(
     draws, method, reason = _usable(found, df, interval)
     alpha = 1 - confidence_level
     low = high = inner_low = inner_high = p_value = plain_error = np.nan
-    sides = None
+    sides = limits = None
     if draws.size and on_scale is not None:
         larger = _larger(found, draws, error)
         plain_error = found.standard_error * larger * correction(df)
@@ -276,8 +279,7 @@ def gap(
             on_scale = replace(on_scale, larger=larger)
             limits, p_value = on_scale.limits, on_scale.p_value()
         else:
-            bca = interval == "bca"
-            limits = _bca_limits(draws, found, df) if bca else _percentile_limits(draws, df)
+            limits = _limits(interval, draws, found, df)
         low, high = limits(confidence_level)
         inner_low, inner_high = limits(1 - 2 * alpha)
         method, reason = _one_sided(low, method)
@@ -296,6 +298,7 @@ def gap(
         inner_low=inner_low,
         inner_high=inner_high,
         sides=sides,
+        limits=limits,
     )
 
 

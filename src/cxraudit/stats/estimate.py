@@ -1,7 +1,11 @@
 """Results of the statistics: an estimate with its interval, a gap, and the verdict on a gap."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+Limits = Callable[[float], tuple[float, float]]
+"""Level → the interval at it."""
 
 
 class Verdict(StrEnum):
@@ -91,3 +95,5 @@ class Gap(Estimate):
     """The interval at 1 − 2α, which two one-sided tests (TOST) compare with the margin."""
     sides: Sides | None = None
     """None where the gap is made of limits."""
+    limits: Limits | None = field(default=None, repr=False, compare=False)
+    """The interval at any level; None where there is none."""

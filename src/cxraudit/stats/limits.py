@@ -1,7 +1,7 @@
 """Intervals of what does not vary in a bootstrap: score intervals, and differences made of limits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -40,6 +40,7 @@ def no_difference(found: Gap, *, p_value: float = np.nan) -> Gap:
         standard_error=0.0,
         method="no difference in any resample",
         reason="",
+        limits=None,
     )
 
 
@@ -84,7 +85,8 @@ def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, E
         for g, r in zip(group, reference, strict=True)
     )
     alpha = 1 - group[0].confidence_level
-    error = (value - low if value > 0 else high - value) / float(-ndtri(alpha / 2))
+    reach = float(-ndtri(alpha / 2))
+    error = (value - low if value > 0 else high - value) / reach
     known = np.isfinite(error) and error > 0
     return Gap(
         value=value,
@@ -97,7 +99,23 @@ def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, E
         degrees_of_freedom=np.inf,
         inner_low=inner_low,
         inner_high=inner_high,
+        limits=_Stretched(value, (value - low) / reach, (high - value) / reach) if known else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretched:
+    """An interval made of limits at another level: each side in proportion to the normal quantile."""
+
+    value: float
+    below: float
+    above: float
+    """Reach to either side, in standard normal quantiles."""
+
+    def __call__(self, level: float) -> tuple[float, float]:
+        """Return the interval at a level."""
+        z = float(-ndtri((1 - level) / 2))
+        return self.value - z * self.below, self.value + z * self.above
 
 
 def wilson(share: float, n: int, *, confidence_level: float = 0.95) -> tuple[float, float]:

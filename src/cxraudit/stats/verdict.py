@@ -48,21 +48,20 @@ def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) 
     return Verdict.INCONCLUSIVE
 
 
-def detectable_gap(found: Gap, *, margin: float, n_tests: int) -> float:
+def detectable_gap(found: Gap, *, margin: float, alpha: float) -> float:
     """Return the true gap that would be detected as a disparity in 8 of 10 such cohorts.
 
-    It must pass the first step of Holm's adjustment over `n_tests` comparisons, and it must be
-    estimated above the margin. The error is that of a group which is so much worse (or better, where there
-    is no room below): that of an AUROC grows as it falls, by the binormal model, and that of a rate is that
-    of a share.
+    It must be tested as different from 0 at the level `alpha`, that of the first step of the adjustment for
+    all comparisons, and it must be estimated above the margin. The error is that of a group which is so
+    much worse (or better, where there is no room below): that of an AUROC grows as it falls, by the binormal
+    model, and that of a rate is that of a share.
 
     Returns
     -------
     float
         Infinite if no gap would be; NaN if the error is unknown.
     """
-    alpha = 1 - found.confidence_level
-    critical = -float(stdtrit(found.degrees_of_freedom, alpha / (2 * max(n_tests, 1))))
+    critical = -float(stdtrit(found.degrees_of_freedom, alpha / 2))
     if not math.isfinite(found.standard_error):
         return math.nan
     if found.sides is None:

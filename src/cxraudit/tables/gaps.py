@@ -1,10 +1,11 @@
 """Differences with what the tests say of them."""
 
+import math
 from typing import Any
 
 import pandas as pd
 
-from cxraudit.formatting import column_name, decimal, p_value, percent, with_interval
+from cxraudit.formatting import bounds, column_name, decimal, p_value, percent, with_interval
 from cxraudit.schema import Analysis, is_level, records
 from cxraudit.stats.verdict import POWER
 from cxraudit.tables.render import verdict_shown
@@ -53,6 +54,7 @@ def gaps_table(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") 
             "difference": [
                 with_interval(row["value"], row["low"], row["high"], signed=True) for row in chosen
             ],
+            "for all comparisons at once": [_simultaneous(row) for row in chosen],
             "p (adjusted)": [p_value(row["p_adjusted"]) for row in chosen],
             f"detectable with {percent(POWER)} power": [
                 decimal(row["detectable_gap"], 3) for row in chosen
@@ -78,6 +80,11 @@ _WITH_GAPS = (
     Analysis.SHORTCUT_PREVALENCE,
     Analysis.SHORTCUT_STANDARDISED,
 )
+
+
+def _simultaneous(row: dict[str, Any]) -> str:
+    ends = row["low_simultaneous"], row["high_simultaneous"]
+    return bounds(*ends, 3, signed=True) if math.isfinite(ends[0]) else ""
 
 
 def _reference(row: dict[str, Any]) -> str:

@@ -119,10 +119,10 @@ def test_intersections_are_left_out(coarse_probes):
 
 
 def test_models_are_audited_one_by_one(coarse_probes):
-    """Each has the rows it has alone."""
+    """Each has the rows it has alone, if each has an error rate of its own."""
     dataset, embedded = planted_embeddings(0, 120)
     other = replace(embedded, model="n", vectors=embedded.vectors[:, ::-1].copy())
-    settings = AuditSettings(n_resamples=100)
+    settings = AuditSettings(n_resamples=100, error_rate="model")
 
     alone = audit_embeddings(dataset, embedded, attributes="used", settings=settings).results
     both = audit_embeddings(

@@ -69,9 +69,9 @@ def test_images_that_were_not_perturbed_are_compared_in_nothing(frame, scores):
 
 
 def test_models_are_audited_one_by_one(frame, scores):
-    """Each has the rows it has alone."""
+    """Each has the rows it has alone, if each has an error rate of its own."""
     both = pd.concat([scores, scores.assign(model="n", score=scores["score"] ** 2)])
-    settings = AuditSettings(n_resamples=100)
+    settings = AuditSettings(n_resamples=100, error_rate="model")
 
     alone, together = (
         audit_perturbations(planted_dataset(frame), table, settings=settings).results

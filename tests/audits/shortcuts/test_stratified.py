@@ -3,13 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits import shortcuts
 from cxraudit.audits.shortcuts import with_derived
-from cxraudit.schema import ANNOTATED, WITH, WITHOUT, Analysis, Reason, has_reason
+from cxraudit.schema import (
+    ANNOTATED,
+    EXPLORATORY,
+    WITH,
+    WITHOUT,
+    Analysis,
+    Confirmatory,
+    Reason,
+    has_reason,
+)
 from planted import (
     POINT,
     QUICK,
@@ -112,20 +120,20 @@ def test_bpsn_lies_below_bnsp_where_drains_raise_the_score(effect, verdict):
     assert (gap["value"] > 0.1) == (effect > 0)
 
 
-def test_both_first_questions_are_one_family():
-    """p-values of with − without and of BNSP − BPSN are adjusted together, and with no other."""
+def test_with_and_without_are_primary_and_other_questions_are_not():
+    """The gap has a larger share of the error rate than all that follows."""
     results = pick(by_shortcut(planted_table(9, n_patients=300, drain_gap=0.4)), metric="auroc")
-    first = results[
-        results["analysis"].isin([Analysis.SHORTCUT, Analysis.SHORTCUT_SUBSETS])
-        & (results["reference"] != "")
-    ]
+    gaps = results[results["reference"] != ""]
 
-    assert len(first) == 2
-    assert len(results[results["p_value"].notna()]) > 2
-    expected = pd.Series(first["p_value"].to_numpy()).sort_values() * [2, 1]
-    assert np.sort(first["p_adjusted"]) == pytest.approx(
-        np.minimum(np.maximum.accumulate(expected), 1).to_numpy()
+    assert set(pick(gaps, analysis=Analysis.SHORTCUT)["family"]) == {Confirmatory.PRIMARY}
+    others = gaps[gaps["analysis"] != Analysis.SHORTCUT]
+    assert set(others["family"]) <= {Confirmatory.SHORTCUT, EXPLORATORY}
+    assert Analysis.SHORTCUT_SUBSETS in set(others["analysis"])
+    tested = gaps[gaps["p_adjusted"].notna()].assign(
+        factor=lambda rows: rows["p_adjusted"] / rows["p_value"]
     )
+    factors = tested[tested["p_adjusted"] < 1].groupby("family")["factor"].max()
+    assert factors[Confirmatory.PRIMARY] < factors[Confirmatory.SHORTCUT]
 
 
 def test_without_labels_of_negatives_there_are_no_four_areas():

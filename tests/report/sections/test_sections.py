@@ -323,6 +323,25 @@ def test_the_reading_guide_explains_at_the_level_of_the_run():
     assert "calibration slope" not in found
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "at most 0.05 for the whole report of toy"),
+        ({"error_rate": "model"}, "at most 0.05 for each model of toy"),
+        ({"adjustment": "holm"}, "(stepwise, Holm)"),
+    ],
+)
+def test_the_reading_guide_says_what_the_error_rate_is_of(changed, words):
+    """The report or each model, which comparisons share it and how they are adjusted."""
+    settings = AuditSettings(**changed).recorded()
+    audit = example(overall_row(), *by_sex("disparity"), facts={"settings": settings})
+
+    found = text(on_the_page(reading_guide, audit).blocks)
+
+    assert words in found
+    assert "shared by 2 confirmatory comparisons (primary)" in found
+
+
 def test_notices_are_listed_with_their_counts(audit):
     """And there is no section without one."""
     assert "1,200 values are unknown" in text(built(notices, audit).blocks)

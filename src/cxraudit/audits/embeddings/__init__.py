@@ -62,6 +62,7 @@ def audit_embeddings(
     *,
     attributes: str | Sequence[str] | None = None,
     settings: AuditSettings | None = None,
+    share: float = 1.0,
 ) -> EmbeddingAudit:
     """Audit the embeddings of some models on a data set.
 
@@ -75,6 +76,8 @@ def audit_embeddings(
         Attributes and shortcuts to look for; default: all of the data set. Intersections are left out.
     settings : AuditSettings, optional
         Resamples, level, interval and seed, as of the audit.
+    share : float
+        Of the error rate of the report that this is a part of; see `cxraudit.audits.families`.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def audit_embeddings(
     given = [attributes] if isinstance(attributes, str) else attributes
     wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
     chosen = [name for name in dict.fromkeys(wanted) if not is_intersection(name)]
+    of_models = len(models) if settings.error_rate == "report" else 1
     evaluated: list[Evaluated] = []
     points: list[pd.DataFrame] = []
     curves: list[pd.DataFrame] = []
@@ -101,7 +105,7 @@ def audit_embeddings(
         if cohort is None:
             continue
         with threadpool_limits(settings.n_threads):
-            rows, tables = _audit_model(cohort, chosen)
+            rows, tables = _audit_model(cohort, chosen, share / of_models)
         evaluated += rows
         for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):
             kept.append(table)
@@ -111,7 +115,7 @@ def audit_embeddings(
 
 
 def _audit_model(
-    cohort: EmbeddedCohort, attributes: Sequence[str]
+    cohort: EmbeddedCohort, attributes: Sequence[str], share: float
 ) -> tuple[list[Evaluated], tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
     """Run all analyses of one model; return rows, points, curves and gaps by prompt."""
     engine = Engine(cohort.cohort)
@@ -123,7 +127,7 @@ def _audit_model(
     centroids, curves = compare_centroids(cohort, attributes)
     items += [*distances, *centroids, *score_direction.plan(settings.seed, cohort, attributes)]
     found = with_verdicts(
-        verdicts.judged(engine.evaluate(items), settings), settings.confidence_level
+        verdicts.judged(engine.evaluate(items), settings, share=share), settings.confidence_level
     )
     engine.forget()
     by_prompt, prompt_gaps = over_prompts(engine, cohort, attributes)

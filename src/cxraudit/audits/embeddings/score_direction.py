@@ -34,7 +34,7 @@ from cxraudit.audits.plan import (
     minus,
     ranking,
 )
-from cxraudit.schema import BEFORE_ERASURE, COMPLEMENT, Analysis
+from cxraudit.schema import BEFORE_ERASURE, COMPLEMENT, Analysis, Confirmatory
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN
 from cxraudit.stats.leace import Eraser, fit_eraser, variance_share
 
@@ -131,7 +131,7 @@ def _shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Itera
             group=Combination(tuple(means[0]), shares),
             reference=Combination(tuple(means[1]), shares),
             cells=(sample.cell(inside & known),),
-            family=Analysis.SCORE_DIRECTION,
+            family=Confirmatory.SCORE_DIRECTION,
             enough=True,
             note="standard deviations of the score",
         )
@@ -205,7 +205,7 @@ def _change(
         group=after,
         reference=before,
         cells=(cell,),
-        family="",
+        family=None,
         scale="plain",
         enough=True,
     )

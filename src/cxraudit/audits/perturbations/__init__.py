@@ -47,6 +47,7 @@ def audit_perturbations(
     *,
     attributes: str | Sequence[str] | None = None,
     settings: AuditSettings | None = None,
+    share: float = 1.0,
 ) -> PerturbationAudit:
     """Compare the scores of perturbed images with those of the same images unedited.
 
@@ -60,11 +61,13 @@ def audit_perturbations(
         Attributes to compare groups by; default: all of the data set. Intersections are left out.
     settings : AuditSettings, optional
         Resamples, level and margin, as of the audit.
+    share : float
+        Of the error rate of the report that this is a part of; see `cxraudit.audits.families`.
 
     Returns
     -------
     PerturbationAudit
-        Counterfactual changes are adjusted per metric (Holm); corruptions are screened
+        Counterfactual changes are adjusted together, stepwise; corruptions are screened
         (Benjamini–Hochberg).
 
     Raises
@@ -103,7 +106,7 @@ def audit_perturbations(
         changes += [one.images() for one in moved]
         engine.forget()
     return PerturbationAudit(
-        to_frame(verdicts.judged(evaluated, settings), dataset.name),
+        to_frame(verdicts.judged(evaluated, settings, share=share), dataset.name),
         pd.concat(changes, ignore_index=True) if changes else pd.DataFrame(),
         len(cohort.images),
     )

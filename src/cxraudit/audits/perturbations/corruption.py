@@ -7,7 +7,7 @@ from cxraudit.audits.cohort import Cohort, count
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.audits.plan import Comparison, Item, Level, average, key, minus, ranking
-from cxraudit.schema import COMPLEMENT, MEAN_FINDING, UNEDITED, Analysis, Reason
+from cxraudit.schema import COMPLEMENT, MEAN_FINDING, UNEDITED, Analysis, Confirmatory, Reason
 
 
 def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> list[Item]:
@@ -57,9 +57,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
         group=ranking(after.everything),
         reference=ranking(before.everything),
         cells=(after.everything,),
-        family=Analysis.CORRUPTION,
-        pooled=True,
-        screening=True,
+        family=Confirmatory.CORRUPTION,
         paired=True,
     )
     for group in comparisons(cohort, after, attributes):
@@ -72,9 +70,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
             group=sides[0][0],
             reference=sides[0][1],
             cells=(group.inside, group.outside),
-            family=Analysis.CORRUPTION,
-            pooled=True,
-            screening=True,
+            family=Confirmatory.CORRUPTION,
         )
         yield Comparison(
             key=replace(named, reference=UNEDITED),
@@ -82,9 +78,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
             group=minus(*sides[0]),
             reference=minus(*sides[1]),
             cells=(group.inside, group.outside),
-            family=Analysis.CORRUPTION,
-            pooled=True,
-            screening=True,
+            family=Confirmatory.CORRUPTION,
             paired=True,
         )
 

@@ -19,7 +19,7 @@ from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.audits.plan import Comparison, Item, Known, Level, Quantity, key, mean, minus, ranking
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis
+from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
 from cxraudit.stats.thresholds import target_fpr
 
 DEVICE = "drain"
@@ -176,7 +176,7 @@ def _comparison(
         group=after,
         reference=before,
         cells=(cell,),
-        family=Analysis.COUNTERFACTUAL,
+        family=Confirmatory.COUNTERFACTUAL,
         scale="plain",
         enough=enough,
         caution=_too_few(one),
@@ -233,7 +233,7 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             group=area,
             reference=ranking(before.everything),
             cells=(mixed.everything,),
-            family=Analysis.COUNTERFACTUAL,
+            family=Confirmatory.COUNTERFACTUAL,
             enough=False if few else None,
             caution=_too_few(one),
         )

@@ -14,8 +14,7 @@ import numpy as np
 from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.plan import Combination, Comparison, Item, Level, Quantity, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
-from cxraudit.audits.shortcuts.separation import FAMILY
-from cxraudit.schema import INDEPENDENT, OBSERVED, Analysis
+from cxraudit.schema import INDEPENDENT, OBSERVED, Analysis, Confirmatory
 from cxraudit.stats.ranking import shortcut_cells
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -103,7 +102,7 @@ def _independent(sample: Sample, labels: ShortcutLabels) -> list[Item]:
             group=at(of_positives, of_negatives),
             reference=at(overall, overall),
             cells=(everything, *four),
-            family=FAMILY,
+            family=Confirmatory.SHORTCUT,
             note=note,
         ),
     ]

@@ -6,10 +6,7 @@ An AUROC of the finding's score for the *shortcut*: 0.5 is chance level, a score
 from cxraudit.audits.cohort import Cohort, Sample
 from cxraudit.audits.plan import Comparison, Item, Known, Level, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
-from cxraudit.schema import CHANCE, NEGATIVES, POSITIVES, Analysis
-
-FAMILY = "shortcut, further analyses"
-"""Family of all analyses of a shortcut after the first."""
+from cxraudit.schema import CHANCE, NEGATIVES, POSITIVES, Analysis, Confirmatory
 
 
 def separation(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
@@ -38,7 +35,7 @@ def separation(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[I
                 group=quantity,
                 reference=Known(0.5),
                 cells=(cell,),
-                family=FAMILY,
+                family=Confirmatory.SHORTCUT,
             ),
         ]
     return items

@@ -7,10 +7,9 @@ from cxraudit.audits.groups import parts
 from cxraudit.audits.measures import StandardisedRanking
 from cxraudit.audits.plan import Comparison, Item, Statistic, key
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
-from cxraudit.audits.shortcuts.separation import FAMILY
 from cxraudit.audits.standardised import ADJUSTERS
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.schema import WITH, WITHOUT, Analysis
+from cxraudit.schema import WITH, WITHOUT, Analysis, Confirmatory
 from cxraudit.stats.standardise import overlap
 
 
@@ -53,7 +52,7 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
                 group=with_,
                 reference=without,
                 cells=(sample.cell(kept[0]), sample.cell(kept[1])),
-                family=FAMILY,
+                family=Confirmatory.SHORTCUT,
                 error="replicates",
                 note=f"{effective[0]:.0f} effective images with it",
             )

@@ -8,11 +8,8 @@ from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.plan import Comparison, Item, Level, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
 from cxraudit.metrics import Family, of_family
-from cxraudit.schema import ANNOTATED, WITH, WITHOUT, Analysis, Reason
+from cxraudit.schema import ANNOTATED, WITH, WITHOUT, Analysis, Confirmatory, Reason
 from cxraudit.stats.ranking import shortcut_cells
-
-FAMILY = Analysis.SHORTCUT
-"""Of the first question about a shortcut; other questions are a family of their own."""
 
 
 def with_and_without(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
@@ -100,6 +97,8 @@ def _sides(
         for metric in metrics
     ]
     first, second = (cells[name] for name in compared)
+    primary = analysis == Analysis.SHORTCUT
+    family = Confirmatory.PRIMARY if primary else Confirmatory.SHORTCUT
     items += [
         Comparison(
             key=key(sample, analysis, group=compared[0], reference=compared[1], **named),
@@ -107,7 +106,7 @@ def _sides(
             group=ranking(first, metric),
             reference=ranking(second, metric),
             cells=(first, second),
-            family=FAMILY,
+            family=family,
             reasons=reasons,
             note=note,
         )

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import percent, sentence_case
+from cxraudit.formatting import listed, percent, sentence_case
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.report.blocks import Definitions, Details, Paragraph, Section
 from cxraudit.report.facts import common, facts_of
 from cxraudit.report.sections.context import Context
+from cxraudit.schema import Confirmatory
 from cxraudit.stats.estimate import Verdict
 from cxraudit.stats.verdict import POWER
 
@@ -25,6 +26,7 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
             Paragraph(_gaps()),
             Paragraph(_standardised()),
             Paragraph(_verdicts(audits)),
+            *(Paragraph(text) for text in dict.fromkeys(map(_error_rate, audits))),
             *(Paragraph(text) for text in dict.fromkeys(map(_hidden, audits)) if text),
             Details("Metrics", [_metrics(audits)]),
         ],
@@ -58,10 +60,10 @@ def _hidden(audit: Audit) -> Markup:
 
 def _verdicts(audits: Sequence[Audit]) -> Markup:
     meanings = {
-        Verdict.DISPARITY: "the {interval} excludes zero, the p-value adjusted over all gaps of the model "
-        "(Holm) is below {alpha}, and the gap is larger than the margin ({margin} for AUROC, TPR and FPR)",
-        Verdict.UNCLEAR_SIZE: "the same, but whether the gap exceeds the margin is not settled, or no "
-        "margin is declared for the metric",
+        Verdict.DISPARITY: "the interval that holds for all comparisons at once excludes zero (the "
+        "adjusted p-value is below {alpha}), and the gap is larger than the margin ({margin} for AUROC, TPR "
+        "and FPR)",
+        Verdict.UNCLEAR_SIZE: "the same, but whether the gap exceeds the margin is not settled",
         Verdict.SMALL: "different from zero, and within the margin",
         Verdict.EQUIVALENT: "within the margin (two one-sided tests, so that the {equivalence} decides; "
         "the bars are {interval}s and can reach further)",
@@ -79,6 +81,36 @@ def _verdicts(audits: Sequence[Audit]) -> Markup:
         margin=common(audits, "margin"),
         power=percent(POWER),
     )
+
+
+def _error_rate(audit: Audit) -> Markup:
+    """Say what the chance of a false disparity is a chance of, and which comparisons share it."""
+    facts = facts_of(audit)
+    whole = facts.settings["error_rate"] == "report"
+    rows = audit.results
+    confirmatory = rows[rows["p_adjusted"].notna() & rows["family"].isin(set(Confirmatory))]
+    families = [name for name in Confirmatory if (confirmatory["family"] == name).any()]
+    return Markup(
+        "<b>Error rate.</b> The chance of any false disparity is at most {alpha} for {unit} of {data}. It is "
+        "shared by {n} confirmatory comparisons ({families}), adjusted together ({how}); thin lines are "
+        "intervals that hold for all of them at once, and verdicts follow these. All other differences, "
+        "such as those of average precision or of calibration, are exploratory: estimates with an interval, "
+        "without a verdict. Equivalence is tested comparison by comparison. Probes of embeddings have an "
+        "error rate of their own."
+    ).format(
+        alpha=facts.alpha,
+        unit="the whole report" if whole else "each model",
+        data=facts.dataset,
+        n=f"{len(confirmatory):,}",
+        families=listed([name.value for name in families]) if families else "none",
+        how=_ADJUSTMENT[facts.settings["adjustment"]],
+    )
+
+
+_ADJUSTMENT = {
+    "min-p": "stepwise over shared resamples, Westfall and Young",
+    "holm": "stepwise, Holm",
+}
 
 
 def _metrics(audits: Sequence[Audit]) -> Definitions:
