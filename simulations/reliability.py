@@ -18,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from cxraudit.stats.compare import estimate, gap
-from simulations.__main__ import ranked
+from simulations.__main__ import counted, ranked
 from simulations.designs import DESIGNS, Cohort
 
 EDGES = (2, 4, 6, 8, 10, 15, 20, 30, 50, 100, np.inf)
@@ -49,7 +49,8 @@ def evaluate(seed: int, name: str, share: float, n_resamples: int) -> Found:
     cohort = fewer(design.draw(rng), share, rng)
     if np.unique(cohort.groups).size < 2:
         return []
-    inside, outside, *_ = ranked(cohort, seed, n_resamples)
+    areas = ranked(cohort, counted(cohort, seed, n_resamples), n_resamples)
+    inside, outside = areas[0], areas[len(areas) // 2]
     found: Found = []
     level = estimate(inside.auroc, scale="logit")
     if np.isfinite(level.low):

@@ -131,7 +131,7 @@ def _differences(axes: Axes, gaps: pd.DataFrame, facts: Metric) -> None:
     }
     left_end, right_end = ends[facts.better] if facts.better else ("lower", "higher")
     axes.set_xlabel(
-        f"group − all other groups\n{interval_label(gaps)}{thin_label(gaps)}{_equivalence(gaps)}\n"
+        f"group − all other groups{thin_label(gaps)}\n{interval_label(gaps)}{_equivalence(gaps)}\n"
         f"← {left_end}{GAP}{right_end} →"
     )
 
