@@ -59,6 +59,9 @@ RESULT_COLUMNS: dict[str, str] = {
     "margin": "float64",
     "detectable_gap": "float64",
     "verdict": "str",
+    "value_other_weight": "float64",
+    "low_other_weight": "float64",
+    "high_other_weight": "float64",
     "reasons": "str",
     "note": "str",
 }
@@ -69,6 +72,10 @@ reference); ``condition`` is what was held equal, set or changed; ``at`` a numbe
 of a shortcut, severity, threshold); ``label_source`` is empty, or `ANNOTATED` where only labels by
 annotators count. ``n`` counts images. NaN is *undefined* or *does not apply*, never zero. ``reasons`` are
 codes of `Reason`, separated by blanks; ``note`` is for people, and no code reads it."""
+
+OTHER_COLUMNS = ("value_other_weight", "low_other_weight", "high_other_weight")
+"""Value and interval if each patient counted once instead of each image, or the reverse; the interval only of
+differences, NaN where not computed."""
 
 FLOW_COLUMNS: dict[str, str] = {
     "step": "str",

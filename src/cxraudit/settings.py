@@ -65,6 +65,12 @@ class AuditSettings:
     """Largest difference in AUROC, TPR or FPR that would not matter. Declare it before looking."""
     min_patients: Annotated[int, Ge(2)] = 10
     """Fewest patients with, and without, the finding on either side of a difference for a verdict on it."""
+    weight: Literal["image", "patient"] = "image"
+    """What counts once: each image, or each patient, whose images then share the weight of one within each
+    finding. Who has many images counts for many patients otherwise."""
+    sampling_weight: str = ""
+    """Column of the images, or of your table, with the sampling weight of each image: a number of at least 0
+    by which it counts. If each patient counts once, a patient then counts by the mean of the images'."""
     interval: Literal["t", "percentile", "bca"] = "t"
     """Student's t on the scale of the metric, with the larger of the analytic error and that of the
     resamples; expanded percentile of the resamples; or bias-corrected and accelerated (BCa), expanded
