@@ -63,6 +63,9 @@ RESULT_COLUMNS: dict[str, str] = {
     "margin": "float64",
     "detectable_gap": "float64",
     "verdict": "str",
+    "value_other_weight": "float64",
+    "low_other_weight": "float64",
+    "high_other_weight": "float64",
     "reasons": "str",
     "note": "str",
 }
@@ -76,6 +79,10 @@ annotators count. ``n`` counts images. ``low`` and ``high`` hold for the row alo
 `Confirmatory` or `EXPLORATORY` for a difference, and empty for a level. NaN is *undefined* or *does not
 apply*, never zero. ``reasons`` are codes of `Reason`, separated by blanks; ``note`` is for people, and no
 code reads it."""
+
+OTHER_COLUMNS = ("value_other_weight", "low_other_weight", "high_other_weight")
+"""Value and interval if each patient counted once instead of each image, or the reverse; the interval only of
+differences, NaN where not computed."""
 
 FLOW_COLUMNS: dict[str, str] = {
     "step": "str",

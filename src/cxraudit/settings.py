@@ -71,6 +71,12 @@ class AuditSettings:
     adjustment: Literal["min-p", "holm"] = "min-p"
     """How comparisons that share an error rate are adjusted, both stepwise: over the resamples they share
     (Westfall and Young), or for any dependence (Holm)."""
+    weight: Literal["image", "patient"] = "image"
+    """What counts once: each image, or each patient, whose images then share the weight of one within each
+    finding. Who has many images counts for many patients otherwise."""
+    sampling_weight: str = ""
+    """Column of the images, or of your table, with the sampling weight of each image: a number of at least 0
+    by which it counts. If each patient counts once, a patient then counts by the mean of the images'."""
     interval: Literal["t", "percentile", "bca"] = "t"
     """Student's t on the scale of the metric, with the larger of the analytic error and that of the
     resamples; expanded percentile of the resamples; or bias-corrected and accelerated (BCa), expanded

@@ -519,6 +519,7 @@ def audit_files(
             shortcuts=shortcuts or {},
             shortcut_sources=shortcut_sources,
             bins=settings.bins,
+            sampling_weight=settings.sampling_weight or None,
         )
         crossed = intersections(names or [], table.frame, age=age, sex=sex, view=view)
         names = [*cohort.attributes, *crossed]

@@ -150,17 +150,19 @@ def test_every_cell_of_an_audit_is_computed_once(frame, computed, monkeypatch):
 
 
 def test_mirrored_groups_share_their_cells(frame, computed, monkeypatch):
-    """Two sexes: all, each sex, and two cells across the sexes; two findings."""
+    """Two sexes: all, each sex, and two cells across the sexes; two findings. Once more for the other weight:
+    all, and each sex.
+    """
     (engine,) = audited(
         frame, computed, monkeypatch, attributes=["sex"], shortcuts={}, settings=RANKED
     )
 
-    assert by_function(computed) == {"ranking_replicates": 2 * 5}
-    assert engine.n_computed == 10
+    assert by_function(computed) == {"ranking_replicates": 2 * (5 + 3)}
+    assert engine.n_computed == 16
 
 
 def test_sides_that_are_weighted_to_one_mix_are_computed_once(frame, computed, monkeypatch):
-    """Two sexes at one mix of the view: one pair of sides, not two, per finding."""
+    """Two sexes at one mix of the view: one pair of sides, not two, per finding and weighting."""
     audited(
         frame,
         computed,
@@ -170,7 +172,7 @@ def test_sides_that_are_weighted_to_one_mix_are_computed_once(frame, computed, m
         settings=RANKED,
     )
 
-    assert by_function(computed)["standardised_replicates"] == 2 * 2
+    assert by_function(computed)["standardised_replicates"] == 2 * 2 * 2
 
 
 def test_comparing_models_computes_nothing_new(frame, computed, monkeypatch):

@@ -1,10 +1,13 @@
 """Filters are named steps, and every excluded image is listed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cxraudit import datasets
+from cxraudit.datasets import filters
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.filters import adults
 from cxraudit.errors import ConfigError, DataError
@@ -67,3 +70,50 @@ def test_groups_are_kept_by_name(noisy_mimic_release):
     assert dataset.steps[-1][0] == "race white, black"
     with pytest.raises(DataError, match="leaves no image"):
         datasets.load("mimic-cxr", noisy_mimic_release, {"only.race": "pacific islander"})
+
+
+def _of_patients(n: int = 300) -> Dataset:
+    images = pd.DataFrame(
+        {
+            "image_id": [f"i{k}" for k in range(3 * n)],
+            "patient_id": [f"p{k % n}" for k in range(3 * n)],
+            "study_id": "s",
+            "path": "",
+            "view_position": "PA",
+            "Pneumonia": 0.0,
+        }
+    )
+    dataset = _dataset()
+    return replace(dataset, images=images)
+
+
+def test_one_image_of_each_patient_is_chosen_by_the_seed():
+    """Any of them as often as the others, whatever the order of rows and the other patients."""
+    dataset = _of_patients()
+    backwards = replace(dataset, images=dataset.images[::-1])
+    some = replace(dataset, images=dataset.images[dataset.images["patient_id"] < "p2"])
+
+    kept = filters.apply(dataset, {"one_image_per_patient": "7"})
+
+    names = kept.images.set_index("patient_id")["image_id"]
+    assert names.index.is_unique
+    assert len(names) == 300
+    chosen = np.bincount(names.str.slice(1).astype(int) // 300)
+    assert chosen.min() > 70
+    for other in (backwards, some):
+        again = filters.apply(other, {"one_image_per_patient": 7}).images
+        again = again.set_index("patient_id")["image_id"]
+        assert again.sort_index().equals(names[again.index].sort_index())
+    assert kept.steps[-1][0] == "one image per patient"
+    assert kept.exclusions.iloc[-1][["images", "patients"]].tolist() == [600, 0]
+    first = filters.apply(dataset, {"one_image_per_patient": True}).images
+    assert not first["image_id"].reset_index(drop=True).equals(kept.images["image_id"])
+
+
+def test_the_choice_of_one_image_is_true_false_or_a_seed():
+    """Anything else is refused; false keeps all."""
+    dataset = _of_patients(5)
+
+    assert len(filters.apply(dataset, {"one_image_per_patient": "false"}).images) == 15
+    with pytest.raises(ConfigError, match="true, false or a seed"):
+        filters.apply(dataset, {"one_image_per_patient": "first"})

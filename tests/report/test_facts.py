@@ -46,6 +46,23 @@ def test_levels_follow_from_the_confidence_level(level, interval, equivalence, a
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "each image counts once"),
+        ({"weight": "patient"}, "each patient counts once"),
+        ({"sampling_weight": "w"}, "each image counts by its sampling weight (column w)"),
+        (
+            {"sampling_weight": "w", "weight": "patient"},
+            "each patient counts by the mean sampling weight of the images (column w)",
+        ),
+    ],
+)
+def test_what_counts_once_is_stated(settings, expected):
+    """Images or patients, by a sampling weight or not."""
+    assert facts(**settings).estimand == expected
+
+
 def test_the_margin_is_that_of_the_run():
     """As it was declared."""
     assert facts(margin=0.1).margin == "±0.1"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from cxraudit.stats.resampling import Counts, draw_resamples
 from cxraudit.streams import Stream, generator
 
 Mask = NDArray[np.bool_]
+
+Weights = NDArray[np.float64] | None
+"""How much each image counts for, above 0; None where all count the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Cohort:
     settings: AuditSettings
     drawn: dict[object, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     """Drawn images of sides by stratum, which all models share; see `cxraudit.stats.standardise`."""
+    sampling: Weights = None
+    """Sampling weight of each image, where the settings name a column of them."""
     _columns: dict[str, NDArray[np.object_]] = field(default_factory=dict, repr=False)
     _codes: dict[str, tuple[list[str], NDArray[np.intp]]] = field(default_factory=dict, repr=False)
     """Taken from the images once: every audit of every model and finding uses them."""
@@ -53,12 +58,30 @@ class Cohort:
         names, codes = self._codes[name]
         return names, codes[rows]
 
+    def weights(self, rows: NDArray[np.intp]) -> "dict[str, Weights]":
+        """Weigh the images of a finding: ``weights`` by the settings, and ``other`` the other way.
+
+        The other way is by patient where each image counts once, and by image where each patient does.
+        """
+        own = None if self.sampling is None else self.sampling[rows]
+        each = np.bincount(self.patients[rows])[self.patients[rows]]
+        shared = (1.0 if own is None else own) / each
+        by_unit = {"image": _unless_equal(own), "patient": _unless_equal(shared)}
+        weights = by_unit.pop(self.settings.weight)
+        (other,) = by_unit.values()
+        return {"weights": weights, "other": other}
+
     def tuning(self) -> Mask:
         """Return the images of the patients that thresholds are chosen on: a share, by the seed."""
         n_patients = int(self.patients.max()) + 1
         order = generator(Stream.TUNING_PATIENTS, self.settings.seed).permutation(n_patients)
         chosen = order[: round(self.settings.tuning_share * n_patients)]
         return np.isin(self.patients, chosen)
+
+
+def _unless_equal(weights: Weights) -> Weights:
+    """Return weights; None where all are the same, so that nothing has to be weighted."""
+    return None if weights is None or not weights.size or np.ptp(weights) == 0 else weights
 
 
 def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings) -> Cohort:
@@ -97,8 +120,15 @@ def make_cohort(dataset: Dataset, scores: pd.DataFrame, settings: AuditSettings)
         settings.seed,
         n_threads=settings.n_threads,
     )
+    column = settings.sampling_weight
     return Cohort(
-        dataset, images, patients.astype(np.int64), units.astype(np.int64), counts, settings
+        dataset,
+        images,
+        patients.astype(np.int64),
+        units.astype(np.int64),
+        counts,
+        settings,
+        sampling=images[column].to_numpy(dtype=np.float64) if column else None,
     )
 
 
@@ -126,16 +156,22 @@ class Sample:
     patients: NDArray[np.int64] = field(repr=False)
     units: NDArray[np.int64] = field(repr=False)
     """As in `Cohort`."""
+    weights: Weights = field(default=None, repr=False)
+    """How much each image counts for."""
+    other: Weights = field(default=None, repr=False)
+    """The same under the other weighting; see `Cohort.weights`."""
     key: bytes = field(init=False, repr=False)
     """Same content, same key: whatever was computed of it holds."""
     labels_key: bytes = field(init=False, repr=False)
-    """The same for images and labels, whatever their scores."""
+    """The same for images, labels and weights, whatever the scores."""
 
     def __post_init__(self) -> None:
         """Digest the content."""
         content = hashlib.blake2b(digest_size=16)
         for part in (self.rows, self.y_true):
             content.update(np.ascontiguousarray(part).tobytes())
+        if self.weights is not None:
+            content.update(self.weights.tobytes())
         object.__setattr__(self, "labels_key", content.digest())
         content.update(np.ascontiguousarray(self.y_score).tobytes())
         object.__setattr__(self, "key", content.digest())
@@ -162,11 +198,34 @@ class Sample:
             y_score=self.y_score[kept],
             patients=self.patients[kept],
             units=self.units[kept],
+            weights=None if self.weights is None else self.weights[kept],
+            other=None if self.other is None else self.other[kept],
         )
+
+    def sharing(self, cohort: Cohort, kept: Mask) -> "Sample":
+        """Return the images that are compared with another sample: of these, each patient counts once."""
+        return self.only(kept).with_(**cohort.weights(self.rows[kept]))
+
+    @property
+    def has_other(self) -> bool:
+        """Whether the other weighting is another one."""
+        return not (self.weights is None and self.other is None)
+
+    def reweighted(self) -> "Sample":
+        """Return the same images under the other weighting."""
+        return self.with_(weights=self.other, other=self.weights)
+
+    def total(self, mask: Mask) -> float:
+        """Sum the weights of some images; their number where all count the same."""
+        return float(mask.sum() if self.weights is None else self.weights[mask].sum())
+
+    def share(self, mask: Mask, among: Mask) -> float:
+        """Return the share of some images among others, of which there are some."""
+        return self.total(mask & among) / self.total(among)
 
     def with_(self, **changed: Any) -> "Sample":
         """Return a sample that differs in some fields."""
-        names = ("model", "prompt_set", "finding", "rows", "y_true", "y_score", "patients", "units")
+        names = [one.name for one in fields(self) if one.init]
         return Sample(**{name: changed.get(name, getattr(self, name)) for name in names})
 
 
@@ -198,6 +257,10 @@ class Cell:
     def __and__(self, part: Mask) -> "Cell":
         """Return the images that are also in `part`."""
         return self.sample.cell(self.mask & part)
+
+    def of(self, sample: Sample) -> "Cell":
+        """Return the same images of another sample of them."""
+        return Cell(sample, self.mask, (sample.key, self.key[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +331,7 @@ def sample_of(
         scores[rows],
         cohort.patients[rows],
         cohort.units[rows],
+        **cohort.weights(rows),
     )
 
 

@@ -30,11 +30,11 @@ from cxraudit.audits.plan import (
     without_images,
 )
 from cxraudit.metrics import METRICS
-from cxraudit.schema import Analysis, Reason, results_frame
+from cxraudit.schema import OTHER_COLUMNS, Analysis, Reason, results_frame
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.compare import estimate, gap
 from cxraudit.stats.equality import equality_test, is_testable
-from cxraudit.stats.estimate import Estimate
+from cxraudit.stats.estimate import Estimate, Gap
 from cxraudit.stats.multiplicity import Draws
 from cxraudit.stats.replicated import Replicated, weighted_sum
 
@@ -64,6 +64,8 @@ class Evaluated:
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     note: str = ""
+    other: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    """Value and interval under the other weighting; see `cxraudit.audits.other_weight`."""
 
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
@@ -152,6 +154,20 @@ class Engine:
         )
         return replace(summary, method=self._named(summary.method))
 
+    def gap(self, item: Comparison, *, enough: bool = True) -> tuple[Gap, bool]:
+        """Return a difference, and whether there are enough patients for a verdict on it."""
+        found = gap(
+            self.value(item.group),
+            self._other(item),
+            confidence_level=self.settings.confidence_level,
+            interval=self.settings.interval,
+            scale=item.scale or METRICS[item.metric].scale,
+            error=item.error,
+        )
+        if self.settings.n_resamples:
+            return self._degenerate.gap(item, found, enough=enough)
+        return found, enough
+
     def _evaluate(self, item: Item) -> Evaluated:
         if isinstance(item, Level):
             return self._level(item)
@@ -202,16 +218,7 @@ class Engine:
         enough = item.enough
         if enough is None:
             enough = min(c.limiting_patients for c in counts) >= self.settings.min_patients
-        found = gap(
-            self.value(item.group),
-            self._other(item),
-            confidence_level=self.settings.confidence_level,
-            interval=self.settings.interval,
-            scale=item.scale or METRICS[item.metric].scale,
-            error=item.error,
-        )
-        if self.settings.n_resamples:
-            found, enough = self._degenerate.gap(item, found, enough=enough)
+        found, enough = self.gap(item, enough=enough)
         few = () if enough else (Reason.TOO_FEW_PATIENTS,)
         caution = item.caution
         if item.enough is None:
@@ -372,6 +379,7 @@ def to_frame(evaluated: Sequence[Evaluated], dataset: str) -> pd.DataFrame:
             "margin": one.margin,
             "detectable_gap": one.detectable_gap,
             "verdict": one.verdict,
+            **dict(zip(OTHER_COLUMNS, one.other, strict=True)),
             "reasons": " ".join(one.reasons),
             "note": one.note,
         }

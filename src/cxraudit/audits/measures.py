@@ -1,6 +1,6 @@
 """What can be computed of cells: rankings, decisions, calibration and means, in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,6 +33,9 @@ class Measure(Protocol):
     def images(self, metric: str) -> Cell | None:
         """Return the images that an area ranks or that a rate is a share of; None if it is neither."""
 
+    def moved(self, to: Callable[[Cell], Cell]) -> "Measure":
+        """Return the same of other cells, such as those of the same images with other weights."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -56,6 +59,7 @@ class Ranking:
             cohort.counts,
             n_resamples=cohort.settings.n_resamples,
             n_threads=cohort.settings.n_threads,
+            weights=sample.weights,
         )
 
     def read(self, found: RankingReplicates, metric: str) -> Replicated:
@@ -65,6 +69,10 @@ class Ranking:
     def images(self, metric: str) -> Cell | None:
         """Return the cell."""
         return self.cell
+
+    def moved(self, to: Callable[[Cell], Cell]) -> "Ranking":
+        """Return the same of other cells."""
+        return Ranking(to(self.cell))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class StandardisedRanking:
                     self.strata.values,
                     cohort.counts,
                     n_resamples=settings.n_resamples,
+                    weights=sample.weights,
                 )
             return cohort.drawn[name]
 
@@ -111,6 +120,7 @@ class StandardisedRanking:
                 cohort.counts,
                 n_resamples=settings.n_resamples,
                 target=settings.standardise,
+                weights=sample.weights,
                 drawn=np.stack([drawn(cell) for cell in cells]),
             )
 
@@ -130,6 +140,11 @@ class StandardisedRanking:
     def images(self, metric: str) -> Cell | None:
         """Return None: weighted images count for more or less than one."""
         return None
+
+    def moved(self, to: Callable[[Cell], Cell]) -> "StandardisedRanking":
+        """Return the same of other cells."""
+        changed = {side: to(side) for side in self.sides}
+        return StandardisedRanking(frozenset(changed.values()), self.strata, changed[self.side])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,7 @@ class Flagged:
             np.stack([measure.cell.mask for measure in measures]),
             cohort.counts,
             n_resamples=cohort.settings.n_resamples,
+            weights=sample.weights,
         )
 
     def read(self, found: Any, metric: str) -> Replicated:
@@ -179,6 +195,10 @@ class Flagged:
             "overdiagnosis": sample.y_true,
         }.get(metric)
         return None if part is None else self.cell & part
+
+    def moved(self, to: Callable[[Cell], Cell]) -> "Flagged":
+        """Return the same of other cells, at the same threshold."""
+        return Flagged(to(self.cell), self.threshold, self.probability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +223,8 @@ class Calibrated:
             np.stack([measure.cell.mask for measure in measures]),
             cohort.counts,
             n_resamples=cohort.settings.n_resamples,
-            edges=equal_mass_edges(self.probability.values),
+            weights=sample.weights,
+            edges=equal_mass_edges(self.probability.values, weights=sample.weights),
             n_threads=cohort.settings.n_threads,
         )
 
@@ -214,6 +235,10 @@ class Calibrated:
     def images(self, metric: str) -> Cell | None:
         """Return None: calibration is no share."""
         return None
+
+    def moved(self, to: Callable[[Cell], Cell]) -> "Calibrated":
+        """Return the same of other cells, with the same probabilities."""
+        return Calibrated(to(self.cell), self.probability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +262,7 @@ class Mean:
                 measure.cell.sample.units,
                 cohort.counts,
                 n_resamples=cohort.settings.n_resamples,
+                weights=measure.cell.sample.weights,
             )
             for measure in measures
         ]
@@ -248,3 +274,7 @@ class Mean:
     def images(self, metric: str) -> Cell | None:
         """Return the cell: the mean of yes and no is a share of it."""
         return self.cell
+
+    def moved(self, to: Callable[[Cell], Cell]) -> "Mean":
+        """Return the same of other cells."""
+        return Mean(to(self.cell), self.values)

@@ -31,7 +31,7 @@ def plan(cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]) -
     """
     return [
         item
-        for first, second in _pairs(samples)
+        for first, second in _pairs(cohort, samples)
         for item in _pair(cohort, first, second, attributes)
     ]
 
@@ -78,22 +78,22 @@ def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, i
     return f"{model} and {other} {_ALIKE[reason]} {images} of {', '.join(sorted(n_images))}"
 
 
-def _pairs(samples: Sequence[Sample]) -> Iterator[tuple[Sample, Sample]]:
+def _pairs(cohort: Cohort, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Sample]]:
     """Yield every two models in alphabetical order, on the images that both scored, if there are any."""
     by_model = sorted(samples, key=lambda sample: sample.model)
     for first, second in combinations(by_model, 2):
-        pair = _shared(first, second)
+        pair = _shared(cohort, first, second)
         if pair[0].rows.size:
             yield pair
 
 
-def _shared(first: Sample, second: Sample) -> tuple[Sample, Sample]:
+def _shared(cohort: Cohort, first: Sample, second: Sample) -> tuple[Sample, Sample]:
     """Return both on the images that both have; as they are, where these are all."""
     if np.array_equal(first.rows, second.rows):
         return first, second
     return (
-        first.only(np.isin(first.rows, second.rows)),
-        second.only(np.isin(second.rows, first.rows)),
+        first.sharing(cohort, np.isin(first.rows, second.rows)),
+        second.sharing(cohort, np.isin(second.rows, first.rows)),
     )
 
 

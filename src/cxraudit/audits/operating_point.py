@@ -181,9 +181,11 @@ def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Gi
     if rule == "none":
         return _Cut(np.nan, np.nan, "")
     if not rule_chooses(rule):
-        fixed = rule_named(rule)(sample.y_true, sample.y_score)
+        fixed = rule_named(rule)(sample.y_true, sample.y_score, np.ones_like(sample.y_score))
         return _Cut(fixed, fixed, _flagged(fixed, rule, evaluated))
-    exact = choose_threshold(chosen.y_true, chosen.y_score, rule_named(rule))
+    exact = choose_threshold(
+        chosen.y_true, chosen.y_score, rule_named(rule), weights=chosen.weights
+    )
     threshold = shortest_equivalent(exact, sample.y_score)
     source = f"{rule}, chosen {_on(chosen)}"
     return _Cut(threshold, exact, _flagged(threshold, source, evaluated))
@@ -211,7 +213,7 @@ def _mapped(calibration: str, chosen: Sample, calibrated: Sample, cut: _Cut) -> 
         return _Mapped(Vector(calibrated.y_score), at_threshold)
     intercept = slope = np.nan
     if chosen.both_classes and calibrated.y_true.size:
-        intercept, slope = platt(chosen.y_true, chosen.y_score)
+        intercept, slope = platt(chosen.y_true, chosen.y_score, weights=chosen.weights)
     if not np.isfinite(slope):
         return _Mapped(
             missing="no map from scores to probabilities: the images of the tuning patients hold one "

@@ -20,9 +20,11 @@ from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_em
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
 from cxraudit.audits.groups import cross, many_groups, parts, with_bins
+from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.plan import Item
 from cxraudit.audits.result import Audit
+from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.audits.suppression import suppressed
@@ -97,7 +99,7 @@ def audit(
     audited = sorted(set(scores["model"].unique()))  # by the names embeddings have
     named = scores["model"]
     scores = _one_name_per_prompt_set(scores)
-    dataset = with_bins(dataset, settings.bins)
+    dataset = with_bins(with_sampling_weights(dataset, settings), settings.bins)
     thresholds = given_thresholds(
         settings,
         dataset,
@@ -120,7 +122,7 @@ def audit(
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
         plan, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
-        evaluated += engine.evaluate(plan)
+        evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
         percentiles += tables
         engine.forget()
     of_models = [one for one in _several(embeddings) if one.model in audited]

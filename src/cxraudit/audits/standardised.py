@@ -74,6 +74,7 @@ def _by(
             np.stack([side.mask for side in sides]),
             codes.values,
             target=cohort.settings.standardise,
+            weights=sample.weights,
         )
         cells = (sample.cell(kept[0]), sample.cell(kept[1]))
         note = (

@@ -17,7 +17,7 @@ def print_summary(audit: "Audit") -> None:
         tell(notice)
     facts = Facts(audit.facts)
     for model in audit.facts["models"]:
-        print(f"\n{model} on {facts.dataset}: {facts.counts}")
+        print(f"\n{model} on {facts.dataset}: {facts.counts}; {facts.estimand}")
         for one in of_model(audit, model):
             print(f"  {one.tone.word}: {one.headline}. {one.detail}".rstrip())
     print()

@@ -1,5 +1,6 @@
 """Filters that apply to every data set; each is a named step of the flow diagram."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import fill, read_predicted
-from cxraudit.errors import ConfigError, UnknownNameError
+from cxraudit.errors import ConfigError, UnknownNameError, short
 from cxraudit.schema import UNKNOWN
 from cxraudit.vocabulary import ATTRIBUTES
 
@@ -19,6 +20,7 @@ ADULT = 18
 OPTIONS = {
     "adults": "true: exclude images of patients under 18 or of unknown age",
     "only.ATTRIBUTE": "GROUP,GROUP: exclude images of other groups, for instance only.race=white,black",
+    "one_image_per_patient": "true, or a seed (0, 1, …): keep one image of each patient, chosen at random",
     "present_only": "true: exclude images whose file is missing",
     "predicted": "file of `cxraudit drains apply`: predicted labels for images without an annotation",
 }
@@ -28,6 +30,7 @@ FLAGS = ("adults", "present_only")
 PATHS = ("predicted",)
 
 ONLY = "only."
+ONE_IMAGE = "one_image_per_patient"
 
 
 def is_common(option: str) -> bool:
@@ -62,7 +65,49 @@ def apply(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
     if options.get("present_only"):
         present = dataset.images["path"].map(os.path.isfile)
         dataset = dataset.keep(present, step="file present", reason="the image file is missing")
-    return dataset
+    seed = _seed(options.get(ONE_IMAGE))
+    # Last, so that no patient is lost because another filter excluded the chosen image.
+    return dataset if seed is None else one_image_per_patient(dataset, seed)
+
+
+def _seed(given: object) -> int | None:
+    """Return the seed that ``one_image_per_patient`` was given: 0 for true, None for false.
+
+    Raises
+    ------
+    ConfigError
+        If it is anything else but a whole number of at least 0.
+    """
+    text = str(given).strip().lower()
+    if given is None or text in ("false", "no"):
+        return None
+    if text in ("true", "yes"):
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(
+            f"the option {ONE_IMAGE} is true, false or a seed such as 7, got {short(given)}."
+        )
+    return int(text)
+
+
+def one_image_per_patient(dataset: Dataset, seed: int = 0) -> Dataset:
+    """Keep one image of each patient, chosen at random.
+
+    The choice depends on the seed and on the names of the patient's images only: not on the order of rows,
+    nor on other patients.
+    """
+    images = dataset.images
+    drawn = [
+        hashlib.blake2b(f"{seed}\n{image}".encode(), digest_size=16).digest()
+        for image in images["image_id"]
+    ]
+    first = pd.Series(drawn, index=images.index, dtype=object).sort_values()
+    chosen = images["patient_id"].loc[first.index].drop_duplicates().index
+    return dataset.keep(
+        pd.Series(images.index.isin(chosen), index=images.index),
+        step="one image per patient",
+        reason=f"another image of the patient was chosen at random (seed {seed})",
+    )
 
 
 def adults(dataset: Dataset) -> Dataset:

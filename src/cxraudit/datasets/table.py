@@ -66,6 +66,7 @@ class Description(Described):
     sex_values: dict[str, str] = Field(default_factory=dict)
     uncertain: Literal["zeros", "ones", "ignore"] | None = None
     bins: dict[Name, str | list[float]] = Field(default_factory=dict)
+    sampling_weight: Name | None = None
 
 
 def load(root: Path) -> Dataset:
@@ -111,6 +112,7 @@ def from_frame(
     sex_values: Mapping[str, str] | None = None,
     uncertain: str | None = None,
     bins: Bins | None = None,
+    sampling_weight: str | None = None,
     notices: Sequence[Notice] = (),
 ) -> Dataset:
     """Return a data set from a data frame with any column names.
@@ -144,6 +146,9 @@ def from_frame(
         What uncertain labels (−1) count as; without it they are refused.
     bins : mapping, optional
         Attribute → edges of its bins; ``age`` gives own age groups.
+    sampling_weight : str, optional
+        Column of weights that images were sampled with, kept under its name; an audit uses it if its
+        settings name it.
     notices : sequence of Notice
         What has to be stated of how the table was read.
 
@@ -200,6 +205,8 @@ def from_frame(
         table.add_shortcut(shortcut, column, (shortcut_sources or {}).get(shortcut))
     for finding, column in labelled.items():
         table.add(finding, values.labels(table.column(column), _about(column), uncertain=uncertain))
+    if sampling_weight:
+        table.add_weight(sampling_weight)
     return Dataset(
         name=name,
         version="",
@@ -313,6 +320,16 @@ class _Table:
             read = values.numbers(self.column(column), about)
             self.add(shown, values.Values(values.binned(read.series, edges), read.notices))
         return shown
+
+    def add_weight(self, column: str) -> None:
+        """Add the sampling weights, under the name of their column."""
+        read = values.numbers(self.column(column), _about(column))
+        if column in self.images:
+            raise DataError(
+                f"the column of sampling weights '{column}' has the name of a column of cxraudit or of "
+                "another role. Rename it in your table."
+            )
+        self.add(column, read)
 
     def add_shortcut(self, name: str, column: str, source: str | None) -> None:
         """Add the labels of a shortcut, and who gave them where the table says so."""

@@ -35,6 +35,26 @@ class Facts:
         return f"{counted(images, 'image')} of {counted(patients, 'patient')}"
 
     @property
+    def estimand(self) -> str:
+        """What counts once, or by a sampling weight: ``each image counts once``."""
+        of_patient = self.settings["weight"] == "patient"
+        column = self.settings["sampling_weight"]
+        if column and of_patient:
+            return (
+                f"each patient counts by the mean sampling weight of the images (column {column})"
+            )
+        if column:
+            return f"each image counts by its sampling weight (column {column})"
+        return "each patient counts once" if of_patient else "each image counts once"
+
+    @property
+    def other_weight(self) -> str:
+        """What the columns of the other weighting hold: ``if each patient counts once``."""
+        return (
+            f"if each {'image' if self.settings['weight'] == 'patient' else 'patient'} counts once"
+        )
+
+    @property
     def level(self) -> float:
         """Confidence level of the intervals."""
         return float(self.settings["confidence_level"])

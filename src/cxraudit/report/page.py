@@ -123,7 +123,7 @@ def _chapter(audit: Audit, context: Context) -> Chapter:
     return Chapter(
         title=context.name,
         id=folder_name(context.name),
-        lead=f"{context.facts.counts}; {', '.join(audit.facts['findings'])}.",
+        lead=f"{context.facts.counts}; {context.facts.estimand}; {', '.join(audit.facts['findings'])}.",
         sections=[section for section in built if section is not None],
     )
 

@@ -24,9 +24,18 @@ def equal_width_edges(n_bins: int = 10) -> Edges:
     return np.linspace(0, 1, n_bins + 1)
 
 
-def equal_mass_edges(y_prob: ArrayLike, n_bins: int = 10) -> Edges:
-    """Return edges with about as many images in each bin; choose them once, on all images."""
-    inner = np.quantile(np.asarray(y_prob, dtype=np.float64), np.linspace(0, 1, n_bins + 1)[1:-1])
+def equal_mass_edges(
+    y_prob: ArrayLike, n_bins: int = 10, *, weights: NDArray[np.float64] | None = None
+) -> Edges:
+    """Return edges with about as many images (weights) in each bin; choose them once, on all images."""
+    probability, shares = np.asarray(y_prob, dtype=np.float64), np.linspace(0, 1, n_bins + 1)[1:-1]
+    if weights is None:
+        inner = np.quantile(probability, shares)
+    else:
+        order = np.argsort(probability)
+        held = np.cumsum(weights[order])
+        # Sums of weights that reach a share but for rounding do reach it.
+        inner = probability[order][np.searchsorted(held, (shares - 1e-12) * held[-1])]
     return np.concatenate([[0.0], np.unique(inner), [1.0]])
 
 
@@ -69,6 +78,7 @@ def calibration_replicates(
     counts: Counts,
     *,
     n_resamples: int,
+    weights: NDArray[np.float64] | None = None,
     edges: Edges | None = None,
     n_threads: int = 2,
 ) -> list[CalibrationReplicates]:
@@ -82,8 +92,9 @@ def calibration_replicates(
     ----------
     y_true, y_prob : array_like, shape (n_images,)
         Labels, and probabilities in [0, 1].
-    units, cells, counts, n_resamples
-        As in `cxraudit.stats.ranking.ranking_replicates`.
+    units, cells, counts, n_resamples, weights
+        As in `cxraudit.stats.ranking.ranking_replicates`. With weights, the noise that is taken off the
+        debiased error is that of patients, whose images are not independent.
     edges : numpy.ndarray, optional
         Bin edges; default: ten of equal width.
     n_threads : int
@@ -98,12 +109,15 @@ def calibration_replicates(
 
     def one(cell: NDArray[np.bool_]) -> CalibrationReplicates:
         own = np.flatnonzero(cell)
-        held = _held(y[own], probability[own], bins[own], rows[own], edges.size - 1, counts)
+        w = np.ones(own.size) if weights is None else weights[own]
+        held = _held(y[own], probability[own], bins[own], rows[own], w, edges.size - 1, counts)
         total = unit_sums(held, counts, n_resamples)
+        binned, totals = held[N_PLAIN:], total[N_PLAIN:]
+        noise = _noise(totals) if weights is None else _noise_of_units(binned, counts, n_resamples)
         return CalibrationReplicates(
             *_errors(held[:N_PLAIN], total[:N_PLAIN]),
-            *_binned(held[N_PLAIN:], total[N_PLAIN:]),
-            *_recalibration(y[own], x[own], rows[own], counts, n_resamples),
+            *_binned(binned, totals, noise),
+            *_recalibration(y[own], x[own], rows[own], w, counts, n_resamples),
         )
 
     with ThreadPoolExecutor(max(n_threads, 1)) as pool:
@@ -124,6 +138,7 @@ def _held(
     probability: NDArray[np.float64],
     bins: NDArray[np.intp],
     rows: NDArray[np.int64],
+    weights: NDArray[np.float64],
     n_bins: int,
     counts: Counts,
 ) -> NDArray[np.float64]:
@@ -131,12 +146,12 @@ def _held(
     n_units = counts.shape[1]
     squared = (probability - y) ** 2
     plain = per_unit(
-        np.stack([np.ones_like(y), y, probability, squared, squared * y]), rows, n_units
+        np.stack([np.ones_like(y), y, probability, squared, squared * y]) * weights, rows, n_units
     )
     place = bins * n_units + rows
     binned = np.stack(
         [
-            np.bincount(place, values, n_bins * n_units).reshape(n_bins, n_units)
+            np.bincount(place, values * weights, n_bins * n_units).reshape(n_bins, n_units)
             for values in (np.ones_like(y), y, probability)
         ],
         axis=1,
@@ -167,21 +182,45 @@ def _errors(
     )
 
 
+def _noise(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the variance of the observed share of each bin, of independent images: ȳ(1 − ȳ)/(n − 1)."""
+    n, pos = totals[0::3], totals[1::3]
+    observed = pos / np.maximum(n, 1)
+    return np.where(n > 1, observed * (1 - observed) / np.maximum(n - 1, 1), 0)
+
+
+def _noise_of_units(
+    each: NDArray[np.float64], counts: Counts, n_resamples: int
+) -> NDArray[np.float64]:
+    """Return the variance of the weighted observed share of each bin, of independent patients.
+
+    Σ (P_u − ȳ W_u)² / (W² − Σ W_u²), with W_u the weight of a patient and P_u that of the positives: for
+    patients of one image with equal weights it is ȳ(1 − ȳ)/(n − 1). 0 where a bin has one patient.
+    """
+    n, pos = each[0::3], each[1::3]
+    sums = np.concatenate([n, pos, n * n, n * pos, pos * pos])
+    weight, positive, nn, np_, pp = np.split(unit_sums(sums, counts, n_resamples), 5)
+    observed = positive / np.maximum(weight, 1e-300)
+    rest = weight**2 - nn
+    several = rest > 1e-9 * weight**2
+    spread = pp - 2 * observed * np_ + observed**2 * nn
+    return np.where(several, spread / np.where(several, rest, 1.0), 0.0)
+
+
 def _binned(
-    each: NDArray[np.float64], totals: NDArray[np.float64]
+    each: NDArray[np.float64], totals: NDArray[np.float64], noises: NDArray[np.float64]
 ) -> tuple[Replicated, Replicated]:
-    """ECE, and the debiased error: Σ w_b [(p̄_b − ȳ_b)² − ȳ_b(1 − ȳ_b)/(n_b − 1)]."""
+    """ECE, and the debiased error: Σ w_b [(p̄_b − ȳ_b)² − noise_b]."""
     absolute, square, total = np.zeros((3, totals.shape[1]))
     moved_absolute, moved_square, images = np.zeros((3, each.shape[1]))
-    for b in range(0, len(each), 3):
+    for b, noise in zip(range(0, len(each), 3), noises, strict=True):
         n, pos, expected = totals[b : b + 3]
         if n[0] == 0:
             continue
         held = each[b : b + 3]
-        safe = np.maximum(n, 1)
+        safe = np.where(n > 0, n, 1)
         observed, predicted = pos / safe, expected / safe
         absolute += n * np.abs(predicted - observed)
-        noise = np.where(n > 1, observed * (1 - observed) / np.maximum(n - 1, 1), 0)
         square += n * ((predicted - observed) ** 2 - noise)
         total += n
         off, apart = predicted[0] - observed[0], held[2] - held[1]
@@ -201,6 +240,7 @@ def _recalibration(
     labels: NDArray[np.float64],
     x: NDArray[np.float64],
     rows: NDArray[np.int64],
+    weights: NDArray[np.float64],
     counts: Counts,
     n_resamples: int,
 ) -> tuple[Replicated, Replicated]:
@@ -212,8 +252,8 @@ def _recalibration(
     design = np.column_stack([np.ones(labels.size), x])
     found = []
     for fit in (
-        _calibration_in_the_large(labels, x),
-        _logistic(design, labels, np.zeros(labels.size)),
+        _calibration_in_the_large(labels, x, weights),
+        _logistic(design, labels, weights),
     ):
         if fit is None:
             found.append(undefined)
@@ -223,7 +263,7 @@ def _recalibration(
             influence = (labels - expit(theta[0] + x)) * inverse[0, 0]
         else:
             influence = (design * (labels - expit(design @ theta))[:, None]) @ inverse[-1]
-        each = per_unit(influence[None], rows, n_units)
+        each = per_unit((weights * influence)[None], rows, n_units)
         found.append(Replicated(theta[-1] + unit_sums(each, counts, n_resamples)[0], each[0]))
     return found[0], found[1]
 
@@ -231,8 +271,12 @@ def _recalibration(
 _LARGE = 2.0**500
 
 
-def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
+def platt(
+    y_true: ArrayLike, y_score: ArrayLike, *, weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
     """Fit a map from scores to probabilities: expit(intercept + slope · score) (Platt 1999).
+
+    With `weights` per image, images count for them.
 
     Returns
     -------
@@ -248,13 +292,14 @@ def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
     if labels.all() or not labels.any() or np.ptp(scores) == 0:
         return np.nan, np.nan
     if np.abs(scores).max() > _LARGE:  # whose squares a double cannot hold
-        intercept, slope = platt(labels, scores / _LARGE)
+        intercept, slope = platt(labels, scores / _LARGE, weights=weights)
         return intercept, slope / _LARGE
     centre, scale = scores.mean(), scores.std()
     if scale == 0:
         return np.nan, np.nan
     design = np.column_stack([np.ones(labels.size), (scores - centre) / scale])
-    fit = _logistic(design, labels.astype(np.float64), np.zeros(labels.size))
+    own = np.ones(labels.size) if weights is None else weights
+    fit = _logistic(design, labels.astype(np.float64), own)
     if fit is None:
         return np.nan, np.nan
     slope = float(fit[0][1] / scale)
@@ -262,16 +307,16 @@ def platt(y_true: ArrayLike, y_score: ArrayLike) -> tuple[float, float]:
 
 
 def _calibration_in_the_large(
-    labels: NDArray[np.float64], offset: NDArray[np.float64]
+    labels: NDArray[np.float64], offset: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Fit an intercept alone, as `_logistic` would, without its matrices."""
     theta = 0.0
     for _ in range(50):
         p = expit(theta + offset)
-        information = float((p * (1 - p)).sum())
+        information = float((weights * (p * (1 - p))).sum())
         if not information > 0:
             return None
-        move = float((labels - p).sum()) / information
+        move = float((weights * (labels - p)).sum()) / information
         theta += min(max(move, -4.0), 4.0)
         if abs(move) < 1e-10:
             return np.array([theta]), np.array([[1 / information]])
@@ -279,16 +324,16 @@ def _calibration_in_the_large(
 
 
 def _logistic(
-    design: NDArray[np.float64], labels: NDArray[np.float64], offset: NDArray[np.float64]
+    design: NDArray[np.float64], labels: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Fit by Newton's method; return coefficients and inverse information, None if separated."""
     theta = np.zeros(design.shape[1])
     for _ in range(50):
-        p = expit(design @ theta + offset)
-        information = (design * (p * (1 - p))[:, None]).T @ design
+        p = expit(design @ theta)
+        information = (design * (weights * (p * (1 - p)))[:, None]).T @ design
         if np.linalg.cond(information) > 1e12:
             return None
-        move = np.linalg.solve(information, design.T @ (labels - p))
+        move = np.linalg.solve(information, design.T @ (weights * (labels - p)))
         theta = theta + np.clip(move, -4, 4)
         if np.abs(move).max() < 1e-10:
             return theta.astype(np.float64), np.linalg.inv(information).astype(np.float64)

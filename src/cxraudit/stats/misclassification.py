@@ -36,7 +36,10 @@ class DetectorError:
 
 
 def corrected_weights(
-    n_predicted: tuple[int, int], errors: DetectorError, *, n_annotated: tuple[int, int] = (0, 0)
+    n_predicted: tuple[float, float],
+    errors: DetectorError,
+    *,
+    n_annotated: tuple[float, float] = (0, 0),
 ) -> tuple[float, float, float, float]:
     """Return weights of areas whose sum is the gap under true labels, if errors are independent of scores.
 
@@ -46,12 +49,12 @@ def corrected_weights(
 
     Parameters
     ----------
-    n_predicted : tuple of int
-        Numbers of positives predicted with, and without, the shortcut.
+    n_predicted : tuple of float
+        Numbers (or weights) of positives predicted with, and without, the shortcut.
     errors : DetectorError
         Estimated on annotated images.
-    n_annotated : tuple of int
-        Numbers of positives annotated with, and without, the shortcut.
+    n_annotated : tuple of float
+        Numbers (or weights) of positives annotated with, and without, the shortcut.
 
     Returns
     -------
@@ -87,6 +90,8 @@ def gap_bounds(
     has_shortcut: NDArray[np.bool_],
     is_predicted: NDArray[np.bool_],
     possible: Sequence[DetectorError],
+    *,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[float, float]:
     """Bound the gap over all assignments of the expected number of errors to images.
 
@@ -102,6 +107,9 @@ def gap_bounds(
         Errors the detector may have, such as all combinations of the limits of its sensitivity and
         specificity. The lowest predictive values among them count; errors that are not compatible
         with the share predicted are omitted.
+    weights : numpy.ndarray, shape (n_positives,), optional
+        How much each image counts for; errors are then shares of weight, and part of an image may be
+        wrong. Default: all count the same.
 
     Returns
     -------
@@ -109,39 +117,55 @@ def gap_bounds(
         Lowest and highest gap, with − without, if at most the expected numbers (rounded up) of
         images predicted *with* and *without* are wrong. NaN if no error is compatible.
     """
+    own = np.ones(placements.size) if weights is None else weights
     predicted_with, predicted_without = is_predicted & has_shortcut, is_predicted & ~has_shortcut
+    sums = [float((own * placements)[side].sum()) for side in (has_shortcut, ~has_shortcut)]
+    held = [float(own[side].sum()) for side in (has_shortcut, ~has_shortcut)]
     if not is_predicted.any():
-        gap = _mean(placements[has_shortcut]) - _mean(placements[~has_shortcut])
+        gap = _share(sums[0], held[0]) - _share(sums[1], held[1])
         return gap, gap
-    n_with, n_without = int(predicted_with.sum()), int(predicted_without.sum())
-    share = n_with / int(is_predicted.sum())
+    n_with, n_without = (float(own[side].sum()) for side in (predicted_with, predicted_without))
+    share = n_with / (n_with + n_without)
     values = np.array([errors.predictive_values(share) for errors in possible])
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
         return np.nan, np.nan
     ppv, npv = values.min(axis=0)
-    wrong_with = min(int(np.ceil((1 - ppv) * n_with - 1e-9)), n_with)
-    wrong_without = min(int(np.ceil((1 - npv) * n_without - 1e-9)), n_without)
+    wrong_with, wrong_without = (1 - ppv) * n_with, (1 - npv) * n_without
+    if weights is None:  # whole images
+        wrong_with = min(np.ceil(wrong_with - 1e-9), n_with)
+        wrong_without = min(np.ceil(wrong_without - 1e-9), n_without)
     ends = []
     for sign in (-1, 1):
         # The gap is largest if low images leave the side with the shortcut and high ones join it.
-        leaving = np.sort(sign * placements[predicted_with])[:wrong_with] * sign
-        joining = np.sort(-sign * placements[predicted_without])[:wrong_without] * -sign
-        out = np.concatenate([[0.0], np.cumsum(leaving)])[:, None]
-        into = np.concatenate([[0.0], np.cumsum(joining)])[None, :]
-        n_out, n_in = np.arange(out.size)[:, None], np.arange(into.size)[None, :]
+        n_out, out = _moved(placements[predicted_with], own[predicted_with], wrong_with, sign)
+        n_in, into = _moved(
+            placements[predicted_without], own[predicted_without], wrong_without, -sign
+        )
+        n_out, out = n_out[:, None], out[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            first = (placements[has_shortcut].sum() - out + into) / (
-                has_shortcut.sum() - n_out + n_in
-            )
-            second = (placements[~has_shortcut].sum() + out - into) / (
-                (~has_shortcut).sum() + n_out - n_in
-            )
+            first = (sums[0] - out + into) / (held[0] - n_out + n_in)
+            second = (sums[1] + out - into) / (held[1] + n_out - n_in)
         gaps = first - second
         gaps = gaps[np.isfinite(gaps)]
         ends.append(float(sign * np.max(sign * gaps)) if gaps.size else np.nan)
     return ends[0], ends[1]
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if values.size else np.nan
+def _moved(
+    placements: NDArray[np.float64], weights: NDArray[np.float64], limit: float, sign: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight and sum of placements of none, one, two … images moved, up to a weight.
+
+    The lowest move first where `sign` is 1, the highest where it is −1; of the last only the part that
+    reaches the limit.
+    """
+    order = np.argsort(sign * placements)
+    weight = np.concatenate([[0.0], np.cumsum(weights[order])])
+    total = np.concatenate([[0.0], np.cumsum((weights * placements)[order])])
+    ends = np.append(weight[weight < limit], limit)
+    return ends, np.interp(ends, weight, total)
+
+
+def _share(top: float, bottom: float) -> float:
+    return top / bottom if bottom else np.nan

@@ -41,7 +41,8 @@ def partial_auroc(found: RankingReplicates) -> Replicated:
     if ranked.factors is None:
         areas(*images, ranked.counts, limits, out)
     else:
-        areas_weighted(*images, ranked.stratum, ranked.counts, ranked.factors, limits, out)
+        weights = (ranked.own, ranked.stratum, ranked.counts, ranked.factors)
+        areas_weighted(*images, *weights, limits, out)
     pairs = found.n_positive * found.n_negative
     area = np.divide(out, pairs, out=np.full(out.shape, np.nan), where=pairs > 0)
     return Replicated(_standardised(area), _influence(ranked, found.auroc.influence.size))
@@ -63,7 +64,7 @@ def _influence(ranked: RankedCell, n_units: int) -> Influence:
 
     weight = np.ones(ranked.unit.size)
     if ranked.factors is not None:
-        weight = ranked.factors[ranked.stratum, 0]
+        weight = ranked.factors[ranked.stratum, 0] * ranked.own
     positives, negatives = weight * ranked.positive, weight * ~ranked.positive
     m, k = positives.sum(), negatives.sum()
     if not (m > 0 and k > 0):

@@ -9,7 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from cxraudit.stats._lanes import LANES
 from cxraudit.stats.replicated import Influence, Replicated, Replicates
-from cxraudit.stats.resampling import Counts, draw_resamples
+from cxraudit.stats.resampling import Counts, draw_resamples, drawn_sums
+
+ROUNDING = 1e-12
+"""An area below it, of weighted images, is 0 but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class RankedCell:
     stratum: NDArray[np.int64]
     """Row of each image in `factors`; empty where images are not weighted."""
     factors: NDArray[np.float64] | None
-    """Weight of the images of each stratum, in the lanes of all blocks."""
+    """Weight of the images of each stratum, in the lanes of all blocks; None: images are not weighted."""
+    own: NDArray[np.float64]
+    """Weight of each image itself; empty where images are not weighted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ def ranking_replicates(
     n_resamples: int,
     reference_prevalence: float | None = None,
     n_threads: int = 2,
+    weights: NDArray[np.float64] | None = None,
     strata: ArrayLike | None = None,
     factors: NDArray[np.float64] | None = None,
     totals: NDArray[np.float64] | None = None,
@@ -108,8 +114,10 @@ def ranking_replicates(
         For ``ap_at_prevalence``; default: the prevalence over all images given.
     n_threads : int
         Number of threads; the result does not depend on it.
+    weights : numpy.ndarray, shape (n_images,), optional
+        How much each image counts for, above 0; only their ratios matter. Default: all count the same.
     strata : array_like of int, shape (n_images,), optional
-        Row of each image in `factors`.
+        Row of each image in `factors`, which multiplies `weights`.
     factors : numpy.ndarray, shape (n_strata, n_resamples + 1), optional
         Weight of the images of each stratum in the cohort and in each replicate; see
         `cxraudit.stats.standardise`.
@@ -142,8 +150,11 @@ def ranking_replicates(
         )
     prevalence = reference_prevalence
     if prevalence is None:
-        prevalence = float(labels.mean()) if labels.size else float("nan")
+        prevalence = float(np.average(labels, weights=weights)) if labels.size else float("nan")
     order = np.argsort(-scores)
+    own = np.ones(labels.size) if weights is None else weights
+    if weights is not None and factors is None:
+        strata, factors = np.zeros(labels.size, np.int64), np.ones((1, n_resamples + 1))
     stratum = np.zeros(0, np.int64) if strata is None else np.asarray(strata, np.int64)
     lanes = None if factors is None else _padded(factors, counts)
 
@@ -154,15 +165,21 @@ def ranking_replicates(
             order, labels, scores, rows, cell, counts.shape[1]
         )
         part = stratum if lanes is None else stratum[images]
+        of_image = own[:0] if lanes is None else own[images]
         if factors is not None and known is None:
-            known = _weights(unit, part, positive, factors, counts)
+            known = _weights(unit, part, positive, of_image, factors, counts)
         out = np.empty((5, n_resamples + 1))
         if lanes is None or known is None:
             sweep(unit, kind, positive, members, counts, prevalence, out)
         else:
-            weights = _padded(known, counts)
-            sweep_weighted(unit, kind, positive, part, counts, lanes, weights, prevalence, out)
-        weight = np.ones(unit.size) if factors is None else factors[part, 0]
+            sums = _padded(known, counts)
+            sweep_weighted(
+                unit, kind, positive, of_image, part, counts, lanes, sums, prevalence, out
+            )
+            if weights is not None:
+                # Sums of weights in another order: a reversed ranking is one all the same.
+                out[0, np.abs(out[0]) < ROUNDING] = 0.0
+        weight = np.ones(unit.size) if factors is None else factors[part, 0] * of_image
         influence = np.zeros((4, counts.shape[1]))
         if out[3, 0] > 0 and out[4, 0] > 0:
             influences(unit, kind, positive, weight, prevalence, influence)
@@ -172,7 +189,7 @@ def ranking_replicates(
         else:
             influence[:] = np.nan
         auroc, precision, at_prevalence = (Replicated(out[k], influence[k]) for k in range(3))
-        ranked = RankedCell(unit, kind, positive, counts, n_resamples, part, lanes)
+        ranked = RankedCell(unit, kind, positive, counts, n_resamples, part, lanes, of_image)
         return RankingReplicates(
             auroc, precision, at_prevalence, out[3], out[4], ranked, influence[3]
         )
@@ -195,14 +212,13 @@ def _weights(
     unit: NDArray[np.int64],
     stratum: NDArray[np.int64],
     positive: NDArray[np.bool_],
+    own: NDArray[np.float64],
     factors: NDArray[np.float64],
     counts: Counts,
 ) -> NDArray[np.float64]:
     """Weigh the negatives and the positives of a cell, in the cohort and in every replicate."""
-    from cxraudit.stats._kernels.sums import tally
-
-    drawn = np.empty((2 * factors.shape[0], factors.shape[1]))
-    tally(unit, 2 * stratum + positive, counts, drawn)
+    cell, (n_strata, n_lanes) = 2 * stratum + positive, factors.shape
+    drawn = drawn_sums(unit, cell, own, 2 * n_strata, counts, n_lanes - 1)
     return np.stack([(drawn[k::2] * factors).sum(axis=0) for k in range(2)])
 
 

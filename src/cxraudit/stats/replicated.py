@@ -95,7 +95,13 @@ def ratio(
 
 
 def mean_replicates(
-    values: ArrayLike, cell: ArrayLike, units: ArrayLike, counts: Counts, *, n_resamples: int
+    values: ArrayLike,
+    cell: ArrayLike,
+    units: ArrayLike,
+    counts: Counts,
+    *,
+    n_resamples: int,
+    weights: ArrayLike | None = None,
 ) -> Replicated:
     """Return the mean of a value over images, in the cohort and in every replicate.
 
@@ -111,8 +117,12 @@ def mean_replicates(
         From `draw_resamples`.
     n_resamples : int
         How many of the lanes of `counts` are replicates.
+    weights : array_like of float, shape (n_images,), optional
+        How much each image counts for. Default: all count the same.
     """
     weight = np.asarray(cell, dtype=np.float64)
+    if weights is not None:
+        weight = weight * np.asarray(weights, dtype=np.float64)
     each = per_unit(
         np.stack([np.asarray(values, dtype=np.float64) * weight, weight]), units, counts.shape[1]
     )

@@ -92,6 +92,32 @@ def per_unit(values: NDArray[np.float64], units: ArrayLike, n_units: int) -> NDA
     return np.stack([np.bincount(rows, row, n_units).astype(np.float64) for row in values])
 
 
+def drawn_sums(
+    units: NDArray[np.int64],
+    cells: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    n_cells: int,
+    counts: Counts,
+    n_resamples: int,
+) -> NDArray[np.float64]:
+    """Sum the weights of the drawn images of each cell, in the cohort and in every replicate.
+
+    Parameters
+    ----------
+    units, cells, weights : numpy.ndarray, shape (n_images,)
+        Unit, cell (below `n_cells`) and weight of each image.
+    n_cells, counts, n_resamples
+        See `unit_sums`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_cells, n_resamples + 1)
+    """
+    n_units = counts.shape[1]
+    each = np.bincount(cells * n_units + units, weights, n_cells * n_units).astype(np.float64)
+    return unit_sums(each.reshape(n_cells, n_units), counts, n_resamples)
+
+
 def unit_sums(values: NDArray[np.float64], counts: Counts, n_resamples: int) -> NDArray[np.float64]:
     """Sum values per patient over the cohort and over every replicate.
 

@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
-from cxraudit.stats.resampling import Counts
+from cxraudit.stats.resampling import Counts, drawn_sums
 
 TARGETS = ("both", "matched")
 
 
 def overlap(
-    y_true: ArrayLike, sides: NDArray[np.bool_], strata: ArrayLike, *, target: str = "both"
+    y_true: ArrayLike,
+    sides: NDArray[np.bool_],
+    strata: ArrayLike,
+    *,
+    target: str = "both",
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Tell what a standardised comparison rests on, in the cohort.
 
@@ -23,7 +28,7 @@ def overlap(
     ----------
     y_true : array_like of {0, 1}, shape (n_images,)
         Labels.
-    sides, strata, target
+    sides, strata, target, weights
         As in `standardised_replicates`.
 
     Returns
@@ -34,11 +39,13 @@ def overlap(
         Effective number of images (Σw)²/Σw²: how much of the data the weighting keeps.
     """
     cell, n_cells = _cells(y_true, strata)
-    sizes = np.stack([np.bincount(cell[side], minlength=n_cells) for side in sides]).astype(float)
+    own = np.ones(cell.size) if weights is None else weights
+    held = [np.bincount(cell[side], own[side], n_cells) for side in sides]
+    sizes = np.stack(held).astype(np.float64)
     factors = _factors(sizes, target)
     kept = sides & np.asarray((sizes > 0).all(axis=0))[cell]
-    weights = [factor[cell[side]] for side, factor in zip(sides, factors, strict=True)]
-    effective = [w.sum() ** 2 / max(float((w**2).sum()), 1e-300) for w in weights]
+    used = [factor[cell[side]] * own[side] for side, factor in zip(sides, factors, strict=True)]
+    effective = [w.sum() ** 2 / max(float((w**2).sum()), 1e-300) for w in used]
     return kept, np.array(effective)
 
 
@@ -53,6 +60,7 @@ def standardised_replicates(
     n_resamples: int,
     reference_prevalence: float | None = None,
     target: str = "both",
+    weights: NDArray[np.float64] | None = None,
     drawn: NDArray[np.float64] | None = None,
 ) -> list[RankingReplicates]:
     """Compute ranking metrics of sides that are weighted to one mix of strata.
@@ -71,6 +79,9 @@ def standardised_replicates(
         The mix to weight to: that of both sides together (inverse-probability weights), or that of
         the smaller side of each stratum, as if images had been matched one to one (matching weights,
         Li & Greene 2013): the latter gives little weight to strata where one side is rare.
+    weights : numpy.ndarray, shape (n_images,), optional
+        How much each image counts for by itself: the mix is one of weights, and they are multiplied by
+        those of the strata. Default: all count the same.
     drawn : numpy.ndarray, shape (n_sides, n_strata and classes, n_resamples + 1), optional
         From `drawn_images`, one per side, where they are known already.
 
@@ -91,7 +102,9 @@ def standardised_replicates(
     sizes = drawn
     if sizes is None:
         held = [
-            drawn_images(y_true, units, side, strata, counts, n_resamples=n_resamples)
+            drawn_images(
+                y_true, units, side, strata, counts, n_resamples=n_resamples, weights=weights
+            )
             for side in sides
         ]
         sizes = np.stack(held)
@@ -106,6 +119,7 @@ def standardised_replicates(
             n_resamples=n_resamples,
             n_threads=1,
             reference_prevalence=reference_prevalence,
+            weights=weights,
             strata=cell,
             factors=factor,
             totals=np.stack([(size[k::2] * factor[k::2]).sum(axis=0) for k in range(2)])[None],
@@ -121,19 +135,23 @@ def drawn_images(
     counts: Counts,
     *,
     n_resamples: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Count the drawn images of a side per stratum and class; the same for all scores of these images.
 
     Returns
     -------
     numpy.ndarray, shape (n_strata and classes, n_resamples + 1)
-        Whole numbers, in the cohort and in every replicate.
+        Whole numbers, or sums of `weights`, in the cohort and in every replicate.
     """
     from cxraudit.stats._kernels.sums import tally
 
     cell, n_cells = _cells(y_true, strata)
+    unit = np.asarray(units, dtype=np.int64)[side]
+    if weights is not None:
+        return drawn_sums(unit, cell[side], weights[side], n_cells, counts, n_resamples)
     sizes = np.empty((n_cells, n_resamples + 1))
-    tally(np.asarray(units, dtype=np.int64)[side], cell[side], counts, sizes)
+    tally(unit, cell[side], counts, sizes)
     return sizes
 
 

@@ -19,16 +19,21 @@ from cxraudit.stats.ranking import checked
 from cxraudit.stats.replicated import Replicated, ratio
 from cxraudit.stats.resampling import Counts, per_unit, unit_sums
 
-Rule = Callable[[NDArray[np.bool_], NDArray[np.float64]], float]
-"""Labels and scores of tuning images → threshold; an image is flagged at or above it."""
+Rule = Callable[[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]], float]
+"""Labels, scores and weights of tuning images → threshold; an image is flagged at or above it."""
+
+ROUNDING = 1e-12
+"""Share of all images, or of all weights, by which a rate may miss its target by rounding."""
 
 
 def target_fpr(fpr: float) -> Rule:
     """Choose the lowest threshold with a false positive rate of at most `fpr`."""
 
-    def choose(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-        negative = np.sort(scores[~labels])[::-1]
-        allowed = int(np.floor(fpr * negative.size + 1e-9))
+    def choose(
+        labels: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> float:
+        negative, flagged = _from_above(scores[~labels], weights[~labels])
+        allowed = int(np.searchsorted(flagged, (fpr + ROUNDING) * flagged[-1], side="right"))
         if allowed >= negative.size:
             return float(scores.min())
         return float(np.nextafter(negative[allowed], np.inf))
@@ -39,30 +44,45 @@ def target_fpr(fpr: float) -> Rule:
 def target_tpr(tpr: float) -> Rule:
     """Choose the highest threshold with a true positive rate of at least `tpr`."""
 
-    def choose(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-        positive = np.sort(scores[labels])[::-1]
-        return float(positive[max(int(np.ceil(tpr * positive.size - 1e-9)), 1) - 1])
+    def choose(
+        labels: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> float:
+        positive, flagged = _from_above(scores[labels], weights[labels])
+        return float(positive[np.searchsorted(flagged, (tpr - ROUNDING) * flagged[-1])])
 
     return choose
 
 
-def youden(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+def youden(
+    labels: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]
+) -> float:
     """Choose the threshold with the largest TPR − FPR; the highest of them if several."""
     values, inverse = np.unique(scores, return_inverse=True)
-    tp = np.bincount(inverse, labels)[::-1].cumsum() / labels.sum()
-    fp = np.bincount(inverse, ~labels)[::-1].cumsum() / (~labels).sum()
+    tp = np.bincount(inverse, labels * weights)[::-1].cumsum() / weights[labels].sum()
+    fp = np.bincount(inverse, ~labels * weights)[::-1].cumsum() / weights[~labels].sum()
     return float(values[::-1][int(np.argmax(tp - fp))])
 
 
-def prevalence_match(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+def prevalence_match(
+    labels: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]
+) -> float:
     """Choose the threshold at which as many images are flagged as are positive."""
-    ordered = np.sort(scores)[::-1]
-    return float(ordered[max(int(labels.sum()), 1) - 1])
+    ordered, flagged = _from_above(scores, weights)
+    target = weights[labels].sum() - ROUNDING * flagged[-1]
+    return float(ordered[np.searchsorted(flagged, target)])
+
+
+def _from_above(
+    scores: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scores from the highest down, with the weight of the images up to each."""
+    order = np.argsort(-scores, kind="stable")
+    return scores[order], np.cumsum(weights[order])
 
 
 def fixed(threshold: float) -> Rule:
     """Use a given threshold."""
-    return lambda labels, scores: threshold
+    return lambda labels, scores, weights: threshold
 
 
 RULES = "fpr=X, tpr=X, youden, prevalence, fixed=X"
@@ -101,8 +121,19 @@ def rule_chooses(name: str) -> bool:
     return name != "none" and not name.startswith("fixed=")
 
 
-def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float:
+def choose_threshold(
+    y_true: ArrayLike, y_score: ArrayLike, rule: Rule, *, weights: ArrayLike | None = None
+) -> float:
     """Apply a rule to tuning images.
+
+    Parameters
+    ----------
+    y_true, y_score : array_like, shape (n_images,)
+        Labels and scores.
+    rule : callable
+        From `rule_named`.
+    weights : array_like of float, shape (n_images,), optional
+        How much each image counts for in rates, above 0. Default: all count the same.
 
     Raises
     ------
@@ -112,7 +143,8 @@ def choose_threshold(y_true: ArrayLike, y_score: ArrayLike, rule: Rule) -> float
     labels, scores = checked(y_true, y_score)
     if labels.all() or not labels.any():
         raise ValueError("a threshold cannot be chosen on images of one class")
-    return rule(labels, scores)
+    own = np.ones(labels.size) if weights is None else np.asarray(weights, dtype=np.float64)
+    return rule(labels, scores, own)
 
 
 def shortest_equivalent(threshold: float, y_score: ArrayLike) -> float:
@@ -193,7 +225,7 @@ def as_text(threshold: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Counts of one cell at one threshold, in the cohort and every replicate, and per patient."""
+    """Counts (or weights) of one cell at one threshold, in the cohort, every replicate, and per patient."""
 
     counted: NDArray[np.float64]
     """Shape (4, n_resamples + 1): true and false positives, false and true negatives."""
@@ -266,6 +298,7 @@ def decisions(
     counts: Counts,
     *,
     n_resamples: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> list[Decisions]:
     """Count decisions per cell and replicate.
 
@@ -275,13 +308,14 @@ def decisions(
         Labels and scores of the evaluated images.
     threshold : float
         At or above it an image is flagged.
-    units, cells, counts, n_resamples
+    units, cells, counts, n_resamples, weights
         As in `cxraudit.stats.ranking.ranking_replicates`.
     """
     labels, scores = checked(y_true, y_score)
     flagged = scores >= threshold
     parts = np.stack([labels & flagged, ~labels & flagged, labels & ~flagged, ~labels & ~flagged])
-    each = (per_unit((parts & cell).astype(np.float64), units, counts.shape[1]) for cell in cells)
+    own = np.ones(labels.size) if weights is None else weights
+    each = (per_unit((parts & cell) * own, units, counts.shape[1]) for cell in cells)
     return [Decisions(unit_sums(values, counts, n_resamples), values) for values in each]
 
 

@@ -197,3 +197,57 @@ def test_cxa009_needs_images():
     assert check("CXA009", facts={"image_notes": []}).state == State.OK
     few = [noted("FEW_BITS", 9, ["a"]), noted("NEARLY_BLACK", 0, [])]
     assert check("CXA009", facts={"image_notes": few}).state == State.OK
+
+
+def both_ways(value: float, other: float, *, reach: float = 0.05, **cells):
+    """Levels and gaps by sex, with the gap under the other weighting."""
+    rows = by_sex(cells.pop("verdict", "inconclusive"), value, **cells)
+    for gap, sign in zip(rows[2:], (1, -1), strict=True):
+        ends = sorted([sign * (value - reach), sign * (value + reach)])
+        others = sorted([sign * (other - reach), sign * (other + reach)])
+        gap |= {"low": ends[0], "high": ends[1], "value_other_weight": sign * other}
+        gap |= {"low_other_weight": others[0], "high_other_weight": others[1]}
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "found"),
+    [(-0.002, 0.066, 1), (0.06, 0.07, 0), (0.02, -0.02, 0), (0.06, -0.06, 1), (0.06, 0.04, 1)],
+)
+def test_cxa010_names_gaps_that_depend_on_the_weighting(value, other, found):
+    """Another sign with an interval that excludes zero, or zero excluded one way only."""
+    made = check("CXA010", overall(), *both_ways(value, other))
+
+    assert made.state == (State.ATTENTION if found else State.OK)
+    if found:
+        assert made.detail.startswith("Of 1 gap, 1 with another sign")
+        assert "m: Pneumothorax, AUROC, sex female: " in made.detail
+        assert "if each patient counts once" in made.detail
+
+
+def test_cxa010_names_gaps_that_are_equivalent_one_way_only():
+    """Within the margin if each image counts once, and 0.066 if each patient does."""
+    first, second = (
+        check("CXA010", overall(), *both_ways(-0.002, other, reach=0.08, verdict="equivalent"))
+        for other in (0.066, 0.04)
+    )
+
+    assert (first.state, second.state) == (State.ATTENTION, State.OK)
+
+
+def test_cxa010_names_five_gaps_and_counts_the_others():
+    """Of every finding once, though two groups mirror each other."""
+    rows = [
+        one for k in range(8) for one in both_ways(-0.002 - k / 1000, 0.066, finding=f"finding {k}")
+    ]
+    detail = check("CXA010", *rows).detail
+
+    assert detail.startswith("Of 8 gaps, 8 with")
+    assert "and 3 more" in detail
+    assert "finding 4" in detail
+    assert "finding 5" not in detail
+
+
+def test_cxa010_needs_patients_with_several_images():
+    """Without the other weighting there is nothing to compare."""
+    assert check("CXA010", overall(), *by_sex("inconclusive")).state == State.NOT_APPLICABLE

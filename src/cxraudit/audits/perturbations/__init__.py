@@ -18,8 +18,10 @@ from cxraudit.audits import verdicts
 from cxraudit.audits.cohort import Cohort, Sample, make_cohort, samples
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
+from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import corruption, counterfactual
 from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
 from cxraudit.frames import to_pandas
@@ -84,6 +86,7 @@ def audit_perturbations(
             "the scores of perturbed images hold none of unedited ones, so nothing can be compared. Make "
             "them with cxraudit perturb."
         )
+    dataset = with_sampling_weights(dataset, settings)
     cohort = make_cohort(dataset, unedited, settings)
     given = [attributes] if isinstance(attributes, str) else attributes
     chosen = [
@@ -97,12 +100,11 @@ def audit_perturbations(
     for model in dict.fromkeys(unedited["model"]):
         pairs = list(_pairs(cohort, table[table["model"] == model]))
         moved = [counterfactual.Counterfactual(cohort, p) for p in pairs if not p.severity]
-        evaluated += engine.evaluate(
-            [
-                *counterfactual.plan(moved, chosen),
-                *corruption.plan(cohort, [p for p in pairs if p.severity], chosen),
-            ]
-        )
+        plan = [
+            *counterfactual.plan(moved, chosen),
+            *corruption.plan(cohort, [p for p in pairs if p.severity], chosen),
+        ]
+        evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
         changes += [one.images() for one in moved]
         engine.forget()
     return PerturbationAudit(
@@ -129,12 +131,13 @@ def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
             continue  # nothing to compare with
         (after,) = samples(cohort, part, str(finding))
         first = before[prompt_set, finding]
-        pair = Pair(str(name), int(severity), _shared(first, after), _shared(after, first))
+        sides = _shared(cohort, first, after), _shared(cohort, after, first)
+        pair = Pair(str(name), int(severity), *sides)
         if pair.before.rows.size:
             yield pair
 
 
-def _shared(sample: Sample, other: Sample) -> Sample:
+def _shared(cohort: Cohort, sample: Sample, other: Sample) -> Sample:
     """Return a sample on the images that another has, too; itself, where these are all."""
     kept = np.isin(sample.rows, other.rows)
-    return sample if kept.all() else sample.only(kept)
+    return sample if kept.all() else sample.sharing(cohort, kept)

@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from cxraudit.audits.cohort import Cell, Cohort, Mask, Vector, count
+from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.audits.plan import Comparison, Item, Known, Level, Quantity, key, mean, minus, ranking
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
-from cxraudit.stats.thresholds import target_fpr
+from cxraudit.stats.thresholds import choose_threshold, target_fpr
 
 DEVICE = "drain"
 """Column of the device, and the perturbation that inserts it."""
@@ -46,7 +46,7 @@ class Counterfactual:
     def __post_init__(self) -> None:
         """Compute the change of every image."""
         before = _on_linear_scale(self.pair.before.y_score)
-        spread = before.std()
+        spread = _deviation(before, self.pair.before)
         change = (_on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
@@ -87,6 +87,14 @@ class Counterfactual:
                 if group not in NO_GROUP:
                     masks[attribute, group] = self.about & mask
         return {name: before.cell(mask) for name, mask in masks.items() if mask.any()}
+
+
+def _deviation(values: NDArray[np.float64], sample: Sample) -> float:
+    """Return the standard deviation of numbers of the images of a sample, weighted as these are."""
+    if sample.weights is None:
+        return float(values.std())
+    mean = np.average(values, weights=sample.weights)
+    return float(np.sqrt(np.average((values - mean) ** 2, weights=sample.weights)))
 
 
 def _on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,7 +198,8 @@ def _too_few(one: Counterfactual) -> str:
 def _flagged(one: Counterfactual) -> Iterator[Item]:
     """Images flagged before and after, at a threshold of the unedited images."""
     before, after = one.pair.before, one.pair.after
-    threshold = target_fpr(FALSE_POSITIVE_RATE)(before.y_true, before.y_score)
+    rule = target_fpr(FALSE_POSITIVE_RATE)
+    threshold = choose_threshold(before.y_true, before.y_score, rule, weights=before.weights)
     flagged = [Vector((s.y_score >= threshold).astype(float)) for s in (after, before)]
     for metric, group, kind in (
         ("fpr", NEGATIVES, ~before.y_true),

@@ -24,7 +24,7 @@ def if_mislabelled(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> li
     )
     if not rates or not (sides[0].any() and sides[1].any()):
         return []
-    n = [int(side.sum()) for side in sides]
+    n = [sample.total(side) for side in sides]
     errors = DetectorError(sensitivity=rates["sensitivity"], specificity=rates["specificity"])
     weights = corrected_weights((n[0], n[1]), errors, n_annotated=(n[2], n[3]))
     used = [(side, w) for side, w in zip(sides, weights, strict=True) if w != 0]
@@ -45,10 +45,13 @@ def if_mislabelled(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> li
         note=f"{rate_note}; errors unrelated to the score",
     )
     low, high = gap_bounds(
-        placements(sample.y_true, sample.y_score)[0][labels.known[sample.y_true]],
+        placements(sample.y_true, sample.y_score, weights=sample.weights)[0][
+            labels.known[sample.y_true]
+        ],
         labels.has[positives],
         predicted[positives],
         _possible(rates),
+        weights=None if sample.weights is None else sample.weights[positives],
     )
     bounds = Tested(
         key=key(sample, Analysis.SHORTCUT_LABEL_ERRORS, condition=BOUNDS, **named),

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.cohort import Cohort, Sample
+from cxraudit.audits.cohort import Cohort, Mask, Sample
 from cxraudit.audits.shortcuts.labels import labels_of
+from cxraudit.stats.delong import share_below
 
 N_BINS = 25
 
@@ -39,7 +40,7 @@ def score_percentiles(
         labels = labels_of(cohort, sample, shortcut)
         neither = ~sample.y_true & labels.lacks
         among = neither if neither.any() else ~sample.y_true
-        percentile = _percentiles(sample.y_score, sample.y_score[among])
+        percentile = _percentiles(sample, among)
         kinds = {"yes": labels.has, "no": labels.lacks, "unknown": ~labels.known}
         for positive, (answer, kind) in product((True, False), kinds.items()):
             cell = kind & (sample.y_true == positive)
@@ -55,7 +56,7 @@ def score_percentiles(
                         "has_finding": positive,
                         "has_shortcut": answer,
                         "percentile": (edges[:-1] + edges[1:]) / 2,
-                        "share": np.histogram(percentile[cell], edges)[0] / cell.sum(),
+                        "share": _histogram(sample, percentile, cell, edges),
                         "n": int(cell.sum()),
                         "n_patients": np.unique(sample.patients[cell]).size,
                     }
@@ -64,8 +65,15 @@ def score_percentiles(
     return tables
 
 
-def _percentiles(scores: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of `among` below each score, ties counting half."""
-    ordered = np.sort(among)
-    below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
-    return below / (2 * max(ordered.size, 1))
+def _percentiles(sample: Sample, among: Mask) -> NDArray[np.float64]:
+    """Return the share of the images of `among` below the score of each image, ties counting half."""
+    weights = np.ones(among.size) if sample.weights is None else sample.weights
+    return share_below(sample.y_score, sample.y_score[among], weights[among])
+
+
+def _histogram(
+    sample: Sample, percentile: NDArray[np.float64], cell: Mask, edges: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of the images of a cell in each bin of percentiles."""
+    own = None if sample.weights is None else sample.weights[cell]
+    return np.histogram(percentile[cell], edges, weights=own)[0] / sample.total(cell)

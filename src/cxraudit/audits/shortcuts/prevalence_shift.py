@@ -9,8 +9,6 @@ equally often; what the observed one has more is attributable to the shortcut go
 
 from itertools import product
 
-import numpy as np
-
 from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.plan import Combination, Comparison, Item, Level, Quantity, key, ranking
 from cxraudit.audits.shortcuts.labels import ShortcutLabels
@@ -30,7 +28,7 @@ def prevalence_shift(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
     cells = [sample.cell(~y_true | (positives & kind)) for kind in kinds]
     areas = tuple(ranking(cell) for cell in cells)
     everything = sample.cell(~y_true | positives)
-    observed = float(labels.has[positives].mean())
+    observed = sample.share(labels.has, positives)
     items: list[Item] = [
         Level(
             key=key(
@@ -58,7 +56,7 @@ def _independent(sample: Sample, labels: ShortcutLabels) -> list[Item]:
     """AUROC with the shortcut equally frequent among images with and without the finding."""
     known = labels.known
     n = [
-        int(np.sum(known & (sample.y_true == positive) & kind))
+        sample.total(known & (sample.y_true == positive) & kind)
         for positive in (True, False)
         for kind in (labels.has, labels.lacks)
     ]
@@ -73,7 +71,7 @@ def _independent(sample: Sample, labels: ShortcutLabels) -> list[Item]:
         weights = tuple(first * second for first, second in shares)
         return Combination(tuple(ranking(cell) for cell in four), weights)
 
-    overall = float(labels.has[known].mean())
+    overall = sample.share(labels.has, known)
     of_positives, of_negatives = n[0] / (n[0] + n[1]), n[2] / (n[2] + n[3])
     note = (
         f"in {overall:.1%} of both instead of {of_positives:.1%} of positives and {of_negatives:.1%} of "

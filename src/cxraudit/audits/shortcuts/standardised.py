@@ -34,6 +34,7 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
             np.stack([side.mask for side in sides]),
             codes.values,
             target=cohort.settings.standardise,
+            weights=sample.weights,
         )
         with_, without = (
             Statistic(StandardisedRanking(frozenset(sides), codes, side), "auroc") for side in sides

@@ -14,6 +14,7 @@ from cxraudit.schema import (
     INDEPENDENT,
     MEAN_FINDING,
     OBSERVED,
+    OTHER_COLUMNS,
     OVERALL,
     UNEDITED,
     Analysis,
@@ -39,7 +40,8 @@ _COUNTED = re.compile(r"\b(\d[\d,]*)(?= (?:other )?(?:patients|images|positives|
 _TABLE = ["model", "analysis", "finding", "condition", "at", "label_source", "is_rate"]
 """Rows alike in these are about one set of images; `attribute` and `group` divide it."""
 _COUNTS = ("n", "n_positive", "n_patients", "n_positive_patients")
-_NUMBERS = ("value", "low", "high", "p_value", "p_adjusted", "detectable_gap")
+_ESTIMATES = ("value", "low", "high", "low_simultaneous", "high_simultaneous", *OTHER_COLUMNS)
+_NUMBERS = (*_ESTIMATES, "p_value", "p_adjusted", "detectable_gap", "effective_patients")
 
 
 def hidden_rows(results: pd.DataFrame, hidden: Hidden, below: int) -> "pd.Series[bool]":
@@ -193,7 +195,7 @@ def suppressed_results(
     """
     shown = results.copy()
     rates = np.array([METRICS[name].family == Family.DECISION for name in results["metric"]])
-    for name in ("value", "low", "high"):
+    for name in _ESTIMATES:
         rounded = results[name].round(DECIMALS)
         shown[name] = rounded.mask(rates, results[name].round(DECIMALS_OF_RATES))
     shares = results["condition"].isin([OBSERVED, INDEPENDENT])

@@ -14,6 +14,7 @@ from cxraudit.report.checks import (
     cxa007,
     cxa008,
     cxa009,
+    cxa010,
 )
 from cxraudit.report.checks.check import Check, State
 
@@ -29,6 +30,7 @@ CHECKS = (
     cxa007,
     cxa008,
     cxa009,
+    cxa010,
 )
 
 

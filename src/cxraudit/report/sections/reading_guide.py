@@ -24,6 +24,7 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
         "reading",
         [
             Paragraph(_gaps()),
+            Paragraph(_weighting(audits)),
             Paragraph(_standardised()),
             Paragraph(_verdicts(audits)),
             *(Paragraph(text) for text in dict.fromkeys(map(_error_rate, audits))),
@@ -41,6 +42,14 @@ def _gaps() -> Markup:
         "resampling patients, not images (unless a check above says otherwise), and from recomputing "
         "the difference on each resample."
     )
+
+
+def _weighting(audits: Sequence[Audit]) -> Markup:
+    return Markup(
+        "<b>What is counted.</b> Here {estimand}: values are those of images drawn at random, or, if each "
+        "patient counts once, of one image of each patient drawn at random. Where patients with many images "
+        "differ from others the two differ; a check above names the gaps that depend on it."
+    ).format(estimand=common(audits, "estimand"))
 
 
 def _standardised() -> Markup:

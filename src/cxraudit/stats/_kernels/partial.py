@@ -54,8 +54,8 @@ def areas(unit, kind, positive, counts, limits, out) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def areas_weighted(unit, kind, positive, stratum, counts, factors, limits, out) -> None:
-    """Do as `areas` with images weighted by stratum within replicates."""
+def areas_weighted(unit, kind, positive, own, stratum, counts, factors, limits, out) -> None:
+    """Do as `areas` with images weighted: by ``own`` weights, and by stratum within replicates."""
     factor = np.empty((factors.shape[0], LANES))
     for b in range(counts.shape[0]):
         start = b * LANES
@@ -71,18 +71,18 @@ def areas_weighted(unit, kind, positive, stratum, counts, factors, limits, out) 
             if open_lanes == 0:
                 break
             for i in range(first, min(first + STRIDE, unit.size)):
-                w, k = weight[unit[i]], stratum[i]
+                w, k, o = weight[unit[i]], stratum[i], own[i]
                 if kind[i] == NEGATIVE:
                     for lane in range(LANES):
-                        fp[lane] += float(w[lane]) * factor[k, lane]
+                        fp[lane] += float(w[lane]) * factor[k, lane] * o
                 elif kind[i] == LONE_POSITIVE:
                     for lane in range(LANES):
                         left = max(limit[lane] - fp[lane], 0.0)
-                        area[lane] += float(w[lane]) * factor[k, lane] * left
+                        area[lane] += float(w[lane]) * factor[k, lane] * o * left
                 else:
                     target = tie_p if positive[i] else tie_n
                     for lane in range(LANES):
-                        target[lane] += float(w[lane]) * factor[k, lane]
+                        target[lane] += float(w[lane]) * factor[k, lane] * o
                     if kind[i] == END_OF_TIE:
                         for lane in range(LANES):
                             left = max(limit[lane] - fp[lane], 0.0)

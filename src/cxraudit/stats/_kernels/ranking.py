@@ -159,11 +159,13 @@ def sweep(unit, kind, positive, members, counts, prevalence, out) -> None:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def sweep_weighted(unit, kind, positive, stratum, counts, factors, totals, prevalence, out) -> None:
-    """Do as `sweep` with images weighted by stratum within replicates.
+def sweep_weighted(
+    unit, kind, positive, own, stratum, counts, factors, totals, prevalence, out
+) -> None:
+    """Do as `sweep` with images weighted: by ``own`` weights, and by stratum within replicates.
 
-    ``stratum`` is a row of ``factors`` (n_strata, lanes of all blocks) per image; ``totals`` (2, lanes
-    of all blocks) are the weights of negatives and of positives.
+    ``own`` is a number per image; ``stratum`` is a row of ``factors`` (n_strata, lanes of all blocks) per
+    image; ``totals`` (2, lanes of all blocks) are the weights of negatives and of positives.
     """
     factor = np.empty((factors.shape[0], LANES))
     for block in range(counts.shape[0]):
@@ -178,12 +180,12 @@ def sweep_weighted(unit, kind, positive, stratum, counts, factors, totals, preva
         i = 0
         while i < unit.size:
             if kind[i] == NEGATIVE:
-                i = _add_negatives(unit, kind, stratum, i, weight, factor, fp)
+                i = _add_negatives(unit, kind, own, stratum, i, weight, factor, fp)
                 continue
-            w, k = weight[unit[i]], stratum[i]
+            w, k, o = weight[unit[i]], stratum[i], own[i]
             if kind[i] == LONE_POSITIVE:
                 for lane in range(LANES):
-                    p = float(w[lane]) * factor[k, lane]
+                    p = float(w[lane]) * factor[k, lane] * o
                     tp[lane] += p
                     above, hits = fp[lane], tp[lane]
                     lost[lane] += p * above
@@ -196,7 +198,7 @@ def sweep_weighted(unit, kind, positive, stratum, counts, factors, totals, preva
             else:
                 target = tie_p if positive[i] else tie_n
                 for lane in range(LANES):
-                    target[lane] += float(w[lane]) * factor[k, lane]
+                    target[lane] += float(w[lane]) * factor[k, lane] * o
                 if kind[i] == END_OF_TIE:
                     for lane in range(LANES):
                         p, n = tie_p[lane], tie_n[lane]
@@ -215,16 +217,16 @@ def sweep_weighted(unit, kind, positive, stratum, counts, factors, totals, preva
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _add_negatives(unit, kind, stratum, i, weight, factor, fp):
+def _add_negatives(unit, kind, own, stratum, i, weight, factor, fp):
     """Add the weights of a run of negatives; return where it ends.
 
     A function of its own, whose one loop over lanes the compiler vectorises; within `sweep_weighted` it
     does not, and takes twice as long.
     """
     while i < unit.size and kind[i] == NEGATIVE:
-        w, f = weight[unit[i]], factor[stratum[i]]
+        w, f, o = weight[unit[i]], factor[stratum[i]], own[i]
         for lane in range(LANES):
-            fp[lane] += float(w[lane]) * f[lane]
+            fp[lane] += float(w[lane]) * f[lane] * o
         i += 1
     return i
 
