@@ -123,7 +123,8 @@ class Analysis(StrEnum):
     CALIBRATION = "calibration"
     """How well probabilities agree with observed frequencies."""
     MODELS = "models"
-    """One model against another (``reference``), of the level overall or of a group's gap."""
+    """One model against another (``reference``), of the level overall or of a group's gap; rates are those at
+    the threshold of each model."""
     COUNTERFACTUAL = "counterfactual"
     """Each image against itself with a device inserted or removed (``condition``)."""
     CORRUPTION = "corruption"
@@ -169,6 +170,8 @@ class Reason(StrEnum):
     """Two models gave every image the same score."""
     IDENTICAL_RANKING = "IDENTICAL_RANKING"
     """Two models put the images in the same order, with the same ties."""
+    IDENTICAL_DECISIONS = "IDENTICAL_DECISIONS"
+    """Two models flag the same images at their thresholds, with different scores."""
     NO_PROBABILITIES = "NO_PROBABILITIES"
     """No map from scores to probabilities can be fitted on the tuning patients."""
     SCREENED = "SCREENED"

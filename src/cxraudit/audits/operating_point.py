@@ -131,62 +131,86 @@ def tune(
     cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
 ) -> Tuned | NotTuned:
     """Choose threshold and map on the images of tuning patients; or say why they cannot be chosen."""
-    settings = cohort.settings
-    rule = settings.operating_point
-    chooses = given is None and rule_chooses(rule)
-    maps = settings.calibration == "platt"
+    found = cut(cohort, sample, tuning, given)
+    if isinstance(found, NotTuned):
+        return found
+    maps = cohort.settings.calibration == "platt"
     own = tuning[sample.rows]
-    chosen, others = sample.only(own), sample.only(~own)
-    held_out = chooses or (maps and given is None)
-    if held_out and not chosen.both_classes:
-        return NotTuned(
-            Reason.ONE_CLASS_TUNING,
-            "nothing to choose on: the images of the tuning patients hold one class",
-        )
-    if held_out and not others.y_true.size:
-        return NotTuned(
-            Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
-        )
-    evaluated = others if held_out else sample
-    calibrated = others if maps else evaluated
-    cut = _cut(sample, chosen, evaluated, rule, given)
-    mapped = _mapped(settings.calibration, chosen, calibrated, cut)
+    calibrated = sample.only(~own) if maps and found.sample is sample else found.sample
+    mapped = _mapped(cohort.settings.calibration, sample.only(own), calibrated, found)
     return Tuned(
-        sample=evaluated,
-        threshold=cut.threshold,
+        sample=found.sample,
+        threshold=found.threshold,
         calibrated=calibrated,
         probability=mapped.probability,
         at_threshold=mapped.at_threshold,
-        note="; ".join(filter(None, [cut.note, mapped.note])),
-        rates_note=cut.note,
+        note="; ".join(filter(None, [found.note, mapped.note])),
+        rates_note=found.note,
         unmapped=mapped.missing,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class Cut:
     """Where the images of a finding are divided."""
 
+    sample: Sample
+    """The images whose rates are evaluated."""
     threshold: float
-    """With as few digits as flag the same images."""
+    """With as few digits as flag the same images; infinite if no image is flagged, NaN without one."""
     exact: float
     """As the rule chose it."""
     note: str
+    """Which images are flagged."""
 
 
-def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> _Cut:
+def cut(cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None) -> Cut | NotTuned:
+    """Take the threshold that was given, or choose one on the images of tuning patients.
+
+    Parameters
+    ----------
+    cohort, sample, tuning, given
+        As in `plan`.
+
+    Returns
+    -------
+    Cut or NotTuned
+        With the images whose rates are evaluated: all with a threshold that was given, those of other
+        patients where the threshold, or a map to probabilities, is chosen on tuning patients.
+    """
+    settings = cohort.settings
+    rule = settings.operating_point
+    own = tuning[sample.rows]
+    chosen = sample.only(own)
+    evaluated = sample
+    if given is None and (rule_chooses(rule) or settings.calibration == "platt"):
+        evaluated = sample.only(~own)
+        if not chosen.both_classes:
+            return NotTuned(
+                Reason.ONE_CLASS_TUNING,
+                "nothing to choose on: the images of the tuning patients hold one class",
+            )
+        if not evaluated.y_true.size:
+            return NotTuned(
+                Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
+            )
+    return _cut(sample, chosen, evaluated, rule, given)
+
+
+def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> Cut:
     """Take the threshold that was given, or apply the rule to the tuning images."""
     if given is not None:
-        return _Cut(given.value, given.value, _flagged(given.value, given.source, evaluated))
+        note = _flagged(given.value, given.source, evaluated)
+        return Cut(evaluated, given.value, given.value, note)
     if rule == "none":
-        return _Cut(np.nan, np.nan, "")
+        return Cut(evaluated, np.nan, np.nan, "")
     if not rule_chooses(rule):
         fixed = rule_named(rule)(sample.y_true, sample.y_score)
-        return _Cut(fixed, fixed, _flagged(fixed, rule, evaluated))
+        return Cut(evaluated, fixed, fixed, _flagged(fixed, rule, evaluated))
     exact = choose_threshold(chosen.y_true, chosen.y_score, rule_named(rule))
     threshold = shortest_equivalent(exact, sample.y_score)
     source = f"{rule}, chosen {_on(chosen)}"
-    return _Cut(threshold, exact, _flagged(threshold, source, evaluated))
+    return Cut(evaluated, threshold, exact, _flagged(threshold, source, evaluated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +225,7 @@ class _Mapped:
     """Why a map could not be fitted."""
 
 
-def _mapped(calibration: str, chosen: Sample, calibrated: Sample, cut: _Cut) -> _Mapped:
+def _mapped(calibration: str, chosen: Sample, calibrated: Sample, cut: Cut) -> _Mapped:
     """Take scores as probabilities, or map them to probabilities by Platt scaling."""
     if calibration == "none":
         return _Mapped()

@@ -217,6 +217,7 @@ def _plan(
     settings = cohort.settings
     items: list[Item] = []
     tables: list[pd.DataFrame] = []
+    cuts: list[operating_point.Cut] = []
     of_models = list(samples(cohort, scores, finding))
     for sample in of_models:
         items += subgroups.plan(cohort, sample, attributes)
@@ -225,8 +226,11 @@ def _plan(
         given = thresholds.of(sample.model, finding)
         if given or settings.operating_point != "none" or settings.calibration != "none":
             items += operating_point.plan(cohort, sample, attributes, tuning, given)
+            if len(of_models) > 1:
+                cut = operating_point.cut(cohort, sample, tuning, given)
+                cuts += [cut] if isinstance(cut, operating_point.Cut) else []
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
-    return items + model_comparison.plan(cohort, of_models, attributes), tables
+    return items + model_comparison.plan(cohort, of_models, attributes, cuts), tables
 
 
 def _perturbations(
