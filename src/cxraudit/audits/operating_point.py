@@ -15,7 +15,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import groups
 from cxraudit.audits.measures import Calibrated, Flagged
 from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested, key
-from cxraudit.audits.thresholds import Given
+from cxraudit.audits.thresholds import Given, rules_for
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason
@@ -178,12 +178,11 @@ def cut(cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
         With the images whose rates are evaluated: all with a threshold that was given, those of other
         patients where the threshold, or a map to probabilities, is chosen on tuning patients.
     """
-    settings = cohort.settings
-    rule = settings.operating_point
+    rule = rules_for(cohort.settings, cohort.dataset)[sample.finding]
     own = tuning[sample.rows]
     chosen = sample.only(own)
     evaluated = sample
-    if given is None and (rule_chooses(rule) or settings.calibration == "platt"):
+    if given is None and (rule_chooses(rule) or cohort.settings.calibration == "platt"):
         evaluated = sample.only(~own)
         if not chosen.both_classes:
             return NotTuned(

@@ -25,7 +25,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.audits.suppression import suppressed
-from cxraudit.audits.thresholds import Thresholds, given_thresholds, threshold_facts
+from cxraudit.audits.thresholds import Thresholds, given_thresholds, rules_for, threshold_facts
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
@@ -215,6 +215,7 @@ def _plan(
 ) -> tuple[list[Item], list[pd.DataFrame]]:
     """Plan all audits of one finding, and describe its scores by shortcut."""
     settings = cohort.settings
+    rule = rules_for(settings, cohort.dataset)[finding]
     items: list[Item] = []
     tables: list[pd.DataFrame] = []
     cuts: list[operating_point.Cut] = []
@@ -224,7 +225,7 @@ def _plan(
         items += shortcuts.plan(cohort, sample, pairs)
         items += standardised.plan(cohort, sample, attributes, adjusters, pairs)
         given = thresholds.of(sample.model, finding)
-        if given or settings.operating_point != "none" or settings.calibration != "none":
+        if given or rule != "none" or settings.calibration != "none":
             items += operating_point.plan(cohort, sample, attributes, tuning, given)
             if len(of_models) > 1:
                 cut = operating_point.cut(cohort, sample, tuning, given)
