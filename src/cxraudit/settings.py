@@ -79,6 +79,9 @@ class AuditSettings:
     (as many images flagged as are positive), fixed=X, or none. FINDING:RULE is one for a finding; several are
     separated by commas, as in Edema:tpr=0.9,youden, where youden is that of the others (fpr=0.1 if none is
     given). In Python and run files also a mapping of findings to rules, with * for the others."""
+    fixed_rate: Annotated[float, Gt(0), Lt(1)] = 0.9
+    """Specificity at which the sensitivity, and sensitivity at which the specificity, of a set of images is
+    read from its own ROC curve, whatever the threshold."""
     thresholds: Annotated[Mapping[str, float | str] | str, Flag("threshold")] = field(
         default_factory=dict
     )

@@ -56,6 +56,7 @@ class Ranking:
             cohort.counts,
             n_resamples=cohort.settings.n_resamples,
             n_threads=cohort.settings.n_threads,
+            fixed=cohort.settings.fixed_rate,
         )
 
     def read(self, found: RankingReplicates, metric: str) -> Replicated:
@@ -63,8 +64,13 @@ class Ranking:
         return METRICS[metric].of(found)
 
     def images(self, metric: str) -> Cell | None:
-        """Return the cell."""
-        return self.cell
+        """Return the cell; its positives or negatives for a share of them."""
+        y_true = self.cell.sample.y_true
+        part = {
+            "sensitivity_at_specificity": y_true,
+            "specificity_at_sensitivity": ~y_true,
+        }.get(metric)
+        return self.cell if part is None else self.cell & part
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class StandardisedRanking:
                 n_resamples=settings.n_resamples,
                 target=settings.standardise,
                 drawn=np.stack([drawn(cell) for cell in cells]),
+                fixed=settings.fixed_rate,
             )
 
         with ThreadPoolExecutor(settings.n_threads) as pool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.measures import Flagged
-from cxraudit.audits.operating_point import OF_NO_FINDING, Cut
+from cxraudit.audits.operating_point import OF_NO_FINDING, Tuned
 from cxraudit.audits.plan import Comparison, Item, Quantity, Statistic, key, minus, ranking
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import NO_FINDING, Analysis, Reason
@@ -27,7 +27,7 @@ def plan(
     cohort: Cohort,
     samples: Sequence[Sample],
     attributes: Sequence[str],
-    cuts: Sequence[Cut] = (),
+    tuned: Sequence[Tuned] = (),
 ) -> list[Item]:
     """Plan the comparison of every pair of models on the images that both scored.
 
@@ -37,9 +37,9 @@ def plan(
         As in `cxraudit.audits.subgroups.plan`.
     samples : sequence of Sample
         Of one finding, one per model.
-    cuts : sequence of Cut
+    tuned : sequence of Tuned
         The thresholds of the models for this finding, with the images whose rates are evaluated; see
-        `cxraudit.audits.operating_point.cut`. A reader is a model whose scores are decisions (0 or 1),
+        `cxraudit.audits.operating_point.tune`. A reader is a model whose scores are decisions (0 or 1),
         with a threshold between them.
 
     Returns
@@ -52,7 +52,7 @@ def plan(
     rankings = (_ranked(*pair) for pair in _pairs(samples, _shared))
     rates = (
         _flagging(*pair)
-        for pair in _pairs([cut for cut in cuts if cut.threshold == cut.threshold], _both)
+        for pair in _pairs([one for one in tuned if not np.isnan(one.threshold)], _both)
     )
     return [item for pair in (*rankings, *rates) for item in pair.items(cohort, attributes)]
 
@@ -100,7 +100,7 @@ def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, i
     return f"{model} and {other} {_ALIKE[reason]} {images} of {', '.join(sorted(n_images))}"
 
 
-One = TypeVar("One", Sample, Cut)
+One = TypeVar("One", Sample, Tuned)
 
 
 def _pairs(
@@ -114,8 +114,8 @@ def _pairs(
             yield pair
 
 
-def _sample(one: Sample | Cut) -> Sample:
-    return one.sample if isinstance(one, Cut) else one
+def _sample(one: Sample | Tuned) -> Sample:
+    return one.sample if isinstance(one, Tuned) else one
 
 
 def _shared(first: Sample, second: Sample) -> tuple[Sample, Sample]:
@@ -128,7 +128,7 @@ def _shared(first: Sample, second: Sample) -> tuple[Sample, Sample]:
     )
 
 
-def _both(first: Cut, second: Cut) -> tuple[Cut, Cut]:
+def _both(first: Tuned, second: Tuned) -> tuple[Tuned, Tuned]:
     """Return both on the images that both are evaluated on."""
     samples = _shared(first.sample, second.sample)
     return replace(first, sample=samples[0]), replace(second, sample=samples[1])
@@ -204,26 +204,24 @@ def _ranked(first: Sample, second: Sample) -> _Pair:
     return _Pair(samples, of_family(Family.RANKING), (ranking, ranking), alike(*samples))
 
 
-def _flagging(first: Cut, second: Cut) -> _Pair:
+def _flagging(first: Tuned, second: Tuned) -> _Pair:
     """Compare which of the same images two models flag, each at its own threshold."""
     samples = first.sample, second.sample
     no_finding = samples[0].finding == NO_FINDING
     metrics = [name for name in RATES if no_finding or name not in OF_NO_FINDING]
     same = None
-    flagged, other = (cut.sample.y_score >= cut.threshold for cut in (first, second))
+    flagged, other = (one.sample.y_score >= one.threshold for one in (first, second))
     if np.array_equal(flagged, other):
         same_scores = np.array_equal(samples[0].y_score, samples[1].y_score)
         same = Reason.IDENTICAL_SCORES if same_scores else Reason.IDENTICAL_DECISIONS
-    note = "; ".join(f"{cut.sample.model}: {cut.note}" for cut in (first, second))
-    return _Pair(
-        samples, metrics, (_rates_at(first.threshold), _rates_at(second.threshold)), same, note
-    )
+    note = "; ".join(f"{one.sample.model}: {one.rates_note}" for one in (first, second))
+    return _Pair(samples, metrics, (_rates_of(first), _rates_of(second)), same, note)
 
 
-def _rates_at(threshold: float) -> Read:
-    """Return what names a rate of a cell at a threshold."""
+def _rates_of(tuned: Tuned) -> Read:
+    """Return what names a rate of a cell at the threshold of a model, as its own audit does."""
 
     def rate(cell: Cell, metric: str) -> Quantity:
-        return Statistic(Flagged(cell, threshold, np.nan), metric)
+        return Statistic(Flagged(cell, tuned.threshold, tuned.at_threshold), metric)
 
     return rate

@@ -15,7 +15,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import groups
 from cxraudit.audits.measures import Calibrated, Flagged
 from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested, key
-from cxraudit.audits.thresholds import Given, rules_for
+from cxraudit.audits.thresholds import Given, rule_of
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason
@@ -96,7 +96,13 @@ def plan(
     ConfigError
         If scores are taken as probabilities and are none.
     """
-    tuned = tune(cohort, sample, tuning, given)
+    return plan_tuned(cohort, sample, attributes, tune(cohort, sample, tuning, given))
+
+
+def plan_tuned(
+    cohort: Cohort, sample: Sample, attributes: Sequence[str], tuned: Tuned | NotTuned
+) -> list[Item]:
+    """Do as `plan` with what was chosen already."""
     if isinstance(tuned, NotTuned):
         return [_nothing(sample, Analysis.OPERATING_POINT, "tpr", tuned.reason, tuned.note)]
     items: list[Item] = []
@@ -131,7 +137,7 @@ def tune(
     cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
 ) -> Tuned | NotTuned:
     """Choose threshold and map on the images of tuning patients; or say why they cannot be chosen."""
-    found = cut(cohort, sample, tuning, given)
+    found = _divided(cohort, sample, tuning, given)
     if isinstance(found, NotTuned):
         return found
     maps = cohort.settings.calibration == "platt"
@@ -151,7 +157,7 @@ def tune(
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class _Cut:
     """Where the images of a finding are divided."""
 
     sample: Sample
@@ -164,21 +170,15 @@ class Cut:
     """Which images are flagged."""
 
 
-def cut(cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None) -> Cut | NotTuned:
+def _divided(
+    cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
+) -> _Cut | NotTuned:
     """Take the threshold that was given, or choose one on the images of tuning patients.
 
-    Parameters
-    ----------
-    cohort, sample, tuning, given
-        As in `plan`.
-
-    Returns
-    -------
-    Cut or NotTuned
-        With the images whose rates are evaluated: all with a threshold that was given, those of other
-        patients where the threshold, or a map to probabilities, is chosen on tuning patients.
+    The images whose rates are evaluated are all with a threshold that was given, those of other patients
+    where the threshold, or a map to probabilities, is chosen on tuning patients.
     """
-    rule = rules_for(cohort.settings, cohort.dataset)[sample.finding]
+    rule = rule_of(cohort.settings, cohort.dataset, sample.finding)
     own = tuning[sample.rows]
     chosen = sample.only(own)
     evaluated = sample
@@ -196,20 +196,20 @@ def cut(cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
     return _cut(sample, chosen, evaluated, rule, given)
 
 
-def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> Cut:
+def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> _Cut:
     """Take the threshold that was given, or apply the rule to the tuning images."""
     if given is not None:
         note = _flagged(given.value, given.source, evaluated)
-        return Cut(evaluated, given.value, given.value, note)
+        return _Cut(evaluated, given.value, given.value, note)
     if rule == "none":
-        return Cut(evaluated, np.nan, np.nan, "")
+        return _Cut(evaluated, np.nan, np.nan, "")
     if not rule_chooses(rule):
         fixed = rule_named(rule)(sample.y_true, sample.y_score)
-        return Cut(evaluated, fixed, fixed, _flagged(fixed, rule, evaluated))
+        return _Cut(evaluated, fixed, fixed, _flagged(fixed, rule, evaluated))
     exact = choose_threshold(chosen.y_true, chosen.y_score, rule_named(rule))
     threshold = shortest_equivalent(exact, sample.y_score)
     source = f"{rule}, chosen {_on(chosen)}"
-    return Cut(evaluated, threshold, exact, _flagged(threshold, source, evaluated))
+    return _Cut(evaluated, threshold, exact, _flagged(threshold, source, evaluated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ class _Mapped:
     """Why a map could not be fitted."""
 
 
-def _mapped(calibration: str, chosen: Sample, calibrated: Sample, cut: Cut) -> _Mapped:
+def _mapped(calibration: str, chosen: Sample, calibrated: Sample, cut: _Cut) -> _Mapped:
     """Take scores as probabilities, or map them to probabilities by Platt scaling."""
     if calibration == "none":
         return _Mapped()

@@ -25,7 +25,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.audits.suppression import suppressed
-from cxraudit.audits.thresholds import Thresholds, given_thresholds, rules_for, threshold_facts
+from cxraudit.audits.thresholds import Thresholds, given_thresholds, rule_of, threshold_facts
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
@@ -215,10 +215,10 @@ def _plan(
 ) -> tuple[list[Item], list[pd.DataFrame]]:
     """Plan all audits of one finding, and describe its scores by shortcut."""
     settings = cohort.settings
-    rule = rules_for(settings, cohort.dataset)[finding]
+    rule = rule_of(settings, cohort.dataset, finding)
     items: list[Item] = []
     tables: list[pd.DataFrame] = []
-    cuts: list[operating_point.Cut] = []
+    tuned: list[operating_point.Tuned] = []
     of_models = list(samples(cohort, scores, finding))
     for sample in of_models:
         items += subgroups.plan(cohort, sample, attributes)
@@ -226,12 +226,11 @@ def _plan(
         items += standardised.plan(cohort, sample, attributes, adjusters, pairs)
         given = thresholds.of(sample.model, finding)
         if given or rule != "none" or settings.calibration != "none":
-            items += operating_point.plan(cohort, sample, attributes, tuning, given)
-            if len(of_models) > 1:
-                cut = operating_point.cut(cohort, sample, tuning, given)
-                cuts += [cut] if isinstance(cut, operating_point.Cut) else []
+            found = operating_point.tune(cohort, sample, tuning, given)
+            items += operating_point.plan_tuned(cohort, sample, attributes, found)
+            tuned += [found] if isinstance(found, operating_point.Tuned) else []
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
-    return items + model_comparison.plan(cohort, of_models, attributes, cuts), tables
+    return items + model_comparison.plan(cohort, of_models, attributes, tuned), tables
 
 
 def _perturbations(

@@ -45,8 +45,14 @@ class Thresholds:
         return self.given.get((model, finding)) or self.given.get((ANY_MODEL, finding))
 
 
+def rule_of(settings: AuditSettings, dataset: Dataset, finding: str) -> str:
+    """Return the rule that chooses the threshold of a finding; see `rules_for`."""
+    rules = rules_for(settings, dataset)
+    return rules.get(finding, rules[OTHERS])
+
+
 def rules_for(settings: AuditSettings, dataset: Dataset) -> dict[str, str]:
-    """Return finding → the rule that chooses its threshold, for all findings of a data set.
+    """Return finding → the rule that chooses its threshold, by the names of a data set; with `OTHERS`.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def rules_for(settings: AuditSettings, dataset: Dataset) -> dict[str, str]:
         if finding in rules:
             raise ConfigError(f"operating_point has two rules for {finding}. Keep one of them.")
         rules[finding] = rule
-    return {finding: rules.get(finding, given[OTHERS]) for finding in dataset.findings}
+    return {OTHERS: given[OTHERS], **rules}
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +241,6 @@ def threshold_facts(
         Of the user.
     """
     settings = cohort.settings
-    rules = rules_for(settings, cohort.dataset)
     rows = results[
         (results["analysis"] == Analysis.OPERATING_POINT)
         & (results["attribute"] == OVERALL)
@@ -250,12 +255,15 @@ def threshold_facts(
                 "model": row["model"],
                 "finding": row["finding"],
                 "threshold": row["at"] if math.isfinite(row["at"]) else None,
-                "source": given.source if given else rules[row["finding"]],
+                "source": given.source
+                if given
+                else rule_of(settings, cohort.dataset, row["finding"]),
                 "patients": row["n_patients"],
             }
         )
     chosen = any(
-        rule_chooses(rules.get(finding, "none")) and not thresholds.of(model, finding)
+        rule_chooses(rule_of(settings, cohort.dataset, finding))
+        and not thresholds.of(model, finding)
         for model, finding in set(zip(results["model"], results["finding"], strict=True))
     )
     held_out = settings.calibration == "platt" or chosen
