@@ -94,6 +94,9 @@ class AuditSettings:
     tuning_share: Annotated[float, Gt(0), Lt(1)] = 0.2
     """Share of patients, drawn by the seed, that thresholds and maps are chosen on; rates and calibration
     are those of the other patients."""
+    threshold_uncertainty: bool = False
+    """Choose thresholds anew in every resample, on the tuning patients who were drawn, so that intervals of
+    rates hold the error of the threshold; default: rates at the threshold as it is."""
     references: Annotated[Mapping[str, str], Flag("reference")] = field(default_factory=dict)
     """ATTRIBUTE=GROUP: also compare each other group of the attribute with this one."""
     all_pairs: bool = False

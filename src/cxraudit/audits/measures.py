@@ -147,11 +147,13 @@ class Flagged:
     threshold: float
     probability: float
     """What the threshold stands for, for the net benefit; NaN if unknown."""
+    rechosen: Vector | None = None
+    """The threshold of every replicate, where its error is to be in the replicates."""
 
     @property
     def batch(self) -> object:
         """Sample and threshold."""
-        return Flagged, self.cell.sample.key, self.threshold
+        return Flagged, self.cell.sample.key, self.threshold, self.rechosen
 
     def compute(self, cohort: Cohort, measures: "Sequence[Flagged]") -> list[Any]:
         """Count decisions in all cells."""
@@ -164,6 +166,7 @@ class Flagged:
             np.stack([measure.cell.mask for measure in measures]),
             cohort.counts,
             n_resamples=cohort.settings.n_resamples,
+            thresholds=None if self.rechosen is None else self.rechosen.values,
         )
 
     def read(self, found: Any, metric: str) -> Replicated:

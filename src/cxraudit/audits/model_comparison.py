@@ -211,7 +211,8 @@ def _flagging(first: Tuned, second: Tuned) -> _Pair:
     metrics = [name for name in RATES if no_finding or name not in OF_NO_FINDING]
     same = None
     flagged, other = (one.sample.y_score >= one.threshold for one in (first, second))
-    if np.array_equal(flagged, other):
+    # Thresholds that are chosen anew in every resample may part them there.
+    if np.array_equal(flagged, other) and first.rechosen == second.rechosen:
         same_scores = np.array_equal(samples[0].y_score, samples[1].y_score)
         same = Reason.IDENTICAL_SCORES if same_scores else Reason.IDENTICAL_DECISIONS
     note = "; ".join(f"{one.sample.model}: {one.rates_note}" for one in (first, second))
@@ -222,6 +223,6 @@ def _rates_of(tuned: Tuned) -> Read:
     """Return what names a rate of a cell at the threshold of a model, as its own audit does."""
 
     def rate(cell: Cell, metric: str) -> Quantity:
-        return Statistic(Flagged(cell, tuned.threshold, tuned.at_threshold), metric)
+        return Statistic(Flagged(cell, tuned.threshold, tuned.at_threshold, tuned.rechosen), metric)
 
     return rate

@@ -5,7 +5,7 @@ other patients. Thresholds that the user gives need no tuning patients: their ra
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from cxraudit.stats.thresholds import (
     as_text,
     choose_threshold,
     in_single_precision,
+    rechosen,
     rule_chooses,
     rule_named,
     shortest_equivalent,
@@ -55,8 +56,26 @@ class Tuned:
     """Which images are flagged, and how probabilities came about."""
     rates_note: str
     """The first part of it: of rates alone."""
+    rechosen: Vector | None = None
+    """The threshold of every replicate, where it is chosen anew in each."""
     unmapped: str = ""
     """Why there are no probabilities, though a map was to be fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where the images of a finding are divided."""
+
+    sample: Sample
+    """The images whose rates are evaluated."""
+    threshold: float
+    """With as few digits as flag the same images; infinite if no image is flagged, NaN without one."""
+    exact: float
+    """As the rule chose it."""
+    note: str
+    """Which images are flagged."""
+    rechosen: Vector | None = None
+    """As in `Tuned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,22 +171,9 @@ def tune(
         at_threshold=mapped.at_threshold,
         note="; ".join(filter(None, [found.note, mapped.note])),
         rates_note=found.note,
+        rechosen=found.rechosen,
         unmapped=mapped.missing,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Where the images of a finding are divided."""
-
-    sample: Sample
-    """The images whose rates are evaluated."""
-    threshold: float
-    """With as few digits as flag the same images; infinite if no image is flagged, NaN without one."""
-    exact: float
-    """As the rule chose it."""
-    note: str
-    """Which images are flagged."""
 
 
 def _divided(
@@ -193,7 +199,24 @@ def _divided(
             return NotTuned(
                 Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
             )
-    return _cut(sample, chosen, evaluated, rule, given)
+    found = _cut(sample, chosen, evaluated, rule, given)
+    if given is None and rule_chooses(rule) and cohort.settings.threshold_uncertainty:
+        return _rechosen(cohort, chosen, rule, found)
+    return found
+
+
+def _rechosen(cohort: Cohort, chosen: Sample, rule: str, found: _Cut) -> _Cut:
+    """Choose the threshold anew in every replicate, on the tuning patients who were drawn."""
+    thresholds = rechosen(
+        chosen.y_true,
+        chosen.y_score,
+        chosen.units,
+        rule_named(rule),
+        cohort.counts,
+        n_resamples=cohort.settings.n_resamples,
+    )
+    note = f"{found.note}; chosen anew in every resample"
+    return replace(found, rechosen=Vector(thresholds), note=note)
 
 
 def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> _Cut:
@@ -280,7 +303,7 @@ def _at_threshold(tuned: Tuned, cell: Cell, *, probabilities: bool) -> Statistic
     """Name the metrics at the threshold: those that need probabilities, or the others."""
     if np.isnan(tuned.threshold):
         return
-    flagged = Flagged(cell, tuned.threshold, tuned.at_threshold)
+    flagged = Flagged(cell, tuned.threshold, tuned.at_threshold, tuned.rechosen)
     for metric in of_family(Family.DECISION):
         if (metric in OF_PROBABILITIES) != probabilities:
             continue
