@@ -122,6 +122,9 @@ class Analysis(StrEnum):
     """Rates at the threshold ``at``."""
     CALIBRATION = "calibration"
     """How well probabilities agree with observed frequencies."""
+    DECISION_CURVE = "decision_curve"
+    """Net benefit of flagging at the threshold probability ``at``; with ``condition`` `FLAG_ALL`, of flagging
+    every image. That of flagging none is 0."""
     MODELS = "models"
     """One model against another (``reference``), of the level overall or of a group's gap; rates are those at
     the threshold of each model."""
@@ -202,6 +205,8 @@ CHANCE = "chance"
 """The reference of a separation: an AUROC of 0.5."""
 UNEDITED = "unedited"
 """The reference of a change: the same images without the perturbation."""
+FLAG_ALL = "flag all"
+"""The condition of a net benefit if every image were flagged."""
 CONTROL = "control"
 """The control perturbation, as a condition and as a reference."""
 POSITIVES, NEGATIVES = "positives", "negatives"

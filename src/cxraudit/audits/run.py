@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits import (
+    decision_curve,
     model_comparison,
     operating_point,
     shortcuts,
@@ -228,6 +229,7 @@ def _plan(
         if given or rule != "none" or settings.calibration != "none":
             found = operating_point.tune(cohort, sample, tuning, given)
             items += operating_point.plan_tuned(cohort, sample, attributes, found)
+            items += decision_curve.plan(cohort, attributes, found)
             tuned += [found] if isinstance(found, operating_point.Tuned) else []
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
     return items + model_comparison.plan(cohort, of_models, attributes, tuned), tables

@@ -157,7 +157,7 @@ def _completed(part: pd.DataFrame, started: "pd.Series[bool]", below: int) -> se
 
 
 def _of_hidden_rates(rows: pd.DataFrame, hide: "pd.Series[bool]") -> "pd.Series[bool]":
-    """Differences of rates between models one of which has a hidden rate: the other's would give it."""
+    """Net benefits of a model with a hidden rate, and its rates minus others', which would give it."""
     places = ["finding", "attribute", "group"]
     hidden = rows[hide & (rows["analysis"] == Analysis.OPERATING_POINT)]
     wanted = pd.MultiIndex.from_frame(hidden[["model", *places]])
@@ -165,7 +165,9 @@ def _of_hidden_rates(rows: pd.DataFrame, hide: "pd.Series[bool]") -> "pd.Series[
         pd.MultiIndex.from_frame(rows[[side, *places]]).isin(wanted)
         for side in ("model", "reference")
     ]
-    return (rows["analysis"] == Analysis.MODELS) & rows["is_rate"] & (either[0] | either[1])
+    compared = (rows["analysis"] == Analysis.MODELS) & rows["is_rate"]
+    curves = rows["analysis"] == Analysis.DECISION_CURVE
+    return (compared | curves) & (either[0] | either[1])
 
 
 def _of_hidden_shortcuts(rows: pd.DataFrame, hide: "pd.Series[bool]") -> "pd.Series[bool]":
