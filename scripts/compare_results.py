@@ -35,7 +35,12 @@ from cxraudit.schema import (
 )
 
 TOLERANCE = 1e-12
-NEW_METRICS = ("partial_auroc",)
+NEW_METRICS = (
+    "partial_auroc",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "auprg",
+)
 """Added since the first version."""
 NUMBERS = ("value", "low", "high", "p_value", "p_adjusted", "margin", "detectable_gap")
 COUNTS = ("n", "n_positive", "n_patients", "n_positive_patients")

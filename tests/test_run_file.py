@@ -7,7 +7,7 @@ import pytest
 
 from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.run_file import AuditSection, RunFile, read_run_file
-from cxraudit.settings import AuditSettings, options
+from cxraudit.settings import AuditSettings, options, rules_of
 
 HEAD = 'out = "o"\n[dataset]\nname = "nih-cxr14"\nroot = "data"\n'
 ENCODE = '[encode]\nmodels = ["random"]\n'
@@ -121,6 +121,18 @@ def test_thresholds_are_numbers_or_a_table(tmp_path):
 
     assert numbers.audit.settings(0).thresholds == {"Pneumothorax": 0.3, "biovil:Edema": 1.0}
     assert table.audit.settings(0).thresholds == str(tmp_path / "thresholds.csv")
+
+
+@pytest.mark.parametrize(
+    "value", ['"Edema:tpr=0.9,youden"', '{ Edema = "tpr=0.9", "*" = "youden" }']
+)
+def test_rules_of_findings_are_text_or_a_table(tmp_path, value):
+    """Both mean the same."""
+    path = written(tmp_path, f"{HEAD}{ENCODE}[audit]\noperating_point = {value}\n")
+
+    found = read_run_file(path).audit.settings(0).operating_point
+
+    assert rules_of(found) == {"*": "youden", "Edema": "tpr=0.9"}
 
 
 @pytest.mark.parametrize("value", ["{ Edema = true }", "{ Edema = nan }", '{ Edema = "x" }', "0.3"])

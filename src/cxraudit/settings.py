@@ -86,9 +86,14 @@ class AuditSettings:
     standardise: Literal["both", "matched"] = "both"
     """Mix that standardised gaps are weighted to: that of both sides together, or that of the smaller side
     of each stratum, like one-to-one matching."""
-    operating_point: str = "fpr=0.1"
+    operating_point: str | Mapping[str, str] = "fpr=0.1"
     """Rule that chooses the threshold of each finding on tuning patients: fpr=X, tpr=X, youden, prevalence
-    (as many images flagged as are positive), fixed=X, or none."""
+    (as many images flagged as are positive), fixed=X, or none. FINDING:RULE is one for a finding; several are
+    separated by commas, as in Edema:tpr=0.9,youden, where youden is that of the others (fpr=0.1 if none is
+    given). In Python and run files also a mapping of findings to rules, with * for the others."""
+    fixed_rate: Annotated[float, Gt(0), Lt(1)] = 0.9
+    """Specificity at which the sensitivity, and sensitivity at which the specificity, of a set of images is
+    read from its own ROC curve, whatever the threshold."""
     thresholds: Annotated[Mapping[str, float | str] | str, Flag("threshold")] = field(
         default_factory=dict
     )
@@ -101,6 +106,9 @@ class AuditSettings:
     tuning_share: Annotated[float, Gt(0), Lt(1)] = 0.2
     """Share of patients, drawn by the seed, that thresholds and maps are chosen on; rates and calibration
     are those of the other patients."""
+    threshold_uncertainty: bool = False
+    """Choose thresholds anew in every resample, on the tuning patients who were drawn, so that intervals of
+    rates hold the error of the threshold; default: rates at the threshold as it is."""
     references: Annotated[Mapping[str, str], Flag("reference")] = field(default_factory=dict)
     """ATTRIBUTE=GROUP: also compare each other group of the attribute with this one."""
     all_pairs: bool = False
@@ -127,13 +135,7 @@ class AuditSettings:
         for model, data in self.trained_on.items():
             training_data(model, data)
         object.__setattr__(self, "thresholds", _numbers_or_path(self.thresholds))
-        if self.operating_point != "none":
-            from cxraudit.stats.thresholds import rule_named
-
-            try:
-                rule_named(self.operating_point)
-            except ValueError as error:
-                raise ConfigError(f"operating_point: {error}, none.") from None
+        rules_of(self.operating_point)
 
     def recorded(self) -> dict[str, Any]:
         """Return what a reader of the results has to know: all but the number of threads and folders."""
@@ -178,6 +180,56 @@ def _finite(name: str, value: object) -> float:
             f"the threshold of {name} must be a finite number, got {shown(value)}. Give it as in {name}=0.3."
         )
     return number
+
+
+OTHERS = "*"
+"""All findings that no rule for a threshold is given for."""
+
+DEFAULT_RULE = "fpr=0.1"
+"""Of the other findings, where none is given for them."""
+
+
+def rules_of(operating_point: str | Mapping[str, str]) -> dict[str, str]:
+    """Return finding → rule for its threshold, as named by the user; that of `OTHERS` is always there.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such rule, or two are given for a finding.
+
+    Examples
+    --------
+    >>> rules_of("Edema:tpr=0.9, youden")
+    {'*': 'youden', 'Edema': 'tpr=0.9'}
+    """
+    from cxraudit.stats.thresholds import rule_named
+
+    if isinstance(operating_point, str):
+        given = [_rule(part) for part in operating_point.split(",")]
+    elif not isinstance(operating_point, Mapping):
+        raise ConfigError(
+            f"operating_point must be a rule, or findings and their rules, got {shown(operating_point)}."
+        )
+    else:
+        given = [(str(name).strip(), str(rule).strip()) for name, rule in operating_point.items()]
+    rules: dict[str, str] = {}
+    for name, rule in given:
+        if rule != "none":
+            try:
+                rule_named(rule)
+            except ValueError as error:
+                raise ConfigError(f"operating_point: {error}, none.") from None
+        if name in rules:
+            of = "the other findings" if name == OTHERS else name
+            raise ConfigError(f"operating_point has two rules for {of}. Keep one of them.")
+        rules[name] = rule
+    return {OTHERS: DEFAULT_RULE, **rules}
+
+
+def _rule(part: str) -> tuple[str, str]:
+    """Divide ``FINDING:RULE``; the name of a finding may contain colons, a rule has none."""
+    name, _, rule = part.rpartition(":")
+    return name.strip() or OTHERS, rule.strip()
 
 
 def bin_edges(name: str, given: str | Sequence[float]) -> tuple[float, ...]:

@@ -1,5 +1,7 @@
 """Models are compared with each other on the images that both scored."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,17 @@ from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits.run import audit
 from cxraudit.schema import OVERALL, Analysis, Reason
-from planted import RANKED, pick, planted_dataset, planted_scores, planted_table, the
+from cxraudit.settings import AuditSettings
+from planted import (
+    RANKED,
+    cohort_of,
+    pick,
+    planted_dataset,
+    planted_scores,
+    planted_table,
+    the,
+    with_no_finding,
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +144,174 @@ def test_models_without_a_common_image_are_not_compared():
 
     assert pick(results, analysis=Analysis.MODELS).empty
     assert set(results["model"]) == {"m", "n"}
+
+
+RULED = AuditSettings(n_resamples=400, calibration="none", operating_point="fpr=0.2")
+
+
+def reader_of(scores, sensitivity, specificity, rng):
+    """Decisions of a reader, as scores of 1 and 0, from the labels that stand behind scores."""
+    flips = rng.random(len(scores))
+    yes = np.where(scores["label"] == 1, flips < sensitivity, flips > specificity)
+    return scores.assign(model="reader", score=yes.astype(float))[list(scores.columns[:-1])]
+
+
+def labelled(frame):
+    """The scores of a table, with the label of each in the last column."""
+    scores = planted_scores(frame)
+    labels = frame.set_index("file")
+    return scores.assign(
+        label=[labels.loc[i, f] for i, f in zip(scores["image_id"], scores["finding"], strict=True)]
+    )
+
+
+@pytest.fixture(scope="module")
+def flagging():
+    """A model whose threshold is chosen, and a reader of every image whose threshold is given."""
+    frame = with_no_finding(planted_table(6, n_patients=800))
+    scores = labelled(frame)
+    reader = reader_of(scores, 0.6, 0.8, np.random.default_rng(1))
+    findings = ["Cardiomegaly", "Pneumothorax", "No Finding"]
+    settings = replace(RULED, thresholds={f"reader:{finding}": 0.5 for finding in findings})
+    results = audit(
+        planted_dataset(frame),
+        pd.concat([scores.drop(columns="label"), reader]),
+        settings=settings,
+        attributes=["sex"],
+    ).results
+    return frame, settings, reader, results
+
+
+def test_rates_of_a_model_and_a_reader_are_those_of_the_images_both_are_evaluated_on(flagging):
+    """Of patients who are not tuning patients, though the reader is evaluated on all: counted by hand."""
+    frame, settings, reader, results = flagging
+    cohort = cohort_of(frame, settings=settings)
+    others = set(cohort.images.index[~cohort.tuning()])
+    rows = pick(results, analysis=Analysis.MODELS, finding="Cardiomegaly", attribute=OVERALL)
+    (threshold,) = set(
+        pick(results, analysis="operating_point", model="m", finding="Cardiomegaly")["at"]
+    )
+    images = frame[frame["file"].isin(others)]
+    by_model = images["score_Cardiomegaly"] >= threshold
+    decided = reader[reader["finding"] == "Cardiomegaly"].set_index("image_id")["score"]
+    by_reader = decided.loc[images["file"]].to_numpy() == 1
+
+    for metric, label in (("tpr", 1), ("fpr", 0)):
+        of = (images["Cardiomegaly"] == label).to_numpy()
+        row = the(rows, metric=metric)
+        assert row["value"] == pytest.approx(by_model[of].mean() - by_reader[of].mean(), abs=1e-12)
+        assert (row["model"], row["reference"], row["n"]) == ("m", "reader", len(images))
+        assert "m: flagged at or above" in row["note"]
+        assert "reader: flagged at or above 0.5 (given)" in row["note"]
+
+
+def test_the_interval_of_a_difference_of_rates_is_paired(flagging):
+    """Each patient's images count together, as by the sandwich error of the paired difference."""
+    frame, settings, reader, results = flagging
+    cohort = cohort_of(frame, settings=settings)
+    others = set(cohort.images.index[~cohort.tuning()])
+    row = the(
+        pick(results, analysis=Analysis.MODELS, finding="Pneumothorax", attribute=OVERALL),
+        metric="tpr",
+    )
+    (threshold,) = set(
+        pick(results, analysis="operating_point", model="m", finding="Pneumothorax")["at"]
+    )
+    images = frame[frame["file"].isin(others) & (frame["Pneumothorax"] == 1)]
+    decided = reader[reader["finding"] == "Pneumothorax"].set_index("image_id")["score"]
+    apart = (images["score_Pneumothorax"] >= threshold).astype(float) - decided.loc[
+        images["file"]
+    ].to_numpy()
+    of_patient = (apart - apart.mean()).groupby(images["pid"]).sum()
+    error = float(np.sqrt((of_patient**2).sum())) / len(apart)
+
+    assert (row["high"] - row["low"]) / (2 * 1.96) == pytest.approx(error, rel=0.1)
+
+
+def test_a_better_model_is_shown_at_its_threshold_and_an_equal_gap_is_not(flagging):
+    """The model has a higher TPR than the reader; neither has a gap by sex."""
+    _, _, _, results = flagging
+    rows = pick(results, analysis=Analysis.MODELS, metric="tpr")
+
+    assert the(pick(rows, finding="Cardiomegaly"), attribute=OVERALL)["verdict"] == "disparity"
+    assert "disparity" not in set(rows[rows["attribute"] == "sex"]["verdict"])
+
+
+def test_only_no_finding_is_compared_by_under_and_overdiagnosis(flagging):
+    """They are its false positive and its false negative rate."""
+    _, _, _, results = flagging
+    rows = pick(results, analysis=Analysis.MODELS, attribute=OVERALL)
+
+    for metric in ("underdiagnosis", "overdiagnosis"):
+        assert set(pick(rows, metric=metric)["finding"]) == {"No Finding"}
+    own = pick(rows, finding="No Finding").set_index("metric")["value"]
+    assert own["underdiagnosis"] == own["fpr"]
+    assert own["overdiagnosis"] == pytest.approx(-own["tpr"], abs=1e-12)
+
+
+def test_a_planted_difference_of_gaps_at_the_threshold_is_found():
+    """A model that misses women at its threshold, against one that does not: in the gap of TPR."""
+    frame = planted_table(8, n_patients=1500)
+    good = planted_scores(frame)
+    female = frame.loc[frame["sex"] == "F", "file"]
+    shifted = good.assign(
+        model="shifted", score=good["score"] - 1.5 * good["image_id"].isin(female).to_numpy()
+    )
+
+    results = audit(
+        planted_dataset(frame), pd.concat([good, shifted]), settings=RULED, attributes=["sex"]
+    ).results
+
+    row = the(
+        results,
+        analysis=Analysis.MODELS,
+        finding="Cardiomegaly",
+        group="female",
+        metric="tpr",
+    )
+    gaps = [
+        the(
+            results,
+            analysis=Analysis.OPERATING_POINT,
+            model=model,
+            finding="Cardiomegaly",
+            group="female",
+            reference="all other groups",
+            metric="tpr",
+        )["value"]
+        for model in ("m", "shifted")
+    ]
+    assert row["value"] == pytest.approx(gaps[0] - gaps[1], abs=1e-12)
+    assert row["verdict"] == "disparity"
+    assert row["value"] > 0.2
+
+
+def test_models_that_flag_the_same_images_differ_by_exactly_zero():
+    """Whatever their scores, as with an increasing function of them and a rule; named as such."""
+    frame = planted_table(9, n_patients=200)
+    good = planted_scores(frame)
+    both = pd.concat([good, good.assign(model="n", score=np.sinh(good["score"]))])
+
+    results = audit(planted_dataset(frame), both, settings=RULED, attributes=["sex"]).results
+
+    rows = pick(results, analysis=Analysis.MODELS)
+    rates = rows[rows["metric"].isin(["tpr", "fpr"])]
+    assert set(rates["value"]) == set(rates["low"]) == set(rates["high"]) == {0}
+    assert set(rates["reasons"]) == {Reason.IDENTICAL_DECISIONS}
+    assert rates["note"].str.startswith("m and n flag the same of all").all()
+
+
+def test_without_a_threshold_rates_are_not_compared():
+    """Nor with a threshold for one model only."""
+    frame = planted_table(9, n_patients=100)
+    good = planted_scores(frame)
+    both = pd.concat([good, good.assign(model="n", score=-good["score"])])
+    settings = replace(
+        RULED, n_resamples=0, operating_point="none", thresholds={"m:Cardiomegaly": 0.5}
+    )
+
+    results = audit(planted_dataset(frame), both, settings=settings, attributes=["sex"]).results
+
+    rows = pick(results, analysis=Analysis.MODELS)
+    assert set(rows["metric"]) == set(pick(rows, finding="Pneumothorax")["metric"])
+    assert "tpr" not in set(rows["metric"])

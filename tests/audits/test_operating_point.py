@@ -501,3 +501,39 @@ def test_scores_that_determine_no_probabilities_say_so(score):
     assert row["reasons"] == Reason.NO_PROBABILITIES
     assert "no map from scores to probabilities" in row["note"]
     assert "tpr" in set(rows["metric"])
+
+
+def test_intervals_hold_the_error_of_the_threshold_on_request():
+    """Few tuning patients make the intervals of TPR and FPR wider; values, thresholds and calibration stay."""
+    frame = planted_table(31, n_patients=500)
+    settings = replace(QUICK, tuning_share=0.1)
+    plain, anew = (
+        pick(at_a_threshold(frame, settings=one), finding="Cardiomegaly")
+        for one in (settings, replace(settings, threshold_uncertainty=True))
+    )
+
+    assert plain["value"].equals(anew["value"])
+    assert plain["at"].equals(anew["at"])
+    for metric in ("tpr", "fpr"):
+        widths = [
+            np.ptp(the(rows, metric=metric, group=OVERALL)[["low", "high"]].to_numpy(float))
+            for rows in (plain, anew)
+        ]
+        assert widths[1] > 1.2 * widths[0]
+    levels = pick(anew, reference="", **RATES)
+    assert levels["note"].str.contains("chosen anew in every resample").all()
+    calibrated = [pick(rows, analysis=Analysis.CALIBRATION) for rows in (plain, anew)]
+    assert calibrated[0]["low"].equals(calibrated[1]["low"])
+
+
+def test_a_given_threshold_has_no_error():
+    """Nor has a number for all findings: nothing is chosen."""
+    frame = planted_table(31, n_patients=100)
+    settings = replace(QUICK, operating_point="fixed=0.7", calibration="none")
+
+    plain, anew = (
+        at_a_threshold(frame, settings=one)
+        for one in (settings, replace(settings, threshold_uncertainty=True))
+    )
+
+    assert plain.equals(anew)

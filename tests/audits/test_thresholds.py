@@ -10,7 +10,7 @@ from cxraudit.audits.run import audit
 from cxraudit.audits.thresholds import given_thresholds
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.schema import COMPLEMENT, OVERALL, Analysis
-from cxraudit.settings import AuditSettings
+from cxraudit.settings import AuditSettings, rules_of
 from planted import pick, planted_dataset, planted_scores, planted_table, the
 
 POINTS = AuditSettings(n_resamples=0, calibration="none")
@@ -100,7 +100,8 @@ def test_probabilities_are_still_those_of_other_patients(frame, dataset):
 
     results = audited(frame, dataset, settings).results
 
-    rows = pick(results, model="m", finding="Cardiomegaly", attribute=OVERALL).set_index("metric")
+    rows = pick(results, model="m", finding="Cardiomegaly", attribute=OVERALL, reference="")
+    rows = rows.set_index("metric")
     assert rows.loc["tpr", "n_patients"] == 80
     assert "Platt" not in rows.loc["tpr", "note"]
     assert rows.loc["net_benefit", "n_patients"] == rows.loc["brier", "n_patients"] == 64
@@ -260,3 +261,73 @@ def test_the_folder_of_a_table_is_not_recorded(tmp_path):
     settings = AuditSettings(thresholds=tmp_path / "thresholds.csv")
 
     assert settings.recorded()["thresholds"] == "thresholds.csv"
+
+
+def test_each_finding_has_its_own_rule(frame, dataset):
+    """By any of its names, as text and as a mapping; the others have the rule for others."""
+    expected = {"Cardiomegaly": "tpr=0.9", "Pneumothorax": "fpr=0.3"}
+    for rules in ("Herz:tpr=0.9, fpr=0.3", {"Cardiomegaly": "tpr=0.9", "*": "fpr=0.3"}):
+        found = audited(frame, dataset, replace(POINTS, operating_point=rules))
+
+        sources = {one["finding"]: one["source"] for one in found.facts["thresholds"]}
+        assert sources == expected
+        for finding, rule in expected.items():
+            plain = audited(frame, dataset, replace(POINTS, operating_point=rule))
+            own, alone = (rate(one.results, finding) for one in (found, plain))
+            assert (own["at"], own["value"], own["note"]) == (
+                alone["at"],
+                alone["value"],
+                alone["note"],
+            )
+
+
+def test_a_finding_may_have_no_threshold_at_all(frame, dataset):
+    """And the other one has that of its rule."""
+    found = audited(frame, dataset, replace(POINTS, operating_point="Cardiomegaly:none,youden"))
+
+    rows = pick(found.results, analysis=Analysis.OPERATING_POINT)
+    assert set(rows["finding"]) == {"Pneumothorax"}
+
+
+def test_a_given_threshold_goes_before_the_rule_of_its_finding(frame, dataset):
+    """As before the rule of all."""
+    settings = replace(
+        POINTS, operating_point="Cardiomegaly:tpr=0.9", thresholds={"Cardiomegaly": 0.3}
+    )
+
+    assert rate(audited(frame, dataset, settings).results, "Cardiomegaly")["at"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("rules", "error", "match"),
+    [
+        ("Mass:youden", UnknownNameError, "Mass"),
+        ("Herz:youden,Cardiomegaly:tpr=0.9", ConfigError, "two rules for Cardiomegaly"),
+    ],
+)
+def test_a_rule_for_no_finding_or_twice_is_refused(frame, dataset, rules, error, match):
+    """Before anything is computed."""
+    with pytest.raises(error, match=match):
+        audited(frame, dataset, replace(POINTS, operating_point=rules))
+
+
+@pytest.mark.parametrize(
+    ("rules", "match"),
+    [
+        ("Edema:best", "no rule for a threshold is named 'best'"),
+        ("Edema:youden,Edema:tpr=0.9", "two rules for Edema"),
+        ("youden,tpr=0.9", "two rules for the other findings"),
+        ("", "no rule"),
+        ({"Edema": "tpr=2"}, "no rule"),
+        (0.3, "must be a rule"),
+    ],
+)
+def test_rules_that_are_none_are_refused_by_the_settings(rules, match):
+    """In one sentence."""
+    with pytest.raises(ConfigError, match=f"operating_point.*{match}"):
+        AuditSettings(operating_point=rules)
+
+
+def test_the_name_of_a_finding_may_contain_colons():
+    """A rule has none."""
+    assert rules_of("Device: line:youden") == {"*": "fpr=0.1", "Device: line": "youden"}

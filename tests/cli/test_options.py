@@ -139,6 +139,14 @@ def test_what_only_the_class_can_check_is_refused_too():
         parsed(AuditSettings, "--operating-point", "best")
 
 
+def test_rules_of_findings_are_one_text():
+    """On the command line; Python and run files may give a mapping."""
+    given = parsed(AuditSettings, "--operating-point", "Edema:tpr=0.9,youden")
+
+    assert given.operating_point == "Edema:tpr=0.9,youden"
+    assert parsed(AuditSettings).operating_point == "fpr=0.1"
+
+
 def test_the_panel_of_the_help_is_the_group_of_the_parameter(capsys):
     """All fields of some settings stand together."""
     assert "Computation" in help_of(Settings, capsys)

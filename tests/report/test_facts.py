@@ -145,6 +145,29 @@ def test_given_thresholds_are_named():
     )
 
 
+@pytest.mark.parametrize(
+    "rules", ["finding 0:tpr=0.9, youden", {"finding 0": "tpr=0.9", "*": "youden"}]
+)
+def test_rules_of_findings_are_named(rules):
+    """With the rule of the others, as text or as a mapping."""
+    found = facts(operating_point=rules)
+
+    assert found.operating_point.startswith("threshold tpr=0.9 for finding 0, youden for others;")
+
+
+def test_a_rule_of_a_finding_is_no_given_threshold():
+    """The source of its threshold is the rule."""
+    found = given("given", "tpr=0.9", "fpr=0.1")
+    settings = {**found.settings, "operating_point": "finding 1:tpr=0.9"}
+
+    named = Facts({**found.recorded, "settings": settings})
+
+    assert named.operating_point.startswith(
+        "threshold given for finding 0, tpr=0.9 for finding 1, fpr=0.1 for others;"
+    )
+    assert len(named.given) == 1
+
+
 def test_rates_at_given_thresholds_are_those_of_all_patients():
     """Only what was chosen on data leaves its patients out."""
     assert given("given", "fpr=0.1").tuning == (

@@ -2,161 +2,20 @@
 
 import numpy as np
 import pytest
+from asah import POOR, S100B, WFNS
 from scipy.special import ndtr
 
 from cxraudit.stats.delong import delong, delong_interval, newcombe
 
-# Aneurysmal subarachnoid haemorrhage, 113 patients (Turck et al. 2010, Intensive Care Med
-# 36:107-115), the example of pROC (Robin et al. 2011, BMC Bioinformatics 12:77): poor outcome,
-# WFNS grade, S100B.
-POOR = np.array(
-    [
-        int(c)
-        for c in (
-            "00001101001011001011101000000000100110110000000001100010001010011101101111000110100000010000000000001111"
-            "110001000"
-        )
-    ]
-)
-WFNS = np.array(
-    [
-        int(c)
-        for c in (
-            "11113254125255125225211112121134214541425511241125521251222151125214524414121421232421451154221113125225"
-            "552445111"
-        )
-    ]
-)
-S100B = (
-    np.array(
-        [
-            13,
-            14,
-            10,
-            4,
-            13,
-            10,
-            47,
-            16,
-            18,
-            10,
-            12,
-            10,
-            44,
-            71,
-            4,
-            8,
-            49,
-            4,
-            7,
-            33,
-            9,
-            9,
-            7,
-            11,
-            7,
-            17,
-            7,
-            11,
-            13,
-            19,
-            5,
-            16,
-            41,
-            14,
-            34,
-            35,
-            48,
-            9,
-            96,
-            25,
-            50,
-            46,
-            16,
-            7,
-            43,
-            45,
-            11,
-            8,
-            9,
-            86,
-            52,
-            8,
-            6,
-            13,
-            207,
-            10,
-            14,
-            15,
-            7,
-            6,
-            77,
-            5,
-            9,
-            30,
-            3,
-            9,
-            4,
-            23,
-            70,
-            9,
-            27,
-            71,
-            8,
-            26,
-            8,
-            16,
-            9,
-            13,
-            10,
-            8,
-            11,
-            33,
-            11,
-            28,
-            7,
-            10,
-            32,
-            22,
-            7,
-            5,
-            24,
-            38,
-            10,
-            15,
-            8,
-            14,
-            10,
-            7,
-            4,
-            19,
-            56,
-            14,
-            58,
-            32,
-            82,
-            74,
-            15,
-            47,
-            17,
-            44,
-            15,
-            50,
-            48,
-        ]
-    )
-    / 100
-)
-
 
 def test_the_published_example_of_proc():
-    """Two markers of the same patients.
+    """Two markers of the same patients; see `asah`.
 
     R 4.x, pROC: roc.test(roc(aSAH$outcome, aSAH$wfns), roc(aSAH$outcome, aSAH$s100b))
     Z = 2.209, p-value = 0.02718; AUC of roc1 0.8236789, of roc2 0.7313686
     ci.auc(roc(aSAH$outcome, aSAH$s100b)): 0.6301-0.8326 (DeLong)
     """
-    areas = delong(POOR, np.stack([WFNS.astype(float), S100B]))
+    areas = delong(POOR, np.stack([WFNS, S100B]))
     difference, error = areas.difference(0, 1)
     half = 1.959964 * np.sqrt(areas.covariance[1, 1])
 
@@ -181,6 +40,51 @@ def test_every_pair_of_images_gives_the_same_placements():
     assert areas.value[0] == pytest.approx(wins.mean(), abs=1e-12)
     expected = wins.mean(1).var(ddof=1) / m + wins.mean(0).var(ddof=1) / n
     assert areas.covariance[0, 0] == pytest.approx(expected, abs=1e-14)
+
+
+def by_obuchowski(labels, scores, patients):
+    """Variance of the AUROC by the formula of Obuchowski (1997), over all pairs, patient by patient.
+
+    S10/M + S01/N + 2 S11/(MN), each with the number of patients that have such images.
+    """
+    pairs = scores[labels][:, None] - scores[~labels]
+    wins = (pairs > 0) + 0.5 * (pairs == 0)
+    n_positive, n_negative = wins.shape
+    of_positive, of_negative = wins.mean(axis=1), wins.mean(axis=0)
+    ids = sorted(set(patients))
+    apart = np.array(
+        [
+            [
+                (of_positive[patients[labels] == one] - wins.mean()).sum(),
+                (of_negative[patients[~labels] == one] - wins.mean()).sum(),
+            ]
+            for one in ids
+        ]
+    )
+    i10, i01, i = (len(set(part)) for part in (patients[labels], patients[~labels], patients))
+    s10 = i10 / ((i10 - 1) * n_positive) * (apart[:, 0] ** 2).sum()
+    s01 = i01 / ((i01 - 1) * n_negative) * (apart[:, 1] ** 2).sum()
+    s11 = i / (i - 1) * (apart[:, 0] * apart[:, 1]).sum()
+    return s10 / n_positive + s01 / n_negative + 2 * s11 / (n_positive * n_negative)
+
+
+@pytest.mark.parametrize(("both", "tolerance"), [(True, 1e-12), (False, 0.05)])
+def test_the_clustered_variance_is_that_of_obuchowskis_formula(both, tolerance):
+    """Equal where every patient has images of both classes, else but for numbers of patients over one less.
+
+    The formula counts patients with such images, we count all of them.
+    """
+    rng = np.random.default_rng(4)
+    patients = np.repeat(np.arange(40), rng.integers(2, 6, 40))
+    labels = rng.random(patients.size) < 0.4
+    if both:
+        first = np.r_[True, np.diff(patients) > 0]
+        labels = np.where(first, True, np.where(np.r_[False, first[:-1]], False, labels))
+    scores = np.round(labels + rng.normal(size=40)[patients] + rng.normal(size=labels.size), 1)
+
+    found = delong(labels, scores, clusters=patients).covariance[0, 0]
+
+    assert found == pytest.approx(by_obuchowski(labels, scores, patients), rel=tolerance)
 
 
 def test_doubling_every_image_of_a_patient_changes_no_clustered_variance():

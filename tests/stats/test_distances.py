@@ -1,8 +1,9 @@
 """Distances between groups: values, coverage of intervals, level of tests."""
 
 import numpy as np
+import pytest
 from scipy.spatial.distance import cdist
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, norm
 
 from cxraudit.stats.distances import energy_distance, ks_distance
 
@@ -21,16 +22,38 @@ def test_ks_equals_scipy():
     assert np.isnan(ks_distance([], b).value)
 
 
-def test_the_interval_of_ks_covers_the_true_distance():
-    """Of two normals one standard deviation apart D is 0.383; at least 50 of 60 intervals cover it."""
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("sizes", [(30, 30), (30, 300)])
+def test_the_interval_of_ks_covers_the_true_distance(shift, sizes):
+    """Of two normals, at least 89 % of 120 intervals of 95 %: less than 1 in 100 chances if they hold it."""
     rng = np.random.default_rng(1)
-    held = 0
-    for seed in range(60):
-        found = ks_distance(
-            rng.normal(size=150), rng.normal(1, size=150), n_resamples=200, seed=seed
+    truth = norm.cdf(shift / 2) - norm.cdf(-shift / 2)
+    found = [
+        ks_distance(
+            rng.normal(size=sizes[0]), rng.normal(shift, size=sizes[1]), n_resamples=100, seed=seed
         )
-        held += found.low <= 0.3829 <= found.high
-    assert held >= 50
+        for seed in range(120)
+    ]
+
+    assert np.mean([one.low <= truth <= one.high for one in found]) >= 0.89
+    assert all(one.low <= one.value <= one.high for one in found)
+
+
+def test_groups_that_do_not_overlap_are_not_certain_to_be_apart():
+    """D is 1, and its interval reaches lower, the more so the fewer patients there are."""
+    few, many = (ks_distance(np.arange(n), 1000.0 + np.arange(n)) for n in (10, 100))
+
+    assert few.value == few.high == 1
+    assert few.low < many.low < 1
+    assert few.low < 0.9
+
+
+def test_one_patient_gives_no_interval():
+    """There are no halves."""
+    found = ks_distance([0.3], np.arange(9.0))
+
+    assert found.value > 0.5
+    assert np.isnan(found.low)
 
 
 def test_energy_distance_equals_its_definition():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from cxraudit.stats.compare import estimate
-from cxraudit.stats.misclassification import DetectorError, corrected_weights, gap_bounds
+from cxraudit.stats.misclassification import (
+    DetectorError,
+    Rate,
+    corrected_weights,
+    drawn_weights,
+    gap_bounds,
+)
 from cxraudit.stats.ranking import auroc, ranking_replicates
 from cxraudit.stats.replicated import weighted_sum
 from cxraudit.stats.resampling import draw_resamples
@@ -142,3 +148,53 @@ def test_errors_incompatible_with_the_share_predicted_give_no_correction():
     weights = corrected_weights((120, 2280), poor)
 
     assert np.isnan(weights[0])
+
+
+def test_rates_are_drawn_from_their_interval():
+    """95 % of them lie in it; where it has one arm, those beyond 1 are as far below."""
+    rng = np.random.default_rng(0)
+    middle, end = (
+        Rate(value=0.85, low=0.74, high=0.93).draw(20_000, rng),
+        Rate(value=1.0, low=0.89, high=1.0).draw(20_000, rng),
+    )
+
+    assert np.mean((middle > 0.74) & (middle < 0.93)) == pytest.approx(0.94, abs=0.02)
+    assert np.mean(end > 0.89) == pytest.approx(0.95, abs=0.01)
+    assert end.max() <= 1
+
+
+@pytest.mark.parametrize("rates", [(0.85, 0.9), (1.0, 0.95)])
+def test_drawn_weights_follow_the_rates(rates):
+    """The first are those of the rates as estimated; their spread is that of small changes of the rates."""
+    sizes = {"n_predicted": (120, 180), "n_annotated": (20, 30)}
+    sensitivity, specificity = (Rate(value=r, low=r - 0.02, high=min(r + 0.02, 1.0)) for r in rates)
+
+    found = drawn_weights(
+        sizes["n_predicted"],
+        sensitivity,
+        specificity,
+        n_annotated=sizes["n_annotated"],
+        n_resamples=4000,
+        rng=np.random.default_rng(1),
+    )
+
+    def weights(one, other):
+        errors = DetectorError(sensitivity=one, specificity=other)
+        return corrected_weights(sizes["n_predicted"], errors, n_annotated=sizes["n_annotated"])
+
+    assert found[0] == pytest.approx(weights(*rates))
+    rng = np.random.default_rng(1)
+    exact = [
+        weights(*both)
+        for both in zip(sensitivity.draw(4000, rng), specificity.draw(4000, rng), strict=True)
+    ]
+    assert found[1:].std(axis=0) == pytest.approx(np.std(exact, axis=0), rel=0.15)
+
+
+def test_weights_of_a_detector_no_better_than_chance_are_not_drawn():
+    """As they are undefined."""
+    rate = Rate(value=0.5, low=0.4, high=0.6)
+
+    found = drawn_weights((50, 50), rate, rate, n_resamples=5, rng=np.random.default_rng(0))
+
+    assert np.isnan(found[:, 0]).all()

@@ -10,7 +10,6 @@ from cxraudit.stats._lanes import LANES
 from cxraudit.stats.ranking import (
     METRICS,
     adjusted_auprc,
-    auprg,
     auroc,
     average_precision,
     average_precision_at,
@@ -18,6 +17,7 @@ from cxraudit.stats.ranking import (
     shortcut_cells,
     xauc,
 )
+from cxraudit.stats.recall_gain import auprg_of
 from cxraudit.stats.resampling import draw_resamples
 
 
@@ -237,6 +237,6 @@ def test_precision_recall_gain_is_one_if_perfect_and_about_zero_at_chance_level(
     rng = np.random.default_rng(0)
     labels = rng.random(20_000) < 0.2
 
-    assert auprg(labels, labels.astype(float)) == pytest.approx(1)
-    assert abs(auprg(labels, rng.random(20_000))) < 0.05
-    assert np.isnan(auprg([1, 1], [0.1, 0.2]))
+    assert auprg_of(labels, labels.astype(float)) == pytest.approx(1)
+    assert abs(auprg_of(labels, rng.random(20_000))) < 0.05
+    assert np.isnan(auprg_of([1, 1], [0.1, 0.2]))

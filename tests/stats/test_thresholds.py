@@ -188,3 +188,63 @@ def test_underdiagnosis_is_a_finding_flagged_as_none():
 
     assert t.underdiagnosis(no_finding, no_finding_score, 0.5) == pytest.approx((2 / 3, 1 / 2))
     assert np.isnan(t.underdiagnosis([1, 1], [0.1, 0.9], 0.5)[0])
+
+
+@pytest.mark.parametrize("rule", ["fpr=0.1", "tpr=0.9", "youden", "prevalence"])
+def test_thresholds_are_chosen_anew_in_every_replicate(images, rule):
+    """On the images repeated as often as their patient was drawn; rates are those at each replicate's own."""
+    patients, labels, scores, groups = images
+    counts = draw_resamples(80, 70, 1)
+    tuning, others = patients < 30, patients >= 30
+    named = t.rule_named(rule)
+
+    def part(of):
+        return labels[of], scores[of]
+
+    found = t.rechosen(*part(tuning), patients[tuning], named, counts, n_resamples=70)
+    threshold = t.choose_threshold(*part(tuning), named)
+    cells = np.stack([np.ones(others.sum(), bool), groups[others] == 1])
+    rates = t.decisions(
+        *part(others),
+        threshold,
+        patients[others],
+        cells,
+        counts,
+        n_resamples=70,
+        thresholds=found,
+    )
+
+    assert found[0] == threshold
+    for replicate in (0, 1, 63, 64, 70):
+        times = counts[replicate // LANES, :, replicate % LANES]
+        drawn = np.repeat(np.flatnonzero(tuning), times[patients[tuning]])
+        own = t.choose_threshold(labels[drawn], scores[drawn], named)
+        assert found[replicate] == own
+        for cell, rate in zip(cells, rates, strict=True):
+            rows = np.flatnonzero(others)[cell]
+            shown = np.repeat(rows, times[patients[rows]])
+            flagged = scores[shown] >= own
+            assert rate.tpr.replicates[replicate] == pytest.approx(flagged[labels[shown]].mean())
+            assert rate.fpr.replicates[replicate] == pytest.approx(flagged[~labels[shown]].mean())
+
+
+def test_a_replicate_without_both_classes_has_no_threshold_and_no_rates():
+    """A rule has nothing to choose on."""
+    counts = draw_resamples(6, 200, 0)
+    labels = np.array([1, 0, 0, 0, 0, 0], bool)
+
+    found = t.rechosen(labels, np.arange(6.0), np.arange(6), t.youden, counts, n_resamples=200)
+    (rates,) = t.decisions(
+        labels,
+        np.arange(6.0),
+        found[0],
+        np.arange(6),
+        np.ones((1, 6), bool),
+        counts,
+        n_resamples=200,
+        thresholds=found,
+    )
+
+    missing = np.isnan(found)
+    assert 20 < missing.sum() < 180
+    assert np.isnan(rates.fpr.replicates[missing]).all()

@@ -12,6 +12,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.stats.calibration import calibration_replicates, equal_mass_edges, platt
 from cxraudit.stats.delong import placements
 from cxraudit.stats.misclassification import DetectorError, gap_bounds
@@ -20,7 +21,13 @@ from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import mean_replicates
 from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.standardise import overlap, standardised_replicates
-from cxraudit.stats.thresholds import choose_threshold, decisions, rule_named
+from cxraudit.stats.thresholds import (
+    choose_threshold,
+    decisions,
+    rechosen,
+    rule_named,
+    target_fpr,
+)
 
 N_RESAMPLES = 20
 EVERYTHING = np.ones((1, 300), dtype=bool)
@@ -287,3 +294,72 @@ def test_bounds_of_weighted_errors_hold_every_assignment():
     assert low <= min(found)
     assert max(found) <= high
     assert high - low < 2.5 * (max(found) - min(found))
+
+
+@pytest.mark.parametrize("metric", of_family(Family.RANKING))
+def test_a_whole_weight_is_the_image_as_often(metric):
+    """For every ranking metric: value, replicates and influences, with ties; fixed rates do not divide them."""
+    rng = np.random.default_rng(11)
+    units = np.repeat(np.arange(40), rng.integers(1, 5, 40))
+    label = rng.random(units.size) < 0.35
+    score = np.round(rng.normal(size=units.size) + label, 1)
+    weights = rng.integers(1, 4, units.size)
+    counts = draw_resamples(40, 60, 5, n_threads=1)
+
+    def found(times, own):
+        cell = np.ones((1, times.sum()), dtype=bool)
+        labels, scores, rows = (np.repeat(of, times) for of in (label, score, units))
+        (ranked,) = ranking_replicates(
+            labels,
+            scores,
+            rows,
+            cell,
+            counts,
+            n_resamples=60,
+            n_threads=1,
+            weights=own,
+            fixed=0.83,
+        )
+        return METRICS[metric].of(ranked)
+
+    weighted = found(np.ones_like(weights), weights.astype(float))
+    repeated = found(weights, None)
+
+    np.testing.assert_allclose(weighted.replicates, repeated.replicates, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(weighted.influence, repeated.influence, rtol=0, atol=1e-10)
+
+
+def test_weights_count_where_every_replicate_has_its_own_threshold():
+    """Whole weights are images as often, at thresholds chosen anew; chosen by the same weights."""
+    rng = np.random.default_rng(12)
+    units = np.repeat(np.arange(40), 3)
+    label = rng.random(units.size) < 0.4
+    score = np.round(rng.normal(size=units.size) + label, 1)
+    weights = rng.integers(1, 4, units.size)
+    counts = draw_resamples(40, 60, 5, n_threads=1)
+
+    def found(times, own):
+        labels, scores, rows = (np.repeat(of, times) for of in (label, score, units))
+        rule = target_fpr(0.2)
+        again = rechosen(labels, scores, rows, rule, counts, n_resamples=60, weights=own)
+        cell = np.ones((1, times.sum()), dtype=bool)
+        (decided,) = decisions(
+            labels,
+            scores,
+            float(again[0]),
+            rows,
+            cell,
+            counts,
+            n_resamples=60,
+            weights=own,
+            thresholds=again,
+        )
+        return again, decided.tpr, decided.fpr
+
+    weighted = found(np.ones_like(weights), weights.astype(float))
+    repeated = found(weights, None)
+
+    np.testing.assert_array_equal(weighted[0], repeated[0])
+    for one, other in zip(weighted[1:], repeated[1:], strict=True):
+        np.testing.assert_allclose(one.replicates, other.replicates, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.influence, other.influence, rtol=0, atol=1e-12)

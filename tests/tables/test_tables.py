@@ -92,7 +92,7 @@ def test_models_are_compared_overall_and_where_their_gaps_differ():
 
     table = tables.models_table(example(*rows).results)
 
-    assert list(table["of"]) == ["AUROC, all patients", "gap of female to all other groups"]
+    assert list(table["of"]) == ["AUROC, all patients", "AUROC gap of female to all other groups"]
     assert set(table["models"]) == {"m − b"}
 
 

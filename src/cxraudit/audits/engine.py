@@ -136,7 +136,9 @@ class Engine:
         """Return a quantity in the cohort and in every replicate."""
         if quantity not in self._known:
             if isinstance(quantity, Combination):
-                return weighted_sum([self.value(p) for p in quantity.parts], quantity.weights)
+                drawn = None if quantity.drawn is None else quantity.drawn.values  # noqa: PD011
+                parts = [self.value(part) for part in quantity.parts]
+                return weighted_sum(parts, quantity.weights, drawn=drawn)
             self.compute([quantity])
         return self._known[quantity]
 

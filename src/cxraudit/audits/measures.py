@@ -60,6 +60,7 @@ class Ranking:
             n_resamples=cohort.settings.n_resamples,
             n_threads=cohort.settings.n_threads,
             weights=sample.weights,
+            fixed=cohort.settings.fixed_rate,
         )
 
     def read(self, found: RankingReplicates, metric: str) -> Replicated:
@@ -67,8 +68,13 @@ class Ranking:
         return METRICS[metric].of(found)
 
     def images(self, metric: str) -> Cell | None:
-        """Return the cell."""
-        return self.cell
+        """Return the cell; its positives or negatives for a share of them."""
+        y_true = self.cell.sample.y_true
+        part = {
+            "sensitivity_at_specificity": y_true,
+            "specificity_at_sensitivity": ~y_true,
+        }.get(metric)
+        return self.cell if part is None else self.cell & part
 
     def moved(self, to: Callable[[Cell], Cell]) -> "Ranking":
         """Return the same of other cells."""
@@ -122,6 +128,7 @@ class StandardisedRanking:
                 target=settings.standardise,
                 weights=sample.weights,
                 drawn=np.stack([drawn(cell) for cell in cells]),
+                fixed=settings.fixed_rate,
             )
 
         with ThreadPoolExecutor(settings.n_threads) as pool:
@@ -155,11 +162,13 @@ class Flagged:
     threshold: float
     probability: float
     """What the threshold stands for, for the net benefit; NaN if unknown."""
+    rechosen: Vector | None = None
+    """The threshold of every replicate, where its error is to be in the replicates."""
 
     @property
     def batch(self) -> object:
         """Sample and threshold."""
-        return Flagged, self.cell.sample.key, self.threshold
+        return Flagged, self.cell.sample.key, self.threshold, self.rechosen
 
     def compute(self, cohort: Cohort, measures: "Sequence[Flagged]") -> list[Any]:
         """Count decisions in all cells."""
@@ -173,6 +182,7 @@ class Flagged:
             cohort.counts,
             n_resamples=cohort.settings.n_resamples,
             weights=sample.weights,
+            thresholds=None if self.rechosen is None else self.rechosen.values,
         )
 
     def read(self, found: Any, metric: str) -> Replicated:

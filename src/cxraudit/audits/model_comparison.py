@@ -1,19 +1,34 @@
 """Which model is better, and whose gaps are smaller: paired, on the same images and resamples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import comparisons
-from cxraudit.audits.plan import Comparison, Item, Quantity, key, minus, ranking
-from cxraudit.metrics import Family, of_family
-from cxraudit.schema import Analysis, Confirmatory, Reason
+from cxraudit.audits.measures import Flagged
+from cxraudit.audits.operating_point import OF_NO_FINDING, Tuned
+from cxraudit.audits.plan import Comparison, Item, Quantity, Statistic, key, minus, ranking
+from cxraudit.metrics import METRICS, Family, of_family
+from cxraudit.schema import NO_FINDING, Analysis, Confirmatory, Reason
+
+RATES = tuple(name for name in of_family(Family.DECISION) if METRICS[name].margin)
+"""Rates at a threshold by which models are compared: those that a margin is declared for."""
+
+Read = Callable[[Cell, str], Quantity]
+"""Names a metric of a cell of a model's images."""
 
 
-def plan(cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]) -> list[Item]:
+def plan(
+    cohort: Cohort,
+    samples: Sequence[Sample],
+    attributes: Sequence[str],
+    tuned: Sequence[Tuned] = (),
+) -> list[Item]:
     """Plan the comparison of every pair of models on the images that both scored.
 
     Parameters
@@ -22,23 +37,30 @@ def plan(cohort: Cohort, samples: Sequence[Sample], attributes: Sequence[str]) -
         As in `cxraudit.audits.subgroups.plan`.
     samples : sequence of Sample
         Of one finding, one per model.
+    tuned : sequence of Tuned
+        The thresholds of the models for this finding, with the images whose rates are evaluated; see
+        `cxraudit.audits.operating_point.tune`. A reader is a model whose scores are decisions (0 or 1),
+        with a threshold between them.
 
     Returns
     -------
     list of Item
         Model − other model (``reference``), of each metric over all images, or of the gap of ``group`` to
-        all other groups.
+        all other groups: of ranking metrics on the images that both scored, of rates at the model's own
+        threshold on those that both are evaluated on.
     """
-    return [
-        item
-        for first, second in _pairs(cohort, samples)
-        for item in _pair(cohort, first, second, attributes)
-    ]
+    rankings = (_ranked(*pair) for pair in _pairs(cohort, samples, _shared))
+    rates = (
+        _flagging(*pair)
+        for pair in _pairs(cohort, [one for one in tuned if not np.isnan(one.threshold)], _both)
+    )
+    return [item for pair in (*rankings, *rates) for item in pair.items(cohort, attributes)]
 
 
 _ALIKE = {
     Reason.IDENTICAL_SCORES: "give identical scores for",
     Reason.IDENTICAL_RANKING: "rank identically, with different scores,",
+    Reason.IDENTICAL_DECISIONS: "flag the same of",
 }
 
 
@@ -67,24 +89,35 @@ def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, i
     Parameters
     ----------
     reason : Reason
-        `Reason.IDENTICAL_SCORES` or `Reason.IDENTICAL_RANKING`.
+        `Reason.IDENTICAL_SCORES`, `Reason.IDENTICAL_RANKING` or `Reason.IDENTICAL_DECISIONS`.
     model, other : str
         The models.
     n_images : mapping of str to int
-        Finding → images that both scored, of the findings for which they are alike.
+        Finding → images that both have, of the findings for which they are alike.
     """
     counts = set(n_images.values())
     images = f"all {counts.pop():,} images" if len(counts) == 1 else "all images"
     return f"{model} and {other} {_ALIKE[reason]} {images} of {', '.join(sorted(n_images))}"
 
 
-def _pairs(cohort: Cohort, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Sample]]:
-    """Yield every two models in alphabetical order, on the images that both scored, if there are any."""
-    by_model = sorted(samples, key=lambda sample: sample.model)
+One = TypeVar("One", Sample, Tuned)
+
+
+def _pairs(
+    cohort: Cohort,
+    models: Sequence[One],
+    shared: Callable[[Cohort, One, One], tuple[One, One]],
+) -> Iterator[tuple[One, One]]:
+    """Yield every two models in alphabetical order, on the images that both have, if there are any."""
+    by_model = sorted(models, key=lambda one: _sample(one).model)
     for first, second in combinations(by_model, 2):
-        pair = _shared(cohort, first, second)
-        if pair[0].rows.size:
+        pair = shared(cohort, first, second)
+        if _sample(pair[0]).rows.size:
             yield pair
+
+
+def _sample(one: Sample | Tuned) -> Sample:
+    return one.sample if isinstance(one, Tuned) else one
 
 
 def _shared(cohort: Cohort, first: Sample, second: Sample) -> tuple[Sample, Sample]:
@@ -97,67 +130,101 @@ def _shared(cohort: Cohort, first: Sample, second: Sample) -> tuple[Sample, Samp
     )
 
 
-def _pair(cohort: Cohort, first: Sample, second: Sample, attributes: Sequence[str]) -> list[Item]:
-    items: list[Item] = []
-    metrics = of_family(Family.RANKING)
-    found = alike(first, second)
-    everything = first.everything.mask
-    for metric in metrics:
-        items.append(
-            _difference(
-                first,
-                second,
-                metric,
-                [ranking(sample.cell(everything), metric) for sample in (first, second)],
-                (first.cell(everything),),
-                {},
-                found,
-            )
-        )
-    for group in comparisons(cohort, first, attributes):
-        masks = (group.inside.mask, group.outside.mask)
-        for metric in metrics:
-            gaps = [
-                minus(*(ranking(sample.cell(mask), metric) for mask in masks))
-                for sample in (first, second)
-            ]
+def _both(cohort: Cohort, first: Tuned, second: Tuned) -> tuple[Tuned, Tuned]:
+    """Return both on the images that both are evaluated on."""
+    samples = _shared(cohort, first.sample, second.sample)
+    return replace(first, sample=samples[0]), replace(second, sample=samples[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two models on the same images, with what they are compared by."""
+
+    samples: tuple[Sample, Sample]
+    metrics: Sequence[str]
+    read: tuple[Read, Read]
+    """How a metric of each is named."""
+    alike: Reason | None
+    """Why there is nothing to test, if there is not."""
+    note: str = ""
+
+    def items(self, cohort: Cohort, attributes: Sequence[str]) -> list[Item]:
+        """Plan the differences over all images, and those of the gaps of groups."""
+        first = self.samples[0]
+        everything = first.everything
+        items: list[Item] = [
+            self._difference(metric, self._levels(everything, metric), (everything,), {}, None)
+            for metric in self.metrics
+        ]
+        for group in comparisons(cohort, first, attributes):
             named = {"attribute": group.attribute, "group": group.name}
-            items.append(
-                _difference(
-                    first,
-                    second,
-                    metric,
-                    gaps,
-                    (group.inside, group.outside),
-                    named,
-                    found,
-                    scale="plain",
-                )
-            )
-    return items
+            sides = (group.inside, group.outside)
+            for metric in self.metrics:
+                inside, outside = (self._levels(side, metric) for side in sides)
+                gaps = [minus(*both) for both in zip(inside, outside, strict=True)]
+                items.append(self._difference(metric, gaps, sides, named, "plain"))
+        return items
+
+    def _levels(self, cell: Cell, metric: str) -> list[Quantity]:
+        """Name a metric of the same images by either model."""
+        return [
+            read(sample.cell(cell.mask), metric)
+            for sample, read in zip(self.samples, self.read, strict=True)
+        ]
+
+    def _difference(
+        self,
+        metric: str,
+        quantities: Sequence[Quantity],
+        cells: tuple[Cell, ...],
+        named: dict[str, str],
+        scale: str | None,
+    ) -> Comparison:
+        first, second = self.samples
+        found = self.alike
+        alike_note = ""
+        if found is not None:
+            n_images = {first.finding: first.rows.size}
+            alike_note = named_alike(found, first.model, second.model, n_images)
+        return Comparison(
+            key=key(first, Analysis.MODELS, reference=second.model, **named),
+            metric=metric,
+            group=quantities[0],
+            reference=quantities[1],
+            cells=cells,
+            family=Confirmatory.MODELS,
+            scale=scale,
+            identical=found is not None,
+            reasons=() if found is None else (found,),
+            note="; ".join(filter(None, [alike_note, self.note])),
+        )
 
 
-def _difference(
-    first: Sample,
-    second: Sample,
-    metric: str,
-    quantities: Sequence[Quantity],
-    cells: tuple[Cell, ...],
-    named: dict[str, str],
-    found: Reason | None,
-    scale: str | None = None,
-) -> Comparison:
-    return Comparison(
-        key=key(first, Analysis.MODELS, reference=second.model, **named),
-        metric=metric,
-        group=quantities[0],
-        reference=quantities[1],
-        cells=cells,
-        family=Confirmatory.MODELS,
-        scale=scale,
-        identical=found is not None,
-        reasons=() if found is None else (found,),
-        note=""
-        if found is None
-        else named_alike(found, first.model, second.model, {first.finding: first.rows.size}),
-    )
+def _ranked(first: Sample, second: Sample) -> _Pair:
+    """Compare how two models rank the same images."""
+    samples = first, second
+    return _Pair(samples, of_family(Family.RANKING), (ranking, ranking), alike(*samples))
+
+
+def _flagging(first: Tuned, second: Tuned) -> _Pair:
+    """Compare which of the same images two models flag, each at its own threshold."""
+    samples = first.sample, second.sample
+    no_finding = samples[0].finding == NO_FINDING
+    metrics = [name for name in RATES if no_finding or name not in OF_NO_FINDING]
+    same = None
+    flagged, other = (one.sample.y_score >= one.threshold for one in (first, second))
+    # Thresholds that are chosen anew in every resample may part them there.
+    if np.array_equal(flagged, other) and first.rechosen == second.rechosen:
+        same_scores = np.array_equal(samples[0].y_score, samples[1].y_score)
+        same = Reason.IDENTICAL_SCORES if same_scores else Reason.IDENTICAL_DECISIONS
+    note = "; ".join(f"{one.sample.model}: {one.rates_note}" for one in (first, second))
+    return _Pair(samples, metrics, (_rates_of(first), _rates_of(second)), same, note)
+
+
+def _rates_of(tuned: Tuned) -> Read:
+    """Return what names a rate of a cell at the threshold of a model, as its own audit does."""
+
+    def rate(cell: Cell, metric: str) -> Quantity:
+        return Statistic(Flagged(cell, tuned.threshold, tuned.at_threshold, tuned.rechosen), metric)
+
+    return rate

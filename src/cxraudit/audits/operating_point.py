@@ -5,7 +5,7 @@ other patients. Thresholds that the user gives need no tuning patients: their ra
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import groups
 from cxraudit.audits.measures import Calibrated, Flagged
 from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested, key
-from cxraudit.audits.thresholds import Given
+from cxraudit.audits.thresholds import Given, rule_of
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Confirmatory, Reason
@@ -24,6 +24,7 @@ from cxraudit.stats.thresholds import (
     as_text,
     choose_threshold,
     in_single_precision,
+    rechosen,
     rule_chooses,
     rule_named,
     shortest_equivalent,
@@ -55,8 +56,26 @@ class Tuned:
     """Which images are flagged, and how probabilities came about."""
     rates_note: str
     """The first part of it: of rates alone."""
+    rechosen: Vector | None = None
+    """The threshold of every replicate, where it is chosen anew in each."""
     unmapped: str = ""
     """Why there are no probabilities, though a map was to be fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where the images of a finding are divided."""
+
+    sample: Sample
+    """The images whose rates are evaluated."""
+    threshold: float
+    """With as few digits as flag the same images; infinite if no image is flagged, NaN without one."""
+    exact: float
+    """As the rule chose it."""
+    note: str
+    """Which images are flagged."""
+    rechosen: Vector | None = None
+    """As in `Tuned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +115,13 @@ def plan(
     ConfigError
         If scores are taken as probabilities and are none.
     """
-    tuned = tune(cohort, sample, tuning, given)
+    return plan_tuned(cohort, sample, attributes, tune(cohort, sample, tuning, given))
+
+
+def plan_tuned(
+    cohort: Cohort, sample: Sample, attributes: Sequence[str], tuned: Tuned | NotTuned
+) -> list[Item]:
+    """Do as `plan` with what was chosen already."""
     if isinstance(tuned, NotTuned):
         return [_nothing(sample, Analysis.OPERATING_POINT, "tpr", tuned.reason, tuned.note)]
     items: list[Item] = []
@@ -131,64 +156,86 @@ def tune(
     cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
 ) -> Tuned | NotTuned:
     """Choose threshold and map on the images of tuning patients; or say why they cannot be chosen."""
-    settings = cohort.settings
-    rule = settings.operating_point
-    chooses = given is None and rule_chooses(rule)
-    maps = settings.calibration == "platt"
+    found = _divided(cohort, sample, tuning, given)
+    if isinstance(found, NotTuned):
+        return found
+    maps = cohort.settings.calibration == "platt"
     own = tuning[sample.rows]
-    chosen, others = sample.only(own), sample.only(~own)
-    held_out = chooses or (maps and given is None)
-    if held_out and not chosen.both_classes:
-        return NotTuned(
-            Reason.ONE_CLASS_TUNING,
-            "nothing to choose on: the images of the tuning patients hold one class",
-        )
-    if held_out and not others.y_true.size:
-        return NotTuned(
-            Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
-        )
-    evaluated = others if held_out else sample
-    calibrated = others if maps else evaluated
-    cut = _cut(sample, chosen, evaluated, rule, given)
-    mapped = _mapped(settings.calibration, chosen, calibrated, cut)
+    calibrated = sample.only(~own) if maps and found.sample is sample else found.sample
+    mapped = _mapped(cohort.settings.calibration, sample.only(own), calibrated, found)
     return Tuned(
-        sample=evaluated,
-        threshold=cut.threshold,
+        sample=found.sample,
+        threshold=found.threshold,
         calibrated=calibrated,
         probability=mapped.probability,
         at_threshold=mapped.at_threshold,
-        note="; ".join(filter(None, [cut.note, mapped.note])),
-        rates_note=cut.note,
+        note="; ".join(filter(None, [found.note, mapped.note])),
+        rates_note=found.note,
+        rechosen=found.rechosen,
         unmapped=mapped.missing,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Where the images of a finding are divided."""
+def _divided(
+    cohort: Cohort, sample: Sample, tuning: Mask, given: Given | None = None
+) -> _Cut | NotTuned:
+    """Take the threshold that was given, or choose one on the images of tuning patients.
 
-    threshold: float
-    """With as few digits as flag the same images."""
-    exact: float
-    """As the rule chose it."""
-    note: str
+    The images whose rates are evaluated are all with a threshold that was given, those of other patients
+    where the threshold, or a map to probabilities, is chosen on tuning patients.
+    """
+    rule = rule_of(cohort.settings, cohort.dataset, sample.finding)
+    own = tuning[sample.rows]
+    chosen = sample.only(own)
+    evaluated = sample
+    if given is None and (rule_chooses(rule) or cohort.settings.calibration == "platt"):
+        evaluated = sample.only(~own)
+        if not chosen.both_classes:
+            return NotTuned(
+                Reason.ONE_CLASS_TUNING,
+                "nothing to choose on: the images of the tuning patients hold one class",
+            )
+        if not evaluated.y_true.size:
+            return NotTuned(
+                Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
+            )
+    found = _cut(sample, chosen, evaluated, rule, given)
+    if given is None and rule_chooses(rule) and cohort.settings.threshold_uncertainty:
+        return _rechosen(cohort, chosen, rule, found)
+    return found
+
+
+def _rechosen(cohort: Cohort, chosen: Sample, rule: str, found: _Cut) -> _Cut:
+    """Choose the threshold anew in every replicate, on the tuning patients who were drawn."""
+    thresholds = rechosen(
+        chosen.y_true,
+        chosen.y_score,
+        chosen.units,
+        rule_named(rule),
+        cohort.counts,
+        n_resamples=cohort.settings.n_resamples,
+        weights=chosen.weights,
+    )
+    note = f"{found.note}; chosen anew in every resample"
+    return replace(found, rechosen=Vector(thresholds), note=note)
 
 
 def _cut(sample: Sample, chosen: Sample, evaluated: Sample, rule: str, given: Given | None) -> _Cut:
     """Take the threshold that was given, or apply the rule to the tuning images."""
     if given is not None:
-        return _Cut(given.value, given.value, _flagged(given.value, given.source, evaluated))
+        note = _flagged(given.value, given.source, evaluated)
+        return _Cut(evaluated, given.value, given.value, note)
     if rule == "none":
-        return _Cut(np.nan, np.nan, "")
+        return _Cut(evaluated, np.nan, np.nan, "")
     if not rule_chooses(rule):
         fixed = rule_named(rule)(sample.y_true, sample.y_score, np.ones_like(sample.y_score))
-        return _Cut(fixed, fixed, _flagged(fixed, rule, evaluated))
+        return _Cut(evaluated, fixed, fixed, _flagged(fixed, rule, evaluated))
     exact = choose_threshold(
         chosen.y_true, chosen.y_score, rule_named(rule), weights=chosen.weights
     )
     threshold = shortest_equivalent(exact, sample.y_score)
     source = f"{rule}, chosen {_on(chosen)}"
-    return _Cut(threshold, exact, _flagged(threshold, source, evaluated))
+    return _Cut(evaluated, threshold, exact, _flagged(threshold, source, evaluated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +306,7 @@ def _at_threshold(tuned: Tuned, cell: Cell, *, probabilities: bool) -> Statistic
     """Name the metrics at the threshold: those that need probabilities, or the others."""
     if np.isnan(tuned.threshold):
         return
-    flagged = Flagged(cell, tuned.threshold, tuned.at_threshold)
+    flagged = Flagged(cell, tuned.threshold, tuned.at_threshold, tuned.rechosen)
     for metric in of_family(Family.DECISION):
         if (metric in OF_PROBABILITIES) != probabilities:
             continue

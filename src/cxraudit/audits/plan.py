@@ -29,6 +29,8 @@ class Combination:
 
     parts: "tuple[Quantity, ...]"
     weights: tuple[float, ...]
+    drawn: Vector | None = None
+    """Weights of every replicate, shape (n_resamples + 1, n_parts), where these are estimates themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits import (
+    decision_curve,
     model_comparison,
     operating_point,
     shortcuts,
@@ -28,7 +29,7 @@ from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.audits.suppression import suppressed
-from cxraudit.audits.thresholds import Thresholds, given_thresholds, threshold_facts
+from cxraudit.audits.thresholds import Thresholds, given_thresholds, rule_of, threshold_facts
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
@@ -235,18 +236,23 @@ def _plan(
 ) -> tuple[list[Item], list[pd.DataFrame]]:
     """Plan all audits of one finding, and describe its scores by shortcut."""
     settings = cohort.settings
+    rule = rule_of(settings, cohort.dataset, finding)
     items: list[Item] = []
     tables: list[pd.DataFrame] = []
+    tuned: list[operating_point.Tuned] = []
     of_models = list(samples(cohort, scores, finding))
     for sample in of_models:
         items += subgroups.plan(cohort, sample, attributes)
         items += shortcuts.plan(cohort, sample, pairs)
         items += standardised.plan(cohort, sample, attributes, adjusters, pairs)
         given = thresholds.of(sample.model, finding)
-        if given or settings.operating_point != "none" or settings.calibration != "none":
-            items += operating_point.plan(cohort, sample, attributes, tuning, given)
+        if given or rule != "none" or settings.calibration != "none":
+            found = operating_point.tune(cohort, sample, tuning, given)
+            items += operating_point.plan_tuned(cohort, sample, attributes, found)
+            items += decision_curve.plan(cohort, attributes, found)
+            tuned += [found] if isinstance(found, operating_point.Tuned) else []
         tables += shortcuts.score_percentiles(cohort, sample, pairs)
-    return items + model_comparison.plan(cohort, of_models, attributes), tables
+    return items + model_comparison.plan(cohort, of_models, attributes, tuned), tables
 
 
 def _of_models(perturbed: Any, models: Sequence[str]) -> pd.DataFrame | None:

@@ -16,7 +16,7 @@ from cxraudit.datasets.values import numbers, texts
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.notices import Notice
 from cxraudit.schema import OVERALL, Analysis, records, require_columns, require_rows
-from cxraudit.settings import AuditSettings
+from cxraudit.settings import OTHERS, AuditSettings, rules_of
 from cxraudit.stats.thresholds import rule_chooses
 
 ANY_MODEL = ""
@@ -43,6 +43,34 @@ class Thresholds:
     def of(self, model: str, finding: str) -> Given | None:
         """Return the threshold of a model and finding; one for the model goes before one for all."""
         return self.given.get((model, finding)) or self.given.get((ANY_MODEL, finding))
+
+
+def rule_of(settings: AuditSettings, dataset: Dataset, finding: str) -> str:
+    """Return the rule that chooses the threshold of a finding; see `rules_for`."""
+    rules = rules_for(settings, dataset)
+    return rules.get(finding, rules[OTHERS])
+
+
+def rules_for(settings: AuditSettings, dataset: Dataset) -> dict[str, str]:
+    """Return finding → the rule that chooses its threshold, by the names of a data set; with `OTHERS`.
+
+    Raises
+    ------
+    UnknownNameError
+        If a rule is for a finding that the data set does not have.
+    ConfigError
+        If two rules are for one finding.
+    """
+    given = rules_of(settings.operating_point)
+    rules: dict[str, str] = {}
+    for name, rule in given.items():
+        if name == OTHERS:
+            continue
+        finding = findings.resolve(name, dataset.findings, dataset.aliases)
+        if finding in rules:
+            raise ConfigError(f"operating_point has two rules for {finding}. Keep one of them.")
+        rules[finding] = rule
+    return {OTHERS: given[OTHERS], **rules}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +136,13 @@ def given_thresholds(
     Raises
     ------
     UnknownNameError
-        If there is no such finding or model.
+        If there is no such finding or model; also one that a rule is for.
     ConfigError
-        If a threshold is given twice.
+        If a threshold or a rule is given twice.
     DataError
         If the table is not what it should be.
     """
+    rules_for(settings, dataset)
     names = _Names(models, dataset.findings, dataset.aliases)
     notices: list[Notice] = []
     if isinstance(settings.thresholds, str):
@@ -212,7 +241,6 @@ def threshold_facts(
         Of the user.
     """
     settings = cohort.settings
-    rule = settings.operating_point
     rows = results[
         (results["analysis"] == Analysis.OPERATING_POINT)
         & (results["attribute"] == OVERALL)
@@ -227,12 +255,15 @@ def threshold_facts(
                 "model": row["model"],
                 "finding": row["finding"],
                 "threshold": row["at"] if math.isfinite(row["at"]) else None,
-                "source": given.source if given else rule,
+                "source": given.source
+                if given
+                else rule_of(settings, cohort.dataset, row["finding"]),
                 "patients": row["n_patients"],
             }
         )
-    chosen = rule_chooses(rule) and not all(
-        thresholds.of(model, finding)
+    chosen = any(
+        rule_chooses(rule_of(settings, cohort.dataset, finding))
+        and not thresholds.of(model, finding)
         for model, finding in set(zip(results["model"], results["finding"], strict=True))
     )
     held_out = settings.calibration == "platt" or chosen

@@ -197,7 +197,7 @@ def settings_from(settings: type[Value], flags: object) -> Value:
 def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
     """Return the annotation and the field of one flag."""
     mapping = _is_mapping(option)
-    kind = list[str] | None if mapping else option.type
+    kind = list[str] | None if mapping else str if _is_text(option) else option.type
     names = dict.fromkeys([f"--{option.flag}", f"--{option.name.replace('_', '-')}"])
     parameter = Parameter(
         name=tuple(names),
@@ -217,7 +217,14 @@ def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
 
 def _is_mapping(option: Option) -> bool:
     kinds = (option.type, *get_args(option.type))
-    return any(get_origin(kind) is get_origin(Mapping[str, str]) for kind in kinds)
+    return not _is_text(option) and any(
+        get_origin(kind) is get_origin(Mapping[str, str]) for kind in kinds
+    )
+
+
+def _is_text(option: Option) -> bool:
+    """Tell whether an option is text first, which Python and run files may replace by a mapping."""
+    return isinstance(option.type, UnionType) and get_args(option.type)[0] is str
 
 
 def _takes_file(option: Option) -> bool:

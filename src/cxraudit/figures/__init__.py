@@ -5,6 +5,7 @@ figure                 shows
 =====================  ============================================================================
 `forest`               a metric by group, and its difference from all other groups
 `error_rates`          TPR against FPR of every group at the threshold
+`decision_curves`      net benefit over threshold probabilities of every group
 `standardised_gaps`    gaps, raw and standardised by age, view or a shortcut
 `shortcut_arms`        AUROC with and without a shortcut, model by model
 `shortcut_summary`     one model and one shortcut: scores, AUROCs, prevalence, gaps
@@ -17,6 +18,7 @@ figure                 shows
 Figures of embeddings are in `cxraudit.figures.embeddings`.
 """
 
+from cxraudit.figures.decision_curves import decision_curves
 from cxraudit.figures.error_rates import error_rates
 from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
@@ -29,6 +31,7 @@ __all__ = [
     "corruption_curves",
     "corruption_gaps",
     "counterfactual",
+    "decision_curves",
     "error_rates",
     "flow_diagram",
     "forest",

@@ -6,6 +6,7 @@ from typing import Any
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, equivalence_level, interval_name, listed, percent
+from cxraudit.settings import OTHERS, rules_of
 from cxraudit.stats.estimate import NAMED
 
 
@@ -96,17 +97,24 @@ class Facts:
     @property
     def has_operating_point(self) -> bool:
         """Whether thresholds or probabilities were evaluated."""
-        return self.settings["operating_point"] != "none" or self.settings["calibration"] != "none"
+        return set(self._rules.values()) != {"none"} or self.settings["calibration"] != "none"
 
     @property
     def operating_point(self) -> str:
         """Rule of the threshold and kind of probabilities."""
-        rule, calibration = (self.settings[name] for name in ("operating_point", "calibration"))
-        threshold = "no threshold" if rule == "none" else f"threshold {rule}"
+        rules = self._rules
+        others = rules.pop(OTHERS)
+        named = [f"{rule} for {finding}" for finding, rule in rules.items()]
         if self.given:
             of = listed(list(dict.fromkeys(one["finding"] for one in self.given)))
-            others = len(self.given) < len(self.recorded["thresholds"])
-            threshold = f"threshold given for {of}" + (f", {rule} for others" if others else "")
+            named.insert(0, f"given for {of}")
+        if named:
+            rest = len(self.given) < len(self.recorded.get("thresholds", ()))
+            named += [f"{others} for others"] if rest or rules else []
+            threshold = f"threshold {', '.join(named)}"
+        else:
+            threshold = "no threshold" if others == "none" else f"threshold {others}"
+        calibration = self.settings["calibration"]
         probabilities = {
             "none": "no probabilities",
             "as is": "scores taken as probabilities",
@@ -117,8 +125,13 @@ class Facts:
     @property
     def given(self) -> Sequence[Mapping[str, Any]]:
         """The thresholds that the user gave: model, finding, threshold, source and patients of each."""
-        rule = self.settings["operating_point"]
-        return [one for one in self.recorded.get("thresholds", ()) if one["source"] != rule]
+        rules = self._rules.values()
+        return [one for one in self.recorded.get("thresholds", ()) if one["source"] not in rules]
+
+    @property
+    def _rules(self) -> dict[str, str]:
+        """Finding → rule for its threshold, with that of all others."""
+        return rules_of(self.settings["operating_point"])
 
     @property
     def tuning(self) -> str:

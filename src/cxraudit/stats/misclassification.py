@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ def corrected_weights(
         Weights of the areas of positives predicted with and without, annotated with and without, each
         against all negatives; their weighted sum is the gap with − without. The first is NaN and the
         others are 0 if the detector is no better than chance, or its errors are not compatible with the
-        share it predicted. The detector's error rates and the numbers of images are taken as known.
+        share it predicted. The detector's error rates and the numbers of images are taken as known; see
+        `drawn_weights` for rates that are estimates.
     """
     n = sum(n_predicted)
     ppv, npv = errors.predictive_values(n_predicted[0] / n)
@@ -83,6 +85,85 @@ def corrected_weights(
         1 - scale_with if n_annotated[0] else 0.0,
         -(1 - scale_without) if n_annotated[1] else 0.0,
     )
+
+
+STEP = 1e-4
+"""Of a rate, for the slope of the weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share that was estimated, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    confidence_level: float = 0.95
+
+    def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw what the share may be: normal on the arcsine scale, within 0–1.
+
+        Its standard deviation there is the longer arm of the interval over the normal quantile: at a share of
+        1 the interval has one arm, and draws beyond are as far below.
+        """
+        middle, low, high = (np.arcsin(np.sqrt(x)) for x in (self.value, self.low, self.high))
+        spread = max(middle - low, high - middle) / ndtri((1 + self.confidence_level) / 2)
+        return np.sin(middle + spread * rng.normal(size=n)) ** 2
+
+
+def drawn_weights(
+    n_predicted: tuple[float, float],
+    sensitivity: Rate,
+    specificity: Rate,
+    *,
+    n_annotated: tuple[float, float] = (0, 0),
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Return `corrected_weights` with error rates drawn from what they may be, once per replicate.
+
+    Weights follow the rates linearly (delta method): near chance level the correction itself has no finite
+    variance, and a few draws would make up all of the error.
+
+    Parameters
+    ----------
+    n_predicted, n_annotated : tuple of int
+        As in `corrected_weights`.
+    sensitivity, specificity : Rate
+        Of the detector, estimated on annotated images.
+    n_resamples : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Of the draws.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_resamples + 1, 4)
+        The first row is that of the rates as estimated; all NaN where these are not compatible with the share
+        that was predicted.
+    """
+
+    def weights(sensitivity: float, specificity: float) -> NDArray[np.float64]:
+        errors = DetectorError(sensitivity=sensitivity, specificity=specificity)
+        return np.array(corrected_weights(n_predicted, errors, n_annotated=n_annotated))
+
+    given = sensitivity.value, specificity.value
+    found = np.tile(weights(*given), (n_resamples + 1, 1))
+    for which, rate in enumerate((sensitivity, specificity)):
+        # A rate of 1 has no neighbour above, and one at the end of what is compatible none beyond.
+        moved = [
+            tuple(value + step * (k == which) for k, value in enumerate(given))
+            for step in (-STEP, STEP)
+        ]
+        usable = [
+            (step, weights(*rates) - found[0])
+            for step, rates in zip((-STEP, STEP), moved, strict=True)
+            if max(rates) <= 1 and np.isfinite(weights(*rates)).all()
+        ]
+        slopes = [change / step for step, change in usable] or [np.full(4, np.nan)]
+        apart = rate.draw(n_resamples, rng) - rate.value
+        found[1:] += np.outer(apart, np.mean(slopes, axis=0))
+    return found
 
 
 def gap_bounds(

@@ -32,6 +32,12 @@ class RankedCell:
     """Weight of the images of each stratum, in the lanes of all blocks; None: images are not weighted."""
     own: NDArray[np.float64]
     """Weight of each image itself; empty where images are not weighted."""
+    fixed: float
+    """Specificity at which the sensitivity, and sensitivity at which the specificity is read."""
+
+
+FIXED_RATE = 0.9
+"""See `RankedCell.fixed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ def ranking_replicates(
     strata: ArrayLike | None = None,
     factors: NDArray[np.float64] | None = None,
     totals: NDArray[np.float64] | None = None,
+    fixed: float = FIXED_RATE,
 ) -> list[RankingReplicates]:
     """Compute the ranking metrics of many cells on shared resamples.
 
@@ -124,6 +131,8 @@ def ranking_replicates(
     totals : numpy.ndarray, shape (n_cells, 2, n_resamples + 1), optional
         With `factors`: the weights of the negatives and of the positives of each cell, where they are known
         already.
+    fixed : float
+        Specificity, or sensitivity, at which the other is read; see `cxraudit.stats.roc_points`.
 
     Returns
     -------
@@ -133,7 +142,7 @@ def ranking_replicates(
     Raises
     ------
     ValueError
-        If shapes differ, a label is not 0 or 1, or a score is not finite.
+        If shapes differ, a label is not 0 or 1, a score is not finite, or `fixed` is not between 0 and 1.
     """
     from cxraudit.stats._kernels.ranking import (
         influences,
@@ -144,6 +153,8 @@ def ranking_replicates(
 
     labels, scores = checked(y_true, y_score)
     rows = np.asarray(units, dtype=np.int64)
+    if not 0 < fixed < 1:
+        raise ValueError(f"fixed must lie between 0 and 1, got {fixed}")
     if rows.shape != labels.shape or cells.shape[1:] != labels.shape:
         raise ValueError(
             f"y_true has {labels.size} images, units {rows.shape}, cells {cells.shape}"
@@ -189,9 +200,11 @@ def ranking_replicates(
         else:
             influence[:] = np.nan
         auroc, precision, at_prevalence = (Replicated(out[k], influence[k]) for k in range(3))
-        ranked = RankedCell(unit, kind, positive, counts, n_resamples, part, lanes, of_image)
+        images_of = RankedCell(
+            unit, kind, positive, counts, n_resamples, part, lanes, of_image, fixed
+        )
         return RankingReplicates(
-            auroc, precision, at_prevalence, out[3], out[4], ranked, influence[3]
+            auroc, precision, at_prevalence, out[3], out[4], images_of, influence[3]
         )
 
     known = [None] * len(cells) if totals is None else list(totals)
@@ -222,9 +235,12 @@ def _weights(
     return np.stack([(drawn[k::2] * factors).sum(axis=0) for k in range(2)])
 
 
-def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None) -> float:
+def ranked(
+    y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None = None
+) -> RankingReplicates:
+    """Rank images without resamples."""
     labels = np.asarray(y_true)
-    replicates = ranking_replicates(
+    return ranking_replicates(
         y_true,
         y_score,
         np.zeros(labels.size, dtype=np.int64),
@@ -234,7 +250,10 @@ def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float
         reference_prevalence=prevalence,
         n_threads=1,
     )[0]
-    return getattr(replicates, metric).value
+
+
+def _point(metric: str, y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None) -> float:
+    return getattr(ranked(y_true, y_score, prevalence), metric).value
 
 
 def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
@@ -312,41 +331,6 @@ def shortcut_cells(y_true: ArrayLike, has_shortcut: ArrayLike) -> dict[str, NDAr
         "bpsn": labels ^ shortcut,
         "bnsp": labels == shortcut,
     }
-
-
-def auprg(y_true: ArrayLike, y_score: ArrayLike) -> float:
-    """Area under the precision-recall-gain curve (Flach & Kull 2015); NaN with one class.
-
-    Precision and recall gain rescale both between the prevalence and 1 harmonically; the curve
-    is linear between points, starts where it crosses recall gain 0, and may lie below 0. It
-    still depends on prevalence.
-    """
-    labels, scores = checked(y_true, y_score)
-    if labels.all() or not labels.any():
-        return float("nan")
-    values, inverse = np.unique(-scores, return_inverse=True)
-    tp = np.bincount(inverse, labels, values.size).cumsum()
-    fp = np.bincount(inverse, ~labels, values.size).cumsum()
-    hit = tp > 0
-    n_pos, n_neg = labels.sum(), (~labels).sum()
-    # Gains of precision and recall in terms of counts (Flach & Kull, theorem 1).
-    with np.errstate(divide="ignore"):
-        precision_gain = 1 - (n_pos / n_neg) * fp[hit] / tp[hit]
-        recall_gain = 1 - (n_pos / n_neg) * (n_pos - tp[hit]) / tp[hit]
-    if recall_gain[0] > 0:
-        # Before the first point the curve is the line to a higher threshold with its precision.
-        recall_gain = np.r_[0.0, recall_gain]
-        precision_gain = np.r_[precision_gain[0], precision_gain]
-    below = np.flatnonzero(recall_gain < 0)
-    if below.size:
-        k = int(below[-1])
-        if k + 1 == recall_gain.size:
-            return float("nan")
-        share = -recall_gain[k] / (recall_gain[k + 1] - recall_gain[k])
-        start = precision_gain[k] + share * (precision_gain[k + 1] - precision_gain[k])
-        recall_gain = np.r_[0.0, recall_gain[k + 1 :]]
-        precision_gain = np.r_[start, precision_gain[k + 1 :]]
-    return float(np.trapezoid(precision_gain, recall_gain))
 
 
 def checked(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -64,10 +64,27 @@ class Replicated:
         return float((self.influence**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
 
 
-def weighted_sum(parts: Sequence[Replicated], weights: Sequence[float]) -> Replicated:
-    """Return Σ weight · part, within each replicate and of the influences."""
+def weighted_sum(
+    parts: Sequence[Replicated],
+    weights: Sequence[float],
+    *,
+    drawn: NDArray[np.float64] | None = None,
+) -> Replicated:
+    """Return Σ weight · part, within each replicate and of the influences.
+
+    Parameters
+    ----------
+    parts : sequence of Replicated
+        On the same resamples.
+    weights : sequence of float
+        Of the parts.
+    drawn : numpy.ndarray, shape (n_resamples + 1, n_parts), optional
+        Weights of every replicate, where they are estimates whose error the replicates are to hold; the first
+        row is `weights`. Influences are those at `weights`.
+    """
+    each = [np.asarray(w) for w in weights] if drawn is None else list(drawn.T)
     return Replicated(
-        np.sum([w * part.replicates for part, w in zip(parts, weights, strict=True)], axis=0),
+        np.sum([w * part.replicates for part, w in zip(parts, each, strict=True)], axis=0),
         np.sum([w * part.influence for part, w in zip(parts, weights, strict=True)], axis=0),
     )
 

@@ -8,7 +8,7 @@ replicate, so the interval covers the whole procedure.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cxraudit.stats.ranking import RankingReplicates, ranking_replicates
+from cxraudit.stats.ranking import FIXED_RATE, RankingReplicates, ranking_replicates
 from cxraudit.stats.resampling import Counts, drawn_sums
 
 TARGETS = ("both", "matched")
@@ -62,6 +62,7 @@ def standardised_replicates(
     target: str = "both",
     weights: NDArray[np.float64] | None = None,
     drawn: NDArray[np.float64] | None = None,
+    fixed: float = FIXED_RATE,
 ) -> list[RankingReplicates]:
     """Compute ranking metrics of sides that are weighted to one mix of strata.
 
@@ -84,6 +85,8 @@ def standardised_replicates(
         those of the strata. Default: all count the same.
     drawn : numpy.ndarray, shape (n_sides, n_strata and classes, n_resamples + 1), optional
         From `drawn_images`, one per side, where they are known already.
+    fixed : float
+        As in `cxraudit.stats.ranking.ranking_replicates`.
 
     Returns
     -------
@@ -122,6 +125,7 @@ def standardised_replicates(
             weights=weights,
             strata=cell,
             factors=factor,
+            fixed=fixed,
             totals=np.stack([(size[k::2] * factor[k::2]).sum(axis=0) for k in range(2)])[None],
         )
     return found

@@ -15,6 +15,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cxraudit.stats._lanes import LANES
 from cxraudit.stats.ranking import checked
 from cxraudit.stats.replicated import Replicated, ratio
 from cxraudit.stats.resampling import Counts, per_unit, unit_sums
@@ -145,6 +146,46 @@ def choose_threshold(
         raise ValueError("a threshold cannot be chosen on images of one class")
     own = np.ones(labels.size) if weights is None else np.asarray(weights, dtype=np.float64)
     return rule(labels, scores, own)
+
+
+def rechosen(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    units: ArrayLike,
+    rule: Rule,
+    counts: Counts,
+    *,
+    n_resamples: int,
+    weights: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Apply a rule to the tuning images of every replicate: each as often as its patient was drawn.
+
+    Parameters
+    ----------
+    y_true, y_score : array_like, shape (n_images,)
+        Labels and scores of the tuning images.
+    units, counts, n_resamples, weights
+        As in `cxraudit.stats.ranking.ranking_replicates`.
+    rule : Rule
+        From `rule_named`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_resamples + 1,)
+        In the cohort and in every replicate; NaN where the tuning images drawn hold one class only.
+    """
+    labels, scores = checked(y_true, y_score)
+    order = np.argsort(scores)  # sorted once: rules sort again, which is quick where nothing moves
+    own = (np.ones(labels.size) if weights is None else weights)[order]
+    labels, scores, rows = labels[order], scores[order], np.asarray(units, dtype=np.int64)[order]
+    found = np.full(n_resamples + 1, np.nan)
+    for replicate in range(n_resamples + 1):
+        block, lane = divmod(replicate, LANES)
+        times = counts[block, rows, lane]
+        drawn = np.repeat(labels, times)
+        if drawn.any() and not drawn.all():
+            found[replicate] = rule(drawn, np.repeat(scores, times), np.repeat(own, times))
+    return found
 
 
 def shortest_equivalent(threshold: float, y_score: ArrayLike) -> float:
@@ -299,6 +340,7 @@ def decisions(
     *,
     n_resamples: int,
     weights: NDArray[np.float64] | None = None,
+    thresholds: NDArray[np.float64] | None = None,
 ) -> list[Decisions]:
     """Count decisions per cell and replicate.
 
@@ -310,13 +352,42 @@ def decisions(
         At or above it an image is flagged.
     units, cells, counts, n_resamples, weights
         As in `cxraudit.stats.ranking.ranking_replicates`.
+    thresholds : numpy.ndarray, shape (n_resamples + 1,), optional
+        Threshold of every replicate, from `rechosen`; default: `threshold` in all of them. That of the cohort
+        is `threshold`. Contributions of patients are those at `threshold`; nothing is counted at NaN.
     """
     labels, scores = checked(y_true, y_score)
     flagged = scores >= threshold
     parts = np.stack([labels & flagged, ~labels & flagged, labels & ~flagged, ~labels & ~flagged])
     own = np.ones(labels.size) if weights is None else weights
     each = (per_unit((parts & cell) * own, units, counts.shape[1]) for cell in cells)
-    return [Decisions(unit_sums(values, counts, n_resamples), values) for values in each]
+    if thresholds is None:
+        return [Decisions(unit_sums(values, counts, n_resamples), values) for values in each]
+    lanes = np.concatenate([[threshold], thresholds[1:]])
+    rows = np.asarray(units, dtype=np.int64)
+    return [
+        Decisions(_at_own(labels[cell], scores[cell], rows[cell], own[cell], lanes, counts), values)
+        for cell, values in zip(cells, each, strict=True)
+    ]
+
+
+def _at_own(
+    labels: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    units: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    counts: Counts,
+) -> NDArray[np.float64]:
+    """Count decisions where every replicate has its own threshold."""
+    from cxraudit.stats._kernels.flagged import count_flagged
+
+    lanes = np.full(counts.shape[0] * LANES, np.inf)
+    lanes[: thresholds.size] = thresholds
+    out = np.empty((4, thresholds.size))
+    count_flagged(units, scores, labels, weights, counts, lanes, out)
+    out[:, np.isnan(thresholds)] = 0.0
+    return out
 
 
 def underdiagnosis(

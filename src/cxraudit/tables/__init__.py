@@ -6,6 +6,7 @@ table                   one row per
 `overall_table`         finding; one column per model
 `levels_table`          finding and group: counts and ranking metrics
 `operating_table`       finding and group: rates at the threshold and calibration
+`decision_table`        finding, group and threshold probability: net benefit
 `gaps_table`            difference: interval, adjusted p-value and verdict
 `perturbations_table`   perturbation, finding and kind of image: change of the score
 `probes_table`          attribute and embedding space; one column per probe
@@ -14,7 +15,7 @@ table                   one row per
 """
 
 from cxraudit.tables.gaps import gaps_table
-from cxraudit.tables.levels import levels_table, operating_table
+from cxraudit.tables.levels import decision_table, levels_table, operating_table
 from cxraudit.tables.models import models_table
 from cxraudit.tables.overall import overall_table
 from cxraudit.tables.perturbations import perturbations_table
@@ -22,6 +23,7 @@ from cxraudit.tables.probes import probes_table
 from cxraudit.tables.render import to_html, to_latex
 
 __all__ = [
+    "decision_table",
     "gaps_table",
     "levels_table",
     "models_table",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxraudit.formatting import with_interval
 from cxraudit.metrics import METRICS, Family, of_family
-from cxraudit.schema import ALL_PATIENTS, OVERALL, Analysis, is_level, records
+from cxraudit.schema import ALL_PATIENTS, FLAG_ALL, OVERALL, Analysis, is_level, records
 from cxraudit.tables.render import verdict_shown
 
 
@@ -50,6 +50,42 @@ def operating_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
         [Analysis.OPERATING_POINT, Analysis.CALIBRATION],
         [Family.DECISION, Family.CALIBRATION],
         notes=False,
+    )
+
+
+def decision_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
+    """One row per finding, group and threshold probability: net benefit, and that of flagging every image.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table of one data set, model and prompt set.
+    attribute : str
+        Whose groups; all patients come first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; empty without decision curves.
+    """
+    rows = results[
+        (results["analysis"] == Analysis.DECISION_CURVE)
+        & results["attribute"].isin([OVERALL, attribute])
+    ]
+    place = ["finding", "group", "at"]
+    flag_all = rows[rows["condition"] == FLAG_ALL].set_index(place)
+    kept = records(rows[rows["condition"] == ""])
+    others = [flag_all.loc[tuple(row[name] for name in place)] for row in kept]
+    return pd.DataFrame(
+        {
+            "finding": [row["finding"] for row in kept],
+            "group": [row["group"] or ALL_PATIENTS for row in kept],
+            "threshold probability": [f"{row['at']:g}" for row in kept],
+            METRICS["net_benefit"].label: [
+                with_interval(row["value"], row["low"], row["high"]) for row in kept
+            ],
+            FLAG_ALL: [with_interval(row["value"], row["low"], row["high"]) for row in others],
+        }
     )
 
 

@@ -8,9 +8,19 @@ from cxraudit.schema import OVERALL, Analysis, records
 from cxraudit.stats.estimate import SHOWN
 from cxraudit.tables.render import verdict_shown
 
+COMPARED = ("auroc", "tpr", "fpr", "underdiagnosis", "overdiagnosis")
+"""Metrics by which models are compared in the report."""
+
 
 def models_table(results: pd.DataFrame, *, metric: str = "auroc") -> pd.DataFrame:
     """One row per difference between two models: all over all patients, and of gaps that differ.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results table; see `cxraudit.schema.RESULT_COLUMNS`.
+    metric : str
+        One of `COMPARED`.
 
     Returns
     -------
@@ -25,7 +35,7 @@ def models_table(results: pd.DataFrame, *, metric: str = "auroc") -> pd.DataFram
             "of": [
                 f"{METRICS[metric].label}, all patients"
                 if row["attribute"] == OVERALL
-                else f"gap of {row['group']} to all other groups"
+                else f"{METRICS[metric].label} gap of {row['group']} to all other groups"
                 for row in kept
             ],
             "models": [f"{row['model']} − {row['reference']}" for row in kept],

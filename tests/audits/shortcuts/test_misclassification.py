@@ -136,3 +136,25 @@ def test_without_a_detector_whose_errors_are_known_there_are_no_rows(unknown):
     rows = rows_of(frame, dataset, settings=POINT)
 
     assert pick(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS).empty
+
+
+def test_the_interval_holds_the_error_of_the_detectors_rates():
+    """Wider where they are less certain, with the same value; as without them where they are certain."""
+    frame = planted_table(3, n_patients=600, drain_gap=1.2)
+    dataset = mislabelled(frame)
+
+    def row(errors):
+        rows = rows_of(frame, replace(dataset, label_errors=errors))
+        return the(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS, condition=CORRECTED)
+
+    known, certain, uncertain = (
+        row(errors) for errors in ({"drain": RATES}, errors_of(RATES, 1e-9), errors_of(RATES, 0.1))
+    )
+
+    assert known["value"] == certain["value"] == uncertain["value"]
+    assert (certain["low"], certain["high"]) == pytest.approx(
+        (known["low"], known["high"]), abs=1e-5
+    )
+    assert np.ptp(uncertain[["low", "high"]]) > 1.1 * np.ptp(known[["low", "high"]])
+    assert "rates taken as known" in known["note"]
+    assert "holds the error of these rates" in uncertain["note"]

@@ -197,3 +197,36 @@ def test_rates_are_shares_of_counts_that_are_not_small():
     published = hidden.results[hidden.results["analysis"] == Analysis.OPERATING_POINT]
     assert published["n"].isna().all()
     assert (published["value"].dropna().round(2) == published["value"].dropna()).all()
+
+
+def test_a_hidden_rate_does_not_follow_from_that_of_another_model():
+    """Where a model has a hidden rate, its difference to another one is hidden, too."""
+    frame = cohort_table(1, n_patients=500)
+    scores = scores_from_wide(
+        frame, image="file", columns={f: f"score_{f}" for f in FINDINGS}, model="m"
+    )
+    few = scores.assign(model="few")
+    dataset = from_frame(
+        frame,
+        name="t",
+        root=".",
+        image="file",
+        patient="pid",
+        findings=list(FINDINGS),
+        attributes=["race", "sex_"],
+    )
+    top = {
+        f"few:{f}": float(scores[scores["finding"] == f]["score"].nlargest(5).min())
+        for f in FINDINGS
+    }
+    settings = AuditSettings(
+        **{**COUNTS, "operating_point": "fpr=0.3"}, thresholds=top, suppress_below=BELOW
+    )
+    rows = audit(dataset, pd.concat([scores, few]), settings=settings).results
+
+    compared = rows[(rows["analysis"] == Analysis.MODELS) & rows["metric"].isin(["tpr", "fpr"])]
+    overall = rows[(rows["model"] == "few") & (rows["attribute"] == "") & (rows["metric"] == "tpr")]
+    hidden = has_reason(rows, Reason.SUPPRESSED)
+    assert len(compared)
+    assert hidden[overall[overall["analysis"] == Analysis.OPERATING_POINT].index].all()
+    assert hidden[compared.index].all()

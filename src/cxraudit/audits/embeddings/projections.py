@@ -137,7 +137,7 @@ def _component_distances(
                     low=found.low,
                     high=found.high,
                     p_value=found.p_value,
-                    method="basic bootstrap of patients",
+                    method="largest difference, less its bias; lower limit on other patients",
                     family="ks_distance",
                     adjust="dependent",
                     note="one image per patient",

@@ -59,6 +59,7 @@ def hidden_rows(results: pd.DataFrame, hidden: Hidden, below: int) -> "pd.Series
     rows = _with_counts(results)
     hide = has_reason(results, Reason.SUPPRESSED) | _of_hidden_groups(rows, hidden)
     hide |= _of_small_cells(rows, hide, below)
+    hide |= _of_hidden_rates(rows, hide)
     hide |= _of_hidden_shortcuts(rows, hide)
     hide |= _of_hidden_embeddings(rows, hide)
     return hide | _of_hidden_means(rows, hide)
@@ -155,6 +156,20 @@ def _completed(part: pd.DataFrame, started: "pd.Series[bool]", below: int) -> se
     return completed(
         list(dict.fromkeys(part["group"])), set(part.loc[started, "group"]), together, below
     )
+
+
+def _of_hidden_rates(rows: pd.DataFrame, hide: "pd.Series[bool]") -> "pd.Series[bool]":
+    """Net benefits of a model with a hidden rate, and its rates minus others', which would give it."""
+    places = ["finding", "attribute", "group"]
+    hidden = rows[hide & (rows["analysis"] == Analysis.OPERATING_POINT)]
+    wanted = pd.MultiIndex.from_frame(hidden[["model", *places]])
+    either = [
+        pd.MultiIndex.from_frame(rows[[side, *places]]).isin(wanted)
+        for side in ("model", "reference")
+    ]
+    compared = (rows["analysis"] == Analysis.MODELS) & rows["is_rate"]
+    curves = rows["analysis"] == Analysis.DECISION_CURVE
+    return (compared | curves) & (either[0] | either[1])
 
 
 def _of_hidden_shortcuts(rows: pd.DataFrame, hide: "pd.Series[bool]") -> "pd.Series[bool]":

@@ -15,7 +15,7 @@ from cxraudit.schema import OVERALL, Analysis
 from cxraudit.stats.thresholds import as_text
 from cxraudit.vocabulary import attribute_name
 
-_ANALYSES = (Analysis.OPERATING_POINT, Analysis.CALIBRATION)
+_ANALYSES = (Analysis.OPERATING_POINT, Analysis.CALIBRATION, Analysis.DECISION_CURVE)
 
 
 def build(audit: Audit, context: Context) -> Section | None:
@@ -67,4 +67,17 @@ def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: s
         figure = figures.forest(results, attribute, metric="tpr")
         blocks.append(context.draw(figure, f"{model}-{attribute}-tpr"))
     blocks.append(table(tables.operating_table(results, attribute), nowrap=True))
+    curves = results[results["analysis"] == Analysis.DECISION_CURVE]
+    if (curves["attribute"] == attribute).any():
+        figure = figures.decision_curves(results, attribute)
+        blocks.append(context.draw(figure, f"{model}-{attribute}-decision-curves"))
+        blocks.append(
+            muted(
+                "Net benefit: flagged positives less flagged negatives at the odds of the threshold "
+                "probability, per image; flagging none is 0. A model is of use at a probability where its "
+                "line lies above both of the others."
+            )
+        )
+        shown = tables.decision_table(results, attribute)
+        blocks.append(Details("Net benefit by threshold probability", [table(shown, nowrap=True)]))
     return Details(f"{model}: by {attribute_name(attribute)}", blocks)
