@@ -37,6 +37,7 @@ class Stream(IntEnum):
     PERTURBED_PATIENTS = 41
     DETECTOR_EPOCH = 42
     DETECTOR_CONTROL = 43
+    PLANNED_PATIENTS = 44
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:
