@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cxraudit.analysis_plan import AnalysisPlan, read_plan
 from cxraudit.audits import (
     model_comparison,
     operating_point,
@@ -18,6 +20,7 @@ from cxraudit.audits import (
 from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_findings
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
+from cxraudit.audits.followed import follow
 from cxraudit.audits.groups import cross, many_groups, parts, with_bins
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.plan import Item
@@ -45,6 +48,8 @@ def audit(
     embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
     perturbed: Any = None,
     notices: Sequence[Notice] = (),
+    plan: AnalysisPlan | str | PathLike[str] | None = None,
+    depart: str | None = None,
 ) -> Audit:
     """Audit scores on a data set, and the embeddings and perturbed images they come from.
 
@@ -72,6 +77,11 @@ def audit(
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
     notices : sequence of Notice, optional
         What the report says of the inputs, besides the notices of the data set.
+    plan : AnalysisPlan, str or path, optional
+        The analysis as it was planned (see `cxraudit.make_plan`): findings, attributes, shortcuts and
+        settings are taken from it. What is given as well has to be the same.
+    depart : str, optional
+        Reason to depart from the plan where what is given differs; it is reported with every departure.
 
     Returns
     -------
@@ -85,10 +95,24 @@ def audit(
     UnknownNameError
         If an attribute, shortcut or finding does not exist.
     ConfigError
-        If a shortcut's finding has no scores.
+        If a shortcut's finding has no scores, or what is given contradicts the plan.
     """
-    settings = settings or AuditSettings()
     scores = check_scores(to_pandas(scores, "the scores table"))
+    followed = None
+    if plan is not None:
+        followed = follow(
+            plan if isinstance(plan, AnalysisPlan) else read_plan(plan),
+            dataset,
+            scores,
+            settings=settings,
+            attributes=None if attributes is None else chosen_attributes(dataset, attributes),
+            shortcuts=shortcuts,
+            reason=depart,
+        )
+        settings, scores = followed.settings, followed.scores
+        attributes, shortcuts = followed.attributes, followed.shortcuts
+        notices = [*notices, *followed.notices]
+    settings = settings or AuditSettings()
     unknown = sorted(set(scores["finding"].unique()) - set(dataset.findings))
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
@@ -118,8 +142,8 @@ def audit(
     evaluated: list[Evaluated] = []
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
-        plan, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
-        evaluated += engine.evaluate(plan)
+        items, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
+        evaluated += engine.evaluate(items)
         percentiles += tables
         engine.forget()
     embedded = audit_embeddings(
@@ -156,6 +180,7 @@ def audit(
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             **threshold_facts(results, cohort, tuning, thresholds),
             "scored": audited,
+            "plan": None if followed is None else followed.record,
             "notices": as_records(
                 [*dataset.notices, *notices, *thresholds.notices, *score_notices(results)]
             ),

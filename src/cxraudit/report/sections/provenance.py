@@ -15,6 +15,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     license_ = dataset["license"] or "licence not stated"
     entries: list[tuple[str, str]] = [
         ("data set", f"{dataset['name']} {dataset['version']} ({license_})"),
+        *([("analysis plan", facts.plan)] if facts.plan else []),
         ("intervals", facts.resampling),
         ("operating point", f"{facts.operating_point}: {facts.tuning}"),
         ("margin", f"{facts.margin} (a difference in AUROC, TPR or FPR that would not matter)"),
