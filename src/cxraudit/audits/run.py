@@ -13,6 +13,7 @@ from cxraudit.audits import (
     model_comparison,
     operating_point,
     shortcuts,
+    shrunken,
     standardised,
     subgroups,
     verdicts,
@@ -144,6 +145,8 @@ def audit(
     for finding in scored_findings(cohort, scores):
         items, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
         evaluated += engine.evaluate(items)
+        for sample in samples(cohort, scores, finding):
+            evaluated += engine.evaluate(shrunken.plan(engine, sample, chosen))
         percentiles += tables
         engine.forget()
     embedded = audit_embeddings(
