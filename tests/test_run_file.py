@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from cxraudit.analysis_plan import make_plan
+from cxraudit.cli._progress import tracker
 from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.run_file import AuditSection, RunFile, read_run_file
 from cxraudit.settings import AuditSettings, options, rules_of
+from cxraudit.steps import run_step
 
 HEAD = 'out = "o"\n[dataset]\nname = "nih-cxr14"\nroot = "data"\n'
 ENCODE = '[encode]\nmodels = ["random"]\n'
@@ -22,7 +25,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_every_option_of_an_audit_is_a_key():
     """But the seed, which is given at the top since perturbations use it, too."""
-    own = {"attributes", "shortcuts", "embeddings", "overwrite"}
+    own = {"attributes", "shortcuts", "embeddings", "overwrite", "plan", "depart"}
 
     keys = {*AuditSection.model_fields, "seed"} - own
 
@@ -292,3 +295,31 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf" + f"{HEAD}{ENCODE}".encode())
 
     assert read_run_file(path).dataset.name == "nih-cxr14"
+
+
+def test_a_plan_gives_the_settings_that_are_not_written(tmp_path):
+    """Its path starts at the folder of the run file; what is written goes before it."""
+    planned = make_plan(["Edema"], ["sex"], settings=AuditSettings(margin=0.1, seed=4))
+    planned.write(tmp_path / "plan.toml")
+    keys = '[audit]\nplan = "plan.toml"\ninterval = "bca"\nn_threads = 1\n'
+
+    run = read_run_file(written(tmp_path, HEAD + ENCODE + keys))
+
+    assert run.audit.plan == tmp_path / "plan.toml"
+    expected = AuditSettings(margin=0.1, seed=4, interval="bca", n_threads=1)
+    assert run.audit_settings(planned) == expected
+    seeded = read_run_file(written(tmp_path, f"seed = 2\n{HEAD}{ENCODE}{keys}"))
+    assert seeded.audit_settings(planned).seed == 2
+    assert run.audit_settings() == AuditSettings(interval="bca", n_threads=1)
+
+
+def test_a_run_that_contradicts_its_plan_is_refused_before_any_work(tmp_path, nih_release):
+    """Nothing is encoded."""
+    make_plan(["Edema"], ["sex"]).write(tmp_path / "plan.toml")
+    head = f'out = "o"\n[dataset]\nname = "nih-cxr14"\nroot = "{nih_release}"\n'
+    path = written(tmp_path, f'{head}{ENCODE}[audit]\nplan = "plan.toml"\nmargin = 0.2\n')
+
+    with pytest.raises(ConfigError, match=r"margin was planned as 0\.05 and is 0\.2"):
+        run_step(read_run_file(path), tracker(True))
+
+    assert not (tmp_path / "o" / "embeddings").exists()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 _PUBLIC = {
     "METRICS": ("cxraudit.metrics", "METRICS"),
     "Analysis": ("cxraudit.schema", "Analysis"),
+    "AnalysisPlan": ("cxraudit.analysis_plan", "AnalysisPlan"),
     "Audit": ("cxraudit.audits.result", "Audit"),
     "AuditSettings": ("cxraudit.settings", "AuditSettings"),
     "Dataset": ("cxraudit.datasets.base", "Dataset"),
@@ -24,6 +25,8 @@ _PUBLIC = {
     "PromptPair": ("cxraudit.audits.embeddings", "PromptPair"),
     "PromptSet": ("cxraudit.prompts", "PromptSet"),
     "Reason": ("cxraudit.schema", "Reason"),
+    "StudyAssumptions": ("cxraudit.planning.settings", "StudyAssumptions"),
+    "StudyGoals": ("cxraudit.planning.settings", "StudyGoals"),
     "Verdict": ("cxraudit.stats.estimate", "Verdict"),
     "adjusted_auprc": ("cxraudit.stats.ranking", "adjusted_auprc"),
     "adjusted_auprc_interval": ("cxraudit.stats.intervals", "adjusted_auprc_interval"),
@@ -41,10 +44,15 @@ _PUBLIC = {
     "load_dataset": ("cxraudit.datasets", "load"),
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
+    "make_plan": ("cxraudit.analysis_plan", "make_plan"),
     "open_audit": ("cxraudit.audits.result", "open_audit"),
     "perturb_image": ("cxraudit.perturb", "perturb"),
     "perturb_images": ("cxraudit.scoring", "perturb_images"),
+    "plan_files": ("cxraudit.steps", "plan_files"),
+    "plan_from_pilot": ("cxraudit.planning.study", "plan_from_pilot"),
+    "plan_study": ("cxraudit.planning.study", "plan_study"),
     "read_embeddings": ("cxraudit.steps", "read_embeddings"),
+    "read_plan": ("cxraudit.analysis_plan", "read_plan"),
     "score": ("cxraudit.scoring", "score"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
@@ -55,6 +63,9 @@ _PUBLIC = {
 """Public name → its module and its name there."""
 
 if TYPE_CHECKING:
+    from cxraudit.analysis_plan import AnalysisPlan as AnalysisPlan
+    from cxraudit.analysis_plan import make_plan as make_plan
+    from cxraudit.analysis_plan import read_plan as read_plan
     from cxraudit.audits.embeddings import ModelEmbeddings as ModelEmbeddings
     from cxraudit.audits.embeddings import PromptPair as PromptPair
     from cxraudit.audits.embeddings import audit_embeddings as audit_embeddings
@@ -74,6 +85,10 @@ if TYPE_CHECKING:
     from cxraudit.perturb import perturb as perturb_image
     from cxraudit.phantom.releases import write_release as write_phantom
     from cxraudit.phantom.spec import PhantomSpec as PhantomSpec
+    from cxraudit.planning.settings import StudyAssumptions as StudyAssumptions
+    from cxraudit.planning.settings import StudyGoals as StudyGoals
+    from cxraudit.planning.study import plan_from_pilot as plan_from_pilot
+    from cxraudit.planning.study import plan_study as plan_study
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
     from cxraudit.report import write_report as write_report
@@ -94,6 +109,7 @@ if TYPE_CHECKING:
     from cxraudit.stats.ranking import average_precision as average_precision
     from cxraudit.stats.ranking import average_precision_at as average_precision_at
     from cxraudit.steps import audit_files as audit_files
+    from cxraudit.steps import plan_files as plan_files
     from cxraudit.steps import read_embeddings as read_embeddings
     from cxraudit.store import EmbeddingStore as EmbeddingStore
     from cxraudit.zeroshot import zero_shot_scores as zero_shot_scores
@@ -101,6 +117,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "Analysis",
+    "AnalysisPlan",
     "Audit",
     "AuditSettings",
     "Dataset",
@@ -114,6 +131,8 @@ __all__ = [
     "PromptPair",
     "PromptSet",
     "Reason",
+    "StudyAssumptions",
+    "StudyGoals",
     "Verdict",
     "adjusted_auprc",
     "adjusted_auprc_interval",
@@ -131,10 +150,15 @@ __all__ = [
     "load_dataset",
     "load_model",
     "load_prompts",
+    "make_plan",
     "open_audit",
     "perturb_image",
     "perturb_images",
+    "plan_files",
+    "plan_from_pilot",
+    "plan_study",
     "read_embeddings",
+    "read_plan",
     "score",
     "table_dataset",
     "wide_scores",

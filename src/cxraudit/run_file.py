@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from cxraudit import datasets
+from cxraudit.analysis_plan import AnalysisPlan
 from cxraudit.errors import ConfigError
 from cxraudit.files import read_toml
 from cxraudit.settings import AuditSettings, Count, Seed, Workers
@@ -107,6 +108,8 @@ class AuditSection(Described):
     shortcuts: dict[str, str] | None = None
     embeddings: bool = True
     overwrite: bool = False
+    plan: File | None = None
+    depart: str | None = None
 
     @model_validator(mode="after")
     def _allowed(self) -> "AuditSection":
@@ -132,6 +135,15 @@ class RunFile(Described):
     perturb: PerturbSection | None = None
     scores: ScoresSection | None = None
     audit: AuditSection = AuditSection()
+
+    def audit_settings(self, plan: AnalysisPlan | None = None) -> AuditSettings:
+        """Return the settings of the audit: with a plan, its own but for the keys that are written."""
+        if plan is None:
+            return self.audit.settings(self.seed)
+        names = {one.name for one in options_of(AuditSettings)}
+        written = names & self.audit.model_fields_set
+        seed = {"seed": self.seed} if "seed" in self.model_fields_set else {}
+        return plan.audit_settings(**{name: getattr(self.audit, name) for name in written}, **seed)
 
     @model_validator(mode="after")
     def _one_source(self) -> "RunFile":
@@ -177,6 +189,8 @@ def _anchored(run: RunFile, folder: Path) -> RunFile:
     thresholds = audit.thresholds
     if isinstance(thresholds, str):
         audit = audit.model_copy(update={"thresholds": str(folder / thresholds)})
+    if audit.plan is not None:
+        audit = audit.model_copy(update={"plan": folder / audit.plan})
     update = {"out": folder / run.out, "dataset": dataset, "scores": scores, "encode": encode}
     return run.model_copy(update={**update, "audit": audit})
 

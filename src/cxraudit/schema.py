@@ -118,6 +118,8 @@ class Analysis(StrEnum):
     """Each group against a chosen one."""
     GROUP_PAIRS = "group_pairs"
     """Every two groups."""
+    SHRUNKEN = "shrunken"
+    """AUROC of the cells of an intersection, shrunk towards their mean; exploratory, without verdicts."""
     SHORTCUT = "shortcut"
     """Positives with and without a shortcut, each against all negatives."""
     SHORTCUT_SUBSETS = "shortcut_subsets"

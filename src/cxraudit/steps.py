@@ -3,17 +3,18 @@
 Every file name is that of `cxraudit.workspace`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit import datasets
+from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
@@ -45,6 +46,8 @@ from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.perturb.run import choose_images
+from cxraudit.planning.settings import StudyGoals
+from cxraudit.planning.study import plan_from_pilot
 from cxraudit.privacy import shown_model
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
@@ -345,6 +348,8 @@ def audit_step(
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
     overwrite: bool = False,
+    plan: AnalysisPlan | None = None,
+    depart: str | None = None,
 ) -> Audit:
     """Audit scores, and embeddings and perturbed images where there are any; save to `folder`.
 
@@ -368,6 +373,8 @@ def audit_step(
         embeddings=embeddings,
         perturbed=perturbed,
         notices=[*notices, *of_images],
+        plan=plan,
+        depart=depart,
     )
     if work:
         found.facts["image_notes"] = suppressed_image_notes(work.image_notes(), found)
@@ -400,6 +407,8 @@ def audit_files(
     embeddings: bool = True,
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
+    plan: str | PathLike[str] | None = None,
+    depart: str | None = None,
 ) -> Audit:
     """Audit a file of scores; write results and report.
 
@@ -451,6 +460,11 @@ def audit_files(
         Folder for results and report; default: ``audit`` beside the scores.
     overwrite : bool
         Replace the audit of another table in that folder.
+    plan : str or path, optional
+        A plan that ``cxraudit plan --write`` wrote: findings, attributes, shortcuts and settings are taken
+        from it. What is given as well has to be the same; of a table with labels, `attributes` name columns.
+    depart : str, optional
+        Reason to depart from the plan.
 
     Returns
     -------
@@ -460,7 +474,7 @@ def audit_files(
     Raises
     ------
     ConfigError
-        If the options contradict each other or do not name the source of the labels.
+        If the options contradict each other or the plan, or do not name the source of the labels.
     DataError
         If a file is missing or is not what it should be, or one that cxraudit did not write would be
         replaced.
@@ -468,6 +482,104 @@ def audit_files(
     file = Path(scores)
     work = Workspace(file.parent)
     place = work.audit if out is None else AuditFolder(Path(out))
+    planned = None if plan is None else read_plan(plan)
+    named = None if attributes is None else listed(attributes)
+    if planned is not None:
+        # Refused before any work is done; which attributes the data have is known later.
+        agree(planned, settings=settings, shortcuts=shortcuts, reason=depart)
+        settings = settings or planned.audit_settings()
+        if label and named is not None:
+            named = list(dict.fromkeys([*planned.attributes, *(_name_of(one) for one in named)]))
+    settings = settings or AuditSettings()
+    read = _read_inputs(
+        file,
+        dataset=dataset,
+        root=root,
+        options=options,
+        image=image,
+        score_prefix=score_prefix,
+        score=score,
+        model=model,
+        model_column=model_column,
+        patient=patient,
+        label=label,
+        uncertain=uncertain,
+        age=age,
+        sex=sex,
+        sex_values=sex_values,
+        view=view,
+        shortcut_sources=shortcut_sources,
+        attributes=attributes,
+        shortcuts=planned.shortcuts if planned and shortcuts is None else shortcuts,
+        settings=settings,
+        planned=planned.attributes if planned and label else (),
+    )
+    place.make(read.files, overwrite=overwrite)
+    refuse_foreign(place.report, inputs=read.files)
+    ours = work.holds(file)
+    found = audit_step(
+        read.cohort,
+        read.scores,
+        place.folder,
+        attributes=named if planned else read.attributes,
+        shortcuts=shortcuts and _resolved(shortcuts, read.cohort),
+        settings=settings,
+        inputs=read.files if plan is None else {**read.files, "plan": Path(plan)},
+        embeddings=read_embeddings(work.folder) if ours and embeddings else (),
+        perturbed=work.read_perturbed() if ours else None,
+        notices=read.notices,
+        work=work if ours else None,
+        overwrite=overwrite,
+        plan=planned,
+        depart=depart,
+    )
+    report_step([place.folder], place.report)
+    return found
+
+
+def _name_of(attribute: str) -> str:
+    """Return the name of an attribute that is given as ``NAME=COLUMN``."""
+    return attribute.partition("=")[0]
+
+
+class _Inputs(NamedTuple):
+    """What an audit of a file of scores is made of."""
+
+    cohort: Dataset
+    scores: pd.DataFrame
+    attributes: list[str] | None
+    files: dict[str, Path]
+    notices: tuple[Notice, ...]
+
+
+def _read_inputs(
+    file: Path,
+    *,
+    dataset: str | None = None,
+    root: str | PathLike[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    image: str | None = None,
+    score_prefix: str | Sequence[str] | None = None,
+    score: Mapping[str, str] | None = None,
+    model: str = "model",
+    model_column: str | None = None,
+    patient: str | None = None,
+    label: Mapping[str, str] | None = None,
+    uncertain: str | None = None,
+    age: str | None = None,
+    sex: str | None = None,
+    sex_values: Mapping[str, str] | None = None,
+    view: str | None = None,
+    shortcut_sources: Mapping[str, str] | None = None,
+    attributes: str | Sequence[str] | None = None,
+    shortcuts: Mapping[str, str] | None = None,
+    settings: AuditSettings,
+    planned: Sequence[str] = (),
+) -> _Inputs:
+    """Read scores and the labels of their images; parameters as in `audit_files`.
+
+    Of `planned` attributes, those that are columns of the table are read, too.
+    """
     for name, value in (("label", label), ("score", score), ("shortcuts", shortcuts)):
         if value is not None and not isinstance(value, Mapping):
             raise TypeError(f"{name} must be a mapping of names to names, got {value!r}")
@@ -491,13 +603,16 @@ def audit_files(
         )
     if label and dataset is not None:
         raise ConfigError("give either --dataset or --label: the labels come from one place.")
-    settings = settings or AuditSettings()
     names = None if attributes is None else listed(attributes)
     inputs = {"scores": file}
-    ours = work.holds(file)
-    if ours:
+    work = Workspace(file.parent)
+    if work.holds(file):
         work.check_current()
     table = read_table(file, what="the scores table")
+    if label and planned:
+        made = {"age_group": age, "sex": sex, "view_position": view}
+        ours = {name for name, column in made.items() if column}
+        names = _with_planned(names or [], planned, table.frame, ours)
     if dataset is not None:
         if root is None:
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
@@ -541,24 +656,63 @@ def audit_files(
         model_column=model_column,
         table=str(file),
     )
-    place.make(inputs, overwrite=overwrite)
-    refuse_foreign(place.report, inputs=inputs)
-    found = audit_step(
-        cohort,
-        read.frame,
-        place.folder,
-        attributes=names,
-        shortcuts=shortcuts and _resolved(shortcuts, cohort),
-        settings=settings,
-        inputs=inputs,
-        embeddings=read_embeddings(work.folder) if ours and embeddings else (),
-        perturbed=work.read_perturbed() if ours else None,
-        notices=(*table.notices, *read.notices),
-        work=work if ours else None,
-        overwrite=overwrite,
+    return _Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
+
+
+def _with_planned(
+    names: Sequence[str], planned: Sequence[str], frame: pd.DataFrame, made: Collection[str]
+) -> list[str]:
+    """Add the planned attributes that a table has, and those of them that are made of other columns."""
+    given = {_name_of(one) for one in names}
+
+    def is_known(part: str) -> bool:
+        return part in made or part in given or part in frame
+
+    further = [
+        one
+        for one in planned
+        if one not in given and one not in made and all(map(is_known, one.split("*")))
+    ]
+    return [*names, *further]
+
+
+def plan_files(
+    scores: str | PathLike[str],
+    goals: StudyGoals | None = None,
+    *,
+    settings: AuditSettings | None = None,
+    **columns: Any,
+) -> pd.DataFrame:
+    """Plan a study like a pilot, which is a file of scores.
+
+    Parameters
+    ----------
+    scores : str or path
+        As in `audit_files`.
+    goals : StudyGoals, optional
+        Patients (default: those of the pilot), and the gaps that are to be shown or ruled out.
+    settings : AuditSettings, optional
+        Of the audit that is planned.
+    **columns
+        Where the labels are, and what is compared, by the parameters of `audit_files`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See `cxraudit.planning.table.PLAN_COLUMNS`.
+
+    Raises
+    ------
+    ConfigError
+        If the options contradict each other, or a goal cannot be reached.
+    DataError
+        If a file is missing or is not what it should be.
+    """
+    settings = settings or AuditSettings()
+    read = _read_inputs(Path(scores), settings=settings, **columns)
+    return plan_from_pilot(
+        read.cohort, read.scores, goals, attributes=read.attributes, settings=settings
     )
-    report_step([place.folder], place.report)
-    return found
 
 
 def _resolved(shortcuts: Mapping[str, str], cohort: Dataset) -> dict[str, str]:
@@ -599,11 +753,21 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
     notices: Sequence[Notice] = ()
+    plan = None if run.audit.plan is None else read_plan(run.audit.plan)
+    settings = run.audit_settings(plan)
+    if plan is not None:
+        agree(
+            plan,
+            settings=settings,
+            attributes=None if run.audit.attributes is None else listed(run.audit.attributes),
+            shortcuts=run.audit.shortcuts,
+            reason=run.audit.depart,
+        )
     if run.perturb:
         perturbations_named(run.perturb.perturbations)
     if run.encode:
         models = {name: [name] for name in run.encode.models}
-        given_thresholds(run.audit.settings(run.seed), dataset, models)  # refused before any work
+        given_thresholds(settings, dataset, models)  # refused before any work
         encode_step(
             dataset,
             run.encode.models,
@@ -657,13 +821,19 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
         work.audit.folder,
         attributes=run.audit.attributes,
         shortcuts=run.audit.shortcuts and _resolved(run.audit.shortcuts, dataset),
-        settings=run.audit.settings(run.seed),
-        inputs={"scores": file, "images": work.images},
+        settings=settings,
+        inputs={
+            "scores": file,
+            "images": work.images,
+            **({"plan": run.audit.plan} if run.audit.plan else {}),
+        },
         embeddings=read_embeddings(work.folder) if run.encode and run.audit.embeddings else (),
         perturbed=work.read_perturbed() if run.perturb else None,
         notices=notices,
         work=work if run.encode else None,
         overwrite=run.audit.overwrite,
+        plan=plan,
+        depart=run.audit.depart,
     )
     return report_step([work.audit.folder], work.audit.report)
 

@@ -38,6 +38,7 @@ class Stream(IntEnum):
     DETECTOR_EPOCH = 42
     DETECTOR_CONTROL = 43
     DETECTOR_ERRORS = 44
+    PLANNED_PATIENTS = 45
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cxraudit.analysis_plan import AnalysisPlan, read_plan
 from cxraudit.audits import (
     decision_curve,
     model_comparison,
     operating_point,
     shortcuts,
+    shrunken,
     standardised,
     subgroups,
     verdicts,
@@ -20,6 +23,7 @@ from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_fi
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
+from cxraudit.audits.followed import follow
 from cxraudit.audits.groups import cross, many_groups, parts, with_bins
 from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
@@ -49,6 +53,8 @@ def audit(
     embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
     perturbed: Any = None,
     notices: Sequence[Notice] = (),
+    plan: AnalysisPlan | str | PathLike[str] | None = None,
+    depart: str | None = None,
 ) -> Audit:
     """Audit scores on a data set, and the embeddings and perturbed images they come from.
 
@@ -76,6 +82,11 @@ def audit(
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
     notices : sequence of Notice, optional
         What the report says of the inputs, besides the notices of the data set.
+    plan : AnalysisPlan, str or path, optional
+        The analysis as it was planned (see `cxraudit.make_plan`): findings, attributes, shortcuts and
+        settings are taken from it. What is given as well has to be the same.
+    depart : str, optional
+        Reason to depart from the plan where what is given differs; it is reported with every departure.
 
     Returns
     -------
@@ -89,10 +100,24 @@ def audit(
     UnknownNameError
         If an attribute, shortcut or finding does not exist.
     ConfigError
-        If a shortcut's finding has no scores.
+        If a shortcut's finding has no scores, or what is given contradicts the plan.
     """
-    settings = settings or AuditSettings()
     scores = check_scores(to_pandas(scores, "the scores table"))
+    followed = None
+    if plan is not None:
+        followed = follow(
+            plan if isinstance(plan, AnalysisPlan) else read_plan(plan),
+            dataset,
+            scores,
+            settings=settings,
+            attributes=None if attributes is None else chosen_attributes(dataset, attributes),
+            shortcuts=shortcuts,
+            reason=depart,
+        )
+        settings, scores = followed.settings, followed.scores
+        attributes, shortcuts = followed.attributes, followed.shortcuts
+        notices = [*notices, *followed.notices]
+    settings = settings or AuditSettings()
     unknown = sorted(set(scores["finding"].unique()) - set(dataset.findings))
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
@@ -122,8 +147,10 @@ def audit(
     evaluated: list[Evaluated] = []
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
-        plan, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
-        evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
+        items, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
+        evaluated += with_other_weight(engine, items, engine.evaluate(items))
+        for sample in samples(cohort, scores, finding):
+            evaluated += engine.evaluate(shrunken.plan(engine, sample, chosen))
         percentiles += tables
         engine.forget()
     of_models = [one for one in _several(embeddings) if one.model in audited]
@@ -177,6 +204,7 @@ def audit(
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             **threshold_facts(results, cohort, tuning, thresholds),
             "scored": audited,
+            "plan": None if followed is None else followed.record,
             "notices": as_records(
                 [*dataset.notices, *notices, *thresholds.notices, *score_notices(results)]
             ),

@@ -21,6 +21,7 @@ from cxraudit.cli import (
     paper,
     perturb,
     phantom,
+    plan,
     report,
 )
 from cxraudit.cli._failures import sentence_of
@@ -38,7 +39,7 @@ app = App(
 
 _COMMANDS: dict[str, list[App | Callable[..., None]]] = {
     "First steps": [phantom.demo],
-    "Audit": [audit.audit, report.report, report.run],
+    "Audit": [plan.plan, audit.audit, report.report, report.run],
     "From images to scores": [
         datasets.app,
         models.app,

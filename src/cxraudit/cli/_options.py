@@ -6,7 +6,16 @@ from dataclasses import MISSING, field, is_dataclass, make_dataclass
 from functools import wraps
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NewType,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt
 from cyclopts import Group, Parameter, Token
@@ -54,6 +63,8 @@ def _range(bounds: Iterable[BaseMetadata]) -> Number | None:
 
 
 Several = list[str] | None
+GivenFlags = NewType("GivenFlags", frozenset[str])
+"""Names of the settings that were given as flags: what a command has a parameter of this type for."""
 Models = Annotated[
     list[str],
     repeatable("NAME"),
@@ -130,7 +141,7 @@ def with_flags(command: Callable[..., Value]) -> Callable[..., Value]:
     ----------
     command : callable
         With parameters annotated ``Settings`` or ``Annotated[Settings, Group]``; a group is the panel
-        of the help that holds the flags.
+        of the help that holds the flags. A parameter annotated `GivenFlags` is no flag.
 
     Returns
     -------
@@ -142,19 +153,26 @@ def with_flags(command: Callable[..., Value]) -> Callable[..., Value]:
     classes = {name: plain for name, hint in hints.items() if is_dataclass(plain := _plain(hint))}
     flattened = {name: _as_flags(cls, _group(hints[name])) for name, cls in classes.items()}
 
+    hidden = [name for name, hint in hints.items() if hint is GivenFlags]
+
     def with_settings(*args: Any, **kwargs: Any) -> Value:
         given = signature.bind_partial(*args, **kwargs).arguments
+        named: set[str] = set()
         for name, cls in classes.items():
             flags = given.get(name)
+            named |= getattr(flags, "given", frozenset())
             given[name] = cls() if flags is None else settings_from(cls, flags)
+        given |= dict.fromkeys(hidden, frozenset(named))
         return command(**given)
 
     for_cyclopts: Any = wraps(command)(with_settings)
-    for_cyclopts.__annotations__ = {**hints, **flattened}
+    shown = {name: hint for name, hint in hints.items() if name not in hidden}
+    for_cyclopts.__annotations__ = {**shown, **flattened}
     for_cyclopts.__signature__ = signature.replace(
         parameters=[
             one.replace(annotation=flattened[name], default=None) if name in flattened else one
             for name, one in signature.parameters.items()
+            if name not in hidden
         ]
     )
     return for_cyclopts
@@ -170,9 +188,18 @@ def flags_of(settings: type[Any], group: Group | None = None) -> type[Any]:
     made = [(one.name, *_flag(one, group)) for one in options(settings)]
     # cyclopts takes a class of the module "types", where make_dataclass puts its own, for a plain value.
     place = {"__module__": __name__}
-    return make_dataclass(
+    flags: Any = make_dataclass(
         f"{settings.__name__}Flags", made, kw_only=True, frozen=True, namespace=place
     )
+    begin = flags.__init__
+
+    @wraps(begin)
+    def noting_what_is_given(self: object, **given: Any) -> None:
+        begin(self, **given)
+        object.__setattr__(self, "given", frozenset(given))
+
+    flags.__init__ = noting_what_is_given
+    return flags
 
 
 def settings_from(settings: type[Value], flags: object) -> Value:

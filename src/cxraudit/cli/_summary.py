@@ -16,6 +16,8 @@ def print_summary(audit: "Audit") -> None:
     for notice in from_records(audit.facts.get("notices", ())):
         tell(notice)
     facts = Facts(audit.facts)
+    if facts.plan:
+        print(f"{facts.plan[0].upper()}{facts.plan[1:]}.")
     for model in audit.facts["models"]:
         print(f"\n{model} on {facts.dataset}: {facts.counts}; {facts.estimand}")
         for one in of_model(audit, model):

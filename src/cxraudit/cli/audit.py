@@ -5,13 +5,23 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from cxraudit.cli._options import DatasetOptions, Several, Switch, pairs, repeatable, with_flags
+from cxraudit.cli._options import (
+    DatasetOptions,
+    GivenFlags,
+    Several,
+    Switch,
+    pairs,
+    repeatable,
+    with_flags,
+)
+from cxraudit.errors import ConfigError
 from cxraudit.settings import AuditSettings
 
 _COHORT = Parameter(group=Group("Labels from a data set", sort_key=2))
 _SCORES = Parameter(group=Group("Columns of a table of scores", sort_key=3))
 _LABELS = Parameter(group=Group("Columns of a table that also holds labels", sort_key=4))
 _COMPARED = Parameter(group=Group("What is audited", sort_key=5))
+_PLANNED = Parameter(group=Group("By a plan", sort_key=7))
 _COMPUTED = Group("How it is computed", sort_key=6)
 _COLUMN = Parameter(metavar="COLUMN")
 _COLUMNS = repeatable("FINDING=COLUMN")
@@ -42,7 +52,10 @@ def audit(
     attribute: Annotated[Several, repeatable("NAME"), _COMPARED] = None,
     shortcut: Annotated[Several, repeatable("NAME=FINDING"), _COMPARED] = None,
     embeddings: Annotated[bool, _COMPARED] = True,
+    plan: Annotated[Path | None, _PLANNED] = None,
+    depart: Annotated[str | None, Parameter(metavar="REASON"), _PLANNED] = None,
     settings: Annotated[AuditSettings, _COMPUTED],
+    given: GivenFlags,
 ) -> None:
     """Audit scores by group of patients and by shortcut; write results and a report.
 
@@ -106,12 +119,24 @@ def audit(
     embeddings
         Where embeddings lie beside the scores, also audit what is decodable from them and whether it
         is associated with the score.
+    plan
+        The plan that `cxraudit plan --write` wrote: findings, attributes, shortcuts and all options of
+        how it is computed are those planned. What contradicts it is refused.
+    depart
+        Reason to depart from the plan; the report lists every departure with it.
     """
+    from cxraudit.analysis_plan import read_plan
     from cxraudit.cli._summary import print_summary
     from cxraudit.steps import audit_files
     from cxraudit.workspace import AuditFolder, Workspace
 
     place = Workspace(scores.parent).audit if out is None else AuditFolder(out)
+    if depart is not None and plan is None:
+        raise ConfigError("--depart is a reason to depart from a plan: name it with --plan.")
+    if plan is not None:
+        settings = read_plan(plan).audit_settings(
+            **{name: getattr(settings, name) for name in given}
+        )
     found = audit_files(
         scores,
         dataset=dataset,
@@ -136,6 +161,8 @@ def audit(
         embeddings=embeddings,
         out=place.folder,
         overwrite=overwrite,
+        plan=plan,
+        depart=depart,
     )
     print_summary(found)
     print(f"Report: {place.report}")

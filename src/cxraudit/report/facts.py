@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cxraudit.analysis_plan import HASH_SHOWN, departure_in_words
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, equivalence_level, interval_name, listed, percent
 from cxraudit.settings import OTHERS, rules_of
@@ -151,6 +152,23 @@ class Facts:
             return f"nothing had to be chosen on data, so that all {evaluated} are evaluated"
         chosen = counted(tuning["patients"], "patient")
         return f"chosen on {chosen}; the other {evaluated} are evaluated"
+
+    @property
+    def plan(self) -> str:
+        """When the analysis was planned, and each departure from the plan; empty if it was not."""
+        plan = self.recorded.get("plan")
+        if not plan:
+            return ""
+        head = f"analysis planned on {plan['date']} (hash {plan['sha256'][:HASH_SHOWN]}…)"
+        lacking = [
+            f"{what} {listed(names)} planned and not in the data"
+            for what, names in plan["missing"].items()
+            if names
+        ]
+        departures = list(map(departure_in_words, plan["departures"]))
+        reason = f" (reason: {plan['reason']})" if departures else ""
+        departs = f"departures: {'; '.join(departures)}{reason}" if departures else "no departures"
+        return "; ".join([f"{head}, {departs}", *lacking])
 
     @property
     def perturbed_images(self) -> str:

@@ -62,7 +62,9 @@ def hidden_rows(results: pd.DataFrame, hidden: Hidden, below: int) -> "pd.Series
     hide |= _of_hidden_rates(rows, hide)
     hide |= _of_hidden_shortcuts(rows, hide)
     hide |= _of_hidden_embeddings(rows, hide)
-    return hide | _of_hidden_means(rows, hide)
+    hide |= _of_hidden_means(rows, hide)
+    # Each shrunken value depends on all cells, small ones included.
+    return hide | (rows["analysis"] == Analysis.SHRUNKEN)
 
 
 def _with_counts(results: pd.DataFrame) -> pd.DataFrame:

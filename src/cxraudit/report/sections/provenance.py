@@ -16,6 +16,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     entries: list[tuple[str, str]] = [
         ("data set", f"{dataset['name']} {dataset['version']} ({license_})"),
         ("weighting", f"{facts.estimand}; analyses of embeddings count images"),
+        *([("analysis plan", facts.plan)] if facts.plan else []),
         ("intervals", facts.resampling),
         ("operating point", f"{facts.operating_point}: {facts.tuning}"),
         ("margin", f"{facts.margin} (a difference in AUROC, TPR or FPR that would not matter)"),

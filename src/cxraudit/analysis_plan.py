@@ -1,0 +1,309 @@
+"""The plan of an analysis: a TOML file, written before an audit, which departs from it never in silence.
+
+It holds what decides the conclusions: findings, attributes, shortcuts, models and all settings of the audit
+but those of `FREE`. A hash over its content shows whether it is as it was written.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from cxraudit.errors import ConfigError, DataError, shown
+from cxraudit.files import package_version, read_toml, write_text
+from cxraudit.settings import AuditSettings, bin_edges, options
+from cxraudit.validation import Described, Name, validated
+
+FREE = ("n_threads", "suppress_below", "trained_on")
+"""Settings that decide no conclusion: how fast it is computed, what is hidden, what is stated of models."""
+
+HASH_SHOWN = 12
+"""Digits of the hash that reports show."""
+
+_HEAD = """\
+# An analysis planned before it is made. cxraudit audit --plan takes its settings from this file, and lists
+# every departure from it. Whoever changes it has another plan: the hash no longer fits.
+
+"""
+
+
+class _PlanFile(Described):
+    """The keys of the file."""
+
+    date: Name
+    version: Name
+    sha256: Name
+    findings: list[Name]
+    attributes: list[Name]
+    models: list[Name] = Field(default_factory=list)
+    shortcuts: dict[Name, Name] | None = None
+    settings: dict[Name, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisPlan:
+    """What was planned before an audit."""
+
+    date: str
+    """Day it was written, in UTC: 2026-08-30."""
+    version: str
+    """Of cxraudit."""
+    findings: tuple[str, ...]
+    attributes: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """Those of `cxraudit.AuditSettings` that were planned, as plain data; what a later version adds is not
+    among them."""
+    models: tuple[str, ...] = ()
+    """Empty: any."""
+    shortcuts: Mapping[str, str] | None = None
+    """None: those that an audit has by default."""
+    file: str = field(default="the plan", compare=False)
+    """Name of the file, for messages."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that the hash is over."""
+        return {
+            "date": self.date,
+            "version": self.version,
+            "findings": list(self.findings),
+            "attributes": list(self.attributes),
+            **({"models": list(self.models)} if self.models else {}),
+            **({} if self.shortcuts is None else {"shortcuts": dict(self.shortcuts)}),
+            "settings": dict(self.settings),
+        }
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content, whatever the order of its keys."""
+        text = json.dumps(self.content, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def audit_settings(self, **given: Any) -> AuditSettings:
+        """Return the settings of an audit: those planned, but for those given."""
+        return AuditSettings(**{**self.settings, **given})
+
+    def write(self, path: str | PathLike[str]) -> Path:
+        """Write the file.
+
+        Raises
+        ------
+        ConfigError
+            If there is such a file: a plan that was written is not replaced.
+        """
+        target = Path(path)
+        if os.path.lexists(target):
+            raise ConfigError(
+                f"{target} exists, and a plan that was written is not replaced. Choose another name."
+            )
+        content = {"sha256": self.sha256, **self.content}
+        plain = {name: value for name, value in content.items() if not isinstance(value, dict)}
+        sections = {name: value for name, value in content.items() if isinstance(value, dict)}
+        lines = [_HEAD + "".join(f"{name} = {_toml(value)}\n" for name, value in plain.items())]
+        for name, values in sections.items():
+            lines.append(f"\n[{name}]\n")
+            lines += [f"{_toml_key(key)} = {_toml(value)}\n" for key, value in values.items()]
+        return write_text(target, "".join(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What an audit does, after comparing what is given with its plan."""
+
+    plan: AnalysisPlan
+    settings: AuditSettings
+    attributes: tuple[str, ...]
+    shortcuts: Mapping[str, str] | None
+    departures: tuple[Mapping[str, Any], ...]
+    """``setting``, ``planned`` and ``used`` of each."""
+    reason: str
+
+    def record(self) -> dict[str, Any]:
+        """Return what the facts of the audit hold of its plan."""
+        return {
+            "date": self.plan.date,
+            "version": self.plan.version,
+            "sha256": self.plan.sha256,
+            "departures": [dict(one) for one in self.departures],
+            "reason": self.reason if self.departures else "",
+        }
+
+
+def make_plan(
+    findings: Sequence[str],
+    attributes: Sequence[str],
+    *,
+    settings: AuditSettings | None = None,
+    shortcuts: Mapping[str, str] | None = None,
+    models: Sequence[str] = (),
+) -> AnalysisPlan:
+    """Plan an analysis, as of today.
+
+    Parameters
+    ----------
+    findings, attributes : sequence of str
+        What will be audited.
+    settings : AuditSettings, optional
+        How; thresholds as numbers.
+    shortcuts : mapping of str to str, optional
+        As in `cxraudit.audit`.
+    models : sequence of str
+        The models that will be audited; default: any.
+
+    Raises
+    ------
+    ConfigError
+        If there is no finding, or thresholds are those of a file, which may change.
+    """
+    settings = settings or AuditSettings()
+    if not findings:
+        raise ConfigError("a plan needs at least one finding.")
+    if isinstance(settings.thresholds, str):
+        raise ConfigError(
+            f"a plan holds the thresholds themselves, not the file {settings.thresholds}: give "
+            "FINDING=NUMBER."
+        )
+    return AnalysisPlan(
+        date=datetime.now(UTC).date().isoformat(),
+        version=package_version(),
+        findings=tuple(dict.fromkeys(findings)),
+        attributes=tuple(dict.fromkeys(attributes)),
+        settings=_planned(settings),
+        models=tuple(dict.fromkeys(models)),
+        shortcuts=None if shortcuts is None else dict(shortcuts),
+    )
+
+
+def read_plan(path: str | PathLike[str]) -> AnalysisPlan:
+    """Read the plan of an analysis.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, has other keys or values than a plan, or its content is not that of its hash.
+    """
+    file = Path(path)
+    data = read_toml(file, what="the plan")
+    read = validated(_PlanFile, data, file, see="docs/how-to/plan-a-study.md")
+    known = {one.name for one in options(AuditSettings)} - {*FREE}
+    unknown = sorted(set(read.settings) - known)
+    if unknown:
+        raise ConfigError(
+            f"{file}: settings.{unknown[0]} is no setting that this version of cxraudit plans; the plan was "
+            f"written by version {read.version}. Audit with that version."
+        )
+    plan = AnalysisPlan(
+        date=read.date,
+        version=read.version,
+        findings=tuple(read.findings),
+        attributes=tuple(read.attributes),
+        settings=read.settings,
+        models=tuple(read.models),
+        shortcuts=read.shortcuts,
+        file=file.name,
+    )
+    if plan.sha256 != read.sha256:
+        raise ConfigError(
+            f"{file} was changed after it was written: its content has the hash {plan.sha256[:HASH_SHOWN]}…, "
+            f"and it states {read.sha256[:HASH_SHOWN]}…. Restore it, or write another one with cxraudit plan "
+            "--write."
+        )
+    plan.audit_settings()  # refuses values that are not allowed
+    return plan
+
+
+def agree(
+    plan: AnalysisPlan,
+    *,
+    settings: AuditSettings | None = None,
+    attributes: Sequence[str] | None = None,
+    shortcuts: Mapping[str, str] | None = None,
+    reason: str | None = None,
+) -> Agreed:
+    """Compare what is given with a plan; None is what was planned.
+
+    Raises
+    ------
+    ConfigError
+        If something given contradicts the plan, and there is no reason to depart from it.
+    """
+    settings = plan.audit_settings() if settings is None else settings
+    used = _planned(settings, thresholds_as_given=True)
+    pairs: dict[str, tuple[Any, Any]] = {
+        name: (value, used[name]) for name, value in plan.settings.items()
+    }
+    if attributes is not None:
+        pairs["attributes"] = sorted(plan.attributes), sorted(set(attributes))
+    if shortcuts is not None:
+        planned = None if plan.shortcuts is None else dict(plan.shortcuts)
+        pairs["shortcuts"] = planned, dict(shortcuts)
+    departures = tuple(
+        {"setting": name, "planned": planned, "used": given}
+        for name, (planned, given) in pairs.items()
+        if planned != given
+    )
+    words = (reason or "").strip()
+    if departures and not words:
+        listed = "; ".join(map(departure_in_words, departures))
+        raise ConfigError(
+            f"{plan.file} has another plan: {listed}. Leave that out, or give the reason to depart from the "
+            'plan with --depart "REASON".'
+        )
+    return Agreed(
+        plan=plan,
+        settings=settings,
+        attributes=tuple(dict.fromkeys(plan.attributes if attributes is None else attributes)),
+        shortcuts=plan.shortcuts if shortcuts is None else shortcuts,
+        departures=departures,
+        reason=words,
+    )
+
+
+def departure_in_words(one: Mapping[str, Any]) -> str:
+    """Return a departure with both values.
+
+    Examples
+    --------
+    >>> departure_in_words({"setting": "margin", "planned": 0.1, "used": 0.05})
+    'margin was planned as 0.1 and is 0.05'
+    """
+    planned, used = (
+        json.dumps(one[name], ensure_ascii=False) if one[name] is not None else "the default"
+        for name in ("planned", "used")
+    )
+    return f"{one['setting']} was planned as {planned} and is {used}"
+
+
+def _planned(settings: AuditSettings, *, thresholds_as_given: bool = False) -> dict[str, Any]:
+    """Return the settings of a plan as they are read back from a file."""
+    bins = {name: list(bin_edges(name, edges)) for name, edges in settings.bins.items()}
+    values = replace(settings, bins=bins).recorded()
+    if thresholds_as_given:
+        values["thresholds"] = settings.thresholds
+    planned = {name: value for name, value in values.items() if name not in FREE}
+    return json.loads(json.dumps(planned, default=list))
+
+
+def _toml(value: Any) -> str:
+    """Return plain data as TOML."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_toml_key(key)} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, (bool, int, float, str)):
+        # Numbers, true and false are written as in JSON, and so is text: its escapes are those of TOML, too.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    raise DataError(f"a plan holds text, numbers and lists, not {shown(value)}.")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
