@@ -165,6 +165,7 @@ class Engine:
             interval=self.settings.interval,
             scale=item.scale or METRICS[item.metric].scale,
             error=item.error,
+            inner=family_of(item) is not None,
         )
         if self.settings.n_resamples:
             return self._degenerate.gap(item, found, enough=enough)

@@ -149,7 +149,7 @@ class _Pair:
     note: str = ""
 
     def items(self, cohort: Cohort, attributes: Sequence[str]) -> list[Item]:
-        """Plan the differences over all images, and those of the gaps of groups."""
+        """Plan the differences over all images, and those of the gaps of groups that have a margin."""
         first = self.samples[0]
         everything = first.everything
         items: list[Item] = [
@@ -160,6 +160,8 @@ class _Pair:
             named = {"attribute": group.attribute, "group": group.name}
             sides = (group.inside, group.outside)
             for metric in self.metrics:
+                if METRICS[metric].margin is None:
+                    continue
                 inside, outside = (self._levels(side, metric) for side in sides)
                 gaps = [minus(*both) for both in zip(inside, outside, strict=True)]
                 items.append(self._difference(metric, gaps, sides, named, "plain"))

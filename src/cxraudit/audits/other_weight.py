@@ -55,6 +55,9 @@ def _is_wanted(item: Item) -> TypeGuard[Level | Comparison]:
     """Tell whether a comparison has a declared margin, or a level is of such a metric."""
     if not isinstance(item, (Level, Comparison)) or item.key.analysis in FIXED_SHARES:
         return False
+    # Differences between models of the gaps of groups follow from the gaps.
+    if item.key.analysis == Analysis.MODELS and item.key.attribute:
+        return False
     if isinstance(item, Comparison) and family_of(item) in (None, *SCREENED):
         return False
     cells = item.cells if isinstance(item, Comparison) else (item.cell,)

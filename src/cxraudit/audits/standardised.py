@@ -13,7 +13,7 @@ from cxraudit.audits.groups import comparisons, parts
 from cxraudit.audits.measures import StandardisedRanking
 from cxraudit.audits.plan import Comparison, Item, Statistic, key
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.metrics import Family, of_family
+from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import COMPLEMENT, Analysis, Confirmatory
 from cxraudit.stats.standardise import overlap
 
@@ -81,6 +81,8 @@ def _by(
             f"{HOW[cohort.settings.standardise]}; {effective[0]:.0f} effective images in the group"
         )
         for metric in of_family(Family.RANKING):
+            if not METRICS[metric].shown:
+                continue
             inside, outside = (
                 Statistic(StandardisedRanking(frozenset(sides), codes, side), metric)
                 for side in sides

@@ -129,18 +129,18 @@ def table(
 def _error_shares(planned: Sequence[Planned], goals: StudyGoals, n_models: int) -> dict[str, float]:
     """Return metric → its share of the error rate: the one given, or that of its family in a report.
 
-    The report asks all that it asks by default; the rates divide the share of their family.
+    The report has all questions of the default; the rates divide the share of their family.
     """
     metrics = list(dict.fromkeys(one.metric for one in planned))
     if goals.error_share is not None:
         return dict.fromkeys(metrics, goals.error_share)
     several = n_models > 1 or len({one.model for one in planned}) > 1
-    asked = shares([*BY_DEFAULT, *([Confirmatory.MODELS] if several else [])])
+    present = shares([*BY_DEFAULT, *([Confirmatory.MODELS] if several else [])])
     rates = [metric for metric in metrics if metric != "auroc"]
     return {
-        metric: asked[Confirmatory.THRESHOLD] / len(rates)
+        metric: present[Confirmatory.THRESHOLD] / len(rates)
         if metric in rates
-        else asked[Confirmatory.PRIMARY]
+        else present[Confirmatory.PRIMARY]
         for metric in metrics
     }
 
@@ -151,7 +151,7 @@ BY_DEFAULT = (
     Confirmatory.STANDARDISED,
     Confirmatory.ALL_GROUPS,
 )
-"""What a report of one model asks without further options."""
+"""The questions of a report of one model without further options."""
 
 
 def number_of_comparisons(planned: Sequence[Planned]) -> int:

@@ -236,6 +236,7 @@ def gap(
     interval: str = "t",
     scale: str = "logit",
     error: str = "larger",
+    inner: bool = True,
 ) -> Gap:
     """Summarise group − reference, subtracted within each replicate.
 
@@ -258,6 +259,8 @@ def gap(
     error : {"larger", "replicates"}
         The larger of the analytic standard error and that of the replicates, or the latter, where influences
         do not hold the whole error.
+    inner : bool
+        Whether the interval at 1 − 2α is made, which equivalence is decided by; NaN otherwise.
     """
     found = group - reference
     name = _scale(scale, group, reference)
@@ -281,7 +284,8 @@ def gap(
         else:
             limits = _limits(interval, draws, found, df)
         low, high = limits(confidence_level)
-        inner_low, inner_high = limits(1 - 2 * alpha)
+        if inner:
+            inner_low, inner_high = limits(1 - 2 * alpha)
         method, reason = _one_sided(low, method)
         if interval != "t" and np.isfinite(low):
             p_value = _inverted(limits)

@@ -10,6 +10,9 @@ from cxraudit.stats.scales import SCALES
 
 POWER = 0.8
 
+HALVINGS = 24
+"""Of the range in which a detectable gap is sought: to 1e-7 of it."""
+
 
 def judge(found: Gap, *, p_adjusted: float, margin: float, enough: bool = True) -> Verdict:
     """Return the verdict on a gap.
@@ -80,7 +83,7 @@ def detectable_gap(found: Gap, *, margin: float, alpha: float) -> float:
         all_ = further * found.standard_error + np.fmax(margin, 0.0) + found.standard_error
     if not is_detected(all_):
         return math.inf
-    for _ in range(40):
+    for _ in range(HALVINGS):
         middle = (none + all_) / 2
         none, all_ = (none, middle) if is_detected(middle) else (middle, all_)
     return all_
