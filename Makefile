@@ -48,6 +48,9 @@ fuzz: $(INSTALLED)
 # Coverage, errors and power of the statistics in cohorts whose truth is known, by design.
 simulations: $(INSTALLED)
 	$(BIN)/python -m simulations $(if $(N),--cohorts $(N))
+	$(BIN)/python -m simulations.reports $(if $(N),--cohorts $(N))
+	$(BIN)/python -m simulations.reliability $(if $(N),--cohorts $(N))
+	$(BIN)/python -m simulations.planning $(if $(N),--cohorts $(N))
 
 clean:
 	rm -rf $(VENV) demo site fuzz-faults

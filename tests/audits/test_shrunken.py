@@ -49,6 +49,7 @@ def crossed(seed, *, spread, n_patients=240):
     return found, truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 0.4])
 def test_shrunken_cells_are_nearer_to_the_truth(spread):
     """Mean squared error over 30 cohorts of twelve cells with about 20 patients each."""

@@ -9,7 +9,7 @@ from scipy.special import stdtr, stdtrit
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.scales import Scale
 
-ANGLES, ZOOMS = 33, 4
+ANGLES, ZOOMS = 65, 3
 """Places on the ellipse that are compared, and how often: to 1e-4 of its angle, 1e-8 of the interval."""
 
 _GRID = np.linspace(-1.0, 1.0, ANGLES)

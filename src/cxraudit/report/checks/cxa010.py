@@ -73,7 +73,8 @@ _KEY = ("model", "analysis", "finding", "attribute", "group", "condition", "metr
 
 def _named(row: Mapping[str, Any], other: str) -> str:
     """Name a gap with both values: ``m: Edema, AUROC, view AP: −0.09 (−0.13 to −0.05), …``."""
-    about = [f"{attribute_name(row['attribute'])} {row['group']}".strip(), row["condition"]]
+    group = [attribute_name(row["attribute"]), row["group"]]
+    about = [" ".join(filter(None, group)), row["condition"]]
     against = [] if row["reference"] == COMPLEMENT else [f"against {row['reference']}"]
     where = ", ".join(
         filter(None, [row["finding"], METRICS[row["metric"]].label, *about, *against])
