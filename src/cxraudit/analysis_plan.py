@@ -1,4 +1,4 @@
-"""The plan of an analysis: a TOML file, written before an audit, which departs from it never in silence.
+"""The plan of an analysis: a TOML file, written before an audit, which states every departure.
 
 It holds what decides the conclusions: findings, attributes, shortcuts, models and all settings of the audit
 but those of `FREE`. A hash over its content shows whether it is as it was written.

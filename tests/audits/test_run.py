@@ -52,11 +52,11 @@ def test_training_data_are_stated_of_audited_models():
 
 
 def test_planted_effects_are_found_and_absent_ones_are_not(monkeypatch):
-    """20 cohorts each: age and drain effects are found in at least 18; without them, sex and race
-    and all else give a false disparity in at most 2.
+    """12 cohorts each: age and drain effects are found in at least 11; without them, there is a false
+    disparity anywhere in the report in at most 1.
     """
     found, false = {"age_group": 0, "drain": 0}, 0
-    for seed in range(20):
+    for seed in range(12):
         planted = audit_of(planted_table(seed, age_gap=1.2, drain_gap=1.2), settings=RANKED)
         shown = pick(planted, metric="auroc", verdict="disparity")
         for attribute, analysis in (
@@ -65,10 +65,10 @@ def test_planted_effects_are_found_and_absent_ones_are_not(monkeypatch):
         ):
             found[attribute] += bool(len(pick(shown, attribute=attribute, analysis=analysis)))
         nothing = audit_of(planted_table(1000 + seed), settings=RANKED)
-        false += (pick(nothing, metric="auroc")["verdict"] == "disparity").any()
+        false += (nothing["verdict"] == "disparity").any()
 
-    assert min(found.values()) >= 18, found
-    assert false <= 2
+    assert min(found.values()) >= 11, found
+    assert false <= 1
 
 
 @pytest.fixture(scope="module")

@@ -147,6 +147,8 @@ class _Pair:
     alike: Reason | None
     """Why there is nothing to test, if there is not."""
     note: str = ""
+    levels_are_exploratory: bool = False
+    """Whether the differences over all images get no verdict."""
 
     def items(self, cohort: Cohort, attributes: Sequence[str]) -> list[Item]:
         """Plan the differences over all images, and those of the gaps of groups that have a margin."""
@@ -194,7 +196,7 @@ class _Pair:
             group=quantities[0],
             reference=quantities[1],
             cells=cells,
-            family=Confirmatory.MODELS,
+            family=None if self.levels_are_exploratory and not named else Confirmatory.MODELS,
             scale=scale,
             identical=found is not None,
             reasons=() if found is None else (found,),
@@ -219,8 +221,14 @@ def _flagging(first: Tuned, second: Tuned) -> _Pair:
     if np.array_equal(flagged, other) and first.rechosen == second.rechosen:
         same_scores = np.array_equal(samples[0].y_score, samples[1].y_score)
         same = Reason.IDENTICAL_SCORES if same_scores else Reason.IDENTICAL_DECISIONS
-    note = "; ".join(f"{one.sample.model}: {one.rates_note}" for one in (first, second))
-    return _Pair(samples, metrics, (_rates_of(first), _rates_of(second)), same, note)
+    notes = [f"{one.sample.model}: {one.rates_note}" for one in (first, second)]
+    # Rates of equal models differ by how their thresholds happened to be chosen; gaps of groups do not.
+    estimated = (first.is_estimated or second.is_estimated) and same is None
+    if estimated:
+        notes.append("the error of the thresholds is not in this interval (threshold_uncertainty)")
+    return _Pair(
+        samples, metrics, (_rates_of(first), _rates_of(second)), same, "; ".join(notes), estimated
+    )
 
 
 def _rates_of(tuned: Tuned) -> Read:

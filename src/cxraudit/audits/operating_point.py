@@ -58,6 +58,8 @@ class Tuned:
     """The first part of it: of rates alone."""
     rechosen: Vector | None = None
     """The threshold of every replicate, where it is chosen anew in each."""
+    is_estimated: bool = False
+    """Whether the threshold was chosen on tuning patients and intervals take it as known."""
     unmapped: str = ""
     """Why there are no probabilities, though a map was to be fitted."""
 
@@ -75,7 +77,8 @@ class _Cut:
     note: str
     """Which images are flagged."""
     rechosen: Vector | None = None
-    """As in `Tuned`."""
+    is_estimated: bool = False
+    """Both as in `Tuned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,7 @@ def tune(
         note="; ".join(filter(None, [found.note, mapped.note])),
         rates_note=found.note,
         rechosen=found.rechosen,
+        is_estimated=found.is_estimated,
         unmapped=mapped.missing,
     )
 
@@ -200,9 +204,11 @@ def _divided(
                 Reason.NOTHING_HELD_OUT, "nothing to evaluate: all images are of tuning patients"
             )
     found = _cut(sample, chosen, evaluated, rule, given)
-    if given is None and rule_chooses(rule) and cohort.settings.threshold_uncertainty:
+    if given is not None or not rule_chooses(rule):
+        return found
+    if cohort.settings.threshold_uncertainty:
         return _rechosen(cohort, chosen, rule, found)
-    return found
+    return replace(found, is_estimated=True)
 
 
 def _rechosen(cohort: Cohort, chosen: Sample, rule: str, found: _Cut) -> _Cut:

@@ -86,7 +86,7 @@ def plan(
 
     Example: `cxraudit plan --n-patients 2000 --prevalence Edema=0.1 --group sex:female=0.45 --group
     age_group:80+=0.15 --images-per-patient 3 --images-sd 2`. With `--write plan.toml` the analysis is
-    registered, and `cxraudit audit --plan plan.toml` departs from it never in silence.
+    registered: `cxraudit audit --plan plan.toml` takes its settings from it, and departures are stated.
 
     Parameters
     ----------
@@ -198,9 +198,13 @@ def _show(table: "pd.DataFrame") -> None:
     from cxraudit.schema import records
 
     first = table.iloc[0]
+    levels = ", ".join(
+        f"{METRICS[str(metric)].label} {alpha:.2g}"
+        for metric, alpha in table.groupby("metric", sort=False)["alpha"].first().items()
+    )
     shown = Table(
-        title=f"{first['n_patients']:,} patients, margin ±{first['margin']:g}, each comparison at level "
-        f"{first['alpha']:.2g}",
+        title=f"{first['n_patients']:,} patients, margin ±{first['margin']:g}; level of each comparison: "
+        f"{levels}",
         title_justify="left",
     )
     models = table["model"].nunique() > 1
