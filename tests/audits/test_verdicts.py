@@ -374,3 +374,31 @@ def test_everything_comes_back_in_its_order():
 
     assert [one.item for one in found] == [one.item for one in mixed]
     assert np.array_equal([one.p_value for one in found], [one.p_value for one in mixed])
+
+
+def test_the_gap_of_two_groups_is_one_comparison_whatever_it_is_compared_with():
+    """Against all others, against a chosen group, and as a pair it is the same, with one adjusted value."""
+    many = family([0.2, 0.3, 0.4])
+    same = [
+        comparison(0.002, value=value, key={"attribute": "sex", "group": name, **where}, family=of)
+        for value, name, of, where in (
+            (0.15, "female", Confirmatory.PRIMARY, {}),
+            (-0.15, "male", Confirmatory.PRIMARY, {}),
+            (0.15, "female", Confirmatory.PAIRS, {"analysis": Analysis.REFERENCE_GROUP}),
+            (-0.15, "male", Confirmatory.PAIRS, {"analysis": Analysis.GROUP_PAIRS}),
+        )
+    ]
+
+    found = judged([*same, *many], SETTINGS)
+
+    assert {round(one.p_adjusted, 12) for one in found[:4]} == {0.008}
+    assert {one.verdict for one in found[:4]} == {"disparity"}
+
+
+def test_a_test_of_all_groups_of_an_intersection_is_screened_with_it():
+    """It takes nothing from those of the attributes."""
+    where = Key(model="m", prompt_set="", analysis=Analysis.HETEROGENEITY, attribute="sex*race")
+    item = plan.Tested(key=where, metric="auroc", cell=None, family=Confirmatory.ALL_GROUPS)
+
+    assert families.family_of(item) == Confirmatory.INTERSECTIONS
+    assert families.family_of(replace(item, key=replace(where, attribute="sex"))) == "all groups"

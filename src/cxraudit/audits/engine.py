@@ -237,7 +237,7 @@ class Engine:
             draws=self._draws(item) if confirmatory and math.isfinite(found.p_value) else None,
             method=self._named(found.method),
             counts=counts[0],
-            effective_patients=found.degrees_of_freedom + 1,
+            effective_patients=_effective(found),
             enough=enough,
             p_value=found.p_value,
             reasons=_joined(*few, why, *item.reasons),
@@ -270,16 +270,17 @@ class Engine:
         left_out = len(item.cells) - tested
         # Without resamples the analytic error would be all there is, and too small.
         known = tested > 1 and self.settings.n_resamples > 0
+        p_value = equality_test(values, scale=scale) if known else math.nan
         return Tested(
             key=item.key,
             metric=item.metric,
             cell=item.cell,
-            p_value=equality_test(values, scale=scale) if known else math.nan,
+            p_value=p_value,
             method="Wald test with the covariance of patients, Hotelling's T²",
             family=item.family,
-            reasons=() if known else (Reason.TOO_FEW_PATIENTS,),
+            reasons=() if math.isfinite(p_value) else (Reason.TOO_FEW_PATIENTS,),
             note=_phrases(
-                f"one test of {tested} groups; it has a p-value and no single difference",
+                f"one test of {tested} groups; it has no single difference",
                 f"{left_out} with too few patients or a perfect ranking left out"
                 if left_out
                 else "",
@@ -313,6 +314,12 @@ def _statistics(quantity: Quantity) -> Iterator[Statistic]:
     elif isinstance(quantity, Combination):
         for part in quantity.parts:
             yield from _statistics(part)
+
+
+def _effective(found: Gap) -> float:
+    """Return the effective patients of a difference; NaN where there is no error, or one from limits."""
+    known = math.isfinite(found.degrees_of_freedom) and math.isfinite(found.standard_error)
+    return found.degrees_of_freedom + 1 if known else math.nan
 
 
 def _joined(*reasons: str) -> tuple[str, ...]:

@@ -55,13 +55,13 @@ def family_of(item: Comparison | Tested) -> Confirmatory | None:
     A comparison by a metric for which no margin was declared is exploratory, and so is every test of its
     own but that of all groups.
     """
-    if isinstance(item, Tested):
-        return Confirmatory.ALL_GROUPS if item.family == Confirmatory.ALL_GROUPS else None
-    if item.family is None or METRICS[item.metric].margin is None:
+    if isinstance(item, Tested) and item.family != Confirmatory.ALL_GROUPS:
+        return None
+    if not item.family or METRICS[item.metric].margin is None:
         return None
     if is_intersection(item.key.attribute) and item.family not in SCREENED:
         return Confirmatory.INTERSECTIONS
-    return item.family
+    return Confirmatory(item.family)
 
 
 def part_share(part: Part, given: Collection[Part]) -> float:

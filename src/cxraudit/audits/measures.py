@@ -208,7 +208,7 @@ class Flagged:
 
     def moved(self, to: Callable[[Cell], Cell]) -> "Flagged":
         """Return the same of other cells, at the same threshold."""
-        return Flagged(to(self.cell), self.threshold, self.probability)
+        return Flagged(to(self.cell), self.threshold, self.probability, self.rechosen)
 
 
 @dataclass(frozen=True, slots=True)

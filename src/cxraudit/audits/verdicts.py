@@ -116,7 +116,7 @@ def _unsigned(one: Evaluated) -> Hashable:
     return (
         key.model,
         key.prompt_set,
-        key.analysis,
+        Analysis.SUBGROUPS if key.analysis in _OF_GROUPS else key.analysis,
         key.finding,
         key.attribute,
         key.condition,
@@ -124,8 +124,12 @@ def _unsigned(one: Evaluated) -> Hashable:
         key.label_source,
         one.item.metric if isinstance(one.item, Tested) else "",
         round(abs(one.found.value), 12),
-        one.p_value,
+        f"{one.p_value:.9g}",
     )
+
+
+_OF_GROUPS = (Analysis.SUBGROUPS, Analysis.REFERENCE_GROUP, Analysis.GROUP_PAIRS)
+"""Of two groups only, each of these is the same comparison."""
 
 
 def _representatives(found: Sequence[Evaluated]) -> dict[Confirmatory, list[int]]:

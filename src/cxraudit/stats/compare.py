@@ -21,8 +21,15 @@ MIN_RESAMPLES = 100
 ROUNDING = 1e-12
 """Replicates that differ by no more are the same but for rounding."""
 
-MIN_P = 1e-6
-"""Smallest p-value by inverting a bootstrap interval."""
+
+def _smallest_p(draws: Replicates) -> float:
+    """Return the smallest p-value that so many replicates resolve, by inverting an interval of them."""
+    return 2 / (draws.size + 1)
+
+
+def _is_too_high(level: float, draws: Replicates) -> bool:
+    """Tell whether so many replicates do not resolve a level, but for rounding."""
+    return 1 - level < _smallest_p(draws) * (1 - ROUNDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,9 @@ class _Percentile:
     df: float
 
     def __call__(self, level: float) -> tuple[float, float]:
-        """Return the interval at a level."""
+        """Return the interval at a level; NaN at one that so many replicates do not resolve."""
+        if _is_too_high(level, self.ordered):
+            return math.nan, math.nan
         tail = ndtr(stdtrit(self.df, (1 - level) / 2) * correction(self.df))
         low, high = _quantiles(
             self.ordered, np.array([tail, (100 - 100 * tail) / 100], dtype=np.float64)
@@ -59,12 +68,18 @@ class _Bca:
     """Skewness of the patients' influences."""
 
     def __call__(self, level: float) -> tuple[float, float]:
-        """Return the interval at a level; NaN if every replicate lies on one side of the value."""
-        if not math.isfinite(self.bias):
+        """Return the interval at a level.
+
+        NaN if every replicate lies on one side of the value, or at a level that so many do not resolve.
+        """
+        if not math.isfinite(self.bias) or _is_too_high(level, self.ordered):
             return math.nan, math.nan
         reach = -float(stdtrit(self.df, (1 - level) / 2)) * correction(self.df)
         z = self.bias + np.array([-reach, reach])
-        low, high = _quantiles(self.ordered, ndtr(self.bias + z / (1 - self.acceleration * z)))
+        room = 1 - self.acceleration * z
+        # Past a pole the formula would turn back: the interval then ends with the replicates.
+        moved = np.where(room > 0, z / np.where(room > 0, room, 1.0), np.sign(z) * np.inf)
+        low, high = _quantiles(self.ordered, ndtr(self.bias + moved))
         return float(low), float(high)
 
 
@@ -77,20 +92,20 @@ def _limits(interval: str, draws: Replicates, found: Replicated, df: float) -> L
     return _Bca(ordered, df, float(ndtri(below)), found.acceleration)
 
 
-def _inverted(limits: Limits) -> float:
+def _inverted(limits: Limits, smallest: float) -> float:
     """Return the p-value that belongs to an interval: 1 − the level at which it just reaches 0.
 
     Where the interval excludes 0 at every level, as a percentile interval does if all replicates lie on one
-    side, it is the smallest that the number of replicates can tell from 0: see `MIN_P`.
+    side, it is the smallest that so many replicates resolve.
     """
 
     def excludes(level: float) -> bool:
         low, high = limits(level)
         return not low <= 0 <= high
 
-    none, all_ = 0.0, 1 - MIN_P
+    none, all_ = 0.0, 1 - smallest
     if excludes(all_):
-        return MIN_P
+        return smallest
     for _ in range(40):
         middle = (none + all_) / 2
         none, all_ = (middle, all_) if excludes(middle) else (none, middle)
@@ -178,7 +193,7 @@ def estimate(
         own = interval == "t"
         limits = _t_limits(found, draws, scale) if own else _limits(interval, draws, found, df)
         low, high = limits(confidence_level)
-        method, reason = _one_sided(low, method)
+        method, reason = _unresolved(low, method, confidence_level, draws)
     return Estimate(
         value=found.value,
         low=low,
@@ -218,10 +233,12 @@ def _larger(found: Replicated, draws: Replicates, kind: str) -> float:
     return ratio if kind == "replicates" else max(ratio, 1.0)
 
 
-def _one_sided(low: float, method: str) -> tuple[str, str]:
-    """Say why BCa gives no interval, where it gives none."""
+def _unresolved(low: float, method: str, level: float, draws: Replicates) -> tuple[str, str]:
+    """Say why replicates give no interval, where they give none."""
     if np.isfinite(low):
         return method, ""
+    if _is_too_high(level, draws):
+        return "no interval: too few resamples for its level", NoInterval.TOO_FEW_RESAMPLES
     return (
         "no interval by BCa: every resample lies on one side of the value",
         NoInterval.ONE_SIDED_RESAMPLES,
@@ -286,9 +303,9 @@ def gap(
         low, high = limits(confidence_level)
         if inner:
             inner_low, inner_high = limits(1 - 2 * alpha)
-        method, reason = _one_sided(low, method)
+        method, reason = _unresolved(low, method, confidence_level, draws)
         if interval != "t" and np.isfinite(low):
-            p_value = _inverted(limits)
+            p_value = _inverted(limits, _smallest_p(draws))
     return Gap(
         value=0.0 if abs(found.value) <= ROUNDING else found.value,
         low=low,

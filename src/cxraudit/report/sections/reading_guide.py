@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from cxraudit.audits.families import SCREENED
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import listed, percent, sentence_case
 from cxraudit.metrics import METRICS, Family, of_family
@@ -97,12 +98,14 @@ def _error_rate(audit: Audit) -> Markup:
     facts = facts_of(audit)
     whole = facts.settings["error_rate"] == "report"
     rows = audit.results
-    confirmatory = rows[rows["p_adjusted"].notna() & rows["family"].isin(set(Confirmatory))]
-    families = [name for name in Confirmatory if (confirmatory["family"] == name).any()]
+    present = set(rows.loc[rows["p_adjusted"].notna(), "family"])
+    families = [name for name in Confirmatory if name in present and name not in SCREENED]
+    screened = [name.value for name in SCREENED if name in present]
     return Markup(
         "<b>Error rate.</b> The chance of any false disparity is at most {alpha} for {unit} of {data}. It is "
-        "shared by {n} confirmatory comparisons ({families}), adjusted together ({how}); thin lines are "
-        "intervals that hold for all of them at once, and verdicts follow these. All other differences, "
+        "shared by all confirmatory comparisons ({families}), adjusted together ({how}); thin lines are "
+        "intervals that hold for all of them at once, and verdicts follow these. {screened}All other "
+        "differences, "
         "such as those of average precision or of calibration, are exploratory: estimates with an interval, "
         "without a verdict. Equivalence is tested comparison by comparison. Probes of embeddings have an "
         "error rate of their own."
@@ -110,11 +113,16 @@ def _error_rate(audit: Audit) -> Markup:
         alpha=facts.alpha,
         unit="the whole report" if whole else "each model",
         data=facts.dataset,
-        n=f"{len(confirmatory):,}",
+        screened=_SCREENING.format(", ".join(screened), facts.alpha) if screened else "",
         families=listed([name.value for name in families]) if families else "none",
         how=_ADJUSTMENT[facts.settings["adjustment"]],
     )
 
+
+_SCREENING = (
+    "Screened instead, in shares of their own ({}): of the differences reported there, a share of at most {} "
+    "is expected to be false. "
+)
 
 _ADJUSTMENT = {
     "min-p": "stepwise over shared resamples, Westfall and Young",
