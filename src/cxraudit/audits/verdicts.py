@@ -88,7 +88,8 @@ def _judge_together(
     found: Sequence[Evaluated], settings: AuditSettings, share: float
 ) -> list[Evaluated]:
     """Judge all comparisons that share an error rate."""
-    members = _representatives(found)
+    mirror_of = _mirrors(found)
+    members = _representatives(found, mirror_of)
     present = {family: numbers for family, numbers in members.items() if numbers}
     of_family = {family: share * part for family, part in shares(present).items()}
     adjusted: dict[int, tuple[float, float]] = {}
@@ -98,7 +99,6 @@ def _judge_together(
     stepwise = {family: present[family] for family in present if family not in SCREENED}
     if stepwise:
         adjusted |= _stepwise(found, stepwise, of_family, settings)
-    mirror_of = _mirrors(found)
     return [
         _judge(one, *adjusted.get(mirror_of[number], (math.nan, math.nan)), settings)
         for number, one in enumerate(found)
@@ -132,9 +132,10 @@ _OF_GROUPS = (Analysis.SUBGROUPS, Analysis.REFERENCE_GROUP, Analysis.GROUP_PAIRS
 """Of two groups only, each of these is the same comparison."""
 
 
-def _representatives(found: Sequence[Evaluated]) -> dict[Confirmatory, list[int]]:
+def _representatives(
+    found: Sequence[Evaluated], mirror_of: Sequence[int]
+) -> dict[Confirmatory, list[int]]:
     """Return the comparisons of each family that are tested, of mirror images the first."""
-    mirror_of = _mirrors(found)
     members: dict[Confirmatory, list[int]] = {}
     for number, one in enumerate(found):
         item = one.item

@@ -60,17 +60,12 @@ def _influence(ranked: RankedCell, n_units: int) -> Influence:
     The area is the mean over positives of max(0, t − share of negatives above), so that its derivatives
     by the weights of positives and of negatives follow without the density of scores.
     """
-    from cxraudit.stats._kernels.ranking import TIED
-
-    weight = np.ones(ranked.unit.size)
-    if ranked.factors is not None:
-        weight = ranked.factors[ranked.stratum, 0] * ranked.own
+    weight = ranked.weight
     positives, negatives = weight * ranked.positive, weight * ~ranked.positive
     m, k = positives.sum(), negatives.sum()
     if not (m > 0 and k > 0):
         return np.full(n_units, np.nan)
-    ends = ranked.kind != TIED
-    block = np.cumsum(np.concatenate([[0], ends[:-1]]))
+    block = ranked.block
     above = _at_or_above(negatives, block) / k
     gain = np.maximum(MAX_FPR - above, 0)
     area = float((positives * gain).sum() / m)

@@ -35,6 +35,21 @@ class RankedCell:
     fixed: float
     """Specificity at which the sensitivity, and sensitivity at which the specificity is read."""
 
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """How much each image counts for in the cohort."""
+        if self.factors is None:
+            return np.ones(self.unit.size)
+        return self.factors[self.stratum, 0] * self.own
+
+    @property
+    def block(self) -> NDArray[np.intp]:
+        """Number of the score of each image, from the highest; images of a tie share one."""
+        from cxraudit.stats._kernels.ranking import TIED
+
+        ends = self.kind != TIED
+        return np.cumsum(np.concatenate([[0], ends[:-1]]))
+
 
 FIXED_RATE = 0.9
 """See `RankedCell.fixed`."""

@@ -66,13 +66,8 @@ def _influence(cell: RankedCell, n_units: int) -> Influence:
     The area is a sum over the steps of the curve, each a function of the true and false positives at both of
     its ends and of all positives and negatives. An image counts at every end at or below its score.
     """
-    from cxraudit.stats._kernels.ranking import TIED
-
-    weight = np.ones(cell.unit.size)
-    if cell.factors is not None:
-        weight = cell.factors[cell.stratum, 0] * cell.own
-    ends = cell.kind != TIED
-    block = np.cumsum(np.concatenate([[0], ends[:-1]]))
+    weight = cell.weight
+    block = cell.block
     tp, fp = (
         np.cumsum(np.bincount(block, weight * of).astype(np.float64))
         for of in (cell.positive, ~cell.positive)

@@ -94,18 +94,14 @@ def _influence(ranked: RankedCell, share: float, n_units: int) -> Influence:
     densities of scores), which is that of the chord over `REACH` standard errors of the fixed rate.
     """
     from cxraudit.stats._kernels.points import WITHIN
-    from cxraudit.stats._kernels.ranking import TIED
 
-    weight = np.ones(ranked.unit.size)
-    if ranked.factors is not None:
-        weight = ranked.factors[ranked.stratum, 0] * ranked.own
+    weight = ranked.weight
     positives, negatives = weight * ranked.positive, weight * ~ranked.positive
     m, k = positives.sum(), negatives.sum()
     if not (m > 0 and k > 0):
         return np.full(n_units, np.nan)
     at = 1 - ranked.fixed
-    ends = ranked.kind != TIED
-    block = np.cumsum(np.concatenate([[0], ends[:-1]]))
+    block = ranked.block
     x, y = (
         np.concatenate([[0.0], np.cumsum(np.bincount(block, of)) / total])
         for of, total in ((negatives, k), (positives, m))
