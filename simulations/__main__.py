@@ -24,7 +24,6 @@ Cohorts in which a value is not defined, or has no interval, are left out of its
 the truth is not known in a design.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -42,6 +41,7 @@ from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import Counts, draw_resamples
 from cxraudit.stats.thresholds import decisions
 from cxraudit.stats.verdict import detectable_gap, judge
+from simulations.arguments import parser
 from simulations.designs import DESIGNS, Cohort
 
 ALPHA = 0.05
@@ -222,15 +222,9 @@ def lines(names: Sequence[str], n: int, n_resamples: int, seed: int, workers: in
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("designs", nargs="*", metavar="DESIGN", choices=[[], *DESIGNS])
-    parser.add_argument("--cohorts", type=int, default=1500)
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    options = parser(__doc__, cohorts=1500, resamples=1000)
+    options.add_argument("designs", nargs="*", metavar="DESIGN", choices=[[], *DESIGNS])
+    given = options.parse_args()
     names = given.designs or list(DESIGNS)
     for line in lines(names, given.cohorts, given.resamples, given.seed, given.workers):
         print(line, flush=True)  # noqa: T201

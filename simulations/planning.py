@@ -15,7 +15,6 @@ equivalent     A gap of 0 is shown to lie within the margin, with as many patien
 =============  =====================================================================================
 """
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from cxraudit.stats.binormal import both_below
 from cxraudit.stats.compare import gap
 from cxraudit.stats.verdict import judge
 from simulations.__main__ import counted, ranked
+from simulations.arguments import parser
 from simulations.designs import WITHIN, Cohort, Design
 
 COMPARISONS = 5
@@ -196,14 +196,8 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cohorts", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    options = parser(__doc__, cohorts=2000, resamples=500)
+    given = options.parse_args()
     for line in lines(given.cohorts, given.resamples, given.seed, given.workers):
         print(line, flush=True)  # noqa: T201
 

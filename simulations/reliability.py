@@ -7,7 +7,6 @@ AUROC of the first group, and its gap to all others, with the effective patients
 (``effective_patients`` of the results).
 """
 
-import argparse
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from cxraudit.stats.compare import estimate, gap
 from simulations.__main__ import counted, ranked
+from simulations.arguments import parser
 from simulations.designs import DESIGNS, Cohort
 
 EDGES = (2, 4, 6, 8, 10, 15, 20, 30, 50, 100, np.inf)
@@ -89,14 +89,8 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cohorts", type=int, default=200)
-    parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    options = parser(__doc__, cohorts=200, resamples=1000)
+    given = options.parse_args()
     for line in lines(given.cohorts, given.resamples, given.seed, given.workers):
         print(line, flush=True)  # noqa: T201
 

@@ -20,7 +20,6 @@ by Holm         families: by min-p, and by Holm.
 ==============  ===================================================================================
 """
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from cxraudit.datasets.table import from_frame
 from cxraudit.schema import Analysis, Confirmatory
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.multiplicity import step_down
+from simulations.arguments import parser
 
 PATIENTS = 350
 FINDINGS = ("Edema", "Pneumonia")
@@ -245,16 +245,10 @@ def lines(
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("designs", nargs="*", metavar="DESIGN", choices=[[], *DESIGNS])
-    parser.add_argument("--models", type=int, nargs="+", default=[1, 6])
-    parser.add_argument("--cohorts", type=int, default=400)
-    parser.add_argument("--resamples", type=int, default=2000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    options = parser(__doc__, cohorts=400, resamples=2000)
+    options.add_argument("designs", nargs="*", metavar="DESIGN", choices=[[], *DESIGNS])
+    options.add_argument("--models", type=int, nargs="+", default=[1, 6])
+    given = options.parse_args()
     settings = AuditSettings(
         n_resamples=given.resamples, seed=given.seed, calibration="none", n_threads=1
     )
