@@ -49,6 +49,7 @@ def chexnet(real_data):
     return dataset, scores.frame
 
 
+@pytest.mark.slow
 def test_published_aurocs_of_fourteen_findings_are_reproduced(chexnet, real_data):
     """To 1e-9, on 22,433 images of 6,187 patients."""
     dataset, scores = chexnet

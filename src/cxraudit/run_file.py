@@ -96,6 +96,7 @@ class ScoresSection(Described):
     model: Name = "model"
     image: str | None = None
     model_column: Name | None = None
+    seed_column: Name | None = None
     score_prefix: str | list[str] | None = None
     score: dict[str, str] = Field(default_factory=dict)
 

@@ -29,6 +29,9 @@ holds other bytes when it is read is not the image of its row."""
 SCORE_COLUMNS = ("image_id", "model", "prompt_set", "finding", "score")
 """A score only has to rank: any number that grows with the evidence for the finding."""
 
+SEED = "seed"
+"""Column of a scores table that names the training run of a model; blank for a model with one."""
+
 PERTURBED_COLUMNS = (*SCORE_COLUMNS[:-1], "perturbation", "severity", "score")
 """Scores of images changed on purpose; see `cxraudit.perturb`."""
 
@@ -206,6 +209,8 @@ class Reason(StrEnum):
     NO_NEGATIVES = "NO_NEGATIVES"
     TOO_FEW_PATIENTS = "TOO_FEW_PATIENTS"
     """Fewer than ``min_patients`` of the settings with or without the finding on a side."""
+    TOO_FEW_RUNS = "TOO_FEW_RUNS"
+    """Two training runs, which do not show how far runs lie apart."""
     TOO_FEW_RESAMPLES = "TOO_FEW_RESAMPLES"
     UNDEFINED_RESAMPLES = "UNDEFINED_RESAMPLES"
     """Undefined in too many resamples for an interval."""
@@ -340,8 +345,19 @@ def check_findings(table: str, frame: pd.DataFrame, findings: Sequence[str]) -> 
             )
 
 
-def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.DataFrame:
+def check_scores(
+    frame: pd.DataFrame, table: str = "the scores table", *, seeds: bool = False
+) -> pd.DataFrame:
     """Check a scores table where it enters.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    table : str
+        Its name in messages.
+    seeds : bool
+        Whether a column `SEED` is kept, and an image may be scored once for each.
 
     Returns
     -------
@@ -358,7 +374,11 @@ def check_scores(frame: pd.DataFrame, table: str = "the scores table") -> pd.Dat
     require_rows(table, frame)
     key = list(SCORE_COLUMNS[:-1])
     require_values(table, frame, key)
-    frame = frame[list(SCORE_COLUMNS)].astype(dict.fromkeys(key, "str"))
+    if seeds and SEED in frame:
+        blank = frame[SEED].isna() | frame[SEED].astype("str").str.strip().eq("")
+        frame = frame.assign(**{SEED: group_names(frame[SEED]).mask(blank, "")})
+        key.append(SEED)
+    frame = frame[[*key, "score"]].astype(dict.fromkeys(key, "str"))
     require_unique(table, frame, key)
     values = pd.to_numeric(frame["score"], errors="coerce").to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():

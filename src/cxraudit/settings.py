@@ -121,6 +121,9 @@ class AuditSettings:
     trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
     with the audited data set."""
+    replicate_of: Mapping[str, str] = field(default_factory=dict)
+    """MODEL=NAME: the model is a training run (another seed) of NAME, which may be a scored model itself.
+    NAME stands in the results, with means over its runs; intervals hold the error of patients and of runs."""
     suppress_below: Annotated[int, Ge(0)] = 0
     """Hide counts and estimates of fewer patients or images than this, and what would give them away (see
     docs/how-to/privacy.md); 11 is usual, 0 hides nothing."""
@@ -134,6 +137,7 @@ class AuditSettings:
             bin_edges(name, edges)
         for model, data in self.trained_on.items():
             training_data(model, data)
+        _check_runs(self.replicate_of)
         object.__setattr__(self, "thresholds", _numbers_or_path(self.thresholds))
         rules_of(self.operating_point)
 
@@ -147,6 +151,22 @@ class AuditSettings:
         if isinstance(self.thresholds, str):
             values["thresholds"] = PurePath(self.thresholds).name
         return values
+
+
+def _check_runs(replicate_of: Mapping[str, str]) -> None:
+    """Refuse a training run of itself, or of a training run.
+
+    Raises
+    ------
+    ConfigError
+        If there is one.
+    """
+    for run, model in replicate_of.items():
+        if model in replicate_of:
+            raise ConfigError(
+                f"replicate_of: {run} cannot be a training run of {model}, which is itself one of "
+                f"{replicate_of[model]}. Give all runs of a model its one name."
+            )
 
 
 def _numbers_or_path(thresholds: object) -> dict[str, float] | str:

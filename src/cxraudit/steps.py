@@ -393,6 +393,7 @@ def audit_files(
     score: Mapping[str, str] | None = None,
     model: str = "model",
     model_column: str | None = None,
+    seed_column: str | None = None,
     patient: str | None = None,
     label: Mapping[str, str] | None = None,
     uncertain: str | None = None,
@@ -436,6 +437,8 @@ def audit_files(
         Name of the model, where nothing names one.
     model_column : str, optional
         Column that names the model of each row.
+    seed_column : str, optional
+        Column that names the training run (seed) of each row; runs of a model are averaged, with their error.
     patient : str, optional
         Column that identifies the patient, with `label`; ``none`` if patients are unknown.
     label : mapping of str to str, optional
@@ -501,6 +504,7 @@ def audit_files(
         score=score,
         model=model,
         model_column=model_column,
+        seed_column=seed_column,
         patient=patient,
         label=label,
         uncertain=uncertain,
@@ -563,6 +567,7 @@ def _read_inputs(
     score: Mapping[str, str] | None = None,
     model: str = "model",
     model_column: str | None = None,
+    seed_column: str | None = None,
     patient: str | None = None,
     label: Mapping[str, str] | None = None,
     uncertain: str | None = None,
@@ -624,7 +629,7 @@ def _read_inputs(
             image=image,
             patient=patient,
             label=label,
-            model_column=model_column,
+            model_column=model_column or seed_column,
             uncertain=uncertain,
             age=age,
             sex=sex,
@@ -654,6 +659,7 @@ def _read_inputs(
         score_prefix=score_prefix,
         model=model,
         model_column=model_column,
+        seed_column=seed_column,
         table=str(file),
     )
     return _Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
@@ -810,6 +816,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             score_prefix=run.scores.score_prefix,
             model=run.scores.model,
             model_column=run.scores.model_column,
+            seed_column=run.scores.seed_column,
         )
         scores, notices = read.frame, read.notices
         refuse_foreign(work.images, work.excluded, inputs={**tables, "scores": file})

@@ -39,6 +39,7 @@ class Stream(IntEnum):
     DETECTOR_CONTROL = 43
     DETECTOR_ERRORS = 44
     PLANNED_PATIENTS = 45
+    TRAINING_RUNS = 46
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -52,11 +52,11 @@ def test_training_data_are_stated_of_audited_models():
 
 
 def test_planted_effects_are_found_and_absent_ones_are_not(monkeypatch):
-    """12 cohorts each: age and drain effects are found in at least 11; without them, there is a false
+    """6 cohorts each: age and drain effects are found in at least 5; without them, there is a false
     disparity anywhere in the report in at most 1.
     """
     found, false = {"age_group": 0, "drain": 0}, 0
-    for seed in range(12):
+    for seed in range(6):
         planted = audit_of(planted_table(seed, age_gap=1.2, drain_gap=1.2), settings=RANKED)
         shown = pick(planted, metric="auroc", verdict="disparity")
         for attribute, analysis in (
@@ -67,7 +67,7 @@ def test_planted_effects_are_found_and_absent_ones_are_not(monkeypatch):
         nothing = audit_of(planted_table(1000 + seed), settings=RANKED)
         false += (nothing["verdict"] == "disparity").any()
 
-    assert min(found.values()) >= 11, found
+    assert min(found.values()) >= 5, found
     assert false <= 1
 
 

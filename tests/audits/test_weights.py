@@ -104,6 +104,7 @@ def test_repeating_the_images_of_patients_changes_nothing():
     assert (rows(by_image.results)["value"] - second["value"]).abs().max() > 0.01
 
 
+@pytest.mark.slow
 def test_repeating_the_images_of_patients_changes_no_comparison_of_models_or_perturbations():
     """The second model lacks some images, and perturbed images are a part."""
     frame = planted_table(3, n_patients=200)

@@ -37,6 +37,8 @@ from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.schema import BOUNDS, WITHOUT, Analysis
 from cxraudit.settings import AuditSettings
 
+pytestmark = pytest.mark.slow  # a detector is trained
+
 
 def test_only_images_without_an_annotation_are_labelled(lines, detector, tmp_path):
     """Most labels are right."""
@@ -433,7 +435,6 @@ def test_a_data_set_with_annotations_only_is_refused(lines, detector, tmp_path):
         apply_detector(out, annotated, tmp_path)
 
 
-@pytest.mark.slow
 def test_predicted_labels_of_drains_give_the_true_gap(tmp_path):
     """AUROC of at least 0.95 on held-out patients; intervals and bounds cover the gap of true labels."""
     spec = PhantomSpec(n_patients=1200, seed=21, image_size=128)

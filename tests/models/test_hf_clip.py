@@ -91,6 +91,7 @@ def test_devices_that_are_not_available_raise(folders, device):
         models.load(f"hf-clip:{folders['clip']}", device=device)
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_on_such_a_model(folders, nih_release, tmp_path, capsys):
     """Encode, score and audit; the model is reported under the name of its folder, not where it lies."""
     from cxraudit.cli import main

@@ -151,6 +151,7 @@ def by_keys(images, *columns):
     return images.iloc[sorted(range(len(keys)), key=keys.__getitem__)]
 
 
+@pytest.mark.slow
 def test_every_group_equals_an_independent_run_in_the_order_of_the_study(cohort):
     """MIMIC-CXR: by patient, study and image, then by age; values and interval ends to 1e-12."""
     images, scores = cohort
@@ -174,6 +175,7 @@ def test_both_sides_of_the_drain_equal_an_independent_run_in_the_order_of_the_st
     np.testing.assert_allclose(found[ESTIMATES].to_numpy(), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_another_order_of_rows_gives_other_interval_ends(cohort):
     """In the order of the cohort itself: values are those of the protocol, no interval end is."""
     images, scores = cohort

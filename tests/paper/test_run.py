@@ -31,6 +31,7 @@ def study(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "title",
     [
@@ -51,6 +52,7 @@ def test_every_section_is_on_the_page(study, title):
     assert title in (study / "paper.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_requests_nothing(study):
     """One file with everything in it."""
     html = (study / "paper.html").read_text()
@@ -78,17 +80,20 @@ def test_every_table_and_figure_is_a_file(study, file):
     assert (study / file).is_file()
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_every_model_finding_and_group(study):
     """Six findings and eleven groups on MIMIC-CXR, three rows on ChestX-ray14."""
     assert len(pd.read_csv(study / "numbers.csv")) == 6 * 11 + 3
 
 
+@pytest.mark.slow
 def test_images_and_reports_are_projected(study):
     """Both modalities are in the table that the figures draw."""
     points = pd.read_parquet(study / "projections.parquet")
     assert set(points["modality"]) == {"image", "report"}
 
 
+@pytest.mark.slow
 def test_faults_of_every_published_file_are_run(study):
     """Seven files at least."""
     assert pd.read_csv(study / "changed.csv")["file"].nunique() >= 7
@@ -106,6 +111,7 @@ def test_another_confidence_level_than_the_published_is_refused(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_names_of_all_files_are_known_before_any_work(study):
     """So that files of the user's are refused before it."""
     drawn = {

@@ -205,6 +205,7 @@ def device_results(tmp_path_factory):
     return device_audit(tmp_path_factory.mktemp("device"), n_patients=80, n_images=200, seed=77)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", CONTROL_MODELS)
 def test_an_inserted_drain_has_the_effect_of_a_drain_that_is_drawn(device_results, model):
     """The exact counterfactual; the control perturbation has none."""
@@ -216,6 +217,7 @@ def test_an_inserted_drain_has_the_effect_of_a_drain_that_is_drawn(device_result
     assert changes.loc[CONTROL, "verdict"] in WITHIN_MARGIN
 
 
+@pytest.mark.slow
 def test_the_score_of_the_model_with_the_shortcut_rises_with_a_drain(device_results):
     """And falls when drains are removed."""
     changes = score_changes(device_results, "phantom-clip")
@@ -226,6 +228,7 @@ def test_the_score_of_the_model_with_the_shortcut_rises_with_a_drain(device_resu
     assert changes.loc["drain-removed", "value"] < 0
 
 
+@pytest.mark.slow
 def test_the_score_of_the_model_without_the_shortcut_does_not_change(device_results):
     """By more than the margin."""
     changes = score_changes(device_results, "phantom-clip-clean")

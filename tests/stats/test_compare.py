@@ -13,6 +13,7 @@ from cxraudit.stats.multiplicity import holm, step_up
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import draw_resamples
+from cxraudit.stats.variance import Variance
 from cxraudit.stats.verdict import detectable_gap, judge
 
 
@@ -319,7 +320,7 @@ def test_bca_equals_scipy():
         Replicated(
             np.r_[data.mean(), reference.bootstrap_distribution], jackknife.mean() - jackknife
         ),
-        1e9,
+        Variance(1.0, 1e-30, 10**9),
     )(0.95)
 
     assert found == pytest.approx(tuple(reference.confidence_interval), abs=1e-8)

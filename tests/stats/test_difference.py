@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from cxraudit.stats.difference import correction, difference
+from cxraudit.stats.difference import difference
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.scales import SCALES
+from cxraudit.stats.variance import correction
 
 
 def sides(first: float, second: float, *, shared: float = 0.0, error: float = 0.006, n: int = 60):
@@ -28,7 +29,7 @@ def test_limits_are_the_ends_of_the_ellipse(name, values, shared):
     group, reference = sides(*values, shared=shared)
     scale = SCALES[name]
     found = difference(group, reference, scale)
-    df = found.degrees_of_freedom()
+    df = found.variance.degrees_of_freedom
     x, y = (side.influence * scale.slope(side.value) for side in (group, reference))
     root = np.linalg.cholesky(np.cov(x, y) * (x.size - 1))
     reach = t.ppf(0.975, df) * correction(df)

@@ -1,13 +1,16 @@
 """Influences: derivatives, variances and degrees of freedom."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import t
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cxraudit.stats.calibration import calibration_replicates
 from cxraudit.stats.delong import delong
 from cxraudit.stats.ranking import METRICS, ranking_replicates
-from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.replicated import Replicated, over_runs
 from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.thresholds import decisions
 
@@ -145,3 +148,96 @@ def test_degrees_of_freedom_describe_how_the_variance_varies():
 
     assert 0.8 * true < estimated < 1.6 * true
     assert true < 60
+
+
+def runs_of(seed: int, n_runs: int, *, apart: float, own: float = 0.4, n_patients: int = 50):
+    """A mean over patients in training runs, which differ in all patients, and in each."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=n_patients)
+    values = (
+        shared + own * rng.normal(size=(n_runs, n_patients)) + apart * rng.normal(size=(n_runs, 1))
+    )
+    return [Replicated(np.array([one.mean()]), (one - one.mean()) / n_patients) for one in values]
+
+
+@pytest.mark.parametrize("n_runs", [2, 3, 7])
+def test_the_variance_over_runs_is_that_of_obuchowski_and_rockette(n_runs):
+    """MS(runs)/K + Cov₂, the covariance of two runs for the same patients."""
+    parts = runs_of(n_runs, n_runs, apart=1.0)
+
+    found = over_runs(parts, "m")
+
+    values = np.array([part.value for part in parts])
+    influences = np.stack([part.influence for part in parts])
+    shared = influences @ influences.T
+    covariance = shared[~np.eye(n_runs, dtype=bool)].mean()
+    assert found.value == pytest.approx(values.mean())
+    assert found.variance.total == pytest.approx(values.var(ddof=1) / n_runs + covariance)
+
+
+def test_runs_that_patients_explain_add_nothing():
+    """The spread between runs is then no more than that of the patients within them."""
+    parts = runs_of(4, 3, apart=0.0, own=3.0, n_patients=2000)
+    mean = np.mean([part.influence for part in parts], axis=0)
+    values = [part.value for part in parts]
+    close = [Replicated(np.array([np.mean(values)]), part.influence) for part in parts]
+
+    found = over_runs(close, "m")
+
+    assert found.variance.total == pytest.approx((mean**2).sum())
+    alone = Replicated(np.zeros(1), mean)
+    assert found.degrees_of_freedom == pytest.approx(alone.degrees_of_freedom)
+
+
+def test_differences_of_the_same_runs_are_taken_within_runs():
+    """What all statistics of a run share cancels; runs of another model are others."""
+    parts = runs_of(5, 4, apart=1.0)
+    further = [Replicated(part.replicates + 0.3, part.influence) for part in parts]
+
+    same = over_runs(parts, "m") - over_runs(further, "m")
+    others = over_runs(parts, "m") - over_runs(further, "n")
+
+    assert same.variance.total == pytest.approx(0, abs=1e-20)
+    within = sum(part for part, _ in over_runs(parts, "m").variance.runs)
+    assert others.variance.total == pytest.approx(2 * within)
+
+
+def test_replicates_of_runs_vary_as_the_error_does():
+    """So that percentiles, and what is adjusted over shared resamples, hold the error of runs."""
+    parts = [
+        Replicated(np.full(100_001, part.value), part.influence)
+        for part in runs_of(6, 3, apart=1.0)
+    ]
+    noise = np.random.default_rng(0).normal(size=(100_000, 2))
+
+    found = over_runs(parts, "m", noise)
+
+    (of_runs, _) = found.variance.runs[0]
+    assert found.replicates[1:].std() == pytest.approx(np.sqrt(of_runs), rel=0.01)
+
+
+def test_the_quantile_of_t_is_the_mean_of_those_of_the_parts():
+    """Cochran's: that of patients and that of two contrasts, weighted by their variances."""
+    influence = np.r_[np.ones(20), -np.ones(20)] * 0.01
+    runs = {"m": np.array([0.05, 0.08])}
+
+    found = Replicated(np.zeros(1), influence, runs)
+
+    parts = (influence**2).sum(), (runs["m"] ** 2).sum()
+    expected = (parts[0] * t.ppf(0.975, 39) + parts[1] * t.ppf(0.975, 2)) / sum(parts)
+    assert t.ppf(0.975, found.degrees_of_freedom) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(("n_runs", "apart"), [(3, 0.5), (5, 0.5), (5, 0.0), (10, 0.2)])
+def test_intervals_over_runs_cover(n_runs, apart):
+    """The mean of all runs over all patients, which is 0; without the error of runs far less often."""
+    covered = np.zeros(2)
+    for seed in range(600):
+        found = over_runs(runs_of(seed, n_runs, apart=apart), "m")
+        for k, one in enumerate((found, replace(found, runs={}))):
+            error = one.standard_error * one.variance.correction
+            covered[k] += abs(one.value) < t.ppf(0.975, one.degrees_of_freedom) * error
+    covered /= 600
+
+    assert 0.93 <= covered[0] <= 0.985
+    assert apart < 0.5 or covered[1] < 0.8

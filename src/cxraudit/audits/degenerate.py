@@ -17,11 +17,11 @@ from cxraudit.audits.plan import Combination, Comparison, Known, Quantity, Stati
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Reason
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.compare import ROUNDING, estimate, is_constant
+from cxraudit.stats.compare import estimate, is_constant
 from cxraudit.stats.delong import newcombe
 from cxraudit.stats.estimate import Estimate, Gap
 from cxraudit.stats.limits import gap_of_limits, ignores_error, limits_of_sum, no_difference, wilson
-from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.replicated import ROUNDING, Replicated
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,13 @@ class Degenerate:
         if found.reason != Reason.IDENTICAL_RESAMPLES:
             return found
         parts = [self.limits(part, metric, found.confidence_level) for part in quantity.parts]
-        low, high = limits_of_sum(parts, quantity.weights)
+        if quantity.runs is None:
+            low, high = limits_of_sum(parts, quantity.weights)
+        else:  # of the same patients: the mean of runs is no more certain than one of them
+            low, high = (
+                float(np.mean(ends))
+                for ends in zip(*((one.low, one.high) for one in parts), strict=True)
+            )
         if not math.isfinite(low):
             return found
         return replace(found, low=low, high=high, method="limits of its parts", reason="")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, CellCounts, Cohort, count
 from cxraudit.audits.degenerate import Degenerate
@@ -24,9 +25,9 @@ from cxraudit.audits.plan import (
     Known,
     Level,
     Quantity,
+    Runs,
     Statistic,
     Tested,
-    ranking,
     without_images,
 )
 from cxraudit.metrics import METRICS
@@ -36,7 +37,8 @@ from cxraudit.stats.compare import estimate, gap
 from cxraudit.stats.equality import equality_test, is_testable
 from cxraudit.stats.estimate import Estimate, Gap
 from cxraudit.stats.multiplicity import Draws
-from cxraudit.stats.replicated import Replicated, weighted_sum
+from cxraudit.stats.replicated import Replicated, over_runs, weighted_sum
+from cxraudit.streams import Stream, generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,10 @@ class Evaluated:
     other: tuple[float, float, float] = (math.nan, math.nan, math.nan)
     """Value and interval under the other weighting; see `cxraudit.audits.other_weight`."""
 
+
+FEWEST_RUNS = 3
+"""Training runs for a verdict: two show how far runs lie apart by one difference, which may be small by
+chance (see `simulations.training_runs`)."""
 
 NO_COUNTS = CellCounts(0, 0, 0, 0, 0)
 
@@ -136,11 +142,23 @@ class Engine:
         """Return a quantity in the cohort and in every replicate."""
         if quantity not in self._known:
             if isinstance(quantity, Combination):
-                drawn = None if quantity.drawn is None else quantity.drawn.values  # noqa: PD011
                 parts = [self.value(part) for part in quantity.parts]
-                return weighted_sum(parts, quantity.weights, drawn=drawn)
-            self.compute([quantity])
+                if quantity.runs is None:
+                    drawn = None if quantity.drawn is None else quantity.drawn.values  # noqa: PD011
+                    return weighted_sum(parts, quantity.weights, drawn=drawn)
+                noise = self._noise(quantity.runs)
+                self._known[quantity] = over_runs(parts, quantity.runs.model, noise)
+            elif isinstance(quantity, Known):
+                nothing = np.zeros(self.cohort.counts.shape[1])
+                return Replicated(np.full(self.settings.n_resamples + 1, quantity.value), nothing)
+            else:
+                self.compute([quantity])
         return self._known[quantity]
+
+    def _noise(self, runs: Runs) -> NDArray[np.float64]:
+        """Draw what the replicates of a mean over training runs vary by, alike for all its statistics."""
+        rng = generator(Stream.TRAINING_RUNS, self.settings.seed, runs.key)
+        return rng.standard_normal((self.settings.n_resamples, len(runs.names) - 1))
 
     def estimate(self, quantity: Quantity, metric: str) -> Estimate:
         """Estimate a quantity with the level and the interval of the settings."""
@@ -213,7 +231,7 @@ class Engine:
             counts=counts,
             effective_patients=self._effective_patients(item.quantity),
             reasons=_joined(reason, why, *item.reasons),
-            note=_phrases(note, words, item.note),
+            note=_phrases(note, words, item.note, self._by_run(item.quantity)),
         )
 
     def _comparison(self, item: Comparison) -> Evaluated:
@@ -222,7 +240,9 @@ class Engine:
         if enough is None:
             enough = min(c.limiting_patients for c in counts) >= self.settings.min_patients
         found, enough = self.gap(item, enough=enough)
-        few = () if enough else (Reason.TOO_FEW_PATIENTS,)
+        few = [] if enough else [Reason.TOO_FEW_PATIENTS]
+        if found.standard_error > 0 and 0 < _fewest_runs(item) < FEWEST_RUNS:
+            few.append(Reason.TOO_FEW_RUNS)
         caution = item.caution
         if item.enough is None:
             caution = (
@@ -238,11 +258,34 @@ class Engine:
             method=self._named(found.method),
             counts=counts[0],
             effective_patients=_effective(found),
-            enough=enough,
+            enough=not few,
             p_value=found.p_value,
             reasons=_joined(*few, why, *item.reasons),
-            note=_phrases("" if enough else caution, words, item.note),
+            note=_phrases(
+                "" if enough else caution,
+                words,
+                item.note,
+                self._by_run(item.group, item.reference),
+            ),
         )
+
+    def _by_run(self, *sides: Quantity) -> str:
+        """Say how a mean over training runs, or a difference of two, varies between them."""
+        runs = {side.runs for side in sides if isinstance(side, Combination) and side.runs}
+        if not runs:
+            return ""
+        same = [side for side in sides if isinstance(side, Combination) and side.runs in runs]
+        if len(runs) > 1 or any(side not in same and not isinstance(side, Known) for side in sides):
+            alone = sum(not isinstance(side, Known) and side not in same for side in sides)
+            return (
+                "mean over training runs against a single run, whose error is not known"
+                if alone and len(runs) == 1
+                else "difference of means over training runs"
+            )
+        values = [np.array([self.value(part).value for part in side.parts]) for side in same]
+        known = sum(side.value for side in sides if isinstance(side, Known))
+        found = (values[0] - values[1]) if len(values) == 2 else values[0] - known
+        return f"mean of {found.size} training runs, {found.min():.3f} to {found.max():.3f}"
 
     def _effective_patients(self, quantity: Quantity) -> float:
         return (
@@ -262,9 +305,10 @@ class Engine:
         """Test whether a metric is the same in the cells that have enough patients."""
         scale = METRICS[item.metric].scale
         values = [
-            self.value(ranking(cell, item.metric))
-            for cell in item.cells
+            self.value(quantity)
+            for cell, quantity in zip(item.cells, item.quantities, strict=True)
             if self.count(cell).limiting_patients >= self.settings.min_patients
+            and not isinstance(quantity, Known)
         ]
         tested = sum(is_testable(value, scale) for value in values)
         left_out = len(item.cells) - tested
@@ -305,7 +349,7 @@ def _quantities(item: Item) -> Iterator[Quantity]:
         yield item.group
         yield item.reference
     elif isinstance(item, Equality):
-        yield from (ranking(cell, item.metric) for cell in item.cells)
+        yield from item.quantities
 
 
 def _statistics(quantity: Quantity) -> Iterator[Statistic]:
@@ -314,6 +358,15 @@ def _statistics(quantity: Quantity) -> Iterator[Statistic]:
     elif isinstance(quantity, Combination):
         for part in quantity.parts:
             yield from _statistics(part)
+
+
+def _fewest_runs(item: Comparison) -> int:
+    """Return the number of training runs of the side that has fewer; 0 if neither has several."""
+    sides = item.group, item.reference
+    return min(
+        (len(side.parts) for side in sides if isinstance(side, Combination) and side.runs),
+        default=0,
+    )
 
 
 def _effective(found: Gap) -> float:

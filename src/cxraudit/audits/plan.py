@@ -24,6 +24,16 @@ class Statistic:
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """The training runs of a model; see `cxraudit.audits.training_runs`."""
+
+    model: str
+    names: tuple[str, ...]
+    key: int
+    """Of their scores: what is drawn for the runs does not depend on their names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Combination:
     """A weighted sum of quantities, within each replicate."""
 
@@ -31,6 +41,8 @@ class Combination:
     weights: tuple[float, ...]
     drawn: Vector | None = None
     """Weights of every replicate, shape (n_resamples + 1, n_parts), where these are estimates themselves."""
+    runs: Runs | None = None
+    """Of a mean over training runs: those that the parts are of, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,13 @@ def mean(cell: Cell, values: Vector) -> Statistic:
 def minus(first: Quantity, second: Quantity) -> Combination:
     """Name a difference."""
     return Combination((first, second), (1.0, -1.0))
+
+
+def over(runs: Runs | None, parts: Sequence[Quantity]) -> Quantity:
+    """Name the mean over training runs; the quantity itself, where there are none or it is known."""
+    if runs is None or all(isinstance(part, Known) for part in parts):
+        return parts[0]
+    return replace(average(parts), runs=runs)
 
 
 def average(parts: Sequence[Quantity]) -> Combination:
@@ -179,6 +198,8 @@ class Equality:
     metric: str
     cells: tuple[Cell, ...]
     """Those with too few patients are left out."""
+    quantities: tuple[Quantity, ...]
+    """The metric of each."""
     cell: Cell
     """The images that are counted."""
     family: Confirmatory

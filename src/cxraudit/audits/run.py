@@ -1,7 +1,8 @@
 """The whole audit: images and scores in, one results table and what it rests on out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import combinations
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from cxraudit.audits import (
     subgroups,
     verdicts,
 )
-from cxraudit.audits.cohort import Cohort, Mask, make_cohort, samples, scored_findings
+from cxraudit.audits.cohort import Cohort, Mask, Sample, make_cohort, samples, scored_findings
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
@@ -27,13 +28,21 @@ from cxraudit.audits.followed import follow
 from cxraudit.audits.groups import cross, many_groups, parts, with_bins
 from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
-from cxraudit.audits.plan import Item
+from cxraudit.audits.plan import Item, Runs
 from cxraudit.audits.result import Audit
 from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.audits.suppression import suppressed
 from cxraudit.audits.thresholds import Thresholds, given_thresholds, rule_of, threshold_facts
+from cxraudit.audits.training_runs import (
+    Divided,
+    across,
+    between,
+    divide,
+    mean_percentiles,
+    models_of,
+)
 from cxraudit.datasets.base import Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.frames import to_pandas
@@ -102,7 +111,7 @@ def audit(
     ConfigError
         If a shortcut's finding has no scores, or what is given contradicts the plan.
     """
-    scores = check_scores(to_pandas(scores, "the scores table"))
+    scores = check_scores(to_pandas(scores, "the scores table"), seeds=True)
     followed = None
     if plan is not None:
         followed = follow(
@@ -122,39 +131,41 @@ def audit(
     scores = scores[~scores["finding"].isin(unknown)]
     if scores.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
-    audited = sorted(set(scores["model"].unique()))  # by the names embeddings have
-    named = scores["model"]
-    scores = _one_name_per_prompt_set(scores)
+    encoded = sorted(set(scores["model"].unique()))  # by the names embeddings have
+    audited = sorted(set(models_of(scores, settings.replicate_of).unique()))
+    divided = divide(scores, settings)
     dataset = with_bins(with_sampling_weights(dataset, settings), settings.bins)
     thresholds = given_thresholds(
         settings,
         dataset,
-        scores["model"].groupby(named).unique().map(list).to_dict(),
+        divided.names,
         scored=sorted(set(scores["finding"].unique())),
     )
     chosen = chosen_attributes(dataset, attributes)
     adjusters = [name for name in standardised.ADJUSTERS if set(parts(name)) <= set(chosen)]
     dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
-    notices = [*notices, *many_groups(dataset, chosen, len(scores), settings)]
+    notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
     cohort = make_cohort(dataset, scores, settings)
     pairs = _shortcut_findings(dataset, scores, shortcuts)
     _check_references(dataset, chosen, settings)
     for model in settings.trained_on:
         if model not in audited:
             raise UnknownNameError("model", model, audited)
+    scores = divided.by_model()
     tuning = cohort.tuning()
     engine = Engine(cohort)
     evaluated: list[Evaluated] = []
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
-        items, tables = _plan(cohort, scores, finding, chosen, adjusters, pairs, tuning, thresholds)
+        scored = _scored(cohort, divided, finding, tuning, thresholds)
+        items, tables = _plan(cohort, scored, chosen, adjusters, pairs)
         evaluated += with_other_weight(engine, items, engine.evaluate(items))
-        for sample in samples(cohort, scores, finding):
-            evaluated += engine.evaluate(shrunken.plan(engine, sample, chosen))
+        for one in scored:
+            evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
         percentiles += tables
         engine.forget()
-    of_models = [one for one in _several(embeddings) if one.model in audited]
-    perturbed = _of_models(perturbed, audited)
+    of_models = [one for one in _several(embeddings) if one.model in encoded]
+    perturbed = _of_models(perturbed, encoded)
     given = [SCORES]
     given += [] if perturbed is None else [PERTURBATIONS]
     given += [EMBEDDINGS] if of_models else []
@@ -252,35 +263,81 @@ def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) 
     return list(dict.fromkeys([attributes] if isinstance(attributes, str) else attributes))
 
 
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A finding as one model scored it, in each training run."""
+
+    runs: Runs | None
+    samples: list[Sample]
+    """Of each run, under the name of the model."""
+    tuned: list[operating_point.Tuned | operating_point.NotTuned]
+    """Empty where nothing is chosen or given."""
+
+
+def _scored(
+    cohort: Cohort, divided: Divided, finding: str, tuning: Mask, thresholds: Thresholds
+) -> list[_Scored]:
+    """Return a finding as every model scored it, by their names."""
+    settings = cohort.settings
+    rule = rule_of(settings, cohort.dataset, finding)
+    found: dict[str, _Scored] = {}
+    for sample in sorted(samples(cohort, divided.scores, finding), key=divided.order):
+        model = divided.model_of(sample.model)
+        one = found.setdefault(model, _Scored(divided.runs.get(model), [], []))
+        given = thresholds.of(sample.model, finding)
+        named = sample.with_(model=model)
+        one.samples.append(named)
+        if given or rule != "none" or settings.calibration != "none":
+            one.tuned.append(operating_point.tune(cohort, named, tuning, given))
+    return [found[name] for name in sorted(found)]
+
+
 def _plan(
     cohort: Cohort,
-    scores: pd.DataFrame,
-    finding: str,
+    scored: Sequence[_Scored],
     attributes: Sequence[str],
     adjusters: Sequence[str],
     pairs: Mapping[str, str],
-    tuning: Mask,
-    thresholds: Thresholds,
 ) -> tuple[list[Item], list[pd.DataFrame]]:
     """Plan all audits of one finding, and describe its scores by shortcut."""
-    settings = cohort.settings
-    rule = rule_of(settings, cohort.dataset, finding)
     items: list[Item] = []
     tables: list[pd.DataFrame] = []
-    tuned: list[operating_point.Tuned] = []
-    of_models = list(samples(cohort, scores, finding))
-    for sample in of_models:
-        items += subgroups.plan(cohort, sample, attributes)
-        items += shortcuts.plan(cohort, sample, pairs)
-        items += standardised.plan(cohort, sample, attributes, adjusters, pairs)
-        given = thresholds.of(sample.model, finding)
-        if given or rule != "none" or settings.calibration != "none":
-            found = operating_point.tune(cohort, sample, tuning, given)
-            items += operating_point.plan_tuned(cohort, sample, attributes, found)
-            items += decision_curve.plan(cohort, attributes, found)
-            tuned += [found] if isinstance(found, operating_point.Tuned) else []
-        tables += shortcuts.score_percentiles(cohort, sample, pairs)
-    return items + model_comparison.plan(cohort, of_models, attributes, tuned), tables
+    for one in scored:
+        plans = []
+        for number, sample in enumerate(one.samples):
+            own = subgroups.plan(cohort, sample, attributes)
+            own += shortcuts.plan(cohort, sample, pairs)
+            own += standardised.plan(cohort, sample, attributes, adjusters, pairs)
+            for found in one.tuned[number : number + 1]:
+                own += operating_point.plan_tuned(cohort, sample, attributes, found)
+                own += decision_curve.plan(cohort, attributes, found)
+            plans.append(own)
+        items += across(one.runs, plans)
+        by_run = [shortcuts.score_percentiles(cohort, sample, pairs) for sample in one.samples]
+        tables += [mean_percentiles(of_runs) for of_runs in zip(*by_run, strict=True)]
+    for first, second in combinations(scored, 2):
+        items += _compared(cohort, first, second, attributes)
+    return items, tables
+
+
+def _compared(
+    cohort: Cohort, first: _Scored, second: _Scored, attributes: Sequence[str]
+) -> list[Item]:
+    """Plan the differences between two models: of every run of either, with a run of the other."""
+
+    def plan(number: int, other: int) -> list[Item]:
+        runs = ((first, number), (second, other))
+        tuned = [one.tuned[k] for one, k in runs if one.tuned]
+        return model_comparison.plan(
+            cohort,
+            [one.samples[k] for one, k in runs],
+            attributes,
+            [one for one in tuned if isinstance(one, operating_point.Tuned)],
+        )
+
+    groups = [plan(number, 0) for number in range(len(first.samples))]
+    references = [groups[0], *(plan(0, other) for other in range(1, len(second.samples)))]
+    return between((first.runs, groups), (second.runs, references))
 
 
 def _of_models(perturbed: Any, models: Sequence[str]) -> pd.DataFrame | None:
@@ -321,13 +378,6 @@ def _check_references(dataset: Dataset, attributes: Sequence[str], settings: Aud
         known = sorted(set(dataset.images[attribute]))
         if group not in known:
             raise UnknownNameError(f"{attribute} group", group, known)
-
-
-def _one_name_per_prompt_set(scores: pd.DataFrame) -> pd.DataFrame:
-    """Name a model that was scored with several prompt sets by the set, too: each is a model here."""
-    sets = scores.groupby("model")["prompt_set"].transform("nunique")
-    named = scores["model"] + " [" + scores["prompt_set"] + "]"
-    return scores.assign(model=scores["model"].where(sets == 1, named))
 
 
 def _exclusions(

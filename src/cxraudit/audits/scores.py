@@ -14,7 +14,7 @@ from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.schema import (
-    SCORE_COLUMNS,
+    SEED,
     check_scores,
     require_columns,
     require_rows,
@@ -93,6 +93,7 @@ def read_scores(
     score_prefix: str | Sequence[str] | None = None,
     model: str = "model",
     model_column: str | None = None,
+    seed_column: str | None = None,
 ) -> Scores:
     """Read scores: one row per image with `score` or `score_prefix`, else one per image and finding.
 
@@ -113,6 +114,9 @@ def read_scores(
         Name of the model where nothing names one.
     model_column : str, optional
         Column that names the model of each row.
+    seed_column : str, optional
+        Column that names the training run (seed) of each row; default, in a table with one row per image and
+        finding: ``seed``.
     """
     table = read_table(path, what="the scores table")
     read = scores_from(
@@ -123,6 +127,7 @@ def read_scores(
         score_prefix=score_prefix,
         model=model,
         model_column=model_column,
+        seed_column=seed_column,
         table=str(path),
     )
     return Scores(read.frame, (*table.notices, *read.notices))
@@ -138,13 +143,15 @@ def scores_from(
     model: str,
     model_column: str | None,
     table: str,
+    seed_column: str | None = None,
 ) -> Scores:
     """Take the scores out of a table that was read; parameters as in `read_scores`."""
     raw = plain_frame(frame, table)
     require_rows(table, raw)
     image = image or "image_id"
     if not score and score_prefix is None and {image, *LONG} <= set(raw.columns):
-        return _matched(_long(raw, dataset, image, model, model_column, table), dataset, table)
+        long = _long(raw, dataset, image, model, model_column, seed_column, table)
+        return _matched(long, dataset, table)
     columns, notices = _columns(raw, dataset, score, score_prefix, model)
     if not columns:
         raise DataError(
@@ -153,7 +160,7 @@ def scores_from(
         )
     if model_column and {owner for owner, _ in columns} != {model}:
         raise ConfigError("a model is named by MODEL:FINDING or by --model-column, not by both.")
-    read = _wide(raw, image, columns, model_column, table)
+    read = _wide(raw, image, columns, model_column, table, seed_column)
     return _matched(Scores(read.frame, (*notices, *read.notices)), dataset, table)
 
 
@@ -258,30 +265,28 @@ def _wide(
     columns: Mapping[tuple[str, str], str],
     model_column: str | None,
     table: str,
+    seed_column: str | None = None,
 ) -> Scores:
     """Turn one column per finding and model into rows."""
-    require_columns(
-        table, raw, [image, *columns.values(), *([model_column] if model_column else [])]
-    )
+    named = {"model": model_column, SEED: seed_column}
+    of_row = {name: column for name, column in named.items() if column}
+    require_columns(table, raw, [image, *columns.values(), *of_row.values()])
     require_rows(table, raw)
     ids = values.ids(raw[image], f"column '{image}'")
     notices = list(ids.notices)
     parts = []
     key = pd.DataFrame({image: ids.series})
-    if model_column:
-        of_model = values.ids(raw[model_column], f"column '{model_column}'", any_word=True)
-        notices += of_model.notices
-        key = key.assign(**{model_column: of_model.series})
+    for name, column in of_row.items():
+        read_names = _names(raw[column], column, may_be_blank=name == SEED)
+        notices += read_names.notices
+        key = key.assign(**{column: read_names.series})
     require_unique(table, key, list(key.columns))
     for (model, finding), column in columns.items():
         read = values.scores(raw[column], f"column '{column}'")
         notices += [*read.notices, *_blank(read.series, column, f"for {finding}")]
         owner = key[model_column] if model_column else model
-        parts.append(
-            pd.DataFrame(
-                {"image_id": ids.series, "model": owner, "finding": finding, "score": read.series}
-            )
-        )
+        part = {"image_id": ids.series, "model": owner, "finding": finding, "score": read.series}
+        parts.append(pd.DataFrame(part | ({SEED: key[seed_column]} if seed_column else {})))
     long = pd.concat(parts, ignore_index=True).dropna(subset="score")
     return Scores(_checked(long.assign(prompt_set=NO_PROMPTS), table), tuple(notices))
 
@@ -292,22 +297,29 @@ def _long(
     image: str,
     model: str,
     model_column: str | None,
+    seed_column: str | None,
     table: str,
 ) -> Scores:
     """Read one row per image, model and finding."""
     column = model_column or "model"
-    if model_column:
-        require_columns(table, raw, [model_column])
+    of_seed = seed_column or SEED
+    require_columns(table, raw, [one for one in (model_column, seed_column) if one])
     texts = {
         "image_id": image,
         **({"model": column} if column in raw else {}),
         **({"prompt_set": "prompt_set"} if "prompt_set" in raw else {}),
         "finding": "finding",
+        **({SEED: of_seed} if of_seed in raw else {}),
     }
     notices: list[Notice] = []
     long = pd.DataFrame({"model": model, "prompt_set": NO_PROMPTS}, index=raw.index)
     for name, source in texts.items():
-        read = values.ids(raw[source], f"column '{source}'", any_word=name != "image_id")
+        about = f"column '{source}'"
+        read = (
+            values.ids(raw[source], about)
+            if name == "image_id"
+            else _names(raw[source], source, may_be_blank=name == SEED)
+        )
         long[name] = read.series
         notices += read.notices
     named = {
@@ -318,6 +330,16 @@ def _long(
     notices += [*scores.notices, *_blank(scores.series, "score", "of their finding")]
     long = long.assign(finding=long["finding"].map(named), score=scores.series)
     return Scores(_checked(long.dropna(subset="score"), table), tuple(notices))
+
+
+def _names(column: pd.Series, name: str, *, may_be_blank: bool) -> values.Values:
+    """Read names of models, findings or seeds; a blank that is allowed is an empty text."""
+    there = (
+        column.notna() & column.astype("str").str.strip().ne("") if may_be_blank else column.notna()
+    )
+    given = column[there] if may_be_blank else column
+    read = values.ids(given, f"column '{name}'", any_word=True)
+    return values.Values(read.series.reindex(column.index, fill_value=""), read.notices)
 
 
 def _blank(scores: pd.Series, column: str, where: str) -> list[Notice]:
@@ -332,7 +354,7 @@ def _blank(scores: pd.Series, column: str, where: str) -> list[Notice]:
 def _checked(long: pd.DataFrame, table: str) -> pd.DataFrame:
     if long.empty:
         raise DataError(f"{table} has no score: every cell is blank. Check the columns of scores.")
-    return check_scores(long[list(SCORE_COLUMNS)], table)
+    return check_scores(long, table, seeds=True)
 
 
 def _matched(scores: Scores, dataset: Dataset, table: str) -> Scores:

@@ -10,11 +10,10 @@ from scipy.special import expit, logit, ndtri
 from cxraudit.audits.cohort import CellCounts, Sample
 from cxraudit.audits.engine import Engine
 from cxraudit.audits.groups import groups, is_intersection
-from cxraudit.audits.plan import Tested, key, ranking
+from cxraudit.audits.plan import Runs, Tested, key, over, ranking
 from cxraudit.schema import Analysis, Reason
 from cxraudit.stats.binormal import auroc_kernel
-from cxraudit.stats.difference import correction
-from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.replicated import Replicated, covariance
 from cxraudit.stats.scales import SCALES
 from cxraudit.stats.shrinkage import FEWEST_CELLS, Shrunken, shrink
 
@@ -24,7 +23,9 @@ FEWEST_PATIENTS = 2
 """With, and without, the finding in a cell: of fewer there is no error."""
 
 
-def plan(engine: Engine, sample: Sample, attributes: Sequence[str]) -> list[Tested]:
+def plan(
+    engine: Engine, samples: Sequence[Sample], attributes: Sequence[str], runs: Runs | None = None
+) -> list[Tested]:
     """Return one row per cell of each intersection, shrunk towards the mean of its cells.
 
     Cells that cannot be shrunk keep their row, with NaN and the reason.
@@ -33,20 +34,28 @@ def plan(engine: Engine, sample: Sample, attributes: Sequence[str]) -> list[Test
     ----------
     engine : Engine
         What has the AUROC of the cells.
-    sample : Sample
-        The images of one model and finding.
+    samples : sequence of Sample
+        The images of one model and finding; of each training run, where it has several.
     attributes : sequence of str
         Those that are audited; the intersections among them are taken.
+    runs : Runs, optional
+        The training runs of the samples.
     """
     crossed = [one for one in attributes if is_intersection(one)]
-    return [row for attribute in crossed for row in _rows(engine, sample, attribute)]
+    return [row for attribute in crossed for row in _rows(engine, samples, attribute, runs)]
 
 
-def _rows(engine: Engine, sample: Sample, attribute: str) -> Iterator[Tested]:
+def _rows(
+    engine: Engine, samples: Sequence[Sample], attribute: str, runs: Runs | None
+) -> Iterator[Tested]:
+    sample = samples[0]
     compared = {
         one.name: one.inside for one in groups(engine.cohort, sample, [attribute]) if one.compared
     }
-    raw = {name: engine.value(ranking(cell)) for name, cell in compared.items()}
+    raw = {
+        name: engine.value(over(runs, [ranking(one.cell(cell.mask)) for one in samples]))
+        for name, cell in compared.items()
+    }
     usable = [
         name
         for name, cell in compared.items()
@@ -99,11 +108,9 @@ def _covariance(cells: Sequence[Replicated], counts: Sequence[CellCounts]) -> ND
     weights = 1 / (1 / images).sum(axis=1)
     places = logit([one.value for one in cells])
     common = float(expit((weights * places).sum() / weights.sum()))
-    moved = [
-        one.influence / (one.value * (1 - one.value)) * correction(one.degrees_of_freedom)
-        for one in cells
-    ]
-    found = np.array([[float((one * other).sum()) for other in moved] for one in moved])
+    larger = [one.variance.correction / (one.value * (1 - one.value)) for one in cells]
+    found = np.array([[covariance(one, other) for other in cells] for one in cells])
+    found *= np.outer(larger, larger)
     least = auroc_kernel(common, 0.0).positive / weights / (common * (1 - common)) ** 2
     np.fill_diagonal(found, np.maximum(np.diag(found), least))
     return found

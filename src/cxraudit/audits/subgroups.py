@@ -132,6 +132,7 @@ def _equalities(sample: Sample, found: Sequence[Group]) -> Iterator[Equality]:
                 key=key(sample, Analysis.HETEROGENEITY, attribute=attribute, reference=EACH_OTHER),
                 metric="auroc",
                 cells=tuple(of_groups),
+                quantities=tuple(map(ranking, of_groups)),
                 cell=sample.cell(np.logical_or.reduce([cell.mask for cell in of_groups])),
                 family=Confirmatory.ALL_GROUPS,
             )

@@ -41,6 +41,7 @@ def audit(
     score_prefix: Annotated[Several, repeatable("TEXT"), _SCORES] = None,
     model: Annotated[str, Parameter(metavar="NAME"), _SCORES] = "model",
     model_column: Annotated[str | None, _COLUMN, _SCORES] = None,
+    seed_column: Annotated[str | None, _COLUMN, _SCORES] = None,
     patient: Annotated[str | None, _COLUMN, _LABELS] = None,
     label: Annotated[Several, _COLUMNS, _LABELS] = None,
     uncertain: Annotated[Literal["zeros", "ones", "ignore"] | None, _LABELS] = None,
@@ -92,6 +93,9 @@ def audit(
         Name of the model, where nothing else names it.
     model_column
         Column that names the model of each row.
+    seed_column
+        Column that names the training run (seed) of each row: the model is the mean over its runs, whose
+        differences count in every interval. See also --replicate-of.
     patient
         Column of patients: intervals and tests rest on resamples of patients. `none`: patients are
         unknown, and images are taken as independent.
@@ -147,6 +151,7 @@ def audit(
         score=pairs(score, "--score"),
         model=model,
         model_column=model_column,
+        seed_column=seed_column,
         patient=patient,
         label=pairs(label, "--label"),
         uncertain=uncertain,

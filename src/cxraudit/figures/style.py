@@ -76,6 +76,7 @@ _REASONS = {
     Reason.NO_POSITIVES: "no positives",
     Reason.NO_NEGATIVES: "no negatives",
     Reason.TOO_FEW_PATIENTS: "too few patients",
+    Reason.TOO_FEW_RUNS: "too few training runs",
     Reason.TOO_FEW_RESAMPLES: "too few resamples",
 }
 

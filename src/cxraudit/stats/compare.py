@@ -7,19 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
-from cxraudit.stats.difference import correction, difference
+from cxraudit.stats.difference import difference
 from cxraudit.stats.estimate import NAMED, Estimate, Gap, Limits, NoInterval, Sides
-from cxraudit.stats.replicated import Replicated, Replicates
+from cxraudit.stats.replicated import ROUNDING, Replicated, Replicates, covariance
 from cxraudit.stats.scales import SCALES
+from cxraudit.stats.variance import Variance
 
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined replicates an interval would describe other data."""
 
 MIN_RESAMPLES = 100
 """With fewer, the percentiles of the tails are not determined."""
-
-ROUNDING = 1e-12
-"""Replicates that differ by no more are the same but for rounding."""
 
 
 def _smallest_p(draws: Replicates) -> float:
@@ -43,13 +41,14 @@ class _Percentile:
     """
 
     ordered: Replicates
-    df: float
+    variance: Variance
 
     def __call__(self, level: float) -> tuple[float, float]:
         """Return the interval at a level; NaN at one that so many replicates do not resolve."""
         if _is_too_high(level, self.ordered):
             return math.nan, math.nan
-        tail = ndtr(stdtrit(self.df, (1 - level) / 2) * correction(self.df))
+        known = self.variance
+        tail = ndtr(stdtrit(known.degrees_of_freedom, (1 - level) / 2) * known.correction)
         low, high = _quantiles(
             self.ordered, np.array([tail, (100 - 100 * tail) / 100], dtype=np.float64)
         )
@@ -61,7 +60,7 @@ class _Bca:
     """The BCa interval (Efron 1987) as a function of its level, expanded like the percentile."""
 
     ordered: Replicates
-    df: float
+    variance: Variance
     bias: float
     """Standard normal quantile of the share of replicates below the value; infinite if none or all are."""
     acceleration: float
@@ -74,7 +73,8 @@ class _Bca:
         """
         if not math.isfinite(self.bias) or _is_too_high(level, self.ordered):
             return math.nan, math.nan
-        reach = -float(stdtrit(self.df, (1 - level) / 2)) * correction(self.df)
+        known = self.variance
+        reach = -float(stdtrit(known.degrees_of_freedom, (1 - level) / 2)) * known.correction
         z = self.bias + np.array([-reach, reach])
         room = 1 - self.acceleration * z
         # Past a pole the formula would turn back: the interval then ends with the replicates.
@@ -83,13 +83,13 @@ class _Bca:
         return float(low), float(high)
 
 
-def _limits(interval: str, draws: Replicates, found: Replicated, df: float) -> Limits:
+def _limits(interval: str, draws: Replicates, found: Replicated, variance: Variance) -> Limits:
     """Return an interval from replicates as a function of its level."""
     ordered = np.sort(draws)
     if interval == "percentile":
-        return _Percentile(ordered, df)
+        return _Percentile(ordered, variance)
     below = (np.sum(draws < found.value) + 0.5 * np.sum(draws == found.value)) / draws.size
-    return _Bca(ordered, df, float(ndtri(below)), found.acceleration)
+    return _Bca(ordered, variance, float(ndtri(below)), found.acceleration)
 
 
 def _inverted(limits: Limits, smallest: float) -> float:
@@ -132,7 +132,7 @@ def _same(draws: Replicates) -> bool:
     return float(np.ptp(draws)) <= ROUNDING * max(1.0, float(np.abs(draws[0])))
 
 
-def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, str, str]:
+def _usable(found: Replicated, variance: Variance, interval: str) -> tuple[Replicates, str, str]:
     """Return the defined draws, how the interval is made, and the code of why there is none."""
     if interval not in NAMED:
         raise ValueError(f"interval must be one of {', '.join(NAMED)}, got {interval!r}")
@@ -159,7 +159,7 @@ def _usable(found: Replicated, df: float, interval: str) -> tuple[Replicates, st
             "no interval: identical in all resamples",
             NoInterval.IDENTICAL_RESAMPLES,
         )
-    if not np.isfinite(df):
+    if not np.isfinite(variance.degrees_of_freedom):
         return defined[:0], "no interval: it rests on one patient", NoInterval.ONE_PATIENT
     return defined, f"bootstrap, {NAMED[interval]}", ""
 
@@ -186,12 +186,14 @@ def estimate(
     scale : str
         One of `cxraudit.stats.scales.SCALES`, for Student's t.
     """
-    df = found.degrees_of_freedom
-    draws, method, reason = _usable(found, df, interval)
+    variance = found.variance
+    draws, method, reason = _usable(found, variance, interval)
     low = high = np.nan
     if draws.size:
-        own = interval == "t"
-        limits = _t_limits(found, draws, scale) if own else _limits(interval, draws, found, df)
+        if interval == "t":
+            limits = _t_limits(found, draws, scale, variance)
+        else:
+            limits = _limits(interval, draws, found, variance)
         low, high = limits(confidence_level)
         method, reason = _unresolved(low, method, confidence_level, draws)
     return Estimate(
@@ -204,11 +206,11 @@ def estimate(
     )
 
 
-def _t_limits(found: Replicated, draws: Replicates, scale: str) -> Limits:
+def _t_limits(found: Replicated, draws: Replicates, scale: str, variance: Variance) -> Limits:
     """Return the interval by Student's t on a scale as a function of its level."""
     chosen = SCALES[_scale(scale, found)]
-    df = found.degrees_of_freedom
-    error = found.standard_error * _larger(found, draws, "larger") * correction(df)
+    df = variance.degrees_of_freedom
+    error = math.sqrt(variance.total) * _larger(draws, variance, "larger") * variance.correction
     middle, slope = chosen.to(found.value), chosen.slope(found.value)
 
     def limits(level: float) -> tuple[float, float]:
@@ -223,13 +225,13 @@ def _scale(name: str, *sides: Replicated) -> str:
     return name if SCALES[name].holds(*(side.value for side in sides)) else "plain"
 
 
-def _larger(found: Replicated, draws: Replicates, kind: str) -> float:
+def _larger(draws: Replicates, variance: Variance, kind: str) -> float:
     """Return how many times larger the standard error is than the analytic one.
 
     The analytic error is that of a linear approximation, and too small where one patient has many of the
     images; the standard deviation of the replicates is not, but it varies more: the larger one is used.
     """
-    ratio = float(draws.std(ddof=1)) / found.standard_error
+    ratio = float(draws.std(ddof=1)) / math.sqrt(variance.total)
     return ratio if kind == "replicates" else max(ratio, 1.0)
 
 
@@ -282,24 +284,26 @@ def gap(
     found = group - reference
     name = _scale(scale, group, reference)
     on_scale = None
-    df = math.nan
+    variance = Variance(math.nan, math.nan, 0)
     if math.isfinite(found.value):
         on_scale = difference(group, reference, SCALES[name])
-        df = on_scale.degrees_of_freedom()
-    draws, method, reason = _usable(found, df, interval)
+        variance = on_scale.variance
+    df = variance.degrees_of_freedom
+    draws, method, reason = _usable(found, variance, interval)
     alpha = 1 - confidence_level
     low = high = inner_low = inner_high = p_value = plain_error = np.nan
     sides = limits = None
     if draws.size and on_scale is not None:
-        larger = _larger(found, draws, error)
-        plain_error = found.standard_error * larger * correction(df)
-        sides = _sides(group, reference, larger * correction(df), name)
+        plain = found.variance
+        larger = _larger(draws, plain, error)
+        plain_error = math.sqrt(plain.total) * larger * variance.correction
+        sides = _sides(group, reference, larger * variance.correction, name)
         if interval == "t":
             # The analytic error on the scale is as much too small as it is on that of the metric.
             on_scale = replace(on_scale, larger=larger)
             limits, p_value = on_scale.limits, on_scale.p_value()
         else:
-            limits = _limits(interval, draws, found, df)
+            limits = _limits(interval, draws, found, variance)
         low, high = limits(confidence_level)
         if inner:
             inner_low, inner_high = limits(1 - 2 * alpha)
@@ -325,7 +329,7 @@ def gap(
 
 def _sides(group: Replicated, reference: Replicated, larger: float, scale: str) -> Sides:
     errors = group.standard_error, reference.standard_error
-    shared = float((group.influence * reference.influence).sum())
+    shared = covariance(group, reference)
     return Sides(
         group=group.value,
         reference=reference.value,

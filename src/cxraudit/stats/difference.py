@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from cxraudit.stats.replicated import Replicated
+from cxraudit.stats.replicated import Replicated, weighted_runs
 from cxraudit.stats.scales import Scale
+from cxraudit.stats.variance import Variance
 
 ANGLES, ZOOMS = 65, 3
 """Places on the ellipse that are compared, and how often: to 1e-4 of its angle, 1e-8 of the interval."""
@@ -30,27 +31,17 @@ class Difference:
     scale: Scale
     places: tuple[float, float]
     moments: tuple[float, float, float]
-    """Σμ², Σδμ and Σδ² over patients, of the mean μ and the difference δ of the influences on both sides:
-    most of the error cancels where the sides are nearly the same."""
-    fourth: float
-    """Σδ⁴."""
-    n: int
-    """Patients who contribute to the difference."""
+    """Σμ², Σδμ and Σδ² over patients and runs, of the mean μ and the difference δ of the influences on both
+    sides: most of the error cancels where the sides are nearly the same."""
+    variance: Variance
+    """That of δ, with its degrees of freedom."""
     larger: float = 1.0
     """How many times larger the error is than the analytic one, without the correction for few patients."""
 
-    def degrees_of_freedom(self) -> float:
-        """Satterthwaite's degrees of freedom of x − y; see `Replicated.degrees_of_freedom`."""
-        total = self.moments[2]
-        if self.n < 2 or not total > 0:
-            return math.nan
-        spread = max(self.fourth - total**2 / self.n, 1e-300)
-        return min(max(2 * total**2 / spread, 1.0), self.n - 1.0)
-
     def p_value(self) -> float:
         """Return the two-sided p-value of x − y."""
-        df = self.degrees_of_freedom()
-        error = math.sqrt(self.moments[2]) * self.larger * correction(df)
+        error = math.sqrt(self.variance.total) * self.larger * self.variance.correction
+        df = self.variance.degrees_of_freedom
         return float(2 * stdtr(df, -abs(self.places[0] - self.places[1]) / error))
 
     def limits(self, level: float) -> tuple[float, float]:
@@ -59,8 +50,8 @@ class Difference:
         There may be two local ends on either side, one where mostly this and one where mostly the other side
         has moved: the whole ellipse is looked at, and then ever smaller parts of it.
         """
-        df = self.degrees_of_freedom()
-        reach = -float(stdtrit(df, (1 - level) / 2)) * self.larger * correction(df)
+        df = self.variance.degrees_of_freedom
+        reach = -float(stdtrit(df, (1 - level) / 2)) * self.larger * self.variance.correction
         mean, mixed, apart = self.moments
         along = mixed / apart
         beside = math.sqrt(max(mean - along * mixed, 0.0))
@@ -80,19 +71,19 @@ class Difference:
         return float(low), float(high)
 
 
-def correction(df: float) -> float:
-    """Return √(n/(n−1)): what the standard deviation of bootstrap replicates is short of."""
-    return ((df + 1) / df) ** 0.5
-
-
 def difference(group: Replicated, reference: Replicated, scale: Scale) -> Difference:
     """Put both sides on a scale."""
-    x, y = (side.influence * scale.slope(side.value) for side in (group, reference))
+    slopes = scale.slope(group.value), scale.slope(reference.value)
+    x, y = group.influence * slopes[0], reference.influence * slopes[1]
     apart, mean = x - y, (x + y) / 2
+    runs = weighted_runs([group, reference], (slopes[0], -slopes[1]))
+    both = weighted_runs([group, reference], (slopes[0] / 2, slopes[1] / 2))
+    moments = np.array([(mean**2).sum(), (apart * mean).sum(), (apart**2).sum()])
+    for name, delta in runs.items():
+        moments += (both[name] ** 2).sum(), (delta * both[name]).sum(), (delta**2).sum()
     return Difference(
         scale,
         (scale.to(group.value), scale.to(reference.value)),
-        (float((mean**2).sum()), float((apart * mean).sum()), float((apart**2).sum())),
-        float((apart**4).sum()),
-        int(np.count_nonzero(apart)),
+        (float(moments[0]), float(moments[1]), float(moments[2])),
+        Variance.of(apart, runs),
     )

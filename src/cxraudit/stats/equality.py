@@ -44,7 +44,8 @@ def equality_test(groups: Sequence[Replicated], *, scale: str = "logit") -> floa
     if len(used) < 2:
         return math.nan
     values = np.array([chosen.to(group.value) for group in used])
-    influences = np.stack([_on_scale(group, chosen) for group in used])
+    names = sorted({name for group in used for name in group.runs})
+    influences = np.stack([_on_scale(group, chosen, names) for group in used])
     return _hotelling(values[1:] - values[:-1], influences[1:] - influences[:-1])
 
 
@@ -53,12 +54,16 @@ def is_testable(group: Replicated, scale: str) -> bool:
     return SCALES[scale].holds(group.value) and math.isfinite(group.degrees_of_freedom)
 
 
-def _on_scale(group: Replicated, scale: Scale) -> NDArray[np.float64]:
-    """Return influences on a scale, as much larger as the replicates vary more than they say."""
+def _on_scale(group: Replicated, scale: Scale, runs: Sequence[str]) -> NDArray[np.float64]:
+    """Return influences on a scale, as much larger as the replicates vary more than they say.
+
+    Those of patients are followed by the contrasts between training runs.
+    """
     draws = group.replicates[1:]
     defined = draws[np.isfinite(draws)]
     spread = float(defined.std(ddof=1)) if defined.size > 1 else 0.0
-    return group.influence * scale.slope(group.value) * max(1.0, spread / group.standard_error)
+    units = np.concatenate([group.influence, *(group.runs[name] for name in runs)])
+    return units * scale.slope(group.value) * max(1.0, spread / group.standard_error)
 
 
 def _hotelling(differences: NDArray[np.float64], influences: NDArray[np.float64]) -> float:

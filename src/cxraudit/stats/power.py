@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtr, stdtrit
 
-from cxraudit.stats.difference import correction
 from cxraudit.stats.estimate import Gap, Sides
+from cxraudit.stats.variance import correction
 from cxraudit.stats.verdict import POWER, _at, _shape, detectable_gap
 
 MOST_PATIENTS = 100_000_000

@@ -1,12 +1,14 @@
 """A statistic with what its uncertainty is computed from: replicates, and influences of patients."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import helmert
 
 from cxraudit.stats.resampling import Counts, per_unit, unit_sums
+from cxraudit.stats.variance import Variance
 
 Replicates = NDArray[np.float64]
 """Shape (n_resamples + 1,): the value in the cohort, then in each replicate; NaN = undefined."""
@@ -16,16 +18,26 @@ Influence = NDArray[np.float64]
 jackknife); 0 for patients without images in the cell. Squares sum to the variance."""
 
 
+ROUNDING = 1e-12
+"""Values that differ by no more are the same but for rounding."""
+
+Contrasts = Mapping[str, NDArray[np.float64]]
+"""Model → independent contrasts between its training runs, shape (n_runs − 1,), of a statistic that is their
+mean. Squares sum to what the choice of the runs adds to the variance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replicated:
     """A statistic of one cohort; statistics on the same resamples can be subtracted."""
 
     replicates: Replicates
     influence: Influence
+    runs: Contrasts = field(default_factory=dict)
+    """Empty but for a mean over training runs; see `over_runs`."""
 
     def __sub__(self, other: "Replicated") -> "Replicated":
         """Return the difference within each replicate, and of the influences."""
-        return Replicated(self.replicates - other.replicates, self.influence - other.influence)
+        return weighted_sum([self, other], (1.0, -1.0))
 
     def constant(self, value: float) -> "Replicated":
         """Return a known number on the same resamples, to compare with."""
@@ -37,25 +49,19 @@ class Replicated:
         return float(self.replicates[0])
 
     @property
+    def variance(self) -> Variance:
+        """The analytic variance Σφ², clustered by patient, and what training runs add to it."""
+        return Variance.of(self.influence, self.runs)
+
+    @property
     def standard_error(self) -> float:
-        """The analytic standard error √Σφ², clustered by patient; NaN where undefined."""
-        return float(np.sqrt((self.influence**2).sum()))
+        """The analytic standard error; NaN where undefined."""
+        return float(np.sqrt(self.variance.total))
 
     @property
     def degrees_of_freedom(self) -> float:
-        """Degrees of freedom of the variance, for Student's t (Satterthwaite 1946).
-
-        The variance is a sum of φ² over patients, and is less certain the fewer patients contribute
-        to it: 2 V² / Var(V), with Var(V) = Σφ⁴ − V²/n from the spread of φ² itself. About n if n
-        patients contribute equally, far fewer if a few patients have most of the images. At least 1,
-        at most n − 1; NaN if fewer than two patients contribute.
-        """
-        squares = self.influence[self.influence != 0] ** 2
-        n, total = squares.size, float(squares.sum())
-        if n < 2 or not np.isfinite(total):
-            return float("nan")
-        spread = float((squares**2).sum()) - total**2 / n
-        return float(min(max(2 * total**2 / max(spread, 1e-300), 1.0), n - 1))
+        """Degrees of freedom of the variance; see `cxraudit.stats.variance.Variance`."""
+        return self.variance.degrees_of_freedom
 
     @property
     def acceleration(self) -> float:
@@ -86,7 +92,70 @@ def weighted_sum(
     return Replicated(
         np.sum([w * part.replicates for part, w in zip(parts, each, strict=True)], axis=0),
         np.sum([w * part.influence for part, w in zip(parts, weights, strict=True)], axis=0),
+        weighted_runs(parts, weights),
     )
+
+
+def weighted_runs(parts: Sequence[Replicated], weights: Sequence[float]) -> Contrasts:
+    """Return Σ weight · contrasts of each model; a part that does not depend on its runs has none."""
+    names = dict.fromkeys(name for part in parts for name in part.runs)
+    return {
+        name: np.sum(
+            [
+                w * part.runs[name]
+                for part, w in zip(parts, weights, strict=True)
+                if name in part.runs
+            ],
+            axis=0,
+        )
+        for name in names
+    }
+
+
+def covariance(first: Replicated, second: Replicated) -> float:
+    """Return the analytic covariance of two statistics, of patients and of training runs."""
+    shared = [first.runs[name] @ second.runs[name] for name in first.runs if name in second.runs]
+    return float(first.influence @ second.influence) + float(sum(shared))
+
+
+def over_runs(
+    parts: Sequence[Replicated], model: str, noise: NDArray[np.float64] | None = None
+) -> Replicated:
+    """Return the mean of a statistic over training runs of a model, which are a sample of all its runs.
+
+    Runs are to patients what readers are to cases: the variance of the mean is that of patients with the
+    runs as they are, plus the variance between runs over their number (Obuchowski & Rockette 1995). Of the
+    variance that is seen between runs, what patients explain by themselves (Σ of the squared differences
+    of influences between runs) is not counted twice.
+
+    Parameters
+    ----------
+    parts : sequence of Replicated
+        The statistic of each run, at least two, on the same resamples.
+    model : str
+        Identifies the runs: differences of statistics of the same runs are differences within runs.
+    noise : numpy.ndarray, shape (n_resamples, n_runs − 1), optional
+        Standard normal numbers, the same for all statistics of the model, by which the replicates vary
+        between runs.
+
+    References
+    ----------
+    .. [1] Obuchowski & Rockette (1995), Communications in Statistics 24:285-308.
+    .. [2] Hillis (2007), Statistics in Medicine 26:596-619.
+    """
+    n = len(parts)
+    mean = weighted_sum(parts, (1 / n,) * n)
+    contrasts = helmert(n) @ np.array([part.value for part in parts])
+    contrasts[np.abs(contrasts) < ROUNDING] = 0.0
+    between = float((contrasts**2).sum()) / (n - 1)
+    apart = np.stack([part.influence for part in parts]) - mean.influence
+    by_patients = float((apart**2).sum()) / (n - 1)
+    share = max(0.0, 1 - by_patients / between) if between > 0 else 0.0
+    contrasts = contrasts * np.sqrt(share / (n * (n - 1)))
+    replicates = mean.replicates.copy()
+    if noise is not None:
+        replicates[1:] += noise @ contrasts
+    return Replicated(replicates, mean.influence, {model: contrasts})
 
 
 def ratio(

@@ -222,7 +222,7 @@ class Workspace:
         """
         claim(self.scores, manifest_of(self.scores), self.directions)
         write_table(directions, self.directions)
-        write_table(check_scores(scores), self.scores)
+        write_table(check_scores(scores, seeds=True), self.scores)
         upstream = read_manifest(self.embeddings)
         write_manifest(
             self.scores,
@@ -283,7 +283,9 @@ class Workspace:
             As `check_current`.
         """
         self.check_current()
-        return check_scores(read_table(self.scores, what="the scores table"), str(self.scores))
+        return check_scores(
+            read_table(self.scores, what="the scores table"), str(self.scores), seeds=True
+        )
 
     def read_directions(self) -> pd.DataFrame:
         """Read the directions of the prompts of the scores; empty if there are no scores."""

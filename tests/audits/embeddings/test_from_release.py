@@ -85,6 +85,7 @@ def test_the_score_is_a_function_of_the_embedding_along_the_direction(work):
     assert one.texts.shape == one.vectors.shape
 
 
+@pytest.mark.slow
 def test_embeddings_can_be_left_out(work, tmp_path):
     """``--no-embeddings``: no rows and no tables of them."""
     out = tmp_path / "audit"
