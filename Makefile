@@ -51,6 +51,7 @@ simulations: $(INSTALLED)
 	$(BIN)/python -m simulations.reports $(if $(N),--cohorts $(N))
 	$(BIN)/python -m simulations.reliability $(if $(N),--cohorts $(N))
 	$(BIN)/python -m simulations.planning $(if $(N),--cohorts $(N))
+	$(BIN)/python -m simulations.training_runs $(if $(N),--cohorts $(N))
 
 clean:
 	rm -rf $(VENV) demo site fuzz-faults

@@ -334,10 +334,8 @@ def _long(
 
 def _names(column: pd.Series, name: str, *, may_be_blank: bool) -> values.Values:
     """Read names of models, findings or seeds; a blank that is allowed is an empty text."""
-    there = (
-        column.notna() & column.astype("str").str.strip().ne("") if may_be_blank else column.notna()
-    )
-    given = column[there] if may_be_blank else column
+    blank = column.isna() | column.astype("str").str.strip().eq("")
+    given = column[~blank] if may_be_blank else column
     read = values.ids(given, f"column '{name}'", any_word=True)
     return values.Values(read.series.reindex(column.index, fill_value=""), read.notices)
 
