@@ -3,7 +3,7 @@
     python -m simulations.reports [--models 1 6] [--cohorts 400] [--resamples 2000] [--seed 0]
 
 Cohorts of 350 patients with two findings and sex, race, age and view are audited with everything by default,
-with one model and with six, whose scores are correlated. Probabilities are left out: they get no verdict.
+with one model and with six, whose scores are correlated. What gets no verdict is left out: it decides none.
 Columns, with the target:
 
 ==============  ===================================================================================
@@ -25,6 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from cxraudit.audits.families import shares
+from cxraudit.audits.engine import Engine, Evaluated
+from cxraudit.audits.families import family_of, shares
+from cxraudit.audits.plan import Comparison, Equality, Item, Tested
 from cxraudit.audits.run import audit
 from cxraudit.datasets.table import from_frame
 from cxraudit.schema import Analysis, Confirmatory
@@ -134,6 +137,32 @@ def _noise(rng: Generator, patient: NDArray[np.int64], n: int) -> NDArray[np.flo
     return np.sqrt(0.5) * rng.normal(size=n)[patient] + np.sqrt(0.5) * rng.normal(size=patient.size)
 
 
+class Confirming(Engine):
+    """Evaluates the confirmatory items of plans."""
+
+    def evaluate(self, plan: Sequence[Item]) -> list[Evaluated]:
+        """Leave out levels, and comparisons that get no verdict."""
+        tested = (Comparison, Tested, Equality)
+        return super().evaluate(
+            [item for item in plan if isinstance(item, tested) and _is_confirmatory(item)]
+        )
+
+
+def _is_confirmatory(item: Comparison | Tested | Equality) -> bool:
+    return isinstance(item, Equality) or family_of(item) is not None
+
+
+def confirmatory_results(
+    design: Design, seed: int, models: int, gap: float, settings: AuditSettings
+) -> pd.DataFrame:
+    """Audit a cohort, without what gets no verdict, and without the other weighting."""
+    with (
+        patch("cxraudit.audits.run.Engine", Confirming),
+        patch("cxraudit.audits.run.with_other_weight", lambda engine, plan, found: found),
+    ):
+        return results(design, seed, models, gap, settings)
+
+
 def results(
     design: Design, seed: int, models: int, gap: float, settings: AuditSettings
 ) -> pd.DataFrame:
@@ -169,7 +198,7 @@ def results(
 
 def without_gap(seed: int, name: str, models: int, settings: AuditSettings) -> Row:
     """Count the false claims of a report."""
-    found = results(DESIGNS[name], seed, models, 0.0, settings)
+    found = confirmatory_results(DESIGNS[name], seed, models, 0.0, settings)
     shown = found["verdict"].isin(SHOWN) | (
         (found["family"] == Confirmatory.ALL_GROUPS) & (found["p_adjusted"] < ALPHA)
     )
@@ -185,7 +214,7 @@ def without_gap(seed: int, name: str, models: int, settings: AuditSettings) -> R
 
 def with_gap(seed: int, name: str, models: int, settings: AuditSettings) -> Row:
     """Look for a planted gap, under each way to share the error rate."""
-    found = results(DESIGNS[name], seed, models, GAP, settings)
+    found = confirmatory_results(DESIGNS[name], seed, models, GAP, settings)
     tested = found[found["p_adjusted"].notna() & found["family"].isin(set(Confirmatory))]
     where = {"model": "model 0", "finding": FINDINGS[0], "attribute": "sex", "group": "female"}
     about = (tested[list(where)] == pd.Series(where)).all(axis=1)

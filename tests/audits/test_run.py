@@ -530,3 +530,19 @@ def test_tables_of_the_figures_are_there(everything):
 
     for name in ("score_percentiles", "image_changes", "points", "curves", "prompt_gaps"):
         assert len(getattr(found, name)), name
+
+
+def test_the_share_of_the_patients_with_most_images_is_a_fact(frame):
+    """The twentieth of them; none where each patient has one image."""
+    sizes = frame["pid"].value_counts()
+    few = sizes.head(round(0.05 * len(sizes))).sum()
+    single = frame.drop_duplicates("pid")
+
+    facts, of_single = (
+        audit(planted_dataset(one), planted_scores(one), settings=POINT, attributes=["sex"]).facts
+        for one in (frame, single)
+    )
+
+    found = facts["largest_patients"]
+    assert (found["patients"], found["share"]) == (8, pytest.approx(few / len(frame)))
+    assert of_single["largest_patients"] is None

@@ -59,6 +59,7 @@ def test_the_page_requests_nothing(study):
     assert not any(word in html for word in ("<script", "<img", "<link", "src="))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file",
     [

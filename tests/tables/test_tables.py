@@ -29,6 +29,7 @@ def test_gaps_have_interval_p_value_detectable_gap_and_verdict():
         "for all comparisons at once": "−0.170 to −0.070",
         "p (adjusted)": "0.020",
         "detectable with 80 % power": "0.080",
+        "effective patients": "–",
         "verdict": "disparity",
         "note": "",
     }

@@ -432,6 +432,19 @@ def _left_out(step: str, images: int, patients: int, reason: str) -> Iterator[di
         yield {"step": step, "images": images, "patients": patients, "reason": reason}
 
 
+LARGEST = 0.05
+"""Share of the patients with most images whose share of the images is stated."""
+
+
+def _largest(images: pd.DataFrame) -> dict[str, Any] | None:
+    """Return what share of the images the patients with most of them have; None if each has one."""
+    of_patients = images["patient_id"].value_counts()
+    if of_patients.iloc[0] == 1:
+        return None
+    few = max(1, round(LARGEST * len(of_patients)))
+    return {"patients": few, "share": float(of_patients.iloc[:few].sum() / len(images))}
+
+
 def _facts(
     cohort: Cohort,
     scores: pd.DataFrame,
@@ -449,6 +462,7 @@ def _facts(
         "images": len(audited),
         "patients": n_patients,
         "patients_known": dataset.patients_known,
+        "largest_patients": _largest(audited) if dataset.patients_known else None,
         "findings": sorted(set(scores["finding"].unique())),
         "models": sorted(set(scores["model"].unique())),
         "attributes": list(attributes),

@@ -39,7 +39,7 @@ class Facts:
     @property
     def estimand(self) -> str:
         """What counts once, or by a sampling weight: ``each image counts once``."""
-        of_patient = self.settings["weight"] == "patient"
+        of_patient = self.by_patient_weight
         column = self.settings["sampling_weight"]
         if column and of_patient:
             return (
@@ -50,11 +50,14 @@ class Facts:
         return "each patient counts once" if of_patient else "each image counts once"
 
     @property
+    def by_patient_weight(self) -> bool:
+        """Whether each patient counts once."""
+        return bool(self.settings["weight"] == "patient")
+
+    @property
     def other_weight(self) -> str:
         """What the columns of the other weighting hold: ``if each patient counts once``."""
-        return (
-            f"if each {'image' if self.settings['weight'] == 'patient' else 'patient'} counts once"
-        )
+        return f"if each {'image' if self.by_patient_weight else 'patient'} counts once"
 
     @property
     def level(self) -> float:

@@ -59,6 +59,7 @@ def gaps_table(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") 
             f"detectable with {percent(POWER)} power": [
                 decimal(row["detectable_gap"], 3) for row in chosen
             ],
+            "effective patients": [decimal(row["effective_patients"], 0) for row in chosen],
             "verdict": [verdict_shown(row) for row in chosen],
             "note": [row["note"] for row in chosen],
         }

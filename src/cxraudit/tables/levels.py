@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from cxraudit.formatting import with_interval
+from cxraudit.formatting import decimal, with_interval
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import ALL_PATIENTS, FLAG_ALL, OVERALL, Analysis, is_level, records
 from cxraudit.tables.render import verdict_shown
@@ -120,7 +120,14 @@ def _by_group(
                     METRICS[name].label: _shown(by_metric[name]) if name in by_metric else ""
                     for name in columns
                 },
-                **({"note": first["note"] or verdict_shown(first)} if notes else {}),
+                **(
+                    {
+                        "effective patients": decimal(first["effective_patients"], 0),
+                        "note": first["note"] or verdict_shown(first),
+                    }
+                    if notes
+                    else {}
+                ),
             }
         )
     table = pd.DataFrame(rows)

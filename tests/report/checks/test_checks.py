@@ -251,3 +251,25 @@ def test_cxa010_names_five_gaps_and_counts_the_others():
 def test_cxa010_needs_patients_with_several_images():
     """Without the other weighting there is nothing to compare."""
     assert check("CXA010", overall(), *by_sex("inconclusive")).state == State.NOT_APPLICABLE
+
+
+def largest(share: float, **settings):
+    """Facts of an audit in which ten patients have a share of the images."""
+    few = {"patients": 10, "share": share}
+    recorded = AuditSettings(**settings).recorded()
+    return {"facts": {"largest_patients": few, "settings": recorded}}
+
+
+@pytest.mark.parametrize(("share", "state"), [(0.37, State.ATTENTION), (0.12, State.OK)])
+def test_cxa011_names_the_share_of_the_patients_with_most_images(share, state):
+    """As a number, whether or not it is much."""
+    found = check("CXA011", **largest(share))
+
+    assert found.state == state
+    assert f"10 patients (5 %) with most images have {100 * share:.0f} % of all" in found.detail
+
+
+def test_cxa011_needs_images_that_count_once():
+    """Of patients who have several."""
+    assert check("CXA011", facts={"largest_patients": None}).state == State.NOT_APPLICABLE
+    assert check("CXA011", **largest(0.4, weight="patient")).state == State.NOT_APPLICABLE

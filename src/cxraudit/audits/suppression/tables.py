@@ -130,8 +130,12 @@ def suppressed_facts(
     perturbed = facts.get("perturbed")
     if perturbed and is_small((perturbed["images"],), below):
         perturbed = {**perturbed, "images": None}
+    few = facts.get("largest_patients")
+    if few and is_small((few["patients"],), below):
+        few = None
     return {
         **facts,
+        "largest_patients": few,
         "tuning": {**tuning, "patients": None, "evaluated": None}
         if is_small(parts, below)
         else tuning,

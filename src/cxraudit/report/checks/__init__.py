@@ -15,6 +15,7 @@ from cxraudit.report.checks import (
     cxa008,
     cxa009,
     cxa010,
+    cxa011,
 )
 from cxraudit.report.checks.check import Check, State
 
@@ -31,6 +32,7 @@ CHECKS = (
     cxa008,
     cxa009,
     cxa010,
+    cxa011,
 )
 
 
