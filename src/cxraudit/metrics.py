@@ -55,6 +55,8 @@ class Metric:
     margin: Literal["margin", "shift"] | None = None
     """Which margin holds for a difference: that of the settings, `SHIFT_MARGIN`, or none was declared
     and no difference is judged by it."""
+    among: Literal["", "with", "without"] = ""
+    """Whose share it is, of images with or without the finding; empty for one that needs both."""
     better: Literal["higher", "lower"] | None = None
     """Which direction is better for the patients of a group; None if neither is."""
     small_sample: Literal["newcombe", "wilson"] | None = None
@@ -192,6 +194,7 @@ _ROWS = (
         description="share of images with the finding that are flagged",
         scale="arcsine",
         margin="margin",
+        among="with",
         better="higher",
         small_sample="wilson",
     ),
@@ -202,6 +205,7 @@ _ROWS = (
         description="share of images without the finding that are flagged",
         scale="arcsine",
         margin="margin",
+        among="without",
         better="lower",
         small_sample="wilson",
     ),
@@ -251,6 +255,7 @@ _ROWS = (
         description="share of images with a finding that are flagged as No Finding",
         scale="arcsine",
         margin="margin",
+        among="without",
         better="lower",
         small_sample="wilson",
         source="Seyyed-Kalantari et al. 2021",
@@ -263,6 +268,7 @@ _ROWS = (
         description="share of images without any finding that are not flagged as No Finding",
         scale="arcsine",
         margin="margin",
+        among="with",
         better="lower",
         small_sample="wilson",
         source="Seyyed-Kalantari et al. 2021",

@@ -21,11 +21,21 @@ from cxraudit.audits.plan import (
 )
 from cxraudit.audits.run import audit
 from cxraudit.audits.verdicts import judged
-from cxraudit.schema import COMPLEMENT, EXPLORATORY, OVERALL, Analysis, Confirmatory, Reason
+from cxraudit.metrics import METRICS
+from cxraudit.schema import (
+    COMPLEMENT,
+    EXPLORATORY,
+    OVERALL,
+    Analysis,
+    Confirmatory,
+    Reason,
+    is_level,
+)
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.delong import newcombe
 from planted import (
     POINT,
+    QUICK,
     RANKED,
     audit_of,
     cohort_of,
@@ -493,3 +503,21 @@ def test_images_that_a_perturbation_leaves_as_they_are_are_no_reason_for_caution
         reference="",
     )
     assert "too few patients" in level["note"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"threshold_uncertainty": True}, {"resample": "images"}])
+def test_no_interval_leaves_the_range_of_its_metric(settings):
+    """Of levels, and of differences for all comparisons at once, in small groups with rare findings."""
+    frame = planted_table(11, n_patients=40)
+    frame["race"] = np.where(frame["Cardiomegaly"] == 1, "asian", frame["race"])
+    found = audit_of(frame, settings=replace(QUICK, n_resamples=150, all_pairs=True, **settings))
+
+    for name, row in METRICS.items():
+        rows = found[(found["metric"] == name) & (found["analysis"] != Analysis.MODELS)]
+        levels, gaps = rows[is_level(rows)], rows[~is_level(rows)]
+        reach = row.high - row.low
+        assert not (levels["low"] < row.low).any()
+        assert not (levels["high"] > row.high).any()
+        for low, high in (("low", "high"), ("low_simultaneous", "high_simultaneous")):
+            assert not (gaps[low] < -reach).any(), name
+            assert not (gaps[high] > reach).any(), name

@@ -11,6 +11,7 @@ from cxraudit.audits.run import audit
 from cxraudit.schema import OVERALL, Analysis, Reason
 from cxraudit.settings import AuditSettings
 from planted import (
+    QUICK,
     RANKED,
     cohort_of,
     pick,
@@ -341,3 +342,35 @@ def test_without_a_threshold_rates_are_not_compared():
     rows = pick(results, analysis=Analysis.MODELS)
     assert set(rows["metric"]) == set(pick(rows, finding="Pneumothorax")["metric"])
     assert "tpr" not in set(rows["metric"])
+
+
+def test_the_detectable_difference_of_models_does_not_depend_on_their_names():
+    """Either may be the worse one."""
+    frame = planted_table(8, n_patients=100)
+    own = planted_scores(frame)
+    noise = np.random.default_rng(0).normal(size=len(own))
+    worse = own.assign(model="worse", score=own["score"] + 2 * noise)
+    found = []
+    for name in ("a", "z"):
+        both = pd.concat([own.assign(model=name), worse])
+        results = audit(planted_dataset(frame), both, settings=QUICK, attributes=["sex"]).results
+        rows = results[(results["analysis"] == Analysis.MODELS) & (results["metric"] == "auroc")]
+        found.append(rows["detectable_gap"].to_numpy())
+
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+def test_models_that_rank_alike_are_equal_at_thresholds_chosen_anew():
+    """By the same rule both flag the same images in every resample."""
+    frame = planted_table(9, n_patients=100)
+    own = planted_scores(frame)
+    both = pd.concat([own, own.assign(model="exp", score=np.exp(own["score"]))])
+    settings = replace(QUICK, threshold_uncertainty=True)
+
+    results = audit(planted_dataset(frame), both, settings=settings, attributes=["sex"]).results
+
+    rows = results[
+        (results["analysis"] == Analysis.MODELS) & results["metric"].isin(["tpr", "fpr"])
+    ]
+    assert (rows["value"] == 0).all()
+    assert set(rows["verdict"]) == {"equivalent"}

@@ -537,3 +537,20 @@ def test_a_given_threshold_has_no_error():
     )
 
     assert plain.equals(anew)
+
+
+def test_a_rate_needs_patients_of_its_own_kind_only():
+    """TPR of groups whose images all have, or all lack, the finding: one comparison, one verdict."""
+    frame = planted_table(3, n_patients=200)
+    group = frame["pid"] % 3
+    frame["race"] = group.map({0: "a", 1: "b", 2: "c"})
+    frame["Cardiomegaly"] = np.select([group == 1, group == 2], [1, 0], frame["Cardiomegaly"])
+    found = audit_of(frame, settings=replace(QUICK, thresholds={"Cardiomegaly": 0.8}))
+
+    where = {"finding": "Cardiomegaly", "attribute": "race", "reference": COMPLEMENT}
+    first, second = (the(found, **where, metric="tpr", group=name) for name in "ab")
+
+    assert first["value"] == pytest.approx(-second["value"])
+    assert first["verdict"] == second["verdict"]
+    assert "TOO_FEW_PATIENTS" not in first["reasons"]
+    assert "TOO_FEW_PATIENTS" in the(found, **where, metric="tpr", group="c")["reasons"]

@@ -263,18 +263,107 @@ def test_images_that_a_run_did_not_score_are_left_out_and_counted(dataset, three
 
 
 def test_a_threshold_of_the_model_is_that_of_its_runs(dataset, three):
-    """One of a run is for it alone, and then there is no common one."""
+    """One of a run goes before it; all are listed with their source."""
     settings = replace(QUICK, calibration="none", replicate_of=dict.fromkeys("abc", "m"))
     where = {**_OVERALL, "analysis": Analysis.OPERATING_POINT, "metric": "tpr"}
+    given = {"m:Cardiomegaly": 0.4}
 
-    common = audited(dataset, three, replace(settings, thresholds={"m:Cardiomegaly": 0.4}))
-    own = audited(dataset, three, replace(settings, thresholds={"b:Cardiomegaly": 0.4}))
+    common = audited(dataset, three, replace(settings, thresholds=given))
+    own = audited(dataset, three, replace(settings, thresholds={**given, "b:Cardiomegaly": 0.6}))
 
     assert the(common.results, **where)["at"] == 0.4
     assert "flagged at or above 0.4 (given)" in the(common.results, **where)["note"]
-    assert "what was chosen for it" in the(own.results, **where)["note"]
-    listed = {one["finding"]: one for one in common.facts["thresholds"]}
-    assert listed["Cardiomegaly"]["source"] == "given"
+    row = the(own.results, **where)
+    assert np.isnan(row["at"])
+    assert "each training run at its own threshold, 0.4 to 0.6" in row["note"]
+    listed = [one for one in own.facts["thresholds"] if one["finding"] == "Cardiomegaly"]
+    assert {one["model"]: one["threshold"] for one in listed} == {"a": 0.4, "b": 0.6, "c": 0.4}
+    assert {one["source"] for one in listed} == {"given"}
+    assert {one["patients"] for one in listed} == {150}
+
+
+def test_a_threshold_for_some_runs_only_is_refused(dataset, three):
+    """The rates of the others would be of other images."""
+    settings = replace(QUICK, replicate_of=dict.fromkeys("abc", "m"))
+
+    with pytest.raises(ConfigError, match="given for some training runs of m, and none for a"):
+        audited(dataset, three, replace(settings, thresholds={"b:Cardiomegaly": 0.4}))
+
+
+def test_thresholds_that_are_chosen_are_listed_by_run(dataset, three, found):
+    """As the rule chose them."""
+    alone = {name: audited(dataset, three[three["model"] == name]).facts for name in "abc"}
+
+    listed = {(one["model"], one["finding"]): one for one in found.facts["thresholds"]}
+
+    for name, facts in alone.items():
+        for one in facts["thresholds"]:
+            assert listed[name, one["finding"]] == one
+    assert found.facts["tuning"] == alone["a"]["tuning"]
+
+
+@pytest.mark.parametrize("change", [np.exp, np.array, lambda score: 2 * score])
+def test_models_whose_runs_rank_alike_are_equal(dataset, three, change):
+    """And named, in groups of any size and in any order of the runs."""
+    other = three.assign(
+        model=three["model"].map({"a": "y", "b": "z", "c": "x"}), score=change(three["score"])
+    )
+    of = dict.fromkeys("abc", "m") | dict.fromkeys("xyz", "n")
+
+    results = audited(dataset, pd.concat([three, other]), replace(QUICK, replicate_of=of)).results
+
+    rows = results[(results["analysis"] == Analysis.MODELS) & (results["metric"] == "auroc")]
+    assert (rows[["value", "low", "high"]] == 0).all(axis=None)
+    assert set(rows["verdict"]) == {Verdict.EQUIVALENT}
+    named = has_reason(rows, Reason.IDENTICAL_RANKING) | has_reason(rows, Reason.IDENTICAL_SCORES)
+    assert named.all()
+
+
+def test_names_of_images_patients_and_findings_change_nothing(dataset, frame, three, found):
+    """What is drawn for runs depends on their scores alone."""
+    turned = {name: f"x{999_999 - k}" for k, name in enumerate(frame["file"])}
+    renamed = planted_dataset(frame.assign(file=frame["file"].map(turned)))
+    scores = three.assign(image_id=three["image_id"].map(turned))
+
+    results = audited(
+        renamed, scores, replace(QUICK, replicate_of=dict.fromkeys("abc", "m"))
+    ).results
+
+    numbers = ["value", "low", "high", "p_value", "p_adjusted", "low_simultaneous"]
+    np.testing.assert_allclose(results[numbers], found.results[numbers], rtol=1e-6, atol=1e-9)
+
+
+def test_all_groups_are_not_tested_with_two_runs(dataset, three):
+    """Nor do they share in the error rate."""
+    two = three[three["model"] != "c"]
+    results = audited(dataset, two, replace(QUICK, replicate_of={"b": "a"})).results
+
+    rows = results[results["analysis"] == Analysis.HETEROGENEITY]
+
+    assert rows["p_value"].isna().all()
+    assert has_reason(rows, Reason.TOO_FEW_RUNS).all()
+
+
+def test_more_runs_than_patients_have_an_interval(dataset, frame):
+    """Whatever has more degrees of freedom."""
+    scores = trained(frame, *"abcdefghij", spread=1.0)
+    few = scores[scores["image_id"].isin(frame["file"][frame["pid"] < 8])]
+    settings = replace(QUICK, replicate_of=dict.fromkeys("abcdefghij", "m"))
+
+    row = the(audited(dataset, few, settings).results, **_OVERALL)
+
+    assert np.isfinite([row["low"], row["high"]]).all()
+
+
+def test_no_two_rows_have_one_key(dataset, frame, three):
+    """Though one run is constant and has no map to probabilities."""
+    constant = three.assign(score=three["score"].where(three["model"] != "b", 1.0))
+
+    results = audited(
+        dataset, constant, replace(QUICK, replicate_of=dict.fromkeys("abc", "m"))
+    ).results
+
+    assert not results.duplicated([*KEY, "at", "label_source"]).any()
 
 
 def test_prompt_sets_are_models_with_the_same_runs(dataset, three):
@@ -289,10 +378,12 @@ def test_prompt_sets_are_models_with_the_same_runs(dataset, three):
 def test_small_counts_are_hidden_of_runs_too(dataset, three):
     """As of any model."""
     settings = replace(QUICK, replicate_of=dict.fromkeys("abc", "m"), suppress_below=11)
+    # The range of the runs would hold counts of few images.
 
     results = audit(dataset, three, settings=settings, attributes=["sex", "race"]).results
 
     assert set(results["model"]) == {"m"}
+    assert not results["note"].str.contains(r"runs, \S+ to").any()
     assert the(results, **_OVERALL)["value"] == pytest.approx(
         the(audited(dataset, three, replace(settings, suppress_below=0)).results, **_OVERALL)[
             "value"
@@ -340,8 +431,9 @@ def test_seeds_that_are_blank_in_part_are_refused(dataset, three):
     part = three[(three["model"] != "b") | (three["finding"] != "Cardiomegaly")]
     with pytest.raises(DataError, match="b has no scores for Cardiomegaly"):
         audited(dataset, part, names)
-    with pytest.raises(ConfigError, match="bca does not hold the error of training runs"):
-        audited(dataset, three, replace(names, interval="bca"))
+    for interval in ("bca", "percentile"):
+        with pytest.raises(ConfigError, match=f"{interval} does not hold the error of training"):
+            audited(dataset, three, replace(names, interval=interval))
     seeds = named(three, a=("m", "1"), b=("m", "2"), c=("n", ""))
     with pytest.raises(ConfigError, match="named by the column 'seed'"):
         audited(dataset, seeds, replace(QUICK, replicate_of={"n": "m"}))

@@ -13,6 +13,7 @@ from cxraudit.stats.ranking import METRICS, ranking_replicates
 from cxraudit.stats.replicated import Replicated, over_runs
 from cxraudit.stats.resampling import draw_resamples
 from cxraudit.stats.thresholds import decisions
+from cxraudit.stats.variance import Variance
 
 PREVALENCE = 0.2
 
@@ -241,3 +242,12 @@ def test_intervals_over_runs_cover(n_runs, apart):
 
     assert 0.93 <= covered[0] <= 0.985
     assert apart < 0.5 or covered[1] < 0.8
+
+
+@pytest.mark.parametrize(("n", "contrasts"), [(3, 9), (2, 30), (500, 2), (3, 1)])
+def test_degrees_of_freedom_lie_between_those_of_the_parts(n, contrasts):
+    """Also where runs have more than patients."""
+    found = Variance(8e-4, 8e-4**2 / n, n, ((1.2e-3, contrasts),))
+
+    ends = sorted([n - 1.0, float(contrasts)])
+    assert ends[0] - 1e-4 <= found.degrees_of_freedom <= ends[1] + 1e-4

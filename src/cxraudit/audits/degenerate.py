@@ -13,7 +13,14 @@ import numpy as np
 
 from cxraudit.audits.cohort import Cell, CellCounts
 from cxraudit.audits.measures import Ranking
-from cxraudit.audits.plan import Combination, Comparison, Known, Quantity, Statistic
+from cxraudit.audits.plan import (
+    Combination,
+    Comparison,
+    Known,
+    Quantity,
+    Statistic,
+    is_difference,
+)
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Reason
 from cxraudit.settings import AuditSettings
@@ -50,6 +57,8 @@ class Degenerate:
             interval=self.settings.interval,
             scale=_scale(quantity, metric),
         )
+        if not is_difference(quantity):
+            found = found.within(METRICS[metric].low, METRICS[metric].high)
         if not math.isfinite(found.value) or math.isfinite(found.low):
             return found
         if self.ranks_nothing(quantity):
@@ -163,8 +172,7 @@ class Degenerate:
 
 def _scale(quantity: Quantity, metric: str) -> str:
     """Return the scale of a metric; a difference of values does not lie where they do."""
-    differs = isinstance(quantity, Combination) and min(quantity.weights) < 0
-    return "plain" if differs else METRICS[metric].scale
+    return "plain" if is_difference(quantity) else METRICS[metric].scale
 
 
 def _exact(found: Estimate, *, bounded: bool) -> Estimate:

@@ -28,6 +28,7 @@ from cxraudit.audits.plan import (
     Runs,
     Statistic,
     Tested,
+    largest_difference,
     without_images,
 )
 from cxraudit.metrics import METRICS
@@ -54,6 +55,8 @@ class Evaluated:
     effective_patients: float = math.nan
     """As many equal patients would determine the error as well; NaN without an error."""
     enough: bool = True
+    most: float = math.inf
+    """How large a comparison can be at most."""
     p_value: float = math.nan
     p_adjusted: float = math.nan
     draws: Draws | None = None
@@ -186,8 +189,9 @@ class Engine:
             inner=family_of(item) is not None,
         )
         if self.settings.n_resamples:
-            return self._degenerate.gap(item, found, enough=enough)
-        return found, enough
+            found, enough = self._degenerate.gap(item, found, enough=enough)
+        reach = largest_difference(item)
+        return found.within(-reach, reach), enough
 
     def _evaluate(self, item: Item) -> Evaluated:
         if isinstance(item, Level):
@@ -238,16 +242,16 @@ class Engine:
         counts = [self.count(cell) for cell in item.cells]
         enough = item.enough
         if enough is None:
-            enough = min(c.limiting_patients for c in counts) >= self.settings.min_patients
+            enough = min(_limiting(item, c) for c in counts) >= self.settings.min_patients
         found, enough = self.gap(item, enough=enough)
         few = [] if enough else [Reason.TOO_FEW_PATIENTS]
-        if found.standard_error > 0 and 0 < _fewest_runs(item) < FEWEST_RUNS:
+        if found.standard_error > 0 and 0 < _fewest_runs(item.group, item.reference) < FEWEST_RUNS:
             few.append(Reason.TOO_FEW_RUNS)
         caution = item.caution
         if item.enough is None:
+            which = METRICS[item.metric].among or "with or without"
             caution = (
-                f"fewer than {self.settings.min_patients} patients with or without the finding on one "
-                "side"
+                f"fewer than {self.settings.min_patients} patients {which} the finding on one side"
             )
         why, words = _missing(found, counts)
         confirmatory = family_of(item) is not None
@@ -259,6 +263,7 @@ class Engine:
             counts=counts[0],
             effective_patients=_effective(found),
             enough=not few,
+            most=largest_difference(item),
             p_value=found.p_value,
             reasons=_joined(*few, why, *item.reasons),
             note=_phrases(
@@ -285,7 +290,9 @@ class Engine:
         values = [np.array([self.value(part).value for part in side.parts]) for side in same]
         known = sum(side.value for side in sides if isinstance(side, Known))
         found = (values[0] - values[1]) if len(values) == 2 else values[0] - known
-        return f"mean of {found.size} training runs, {found.min():.3f} to {found.max():.3f}"
+        hidden = self.settings.suppress_below > 1  # a rate of one run is a count of few images
+        spread = "" if hidden else f", {found.min():.3f} to {found.max():.3f}"
+        return f"mean of {found.size} training runs{spread}"
 
     def _effective_patients(self, quantity: Quantity) -> float:
         return (
@@ -310,7 +317,8 @@ class Engine:
             if self.count(cell).limiting_patients >= self.settings.min_patients
             and not isinstance(quantity, Known)
         ]
-        tested = sum(is_testable(value, scale) for value in values)
+        too_few_runs = 0 < _fewest_runs(*item.quantities) < FEWEST_RUNS
+        tested = 0 if too_few_runs else sum(is_testable(value, scale) for value in values)
         left_out = len(item.cells) - tested
         # Without resamples the analytic error would be all there is, and too small.
         known = tested > 1 and self.settings.n_resamples > 0
@@ -322,7 +330,9 @@ class Engine:
             p_value=p_value,
             method="Wald test with the covariance of patients, Hotelling's T²",
             family=item.family,
-            reasons=() if math.isfinite(p_value) else (Reason.TOO_FEW_PATIENTS,),
+            reasons=()
+            if math.isfinite(p_value)
+            else (Reason.TOO_FEW_RUNS if too_few_runs else Reason.TOO_FEW_PATIENTS,),
             note=_phrases(
                 f"one test of {tested} groups; it has no single difference",
                 f"{left_out} with too few patients or a perfect ranking left out"
@@ -360,13 +370,20 @@ def _statistics(quantity: Quantity) -> Iterator[Statistic]:
             yield from _statistics(part)
 
 
-def _fewest_runs(item: Comparison) -> int:
-    """Return the number of training runs of the side that has fewer; 0 if neither has several."""
-    sides = item.group, item.reference
+def _fewest_runs(*sides: Quantity) -> int:
+    """Return the number of training runs of the side that has fewest; 0 if none has several."""
     return min(
         (len(side.parts) for side in sides if isinstance(side, Combination) and side.runs),
         default=0,
     )
+
+
+def _limiting(item: Comparison, counts: CellCounts) -> int:
+    """Return the number of patients that a side rests on, of those that its metric is about."""
+    return {
+        "with": counts.n_positive_patients,
+        "without": counts.n_negative_patients,
+    }.get(METRICS[item.metric].among, counts.limiting_patients)
 
 
 def _effective(found: Gap) -> float:

@@ -64,6 +64,21 @@ _ALIKE = {
 }
 
 
+def alike_pairs(first: Sequence[Sample], second: Sequence[Sample]) -> list[tuple[int, int]]:
+    """Pair the training runs of two models that rank alike; empty unless each has one of the other's."""
+    if len(first) != len(second) or not np.array_equal(first[0].rows, second[0].rows):
+        return []
+    left = list(range(len(second)))
+    pairs = []
+    for number, one in enumerate(first):
+        same = next((other for other in left if alike(one, second[other])), None)
+        if same is None:
+            return []
+        left.remove(same)
+        pairs.append((number, same))
+    return pairs
+
+
 _FEW = 200
 """Images whose order is compared first."""
 
@@ -147,6 +162,8 @@ class _Pair:
     alike: Reason | None
     """Why there is nothing to test, if there is not."""
     note: str = ""
+    is_rechosen: bool = False
+    """Whether the thresholds of both are chosen anew in every resample."""
     levels_are_exploratory: bool = False
     """Whether the differences over all images get no verdict."""
 
@@ -199,6 +216,7 @@ class _Pair:
             family=None if self.levels_are_exploratory and not named else Confirmatory.MODELS,
             scale=scale,
             identical=found is not None,
+            paired=self.is_rechosen,
             reasons=() if found is None else (found,),
             note="; ".join(filter(None, [alike_note, self.note])),
         )
@@ -227,7 +245,13 @@ def _flagging(first: Tuned, second: Tuned) -> _Pair:
     if estimated:
         notes.append("the error of the thresholds is not in this interval (threshold_uncertainty)")
     return _Pair(
-        samples, metrics, (_rates_of(first), _rates_of(second)), same, "; ".join(notes), estimated
+        samples,
+        metrics,
+        (_rates_of(first), _rates_of(second)),
+        same,
+        "; ".join(notes),
+        is_rechosen=first.rechosen is not None and second.rechosen is not None,
+        levels_are_exploratory=estimated,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cxraudit.audits.cohort import Cell, CellCounts, Sample, Vector
 from cxraudit.audits.measures import Mean, Measure, Ranking
+from cxraudit.metrics import METRICS
 from cxraudit.schema import OVERALL, Analysis, Confirmatory, Reason
 
 
@@ -206,6 +207,20 @@ class Equality:
 
 
 Item = Level | Comparison | Tested | Equality
+
+
+def is_difference(quantity: Quantity) -> bool:
+    """Tell whether a quantity is a difference, which does not lie where its metric does."""
+    return isinstance(quantity, Combination) and (
+        min(quantity.weights) < 0 or any(is_difference(part) for part in quantity.parts)
+    )
+
+
+def largest_difference(item: Comparison) -> float:
+    """Return how large a comparison can be at most, by the values that its metric can take."""
+    metric = METRICS[item.metric]
+    sides = 2 if is_difference(item.group) or is_difference(item.reference) else 1
+    return sides * (metric.high - metric.low)
 
 
 def without_images(item: Level | Comparison | Tested) -> Level | Comparison | Tested:

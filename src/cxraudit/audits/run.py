@@ -1,7 +1,8 @@
 """The whole audit: images and scores in, one results table and what it rests on out."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,15 @@ from cxraudit.audits import (
     subgroups,
     verdicts,
 )
-from cxraudit.audits.cohort import Cohort, Mask, Sample, make_cohort, samples, scored_findings
+from cxraudit.audits.cohort import (
+    Cohort,
+    Mask,
+    Sample,
+    count,
+    make_cohort,
+    samples,
+    scored_findings,
+)
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
@@ -34,7 +43,14 @@ from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
 from cxraudit.audits.suppression import suppressed
-from cxraudit.audits.thresholds import Thresholds, given_thresholds, rule_of, threshold_facts
+from cxraudit.audits.thresholds import (
+    Given,
+    Thresholds,
+    Used,
+    given_thresholds,
+    rule_of,
+    threshold_facts,
+)
 from cxraudit.audits.training_runs import (
     Divided,
     across,
@@ -155,9 +171,13 @@ def audit(
     tuning = cohort.tuning()
     engine = Engine(cohort)
     evaluated: list[Evaluated] = []
+    used: list[Used] = []
+    free: list[str] = []
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
         scored = _scored(cohort, divided, finding, tuning, thresholds)
+        used += [one for model in scored for one in model.thresholds()]
+        free += [finding for model in scored for one in model.given if one is None]
         items, tables = _plan(cohort, scored, chosen, adjusters, pairs)
         evaluated += with_other_weight(engine, items, engine.evaluate(items))
         for one in scored:
@@ -213,7 +233,7 @@ def audit(
         excluded=excluded_images(scored),
         facts={
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
-            **threshold_facts(results, cohort, tuning, thresholds),
+            **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
             "notices": as_records(
@@ -272,6 +292,17 @@ class _Scored:
     """Of each run, under the name of the model."""
     tuned: list[operating_point.Tuned | operating_point.NotTuned]
     """Empty where nothing is chosen or given."""
+    names: list[str] = field(default_factory=list)
+    """Of the runs; the model's, where it has one."""
+    given: list[Given | None] = field(default_factory=list)
+    """Thresholds of the user, of each run."""
+
+    def thresholds(self) -> Iterator[Used]:
+        """Yield the thresholds that images are flagged at."""
+        for name, given, tuned in zip(self.names, self.given, self.tuned, strict=False):
+            if isinstance(tuned, operating_point.Tuned) and not math.isnan(tuned.threshold):
+                patients = count(tuned.sample.everything).n_patients
+                yield Used(name, tuned.sample.finding, given, tuned.threshold, patients)
 
 
 def _scored(
@@ -287,8 +318,17 @@ def _scored(
         given = thresholds.of(sample.model, finding)
         named = sample.with_(model=model)
         one.samples.append(named)
+        one.names.append(sample.model)
+        one.given.append(given)
         if given or rule != "none" or settings.calibration != "none":
             one.tuned.append(operating_point.tune(cohort, named, tuning, given))
+    for name, one in found.items():
+        lacking = [run for run, given in zip(one.names, one.given, strict=True) if given is None]
+        if 0 < len(lacking) < len(one.names):
+            raise ConfigError(
+                f"thresholds of {finding} are given for some training runs of {name}, and none for "
+                f"{lacking[0]}: rates would be of other images. Give one for each run, or for {name}."
+            )
     return [found[name] for name in sorted(found)]
 
 
@@ -335,6 +375,9 @@ def _compared(
             [one for one in tuned if isinstance(one, operating_point.Tuned)],
         )
 
+    if pairs := model_comparison.alike_pairs(first.samples, second.samples):
+        plans = [plan(number, other) for number, other in pairs]
+        return between((first.runs, plans), (second.runs, plans))
     groups = [plan(number, 0) for number in range(len(first.samples))]
     references = [groups[0], *(plan(0, other) for other in range(1, len(second.samples)))]
     return between((first.runs, groups), (second.runs, references))

@@ -15,7 +15,7 @@ from cxraudit.datasets.reading import read_table
 from cxraudit.datasets.values import numbers, texts
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.notices import Notice
-from cxraudit.schema import OVERALL, Analysis, records, require_columns, require_rows
+from cxraudit.schema import require_columns, require_rows
 from cxraudit.settings import OTHERS, AuditSettings, rules_of
 from cxraudit.stats.thresholds import rule_chooses
 
@@ -153,8 +153,8 @@ def given_thresholds(
     else:
         rows = [(*names.parsed(name), float(value)) for name, value in settings.thresholds.items()]
         source = "given"
-    rows = [(result, *row[1:]) for row in rows for result in names.in_results(row[0])]
     _refuse_twice(rows, source)
+    rows = _of_results(rows, names)
     unused = sorted({finding for _, finding, _ in rows} - set(scored or dataset.findings))
     if unused:
         sentence = f"Thresholds without any score to apply them to: {', '.join(unused)}."
@@ -163,6 +163,17 @@ def given_thresholds(
         {(model, finding): Given(value, source) for model, finding, value in rows},
         tuple(notices),
     )
+
+
+def _of_results(
+    rows: Sequence[tuple[str, str, float]], names: "_Names"
+) -> list[tuple[str, str, float]]:
+    """Return the thresholds by the names in the results; that of one goes before that of several."""
+    named = [(names.in_results(model), finding, value) for model, finding, value in rows]
+    found: dict[tuple[str, str], float] = {}
+    for results, finding, value in sorted(named, key=lambda row: -len(row[0])):
+        found |= {(result, finding): value for result in results}
+    return [(*place, value) for place, value in found.items()]
 
 
 def _refuse_twice(rows: Iterable[tuple[str, str, float]], source: str) -> None:
@@ -224,49 +235,40 @@ def _plain(name: object) -> str:
     return str(name).strip().lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A threshold that images are flagged at."""
+
+    model: str
+    """Or its training run."""
+    finding: str
+    given: Given | None
+    """As the user gave it; None if a rule chose it."""
+    threshold: float
+    """Infinite if no image is flagged."""
+    patients: int
+    """Whose images are flagged or not."""
+
+
 def threshold_facts(
-    results: pd.DataFrame, cohort: Cohort, tuning: Mask, thresholds: Thresholds
+    cohort: Cohort, tuning: Mask, used: Sequence[Used], free: Sequence[str]
 ) -> dict[str, Any]:
     """Return what a report states of thresholds and of the patients they were chosen on, as plain data.
 
     Parameters
     ----------
-    results : pandas.DataFrame
-        The results table.
     cohort : Cohort
         The audited images.
     tuning : numpy.ndarray of bool, shape (n_images,)
         The images of tuning patients.
-    thresholds : Thresholds
-        Of the user.
+    used : sequence of Used
+        The thresholds.
+    free : sequence of str
+        The findings that a model has no given threshold for.
     """
     settings = cohort.settings
-    rows = results[
-        (results["analysis"] == Analysis.OPERATING_POINT)
-        & (results["attribute"] == OVERALL)
-        & (results["metric"] == "tpr")
-        & results["at"].notna()
-    ]
-    listed = []
-    for row in records(rows):
-        given = thresholds.of(row["model"], row["finding"])
-        listed.append(
-            {
-                "model": row["model"],
-                "finding": row["finding"],
-                "threshold": row["at"] if math.isfinite(row["at"]) else None,
-                "source": given.source
-                if given
-                else rule_of(settings, cohort.dataset, row["finding"]),
-                "patients": row["n_patients"],
-            }
-        )
-    chosen = any(
-        rule_chooses(rule_of(settings, cohort.dataset, finding))
-        and not thresholds.of(model, finding)
-        for model, finding in set(zip(results["model"], results["finding"], strict=True))
-    )
-    held_out = settings.calibration == "platt" or chosen
+    rules = {finding: rule_of(settings, cohort.dataset, finding) for finding in {*free}}
+    held_out = settings.calibration == "platt" or any(map(rule_chooses, rules.values()))
     patients = cohort.images["patient_id"]
     n_tuning = int(patients[tuning].nunique()) if held_out else 0
     return {
@@ -275,5 +277,14 @@ def threshold_facts(
             "patients": n_tuning,
             "evaluated": int(patients.nunique()) - n_tuning,
         },
-        "thresholds": listed,
+        "thresholds": [
+            {
+                "model": one.model,
+                "finding": one.finding,
+                "threshold": one.threshold if math.isfinite(one.threshold) else None,
+                "source": one.given.source if one.given else rules[one.finding],
+                "patients": one.patients,
+            }
+            for one in used
+        ],
     }

@@ -30,6 +30,7 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.notices import Notice, counted
 from cxraudit.schema import SEED, Analysis, Reason
 from cxraudit.settings import AuditSettings
+from cxraudit.stats.thresholds import as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,9 @@ def divide(scores: pd.DataFrame, settings: AuditSettings) -> Divided:
         for model, part in scores.groupby("of", sort=True)
         if part["model"].nunique() > 1
     }
-    if runs and settings.interval == "bca":
+    if runs and settings.interval != "t":
         raise ConfigError(
-            "the interval bca does not hold the error of training runs. Use --interval t or percentile."
+            f"the interval {settings.interval} does not hold the error of training runs. Use --interval t."
         )
     names = _names(named, scores)
     scores, dropped = _shared(scores, runs)
@@ -191,11 +192,21 @@ def _runs(model: str, scores: pd.DataFrame) -> Runs:
                 f"{name} has no scores for {lacking[0]}, and other training runs of {model} do. Score the "
                 "same findings in every run."
             )
-        content = part.sort_values(["finding", "image_id"])["score"].to_numpy(dtype=np.float64)
-        digests[str(name)] = hashlib.blake2b(content.tobytes(), digest_size=8).digest()
+        digests[str(name)] = _digest(
+            b"".join(sorted(_of_scores(one) for _, one in part.groupby("finding")["score"]))
+        )
     ordered = sorted(digests, key=lambda name: (digests[name], name))
-    key = hashlib.blake2b(b"".join(sorted(digests.values())), digest_size=4).digest()
-    return Runs(model, tuple(ordered), int.from_bytes(key, "big"))
+    key = _digest(b"".join(sorted(digests.values())))
+    return Runs(model, tuple(ordered), int.from_bytes(key[:4], "big"))
+
+
+def _of_scores(scores: "pd.Series[float]") -> bytes:
+    """Digest the scores of a finding, whatever their images are called."""
+    return _digest(np.sort(scores.to_numpy(dtype=np.float64)).tobytes())
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()
 
 
 def _shared(scores: pd.DataFrame, runs: Mapping[str, Runs]) -> tuple[pd.DataFrame, list[Notice]]:
@@ -255,14 +266,15 @@ def between(first: tuple[Runs | None, Plans], second: tuple[Runs | None, Plans])
         groups = [table[place] for table in tables if place in table]
         references = [table[place] for table in others if place in table]
         whole = len(groups) == len(tables) and len(references) == len(others)
-        item = _merged(runs, groups, other_runs, references) if whole else None
+        same = len({type(item) for item in (*groups, *references)}) == 1
+        item = _merged(runs, groups, other_runs, references) if whole and same else None
         merged.append(item or _undefined((*groups, *references)[0]))
     return merged
 
 
 def _place(item: Item) -> Hashable:
     """Return what the rows of all runs have in common: thresholds are those of each run."""
-    return type(item), item.metric, *_texts(_without_threshold(item.key))
+    return item.metric, *_texts(_without_threshold(item.key))
 
 
 def _texts(key: Key) -> Iterable[str]:
@@ -280,10 +292,9 @@ def _merged(
     first, items = groups[0], [*groups, *references]
     thresholds = {item.key.at for item in items}
     key = first.key if len(thresholds) == 1 else _without_threshold(first.key)
-    named = {
-        "key": key,
-        "note": _common(item.note for item in items if not isinstance(item, Equality)),
-    }
+    noted = [item for item in items if not isinstance(item, Equality)]
+    phrases = (_common(item.note for item in noted), _own_thresholds(noted)) if noted else ()
+    named = {"key": key, "note": "; ".join(filter(None, phrases))}
     if isinstance(first, Level):
         return replace(
             first, **named, quantity=over(runs, [_of(Level, one).quantity for one in groups])
@@ -336,13 +347,18 @@ def _undefined(item: Item) -> Item:
 
 
 def _common(notes: Iterable[str]) -> str:
-    """Return the phrases that all notes share, and that each run has a threshold or map of its own."""
+    """Return the phrases that the notes of all runs share."""
     phrases = [note.split("; ") for note in notes]
-    shared = (
-        [one for one in phrases[0] if all(one in other for other in phrases)] if phrases else []
-    )
-    own = any(set(one) != set(shared) for one in phrases)
-    return "; ".join([*shared, *(["each training run at what was chosen for it"] if own else [])])
+    shared = [one for one in phrases[0] if all(one in other for other in phrases)]
+    return "; ".join(filter(None, shared))
+
+
+def _own_thresholds(items: Iterable[Item]) -> str:
+    """Name the thresholds of the runs, where each has its own."""
+    found = sorted({item.key.at for item in items})
+    if len(found) < 2:
+        return ""
+    return f"each training run at its own threshold, {as_text(found[0])} to {as_text(found[-1])}"
 
 
 def mean_percentiles(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

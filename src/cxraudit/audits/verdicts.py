@@ -196,11 +196,13 @@ def _judge(one: Evaluated, p_adjusted: float, level: float, settings: AuditSetti
     metric = METRICS[item.metric]
     margin = metric.margin_of(settings)
     alpha = level if math.isfinite(level) else 1 - settings.confidence_level
-    reach = detectable_gap(found, margin=margin, alpha=alpha)
+    ways = (found, _turned(found)) if item.key.analysis in _EITHER_WAY else (found,)
+    reach = max(detectable_gap(one_way, margin=margin, alpha=alpha) for one_way in ways)
     # No share differs by 1 or more, and too few patients give no verdict at any difference.
     possible = one.enough and (reach < 1 or not _bounded(metric))
     screened = family in SCREENED
     low, high = _simultaneous(found, p_adjusted, level)
+    low, high = max(low, -one.most), min(high, one.most)
     return replace(
         known,
         found=replace(found, limits=None),
@@ -212,6 +214,25 @@ def _judge(one: Evaluated, p_adjusted: float, level: float, settings: AuditSetti
         reasons=(*one.reasons, *((Reason.SCREENED,) if screened else ())),
         note="; ".join(filter(None, [one.note, SCREENED_NOTE if screened else ""])),
     )
+
+
+_EITHER_WAY = (Analysis.MODELS, Analysis.GROUP_PAIRS)
+"""Analyses in which either side may be the worse one: which is called the group is a matter of names."""
+
+
+def _turned(found: Gap) -> Gap:
+    """Return a difference with its sides exchanged."""
+    sides = found.sides
+    if sides is None:
+        return found
+    turned = replace(
+        sides,
+        group=sides.reference,
+        reference=sides.group,
+        group_error=sides.reference_error,
+        reference_error=sides.group_error,
+    )
+    return replace(found, sides=turned)
 
 
 def _simultaneous(found: Gap, p_adjusted: float, level: float) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """Results of the statistics: an estimate with its interval, a gap, and the verdict on a gap."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
 
 Limits = Callable[[float], tuple[float, float]]
 """Level → the interval at it."""
@@ -61,6 +62,12 @@ class Estimate:
     method: str
     reason: str = ""
     """Why there is no interval: a code of `NoInterval`; empty if there is one."""
+
+    def within(self, least: float, most: float) -> Self:
+        """Return the estimate with an interval that ends where its values do."""
+        if not (self.low < least or self.high > most):
+            return self
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,9 +65,8 @@ class Variance:
             return of_patients
         parts = ((self.patients, of_patients), *self.runs)
         reach = sum(part * float(stdtrit(df, _TAIL)) for part, df in parts) / self.total
-        return float(
-            brentq(lambda df: stdtrit(df, _TAIL) - reach, 0.99, of_patients + 1, xtol=1e-6)
-        )
+        most = max(df for _, df in parts) + 1
+        return float(brentq(lambda df: stdtrit(df, _TAIL) - reach, 0.5, most, xtol=1e-6))
 
     @property
     def correction(self) -> float:

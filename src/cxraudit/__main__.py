@@ -1,0 +1,7 @@
+"""``python -m cxraudit``: the command line."""
+
+import sys
+
+from cxraudit.cli import main
+
+sys.exit(main())
