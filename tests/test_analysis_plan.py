@@ -1,6 +1,7 @@
 """A plan is read as it was written, and an audit that contradicts it needs a reason."""
 
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -191,6 +192,8 @@ def test_the_record_holds_what_a_report_states():
     [
         ({"findings": []}, "at least one finding"),
         ({"findings": [""]}, "the findings of a plan are names, got ''"),
+        ({"findings": None}, "the findings of a plan are names, got None"),
+        ({"shortcuts": "drain"}, "shortcuts must be names with values"),
         ({"findings": [3]}, "the findings of a plan are names, got 3"),
         ({"attributes": [" "]}, "the attributes of a plan are names"),
         ({"settings": AuditSettings(thresholds="t.csv")}, "the thresholds themselves"),
@@ -220,6 +223,14 @@ def test_what_cannot_be_followed_is_not_planned(arguments, message):
 
     with pytest.raises(ConfigError, match=message):
         make_plan(**given)
+
+
+def test_settings_of_a_plan_are_those_of_an_audit():
+    """A mapping is none."""
+    settings: Any = {"margin": 0.1}
+
+    with pytest.raises(TypeError, match="settings must be AuditSettings, got dict"):
+        make_plan("Edema", "sex", settings=settings)
 
 
 def test_settings_may_use_other_names_of_what_is_planned():

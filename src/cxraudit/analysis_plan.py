@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from os import PathLike
@@ -204,6 +204,13 @@ def make_plan(
         name what is not planned.
     """
     settings = settings or AuditSettings()
+    if not isinstance(settings, AuditSettings):
+        raise TypeError(
+            f"settings must be AuditSettings, got {type(settings).__name__}: AuditSettings(...) makes them"
+        )
+    for name, value in (("shortcuts", shortcuts), ("reading", reading)):
+        if value is not None and not isinstance(value, Mapping):
+            raise ConfigError(f"{name} must be names with values, got {shown(value)}.")
     named = {
         what: _names(what, given)
         for what, given in (("findings", findings), ("attributes", attributes), ("models", models))
@@ -237,7 +244,7 @@ def _names(what: str, given: str | Sequence[str]) -> tuple[str, ...]:
     ConfigError
         If one is empty or is no text.
     """
-    names = [given] if isinstance(given, str) else list(given)
+    names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for one in names:
         if not isinstance(one, str) or not one.strip():
             raise ConfigError(f"the {what} of a plan are names, got {shown(one)}. Give a name.")

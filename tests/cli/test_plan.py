@@ -171,6 +171,19 @@ def test_the_plan_of_a_pilot_holds_what_the_pilot_has(tmp_path, own_table, colum
     assert plan.reading == {"patients": "known", "uncertain": "ones"}
 
 
+def test_training_runs_of_a_pilot_are_refused(own_table, columns, run, capsys):
+    """Whichever flag names them, and whatever the names."""
+    frame = pd.read_csv(own_table)
+    runs = pd.concat([frame.assign(run=1), frame.assign(run=2)])
+    runs.to_csv(own_table, index=False)
+    assert run("plan", own_table, columns, "--sex sex --seed-column run") == 2
+    assert "one training run of each model" in capsys.readouterr().err
+
+    frame.to_csv(own_table, index=False)
+    assert run("plan", own_table, columns, "--sex sex --replicate-of nope=model") == 2
+    assert "one training run of each model" in capsys.readouterr().err
+
+
 def test_how_a_table_is_read_is_part_of_the_plan(tmp_path, own_table, columns, run, capsys):
     """Another policy of uncertain labels, or unknown patients, is a departure."""
     path = tmp_path / "other.toml"

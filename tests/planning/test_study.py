@@ -263,6 +263,7 @@ def test_rates_rest_on_the_patients_that_are_not_tuned_on():
     [
         (ASSUMED, StudyGoals(), "--n-patients"),
         (StudyAssumptions(prevalence={"Edema": 0.1}), GOALS, "nothing to compare"),
+        (replace(ASSUMED, images_sd=100), GOALS, "standard deviation of at most 89.44"),
         (StudyAssumptions(groups={"sex:female": 0.4}), GOALS, "nothing to compare"),
     ],
 )

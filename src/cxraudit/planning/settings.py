@@ -116,6 +116,22 @@ class StudyAssumptions:
         mean = sum(shares[group] * ratios[group] for group in shares)
         return {group: float(self.prevalence[finding]) * ratios[group] / mean for group in shares}
 
+    def refuse_unlike_images(self, n_patients: int) -> None:
+        """Refuse numbers of images that vary more than those of so many patients can.
+
+        Raises
+        ------
+        ConfigError
+            If one patient with all images but one of each other would not do.
+        """
+        most = (self.images_per_patient - 1) * math.sqrt(n_patients)
+        if self.images_sd > most:
+            raise ConfigError(
+                f"the numbers of images of {n_patients:,} patients with images_per_patient "
+                f"{self.images_per_patient:g} have a standard deviation of at most {most:.4g}; images_sd is "
+                f"{self.images_sd:g}. Give a smaller one, or more patients."
+            )
+
     def _refuse_impossible_images(self) -> None:
         """Refuse numbers of images that are not whole, or fewer than one."""
         mean, sd = self.images_per_patient, self.images_sd

@@ -59,6 +59,8 @@ def plan_study(
         goals=(goals, StudyGoals),
         settings=(settings, AuditSettings),
     )
+    if goals.n_patients is not None:
+        assumptions.refuse_unlike_images(goals.n_patients)
     return table(
         planned(assumptions, settings),
         goals,
