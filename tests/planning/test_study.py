@@ -375,6 +375,21 @@ def test_training_runs_of_a_pilot_are_refused():
             plan_from_pilot(planted_dataset(frame), table, settings=settings)
 
 
+def test_rates_of_a_pilot_without_a_threshold_are_stated():
+    """The images of the tuning patients have one class, so that nothing can be chosen."""
+    frame = planted_table(3, n_patients=60)
+    few = AuditSettings(tuning_share=0.01)
+
+    found = plan_from_pilot(
+        planted_dataset(frame), planted_scores(frame), attributes="sex", settings=few
+    )
+
+    rates = found[found["metric"] != "auroc"]
+    assert set(rates["metric"]) == {"tpr", "fpr"}
+    assert rates["note"].str.contains("[TF]PR: nothing to choose on").any()
+    assert (rates["standard_error"].notna() | (rates["note"] != "")).all()
+
+
 def test_reference_groups_that_a_pilot_lacks_are_refused():
     """As by an audit."""
     frame = planted_table(3, n_patients=60)

@@ -12,7 +12,7 @@ from scipy.special import betaincinv, ndtr, ndtri
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS
 from cxraudit.planning.settings import OTHERS, StudyAssumptions
-from cxraudit.planning.table import Planned, refuse_unplanned
+from cxraudit.planning.table import Planned, refuse_unplanned, unknown_rates
 from cxraudit.settings import OTHERS as OTHER_FINDINGS
 from cxraudit.settings import AuditSettings, rules_of
 from cxraudit.stats.binormal import (
@@ -182,7 +182,14 @@ def planned(assumed: StudyAssumptions, settings: AuditSettings) -> Iterator[Plan
                         finding, attribute, group, metric, value, assumed, settings, drawn, inside
                     )
                 if rule.startswith(FIXED):
-                    yield from _unknown_rates(finding, attribute, group, rule)
+                    yield from unknown_rates(
+                        finding=finding,
+                        attribute=name,
+                        group=group,
+                        n_groups=len(attribute.shares),
+                        why=f"the threshold is a score ({rule.removeprefix(FIXED)}), and assumptions do not "
+                        "say how many images have it; a pilot does",
+                    )
 
 
 def rates_at(rule: str, auroc: float, prevalence: float) -> dict[str, float]:
@@ -212,24 +219,6 @@ def rates_at(rule: str, auroc: float, prevalence: float) -> dict[str, float]:
         return {}
     rates = {"tpr": float(ndtr(apart - threshold)), "fpr": float(ndtr(-threshold))}
     return {name: rate for name, rate in rates.items() if 0 < rate < 1}
-
-
-def _unknown_rates(finding: str, attribute: _Attribute, group: str, rule: str) -> Iterator[Planned]:
-    """Yield the rates at a threshold that is a score, of which nothing is known."""
-    for metric in ("tpr", "fpr"):
-        yield Planned(
-            model="",
-            finding=finding,
-            metric=metric,
-            attribute=attribute.name,
-            group=group,
-            study=None,
-            fewest=math.nan,
-            design_effect=math.nan,
-            n_groups=len(attribute.shares),
-            note=f"{METRICS[metric].label}: the threshold is a score ({rule.removeprefix(FIXED)}), and "
-            "assumptions do not say how many images have it; a pilot does",
-        )
 
 
 def _planned(

@@ -16,20 +16,18 @@ from cxraudit.audits.operating_point import NotTuned, tune
 from cxraudit.audits.plan import Quantity, Statistic, ranking
 from cxraudit.audits.run import check_references, chosen_attributes
 from cxraudit.audits.sampling import with_sampling_weights
-from cxraudit.audits.thresholds import given_thresholds
+from cxraudit.audits.thresholds import given_thresholds, rule_of
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.frames import to_pandas
 from cxraudit.metrics import METRICS
-from cxraudit.planning.table import ONE_RUN, Planned, refuse_unplanned
+from cxraudit.planning.table import ONE_RUN, RATES, Planned, refuse_unplanned, unknown_rates
 from cxraudit.schema import SEED, check_scores
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.binormal import relative_error
 from cxraudit.stats.power import Expected, Study, expected_degrees_of_freedom
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.scales import SCALES
-
-RATES = ("tpr", "fpr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,11 @@ def pilot_of(
         engine, apart = Engine(cohort), Engine(of_images)
         for sample in samples(cohort, table, finding):
             independent = replace(sample, units=of_images.units[sample.rows])
-            point = tune(cohort, sample, tuning, thresholds.of(sample.model, finding))
+            given = thresholds.of(sample.model, finding)
+            point = tune(cohort, sample, tuning, given)
             evaluated = None if isinstance(point, NotTuned) else point.sample
             threshold = math.nan if isinstance(point, NotTuned) else point.threshold
+            has_rates = given is not None or rule_of(settings, dataset, finding) != "none"
             for attribute in chosen:
                 compared = list(comparisons(cohort, sample, [attribute]))
                 for group in compared:
@@ -115,6 +115,15 @@ def pilot_of(
                                 fewest=fewest,
                                 n_groups=len(compared),
                             )
+                        )
+                    if has_rates and isinstance(point, NotTuned):
+                        found += unknown_rates(
+                            model=sample.model,
+                            finding=finding,
+                            attribute=attribute,
+                            group=group.name,
+                            n_groups=len(compared),
+                            why=point.note,
                         )
     return Pilot(found, n_patients, findings, models, chosen)
 

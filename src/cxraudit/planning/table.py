@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxraudit.audits.families import shares
 from cxraudit.errors import ConfigError
+from cxraudit.metrics import METRICS
 from cxraudit.planning.settings import StudyGoals
 from cxraudit.schema import COMPLEMENT, Confirmatory, typed_frame
 from cxraudit.settings import AuditSettings
@@ -92,6 +93,30 @@ class Planned:
     n_groups: int
     """Groups of the attribute: the gaps of two are one comparison."""
     note: str = ""
+
+
+RATES = ("tpr", "fpr")
+
+
+def unknown_rates(
+    *, model: str = "", finding: str, attribute: str, group: str, n_groups: int, why: str
+) -> list[Planned]:
+    """Return the rates of a group of which nothing is known, with the reason."""
+    return [
+        Planned(
+            model=model,
+            finding=finding,
+            metric=metric,
+            attribute=attribute,
+            group=group,
+            study=None,
+            fewest=math.nan,
+            design_effect=math.nan,
+            n_groups=n_groups,
+            note=f"{METRICS[metric].label}: {why}",
+        )
+        for metric in RATES
+    ]
 
 
 def table(
