@@ -1,6 +1,7 @@
 """A plan is read as it was written, and an audit that contradicts it needs a reason."""
 
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ SETTINGS = AuditSettings(
     references={"race": "white"},
     bins={"bmi": "18.5,25,30", "age": [20, 40]},
 )
+FINDINGS = ["Edema", "Pneumothorax", "Pleural “Effusion”"]
+ATTRIBUTES = ["sex", "race", "sex*race", "bmi"]
 
 
 def planned(**changed):
@@ -21,13 +24,22 @@ def planned(**changed):
     given = {
         "settings": SETTINGS,
         "shortcuts": {"drain": "Pneumothorax"},
-        "models": ["a", 'b "2"'],
+        "models": ["m", 'b "2"'],
+        "reading": {"patients": "known", "uncertain": "zeros"},
     }
-    return make_plan(["Edema", "Pneumothorax"], ["sex", "sex*race"], **given | changed)
+    return make_plan(FINDINGS, ATTRIBUTES, **given | changed)
 
 
 @pytest.mark.parametrize(
-    "changed", [{}, {"shortcuts": None, "models": ()}, {"shortcuts": {}}, {"settings": None}]
+    "changed",
+    [
+        {},
+        {"shortcuts": None, "models": ()},
+        {"shortcuts": {}},
+        {"settings": None},
+        {"reading": {}},
+        {"reading": {"patients": "unknown", "uncertain": "none", "blank": "ignore"}},
+    ],
 )
 def test_a_plan_is_read_as_it_was_written(changed, tmp_path):
     """With its hash, and the settings of the audit."""
@@ -60,7 +72,8 @@ def test_the_hash_is_over_the_content(tmp_path):
 
     for old, new in (
         ("0.08", "0.1"),
-        ('"sex*race"', '"race"'),
+        ('"sex*race"', '"age"'),
+        ('uncertain = "zeros"', 'uncertain = "ones"'),
         ("white", "black"),
         ("n_resamples = 2000\n", ""),
     ):
@@ -120,7 +133,16 @@ def test_settings_that_decide_nothing_are_free():
         ({"settings": {"thresholds": "t.csv"}}, 'and is "t.csv"'),
         (
             {"attributes": ["sex"]},
-            r'attributes was planned as \["sex", "sex\*race"\] and is \["sex"\]',
+            r'attributes was planned as \["bmi", "race", "sex", "sex\*race"\] and is \["sex"\]',
+        ),
+        (
+            {"reading": {"patients": "known", "uncertain": "ones"}},
+            'uncertain was planned as "zeros" and is "ones"',
+        ),
+        ({"reading": {"patients": "known"}}, 'uncertain was planned as "zeros" and is "none"'),
+        (
+            {"reading": {"patients": "unknown", "uncertain": "zeros"}},
+            'patients was planned as "known" and is "unknown"',
         ),
         ({"shortcuts": {}}, 'shortcuts was planned as {"drain": "Pneumothorax"} and is {}'),
     ],
@@ -145,7 +167,7 @@ def test_the_same_in_another_form_is_no_contradiction():
     plan = planned()
     given = plan.audit_settings(bins={"bmi": [18.5, 25, 30], "age": "20,40"})
 
-    assert agree(plan, settings=given, attributes=["sex*race", "sex"]).departures == ()
+    assert agree(plan, settings=given, attributes=ATTRIBUTES[::-1]).departures == ()
 
 
 def test_the_record_holds_what_a_report_states():
@@ -159,6 +181,7 @@ def test_the_record_holds_what_a_report_states():
         "version": plan.version,
         "sha256": plan.sha256,
         "departures": [{"setting": "seed", "planned": 0, "used": 1}],
+        "not_planned": [],
         "reason": "a typing error",
     }
     assert agree(plan, reason="none is needed").record()["reason"] == ""
@@ -168,15 +191,69 @@ def test_the_record_holds_what_a_report_states():
     ("arguments", "message"),
     [
         ({"findings": []}, "at least one finding"),
+        ({"findings": [""]}, "the findings of a plan are names, got ''"),
+        ({"findings": None}, "the findings of a plan are names, got None"),
+        ({"shortcuts": "drain"}, "shortcuts must be names with values"),
+        ({"findings": [3]}, "the findings of a plan are names, got 3"),
+        ({"attributes": [" "]}, "the attributes of a plan are names"),
         ({"settings": AuditSettings(thresholds="t.csv")}, "the thresholds themselves"),
+        ({"settings": AuditSettings(thresholds={"Zebra": 0.2})}, "a threshold is given for Zebra"),
+        (
+            {"settings": AuditSettings(thresholds={"b:Edema": 0.2})},
+            "a threshold is given for b:Edema",
+        ),
+        (
+            {"settings": AuditSettings(operating_point="Zebra:youden")},
+            "operating point is given for Zebra",
+        ),
+        (
+            {"settings": AuditSettings(references={"race": "white"})},
+            "reference group is given for race",
+        ),
+        ({"settings": AuditSettings(bins={"bmi": [20.0]})}, "bins is given for bmi"),
+        ({"settings": AuditSettings(replicate_of={"b": "m"})}, "training run is given for b"),
+        ({"shortcuts": {"drain": "Zebra"}}, "a shortcut is given for Zebra"),
+        ({"reading": {"uncertain": "twos"}}, "'uncertain' cannot be 'twos'"),
+        ({"reading": {"views": "all"}}, "'views' cannot be 'all'"),
     ],
 )
-def test_what_cannot_be_planned_is_refused(arguments, message):
-    """Nothing to audit; a file that may change."""
-    findings = arguments.pop("findings", ["Edema"])
+def test_what_cannot_be_followed_is_not_planned(arguments, message):
+    """Nothing to audit; a file that may change; settings of what is not planned."""
+    given = {"findings": ["Edema"], "attributes": ["sex"], "models": ["m"], **arguments}
 
     with pytest.raises(ConfigError, match=message):
-        make_plan(findings, ["sex"], **arguments)
+        make_plan(**given)
+
+
+def test_settings_of_a_plan_are_those_of_an_audit():
+    """A mapping is none."""
+    settings: Any = {"margin": 0.1}
+
+    with pytest.raises(TypeError, match="settings must be AuditSettings, got dict"):
+        make_plan("Edema", "sex", settings=settings)
+
+
+def test_settings_may_use_other_names_of_what_is_planned():
+    """As an audit does; a model of several runs has the name that they stand for."""
+    settings = AuditSettings(
+        operating_point="oedema:youden",
+        thresholds={"mean:edema": 0.2},
+        replicate_of={"m": "mean"},
+        bins={"age": [50]},
+    )
+
+    assert make_plan("Edema", "sex", settings=settings, models="m").findings == ("Edema",)
+
+
+def test_how_data_are_read_is_planned_where_it_is_known():
+    """Patients are, unless it is said otherwise; a plan of an earlier version holds nothing of it."""
+    assert dict(make_plan("Edema", "sex").reading) == {"patients": "known"}
+
+    earlier = planned(reading={})
+    agreed = agree(earlier, reading={"patients": "unknown", "uncertain": "ones"})
+
+    assert agreed.departures == ()
+    assert agreed.record()["not_planned"] == ["patients", "uncertain"]
 
 
 def test_the_file_is_plain_toml(tmp_path):
@@ -187,4 +264,4 @@ def test_the_file_is_plain_toml(tmp_path):
 
     assert read["settings"]["margin"] == 0.08
     assert read["settings"]["thresholds"]["Pleural “Effusion”"] == 0.5
-    assert read["models"] == ["a", 'b "2"']
+    assert read["models"] == ["m", 'b "2"']

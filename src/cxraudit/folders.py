@@ -25,8 +25,8 @@ LONGEST_WRITE = 24 * 60 * 60
 """Seconds after which a temporary file is left over, whoever wrote it."""
 
 
-def writable_folder(path: Path) -> Path:
-    """Create a folder and check that it is writable, before any work is done.
+def writable_folder(path: Path, *, flag: str = "--out") -> Path:
+    """Create a folder and check that it is writable, before any work is done; `flag` is what named it.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def writable_folder(path: Path) -> Path:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"cannot write to the folder {path} ({error.strerror}). Choose another with --out."
+            f"cannot write to the folder {path} ({error.strerror}). Choose another with {flag}."
         ) from None
     return path
 

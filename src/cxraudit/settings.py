@@ -17,7 +17,8 @@ from functools import cache
 from itertools import pairwise
 from os import PathLike
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -320,6 +321,8 @@ class Option:
     help: str
     choices: tuple[Any, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    optional: bool = False
+    """Whether None is allowed, too: the value is then found otherwise."""
 
     @property
     def allowed(self) -> str:
@@ -327,6 +330,9 @@ class Option:
         if self.choices:
             return ", ".join(map(str, self.choices))
         return " and ".join(f"{WORDS[type(b)]} {_limit(b):,.10g}" for b in self.bounds)
+
+
+_MAPPING = get_origin(Mapping[str, str])
 
 
 def _limit(bound: Bound) -> float:
@@ -348,6 +354,10 @@ def options(settings: type[Any]) -> tuple[Option, ...]:
     found = []
     for one in fields(settings):
         hint = hints[one.name]
+        present = [kind for kind in get_args(hint) if kind is not type(None)]
+        # A union with an annotated type is one of typing, others are of types.
+        optional = get_origin(hint) in (Union, UnionType) and len(present) == 1
+        hint = present[0] if optional else hint
         extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         plain = get_args(hint)[0] if extras else hint
         flag = next((e.name for e in extras if isinstance(e, Flag)), one.name)
@@ -361,6 +371,7 @@ def options(settings: type[Any]) -> tuple[Option, ...]:
                 help=documented.get(one.name, ""),
                 choices=get_args(plain) if get_origin(plain) is Literal else (),
                 bounds=tuple(e for e in extras if isinstance(e, (Gt, Ge, Lt, Le))),
+                optional=optional,
             )
         )
     return tuple(found)
@@ -392,6 +403,10 @@ def check(settings: object) -> None:
     """
     for option in options(type(settings)):
         value = getattr(settings, option.name)
+        if value is None and option.optional:
+            continue
+        if get_origin(option.type) is _MAPPING and not isinstance(value, Mapping):
+            raise ConfigError(f"{option.name} must be names with values, got {shown(value)}.")
         if option.choices and value not in option.choices:
             raise ConfigError(f"{option.name} must be one of {option.allowed}, got {shown(value)}.")
         kinds = {int: int, float: (int, float), str: str, bool: bool}

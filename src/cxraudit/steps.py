@@ -24,6 +24,7 @@ from cxraudit.audits.suppression import suppressed_image_notes
 from cxraudit.audits.thresholds import given_thresholds
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
+from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
 from cxraudit.encode import (
     BATCH_SIZE,
@@ -38,7 +39,7 @@ from cxraudit.encode.resume import (
     refuse_changed_images,
     refuse_other_images,
 )
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
 from cxraudit.models import load as load_model
@@ -518,6 +519,8 @@ def audit_files(
         settings=settings,
         planned=planned.attributes if planned and label else (),
     )
+    if planned is not None:
+        agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
     place.make(read.files, overwrite=overwrite)
     refuse_foreign(place.report, inputs=read.files)
     ours = work.holds(file)
@@ -546,8 +549,8 @@ def _name_of(attribute: str) -> str:
     return attribute.partition("=")[0]
 
 
-class _Inputs(NamedTuple):
-    """What an audit of a file of scores is made of."""
+class Inputs(NamedTuple):
+    """What an audit of a file of scores is made of, or the plan of a study."""
 
     cohort: Dataset
     scores: pd.DataFrame
@@ -580,7 +583,7 @@ def _read_inputs(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings,
     planned: Sequence[str] = (),
-) -> _Inputs:
+) -> Inputs:
     """Read scores and the labels of their images; parameters as in `audit_files`.
 
     Of `planned` attributes, those that are columns of the table are read, too.
@@ -662,7 +665,7 @@ def _read_inputs(
         seed_column=seed_column,
         table=str(file),
     )
-    return _Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
+    return Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
 
 
 def _with_planned(
@@ -687,6 +690,8 @@ def plan_files(
     goals: StudyGoals | None = None,
     *,
     settings: AuditSettings | None = None,
+    findings: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
     **columns: Any,
 ) -> pd.DataFrame:
     """Plan a study like a pilot, which is a file of scores.
@@ -699,6 +704,8 @@ def plan_files(
         Patients (default: those of the pilot), and the gaps that are to be shown or ruled out.
     settings : AuditSettings, optional
         Of the audit that is planned.
+    findings, models : sequence of str, optional
+        Those of the study; default: all that the pilot has.
     **columns
         Where the labels are, and what is compared, by the parameters of `audit_files`.
 
@@ -713,12 +720,39 @@ def plan_files(
         If the options contradict each other, or a goal cannot be reached.
     DataError
         If a file is missing or is not what it should be.
+    UnknownNameError
+        If the pilot lacks a finding or model.
     """
     settings = settings or AuditSettings()
-    read = _read_inputs(Path(scores), settings=settings, **columns)
+    read = read_pilot(scores, settings=settings, findings=findings, models=models, **columns)
     return plan_from_pilot(
         read.cohort, read.scores, goals, attributes=read.attributes, settings=settings
     )
+
+
+def read_pilot(
+    scores: str | PathLike[str],
+    *,
+    settings: AuditSettings,
+    findings: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    **columns: Any,
+) -> Inputs:
+    """Read a pilot, with the scores of some findings and models only; parameters as in `plan_files`."""
+    read = _read_inputs(Path(scores), settings=settings, **columns)
+    table = read.scores
+    scored = [one for one in read.cohort.findings if one in set(table["finding"].unique())]
+    chosen = [resolve_finding(one, scored, read.cohort.aliases) for one in findings or ()]
+    known = sorted(table["model"].unique())
+    for model in models or ():
+        if model not in known:
+            raise UnknownNameError("model", model, known)
+    kept = table["finding"].isin(chosen or scored) & table["model"].isin(list(models or known))
+    if scored and not kept.any():
+        raise DataError(
+            f"{scores} has no scores of {', '.join(chosen)} by {', '.join(models or known)}. Name others."
+        )
+    return read._replace(scores=table[kept] if scored else table)
 
 
 def _resolved(shortcuts: Mapping[str, str], cohort: Dataset) -> dict[str, str]:
@@ -767,6 +801,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             settings=settings,
             attributes=None if run.audit.attributes is None else listed(run.audit.attributes),
             shortcuts=run.audit.shortcuts,
+            reading=dataset.reading,
             reason=run.audit.depart,
         )
     if run.perturb:

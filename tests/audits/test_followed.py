@@ -1,11 +1,13 @@
 """An audit by a plan is the audit that was planned, and states what differs."""
 
+from dataclasses import replace
+
 import pytest
 
 from cxraudit.analysis_plan import make_plan
 from cxraudit.audits.run import audit
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.report.facts import facts_of
+from cxraudit.report.facts import NO_DEPARTURES, facts_of
 from cxraudit.settings import AuditSettings
 from planted import planted_dataset, planted_scores, planted_table
 
@@ -37,7 +39,8 @@ def test_the_audit_is_that_of_the_planned_settings():
     assert found.facts["plan"]["left_out"]["findings"] == ["Pneumothorax"]
     assert "not planned: Pneumothorax" in str(found.facts["notices"])
     assert facts_of(found).plan == (
-        f"analysis planned on {plan.date} (hash {plan.sha256[:12]}…), no departures"
+        f"analysis planned on {plan.date} (hash {plan.sha256[:12]}…), {NO_DEPARTURES}; not planned: how "
+        "uncertain labels count"
     )
 
 
@@ -101,10 +104,39 @@ def test_a_contradiction_is_refused_and_a_departure_is_reported():
     found = audited(plan, settings=other, depart="The margin of the reviewers.")
 
     assert found.facts["settings"]["margin"] == 0.05
-    assert facts_of(found).plan.endswith(
+    assert (
         "departures: margin was planned as 0.1 and is 0.05 (reason: The margin of the reviewers.)"
+        in facts_of(found).plan
     )
     assert "Reason: The margin of the reviewers." in str(found.facts["notices"])
+
+
+@pytest.mark.parametrize(
+    ("read", "stated"),
+    [
+        ({"policies": {"uncertain": "ones"}}, 'uncertain was planned as "zeros" and is "ones"'),
+        ({}, 'uncertain was planned as "zeros" and is "none"'),
+        (
+            {"policies": {"uncertain": "zeros"}, "patients_known": False},
+            'patients was planned as "known" and is "unknown"',
+        ),
+    ],
+)
+def test_data_that_are_read_otherwise_depart_from_the_plan(read, stated):
+    """Other labels and other units of sampling are another analysis."""
+    plan = make_plan(
+        ["Cardiomegaly"],
+        ["sex"],
+        settings=SETTINGS,
+        reading={"patients": "known", "uncertain": "zeros"},
+    )
+    dataset = replace(planted_dataset(FRAME), **read)
+
+    with pytest.raises(ConfigError, match=stated):
+        audit(dataset, planted_scores(FRAME), plan=plan)
+    found = audit(dataset, planted_scores(FRAME), plan=plan, depart="as they are")
+
+    assert stated in facts_of(found).plan
 
 
 def test_planned_shortcuts_of_missing_findings_are_left_out():

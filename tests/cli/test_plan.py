@@ -68,6 +68,11 @@ def test_a_pilot_takes_every_column_that_an_audit_takes():
         (f"{ASSUMED} --gap 0.01", "not beyond the margin"),
         (f"{ASSUMED} --finding Edema", "name it with --write"),
         (f"{ASSUMED} --out table.xlsx", "neither .csv, .parquet nor .json"),
+        (f"{ASSUMED} --attribute race", "--attribute is about a pilot table or a plan"),
+        (f"{ASSUMED} --shortcut drain=Edema", "--shortcut is about a pilot table or a plan"),
+        (f"{ASSUMED} --comparisons 2.5", "must be a whole number"),
+        (f"{ASSUMED} --error-share 1.1", "--error-share. Must be <= 1"),
+        (f"{ASSUMED} --error-share 0", "--error-share. Must be > 0"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message, run, capsys):
@@ -95,6 +100,109 @@ def test_a_plan_may_be_written_without_a_table(tmp_path, run):
     plan = read_plan(path)
     assert (plan.findings, plan.attributes) == (("Edema",), ("sex", "race"))
     assert plan.settings["margin"] == 0.1
+
+
+REGISTERED = "plan --finding Edema --attribute sex"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (f"{REGISTERED} --n-patients 500", "--n-patients: nothing is computed"),
+        (f"{REGISTERED} --gap 0.2 --out t.csv", "--gap and --out: nothing is computed"),
+        (f"{REGISTERED} --group sex:female=0.5 --n-patients 9", "nothing to compare"),
+        (f"{REGISTERED} --auroc 0.85", "--n-patients"),
+        (f"{REGISTERED} --label Edema=e", "--label is about a pilot table"),
+        (f"{REGISTERED} --patient pid", "--patient pid names a column of a pilot table"),
+        (f"{REGISTERED} --threshold Zebra=0.2", "a threshold is given for Zebra"),
+        (f"{ASSUMED} --finding Edema", "the assumptions are about Pneumothorax"),
+        (f"{ASSUMED} --attribute race", "the assumptions are about sex"),
+        (f"{ASSUMED} --audited-model a --audited-model b", "--n-models is 1"),
+        (f"{ASSUMED} --patient none", "--images-per-patient is 3"),
+        (f"{ASSUMED} --out a.txt", "neither .csv"),
+        (f"{ASSUMED} --out plan.toml/t.csv --margin 2", "--margin"),
+    ],
+)
+def test_a_plan_that_cannot_be_followed_is_not_written(arguments, message, tmp_path, run, capsys):
+    """What cannot be used is refused, and no file is left behind."""
+    assert run(arguments, "--write", tmp_path / "plan.toml") == 2
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table_and_plan_are_different_files(tmp_path, run, capsys):
+    """Neither replaces the other, and a folder that is a file is refused before anything is written."""
+    path = tmp_path / "plan.csv"
+
+    assert run(ASSUMED, "--write", path, "--out", path) == 2
+    assert "both name" in capsys.readouterr().err
+
+    (tmp_path / "file").touch()
+    assert run(ASSUMED, "--write", path, "--out", tmp_path / "file" / "t.csv") == 2
+    assert not path.exists()
+
+    assert run(ASSUMED, "--write", path) == 0
+    assert run(ASSUMED, "--write", path, "--out", tmp_path / "t.csv") == 2
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_the_reason_for_missing_rates_is_printed(run, capsys):
+    """There is no row that could hold it."""
+    assert run(ASSUMED, "--operating-point none") == 0
+
+    assert "No rates: there is no threshold (operating point none)." in capsys.readouterr().out
+
+
+def test_the_plan_of_a_pilot_holds_what_the_pilot_has(tmp_path, own_table, columns, run, capsys):
+    """Findings, attributes and how it was read; other names are refused."""
+    path = tmp_path / "new" / "plan.toml"
+    pilot = ("plan", own_table, columns, "--sex sex --uncertain ones --write", path)
+
+    for other in ("--finding Zebra", "--audited-model nope", "--reference sex=klingon"):
+        assert run(*pilot, other) == 2
+        assert other.split("=")[-1].split()[-1] in capsys.readouterr().err
+    assert run(*pilot, "--audited-model model --finding ptx") == 0
+
+    plan = read_plan(path)
+    assert (plan.findings, plan.attributes, plan.models) == (("ptx",), ("sex",), ("model",))
+    assert plan.reading == {"patients": "known", "uncertain": "ones"}
+
+
+def test_training_runs_of_a_pilot_are_refused(own_table, columns, run, capsys):
+    """Whichever flag names them, and whatever the names."""
+    frame = pd.read_csv(own_table)
+    runs = pd.concat([frame.assign(run=1), frame.assign(run=2)])
+    runs.to_csv(own_table, index=False)
+    assert run("plan", own_table, columns, "--sex sex --seed-column run") == 2
+    assert "one training run of each model" in capsys.readouterr().err
+
+    frame.to_csv(own_table, index=False)
+    assert run("plan", own_table, columns, "--sex sex --replicate-of nope=model") == 2
+    assert "one training run of each model" in capsys.readouterr().err
+
+
+def test_how_a_table_is_read_is_part_of_the_plan(tmp_path, own_table, columns, run, capsys):
+    """Another policy of uncertain labels, or unknown patients, is a departure."""
+    path = tmp_path / "other.toml"
+    assert run("plan --finding Pneumothorax --attribute sex", QUICK, "--write", path) == 0
+    assert "Not planned: how uncertain labels count (--uncertain)." in capsys.readouterr().out
+    path.unlink()
+    flags = "--finding Pneumothorax --attribute sex --uncertain zeros"
+    assert run("plan", flags, QUICK, "--write", path) == 0
+
+    audit = ("audit", own_table, "--sex sex --plan", path)
+    unknown = columns.replace("--patient pid", "--patient none")
+    for given, stated in (
+        ((columns, "--uncertain ones"), "uncertain was planned"),
+        ((columns,), "uncertain was planned"),
+        ((unknown, "--uncertain zeros"), "patients was planned"),
+    ):
+        assert run(*audit, *given) == 2
+        assert stated in capsys.readouterr().err
+        assert not (own_table.parent / "audit").exists()
 
 
 @pytest.fixture

@@ -169,7 +169,10 @@ def test_labels_that_are_not_understood_are_refused():
     uncertain = FRAME.assign(Pneumonia=["-1", "no", "yes"])
     with pytest.raises(DataError, match="--uncertain"):
         named(uncertain)
-    assert named(uncertain, uncertain="ones").images["Pneumonia"].tolist() == [1, 0, 1]
+    ones = named(uncertain, uncertain="ones")
+    assert ones.images["Pneumonia"].tolist() == [1, 0, 1]
+    assert ones.reading == {"patients": "known", "uncertain": "ones"}
+    assert named(FRAME, patient="none").reading == {"patients": "unknown", "uncertain": "none"}
 
 
 def test_patients_can_be_unknown():

@@ -1,5 +1,7 @@
 """What is assumed of a study is checked, and a mistake is one sentence."""
 
+import math
+
 import pytest
 
 from cxraudit.errors import ConfigError
@@ -31,6 +33,37 @@ def test_groups_are_sorted_by_attribute():
         ({"varying": "view", "groups": {"sex:female": 0.5}}, "varying names view"),
         ({"auroc": 0.4}, "auroc must be more than 0.5"),
         ({"images_per_patient": 0.5}, "at least 1"),
+        ({"images_sd": 5}, "images_sd must be 0"),
+        ({"images_per_patient": 2.5}, "images_sd is at least 0.5"),
+        (
+            {
+                "prevalence": {"Edema": 0.9},
+                "groups": {"sex:female": 0.5},
+                "prevalence_ratios": {"sex:female": 3},
+            },
+            "a prevalence of 135% in sex:female",
+        ),
+        (
+            {
+                "prevalence": {"Edema": 0.9},
+                "groups": {"sex:female": 0.5},
+                "prevalence_ratios": {"sex:female": 0.5},
+            },
+            "a prevalence of 120% in the other groups of sex",
+        ),
+        (
+            {
+                "prevalence": {"Edema": 0.1},
+                "groups": {"view:AP": 0.5},
+                "prevalence_ratios": {"view:AP": 9},
+                "varying": "view",
+                "label_correlation": 0.5,
+            },
+            "correlate by at most 0.3",
+        ),
+        ({"prevalence": None}, "prevalence must be names with values, got None"),
+        ({"groups": ["sex:female"]}, "groups must be names with values"),
+        ({"prevalence_ratios": "sex:female=2"}, "prevalence_ratios must be names with values"),
     ],
 )
 def test_impossible_assumptions_are_refused(given, message):
@@ -53,7 +86,19 @@ def test_goals_that_no_number_of_patients_reaches_are_refused(given, message):
 
 
 @pytest.mark.parametrize(
-    "given", [{"n_patients": 0}, {"n_patients": 2.5}, {"comparisons": True}, {"gap": 1.5}]
+    "given",
+    [
+        {"n_patients": 0},
+        {"n_patients": 2.5},
+        {"comparisons": True},
+        {"gap": 1.5},
+        {"gap": "x"},
+        {"error_share": 0},
+        {"error_share": 5.0},
+        {"error_share": -1},
+        {"error_share": math.nan},
+        {"error_share": "x"},
+    ],
 )
 def test_impossible_goals_are_refused(given):
     """Numbers that count nothing."""

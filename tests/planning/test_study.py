@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cxraudit.audits import families
@@ -166,12 +167,82 @@ def test_rates_are_those_of_the_rule(rule):
     assert found["fpr"] == pytest.approx(flagged[~positive].mean(), abs=0.015)
 
 
-@pytest.mark.parametrize("rule", ["none", "fixed=0.3"])
-def test_without_a_rule_on_ranks_there_are_no_rates(rule):
-    """A score has no place on the scale of the assumptions."""
-    found = plan_study(ASSUMED, GOALS, settings=AuditSettings(operating_point=rule))
+def test_without_a_threshold_there_are_no_rates():
+    """And their share of the error rate is left to the AUROC, as in a report."""
+    found = plan_study(
+        ASSUMED,
+        replace(GOALS, error_share=None),
+        settings=AuditSettings(operating_point="none"),
+    )
 
     assert set(found["metric"]) == {"auroc"}
+    others = sum(families.SHARES[one] for one in BY_DEFAULT) - families.SHARES["threshold"]
+    assert found["alpha"].tolist() == pytest.approx(
+        [0.05 * families.SHARES["primary"] / others] * 2
+    )
+
+
+@pytest.mark.parametrize(
+    "settings", [{"operating_point": "fixed=0.3"}, {"thresholds": {"m:Edema": 0.3}}]
+)
+def test_rates_at_a_score_are_not_known(settings):
+    """A score has no place on the scale of the assumptions, which the row says."""
+    found = plan_study(ASSUMED, GOALS, settings=AuditSettings(**settings))
+
+    rates = found[found["metric"] != "auroc"]
+    assert len(rates) == 4
+    assert rates["standard_error"].isna().all()
+    assert rates["note"].str.contains(r"the threshold is a score \(0\.3\)").all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weight": "patient"}, "--weight patient"),
+        ({"sampling_weight": "w"}, "--sampling-weight w"),
+        ({"resample": "images"}, "--resample images"),
+        ({"thresholds": "t.csv"}, "the thresholds of t.csv are scores"),
+        ({"replicate_of": {"a": "b"}}, "one training run of each model"),
+        ({"threshold_uncertainty": True}, "without their error"),
+    ],
+)
+def test_settings_that_assumptions_say_nothing_of_are_refused(settings, message):
+    """In place of errors without them."""
+    with pytest.raises(ConfigError, match=message):
+        plan_study(ASSUMED, GOALS, settings=AuditSettings(**settings))
+
+
+def test_the_error_rate_of_each_model_is_divided_within_it():
+    """However many there are; the comparisons of models have an error rate of their own."""
+    one, several = (
+        plan_study(
+            replace(ASSUMED, n_models=n),
+            replace(GOALS, error_share=None),
+            settings=AuditSettings(error_rate="model"),
+        )
+        for n in (1, 6)
+    )
+
+    assert several.equals(one)
+    assert one.equals(plan_study(ASSUMED, replace(GOALS, error_share=None)))
+
+
+def test_a_gap_that_no_auroc_has_is_stated():
+    """Below 0.5 on one side, above 1 on the other."""
+    row = auroc_of(goals=replace(GOALS, gap=0.4))
+
+    assert np.isnan(row["power_disparity"])
+    assert "below 0.5 or above 1" in row["note"]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(({},), "assumptions"), ((ASSUMED, {"n_patients": 3}), "goals"), ((None,), "assumptions")],
+)
+def test_mappings_are_no_settings(given, name):
+    """The message names the class that makes them."""
+    with pytest.raises(TypeError, match=f"{name} must be Study"):
+        plan_study(*given)
 
 
 def test_rates_rest_on_the_patients_that_are_not_tuned_on():
@@ -192,6 +263,7 @@ def test_rates_rest_on_the_patients_that_are_not_tuned_on():
     [
         (ASSUMED, StudyGoals(), "--n-patients"),
         (StudyAssumptions(prevalence={"Edema": 0.1}), GOALS, "nothing to compare"),
+        (replace(ASSUMED, images_sd=100), GOALS, "standard deviation of at most 89.44"),
         (StudyAssumptions(groups={"sex:female": 0.4}), GOALS, "nothing to compare"),
     ],
 )
@@ -224,8 +296,6 @@ def test_a_pilot_and_its_assumptions_plan_the_same():
     """A large pilot from a binormal design, and the numbers it was drawn with."""
     study = STUDIES["3 images each"]
     drawn = study.design(4000).draw(np.random.default_rng(0))
-
-    import pandas as pd
 
     from cxraudit.audits.scores import scores_from_wide
     from cxraudit.datasets.table import from_frame
@@ -266,7 +336,70 @@ def test_a_side_of_a_pilot_that_shows_no_error_is_stated():
 
     rows = found[(found["finding"] == "Cardiomegaly") & (found["metric"] == "auroc")]
     assert rows["standard_error"].isna().all()
-    assert rows["note"].str.contains("end of its range").all()
+    assert (
+        rows["note"].str.contains("AUROC: one side of the pilot is at the end of its range").all()
+    )
+
+
+def test_the_error_rate_of_each_model_of_a_pilot_is_divided_within_it():
+    """Two models take twice the comparisons of a report, and none of each other."""
+    frame = planted_table(3, n_patients=60)
+    scores = planted_scores(frame)
+    both = pd.concat([scores, scores.assign(model="other")])
+
+    def levels(table, error_rate):
+        found = plan_from_pilot(
+            planted_dataset(frame), table, settings=AuditSettings(error_rate=error_rate)
+        )
+        return found.groupby(["model", "metric"])["alpha"].first()
+
+    alone = levels(scores, "report")["m"]
+    of_each = levels(both, "model")
+
+    pd.testing.assert_series_equal(of_each["m"], alone)
+    pd.testing.assert_series_equal(of_each["other"], alone)
+    assert (levels(both, "report")["m"] < alone / 2).all()
+
+
+def test_training_runs_of_a_pilot_are_refused():
+    """The error of runs is not planned."""
+    frame = planted_table(3, n_patients=60)
+    scores = planted_scores(frame)
+    runs = pd.concat([scores.assign(seed="1"), scores.assign(seed="2")])
+
+    for table, settings in (
+        (runs, AuditSettings()),
+        (scores, AuditSettings(replicate_of={"b": "m"})),
+    ):
+        with pytest.raises(ConfigError, match="one training run of each model"):
+            plan_from_pilot(planted_dataset(frame), table, settings=settings)
+
+
+def test_rates_of_a_pilot_without_a_threshold_are_stated():
+    """The images of the tuning patients have one class, so that nothing can be chosen."""
+    frame = planted_table(3, n_patients=60)
+    few = AuditSettings(tuning_share=0.01)
+
+    found = plan_from_pilot(
+        planted_dataset(frame), planted_scores(frame), attributes="sex", settings=few
+    )
+
+    rates = found[found["metric"] != "auroc"]
+    assert set(rates["metric"]) == {"tpr", "fpr"}
+    assert rates["note"].str.contains("[TF]PR: nothing to choose on").any()
+    assert (rates["standard_error"].notna() | (rates["note"] != "")).all()
+
+
+def test_reference_groups_that_a_pilot_lacks_are_refused():
+    """As by an audit."""
+    frame = planted_table(3, n_patients=60)
+
+    with pytest.raises(UnknownNameError, match="klingon"):
+        plan_from_pilot(
+            planted_dataset(frame),
+            planted_scores(frame),
+            settings=AuditSettings(references={"race": "klingon"}),
+        )
 
 
 def test_unknown_attributes_of_a_pilot_are_refused():

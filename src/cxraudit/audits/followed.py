@@ -65,7 +65,12 @@ def follow(
         If the data have none of the planned findings, attributes or models.
     """
     agreed = agree(
-        plan, settings=settings, attributes=attributes, shortcuts=shortcuts, reason=reason
+        plan,
+        settings=settings,
+        attributes=attributes,
+        shortcuts=shortcuts,
+        reading=dataset.reading,
+        reason=reason,
     )
     scored = sorted(set(scores["finding"].unique()))
     named = {

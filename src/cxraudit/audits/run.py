@@ -163,7 +163,7 @@ def audit(
     notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
     cohort = make_cohort(dataset, scores, settings)
     pairs = _shortcut_findings(dataset, scores, shortcuts)
-    _check_references(dataset, chosen, settings)
+    check_references(dataset, chosen, settings)
     for model in settings.trained_on:
         if model not in audited:
             raise UnknownNameError("model", model, audited)
@@ -414,7 +414,14 @@ def _shortcut_findings(
     return dict(wanted)
 
 
-def _check_references(dataset: Dataset, attributes: Sequence[str], settings: AuditSettings) -> None:
+def check_references(dataset: Dataset, attributes: Sequence[str], settings: AuditSettings) -> None:
+    """Check that the attributes have the groups that others are compared with.
+
+    Raises
+    ------
+    UnknownNameError
+        If one has not, or is not audited.
+    """
     for attribute, group in settings.references.items():
         if attribute not in attributes:
             raise UnknownNameError("attribute", attribute, attributes)

@@ -36,11 +36,11 @@ def repeatable(value: str) -> Parameter:
     return Parameter(negative="", metavar=f"{value}...")
 
 
-def whole_number(kind: type[int], tokens: Sequence[Token]) -> int:
+def whole_number(_: Any, tokens: Sequence[Token]) -> int:
     """Convert the text of a flag to a whole number; cyclopts itself would round 2.5."""
     text = tokens[0].value
     try:
-        return kind(text)
+        return int(text)
     except ValueError:
         raise ValueError(f"must be a whole number, got '{short(text)}'") from None
 
@@ -225,6 +225,7 @@ def _flag(option: Option, group: Group | None) -> tuple[Any, Any]:
     """Return the annotation and the field of one flag."""
     mapping = _is_mapping(option)
     kind = list[str] | None if mapping else str if _is_text(option) else option.type
+    kind = kind | None if option.optional else kind
     names = dict.fromkeys([f"--{option.flag}", f"--{option.name.replace('_', '-')}"])
     parameter = Parameter(
         name=tuple(names),

@@ -1,18 +1,18 @@
 """``cxraudit plan``: how many patients an audit takes, and the plan that it will follow."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
-from cxraudit.cli._options import Several, pairs, repeatable, with_flags
+from cxraudit.cli._options import GivenFlags, Several, pairs, repeatable, with_flags
 from cxraudit.cli.audit import audit
 from cxraudit.errors import ConfigError
 from cxraudit.planning.settings import StudyAssumptions, StudyGoals
-from cxraudit.settings import AuditSettings
+from cxraudit.settings import AuditSettings, options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,9 @@ _PAIRS = {
     "shortcut": ("shortcuts", "--shortcut"),
 }
 """Flag of NAME=VALUE → parameter of `cxraudit.plan_files`, and how it is written."""
+
+_PLANNED_COLUMNS = ("attribute", "shortcut", "patient", "uncertain")
+"""Parameters of a table of which a plan holds something."""
 
 Columns = dict[str, Any]
 
@@ -76,6 +79,7 @@ def plan(
     goals: Annotated[StudyGoals, _GOALS],
     assumptions: Annotated[StudyAssumptions, _ASSUMED],
     settings: Annotated[AuditSettings, _COMPUTED],
+    given: GivenFlags,
     columns: Columns,
 ) -> None:
     """Plan an audit: errors, power and numbers of patients; and write down what will be audited.
@@ -101,49 +105,131 @@ def plan(
     audited_model
         Model of the written plan; repeatable. Default: any.
     """
-    from cxraudit.analysis_plan import make_plan
-    from cxraudit.planning.study import plan_study
-    from cxraudit.steps import plan_files
+    from cxraudit.analysis_plan import ALWAYS_STATED, make_plan
+    from cxraudit.audits.run import chosen_attributes
+    from cxraudit.planning.study import plan_from_pilot, plan_study
+    from cxraudit.steps import read_pilot
 
-    given = _parameters(columns)
-    attributes = given.get("attributes") or []
+    if write is None and (finding or audited_model):
+        raise ConfigError(
+            "--finding and --audited-model are those of a plan: name it with --write."
+        )
+    _check_outputs(out, write, pilot)
+    parameters = _parameters(columns)
+    attributes = parameters.get("attributes") or []
+    assumed = _given(given, StudyAssumptions)
     if pilot is not None:
-        if assumptions != StudyAssumptions():
+        if assumed:
             raise ConfigError(
                 "give either a pilot table or assumptions: a pilot has its own prevalence, groups and "
                 "correlations."
             )
-        found = plan_files(pilot, goals, settings=settings, **given)
-    elif assumptions.prevalence or write is None or not finding:
-        _refuse_columns(given, allowed=("attributes", "shortcuts") if write else ())
-        found = plan_study(assumptions, goals, settings=settings)
+        read = read_pilot(
+            pilot, settings=settings, findings=finding, models=audited_model, **parameters
+        )
+        found = plan_from_pilot(
+            read.cohort, read.scores, goals, attributes=read.attributes, settings=settings
+        )
+        scored = set(read.scores["finding"].unique())
+        finding = finding or [one for one in read.cohort.findings if one in scored]
+        attributes = chosen_attributes(read.cohort, read.attributes)
+        reading = read.cohort.reading
     else:
-        found = None
+        _refuse_columns(columns, allowed=_PLANNED_COLUMNS if write else ())
+        reading = _reading(parameters)
+        if assumed or write is None or not finding:
+            found = plan_study(assumptions, goals, settings=settings)
+            if write is not None:
+                _refuse_others(finding, attributes, audited_model, assumptions)
+                _refuse_unknown_patients(reading, assumptions)
+            finding, attributes = [*assumptions.prevalence], [*assumptions.attributes]
+        else:
+            _refuse_numbers(_given(given, StudyGoals), out)
+            found = None
     planned = None
     if write is not None:
-        compared = {
-            name: [] if found is None else list(found[name].unique())
-            for name in ("finding", "attribute")
-        }
         planned = make_plan(
-            finding or compared["finding"],
-            attributes if pilot is None and attributes else compared["attribute"],
+            finding or (),
+            attributes,
             settings=settings,
-            shortcuts=given.get("shortcuts"),
+            shortcuts=parameters.get("shortcuts"),
             models=audited_model or (),
+            reading=reading,
         )
-    elif finding or audited_model:
-        raise ConfigError(
-            "--finding and --audited-model are those of a plan: name it with --write."
-        )
+    if found is not None and out is not None:
+        _write(found, out)
     if planned is not None and write is not None:
         planned.write(write)
     if found is not None:
-        if out is not None:
-            _write(found, out)
-        _show(found)
+        _show(found, settings)
     if planned is not None:
+        for name, what in ALWAYS_STATED.items():
+            if name not in planned.reading:
+                print(f"Not planned: {what} (--{name}).")
         print(f"Plan of {planned.date}, hash {planned.sha256}: {write}")
+
+
+def _given(flags: frozenset[str], settings: type[object]) -> list[str]:
+    """Return the flags of a class of settings that were given."""
+    return [f"--{one.flag}" for one in options(settings) if one.name in flags]
+
+
+def _refuse_numbers(goals: Sequence[str], out: Path | None) -> None:
+    """Refuse what needs numbers where a plan is written without any."""
+    unused = [*goals, *([] if out is None else ["--out"])]
+    if unused:
+        raise ConfigError(
+            f"{' and '.join(unused)}: nothing is computed without a pilot table or assumptions. Add "
+            "--prevalence FINDING=SHARE and --group ATTRIBUTE:GROUP=SHARE, or leave it out."
+        )
+
+
+def _refuse_others(
+    findings: Sequence[str] | None,
+    attributes: Sequence[str],
+    models: Sequence[str] | None,
+    assumptions: StudyAssumptions,
+) -> None:
+    """Refuse to write the plan of another study than the one that is assumed."""
+    for flag, named, source, known in (
+        ("--finding", findings, "--prevalence", [*assumptions.prevalence]),
+        ("--attribute", attributes, "--group", [*assumptions.attributes]),
+    ):
+        if named and {*named} != {*known}:
+            raise ConfigError(
+                f"the plan would have {', '.join(named)} by {flag}, and the assumptions are about "
+                f"{', '.join(known)} ({source}). Name the same, or leave out {flag}."
+            )
+    if models and len({*models}) != assumptions.n_models:
+        raise ConfigError(
+            f"--audited-model names {len({*models})} models, and --n-models is {assumptions.n_models}. "
+            "Give the same number."
+        )
+
+
+def _refuse_unknown_patients(reading: Mapping[str, str], assumptions: StudyAssumptions) -> None:
+    if reading["patients"] == "unknown" and assumptions.images_per_patient > 1:
+        raise ConfigError(
+            "--patient none says that patients are unknown, and --images-per-patient is "
+            f"{assumptions.images_per_patient:g}. Leave out one of them."
+        )
+
+
+def _reading(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return how the data will be read, of what is given without a pilot."""
+    from cxraudit.datasets.table import NO_PATIENTS
+
+    patient = parameters.get("patient")
+    if patient not in (None, NO_PATIENTS):
+        raise ConfigError(
+            f"--patient {patient} names a column of a pilot table, and none is named. A plan holds only "
+            f"whether patients are known: leave it out, or say --patient {NO_PATIENTS}."
+        )
+    uncertain = parameters.get("uncertain")
+    return {
+        "patients": "known" if patient is None else "unknown",
+        **({"uncertain": uncertain} if uncertain else {}),
+    }
 
 
 def _parameters(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,21 +251,43 @@ def _parameters(columns: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _refuse_columns(given: Mapping[str, Any], *, allowed: tuple[str, ...]) -> None:
-    others = sorted(set(given) - {*allowed})
+def _refuse_columns(columns: Mapping[str, Any], *, allowed: Collection[str]) -> None:
+    others = sorted(name for name, value in columns.items() if value is not None)
+    others = [name for name in others if name not in allowed]
     if others:
-        raise ConfigError(
-            f"--{others[0].replace('_', '-')} is about a pilot table, and none is named. Give its file first."
-        )
+        flag = f"--{others[0].replace('_', '-')}"
+        if others[0] in _PLANNED_COLUMNS:
+            raise ConfigError(
+                f"{flag} is about a pilot table or a plan that is written, and neither is named. Give the "
+                "file of the pilot first, or name the plan with --write."
+            )
+        raise ConfigError(f"{flag} is about a pilot table, and none is named. Give its file first.")
+
+
+def _check_outputs(out: Path | None, plan: Path | None, pilot: Path | None) -> None:
+    """Check that both files may be written, before anything is computed or written."""
+    from cxraudit.analysis_plan import refuse_written
+    from cxraudit.folders import refuse_foreign, writable_folder
+
+    if plan is not None:
+        refuse_written(plan)
+    if out is not None:
+        if out.suffix not in (".csv", ".parquet", ".json"):
+            raise ConfigError(f"--out {out} is neither .csv, .parquet nor .json. Name it so.")
+        if plan is not None and out.resolve() == plan.resolve():
+            raise ConfigError(
+                f"--out and --write both name {out}. Give the table and the plan different names."
+            )
+        writable_folder(out.parent)
+        refuse_foreign(out, inputs={} if pilot is None else {"pilot": pilot})
+    if plan is not None:
+        writable_folder(plan.parent, flag="--write")
 
 
 def _write(table: "pd.DataFrame", path: Path) -> None:
     from cxraudit.files import write_table, write_text
-    from cxraudit.folders import claim, writable_folder
+    from cxraudit.folders import claim
 
-    if path.suffix not in (".csv", ".parquet", ".json"):
-        raise ConfigError(f"--out {path} is neither .csv, .parquet nor .json. Name it so.")
-    writable_folder(path.parent)
     claim(path)
     if path.suffix == ".json":
         write_text(path, table.to_json(orient="records", indent=2) + "\n")
@@ -187,7 +295,7 @@ def _write(table: "pd.DataFrame", path: Path) -> None:
         write_table(table, path)
 
 
-def _show(table: "pd.DataFrame") -> None:
+def _show(table: "pd.DataFrame", settings: AuditSettings) -> None:
     """Print the table, with what all rows have in common above it."""
     import sys
 
@@ -242,6 +350,8 @@ def _show(table: "pd.DataFrame") -> None:
     )
     for note in notes:
         print(note)
+    if set(table["metric"]) == {"auroc"}:
+        print(f"No rates: there is no threshold (operating point {settings.operating_point}).")
     print("A dash: no number of patients would do, or the pilot does not show it.")
 
 

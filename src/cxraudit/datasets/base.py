@@ -49,6 +49,11 @@ REPORT = "report"
 EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
 """Columns of the table of images that filters excluded."""
 
+UNCERTAIN = "uncertain"
+"""The policy of uncertain labels."""
+NO_POLICY = "none"
+"""Of labels that were not decided on: there are none, or they are refused."""
+
 NO_GROUP = (UNKNOWN, CONFLICTING)
 """Values of an attribute that are counted and shown like groups, and never compared."""
 
@@ -122,6 +127,9 @@ class Dataset:
     """Sentences on the data set that the report prints."""
     patients_known: bool = True
     """Whether patients are known; if not, each image stands for a patient of its own."""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    """What labels that are neither positive nor negative count as: ``uncertain`` and ``blank`` → zeros, ones
+    or ignore, where they were decided on."""
     notices: tuple[Notice, ...] = ()
     """What was unknown, converted or left out when the tables were read; printed and reported."""
     truth: Mapping[str, Any] | None = None
@@ -164,6 +172,12 @@ class Dataset:
         """Number of different patients."""
         return int(self.images["patient_id"].nunique())
 
+    @property
+    def reading(self) -> dict[str, str]:
+        """How the tables were read, as far as a plan holds it: patients and policies of labels."""
+        patients = "known" if self.patients_known else "unknown"
+        return {"patients": patients, UNCERTAIN: NO_POLICY, **self.policies}
+
     def facts(self) -> dict[str, Any]:
         """Return everything but the images and where they lie, as plain data; see `dataset_from`."""
         return {
@@ -177,6 +191,7 @@ class Dataset:
             "steps": [list(step) for step in self.steps],
             "notes": list(self.notes),
             "patients_known": self.patients_known,
+            "policies": dict(self.policies),
             "notices": as_records(self.notices),
             "truth": dict(self.truth) if self.truth else None,
             "label_errors": {name: dict(errors) for name, errors in self.label_errors.items()},
@@ -310,6 +325,7 @@ def dataset_from(
         aliases=facts["aliases"],
         notes=tuple(facts["notes"]),
         patients_known=facts.get("patients_known", True),
+        policies=facts.get("policies", {}),
         notices=from_records(facts.get("notices", ())),
         truth=facts["truth"],
         steps=tuple((step, reason) for step, reason in facts["steps"]),

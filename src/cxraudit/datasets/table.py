@@ -11,7 +11,7 @@ from annotated_types import MinLen
 from pydantic import Field
 
 from cxraudit.datasets import values
-from cxraudit.datasets.base import AGE_EDGES, Dataset, resolve_per_patient
+from cxraudit.datasets.base import AGE_EDGES, UNCERTAIN, Dataset, resolve_per_patient
 from cxraudit.datasets.detector_labels import source_column
 from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.release import ReleaseFile
@@ -217,6 +217,7 @@ def from_frame(
         attributes=tuple(dict.fromkeys([*names, *(["view_position"] if view else [])])),
         shortcuts=tuple(devices),
         patients_known=table.patients_known,
+        policies={UNCERTAIN: uncertain} if uncertain else {},
         notices=tuple(table.notices),
     )
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import betaincinv, ndtr, ndtri
 
+from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS
-from cxraudit.planning.settings import StudyAssumptions
-from cxraudit.planning.table import Planned
+from cxraudit.planning.settings import OTHERS, StudyAssumptions
+from cxraudit.planning.table import Planned, refuse_unplanned, unknown_rates
 from cxraudit.settings import OTHERS as OTHER_FINDINGS
 from cxraudit.settings import AuditSettings, rules_of
 from cxraudit.stats.binormal import (
@@ -35,9 +36,6 @@ finding. No error depends on them."""
 
 LARGE = 1e6
 """Patients with which the design effect is stated, so many that it no longer depends on them."""
-
-OTHERS = ""
-"""Group of the patients that no group was given for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +105,50 @@ class _Drawn:
     """Scores without the effect of the label."""
 
 
+NOT_ASSUMED = {
+    "weight": "image",
+    "sampling_weight": "",
+    "resample": "patients",
+}
+"""Settings of an audit that assumptions cannot plan with another value than this."""
+
+
+def _refuse_other_settings(settings: AuditSettings) -> None:
+    """Refuse settings that change the errors in a way that assumptions do not say.
+
+    Raises
+    ------
+    ConfigError
+        If there is one.
+    """
+    refuse_unplanned(settings, "a study")
+    for name, planned in NOT_ASSUMED.items():
+        value = getattr(settings, name)
+        if value != planned:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"assumptions do not say what errors are with {flag} {value}. Give a pilot table, or leave "
+                f"out {flag}."
+            )
+    if isinstance(settings.thresholds, str):
+        raise ConfigError(
+            f"the thresholds of {settings.thresholds} are scores, of which assumptions know nothing. Give a "
+            "pilot table, or leave out --threshold."
+        )
+
+
 def _rule(settings: AuditSettings, finding: str) -> str:
-    """Return the rule of the threshold of a finding."""
+    """Return the rule of the threshold of a finding, as ``fixed=…`` where it was given."""
+    assert not isinstance(settings.thresholds, str)
+    for name, value in settings.thresholds.items():
+        if name == finding or name.endswith(f":{finding}"):
+            return f"{FIXED}{value:g}"
     rules = rules_of(settings.operating_point)
     return rules.get(finding, rules[OTHER_FINDINGS])
+
+
+FIXED = "fixed="
+"""Beginning of the rule of a threshold that is a score."""
 
 
 def planned(assumed: StudyAssumptions, settings: AuditSettings) -> Iterator[Planned]:
@@ -123,10 +161,17 @@ def planned(assumed: StudyAssumptions, settings: AuditSettings) -> Iterator[Plan
     settings : AuditSettings
         Of the audit: the rule of the threshold, and the share of patients it is chosen on.
     """
+    _refuse_other_settings(settings)
     for finding, prevalence in assumed.prevalence.items():
-        rates = rates_at(_rule(settings, finding), assumed.auroc, float(prevalence))
-        for name, given in assumed.attributes.items():
-            attribute = _attribute(name, given, float(prevalence), assumed)
+        rule = _rule(settings, finding)
+        rates = rates_at(rule, assumed.auroc, float(prevalence))
+        for name in assumed.attributes:
+            attribute = _Attribute(
+                name,
+                assumed.shares_of(name),
+                assumed.prevalences_of(name, finding),
+                name in assumed.varies_within,
+            )
             drawn = _draw(attribute, assumed, settings.seed)
             for number, group in enumerate(attribute.shares):
                 if group == OTHERS or len(attribute.shares) < 2:
@@ -135,6 +180,15 @@ def planned(assumed: StudyAssumptions, settings: AuditSettings) -> Iterator[Plan
                 for metric, value in {"auroc": assumed.auroc, **rates}.items():
                     yield _planned(
                         finding, attribute, group, metric, value, assumed, settings, drawn, inside
+                    )
+                if rule.startswith(FIXED):
+                    yield from unknown_rates(
+                        finding=finding,
+                        attribute=name,
+                        group=group,
+                        n_groups=len(attribute.shares),
+                        why=f"the threshold is a score ({rule.removeprefix(FIXED)}), and assumptions do not "
+                        "say how many images have it; a pilot does",
                     )
 
 
@@ -165,18 +219,6 @@ def rates_at(rule: str, auroc: float, prevalence: float) -> dict[str, float]:
         return {}
     rates = {"tpr": float(ndtr(apart - threshold)), "fpr": float(ndtr(-threshold))}
     return {name: rate for name, rate in rates.items() if 0 < rate < 1}
-
-
-def _attribute(
-    name: str, given: Mapping[str, float], prevalence: float, assumed: StudyAssumptions
-) -> _Attribute:
-    """Return the groups with their prevalences, whose mean is that of all images."""
-    short = 1 - sum(given.values())
-    shares = {**given, **({OTHERS: short} if short > 1e-9 else {})}
-    ratios = {group: assumed.ratio(name, group) for group in shares}
-    mean = sum(shares[group] * ratios[group] for group in shares)
-    rates = {group: min(prevalence * ratios[group] / mean, 0.999) for group in shares}
-    return _Attribute(name, shares, rates, name in assumed.varies_within)
 
 
 def _planned(

@@ -14,21 +14,20 @@ from cxraudit.audits.groups import comparisons, cross, with_bins
 from cxraudit.audits.measures import Flagged
 from cxraudit.audits.operating_point import NotTuned, tune
 from cxraudit.audits.plan import Quantity, Statistic, ranking
-from cxraudit.audits.run import chosen_attributes
-from cxraudit.audits.thresholds import given_thresholds
+from cxraudit.audits.run import check_references, chosen_attributes
+from cxraudit.audits.sampling import with_sampling_weights
+from cxraudit.audits.thresholds import given_thresholds, rule_of
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import UnknownNameError
+from cxraudit.errors import ConfigError, UnknownNameError
 from cxraudit.frames import to_pandas
 from cxraudit.metrics import METRICS
-from cxraudit.planning.table import Planned
-from cxraudit.schema import check_scores
+from cxraudit.planning.table import ONE_RUN, RATES, Planned, refuse_unplanned, unknown_rates
+from cxraudit.schema import SEED, check_scores
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.binormal import relative_error
 from cxraudit.stats.power import Expected, Study, expected_degrees_of_freedom
 from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.scales import SCALES
-
-RATES = ("tpr", "fpr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,21 @@ def pilot_of(
         If the tables do not fit each other.
     UnknownNameError
         If an attribute or finding does not exist.
+    ConfigError
+        If a model has several training runs.
     """
     settings = replace(settings or AuditSettings(), n_resamples=0)
-    table = check_scores(to_pandas(scores, "the scores table"))
+    table = check_scores(to_pandas(scores, "the scores table"), seeds=True)
+    _refuse_runs(table, settings)
+    table = table.drop(columns=SEED, errors="ignore")
     unknown = sorted(set(table["finding"].unique()) - set(dataset.findings))
     table = table[~table["finding"].isin(unknown)]
     if table.empty:
         raise UnknownNameError("finding", unknown[0], dataset.findings)
-    dataset = with_bins(dataset, settings.bins)
+    dataset = with_bins(with_sampling_weights(dataset, settings), settings.bins)
     chosen = chosen_attributes(dataset, attributes)
     dataset = cross(dataset, chosen)
+    check_references(dataset, chosen, settings)
     cohort = make_cohort(dataset, table, settings)
     of_images = make_cohort(dataset, table, replace(settings, resample="images"))
     models = sorted(table["model"].unique())
@@ -84,9 +88,11 @@ def pilot_of(
         engine, apart = Engine(cohort), Engine(of_images)
         for sample in samples(cohort, table, finding):
             independent = replace(sample, units=of_images.units[sample.rows])
-            point = tune(cohort, sample, tuning, thresholds.of(sample.model, finding))
+            given = thresholds.of(sample.model, finding)
+            point = tune(cohort, sample, tuning, given)
             evaluated = None if isinstance(point, NotTuned) else point.sample
             threshold = math.nan if isinstance(point, NotTuned) else point.threshold
+            has_rates = given is not None or rule_of(settings, dataset, finding) != "none"
             for attribute in chosen:
                 compared = list(comparisons(cohort, sample, [attribute]))
                 for group in compared:
@@ -110,7 +116,29 @@ def pilot_of(
                                 n_groups=len(compared),
                             )
                         )
+                    if has_rates and isinstance(point, NotTuned):
+                        found += unknown_rates(
+                            model=sample.model,
+                            finding=finding,
+                            attribute=attribute,
+                            group=group.name,
+                            n_groups=len(compared),
+                            why=point.note,
+                        )
     return Pilot(found, n_patients, findings, models, chosen)
+
+
+def _refuse_runs(scores: pd.DataFrame, settings: AuditSettings) -> None:
+    """Refuse what a pilot cannot plan, such as several training runs of a model.
+
+    Raises
+    ------
+    ConfigError
+        If there are any.
+    """
+    refuse_unplanned(settings, "a study like a pilot")
+    if SEED in scores and (scores.groupby("model")[SEED].nunique() > 1).any():
+        raise ConfigError(f"a study like a pilot {ONE_RUN}, and give the rows of one run.")
 
 
 def _quantities(
@@ -146,10 +174,13 @@ def _expectation(
     scale = METRICS[metric].scale
     values = group.value, reference.value
     if not all(map(math.isfinite, values)):
-        note = "one side of the pilot has no positives or no negatives"
+        note = f"{METRICS[metric].label}: one side of the pilot has no positives or no negatives"
         return {"study": None, "design_effect": math.nan, "note": note}
     if not SCALES[scale].holds(*values):
-        note = "one side of the pilot is at the end of its range, where it does not show its error"
+        note = (
+            f"{METRICS[metric].label}: one side of the pilot is at the end of its range, where it does not "
+            "show its error"
+        )
         return {"study": None, "design_effect": math.nan, "note": note}
     gap, independent = group - reference, alone[0] - alone[1]
     return {

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from cxraudit.errors import ConfigError, shown
-from cxraudit.settings import MOST, AuditSettings, Count, Flag, check
+from cxraudit.settings import AuditSettings, Count, Flag, check
+
+OTHERS = ""
+"""Group of the patients that no group was given for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,10 @@ class StudyAssumptions:
                 raise ConfigError(
                     f"the prevalence ratio of {named} is that of no group: give its share with groups, too."
                 )
+        self._refuse_impossible_images()
+        for attribute in attributes:
+            for finding in self.prevalence:
+                self._refuse_impossible_labels(attribute, finding)
         for attribute in self.varies_within:
             if attribute not in attributes:
                 raise ConfigError(
@@ -93,9 +100,74 @@ class StudyAssumptions:
         """Attributes that differ between the images of a patient."""
         return tuple(filter(None, (part.strip() for part in self.varying.split(","))))
 
-    def ratio(self, attribute: str, group: str) -> float:
-        """Return the prevalence in a group, over that in groups without a ratio."""
-        return float(self.prevalence_ratios.get(f"{attribute}:{group}", 1.0))
+    def shares_of(self, attribute: str) -> dict[str, float]:
+        """Return group → share of the patients, those of no given group (`OTHERS`) included."""
+        given = self.attributes[attribute]
+        short = 1 - sum(given.values())
+        return {**given, **({OTHERS: short} if short > 1e-9 else {})}
+
+    def prevalences_of(self, attribute: str, finding: str) -> dict[str, float]:
+        """Return group → prevalence, whose mean is that of all images."""
+        shares = self.shares_of(attribute)
+        ratios = {
+            group: float(self.prevalence_ratios.get(f"{attribute}:{group}", 1.0))
+            for group in shares
+        }
+        mean = sum(shares[group] * ratios[group] for group in shares)
+        return {group: float(self.prevalence[finding]) * ratios[group] / mean for group in shares}
+
+    def refuse_unlike_images(self, n_patients: int) -> None:
+        """Refuse numbers of images that vary more than those of so many patients can.
+
+        Raises
+        ------
+        ConfigError
+            If one patient with all images but one of each other would not do.
+        """
+        most = (self.images_per_patient - 1) * math.sqrt(n_patients)
+        if self.images_sd > most:
+            raise ConfigError(
+                f"the numbers of images of {n_patients:,} patients with images_per_patient "
+                f"{self.images_per_patient:g} have a standard deviation of at most {most:.4g}; images_sd is "
+                f"{self.images_sd:g}. Give a smaller one, or more patients."
+            )
+
+    def _refuse_impossible_images(self) -> None:
+        """Refuse numbers of images that are not whole, or fewer than one."""
+        mean, sd = self.images_per_patient, self.images_sd
+        if mean == 1 and sd > 0:
+            raise ConfigError(
+                "with images_per_patient 1 every patient has one image, so that images_sd must be 0; got "
+                f"{sd:g}. Give a larger images_per_patient, or leave out images_sd."
+            )
+        over = mean % 1
+        least = math.sqrt(over * (1 - over))
+        if sd < least - 1e-9:
+            raise ConfigError(
+                f"numbers of images are whole, so that with images_per_patient {mean:g} images_sd is at "
+                f"least {least:.4g}; got {sd:g}. Give their standard deviation."
+            )
+
+    def _refuse_impossible_labels(self, attribute: str, finding: str) -> None:
+        """Refuse prevalences above 1, and labels that cannot correlate as assumed."""
+        rates = self.prevalences_of(attribute, finding)
+        for group, rate in rates.items():
+            if rate >= 1:
+                raise ConfigError(
+                    f"{finding} would have a prevalence of {rate:.0%} in {_of(attribute, group)}. Give a "
+                    "smaller prevalence, or prevalence ratios that are nearer to 1."
+                )
+        if attribute not in self.varies_within:
+            return
+        low, high = min(rates.values()), max(rates.values())
+        # Both of two images have the finding at most as often as the one that has it less often.
+        most = math.sqrt(low * (1 - high) / (high * (1 - low)))
+        if self.label_correlation > most + 1e-9:
+            raise ConfigError(
+                f"images of one patient in two groups of {attribute} have {finding} with {low:.3g} and "
+                f"{high:.3g}, so that their labels correlate by at most {most:.3g}; label_correlation is "
+                f"{self.label_correlation:g}. Give a smaller one, or prevalence ratios that are nearer to 1."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +180,13 @@ class StudyGoals:
         If a value is none of the allowed ones.
     """
 
-    n_patients: int | None = None
+    n_patients: Count | None = None
     """Patients of the study; default: those of the pilot table."""
-    gap: float | None = None
+    gap: Annotated[float, Gt(0), Lt(1)] | None = None
     """True gap that is to be shown as a disparity; default: twice the margin."""
     true_gap: Annotated[float, Ge(0), Lt(1)] = 0.0
     """True gap that is to be shown to lie within the margin."""
-    comparisons: int | None = None
+    comparisons: Count | None = None
     """Comparisons that share the error rate; default: all groups, findings and models of the plan, of one
     metric."""
     error_share: Annotated[float, Gt(0), Le(1)] | None = None
@@ -123,15 +195,6 @@ class StudyGoals:
     def __post_init__(self) -> None:
         """Check every value against its declaration."""
         check(self)
-        for name in ("n_patients", "comparisons"):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if value is not None and not (whole and 1 <= value <= MOST):
-                raise ConfigError(
-                    f"{name} must be a whole number from 1 to {MOST:,}, got {shown(value)}."
-                )
-        if self.gap is not None and not _number(self.gap, 0, 1):
-            raise ConfigError(f"gap must be more than 0 and less than 1, got {shown(self.gap)}.")
 
     def shown_gap(self, settings: AuditSettings) -> float:
         """Return the true gap that is to be shown as a disparity.
@@ -155,9 +218,8 @@ class StudyGoals:
         return gap
 
 
-def _number(value: Any, low: float, high: float) -> bool:
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return plain and math.isfinite(value) and low < value < high
+def _of(attribute: str, group: str) -> str:
+    return f"the other groups of {attribute}" if group == OTHERS else f"{attribute}:{group}"
 
 
 def _between(name: str, key: str, value: object, high: float) -> float:
@@ -172,7 +234,7 @@ def _between(name: str, key: str, value: object, high: float) -> float:
         number = math.nan if isinstance(value, bool) else float(str(value))
     except ValueError:
         number = math.nan
-    if not _number(number, 0, high):
+    if not 0 < number < high:
         raise ConfigError(
             f"{name} of {shown(key)} must be more than 0 and less than {high:g}, got {shown(value)}."
         )

@@ -53,10 +53,17 @@ def plan_study(
     >>> plan.loc[plan["metric"] == "auroc", "standard_error"].round(3).tolist()
     [0.03]
     """
-    settings = settings or AuditSettings()
+    goals, settings = goals or StudyGoals(), settings or AuditSettings()
+    _refuse_other_kinds(
+        assumptions=(assumptions, StudyAssumptions),
+        goals=(goals, StudyGoals),
+        settings=(settings, AuditSettings),
+    )
+    if goals.n_patients is not None:
+        assumptions.refuse_unlike_images(goals.n_patients)
     return table(
         planned(assumptions, settings),
-        goals or StudyGoals(),
+        goals,
         settings,
         n_models=assumptions.n_models,
     )
@@ -93,6 +100,22 @@ def plan_from_pilot(
     ConfigError
         If nothing is to be compared, or a goal cannot be reached.
     """
-    settings = settings or AuditSettings()
+    goals, settings = goals or StudyGoals(), settings or AuditSettings()
+    _refuse_other_kinds(goals=(goals, StudyGoals), settings=(settings, AuditSettings))
     pilot = pilot_of(dataset, scores, attributes=attributes, settings=settings)
-    return table(pilot.planned, goals or StudyGoals(), settings, n_patients=pilot.n_patients)
+    return table(pilot.planned, goals, settings, n_patients=pilot.n_patients)
+
+
+def _refuse_other_kinds(**given: tuple[object, type[object]]) -> None:
+    """Refuse a mapping or anything else where settings are wanted.
+
+    Raises
+    ------
+    TypeError
+        If there is one.
+    """
+    for name, (value, kind) in given.items():
+        if not isinstance(value, kind):
+            raise TypeError(
+                f"{name} must be {kind.__name__}, got {type(value).__name__}: {kind.__name__}(...) makes them"
+            )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxraudit.audits.families import shares
 from cxraudit.errors import ConfigError
+from cxraudit.metrics import METRICS
 from cxraudit.planning.settings import StudyGoals
 from cxraudit.schema import COMPLEMENT, Confirmatory, typed_frame
 from cxraudit.settings import AuditSettings
@@ -51,6 +52,29 @@ the first step of the adjustment; ``design_effect`` is the variance over that of
 are those with ``n_patients``; numbers of patients are those of the whole study, for a power of 80 %. NaN: no
 number would do, or the value is not known."""
 
+ONE_RUN = (
+    "is planned from one training run of each model, and the error of runs is not planned: leave out "
+    "--replicate-of and --seed-column"
+)
+"""Why training runs are refused, after what is planned."""
+
+
+def refuse_unplanned(settings: AuditSettings, what: str) -> None:
+    """Refuse settings that add errors which no plan holds.
+
+    Raises
+    ------
+    ConfigError
+        If there are training runs, or thresholds that are chosen anew in every resample.
+    """
+    if settings.replicate_of:
+        raise ConfigError(f"{what} {ONE_RUN}.")
+    if settings.threshold_uncertainty:
+        raise ConfigError(
+            f"{what} is planned with thresholds as they are, without their error: leave out "
+            "--threshold-uncertainty."
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -69,6 +93,30 @@ class Planned:
     n_groups: int
     """Groups of the attribute: the gaps of two are one comparison."""
     note: str = ""
+
+
+RATES = ("tpr", "fpr")
+
+
+def unknown_rates(
+    *, model: str = "", finding: str, attribute: str, group: str, n_groups: int, why: str
+) -> list[Planned]:
+    """Return the rates of a group of which nothing is known, with the reason."""
+    return [
+        Planned(
+            model=model,
+            finding=finding,
+            metric=metric,
+            attribute=attribute,
+            group=group,
+            study=None,
+            fewest=math.nan,
+            design_effect=math.nan,
+            n_groups=n_groups,
+            note=f"{METRICS[metric].label}: {why}",
+        )
+        for metric in RATES
+    ]
 
 
 def table(
@@ -114,29 +162,51 @@ def table(
             "there is nothing to compare. Give findings with --prevalence FINDING=SHARE and groups with "
             "--group ATTRIBUTE:GROUP=SHARE, or a pilot table."
         )
-    counted = goals.comparisons or number_of_comparisons(comparisons) * n_models
-    of_metric = {
-        metric: (1 - settings.confidence_level) * share / counted
-        for metric, share in _error_shares(comparisons, goals, n_models).items()
-    }
+    levels: dict[tuple[str, str], float] = {}
+    for sharing in _sharing_an_error_rate(comparisons, settings):
+        several = settings.error_rate == "report" and n_models > 1
+        counted = goals.comparisons or number_of_comparisons(sharing) * (n_models if several else 1)
+        for metric, share in _error_shares(sharing, goals, settings, several=several).items():
+            for one in sharing:
+                levels[one.model, metric] = (1 - settings.confidence_level) * share / counted
     rows = [
-        _row(one, patients, gap, goals.true_gap, of_metric[one.metric], settings)
+        _row(one, patients, gap, goals.true_gap, levels[one.model, one.metric], settings)
         for one in comparisons
     ]
     return typed_frame(rows, PLAN_COLUMNS)
 
 
-def _error_shares(planned: Sequence[Planned], goals: StudyGoals, n_models: int) -> dict[str, float]:
+def _sharing_an_error_rate(
+    planned: Sequence[Planned], settings: AuditSettings
+) -> Iterable[Sequence[Planned]]:
+    """Divide comparisons by what shares an error rate: the report, or each model."""
+    found: dict[str, list[Planned]] = {}
+    for one in planned:
+        found.setdefault("" if settings.error_rate == "report" else one.model, []).append(one)
+    return found.values()
+
+
+def _error_shares(
+    planned: Sequence[Planned], goals: StudyGoals, settings: AuditSettings, *, several: bool
+) -> dict[str, float]:
     """Return metric → its share of the error rate: the one given, or that of its family in a report.
 
-    The report has all questions of the default; the rates divide the share of their family.
+    The report has all questions of the default, and those that the settings add; the rates divide the share
+    of their family, which leaves it to the others where there are none. With `several` models, they are
+    compared, too.
     """
     metrics = list(dict.fromkeys(one.metric for one in planned))
     if goals.error_share is not None:
         return dict.fromkeys(metrics, goals.error_share)
-    several = n_models > 1 or len({one.model for one in planned}) > 1
-    present = shares([*BY_DEFAULT, *([Confirmatory.MODELS] if several else [])])
+    several = several or len({one.model for one in planned}) > 1
     rates = [metric for metric in metrics if metric != "auroc"]
+    present = shares(
+        [
+            *(one for one in BY_DEFAULT if rates or one != Confirmatory.THRESHOLD),
+            *([Confirmatory.MODELS] if several else []),
+            *([Confirmatory.PAIRS] if settings.all_pairs else []),
+        ]
+    )
     return {
         metric: present[Confirmatory.THRESHOLD] / len(rates)
         if metric in rates
@@ -195,8 +265,10 @@ def _row(
     )
     # Fewer patients than those of a verdict show nothing.
     least = settings.min_patients / one.fewest if one.fewest > 0 else math.inf
-    possible = patients >= least and gap < now.room
+    beyond = one.metric == "auroc" and now.reference - gap < 0.5 and now.reference + gap > 1
+    room = gap < now.room and not beyond
     enough = patients >= least
+    possible = enough and room
     smallest = smallest_gap(now, margin=margin, alpha=alpha) if enough else math.inf
     few = f"fewer than {settings.min_patients} patients with or without the finding on one side"
     return row | {
@@ -206,10 +278,21 @@ def _row(
         "degrees_of_freedom": now.degrees_of_freedom,
         "detectable_gap": smallest if smallest < 1 else math.nan,
         "power_disparity": disparity(now) if possible else (math.nan if enough else 0.0),
-        "patients_disparity": _needed(disparity, one.study, least) if gap < now.room else math.nan,
+        "patients_disparity": _needed(disparity, one.study, least) if room else math.nan,
         "power_equivalence": equivalence(now) if enough else 0.0,
         "patients_equivalence": _needed(equivalence, one.study, least),
-        "note": "; ".join(filter(None, [one.note, "" if enough else f"{few}: no verdict"])),
+        "note": "; ".join(
+            filter(
+                None,
+                [
+                    one.note,
+                    "" if enough else f"{few}: no verdict",
+                    f"AUROC: with a gap of {gap:g} it would be below 0.5 or above 1"
+                    if beyond
+                    else "",
+                ],
+            )
+        ),
     }
 
 

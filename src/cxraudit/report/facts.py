@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxraudit.analysis_plan import HASH_SHOWN, departure_in_words
+from cxraudit.analysis_plan import ALWAYS_STATED, HASH_SHOWN, departure_in_words
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, equivalence_level, interval_name, listed, percent
 from cxraudit.settings import OTHERS, rules_of
 from cxraudit.stats.estimate import NAMED
+
+NO_DEPARTURES = "no departures (which columns are read is no part of a plan)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,10 @@ class Facts:
         ]
         departures = list(map(departure_in_words, plan["departures"]))
         reason = f" (reason: {plan['reason']})" if departures else ""
-        departs = f"departures: {'; '.join(departures)}{reason}" if departures else "no departures"
-        return "; ".join([f"{head}, {departs}", *lacking])
+        departs = f"departures: {'; '.join(departures)}{reason}" if departures else NO_DEPARTURES
+        not_planned = [ALWAYS_STATED[name] for name in plan.get("not_planned", ())]
+        left_open = [f"not planned: {listed(not_planned)}"] if not_planned else []
+        return "; ".join([f"{head}, {departs}", *left_open, *lacking])
 
     @property
     def perturbed_images(self) -> str:

@@ -133,6 +133,7 @@ def load(
         findings=chosen,
         attributes=("age_group", "sex", "view_position", "manufacturer"),
         shortcuts=("support_devices",),
+        policies={"uncertain": uncertain, "blank": blank},
         notes=(
             "Labels were extracted from Portuguese reports by a labeler; uncertain (-1) counts as "
             f"{values.MEANS[uncertain]}, a finding the report does not mention as {values.MEANS[blank]}.",

@@ -100,6 +100,7 @@ def load(
         images=images.drop(columns="frontal"),
         findings=chosen,
         attributes=(*demographics, "view_position"),
+        policies=policies,
         notes=(
             f"Uncertain labels (-1) count as {values.MEANS[uncertain]}, blank ones as "
             f"{values.MEANS[blank]}.",

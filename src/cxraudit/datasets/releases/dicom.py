@@ -95,6 +95,7 @@ def load(
         images=pd.concat([images, columns], axis=1),
         findings=findings,
         attributes=("age_group", "sex", "view_position", "manufacturer"),
+        policies={"uncertain": uncertain} if uncertain else {},
         notes=("Age, sex and view are taken from the DICOM headers.",),
         notices=(*notices, *given.notices),
     )

@@ -170,7 +170,8 @@ def load(
     if demographics == "mimic-iv":
         table = pd.concat([table, _demographics(root, metadata, subjects, race)], axis=1)
         attributes = ("age_group", "sex", "race", "view_position")
-    given = _labels(folder, labels, chosen, {"uncertain": uncertain, "blank": blank})
+    policies = {"uncertain": uncertain, "blank": blank}
+    given = _labels(folder, labels, chosen, policies)
     _note_studies(given, studies, subjects)
     of_image = given.labels.reindex(studies).reset_index(drop=True)
     table = pd.concat([table, of_image[list(chosen)]], axis=1)
@@ -190,6 +191,7 @@ def load(
         findings=chosen,
         attributes=attributes,
         shortcuts=("support_devices",) if devices else (),
+        policies=policies,
         notes=_notes(options),
         notices=notices,
         truth=truth,
