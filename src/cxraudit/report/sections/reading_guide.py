@@ -46,11 +46,11 @@ def _gaps() -> Markup:
 
 
 def _weighting(audits: Sequence[Audit]) -> Markup:
+    here = dict.fromkeys((facts.estimand, facts.drawn) for facts in map(facts_of, audits))
     return Markup(
-        "<b>What is counted.</b> Here {estimand}: values are those of images drawn at random, or, if each "
-        "patient counts once, of one image of each patient drawn at random. Where patients with many images "
-        "differ from others the two differ; a check above names the gaps that depend on it."
-    ).format(estimand=common(audits, "estimand"))
+        "<b>What is counted.</b> Here {here}. Where patients with many images differ from others, values by "
+        "image and by patient differ; a check above names the gaps that depend on it."
+    ).format(here="; ".join(f"{estimand}: values are those of {drawn}" for estimand, drawn in here))
 
 
 def _standardised() -> Markup:
