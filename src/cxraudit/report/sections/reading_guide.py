@@ -41,7 +41,8 @@ def _gaps() -> Markup:
         "level, 1 is always. A <b>gap</b> is the group minus all other groups (all images whose group is "
         "known and another); below zero, the model is worse for the group. Its interval comes from "
         "resampling patients, not images (unless a check above says otherwise), and from recomputing "
-        "the difference on each resample."
+        "the difference on each resample. <b>Effective patients</b> are how many patients with equal numbers "
+        "of images would determine the error of a row as well: where they are few, the row rests on few."
     )
 
 
