@@ -492,7 +492,9 @@ def audit_files(
         agree(planned, settings=settings, shortcuts=shortcuts, reason=depart)
         settings = settings or planned.audit_settings()
         if label and named is not None:
-            named = list(dict.fromkeys([*planned.attributes, *(_name_of(one) for one in named)]))
+            made = {age: "age_group", sex: "sex", view: "view_position"}
+            own = (made.get(_column_of(one)) or _name_of(one) for one in named)
+            named = list(dict.fromkeys([*planned.attributes, *own]))
     settings = settings or AuditSettings()
     read = _read_inputs(
         file,
@@ -544,6 +546,12 @@ def audit_files(
 def _name_of(attribute: str) -> str:
     """Return the name of an attribute that is given as ``NAME=COLUMN``."""
     return attribute.partition("=")[0]
+
+
+def _column_of(attribute: str) -> str:
+    """Return the column of an attribute that is given as ``COLUMN`` or ``NAME=COLUMN``."""
+    name, _, column = attribute.partition("=")
+    return column or name
 
 
 class _Inputs(NamedTuple):
