@@ -90,7 +90,7 @@ def encode_step(
     """
     loaded = _loaded(model_names, device)
     work = Workspace(out)
-    work.make()
+    work.check()
     # Refuse before anything is written.
     work.refuse_foreign_cohort(inputs)
     refuse_other_images(dataset.images, loaded, work.embeddings)
@@ -360,7 +360,7 @@ def audit_step(
     if settings and isinstance(settings.thresholds, str):
         files["thresholds"] = Path(settings.thresholds)
     place = AuditFolder(folder)
-    place.make(files, overwrite=overwrite)  # refuses before any work is done
+    place.check(files, overwrite=overwrite)  # refuses before any work is done
     of_images = work.notices() if work else []
     if work and perturbed is not None:
         of_images += work.perturbed_notices()
@@ -520,7 +520,7 @@ def audit_files(
         settings=settings,
         planned=planned.attributes if planned and label else (),
     )
-    place.make(read.files, overwrite=overwrite)
+    place.check(read.files, overwrite=overwrite)
     refuse_foreign(place.report, inputs=read.files)
     ours = work.holds(file)
     found = audit_step(
@@ -762,7 +762,7 @@ def report_step(folders: Sequence[Path], path: Path) -> Path:
 def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     """Run all steps of a run file; return the report."""
     work = Workspace(run.out)
-    work.make()
+    work.check()
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
@@ -879,7 +879,7 @@ def demo_step(
     for name in DEMO_MODELS:
         load_model(name)  # refuses before anything is drawn
     demo = Workspace(out)
-    demo.make()
+    demo.check()
     refuse_foreign(demo.readme, demo.report)
     folders = []
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):
