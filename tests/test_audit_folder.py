@@ -137,6 +137,7 @@ def test_an_audit_that_failed_makes_nothing_ours(table, tmp_path, monkeypatch):
         patch.setattr(steps, "audit", failing)
         with pytest.raises(DataError, match="something is wrong"):
             steps.audit_files(table, **OWN, out=tmp_path / "out")
+    (tmp_path / "out").mkdir()
     (tmp_path / "out" / "flow.csv").write_text("mine")
 
     with pytest.raises(DataError, match=r"flow\.csv, which"):
@@ -272,7 +273,7 @@ def test_left_over_files_of_an_audit_are_removed(table, tmp_path):
 
 
 def test_names_of_an_audit_are_known_before_it_is_made(tmp_path):
-    """`make` refuses, and writes nothing but the folder."""
-    AuditFolder(tmp_path / "new").make()
+    """`check` refuses, and leaves nothing."""
+    AuditFolder(tmp_path / "new").check()
 
-    assert list((tmp_path / "new").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []

@@ -120,7 +120,6 @@ def test_a_folder_that_cannot_be_created_raises(tmp_path):
 
     with pytest.raises(ConfigError, match="cannot write to the folder"):
         writable_folder(tmp_path / "file" / "out")
-    assert list(writable_folder(tmp_path / "new").iterdir()) == []
 
 
 def test_a_manifest_has_versions_inputs_and_facts(tmp_path):

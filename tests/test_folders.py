@@ -14,8 +14,19 @@ from cxraudit.folders import (
     discard,
     recorded_files,
     remove_left_over,
+    writable_folder,
     write_or_discard,
 )
+
+
+def test_checking_a_folder_leaves_nothing(tmp_path):
+    """Neither it nor those it lies in; what was there, and what is in it, stays."""
+    (tmp_path / "here").mkdir()
+
+    for name in ("here", "new/deep", "here/new"):
+        assert writable_folder(tmp_path / name) == tmp_path / name
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
 
 
 def test_a_file_of_someone_else_is_refused(tmp_path):

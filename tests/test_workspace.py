@@ -29,7 +29,7 @@ def work(tmp_path) -> Workspace:
         frame, name="toy", root=Path(), image="file", patient="pid", findings=["Edema"]
     )
     work = Workspace(tmp_path / "run")
-    work.make()
+    work.check()
     work.save_dataset(dataset)
     return work
 
@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "run").write_text("")
 
     with pytest.raises(ConfigError, match="cannot write to the folder"):
-        Workspace(tmp_path / "run").make()
+        Workspace(tmp_path / "run").check()
 
 
 def test_every_name_of_a_folder_is_its_own():

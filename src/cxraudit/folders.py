@@ -26,7 +26,10 @@ LONGEST_WRITE = 24 * 60 * 60
 
 
 def writable_folder(path: Path, *, flag: str = "--out") -> Path:
-    """Create a folder and check that it is writable, before any work is done; `flag` is what named it.
+    """Check that a folder, which `flag` named, is or can be made writable, before any work is done.
+
+    Nothing is left of the check: whoever writes a file there makes its folder, so that a command that is
+    refused leaves no empty one.
 
     Raises
     ------
@@ -34,6 +37,7 @@ def writable_folder(path: Path, *, flag: str = "--out") -> Path:
         If it cannot be created or is not writable.
     """
     probe = path / f".cxraudit-{os.getpid()}"
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         make_folder(path)
         probe.touch()
@@ -42,6 +46,10 @@ def writable_folder(path: Path, *, flag: str = "--out") -> Path:
         raise ConfigError(
             f"cannot write to the folder {path} ({error.strerror}). Choose another with {flag}."
         ) from None
+    finally:
+        for folder in missing:
+            with suppress(OSError):  # it was not made, or another process writes there
+                folder.rmdir()
     return path
 
 

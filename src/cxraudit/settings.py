@@ -239,12 +239,24 @@ def rules_of(operating_point: str | Mapping[str, str]) -> dict[str, str]:
             try:
                 rule_named(rule)
             except ValueError as error:
-                raise ConfigError(f"operating_point: {error}, none.") from None
+                raise ConfigError(
+                    f"operating_point: {_number_of(rule) or f'{error}, none'}."
+                ) from None
         if name in rules:
             of = "the other findings" if name == OTHERS else name
             raise ConfigError(f"operating_point has two rules for {of}. Keep one of them.")
         rules[name] = rule
     return {OTHERS: DEFAULT_RULE, **rules}
+
+
+def _number_of(rule: str) -> str:
+    """Say what is wrong with the number of a rule that is refused; empty if it has none."""
+    kind, equals, number = rule.partition("=")
+    ranges = dict.fromkeys(("fpr", "tpr"), "a number above 0 and at most 1")
+    ranges["fixed"] = "a finite number"
+    if not equals or kind not in ranges:
+        return ""
+    return f"{kind} must be {ranges[kind]}, got {shown(number)}"
 
 
 def _rule(part: str) -> tuple[str, str]:

@@ -91,7 +91,7 @@ def encode_step(
     """
     loaded = _loaded(model_names, device)
     work = Workspace(out)
-    work.make()
+    work.check()
     # Refuse before anything is written.
     work.refuse_foreign_cohort(inputs)
     refuse_other_images(dataset.images, loaded, work.embeddings)
@@ -361,7 +361,7 @@ def audit_step(
     if settings and isinstance(settings.thresholds, str):
         files["thresholds"] = Path(settings.thresholds)
     place = AuditFolder(folder)
-    place.make(files, overwrite=overwrite)  # refuses before any work is done
+    place.check(files, overwrite=overwrite)  # refuses before any work is done
     of_images = work.notices() if work else []
     if work and perturbed is not None:
         of_images += work.perturbed_notices()
@@ -493,7 +493,9 @@ def audit_files(
         agree(planned, settings=settings, shortcuts=shortcuts, reason=depart)
         settings = settings or planned.audit_settings()
         if label and named is not None:
-            named = list(dict.fromkeys([*planned.attributes, *(_name_of(one) for one in named)]))
+            made = {age: "age_group", sex: "sex", view: "view_position"}
+            own = (made.get(_column_of(one)) or _name_of(one) for one in named)
+            named = list(dict.fromkeys([*planned.attributes, *own]))
     settings = settings or AuditSettings()
     read = _read_inputs(
         file,
@@ -521,7 +523,7 @@ def audit_files(
     )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
-    place.make(read.files, overwrite=overwrite)
+    place.check(read.files, overwrite=overwrite)
     refuse_foreign(place.report, inputs=read.files)
     ours = work.holds(file)
     found = audit_step(
@@ -547,6 +549,12 @@ def audit_files(
 def _name_of(attribute: str) -> str:
     """Return the name of an attribute that is given as ``NAME=COLUMN``."""
     return attribute.partition("=")[0]
+
+
+def _column_of(attribute: str) -> str:
+    """Return the column of an attribute that is given as ``COLUMN`` or ``NAME=COLUMN``."""
+    name, _, column = attribute.partition("=")
+    return column or name
 
 
 class Inputs(NamedTuple):
@@ -788,7 +796,7 @@ def report_step(folders: Sequence[Path], path: Path) -> Path:
 def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     """Run all steps of a run file; return the report."""
     work = Workspace(run.out)
-    work.make()
+    work.check()
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
@@ -906,7 +914,7 @@ def demo_step(
     for name in DEMO_MODELS:
         load_model(name)  # refuses before anything is drawn
     demo = Workspace(out)
-    demo.make()
+    demo.check()
     refuse_foreign(demo.readme, demo.report)
     folders = []
     for layout, name, shift in (("mimic", "mimic-cxr", 0), ("nih", "nih-cxr14", 1)):

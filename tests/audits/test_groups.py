@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cxraudit import schema
-from cxraudit.audits.groups import comparisons, cross, groups, is_intersection, parts
+from cxraudit.audits.groups import comparisons, cross, groups, is_intersection, not_compared, parts
 from cxraudit.errors import UnknownNameError
 from cxraudit.report.statements import of_model
 from cxraudit.schema import Analysis
@@ -169,3 +169,16 @@ def test_statements_on_groups_called_like_words_of_ours_are_the_same(named_like_
     first, second = ([one.tone for one in of_model(audit, "m")] for audit in (ours, neutral))
 
     assert first == second
+
+
+def test_an_attribute_without_two_known_groups_is_named():
+    """Nothing is compared by it, which would else show in what is missing only."""
+    images = pd.DataFrame(
+        {"sex": ["female", "male"], "ward": ["ICU", "unknown"], "race": ["unknown", "conflicting"]}
+    )
+
+    ward, race = not_compared(images, ["sex", "ward", "race"])
+
+    assert (ward.about, race.about) == ("attribute 'ward'", "attribute 'race'")
+    assert ward.sentence.startswith("One group only ('ICU') among the audited images")
+    assert race.sentence.startswith("No known group")

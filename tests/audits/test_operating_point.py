@@ -368,7 +368,7 @@ def test_probabilities_by_platt_do_not_depend_on_the_direction_of_the_score():
     ("change", "message"),
     [
         ({"operating_point": "f1"}, "no rule for a threshold is named 'f1'"),
-        ({"operating_point": "fpr=2"}, "no rule for a threshold"),
+        ({"operating_point": "fpr=2"}, "fpr must be a number above 0 and at most 1"),
         ({"tuning_share": 1.0}, "tuning_share must be more than 0 and less than 1"),
         ({"calibration": "isotonic"}, "calibration must be one of platt, as is, none"),
     ],

@@ -218,6 +218,32 @@ def test_bad_sampling_weights_are_refused_in_one_sentence(bad):
         sampled(frame, weights)
 
 
+@pytest.mark.parametrize("factor", [1e-300, 1e-10, 1e160, 1e307])
+def test_only_the_ratios_of_sampling_weights_matter(factor):
+    """Their scale is arbitrary, at either end of what numbers hold."""
+    frame = planted_table(9, n_patients=60)
+    weights = np.random.default_rng(4).uniform(0.5, 3, len(frame))
+    weights[::10] = 0
+    options = {"n_resamples": 100, "weight": "patient"}
+
+    one, other = (sampled(frame, weights * by, **options) for by in (1.0, factor))
+
+    pd.testing.assert_frame_equal(one.results, other.results, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [(5e-324, "too small for a number"), (1e-7, "from 1e-07 to 1; ratios above")],
+)
+def test_sampling_weights_too_far_apart_are_refused(weight, words):
+    """Where a number does not hold them, or their sum loses them."""
+    frame = planted_table(8, n_patients=30)
+    weights = np.where(np.arange(len(frame)) == 3, weight, 1.0)
+
+    with pytest.raises(DataError, match=words):
+        sampled(frame, weights)
+
+
 def test_a_column_of_sampling_weights_that_is_not_there_is_refused():
     """By its name."""
     with pytest.raises(UnknownNameError, match="sampling weights"):

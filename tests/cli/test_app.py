@@ -98,6 +98,8 @@ MISTAKES = [
         "encode nih-cxr14 --root NIH --model random --out NEW --option subset",
     ),
     ("encode needs --model", "encode nih-cxr14 --root NIH --out NEW"),
+    ("--model needs a value", "encode nih-cxr14 --root NIH --out NEW --model"),
+    ("--fixed-rate needs a value", "audit TABLE COLUMNS --fixed-rate"),
     ("holds no embeddings", "score NEW"),
     ("scores table", "audit NEW --dataset nih-cxr14 --root NIH"),
     ("nothing says what the images", "audit TABLE"),

@@ -174,3 +174,47 @@ def test_an_output_folder_that_cannot_be_made_is_refused_before_any_work(
 
     assert run("audit", own_table, columns, "--out", tmp_path / "file" / "out") == 2
     assert "cannot write to the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--threshold Zebra=0.3",
+        "--replicate-of nobody=model",
+        "--sampling-weight minus",
+        "--attribute nothing",
+        "--reference sex=robot",
+        "--shortcut nothing=Pneumothorax",
+        "--trained-on nobody=nih",
+    ],
+)
+def test_a_refused_audit_leaves_nothing(own_table, columns, tmp_path, run, wrong):
+    """Neither the folder nor those it lies in."""
+    table = pd.read_csv(own_table)
+    table.assign(minus=-1.0).to_csv(own_table, index=False)
+
+    assert (
+        run("audit", own_table, columns, "--sex sex", wrong, "--out", tmp_path / "a" / "out") == 2
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [own_table.name]
+
+
+def test_other_refused_commands_leave_nothing(own_table, nih_release, tmp_path, run):
+    """Whatever is wrong with what they read."""
+    out, root = tmp_path / "a" / "out", tmp_path / "release"
+    for refused in (
+        f"encode nih-cxr14 --root {root} --model random --out {out}",
+        f"encode nih-cxr14 --root {nih_release} --model nothing --out {out}",
+        f"score {out}",
+        f"perturb {out}",
+        f"report {out} --out {out}/report.html",
+        f"prepare nih-cxr14 --root {root} --out {out}",
+        f"plan {own_table} --out {out}/plan.csv",
+        f"paper run --model random --nih {root} --out {out}",
+        f"paper compare {out} --out {out}",
+        f"drains train nih-cxr14 --root {nih_release} --out {out}",
+        f"drains apply {out} nih-cxr14 --root {nih_release} --out {out}",
+        f"phantom {out} --layout nothing",
+    ):
+        assert run(refused) == 2, refused
+    assert [path.name for path in tmp_path.iterdir()] == [own_table.name]

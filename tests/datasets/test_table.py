@@ -205,6 +205,44 @@ def test_ages_and_numbers_are_divided_at_edges_of_ones_own():
         named(frame, age="years", bins={"age": "40,20"})
 
 
+@pytest.mark.parametrize(
+    ("attributes", "notices"),
+    [
+        (["SEX"], 0),
+        (["sex"], 0),
+        (["age_group", "years"], 0),
+        ({"sex": "SEX", "age_group": "years"}, 0),
+        ({"gender": "SEX"}, 1),
+    ],
+)
+def test_what_age_sex_and_view_are_made_of_is_no_attribute_of_its_own(attributes, notices):
+    """By the name of the attribute or of its column: it would be audited twice."""
+    frame = FRAME.assign(SEX=["F", "F", "M"], years=[30, 40, 50])
+
+    found = named(frame, sex="SEX", age="years", attributes=attributes)
+
+    assert found.attributes == ("age_group", "sex")
+    assert len([one for one in found.notices if "is shown as" in one.sentence]) == notices
+
+
+def test_a_view_is_one_attribute():
+    """Whatever its column is called."""
+    frame = FRAME.assign(angle=["AP", "PA", "AP"])
+    for attributes in ("angle", "view_position"):
+        assert named(frame, view="angle", attributes=attributes).attributes == ("view_position",)
+
+
+def test_a_column_called_like_an_attribute_that_is_made_of_another_stays():
+    """As does the same column with bins of its own."""
+    frame = FRAME.assign(SEX=["F", "F", "M"], sex=["x", "y", "x"], years=[30, 40, 50])
+
+    both = named(frame, sex="SEX", attributes="sex")
+    bins = named(frame, age="years", attributes={"old": "years"}, bins={"old": "45"})
+
+    assert both.attributes == ("sex", "sex (attribute)")
+    assert bins.attributes == ("age_group", "old")
+
+
 def test_an_attribute_never_takes_the_place_of_our_own_columns():
     """It gets another name, with a notice."""
     frame = FRAME.assign(path=["x", "y", "x"], **{"a*b": ["1", "2", "1"]})

@@ -47,20 +47,35 @@ def test_levels_follow_from_the_confidence_level(level, interval, equivalence, a
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("settings", "expected", "drawn", "other"),
     [
-        ({}, "each image counts once"),
-        ({"weight": "patient"}, "each patient counts once"),
-        ({"sampling_weight": "w"}, "each image counts by its sampling weight (column w)"),
+        ({}, "each image counts once", "images drawn at random", "if each patient counts once"),
+        (
+            {"weight": "patient"},
+            "each patient counts once",
+            "one image of each patient, drawn at random",
+            "if each image counts once",
+        ),
+        (
+            {"sampling_weight": "w"},
+            "each image counts by its sampling weight (column w)",
+            "images drawn in proportion to their sampling weights",
+            "if each patient counts by the mean sampling weight of the images",
+        ),
         (
             {"sampling_weight": "w", "weight": "patient"},
             "each patient counts by the mean sampling weight of the images (column w)",
+            "one image of each patient, drawn in proportion to the sampling weights of the patient's "
+            "images, patients counting by the mean of these",
+            "if each image counts by its sampling weight",
         ),
     ],
 )
-def test_what_counts_once_is_stated(settings, expected):
-    """Images or patients, by a sampling weight or not."""
-    assert facts(**settings).estimand == expected
+def test_what_counts_once_is_stated(settings, expected, drawn, other):
+    """Images or patients, by a sampling weight or not; so is the other weighting."""
+    words = facts(**settings)
+
+    assert (words.estimand, words.drawn, words.other_weight) == (expected, drawn, other)
 
 
 def test_the_margin_is_that_of_the_run():

@@ -27,6 +27,28 @@ def test_the_operating_table_has_rates_and_calibration():
     assert "Brier" not in table.columns
 
 
+def test_probabilities_of_other_images_have_counts_of_their_own():
+    """At a given threshold rates are of all patients, calibration of those no map was fitted on."""
+    named = {"attribute": "sex", "group": "female", "at": 0.5}
+    rates = row(Analysis.OPERATING_POINT, 0.8, metric="tpr", n_patients=135, n=293, **named)
+    benefit = rates | {"metric": "net_benefit", "n_patients": 112, "n": 243}
+    same = [one | {"finding": "Edema", "n_patients": 112, "n": 243} for one in (rates, benefit)]
+
+    mixed = tables.operating_table(example(overall(), rates, benefit).results, "sex").iloc[0]
+    both = tables.operating_table(example(overall(), rates, benefit, *same).results, "sex")
+    alone = tables.operating_table(example(overall(), *same).results, "sex")
+
+    assert list(mixed.index[2:]) == [
+        *("patients", "images", "with finding", "TPR"),
+        *("patients (probabilities)", "images (probabilities)", "with finding (probabilities)"),
+        "net benefit",
+    ]
+    assert (mixed["patients"], mixed["images"]) == (135, 293)
+    assert (mixed["patients (probabilities)"], mixed["images (probabilities)"]) == (112, 243)
+    assert both.set_index("finding").loc["Edema", "patients (probabilities)"] == 112
+    assert "patients (probabilities)" not in alone
+
+
 def test_the_levels_table_marks_what_is_undefined():
     """One row per finding and group, all patients first; a dash where there is no number."""
     table = tables.levels_table(planted_audit().results, "race")

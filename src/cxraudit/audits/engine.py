@@ -333,12 +333,7 @@ class Engine:
             reasons=()
             if math.isfinite(p_value)
             else (Reason.TOO_FEW_RUNS if too_few_runs else Reason.TOO_FEW_PATIENTS,),
-            note=_phrases(
-                f"one test of {tested} groups; it has no single difference",
-                f"{left_out} with too few patients or a perfect ranking left out"
-                if left_out
-                else "",
-            ),
+            note=_phrases(*_of_groups(tested, left_out, too_few_runs=too_few_runs)),
         )
 
     def _other(self, item: Comparison) -> Replicated:
@@ -376,6 +371,19 @@ def _fewest_runs(*sides: Quantity) -> int:
         (len(side.parts) for side in sides if isinstance(side, Combination) and side.runs),
         default=0,
     )
+
+
+def _of_groups(tested: int, left_out: int, *, too_few_runs: bool) -> Iterator[str]:
+    """Say of one test of all groups how many it is about, or why there is none."""
+    if too_few_runs:
+        yield "not tested: too few training runs"
+        return
+    if tested > 1:
+        yield f"one test of {tested} groups; it has no single difference"
+    else:
+        yield "not tested: fewer than two groups have enough patients and no perfect ranking"
+    if left_out:
+        yield f"{left_out} with too few patients or a perfect ranking left out"
 
 
 def _limiting(item: Comparison, counts: CellCounts) -> int:

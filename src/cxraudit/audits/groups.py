@@ -188,3 +188,24 @@ def many_groups(
             )
             found.append(Notice(about=f"attribute '{attribute}'", count=number, sentence=stated))
     return found
+
+
+def not_compared(images: pd.DataFrame, attributes: Sequence[str]) -> list[Notice]:
+    """Name the attributes that have no two known groups among the audited images.
+
+    Parameters
+    ----------
+    images : pandas.DataFrame
+        The audited images, with the groups of the attributes.
+    attributes : sequence of str
+        Those that are audited.
+    """
+    found = []
+    for attribute in attributes:
+        known = sorted(set(images[attribute]) - set(NO_GROUP))
+        if len(known) < 2:
+            which = f"One group only ('{known[0]}')" if known else "No known group"
+            stated = f"{which} among the audited images, so that nothing is compared by it."
+            about = f"attribute '{attribute}'"
+            found.append(Notice(about=about, count=len(images), sentence=stated))
+    return found

@@ -5,6 +5,7 @@ Everything else is a fault of cxraudit and keeps its traceback, which a report o
 
 import re
 import sys
+from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor
 from importlib.metadata import requires
 
@@ -82,6 +83,13 @@ def _usage(error: CycloptsError) -> str:
         positional = argument.field_info.is_positional
         wanted = argument.name.lstrip("-").upper() if positional else argument.name
         sentence = f"{command} needs {wanted}."
+        if not positional and _was_given(argument.names, error.root_input_tokens or ()):
+            sentence = f"{wanted} needs a value."
     else:
         sentence = str(error)
     return f"{sentence} See {' '.join(filter(None, ('cxraudit', command)))} --help."
+
+
+def _was_given(names: Iterable[str], tokens: Iterable[str]) -> bool:
+    """Tell whether an option was named on a command line."""
+    return not {*names}.isdisjoint(tokens)

@@ -133,7 +133,9 @@ def from_frame(
     study, path, view, age, sex : str, optional
         Columns; see `cxraudit.datasets.values.ages` and `sexes`.
     attributes : str, sequence of str or mapping
-        Further columns to group by, or attribute → column; see `cxraudit.datasets.values.groups`.
+        Further columns to group by, or attribute → column; see `cxraudit.datasets.values.groups`. Those of
+        `age`, `sex` and `view`, by their columns or as ``age_group``, ``sex`` and ``view_position``, are
+        there already.
     shortcuts : str, sequence of str or mapping
         Columns of yes/no or 1/0 for a device or property that a model may rely on, or
         shortcut → column.
@@ -176,14 +178,16 @@ def from_frame(
     if view:
         table.add("view_position", values.views(table.column(view), _about(view)))
     names: list[str] = []
+    roles = {"age_group": age, "sex": sex, "view_position": view}
     if age:
         names.append(table.add_age(age, edges.pop("age", None)))
     if sex:
         names.append(table.add_sex(sex, sex_values))
-    names += [
-        table.add_attribute(attribute, column, edges.pop(attribute, None))
-        for attribute, column in _by_name(attributes).items()
-    ]
+    for attribute, column in _by_name(attributes).items():
+        if attribute in edges or not (same := table.standard(attribute, column, roles)):
+            names.append(table.add_attribute(attribute, column, edges.pop(attribute, None)))
+        elif same not in (*names, "view_position"):
+            names.append(same)
     if edges:
         raise ConfigError(
             f"bins are given for {', '.join(sorted(edges))}, which is no attribute here. Name its column "
@@ -303,6 +307,27 @@ class _Table:
         resolved = resolve_per_patient(self.images["patient_id"], read.series)
         self.add("sex", values.Values(resolved, read.notices))
         return "sex"
+
+    def standard(self, name: str, column: str, roles: Mapping[str, str | None]) -> str | None:
+        """Return the attribute that a column has made already, which it is not audited by a second time.
+
+        Parameters
+        ----------
+        name, column : str
+            Of an attribute. The name alone also means the attribute made of another column, unless the
+            table has a column of this name.
+        roles : mapping of str to str
+            Name of an attribute of ours → the column that it was made of; None where there is none.
+        """
+        for ours, made_of in roles.items():
+            if made_of and (column == made_of or (name == column == ours and name not in self.raw)):
+                if name not in (ours, column):
+                    stated = (
+                        f"The attribute '{name}' is shown as '{ours}', which is made of its column."
+                    )
+                    self.notices.append(Notice(about=_about(column), count=1, sentence=stated))
+                return ours
+        return None
 
     def add_attribute(self, name: str, column: str, edges: Sequence[float] | None) -> str:
         """Add the groups of an attribute; return its name, which may not be one of the images' own."""

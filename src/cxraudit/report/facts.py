@@ -41,25 +41,37 @@ class Facts:
     @property
     def estimand(self) -> str:
         """What counts once, or by a sampling weight: ``each image counts once``."""
-        of_patient = self.by_patient_weight
         column = self.settings["sampling_weight"]
-        if column and of_patient:
+        counted_by = _counted(by_patient=self.by_patient_weight, sampled=bool(column))
+        return f"{counted_by} (column {column})" if column else counted_by
+
+    @property
+    def drawn(self) -> str:
+        """Whose values those of the results are: ``images drawn at random``."""
+        sampled = bool(self.settings["sampling_weight"])
+        if self.by_patient_weight:
             return (
-                f"each patient counts by the mean sampling weight of the images (column {column})"
+                "one image of each patient, drawn in proportion to the sampling weights of the patient's "
+                "images, patients counting by the mean of these"
+                if sampled
+                else "one image of each patient, drawn at random"
             )
-        if column:
-            return f"each image counts by its sampling weight (column {column})"
-        return "each patient counts once" if of_patient else "each image counts once"
+        return (
+            "images drawn in proportion to their sampling weights"
+            if sampled
+            else "images drawn at random"
+        )
 
     @property
     def by_patient_weight(self) -> bool:
-        """Whether each patient counts once."""
+        """Whether patients are weighed, each with the same or by sampling weights."""
         return bool(self.settings["weight"] == "patient")
 
     @property
     def other_weight(self) -> str:
         """What the columns of the other weighting hold: ``if each patient counts once``."""
-        return f"if each {'image' if self.by_patient_weight else 'patient'} counts once"
+        sampled = bool(self.settings["sampling_weight"])
+        return f"if {_counted(by_patient=not self.by_patient_weight, sampled=sampled)}"
 
     @property
     def level(self) -> float:
@@ -195,6 +207,17 @@ class Facts:
             f"hidden: {n_rows} of the results. Numbers of images and patients are shown by group only, "
             "and estimates are rounded."
         )
+
+
+def _counted(*, by_patient: bool, sampled: bool) -> str:
+    """Say what counts once, or by its sampling weight."""
+    if sampled:
+        return (
+            "each patient counts by the mean sampling weight of the images"
+            if by_patient
+            else "each image counts by its sampling weight"
+        )
+    return f"each {'patient' if by_patient else 'image'} counts once"
 
 
 def facts_of(audit: Audit) -> Facts:

@@ -1,6 +1,7 @@
 """Metrics by group: ranking, and rates at the threshold with calibration."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -42,7 +43,8 @@ def operating_table(results: pd.DataFrame, attribute: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Text; one column per metric of `cxraudit.metrics.Family.DECISION` and ``CALIBRATION`` that is
-        shown and that there are rows of; empty where it does not apply to a finding.
+        shown and that there are rows of; empty where it does not apply to a finding. Where what needs
+        probabilities is of other images than the rates, it stands behind counts of its own.
     """
     return _by_group(
         results,
@@ -105,21 +107,22 @@ def _by_group(
         & is_level(results)
     ]
     columns = [name for name in wanted if name in set(chosen["metric"])]
+    groups = [
+        (finding, group, {row["metric"]: row for row in records(part)})
+        for (finding, group), part in chosen.groupby(["finding", "group"], sort=False)
+    ]
+    fewer = _of_other_images([by_metric for *_, by_metric in groups], columns)
     rows = []
-    for (finding, group), part in chosen.groupby(["finding", "group"], sort=False):
-        by_metric = {row["metric"]: row for row in records(part)}
-        first = part.iloc[0]
+    for finding, group, by_metric in groups:
+        first = next(iter(by_metric.values()))
         rows.append(
             {
                 "finding": finding,
                 "group": _shown_group(group),
-                "patients": first["n_patients"],
-                "images": first["n"],
-                "with finding": first["n_positive"],
-                **{
-                    METRICS[name].label: _shown(by_metric[name]) if name in by_metric else ""
-                    for name in columns
-                },
+                **{shown: first[count] for shown, count in _COUNTS.items()},
+                **_shown(by_metric, [name for name in columns if name not in fewer]),
+                **_counts_of_other_images(by_metric, fewer),
+                **_shown(by_metric, fewer),
                 **(
                     {
                         "effective patients": decimal(first["effective_patients"], 0),
@@ -141,5 +144,42 @@ def _shown_group(group: str) -> str:
     return f"{group} (group)" if group == ALL_PATIENTS else group
 
 
-def _shown(row: dict[str, float]) -> str:
-    return with_interval(row["value"], row["low"], row["high"])
+_COUNTS = {"patients": "n_patients", "images": "n", "with finding": "n_positive"}
+"""Column of a table → that of the results."""
+_Row = dict[str, Any]
+
+
+def _of_other_images(groups: Sequence[dict[str, _Row]], metrics: Sequence[str]) -> list[str]:
+    """Return the metrics that, in any group, are of other images than the first metric there.
+
+    At a threshold that was given, rates are those of all patients, and what needs probabilities is of those
+    that their map was not fitted on.
+    """
+
+    def counts(row: _Row) -> list[str]:
+        return [str(row[count]) for count in _COUNTS.values()]
+
+    return [
+        name
+        for name in metrics
+        if any(
+            name in by_metric and counts(by_metric[name]) != counts(next(iter(by_metric.values())))
+            for by_metric in groups
+        )
+    ]
+
+
+def _counts_of_other_images(by_metric: dict[str, _Row], fewer: Sequence[str]) -> _Row:
+    """Return the counts of metrics that are of other images, which are those with probabilities."""
+    if not fewer:
+        return {}
+    row = next((by_metric[name] for name in fewer if name in by_metric), {})
+    return {f"{shown} (probabilities)": row.get(count, "") for shown, count in _COUNTS.items()}
+
+
+def _shown(by_metric: dict[str, _Row], metrics: Sequence[str]) -> dict[str, str]:
+    found = {name: by_metric.get(name) for name in metrics}
+    return {
+        METRICS[name].label: with_interval(row["value"], row["low"], row["high"]) if row else ""
+        for name, row in found.items()
+    }

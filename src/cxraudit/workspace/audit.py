@@ -107,7 +107,7 @@ class AuditFolder:
             replaced.
         """
         table = manifest.get("table") if manifest else self._table(inputs)
-        self._make(table, inputs=inputs, overwrite=overwrite)
+        self._check(table, inputs=inputs, overwrite=overwrite)
         drawn = [name for name in self.DRAWN if not tables[name].empty]
         outputs = [*(getattr(self, name) for name in (*self.ALWAYS, *drawn)), self.results_csv]
         claim(*outputs, manifest_of(self.results), inputs=inputs)
@@ -132,8 +132,8 @@ class AuditFolder:
             commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
         )
 
-    def make(self, inputs: Mapping[str, Path] | None = None, *, overwrite: bool = False) -> None:
-        """Make the folder, and refuse what must not be replaced, before any work is done.
+    def check(self, inputs: Mapping[str, Path] | None = None, *, overwrite: bool = False) -> None:
+        """Check that the folder can be written to, and refuse what must not be replaced, before any work.
 
         Parameters
         ----------
@@ -150,9 +150,9 @@ class AuditFolder:
             If a file that cxraudit did not write, an input or the audit of another table would be
             replaced.
         """
-        self._make(self._table(inputs), inputs=inputs, overwrite=overwrite)
+        self._check(self._table(inputs), inputs=inputs, overwrite=overwrite)
 
-    def _make(
+    def _check(
         self, table: str | None, *, inputs: Mapping[str, Path] | None, overwrite: bool
     ) -> None:
         writable_folder(self.folder)

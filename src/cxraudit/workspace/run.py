@@ -81,8 +81,8 @@ class Workspace:
         """The folder of the audit."""
         return AuditFolder(self.folder / "audit")
 
-    def make(self) -> None:
-        """Make the folder, and check that it can be written to, before any work is done."""
+    def check(self) -> None:
+        """Check that the folder can be written to, before any work is done."""
         writable_folder(self.folder)
         self.clean()
 

@@ -396,7 +396,7 @@ def test_a_number_with_many_values_needs_bins():
 
     with pytest.raises(DataError, match=r"21 values, .* --bins bmi=18\.5,19,19\.5"):
         values.groups(bmi, ABOUT, "bmi")
-    assert values.groups(bmi[:20], ABOUT, "bmi").series.nunique() == 20
+    assert values.groups(bmi[:10], ABOUT, "bmi").series.nunique() == 10
     assert values.groups("site " + bmi, ABOUT, "site").series.nunique() == 21
 
 

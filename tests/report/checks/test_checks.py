@@ -225,6 +225,15 @@ def test_cxa010_names_gaps_that_depend_on_the_weighting(value, other, found):
         assert "if each patient counts once" in made.detail
 
 
+def test_cxa010_names_the_other_weighting_by_sampling_weights():
+    """The other value is that by the weights of images, not that of each image once."""
+    settings = AuditSettings(weight="patient", sampling_weight="w").recorded()
+    made = check("CXA010", overall(), *both_ways(0.06, -0.06), facts={"settings": settings})
+
+    assert "if each image counts by its sampling weight" in made.detail
+    assert "counts once" not in f"{made.title} {made.detail}"
+
+
 def test_cxa010_names_gaps_that_are_equivalent_one_way_only():
     """Within the margin if each image counts once, and 0.066 if each patient does."""
     first, second = (

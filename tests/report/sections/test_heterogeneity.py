@@ -52,3 +52,16 @@ def test_the_table_has_both_p_values():
     ]
     assert "0.010" in cells
     assert "0.020" in cells
+
+
+def test_tests_that_were_not_possible_are_no_tests_above_the_level():
+    """They are named, with the reason."""
+    none = float("nan")
+    impossible = "o test was possible: fewer than two groups have 10 patients with and without"
+
+    _, alone = built(one_test(none)).blocks
+    _, beside = built(one_test(0.02), one_test(none)).blocks
+
+    assert alone.summary.startswith(f"N{impossible}")
+    assert beside.summary == "1 of 1 test below 0.05 after adjustment; 1 more not possible"
+    assert f"n{impossible}" in beside.blocks[0].html

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from example_audit import by_sex, complete, example, shortcut_rows
+from example_audit import by_sex, complete, example, judged, shortcut_rows
 from example_audit import overall as overall_row
 
 from cxraudit.report.blocks import Checks, Code, Definitions, Details, Drawing, Listing, Statements
@@ -31,6 +31,7 @@ from cxraudit.report.sections import (
 )
 from cxraudit.report.sections.context import Context, context_of
 from cxraudit.report.statements import Tone
+from cxraudit.schema import Analysis
 from cxraudit.settings import AuditSettings
 
 
@@ -120,7 +121,49 @@ def test_in_short_lists_disparities_of_all_audits(audit):
 
     assert isinstance(listing, Listing)
     assert "<b>m: Worse for female patients</b> (toy 1)" in text([listing])
-    assert "sex (m on toy 2: 1 of 1 comparison within the margin, 0 not settled)" in without.text
+    assert without.text == (
+        "No disparity was found by sex (m on toy 2: in AUROC, 1 of 1 comparison within the margin, "
+        "0 not settled)."
+    )
+
+
+def test_in_short_denies_no_disparity_that_another_metric_shows():
+    """Equal AUROCs do not exclude unequal rates; what the rates leave open is counted, too."""
+
+    def rates(verdict):
+        named = {"attribute": "sex", "at": 0.3, "metric": "tpr"}
+        return [
+            judged(Analysis.OPERATING_POINT, value, verdict, group=group, **named)
+            for group, value in (("female", 0.4), ("male", -0.4))
+        ]
+
+    equal = [overall_row(), *by_sex("equivalent")]
+    unequal = on_the_page(in_short, example(*equal, *rates("disparity"))).blocks
+    unsettled = on_the_page(in_short, example(*equal, *rates("inconclusive"))).blocks
+    undefined = on_the_page(in_short, example(*equal, *rates("undefined"))).blocks
+
+    assert "findings are missed more often in male patients" in text(unequal)
+    assert "No disparity" not in text(unequal)
+    assert unsettled[1].text == (
+        "No disparity was found by sex (m on toy 1: in AUROC, 1 of 1 comparison within the margin, 0 not "
+        "settled; in TPR, 0 of 1 comparison within the margin, 1 not settled)."
+    )
+    assert "0 of 1 comparison within the margin, 0 not settled, 1 undefined" in undefined[1].text
+
+
+def test_in_short_names_disparities_that_only_further_comparisons_show():
+    """Such as a standardised one, which no sentence is about."""
+    named = {"attribute": "sex", "group": "female", "condition": "age_group"}
+    mix = judged(Analysis.STANDARDISED, -0.2, "disparity", **named)
+
+    nothing, further = on_the_page(
+        in_short, example(overall_row(), *by_sex("equivalent"), mix)
+    ).blocks
+
+    assert "No disparity was found between groups in AUROC or in rates" in nothing.text
+    assert further.text == (
+        "A disparity was found in further comparisons only by sex (m on toy 1: in standardised AUROC)."
+    )
 
 
 def test_in_short_tells_nothing_found_from_nothing_compared():

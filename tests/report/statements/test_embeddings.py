@@ -58,6 +58,13 @@ def test_another_probe_that_decodes_is_named():
     assert "MLP probe AUROC 0.97" in statement.detail
 
 
+def test_a_probe_that_is_unclear_is_named():
+    """It is not one that does not decode the attribute."""
+    statement = statements_on(*probe_rows("sex", HIDDEN, mlp=UNCLEAR))
+
+    assert "Whether another probe decodes it is unclear (MLP probe AUROC)." in statement.detail
+
+
 def test_reliance_needs_a_change_by_erasure():
     """An interval that excludes zero; without, no change is detected."""
     changed = statements_on(*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))

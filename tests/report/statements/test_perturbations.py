@@ -88,9 +88,21 @@ def test_corruptions_are_sorted_by_what_they_cost():
         "AUROC: blur from severity 2 (−0.08). Most for pneumothorax with blur at severity 2: −0.08 "
         "(−0.11 to −0.05)."
     )
-    assert found[Tone.EQUIVALENT].headline == "Robust to noise up to severity 2"
+    assert found[Tone.EQUIVALENT].headline == "AUROC robust to noise up to severity 2"
     assert found[Tone.EQUIVALENT].detail == "The change of the AUROC lies within ±0.05."
     assert found[Tone.INCONCLUSIVE].headline == "Effect of jpeg on AUROC: inconclusive"
+
+
+def test_a_robust_mean_does_not_hide_a_finding():
+    """The mean over findings may stay while one of them falls."""
+    one = corruption_rows({"blur": (DISPARITY,)})
+    other = corruption_rows({"blur": (EQUIVALENT,)}, finding="Edema")
+    mean = corruption_rows({"blur": (EQUIVALENT,)}, finding=MEAN_FINDING)
+
+    [statement] = statements_on(*one, *other, *mean)
+
+    assert statement.headline == "Mean AUROC robust to blur up to severity 1"
+    assert "Single findings lose more (pneumothorax): most for pneumothorax" in statement.detail
 
 
 def test_of_several_findings_the_mean_is_judged_and_the_worst_is_named():

@@ -57,24 +57,24 @@ def test_disparities_in_favour_are_stated_of_more_than_two_groups():
 
     assert Tone.IN_FAVOUR not in {s.tone for s in two}
     [better] = [s for s in three if s.tone == Tone.IN_FAVOUR]
-    assert better.headline == "By race: better than all other groups in 2 comparisons"
+    assert better.headline == "By race: AUROC better than in all other groups in 2 comparisons"
     assert better.tone.word == "disparity"
 
 
 @pytest.mark.parametrize(
     ("verdict", "tone", "headline"),
     [
-        ("equivalent", Tone.EQUIVALENT, "By sex: no gap beyond ±0.05"),
-        ("small difference", Tone.SMALL, "By sex: no gap beyond ±0.05"),
+        ("equivalent", Tone.EQUIVALENT, "By sex: gaps in AUROC within ±0.05"),
+        ("small difference", Tone.SMALL, "By sex: gaps in AUROC within ±0.05"),
         (
             "inconclusive",
             Tone.INCONCLUSIVE,
-            "By sex: no disparity found, 1 of 1 comparison inconclusive",
+            "By sex: no disparity in AUROC found, 1 of 1 comparison inconclusive",
         ),
         (
             "difference of unclear size",
             Tone.UNCLEAR_SIZE,
-            "By sex: 1 difference of unclear size",
+            "By sex: 1 difference in AUROC of unclear size",
         ),
     ],
 )
@@ -90,7 +90,7 @@ def test_the_margin_is_that_of_the_rows():
     """Not a default."""
     rows = [r | {"margin": 0.1} for r in by_sex("equivalent", -0.03)[2:]]
 
-    assert statements_on(overall(), *rows)[1].headline == "By sex: no gap beyond ±0.1"
+    assert statements_on(overall(), *rows)[1].headline == "By sex: gaps in AUROC within ±0.1"
 
 
 def test_an_inconclusive_statement_says_what_would_have_been_detected():
@@ -159,6 +159,40 @@ def test_unclear_and_disparity_are_both_stated():
     tones = {s.tone for s in statements_on(overall(), *by_sex("disparity"), *other)}
 
     assert {Tone.DISPARITY, Tone.INCONCLUSIVE} <= tones
+
+
+def test_a_disparity_does_not_hide_what_is_within_the_margin():
+    """It is counted, too."""
+    other = [r | {"finding": "Cardiomegaly"} for r in by_sex("equivalent", 0.01)]
+
+    last = statements_on(overall(), *by_sex("disparity"), *other)[-1]
+
+    assert (last.tone, last.headline) == (
+        Tone.EQUIVALENT,
+        "By sex: the other gaps in AUROC within ±0.05",
+    )
+    assert last.detail == "Within ±0.05: 1 of 2 comparisons."
+
+
+def test_what_is_not_defined_is_stated():
+    """Silence would read as no gap."""
+    found = statements_on(overall(), *by_sex("undefined"))[1]
+
+    assert (found.tone, found.headline) == (
+        Tone.UNDEFINED,
+        "By sex: no gap in AUROC is defined",
+    )
+
+
+def test_no_disparity_is_not_stated_beside_one_in_a_rate():
+    """By the same attribute."""
+    rate = judged(
+        Analysis.OPERATING_POINT, -0.4, "disparity", metric="tpr", attribute="sex", group="male"
+    )
+
+    found = statements_on(overall(), *by_sex("inconclusive"), rate)[1]
+
+    assert found.headline == "By sex: 1 of 1 comparison in AUROC inconclusive"
 
 
 def test_statements_are_in_the_order_of_their_tones():

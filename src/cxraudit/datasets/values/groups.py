@@ -14,7 +14,7 @@ RESERVED = (CONFLICTING,)
 """Words for images that are never compared. All other words of our own results may be groups, since results
 distinguish them by their columns."""
 
-MOST_NUMBERS = 20
+MOST_NUMBERS = 10
 """Different numbers an attribute may have without bins."""
 
 
@@ -69,7 +69,7 @@ def _refuse_numbers(present: dict[str, int], about: str, name: str) -> None:
         edges = ",".join(f"{float(f'{edge:.{digits}g}'):.15g}" for edge in middle)
         raise DataError(
             f"{about} is a number with {len(present):,} values, not a group. Give bins, for instance "
-            f"--bins {name}={edges}."
+            f"--bins {name}={edges}; write numbers that are codes with a letter in front."
         )
 
 

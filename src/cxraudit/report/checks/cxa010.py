@@ -1,4 +1,4 @@
-"""CXA010: gaps that depend on whether each image or each patient counts once."""
+"""CXA010: gaps that depend on whether images or patients are weighed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ N_NAMED = 5
 
 def check(audit: Audit) -> Check:
     """Name the judged gaps whose sign, difference from zero or size is not the same either way."""
-    code, title = "CXA010", "Gaps that depend on what counts once"
+    code, title = "CXA010", "Gaps that depend on whether images or patients are weighed"
     rows = audit.without_hidden().results
     rows = rows[(rows["verdict"] != "") & rows[list(_INTERVALS)].notna().all(axis=1)]
     if rows.empty:

@@ -14,8 +14,12 @@ def check(audit: Audit) -> Check:
     code, title = "CXA011", "Few patients with most of the images"
     few = audit.facts.get("largest_patients")
     if not few or facts_of(audit).by_patient_weight:
-        detail = "Each patient counts once, or has one image, or it is not known (or hidden) whose they are."
+        detail = (
+            "Patients are weighed, not images, or each has one image, or it is not known (or hidden) whose "
+            "they are."
+        )
         return Check(code, title, State.NOT_APPLICABLE, detail)
+    other = facts_of(audit).other_weight
     patients = counted(few["patients"], "patient")
     whose = f"The {patients} (5 %) with most images have {percent(few['share'])} of all"
     return attention_if(
@@ -24,6 +28,6 @@ def check(audit: Audit) -> Check:
         title,
         detail=f"{whose}, so that results are much about them. In simulated cohorts like this, 95 % "
         "intervals covered 92 to 95 %, and tests and equivalence at 5 % erred in up to 8 %. Effective "
-        "patients say how few determine each error; compare with the results if each patient counts once.",
+        f"patients say how few determine each error; compare with the results {other}.",
         otherwise=f"{whose}.",
     )

@@ -21,7 +21,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         return None
     text = (
         "The radiographs are synthetic, so that the truth is known: a sound audit finds the planted effects "
-        "and no others."
+        "and no others. Compared are disparities in AUROC."
     )
     if NULL_MODEL in context.models:
         text += " The scores of the null model are independent of the images: no effect should be found."

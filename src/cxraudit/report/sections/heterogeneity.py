@@ -1,10 +1,15 @@
 """One test of all groups of an attribute at once."""
 
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted, p_value
+from cxraudit.formatting import counted, p_value, sentence_case
 from cxraudit.report.blocks import Details, Section, muted, table
+from cxraudit.report.facts import Facts
 from cxraudit.report.sections.context import Context
 from cxraudit.schema import Analysis, records
 from cxraudit.vocabulary import attribute_name
@@ -16,8 +21,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     rows = records(results[results["analysis"] == Analysis.HETEROGENEITY])
     if not rows:
         return None
-    alpha = 1 - float(rows[0]["confidence_level"])
-    rejected = [row for row in rows if row["p_adjusted"] < alpha]
+    impossible = _impossible(context.facts)
     frame = pd.DataFrame(
         {
             "model": [row["model"] for row in rows],
@@ -26,6 +30,7 @@ def build(audit: Audit, context: Context) -> Section | None:
             "patients": [row["n_patients"] for row in rows],
             "p": [p_value(row["p_value"]) for row in rows],
             "p (adjusted)": [p_value(row["p_adjusted"]) for row in rows],
+            "note": ["" if math.isfinite(row["p_value"]) else impossible for row in rows],
         }
     )
     return Section(
@@ -36,9 +41,28 @@ def build(audit: Audit, context: Context) -> Section | None:
                 "Whether the AUROC of a finding is the same in all groups of an attribute, in one Wald test "
                 "with the covariance of patients; it says that groups differ, not which."
             ),
-            Details(
-                f"{len(rejected)} of {counted(len(rows), 'test')} below {alpha:.2g} after adjustment",
-                [table(frame)],
-            ),
+            Details(_summary(rows, impossible), [table(frame)]),
         ],
+    )
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], impossible: str) -> str:
+    """Count the tests that reject, of those that were possible."""
+    possible = [row for row in rows if math.isfinite(row["p_value"])]
+    if not possible:
+        return sentence_case(impossible)
+    alpha = 1 - float(rows[0]["confidence_level"])
+    rejected = sum(row["p_adjusted"] < alpha for row in possible)
+    summary = f"{rejected} of {counted(len(possible), 'test')} below {alpha:.2g} after adjustment"
+    missing = len(rows) - len(possible)
+    return f"{summary}; {missing} more not possible" if missing else summary
+
+
+def _impossible(facts: Facts) -> str:
+    """Say why there is no test."""
+    if not facts.settings["n_resamples"]:
+        return "no test was possible: there are no resamples"
+    return (
+        f"no test was possible: fewer than two groups have {facts.settings['min_patients']} patients with "
+        "and without the finding and a ranking that varies"
     )

@@ -1,17 +1,24 @@
 """In short: the disparities of all audits, and the attributes without one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted
+from cxraudit.formatting import listed
 from cxraudit.report.blocks import Block, Listing, Paragraph, Section
 from cxraudit.report.sections.context import Context
-from cxraudit.report.statements import NULL_MODEL, STATEMENTS, Tone, embeddings, of_model
-from cxraudit.report.statements.rows import without_mirrors
-from cxraudit.schema import COMPLEMENT, Analysis, is_level
-from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
+from cxraudit.report.statements import STATEMENTS, Tone, embeddings, of_model
+from cxraudit.report.statements.rows import of, where
+from cxraudit.report.statements.verdicts import (
+    Counts,
+    auroc_gaps,
+    has_disparity,
+    metrics_of,
+    rate_gaps,
+)
+from cxraudit.schema import Analysis, is_level
+from cxraudit.stats.estimate import Verdict
 from cxraudit.vocabulary import attribute_name
 
 ABOUT_SCORES = tuple(one for one in STATEMENTS if one is not embeddings)
@@ -26,46 +33,71 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
         for audit, context in zip(audits, contexts, strict=True)
         for model in context.tested
         for statement in of_model(audit, model, about=ABOUT_SCORES)
-        if statement.tone == Tone.DISPARITY
+        if statement.tone in (Tone.DISPARITY, Tone.IN_FAVOUR)
     ]
     blocks: list[Block] = [Listing(items)] if items else [_nothing(audits)]
-    without = [
-        text
-        for audit, context in zip(audits, contexts, strict=True)
-        for text in _without_disparity(audit, context.name)
-    ]
-    if without:
-        blocks.append(Paragraph(f"No disparity was found by {', '.join(without)}."))
+    for beginning, texts in (
+        ("No disparity was found by", _without_disparity),
+        ("A disparity was found in further comparisons only by", _in_further),
+    ):
+        found = [
+            text
+            for audit, context in zip(audits, contexts, strict=True)
+            for model in context.tested
+            for text in texts(audit.without_hidden(), model, context.name)
+        ]
+        blocks += [Paragraph(f"{beginning} {'; '.join(found)}.")] if found else []
     return Section("In short", "in-short", blocks)
 
 
 def _nothing(audits: Sequence[Audit]) -> Paragraph:
     if any((~is_level(audit.results)).any() for audit in audits):
         return Paragraph(
-            "No disparity was found. That is not the same as none: see what is inconclusive."
+            "No disparity was found between groups in AUROC or in rates at a threshold, nor by a shortcut or "
+            "a perturbation. That is not the same as none: see what is inconclusive."
         )
     return Paragraph(
         "Nothing was compared: there is no attribute with two groups, and no shortcut."
     )
 
 
-def _without_disparity(audit: Audit, name: str) -> list[str]:
-    """Name the attributes without a disparity in AUROC, with how many comparisons settle it."""
-    rows = audit.without_hidden().results
-    gaps = rows[
-        (rows["analysis"] == Analysis.SUBGROUPS)
-        & (rows["metric"] == "auroc")
-        & (rows["reference"] == COMPLEMENT)
-        & (rows["model"] != NULL_MODEL)
+def _without_disparity(audit: Audit, model: str, name: str) -> Iterator[str]:
+    """Name the attributes without any disparity, with how many comparisons by each metric settle it."""
+    by_metric = (auroc_gaps(audit, model), rate_gaps(audit, model))
+    for attribute in _without_main(audit, model):
+        if not _further(audit, model, attribute):
+            own = [where(gaps, attribute=attribute) for gaps in by_metric]
+            judged = [gaps for one in own if len(gaps := one[one["verdict"] != ""])]
+            counts = "; ".join(f"in {metrics_of(one)}, {Counts.of(one).words}" for one in judged)
+            yield f"{attribute_name(attribute)} ({model} on {name}: {counts})"
+
+
+def _in_further(audit: Audit, model: str, name: str) -> Iterator[str]:
+    """Name the attributes by which only comparisons that no sentence is about show a disparity."""
+    for attribute in _without_main(audit, model):
+        if further := _further(audit, model, attribute):
+            yield f"{attribute_name(attribute)} ({model} on {name}: {listed(further)})"
+
+
+def _without_main(audit: Audit, model: str) -> list[str]:
+    """Return the attributes without a disparity between groups in AUROC or in rates at a threshold."""
+    main = (auroc_gaps(audit, model), rate_gaps(audit, model))
+    judged = [gaps.loc[gaps["verdict"] != "", "attribute"] for gaps in main]
+    return [
+        attribute
+        for attribute in dict.fromkeys(str(one) for names in judged for one in names)
+        if not any(has_disparity(gaps, attribute) for gaps in main)
     ]
-    found = []
-    for (model, attribute), part in gaps.groupby(["model", "attribute"], sort=False):
-        if (part["verdict"] == Verdict.DISPARITY).any():
-            continue
-        compared = without_mirrors(part)
-        within = int(compared["verdict"].isin(WITHIN_MARGIN).sum())
-        found.append(
-            f"{attribute_name(str(attribute))} ({model} on {name}: {within} of "
-            f"{counted(len(compared), 'comparison')} within the margin, {len(compared) - within} not settled)"
-        )
-    return found
+
+
+_FURTHER = {
+    Analysis.STANDARDISED: "in standardised AUROC",
+    Analysis.REFERENCE_GROUP: "against the reference group",
+    Analysis.GROUP_PAIRS: "between pairs of groups",
+}
+
+
+def _further(audit: Audit, model: str, attribute: str) -> list[str]:
+    """Say in which further comparisons of groups a disparity by an attribute was found."""
+    rows = of(audit, model, attribute=attribute, verdict=Verdict.DISPARITY)
+    return [words for analysis, words in _FURTHER.items() if (rows["analysis"] == analysis).any()]

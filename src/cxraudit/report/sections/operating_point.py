@@ -33,6 +33,13 @@ def build(audit: Audit, context: Context) -> Section | None:
             ).format(sentence_case(facts.operating_point), facts.tuning)
         )
     ]
+    if facts.given and audit.facts["tuning"]["held_out"]:
+        blocks.append(
+            muted(
+                "Net benefit and calibration need probabilities. They are of the patients whom no map to "
+                "probabilities was fitted on, and stand behind counts of their own where these differ."
+            )
+        )
     if thresholds := audit.facts.get("thresholds"):
         blocks.append(table(_thresholds(thresholds)))
     for model in context.models:

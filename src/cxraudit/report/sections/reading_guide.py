@@ -41,16 +41,17 @@ def _gaps() -> Markup:
         "level, 1 is always. A <b>gap</b> is the group minus all other groups (all images whose group is "
         "known and another); below zero, the model is worse for the group. Its interval comes from "
         "resampling patients, not images (unless a check above says otherwise), and from recomputing "
-        "the difference on each resample."
+        "the difference on each resample. <b>Effective patients</b> are how many patients with equal numbers "
+        "of images would determine the error of a row as well: where they are few, the row rests on few."
     )
 
 
 def _weighting(audits: Sequence[Audit]) -> Markup:
+    here = dict.fromkeys((facts.estimand, facts.drawn) for facts in map(facts_of, audits))
     return Markup(
-        "<b>What is counted.</b> Here {estimand}: values are those of images drawn at random, or, if each "
-        "patient counts once, of one image of each patient drawn at random. Where patients with many images "
-        "differ from others the two differ; a check above names the gaps that depend on it."
-    ).format(estimand=common(audits, "estimand"))
+        "<b>What is counted.</b> Here {here}. Where patients with many images differ from others, values by "
+        "image and by patient differ; a check above names the gaps that depend on it."
+    ).format(here="; ".join(f"{estimand}: values are those of {drawn}" for estimand, drawn in here))
 
 
 def _standardised() -> Markup:

@@ -9,10 +9,11 @@ from cxraudit.audits.embeddings.probes import (
     IMAGE,
     METRIC,
     NOT_DECODABLE,
+    UNCLEAR,
 )
 from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import bounds, column_name, counted, decimal, sentence_case, signed
+from cxraudit.formatting import bounds, column_name, counted, decimal, listed, sentence_case, signed
 from cxraudit.metrics import METRICS, SHIFT_MARGIN
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
@@ -75,7 +76,10 @@ def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement
         if metric not in (LINEAR, CONTROL_METRIC) and row["verdict"] == DECODABLE
     ]
     if not others:
+        unclear = [METRICS[m].label for m, row in probes.items() if row["verdict"] == UNCLEAR]
         detail = f"{numbers} No other probe decodes it, either."
+        if unclear:
+            detail = f"{numbers} Whether another probe decodes it is unclear ({listed(unclear)})."
         return Statement(Tone.NOT_DECODABLE, f"{name}: not decodable", detail)
     best = max(others, key=lambda row: row["value"])
     return Statement(

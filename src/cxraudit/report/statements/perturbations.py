@@ -122,19 +122,16 @@ def _corruptions(audit: Audit, model: str) -> list[Statement]:
         of_findings = changes[changes["finding"] != MEAN_FINDING]
         found.append(_costly(costs, what, find.where(of_findings, condition=tuple(costs))))
     if robust:
-        found.append(
-            Statement(
-                Tone.EQUIVALENT,
-                f"Robust to {listed(robust)} up to severity {averaged['at'].max():g}",
-                f"The change of the {what} lies within {margin}.",
-            )
-        )
+        headline = f"{sentence_case(what)} robust to {listed(robust)} up to severity {averaged['at'].max():g}"
+        own = find.where(changes, condition=tuple(robust)) if several else changes.iloc[:0]
+        detail = f"The change of the {what} lies within {margin}.{_single_losses(own)}"
+        found.append(Statement(Tone.EQUIVALENT, headline, detail))
     if unsettled:
         few = has_reason(averaged, Reason.TOO_FEW_PATIENTS).any()
         found.append(
             Statement(
                 Tone.INCONCLUSIVE,
-                f"Effect of {listed(unsettled)} on AUROC: inconclusive",
+                f"Effect of {listed(unsettled)} on {what}: inconclusive",
                 "There are too few patients with or without a finding."
                 if few
                 else f"At some severity, a change of the {what} beyond {margin} is neither detected nor "
@@ -142,6 +139,23 @@ def _corruptions(audit: Audit, model: str) -> list[Statement]:
             )
         )
     return found
+
+
+def _single_losses(changes: pd.DataFrame) -> str:
+    """Name the findings that lose AUROC although the mean over findings does not."""
+    losses = changes[
+        (changes["finding"] != MEAN_FINDING)
+        & (changes["verdict"] == Verdict.DISPARITY)
+        & (changes["value"] < 0)
+    ]
+    if losses.empty:
+        return ""
+    row = records(losses.loc[[losses["value"].idxmin()]])[0]
+    findings = listed([str(name).lower() for name in losses["finding"].unique()])
+    return (
+        f" Single findings lose more ({findings}): most for {row['finding'].lower()} with "
+        f"{row['condition']} at severity {row['at']:g}, {find.difference(row)}."
+    )
 
 
 def _costly(costs: dict[str, Row], what: str, changes: pd.DataFrame) -> Statement:

@@ -3,13 +3,19 @@
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import bounds, counted, decimal, listed, percent
+from cxraudit.formatting import bounds, counted, decimal, listed
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, records
-from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
-from cxraudit.stats.verdict import POWER
-from cxraudit.vocabulary import attribute_name, group_phrase
+from cxraudit.report.statements.verdicts import (
+    auroc_gaps,
+    has_disparity,
+    in_favour,
+    not_disparities,
+    rate_gaps,
+)
+from cxraudit.schema import OVERALL, Analysis, records
+from cxraudit.stats.estimate import Verdict
+from cxraudit.vocabulary import group_phrase
 
 FAR_BELOW_CHANCE = 0.4
 """An AUROC without an interval below this counts as below chance."""
@@ -18,13 +24,13 @@ FAR_BELOW_CHANCE = 0.4
 def statements(audit: Audit, model: str) -> list[Statement]:
     """State the mean AUROC, and per attribute disparities, what is not settled, and equivalence."""
     auroc = find.of(audit, model, analysis=Analysis.SUBGROUPS, metric="auroc")
-    gaps = auroc[auroc["reference"] == COMPLEMENT]
+    gaps, rates = auroc_gaps(audit, model), rate_gaps(audit, model)
     found = [_overall(auroc)]
     for attribute, part in gaps.groupby("attribute", sort=False):
         levels = find.where(auroc, attribute=attribute, reference="")
         found += _disparities(part, levels)
-        found += _in_favour(part)
-        found += _not_disparities(find.without_mirrors(part[part["verdict"] != ""]))
+        found += in_favour(part, part["value"] > 0)
+        found += not_disparities(part, elsewhere=has_disparity(rates, str(attribute)))
     if gaps.empty and not audit.facts["shortcuts"]:
         text = "There is no attribute with two groups, and no shortcut."
         found.append(Statement(Tone.INCONCLUSIVE, "Nothing was compared", text))
@@ -78,76 +84,3 @@ def _disparities(gaps: pd.DataFrame, levels: pd.DataFrame) -> list[Statement]:
             )
         )
     return found
-
-
-def _in_favour(gaps: pd.DataFrame) -> list[Statement]:
-    """State disparities in favour of groups; of two groups, one is better where the other is worse."""
-    better = gaps[(gaps["verdict"] == Verdict.DISPARITY) & (gaps["value"] > 0)]
-    if better.empty or gaps["group"].nunique() <= 2:
-        return []
-    name = attribute_name(str(gaps["attribute"].iloc[0]))
-    return [
-        Statement(
-            Tone.IN_FAVOUR,
-            f"By {name}: better than all other groups in {counted(len(better), 'comparison')}",
-            f"{listed(list(dict.fromkeys(better['group'])))}. All other groups include any with a lower "
-            "AUROC, so that this can be the same gap from the other side.",
-        )
-    ]
-
-
-def _not_disparities(judged: pd.DataFrame) -> list[Statement]:
-    """State differences of unclear size, inconclusive comparisons, and equivalence."""
-    if judged.empty:
-        return []
-    name = attribute_name(str(judged["attribute"].iloc[0]))
-    margin = f"{judged['margin'].iloc[0]:g}"
-    n = {verdict: int((judged["verdict"] == verdict).sum()) for verdict in Verdict}
-    within = sum(n[verdict] for verdict in WITHIN_MARGIN)
-    summary = f"Within ±{margin}: {within} of {counted(len(judged), 'comparison')}"
-    if n[Verdict.SMALL]:
-        summary += f" ({counted(n[Verdict.SMALL], 'small difference')} among them)"
-    if n[Verdict.UNDEFINED]:
-        summary += f"; {n[Verdict.UNDEFINED]} undefined (no positives or no negatives)"
-    found = _unclear_size(judged, name)
-    inconclusive = judged[judged["verdict"] == Verdict.INCONCLUSIVE]
-    if len(inconclusive):
-        open_questions = n[Verdict.DISPARITY] or n[Verdict.UNCLEAR_SIZE]
-        of_all = f"{len(inconclusive)} of {counted(len(judged), 'comparison')}"
-        headline = f"By {name}: {of_all} inconclusive"
-        if not open_questions:
-            headline = f"By {name}: no disparity found, {of_all} inconclusive"
-        detail = f"{summary}. {_detectable(inconclusive)}"
-        found.append(Statement(Tone.INCONCLUSIVE, headline, detail))
-    elif within and within + n[Verdict.UNDEFINED] == len(judged):
-        tone = Tone.SMALL if n[Verdict.SMALL] else Tone.EQUIVALENT
-        found.append(Statement(tone, f"By {name}: no gap beyond ±{margin}", f"{summary}."))
-    return found
-
-
-def _unclear_size(judged: pd.DataFrame, name: str) -> list[Statement]:
-    unclear = records(judged[judged["verdict"] == Verdict.UNCLEAR_SIZE])
-    if not unclear:
-        return []
-    row = find.largest(unclear)
-    count = counted(len(unclear), "difference of unclear size", "differences of unclear size")
-    return [
-        Statement(
-            Tone.UNCLEAR_SIZE,
-            f"By {name}: {count}",
-            f"Largest: {row['finding'].lower()} in {group_phrase(row['attribute'], row['group'])}, "
-            f"{find.difference(row)}. It differs from zero; whether it exceeds the margin is not settled.",
-        )
-    ]
-
-
-def _detectable(inconclusive: pd.DataFrame) -> str:
-    """State which gaps the inconclusive comparisons would have detected, or why none."""
-    known = inconclusive["detectable_gap"].dropna()
-    if known.empty:
-        reasons = sorted({row["note"] or row["method"] for row in records(inconclusive)})
-        return f"Too few patients or resamples for a verdict: {'; '.join(reasons)}."
-    return (
-        f"In {len(known)} of the inconclusive ones, a gap of about {decimal(known.median())} (at most "
-        f"{decimal(known.max())}) is detected with {percent(POWER)} power."
-    )
