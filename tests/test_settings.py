@@ -36,7 +36,7 @@ def test_options_are_the_fields_in_order():
         ({"margin": float("nan")}, "margin must be"),
         ({"margin": True}, "margin must be a number"),
         ({"interval": "basic"}, "interval must be one of t, percentile, bca, got 'basic'"),
-        ({"operating_point": "fpr=2"}, "operating_point: no rule"),
+        ({"operating_point": "fpr=2"}, "operating_point: fpr must be a number above 0"),
         ({"min_patients": 1}, "min_patients must be at least 2"),
         ({"trained_on": {"m": ""}}, "trained_on of m is a list of data sets"),
         ({"trained_on": {"m": "a,,b"}}, "or none; got 'a,,b'"),
