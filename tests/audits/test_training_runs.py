@@ -104,6 +104,16 @@ def test_every_value_is_the_mean_of_the_runs(dataset, three, found):
     np.testing.assert_allclose(curve["value"], means.reindex(places), atol=1e-9)
 
 
+def test_notes_name_thresholds_of_rates_only(found):
+    """Each run has its own, by the rule."""
+    rates = found.results["analysis"] == Analysis.OPERATING_POINT
+    own = found.results["note"].str.contains("each training run at its own threshold")
+
+    assert own[rates & (found.results["metric"] == "tpr")].all()
+    assert not own[~rates].any()
+    assert not found.results["note"].str.contains("nan").any()
+
+
 def test_notes_hold_the_range_of_the_runs(found, dataset, three):
     """From the least to the largest value."""
     by_run = [

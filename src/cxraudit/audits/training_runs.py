@@ -290,8 +290,7 @@ def _merged(
 ) -> Item:
     """Return the item about the means."""
     first, items = groups[0], [*groups, *references]
-    thresholds = {item.key.at for item in items}
-    key = first.key if len(thresholds) == 1 else _without_threshold(first.key)
+    key = first.key if len(_thresholds(items)) < 2 else _without_threshold(first.key)
     noted = [item for item in items if not isinstance(item, Equality)]
     phrases = (_common(item.note for item in noted), _own_thresholds(noted)) if noted else ()
     named = {"key": key, "note": "; ".join(filter(None, phrases))}
@@ -353,9 +352,14 @@ def _common(notes: Iterable[str]) -> str:
     return "; ".join(filter(None, shared))
 
 
+def _thresholds(items: Iterable[Item]) -> list[float]:
+    """Return the different thresholds of the rows of a rate, in order."""
+    return sorted({item.key.at for item in items if item.key.analysis == Analysis.OPERATING_POINT})
+
+
 def _own_thresholds(items: Iterable[Item]) -> str:
     """Name the thresholds of the runs, where each has its own."""
-    found = sorted({item.key.at for item in items})
+    found = _thresholds(items)
     if len(found) < 2:
         return ""
     return f"each training run at its own threshold, {as_text(found[0])} to {as_text(found[-1])}"
