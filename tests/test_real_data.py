@@ -68,6 +68,7 @@ def test_published_aurocs_of_fourteen_findings_are_reproduced(chexnet, real_data
         )
 
 
+@pytest.mark.slow
 def test_areas_with_and_without_a_drain_are_reproduced(chexnet, real_data):
     """0.882846 over all, 0.801015 without and 0.910566 with a drain, against all negatives."""
     dataset, scores = chexnet

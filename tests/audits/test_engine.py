@@ -562,6 +562,7 @@ def found(coarse_probes):
     }
 
 
+@pytest.mark.slow
 def test_the_level_is_that_of_every_row(found):
     """Of every analysis; and every analysis is there."""
     assert set(found["both"].results["analysis"]) == set(Analysis) - {
@@ -571,6 +572,7 @@ def test_the_level_is_that_of_every_row(found):
     assert set(found["both"].results["confidence_level"]) == {0.8}
 
 
+@pytest.mark.slow
 def test_no_row_keeps_the_interval_of_another_kind(found):
     """With BCa asked for, no interval is another bootstrap's."""
     methods = found["both"].results["method"]
@@ -579,6 +581,7 @@ def test_no_row_keeps_the_interval_of_another_kind(found):
     assert methods.str.contains("BCa").any()
 
 
+@pytest.mark.slow
 def test_a_lower_level_narrows_every_interval(found):
     """Of every analysis, metric and condition; of a rate of few flagged images it may stay from 0 to 1."""
     plain, level = found["plain"].results, found["level"].results
@@ -591,6 +594,7 @@ def test_a_lower_level_narrows_every_interval(found):
     assert (narrow[bounded & ~rates] < width[bounded & ~rates]).all()
 
 
+@pytest.mark.slow
 def test_bca_moves_every_bootstrap_interval(found):
     """But those of rates of few flagged images."""
     level, both = found["level"].results, found["both"].results
@@ -603,6 +607,7 @@ def test_bca_moves_every_bootstrap_interval(found):
     assert same[bootstrap & rates].mean() < 0.05
 
 
+@pytest.mark.slow
 def test_every_interval_says_how_it_was_made(found):
     """Of every analysis."""
     results = found["plain"].results
@@ -610,6 +615,7 @@ def test_every_interval_says_how_it_was_made(found):
     assert (results.loc[results["low"].notna(), "method"] != "").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "analysis",
     [
@@ -636,6 +642,7 @@ def test_both_reach_embeddings_and_perturbations(found, analysis):
     assert not same[bounded].any()
 
 
+@pytest.mark.slow
 def test_both_reach_the_gaps_by_prompt(found):
     """The table of the figure."""
     plain, both = found["plain"].prompt_gaps, found["both"].prompt_gaps
@@ -644,6 +651,7 @@ def test_both_reach_the_gaps_by_prompt(found):
     assert (plain["low"] != both["low"]).all()
 
 
+@pytest.mark.slow
 def test_the_band_of_centroids_is_at_the_level(found):
     """Narrower at 80 %."""
     plain, both = found["plain"].curves, found["both"].curves
@@ -652,6 +660,7 @@ def test_the_band_of_centroids_is_at_the_level(found):
     assert ((both["high"] - both["low"]) < (plain["high"] - plain["low"])).all()
 
 
+@pytest.mark.slow
 def test_what_is_resampled_is_named_wherever_there_is_a_bootstrap(found):
     """Also of probes and prompts."""
     methods = set(found["plain"].results["method"])

@@ -76,6 +76,7 @@ def test_with_one_image_each_both_count_the_same():
     assert by_image.results[list(OTHER_COLUMNS)].isna().all().all()
 
 
+@pytest.mark.slow
 def test_repeating_the_images_of_patients_changes_nothing():
     """Patients count once: values, intervals and tests of every analysis stay, to rounding."""
     frame = with_no_finding(with_view(planted_table(2, n_patients=250, age_gap=0.5)))
@@ -250,6 +251,7 @@ def test_a_column_of_sampling_weights_that_is_not_there_is_refused():
         whole_audit_of(planted_table(8, n_patients=30), settings=AuditSettings(sampling_weight="w"))
 
 
+@pytest.mark.slow
 def test_every_analysis_is_evaluated_with_patients_and_sampling_weights():
     """Two models, perturbed images, a detector's drains: no row is lost."""
     inputs = inputs_of_everything(0, 120) | {"embeddings": []}

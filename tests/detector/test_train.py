@@ -29,6 +29,8 @@ from cxraudit.detector.train import (
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.models._torch.towers.densenet import DenseNet121, modern_keys
 
+pytestmark = pytest.mark.slow  # a detector is trained
+
 
 def test_a_line_is_detected_in_held_out_patients(detector):
     """The interval of the AUROC excludes chance level."""

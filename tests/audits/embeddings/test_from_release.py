@@ -42,6 +42,7 @@ def work(tmp_path_factory, coarse_probes):
     return out
 
 
+@pytest.mark.slow
 def test_images_and_reports_are_probed(work):
     """Images, texts, both and two axes."""
     results = open_audit(work / "audit").results
