@@ -478,6 +478,11 @@ METRICS: Mapping[str, Metric] = {row.name: row for row in _ROWS}
 """Name → facts, in the order tables show them."""
 
 
+def with_margin(family: Family) -> tuple[str, ...]:
+    """Return the names of the metrics of a family that a margin is declared for, in order."""
+    return tuple(name for name in of_family(family) if METRICS[name].margin is not None)
+
+
 def of_family(family: Family) -> tuple[str, ...]:
     """Return the names of the metrics of a family, in order."""
     return tuple(name for name, row in METRICS.items() if row.family == family)

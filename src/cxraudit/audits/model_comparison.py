@@ -13,10 +13,10 @@ from cxraudit.audits.groups import comparisons
 from cxraudit.audits.measures import Flagged
 from cxraudit.audits.operating_point import OF_NO_FINDING, Tuned
 from cxraudit.audits.plan import Comparison, Item, Quantity, Statistic, key, minus, ranking
-from cxraudit.metrics import METRICS, Family, of_family
+from cxraudit.metrics import METRICS, Family, of_family, with_margin
 from cxraudit.schema import NO_FINDING, Analysis, Confirmatory, Reason
 
-RATES = tuple(name for name in of_family(Family.DECISION) if METRICS[name].margin)
+RATES = with_margin(Family.DECISION)
 """Rates at a threshold by which models are compared: those that a margin is declared for."""
 
 Read = Callable[[Cell, str], Quantity]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -178,7 +178,7 @@ def audit(
     for finding in scored_findings(cohort, scores):
         scored = _scored(cohort, divided, finding, tuning, thresholds)
         used += [one for model in scored for one in model.thresholds()]
-        free += [finding for model in scored for one in model.given if one is None]
+        free += [finding for model in scored for one in model.of_runs if one.given is None]
         items, tables = _plan(cohort, scored, chosen, adjusters, pairs)
         evaluated += with_other_weight(engine, items, engine.evaluate(items))
         for one in scored:
@@ -285,25 +285,38 @@ def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) 
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """A finding as one training run of a model scored it, or a model that has one."""
+
+    name: str
+    sample: Sample
+    """Under the name of the model."""
+    given: Given | None
+    """The threshold of the user."""
+    tuned: operating_point.Tuned | operating_point.NotTuned | None
+    """None where nothing is chosen or given."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Scored:
-    """A finding as one model scored it, in each training run."""
+    """A finding as one model scored it."""
 
     runs: Runs | None
-    samples: list[Sample]
-    """Of each run, under the name of the model."""
-    tuned: list[operating_point.Tuned | operating_point.NotTuned]
-    """Empty where nothing is chosen or given."""
-    names: list[str] = field(default_factory=list)
-    """Of the runs; the model's, where it has one."""
-    given: list[Given | None] = field(default_factory=list)
-    """Thresholds of the user, of each run."""
+    """None for a model with one run."""
+    of_runs: list[_Run]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The images, of each run."""
+        return [one.sample for one in self.of_runs]
 
     def thresholds(self) -> Iterator[Used]:
         """Yield the thresholds that images are flagged at."""
-        for name, given, tuned in zip(self.names, self.given, self.tuned, strict=False):
+        for one in self.of_runs:
+            tuned = one.tuned
             if isinstance(tuned, operating_point.Tuned) and not math.isnan(tuned.threshold):
                 patients = count(tuned.sample.everything).n_patients
-                yield Used(name, tuned.sample.finding, given, tuned.threshold, patients)
+                yield Used(one.name, tuned.sample.finding, one.given, tuned.threshold, patients)
 
 
 def _scored(
@@ -315,17 +328,16 @@ def _scored(
     found: dict[str, _Scored] = {}
     for sample in sorted(samples(cohort, divided.scores, finding), key=divided.order):
         model = divided.model_of(sample.model)
-        one = found.setdefault(model, _Scored(divided.runs.get(model), [], []))
         given = thresholds.of(sample.model, finding)
         named = sample.with_(model=model)
-        one.samples.append(named)
-        one.names.append(sample.model)
-        one.given.append(given)
+        tuned = None
         if given or rule != "none" or settings.calibration != "none":
-            one.tuned.append(operating_point.tune(cohort, named, tuning, given))
+            tuned = operating_point.tune(cohort, named, tuning, given)
+        one = found.setdefault(model, _Scored(divided.runs.get(model), []))
+        one.of_runs.append(_Run(sample.model, named, given, tuned))
     for name, one in found.items():
-        lacking = [run for run, given in zip(one.names, one.given, strict=True) if given is None]
-        if 0 < len(lacking) < len(one.names):
+        lacking = [run.name for run in one.of_runs if run.given is None]
+        if 0 < len(lacking) < len(one.of_runs):
             raise ConfigError(
                 f"thresholds of {finding} are given for some training runs of {name}, and none for "
                 f"{lacking[0]}: rates would be of other images. Give one for each run, or for {name}."
@@ -345,13 +357,14 @@ def _plan(
     tables: list[pd.DataFrame] = []
     for one in scored:
         plans = []
-        for number, sample in enumerate(one.samples):
+        for run in one.of_runs:
+            sample = run.sample
             own = subgroups.plan(cohort, sample, attributes)
             own += shortcuts.plan(cohort, sample, pairs)
             own += standardised.plan(cohort, sample, attributes, adjusters, pairs)
-            for found in one.tuned[number : number + 1]:
-                own += operating_point.plan_tuned(cohort, sample, attributes, found)
-                own += decision_curve.plan(cohort, attributes, found)
+            if run.tuned is not None:
+                own += operating_point.plan_tuned(cohort, sample, attributes, run.tuned)
+                own += decision_curve.plan(cohort, attributes, run.tuned)
             plans.append(own)
         items += across(one.runs, plans)
         by_run = [shortcuts.score_percentiles(cohort, sample, pairs) for sample in one.samples]
@@ -367,20 +380,19 @@ def _compared(
     """Plan the differences between two models: of every run of either, with a run of the other."""
 
     def plan(number: int, other: int) -> list[Item]:
-        runs = ((first, number), (second, other))
-        tuned = [one.tuned[k] for one, k in runs if one.tuned]
+        pair = first.of_runs[number], second.of_runs[other]
         return model_comparison.plan(
             cohort,
-            [one.samples[k] for one, k in runs],
+            [run.sample for run in pair],
             attributes,
-            [one for one in tuned if isinstance(one, operating_point.Tuned)],
+            [run.tuned for run in pair if isinstance(run.tuned, operating_point.Tuned)],
         )
 
     if pairs := model_comparison.alike_pairs(first.samples, second.samples):
         plans = [plan(number, other) for number, other in pairs]
         return between((first.runs, plans), (second.runs, plans))
-    groups = [plan(number, 0) for number in range(len(first.samples))]
-    references = [groups[0], *(plan(0, other) for other in range(1, len(second.samples)))]
+    groups = [plan(number, 0) for number in range(len(first.of_runs))]
+    references = [groups[0], *(plan(0, other) for other in range(1, len(second.of_runs)))]
     return between((first.runs, groups), (second.runs, references))
 
 

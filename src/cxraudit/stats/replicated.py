@@ -37,7 +37,11 @@ class Replicated:
 
     def __sub__(self, other: "Replicated") -> "Replicated":
         """Return the difference within each replicate, and of the influences."""
-        return weighted_sum([self, other], (1.0, -1.0))
+        return Replicated(
+            self.replicates - other.replicates,
+            self.influence - other.influence,
+            weighted_runs((self, other), (1.0, -1.0)),
+        )
 
     def constant(self, value: float) -> "Replicated":
         """Return a known number on the same resamples, to compare with."""

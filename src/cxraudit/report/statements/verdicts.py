@@ -10,7 +10,7 @@ import pandas as pd
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, decimal, listed, percent
-from cxraudit.metrics import METRICS, Family, of_family
+from cxraudit.metrics import METRICS, Family, with_margin
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import COMPLEMENT, NO_FINDING, Analysis, Reason, has_reason, records
@@ -18,11 +18,7 @@ from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
 from cxraudit.stats.verdict import POWER
 from cxraudit.vocabulary import attribute_name, group_phrase
 
-RATES = tuple(
-    name
-    for name in of_family(Family.DECISION)
-    if METRICS[name].better is not None and METRICS[name].margin is not None
-)
+RATES = with_margin(Family.DECISION)
 """Metrics at a threshold whose differences are judged."""
 _RENAMED_FOR_NO_FINDING = ("tpr", "fpr")
 """Rates that mean their opposite for No Finding, where they have names of their own."""
