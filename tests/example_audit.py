@@ -295,7 +295,7 @@ def corruption_rows(verdicts: dict[str, tuple[str, ...]], **cells: Any) -> list[
 
 def probe_rows(attribute: str, linear: str, *, knn: str = "", mlp: str = "") -> list[Row]:
     """AUROC of every probe on the whole embedding, and of the linear one on two axes."""
-    named: Row = {"attribute": attribute, "finding": "", "prompt_set": ""}
+    named: Row = {"attribute": attribute, "finding": "", "prompt_set": "", "at": 210.0}
     verdicts = {
         "linear_probe_auroc": linear,
         "knn_probe_auroc": knn or linear,
