@@ -12,7 +12,7 @@ from cxraudit.audits.cohort import Cohort, Sample, Vector
 from cxraudit.audits.groups import ADJUSTERS, comparisons, parts
 from cxraudit.audits.measures import StandardisedRanking
 from cxraudit.audits.plan import Comparison, Item, Statistic, key
-from cxraudit.audits.shortcuts.labels import NOTHING_TO_SAY, Caveats, caveats, labels_of
+from cxraudit.audits.shortcuts.labels import NO_CAVEATS, Caveats, caveats, labels_of
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.metrics import METRICS, Family, of_family
 from cxraudit.schema import COMPLEMENT, POSITIVES, Analysis, Confirmatory
@@ -53,8 +53,8 @@ def plan(
         if finding == sample.finding:
             # A shortcut stands in for the finding, so its mix matters among positives.
             strata = np.where(sample.y_true, cohort.column(shortcut, sample.rows), "negative")
-            said = caveats(sample, labels_of(cohort, sample, shortcut), [POSITIVES])
-            items += _by(cohort, sample, attributes, shortcut, strata, said)
+            stated = caveats(sample, labels_of(cohort, sample, shortcut), [POSITIVES])
+            items += _by(cohort, sample, attributes, shortcut, strata, stated)
     return items
 
 
@@ -64,7 +64,7 @@ def _by(
     attributes: Sequence[str],
     adjuster: str,
     strata: np.ndarray,
-    said: Caveats = NOTHING_TO_SAY,
+    stated: Caveats = NO_CAVEATS,
 ) -> Iterator[Item]:
     known = ~np.isin(strata, NO_GROUP)
     codes = Vector(np.unique(strata.astype(str), return_inverse=True)[1])
@@ -106,6 +106,6 @@ def _by(
                 cells=cells,
                 family=Confirmatory.STANDARDISED,
                 error="replicates",
-                reasons=said.reasons,
-                note="; ".join(filter(None, [note, said.note])),
+                reasons=stated.reasons,
+                note="; ".join(filter(None, [note, stated.note])),
             )

@@ -48,7 +48,7 @@ class Rates:
     values: Mapping[str, float] | None
     """Sensitivity and specificity, with the ends of their intervals; None if they are not known."""
     stated: str = ""
-    """What has to be said of them; empty if they were measured in this class."""
+    """What has to be stated of them; empty if they were measured in this class."""
 
 
 def rates_among(errors: Mapping[str, Any], finding: str, group: str) -> Rates:

@@ -72,7 +72,7 @@ def judged_by(cohort: Cohort, sample: Sample, labels: ShortcutLabels, among: Mas
     """Return by which labels images with and without the shortcut are compared for a verdict.
 
     Errors of a detector that go with the score make a score that does not depend on the shortcut differ
-    between images labelled with and without it. Whether they do cannot be told from the labels.
+    between images labelled with and without it. The labels alone do not show whether they do.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ def judged_by(cohort: Cohort, sample: Sample, labels: ShortcutLabels, among: Mas
 
 @dataclass(frozen=True, slots=True)
 class Caveats:
-    """What has to be said of every row that uses the labels of a shortcut."""
+    """What has to be stated of every row that uses the labels of a shortcut."""
 
     reasons: tuple[Reason, ...]
     note: str
 
 
-NOTHING_TO_SAY = Caveats((), "")
+NO_CAVEATS = Caveats((), "")
 
 
 def caveats(

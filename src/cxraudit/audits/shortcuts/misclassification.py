@@ -126,15 +126,15 @@ def _rows(
         return
     of = rates.values
     own = {"attribute": labels.name, **ranked.named}
-    said = caveats(sample, labels, [group])
+    caveat = caveats(sample, labels, [group])
     if of is None:
         yield Level(
             key=key(sample, Analysis.SHORTCUT_LABEL_ERRORS, condition=CORRECTED, **own),
             metric=ranked.metric,
             quantity=NOTHING,
             cell=ranked.counted,
-            reasons=said.reasons,
-            note=_phrases(rates.stated, said.note),
+            reasons=caveat.reasons,
+            note=_phrases(rates.stated, caveat.note),
         )
         return
     stated = (
@@ -161,8 +161,8 @@ def _rows(
         ),
         cell=ranked.counted,
         parts=(ranked.counted,),
-        reasons=said.reasons,
-        note=_phrases(*stated, "errors unrelated to the score", held, said.note),
+        reasons=caveat.reasons,
+        note=_phrases(*stated, "errors unrelated to the score", held, caveat.note),
     )
     y_true, own_weights = ranked.sample.y_true, ranked.sample.weights
     level = cohort.settings.confidence_level
@@ -181,14 +181,14 @@ def _rows(
         low=bounds.low,
         high=bounds.high,
         method="worst case over the images that may be mislabelled",
-        reasons=said.reasons,
+        reasons=caveat.reasons,
         note=_phrases(
             *stated,
             "anywhere in their intervals" if limited else "",
             f"with a probability of {level:.0%} at most {bounds.wrong_with} labels 'with' and "
             f"{bounds.wrong_without} 'without' are wrong",
             "sampling error is not in these bounds",
-            said.note,
+            caveat.note,
         ),
     )
 

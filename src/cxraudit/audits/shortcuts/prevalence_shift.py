@@ -50,7 +50,7 @@ def prevalence_shift(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
     cells = [sample.cell(~y_true | (positives & kind)) for kind in kinds]
     areas = tuple(ranking(cell) for cell in cells)
     everything = sample.cell(~y_true | positives)
-    said = caveats(sample, labels, [POSITIVES])
+    stated = caveats(sample, labels, [POSITIVES])
     given = [
         ("", share, Combination(areas, (share, 1 - share)), _used(cells, share)) for share in SHARES
     ]
@@ -73,8 +73,8 @@ def prevalence_shift(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
             quantity=quantity,
             cell=everything,
             parts=parts,
-            reasons=said.reasons,
-            note=said.note,
+            reasons=stated.reasons,
+            note=stated.note,
         )
         for condition, share, quantity, parts in sorted([*given, observed], key=lambda one: one[1])
     ]
@@ -98,7 +98,7 @@ def _reweighted(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[
     among = (known, known & y_true, known & ~y_true)
     overall, of_positives, of_negatives = (_share(cohort, sample, labels, one) for one in among)
     observed = f"{of_positives.value:.1%} of positives and {of_negatives.value:.1%} of negatives as observed"
-    said = caveats(sample, labels)
+    stated = caveats(sample, labels)
     everything = sample.cell(known)
     items: list[Item] = []
     for condition, share in (
@@ -108,7 +108,7 @@ def _reweighted(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[
     ):
         quantity: Quantity = weighted(areas, shares_of_pairs(share, share))
         named = {"attribute": labels.name, "at": share.value}
-        note = "; ".join(filter(None, [f"{share.value:.1%} of both, {observed}", said.note]))
+        note = "; ".join(filter(None, [f"{share.value:.1%} of both, {observed}", stated.note]))
         items += [
             Level(
                 key=key(sample, Analysis.SHORTCUT_PREVALENCE, condition=condition, **named),
@@ -116,7 +116,7 @@ def _reweighted(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[
                 quantity=quantity,
                 cell=everything,
                 parts=four,
-                reasons=said.reasons,
+                reasons=stated.reasons,
                 note=note,
             ),
             Comparison(
@@ -132,7 +132,7 @@ def _reweighted(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[
                 reference=quantity,
                 cells=(everything, *four),
                 family=None,
-                reasons=said.reasons,
+                reasons=stated.reasons,
                 note=note,
             ),
         ]

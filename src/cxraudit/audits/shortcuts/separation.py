@@ -39,9 +39,9 @@ def separation(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[I
         )
         if judged is not Judged.ALL:
             annotated = of_class & labels.known & ~labels.predicted
-            said = caveats(sample, labels, [group], annotated=True)
+            stated = caveats(sample, labels, [group], annotated=True)
             items += _separated(
-                cohort, sample, labels, group, annotated, judged, said, label_source=ANNOTATED
+                cohort, sample, labels, group, annotated, judged, stated, label_source=ANNOTATED
             )
     return items
 
@@ -53,7 +53,7 @@ def _separated(
     group: str,
     chosen: Mask,
     judged: Judged,
-    said: Caveats,
+    stated: Caveats,
     *,
     label_source: str = "",
 ) -> Iterator[Item]:
@@ -73,8 +73,8 @@ def _separated(
         metric="shortcut_auroc",
         quantity=quantity,
         cell=cell,
-        reasons=said.reasons,
-        note=said.note,
+        reasons=stated.reasons,
+        note=stated.note,
     )
     yield Comparison(
         key=key(among, Analysis.SHORTCUT_SEPARATION, reference=CHANCE, **named),
@@ -85,6 +85,6 @@ def _separated(
         family=Confirmatory.SHORTCUT if is_judged else None,
         enough=False if judged is Judged.NONE else None,
         caution=NO_VERDICT.format(cohort.settings.min_patients),
-        reasons=said.reasons,
-        note=said.note,
+        reasons=stated.reasons,
+        note=stated.note,
     )

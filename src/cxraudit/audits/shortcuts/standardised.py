@@ -20,7 +20,7 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
     items: list[Item] = []
     y_true = sample.y_true
     by_annotators = judged_by(cohort, sample, labels, y_true) is Judged.ALL
-    said = caveats(sample, labels, [POSITIVES])
+    stated = caveats(sample, labels, [POSITIVES])
     own = labels.column
     for adjuster in ADJUSTERS:
         if adjuster not in cohort.images or own in parts(adjuster):
@@ -59,9 +59,9 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
                 cells=(sample.cell(kept[0]), sample.cell(kept[1])),
                 family=Confirmatory.SHORTCUT if by_annotators else None,
                 error="replicates",
-                reasons=said.reasons,
+                reasons=stated.reasons,
                 note="; ".join(
-                    filter(None, [f"{effective[0]:.0f} effective images with it", said.note])
+                    filter(None, [f"{effective[0]:.0f} effective images with it", stated.note])
                 ),
             )
         )

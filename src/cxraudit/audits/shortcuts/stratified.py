@@ -105,14 +105,14 @@ def _sides(
 ) -> list[Item]:
     """Plan the levels of some cells, and the gap between two of them."""
     named = {"attribute": labels.name, "label_source": label_source}
-    said = {"reasons": caveats.reasons, "note": caveats.note}
+    stated = {"reasons": caveats.reasons, "note": caveats.note}
     items: list[Item] = [
         Level(
             key=key(sample, analysis, group=group, **named),
             metric=metric,
             quantity=ranking(cell, metric),
             cell=cell,
-            **said,
+            **stated,
         )
         for group, cell in cells.items()
         for metric in metrics
@@ -128,7 +128,7 @@ def _sides(
             family=family,
             enough=enough,
             caution=caution,
-            **said,
+            **stated,
         )
         for metric in metrics
     ]

@@ -1,7 +1,6 @@
 """Whether a finding is recognised better with a shortcut, and what scores alone say of why."""
 
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -24,6 +23,7 @@ from cxraudit.schema import (
     WITHOUT,
     Analysis,
     Reason,
+    has_reason,
     is_level,
     records,
 )
@@ -83,12 +83,14 @@ def _gap(arms: pd.DataFrame, gap: Row) -> Statement:
         headline = f"{auroc} differs with and without {a_shortcut}; the size is not settled"
         return Statement(Tone.UNCLEAR_SIZE, headline, numbers)
     headline = f"{auroc} with and without {a_shortcut}: inconclusive"
-    return Statement(Tone.INCONCLUSIVE, headline, f"{numbers}{_no_verdict([gap], name)}")
+    return Statement(
+        Tone.INCONCLUSIVE, headline, f"{numbers}{_no_verdict(pd.DataFrame([gap]), name)}"
+    )
 
 
-def _no_verdict(judged: Sequence[Row], name: str) -> str:
+def _no_verdict(judged: pd.DataFrame, name: str) -> str:
     """Say why a comparison by labels of a detector has no verdict; empty if none is."""
-    if not any(Reason.PREDICTED_LABELS in row["reasons"].split() for row in judged):
+    if not has_reason(judged, Reason.PREDICTED_LABELS).any():
         return ""
     return (
         f" There is no verdict by labels of a detector of the {name}: errors that depend on the score can "
@@ -102,15 +104,17 @@ def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -
     finding = str(judged["finding"].iloc[0]).lower()
     levels = find.of(
         audit, model, analysis=Analysis.SHORTCUT_SEPARATION, attribute=shortcut, reference=""
-    )
+    ).dropna(subset=["value"])
+    by_detector = has_reason(levels, Reason.PREDICTED_LABELS)
     numbers = "; ".join(
-        f"{decimal(row['value'])} ({bounds(row['low'], row['high'])}) among {row['group']}{_by(row)}"
-        for row in records(levels.dropna(subset=["value"]))
+        f"{decimal(row['value'])} ({bounds(row['low'], row['high'])}) among {row['group']}"
+        f"{_by(row, predicted=predicted)}"
+        for row, predicted in zip(records(levels), by_detector, strict=True)
     )
     images = f"images with and without {with_article(name)}"
     detail = (
         f"AUROC of the score for the {name}: {numbers}."
-        f"{_no_verdict(records(judged), name)}"
+        f"{_no_verdict(judged, name)}"
         f"{_reweighted(audit, model, shortcut)}{_standardised(audit, model, shortcut)}"
     )
     by_kind = {row["group"]: row for row in records(judged)}
@@ -140,11 +144,10 @@ def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -
     return Statement(Tone.INCONCLUSIVE, headline, detail)
 
 
-def _by(row: Row) -> str:
+def _by(row: Row, *, predicted: bool) -> str:
     """Say whose labels a row rests on; empty if annotators gave all."""
     if row["label_source"] == ANNOTATED:
         return " by annotated labels"
-    predicted = Reason.PREDICTED_LABELS in row["reasons"].split()
     return " by all labels, some of them those of a detector" if predicted else ""
 
 
