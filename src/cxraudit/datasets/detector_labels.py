@@ -45,7 +45,7 @@ BY_FINDING = "by_finding"
 class Rates:
     """Error rates of a detector among the images of one class of a finding."""
 
-    values: Mapping[str, float] | None
+    measured: Mapping[str, float] | None
     """Sensitivity and specificity, with the ends of their intervals; None if they are not known."""
     stated: str = ""
     """What has to be stated of them; empty if they were measured in this class."""

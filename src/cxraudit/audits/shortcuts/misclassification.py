@@ -124,7 +124,7 @@ def _rows(
     kinds = ranked.kinds
     if not (kinds[0].any() and kinds[1].any()):
         return
-    of = rates.values
+    of = rates.measured
     own = {"attribute": labels.name, **ranked.named}
     caveat = caveats(sample, labels, [group])
     if of is None:
