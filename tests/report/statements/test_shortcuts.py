@@ -106,6 +106,15 @@ def test_the_detail_has_the_reweighted_and_the_standardised_gap():
     assert "Standardised by age × view, the gap with − without is +0.09" in detail
 
 
+def test_reweighting_by_a_detectors_labels_is_stated_with_its_limits():
+    """Its errors are not corrected there."""
+    rows = [r | {"reasons": Reason.PREDICTED_LABELS} for r in shortcut_rows()]
+
+    detail = statements_on(*rows)[1].detail
+
+    assert "rests on labels of a detector and is not corrected for its errors" in detail
+
+
 def test_of_two_sources_of_labels_the_judged_one_is_stated():
     """All labels together have no verdict, and no statement of their own."""
     together = [r | {"verdict": ""} for r in shortcut_rows()[:3]]

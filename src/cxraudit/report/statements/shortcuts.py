@@ -170,6 +170,11 @@ def _reweighted(audit: Audit, model: str, shortcut: str) -> str:
         f"{with_article(name)} equally often; whatever goes with the {name}, such as severity, is "
         "reweighted with it."
     )
+    if has_reason(rows, Reason.PREDICTED_LABELS).any():
+        text += (
+            " This rests on labels of a detector and is not corrected for its errors, which can make up all "
+            "of it."
+        )
     if of_negatives is None:
         return text
     return (
