@@ -11,14 +11,14 @@ from cxraudit.formatting import counted, p_value, sentence_case
 from cxraudit.report.blocks import Details, Section, muted, table
 from cxraudit.report.facts import Facts
 from cxraudit.report.sections.context import Context
-from cxraudit.schema import Analysis, Reason, records
+from cxraudit.schema import Analysis, Reason, has_reason, records
 from cxraudit.vocabulary import attribute_name
 
 
 def build(audit: Audit, context: Context) -> Section | None:
     """Show whether AUROC is the same in all groups, per model, finding and attribute."""
-    results = audit.results
-    rows = records(results[results["analysis"] == Analysis.HETEROGENEITY])
+    found = audit.results[audit.results["analysis"] == Analysis.HETEROGENEITY]
+    rows = records(found.assign(few_runs=has_reason(found, Reason.TOO_FEW_RUNS)))
     if not rows:
         return None
     impossible = _impossible(context.facts)
@@ -62,7 +62,7 @@ def _why_not(row: Mapping[str, Any], otherwise: str) -> str:
     """Say why a row has no test; empty if it has one."""
     if math.isfinite(row["p_value"]):
         return ""
-    if Reason.TOO_FEW_RUNS in str(row["reasons"]).split():
+    if row["few_runs"]:
         return "no test was possible: two training runs do not show how far runs lie apart"
     return otherwise
 
