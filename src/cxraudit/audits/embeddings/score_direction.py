@@ -39,7 +39,6 @@ from cxraudit.audits.plan import (
     minus,
     ranking,
 )
-from cxraudit.formatting import whole_percent
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.schema import (
     BEFORE_ERASURE,
@@ -309,7 +308,7 @@ def _label_errors(
         family=None,
         enough=enough,
         caution=_FEW,
-        note=f"if {whole_percent(assumed)} of labels are wrong" if assumed else "",
+        note=f"if {100 * assumed:.0f} % of labels are wrong" if assumed else "",
     )
     yield Tested(
         key=key,
@@ -561,7 +560,7 @@ def _size(shift: Evaluated) -> float:
 
 def _explained_by(rate: Evaluated) -> str:
     if math.isfinite(rate.found.value):
-        return f"label errors of {whole_percent(rate.found.value)} would explain it"
+        return f"label errors of {100 * rate.found.value:.0f} % would explain it"
     return "no rate of label errors would explain it"
 
 
