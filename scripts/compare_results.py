@@ -278,7 +278,8 @@ def keyed(results: pd.DataFrame) -> pd.DataFrame:
     at = results["at"].round(9).astype("str")
     rounded = (results["analysis"] == Analysis.SHORTCUT_PREVALENCE) & (results["condition"] != "")
     threshold = results["analysis"] == Analysis.OPERATING_POINT
-    table = results.assign(at=at.mask(rounded | threshold, ""), prompt_set="")
+    probe = results["analysis"] == Analysis.PROBE
+    table = results.assign(at=at.mask(rounded | threshold | probe, ""), prompt_set="")
     return table.set_index(list(KEY_COLUMNS)).sort_index()
 
 

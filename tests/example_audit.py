@@ -15,11 +15,13 @@ from cxraudit.schema import (
     CHANCE,
     COMPLEMENT,
     CONTROL,
+    EXPLORATORY,
     INDEPENDENT,
     MEAN_FINDING,
     NEGATIVES,
     OBSERVED,
     POSITIVES,
+    REWEIGHTED,
     UNEDITED,
     WITH,
     WITHOUT,
@@ -155,21 +157,29 @@ def shortcut_rows(verdict: str = "disparity", **cells: Any) -> list[Row]:
         row(Analysis.SHORTCUT, 0.8, group=WITHOUT, **named),
         judged(Analysis.SHORTCUT, 0.1, verdict, group=WITH, reference=WITHOUT, **named),
         *(row(Analysis.SHORTCUT_SUBSETS, v, group=g, **named) for g, v in subsets.items()),
-        judged(
-            Analysis.SHORTCUT_SUBSETS, 0.25, "disparity", group="bnsp", reference="bpsn", **named
+        row(
+            Analysis.SHORTCUT_SUBSETS,
+            0.25,
+            group="bnsp",
+            reference="bpsn",
+            family=EXPLORATORY,
+            **named,
         ),
         *separation_rows("disparity", "disparity", **cells),
         *(row(Analysis.SHORTCUT_PREVALENCE, v, at=a, **named) for a, v in shares.items()),
         row(Analysis.SHORTCUT_PREVALENCE, 0.8432, at=0.4321, condition=OBSERVED, **named),
         row(Analysis.SHORTCUT_PREVALENCE, 0.81, at=0.2, condition=INDEPENDENT, **named),
-        judged(
-            Analysis.SHORTCUT_PREVALENCE,
-            0.0332,
-            "small difference",
-            at=0.2,
-            condition=OBSERVED,
-            reference=INDEPENDENT,
-            **named,
+        *(
+            row(
+                Analysis.SHORTCUT_PREVALENCE,
+                0.0332,
+                at=0.2,
+                condition=OBSERVED,
+                reference=condition,
+                family=EXPLORATORY,
+                **named,
+            )
+            for condition in REWEIGHTED
         ),
         judged(
             Analysis.SHORTCUT_STANDARDISED,
@@ -295,7 +305,7 @@ def corruption_rows(verdicts: dict[str, tuple[str, ...]], **cells: Any) -> list[
 
 def probe_rows(attribute: str, linear: str, *, knn: str = "", mlp: str = "") -> list[Row]:
     """AUROC of every probe on the whole embedding, and of the linear one on two axes."""
-    named: Row = {"attribute": attribute, "finding": "", "prompt_set": ""}
+    named: Row = {"attribute": attribute, "finding": "", "prompt_set": "", "at": 210.0}
     verdicts = {
         "linear_probe_auroc": linear,
         "knn_probe_auroc": knn or linear,

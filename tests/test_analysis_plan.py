@@ -211,7 +211,7 @@ def test_the_record_holds_what_a_report_states():
             "reference group is given for race",
         ),
         ({"settings": AuditSettings(bins={"bmi": [20.0]})}, "bins is given for bmi"),
-        ({"settings": AuditSettings(replicate_of={"b": "m"})}, "training run is given for b"),
+        ({"settings": AuditSettings(replicate_of={"b": "x"})}, "training run is given for b"),
         ({"shortcuts": {"drain": "Zebra"}}, "a shortcut is given for Zebra"),
         ({"reading": {"uncertain": "twos"}}, "'uncertain' cannot be 'twos'"),
         ({"reading": {"views": "all"}}, "'views' cannot be 'all'"),

@@ -262,12 +262,13 @@ def _that_cannot_be_followed(
     """Yield what no audit could follow, in a sentence each: settings of what is not planned."""
     columns = {part for one in attributes for part in one.split("*")}
     runs = settings.replicate_of
+    planned = {*models, *(runs[name] for name in models if name in runs)}
 
     def of_finding(name: str) -> bool:
         return find(name, findings) is not None
 
     def of_model(name: str) -> bool:
-        return not models or name in models or name in runs.values()
+        return not models or name in planned or runs.get(name) in planned
 
     def of_threshold(name: str) -> bool:
         # Names of models and findings may hold colons themselves.

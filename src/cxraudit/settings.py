@@ -257,12 +257,12 @@ def rules_of(operating_point: str | Mapping[str, str]) -> dict[str, str]:
 
 def _number_of(rule: str) -> str:
     """Say what is wrong with the number of a rule that is refused; empty if it has none."""
+    from cxraudit.stats.thresholds import RULE_NUMBERS
+
     kind, equals, number = rule.partition("=")
-    ranges = dict.fromkeys(("fpr", "tpr"), "a number above 0 and at most 1")
-    ranges["fixed"] = "a finite number"
-    if not equals or kind not in ranges:
+    if not equals or kind not in RULE_NUMBERS:
         return ""
-    return f"{kind} must be {ranges[kind]}, got {shown(number)}"
+    return f"{kind} must be {RULE_NUMBERS[kind]}, got {shown(number)}"
 
 
 def _rule(part: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cxraudit.audits.embeddings import probes, projections
+from cxraudit.audits.embeddings import projections
 from cxraudit.stats import probes as stats_probes
 
 
@@ -17,9 +17,8 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def coarse_probes(one_thread):
-    """Train networks for two epochs, exchange patients 99 times, and take two axes for those of t-SNE."""
+    """Train networks for two epochs, and take two axes for those of t-SNE."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stats_probes, "MAX_EPOCHS", 2)
-        patch.setattr(probes, "N_PERMUTATIONS", 99)
         patch.setattr(projections, "_tsne", lambda cohort: cohort.vectors[:, 7:9].copy())
         yield

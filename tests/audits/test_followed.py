@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from cxraudit.analysis_plan import make_plan
@@ -73,6 +74,21 @@ def test_what_the_data_lack_is_stated():
     assert "Attributes planned, and not in the data: hospital, sex*hospital." in str(
         found.facts["notices"]
     )
+
+
+def test_training_runs_are_those_of_the_planned_model():
+    """A plan names the model; its runs are not models that were not planned."""
+    runs = AuditSettings(
+        n_resamples=100, operating_point="none", calibration="none", replicate_of={"b": "m"}
+    )
+    scores = planted_scores(FRAME)
+    plan = make_plan(["Cardiomegaly"], ["sex"], settings=runs, models=["m"])
+
+    found = audit(planted_dataset(FRAME), pd.concat([scores, scores.assign(model="b")]), plan=plan)
+
+    assert found.facts["plan"]["missing"]["models"] == []
+    assert found.facts["plan"]["left_out"]["models"] == []
+    assert "Mean over 2 training runs (b, m)" in str(found.facts["notices"])
 
 
 @pytest.mark.parametrize(

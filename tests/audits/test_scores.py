@@ -358,6 +358,14 @@ def test_rows_of_models_that_describe_an_image_differently_are_refused(tmp_path)
         own_frame(tmp_path, frame.assign(Edema=[0, 1, 1, 1]), model_column="net")
 
 
+def test_rows_of_one_image_need_a_column_that_tells_them_apart(tmp_path):
+    """Models or training runs: the refusal names the options."""
+    frame = pd.concat([wide().assign(seed=seed) for seed in (1, 2)])
+
+    with pytest.raises(DataError, match=r"2 more rows of images.*first a\.png.*--seed-column"):
+        own_frame(tmp_path, frame)
+
+
 @pytest.mark.parametrize("name", ["age", "view_position", "report", "path"])
 def test_findings_and_shortcuts_do_not_replace_columns_of_the_images(tmp_path, name):
     """A label called age would replace the ages."""

@@ -7,9 +7,17 @@ import pandas as pd
 import pytest
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.detector_labels import PredictedLabels, fill, read_predicted
+from cxraudit.datasets.detector_labels import (
+    BY_FINDING,
+    PredictedLabels,
+    Rates,
+    fill,
+    rates_among,
+    read_predicted,
+)
 from cxraudit.errors import DataError
 from cxraudit.files import write_manifest, write_table
+from cxraudit.schema import NEGATIVES, POSITIVES
 
 ERRORS = {"sensitivity": 0.9, "specificity": 0.8}
 DETECTOR = {"shortcut": "drain", "errors": ERRORS}
@@ -185,3 +193,16 @@ def test_a_manifest_without_the_errors_of_the_detector_is_refused(written, detec
 
     with pytest.raises(DataError, match="does not state the shortcut and the errors"):
         read_predicted(written)
+
+
+def test_error_rates_count_for_the_class_they_were_measured_in():
+    """Earlier labels have one pair of rates: for positives, which is stated, and not for negatives."""
+    rates = {"sensitivity": 0.9, "specificity": 0.8}
+    new = {BY_FINDING: {"Pneumothorax": {POSITIVES: rates}}}
+
+    assert rates_among(new, "Pneumothorax", POSITIVES) == Rates(rates)
+    assert rates_among(new, "Pneumothorax", NEGATIVES).measured is None
+    assert "not measured" in rates_among(new, "Edema", POSITIVES).stated
+    assert rates_among(rates, "Pneumothorax", POSITIVES).measured == rates
+    assert "not recorded" in rates_among(rates, "Pneumothorax", POSITIVES).stated
+    assert rates_among(rates, "Pneumothorax", NEGATIVES).measured is None

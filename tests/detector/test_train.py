@@ -14,7 +14,7 @@ from cxraudit import folders
 from cxraudit.detector import fit
 from cxraudit.detector.checkpoint import read_checkpoint
 from cxraudit.detector.examples import Examples, _shuffled_between_patients
-from cxraudit.detector.performance import performance
+from cxraudit.detector.performance import performance, rates_by_finding
 from cxraudit.detector.train import (
     CHECKPOINT,
     HELD_OUT,
@@ -401,3 +401,25 @@ def test_densenet_has_the_published_parameters_and_key_names():
         assert tuple(state[key].shape) == shape, key
     published = {"features.denseblock1.denselayer1.norm.1.weight": state["features.norm0.weight"]}
     assert list(modern_keys(published)) == ["features.denseblock1.denselayer1.norm1.weight"]
+
+
+def test_error_rates_are_measured_in_each_class(quick):
+    """Of a finding, where enough patients have the shortcut, and lack it; others are not there."""
+    n = 80
+    label = np.arange(n) % 2 == 0
+    positive = np.arange(n) < 50
+    wrong = positive & (np.arange(n) % 10 == 0)  # of 25 positives with it, 5 are missed
+    test = Examples(
+        np.zeros((n, 1, 1), np.uint8),
+        label.astype(np.float32),
+        np.arange(n),
+        np.arange(n).astype(str),
+    )
+    findings = pd.DataFrame({"A": positive.astype(float), "B": np.where(np.arange(n) < 70, 1.0, 0)})
+
+    found = rates_by_finding(test, (label ^ wrong).astype(float), findings, quick)
+
+    assert found["A"]["positives"]["sensitivity"] == pytest.approx(0.8)
+    assert found["A"]["negatives"]["sensitivity"] == 1
+    assert found["A"]["negatives"]["sensitivity_low"] < 0.9
+    assert set(found["B"]) == {"positives"}

@@ -163,6 +163,18 @@ def test_verdicts_are_counted_by_overlap_of_the_published_intervals(tmp_path, ma
     assert overlapping + separate == (protocols["attribute"] != "all").sum()
 
 
+def test_a_group_without_a_published_interval_overlaps_none(tmp_path, make_run):
+    """Of two groups, neither is counted if one has no interval."""
+    protocols = make_run(drains=False).protocols
+    one = protocols.index[protocols["attribute"] == "sex"][0]
+    protocols.loc[one, ["published_low", "published_high"]] = float("nan")
+
+    html = write(published().head(1), tmp_path, protocols=protocols).read_text()
+
+    overlapping, separate = (int(text.split(" ")[0]) for text in html.split("Of ")[1:3])
+    assert overlapping + separate == (protocols["attribute"] != "all").sum() - 2
+
+
 def test_the_page_of_scores_beside_the_published_numbers(tmp_path, nih_release, capsys):
     """`paper compare` refuses models that the study does not have, and writes the comparison."""
     work = tmp_path / "work"

@@ -8,8 +8,9 @@ from cxraudit.stats.misclassification import (
     DetectorError,
     Rate,
     corrected_weights,
-    drawn_weights,
+    estimated_weights,
     gap_bounds,
+    most_errors,
 )
 from cxraudit.stats.ranking import auroc, ranking_replicates
 from cxraudit.stats.replicated import weighted_sum
@@ -77,13 +78,15 @@ def test_a_perfect_detector_changes_nothing():
     )
     assert found.value == pytest.approx(direct, abs=1e-12)
     placed = np.array([(score[~y_true] < s).mean() for s in score[y_true]])
-    low, high = gap_bounds(placed, has[y_true], predicted[y_true], [perfect])
-    assert low == pytest.approx(direct, abs=1e-9)
-    assert high == pytest.approx(direct, abs=1e-9)
+    found = gap_bounds(placed, has[y_true], predicted[y_true], [perfect])
+    assert (found.low, found.high) == pytest.approx((direct, direct), abs=1e-9)
+    assert found.wrong_with == found.wrong_without == 0
 
 
 def test_bounds_equal_an_exhaustive_search():
-    """Of eight images, up to one predicted with and one predicted without is wrong: the extremes over all cases."""
+    """Of eight images, up to one predicted with and one predicted without is wrong: the extremes over all
+    cases. Of four with a chance of 0.2 at most one is wrong with a probability of 0.82.
+    """
     rng = np.random.default_rng(5)
     placed, has = rng.random(8), np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=bool)
     everything = np.ones(8, dtype=bool)
@@ -91,8 +94,9 @@ def test_bounds_equal_an_exhaustive_search():
     ppv, npv = errors.predictive_values(0.5)
     assert (ppv, npv) == pytest.approx((0.8, 0.8))
 
-    low, high = gap_bounds(placed, has, everything, [errors])
+    found = gap_bounds(placed, has, everything, [errors], confidence_level=0.6)
 
+    assert (found.wrong_with, found.wrong_without) == (1, 1)
     gaps = []
     for out in (None, 0, 1, 2, 3):
         for into in (None, 4, 5, 6, 7):
@@ -102,7 +106,7 @@ def test_bounds_equal_an_exhaustive_search():
             if into is not None:
                 tried[into] = True
             gaps.append(placed[tried].mean() - placed[~tried].mean())
-    assert (low, high) == pytest.approx((min(gaps), max(gaps)))
+    assert (found.low, found.high) == pytest.approx((min(gaps), max(gaps)))
 
 
 def test_a_detector_without_skill_bounds_nothing():
@@ -113,11 +117,11 @@ def test_a_detector_without_skill_bounds_nothing():
     found = gap_bounds(
         np.array([0.1, 0.9]), np.array([True, False]), np.array([True, True]), [useless]
     )
-    assert np.isnan(found).all()
+    assert np.isnan([found.low, found.high]).all()
     known = gap_bounds(
         np.array([0.1, 0.9]), np.array([True, False]), np.array([False, False]), [useless]
     )
-    assert known == pytest.approx((-0.8, -0.8))
+    assert (known.low, known.high) == pytest.approx((-0.8, -0.8))
 
 
 def test_bounds_over_possible_errors_include_those_of_each():
@@ -136,8 +140,8 @@ def test_bounds_over_possible_errors_include_those_of_each():
     alone = gap_bounds(placed, has, everything, [point])
     together = gap_bounds(placed, has, everything, corners)
 
-    assert together[0] <= alone[0]
-    assert together[1] >= alone[1]
+    assert together.low <= alone.low
+    assert together.high >= alone.high
     assert np.isnan(DetectorError(sensitivity=0.6, specificity=0.71).predictive_values(0.7)).all()
 
 
@@ -163,38 +167,108 @@ def test_rates_are_drawn_from_their_interval():
     assert end.max() <= 1
 
 
+SIZES = np.array([120.0, 180.0, 20.0, 30.0])
+
+
+def _fixed(n_resamples):
+    """The same numbers of images in every replicate."""
+    return np.tile(SIZES[:, None], (1, n_resamples + 1)), np.zeros((4, 3))
+
+
+def _weights(n, one, other):
+    errors = DetectorError(sensitivity=one, specificity=other)
+    return np.array(corrected_weights((n[0], n[1]), errors, n_annotated=(n[2], n[3])))
+
+
 @pytest.mark.parametrize("rates", [(0.85, 0.9), (1.0, 0.95)])
-def test_drawn_weights_follow_the_rates(rates):
+def test_estimated_weights_follow_the_rates(rates):
     """The first are those of the rates as estimated; their spread is that of small changes of the rates."""
-    sizes = {"n_predicted": (120, 180), "n_annotated": (20, 30)}
     sensitivity, specificity = (Rate(value=r, low=r - 0.02, high=min(r + 0.02, 1.0)) for r in rates)
 
-    found = drawn_weights(
-        sizes["n_predicted"],
-        sensitivity,
-        specificity,
-        n_annotated=sizes["n_annotated"],
-        n_resamples=4000,
-        rng=np.random.default_rng(1),
+    found, influence = estimated_weights(
+        *_fixed(4000), (sensitivity, specificity), rng=np.random.default_rng(1)
     )
 
-    def weights(one, other):
-        errors = DetectorError(sensitivity=one, specificity=other)
-        return corrected_weights(sizes["n_predicted"], errors, n_annotated=sizes["n_annotated"])
-
-    assert found[0] == pytest.approx(weights(*rates))
+    assert found[0] == pytest.approx(_weights(SIZES, *rates))
     rng = np.random.default_rng(1)
     exact = [
-        weights(*both)
+        _weights(SIZES, *both)
         for both in zip(sensitivity.draw(4000, rng), specificity.draw(4000, rng), strict=True)
     ]
     assert found[1:].std(axis=0) == pytest.approx(np.std(exact, axis=0), rel=0.15)
+    assert not influence.any()
 
 
-def test_weights_of_a_detector_no_better_than_chance_are_not_drawn():
+def test_estimated_weights_follow_the_numbers_of_images():
+    """In every replicate, and by the influence of patients: as weights at numbers a little different."""
+    rng = np.random.default_rng(2)
+    unit_sizes = rng.poisson(SIZES[:, None] / 100, (4, 100)).astype(float)
+    middle = unit_sizes.sum(axis=1)
+    counts = rng.poisson(1, (100, 3000))
+    sizes = np.column_stack([middle, unit_sizes @ counts])
+
+    found, influence = estimated_weights(
+        sizes, unit_sizes, (0.9, 0.95), rng=np.random.default_rng(0)
+    )
+
+    exact = np.array([_weights(n, 0.9, 0.95) for n in sizes.T])
+    assert found[0] == pytest.approx(exact[0])
+    assert found[1:].std(axis=0) == pytest.approx(np.nanstd(exact[1:], axis=0), rel=0.15)
+    more = middle + 1e-3 * unit_sizes[:, 7]
+    change = (_weights(more, 0.9, 0.95) - exact[0]) / 1e-3
+    assert influence[7] == pytest.approx(change, rel=1e-2, abs=1e-6)
+
+
+def test_weights_of_a_detector_no_better_than_chance_are_not_estimated():
     """As they are undefined."""
     rate = Rate(value=0.5, low=0.4, high=0.6)
 
-    found = drawn_weights((50, 50), rate, rate, n_resamples=5, rng=np.random.default_rng(0))
+    found, _ = estimated_weights(*_fixed(5), (rate, rate), rng=np.random.default_rng(0))
 
     assert np.isnan(found[:, 0]).all()
+
+
+def test_the_separation_is_a_gap_of_placements_in_the_class():
+    """The AUROC of images with against images without, less 0.5; ties count half."""
+    rng = np.random.default_rng(3)
+    score, has = np.round(rng.normal(size=60), 1), rng.random(60) < 0.3
+    placed = ((score[None] < score[:, None]) + 0.5 * (score[None] == score[:, None])).mean(axis=1)
+
+    assert placed[has].mean() - placed[~has].mean() == pytest.approx(auroc(has, score) - 0.5)
+
+
+def test_the_numbers_of_errors_are_upper_quantiles_of_binomials():
+    """Both hold at once in about 95 % of cohorts, by estimated shares; the expected numbers in few."""
+    errors = DetectorError(sensitivity=0.9, specificity=0.95)
+    rng = np.random.default_rng(4)
+    n_with, n_without, held, expected = 80, 320, [], []
+    for _ in range(2000):
+        false_with, false_without = rng.binomial(n_without, 0.05), rng.binomial(n_with, 0.1)
+        labelled = n_with - false_without + false_with
+        most = most_errors((labelled, 400 - labelled), [errors], 0.95)
+        held.append(false_with <= most[0] and false_without <= most[1])
+        expected.append(false_with <= 16 and false_without <= 8)
+
+    assert np.mean(held) > 0.93
+    assert np.mean(expected) < 0.45
+
+
+def test_bounds_hold_the_true_gap_where_errors_fall_as_badly_as_they_can():
+    """Binomial numbers of errors on the images that change the gap most: in at least 95 % of cohorts."""
+    errors = DetectorError(sensitivity=0.9, specificity=0.95)
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(300):
+        placed = np.sort(rng.random(300))
+        has = rng.random(300) < 0.4
+        label = has.copy()
+        lacking, having = np.flatnonzero(~has), np.flatnonzero(has)
+        label[lacking[: rng.binomial(lacking.size, 0.05)]] = (
+            True  # the lowest without are called with
+        )
+        label[having[having.size - rng.binomial(having.size, 0.1) :]] = False
+        true = placed[has].mean() - placed[~has].mean()
+        found = gap_bounds(placed, label, np.ones(300, dtype=bool), [errors])
+        held.append(found.low <= true <= found.high)
+
+    assert np.mean(held) >= 0.95

@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from cxraudit.stats.probes import NEIGHBOURS, PROBES, macro_auroc, neighbour_votes, standardised
+from cxraudit.stats.probes import (
+    NEIGHBOURS,
+    PROBES,
+    STRENGTHS,
+    linear_probe,
+    macro_auroc,
+    neighbour_votes,
+    standardised,
+)
 
 
 def _parts(n_groups, seed=0, n=600):
@@ -49,3 +58,41 @@ def test_standardisation_is_fitted_on_training_images():
 
     np.testing.assert_allclose(first, [[-1, 0], [1, 0]])
     np.testing.assert_allclose(second, [[3, 2]])
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 4])
+def test_a_linear_probe_ranks_by_the_probabilities_of_scikit_learn(n_groups):
+    """Of more than two groups, ranked by the logits, the mean AUROC would be another."""
+    rng = np.random.default_rng(3)
+    share = np.array([0.7, 0.2, 0.06, 0.04][:n_groups]) + (0.1 if n_groups == 2 else 0) / n_groups
+    y = rng.choice(n_groups, 1200, p=share / share.sum())
+    x = rng.normal(size=(1200, 12)) + 0.5 * rng.normal(size=(n_groups, 12))[y]
+    x = x.astype(np.float32)
+    parts = x[:600], y[:600], x[600:800], y[600:800], x[800:]
+
+    def fitted(strength, images, groups):
+        return LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(images, groups)
+
+    tried = [
+        macro_auroc(parts[3], fitted(c, *parts[:2]).predict_proba(parts[2])) for c in STRENGTHS
+    ]
+    model = fitted(STRENGTHS[int(np.argmax(tried))], x[:800], y[:800])
+    expected = macro_auroc(y[800:], model.predict_proba(parts[4]))
+
+    found = macro_auroc(y[800:], linear_probe(*parts, 0))
+
+    assert found == pytest.approx(expected, abs=1e-9)
+    if n_groups > 2:
+        assert macro_auroc(y[800:], model.decision_function(parts[4])) != pytest.approx(
+            expected, abs=1e-3
+        )
+
+
+def test_perfect_separation_has_no_ties():
+    """Probabilities near 1 are all rounded to 1; the scores still rank the images."""
+    x = np.concatenate([np.linspace(-300, -100, 100), np.linspace(100, 300, 100)])[:, None]
+    x, y = x.astype(np.float32), np.repeat([0, 1], 100)
+
+    scores = linear_probe(x, y, x, y, x, 0)
+
+    assert np.unique(scores[:, 1]).size == 200

@@ -60,7 +60,7 @@ def test_gaps_of_a_shortcut_include_those_of_annotated_labels():
     table = tables.gaps_table(example(*shortcut_rows(), *annotated).results, "drain")
 
     assert list(table["labels"]).count("annotated") == 1
-    assert list(table["group"]).count("as observed") == 1
+    assert list(table["group"]).count("as observed") == 3  # less three ways of reweighting
 
 
 def test_other_analyses_are_not_in_the_table():
@@ -108,10 +108,23 @@ def test_probes_have_one_column_each():
         "k-NN probe AUROC",
         "MLP probe AUROC",
         "control probe AUROC",
+        "patients fitted to",
     ]
     assert list(table["attribute"]) == ["age", "age"]
     assert table.loc[0, "linear probe AUROC"] == "0.970 (0.940–1.000) decodable"
     assert table.loc[1, "MLP probe AUROC"] == ""
+    assert list(table["patients fitted to"]) == ["210", "210"]
+
+
+def test_an_attribute_that_could_not_be_probed_says_why():
+    """In the place of its AUROC."""
+    row = probe_rows("race", "")[0]
+    nothing = dict.fromkeys(("value", "low", "high", "at"), float("nan"))
+
+    table = tables.probes_table(example(row | nothing | {"note": "one group only: white"}).results)
+
+    assert table.loc[0, "linear probe AUROC"] == "not probed: one group only: white"
+    assert table.loc[0, "patients fitted to"] == ""
 
 
 def test_counterfactuals_have_one_row_per_change():

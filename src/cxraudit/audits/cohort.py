@@ -192,14 +192,18 @@ class Sample:
 
     def only(self, kept: Mask) -> "Sample":
         """Return some of the images."""
+        return self.at(np.flatnonzero(kept))
+
+    def at(self, places: NDArray[np.intp]) -> "Sample":
+        """Return the images at some places, which may be named more than once."""
         return self.with_(
-            rows=self.rows[kept],
-            y_true=self.y_true[kept],
-            y_score=self.y_score[kept],
-            patients=self.patients[kept],
-            units=self.units[kept],
-            weights=None if self.weights is None else self.weights[kept],
-            other=None if self.other is None else self.other[kept],
+            rows=self.rows[places],
+            y_true=self.y_true[places],
+            y_score=self.y_score[places],
+            patients=self.patients[places],
+            units=self.units[places],
+            weights=None if self.weights is None else self.weights[places],
+            other=None if self.other is None else self.other[places],
         )
 
     def sharing(self, cohort: Cohort, kept: Mask) -> "Sample":

@@ -147,8 +147,11 @@ class Engine:
             if isinstance(quantity, Combination):
                 parts = [self.value(part) for part in quantity.parts]
                 if quantity.runs is None:
-                    drawn = None if quantity.drawn is None else quantity.drawn.values  # noqa: PD011
-                    return weighted_sum(parts, quantity.weights, drawn=drawn)
+                    drawn, influence = (
+                        None if one is None else one.values  # noqa: PD011
+                        for one in (quantity.drawn, quantity.influence)
+                    )
+                    return weighted_sum(parts, quantity.weights, drawn=drawn, influence=influence)
                 noise = self._noise(quantity.runs)
                 self._known[quantity] = over_runs(parts, quantity.runs.model, noise)
             elif isinstance(quantity, Known):

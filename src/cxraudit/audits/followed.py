@@ -8,6 +8,7 @@ import pandas as pd
 
 from cxraudit.analysis_plan import AnalysisPlan, agree, departure_in_words
 from cxraudit.audits.groups import parts
+from cxraudit.audits.training_runs import models_of
 from cxraudit.datasets import findings
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
@@ -76,13 +77,15 @@ def follow(
     named = {
         one: findings.find(one, dataset.findings, dataset.aliases) or one for one in plan.findings
     }
-    planned_models = plan.models or tuple(sorted(set(scores["model"].unique())))
+    of_model = models_of(scores, agreed.settings.replicate_of)  # runs are not planned one by one
+    models = sorted(set(of_model.unique()))
+    of = agreed.settings.replicate_of
+    planned_models = tuple(dict.fromkeys(of.get(one, one) for one in plan.models or models))
     present = [
         one
         for one in agreed.attributes
         if one in dataset.images or all(part in dataset.images for part in parts(one))
     ]
-    models = sorted(set(scores["model"].unique()))
     missing = {
         "findings": [one for one in plan.findings if named[one] not in scored],
         "attributes": [one for one in agreed.attributes if one not in present],
@@ -103,7 +106,7 @@ def follow(
                 f"the data have none of the {what} of {plan.file} ({', '.join(lacking)}). Is this the plan "
                 "of another audit?"
             )
-    kept = scores["finding"].isin(list(named.values())) & scores["model"].isin(planned_models)
+    kept = scores["finding"].isin(list(named.values())) & of_model.isin(planned_models)
     if not kept.any():
         raise DataError(
             f"no planned model has scores of a planned finding of {plan.file}. Is this the plan of another "

@@ -16,6 +16,9 @@ from cxraudit.notices import Notice
 from cxraudit.schema import UNKNOWN, group_names
 from cxraudit.settings import AuditSettings, bin_edges
 
+ADJUSTERS = ("age_group", "view_position", "age_group*view_position")
+"""Attributes whose mix is made equal, where the data set has them; shortcuts are added for their finding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

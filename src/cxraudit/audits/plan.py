@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from cxraudit.audits.cohort import Cell, CellCounts, Sample, Vector
 from cxraudit.audits.measures import Mean, Measure, Ranking
 from cxraudit.metrics import METRICS
 from cxraudit.schema import OVERALL, Analysis, Confirmatory, Reason
+from cxraudit.stats.replicated import Replicated
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Combination:
     weights: tuple[float, ...]
     drawn: Vector | None = None
     """Weights of every replicate, shape (n_resamples + 1, n_parts), where these are estimates themselves."""
+    influence: Vector | None = None
+    """Influence of each patient on the weights, shape (n_units, n_parts), where patients determine them."""
     runs: Runs | None = None
     """Of a mean over training runs: those that the parts are of, in their order."""
 
@@ -72,6 +77,16 @@ def mean(cell: Cell, values: Vector) -> Statistic:
 def minus(first: Quantity, second: Quantity) -> Combination:
     """Name a difference."""
     return Combination((first, second), (1.0, -1.0))
+
+
+def weighted(parts: Sequence[Quantity], weights: Sequence[Replicated]) -> Combination:
+    """Name a sum with weights that are estimated of the same patients."""
+    return Combination(
+        tuple(parts),
+        tuple(weight.value for weight in weights),
+        Vector(np.stack([weight.replicates for weight in weights], axis=1)),
+        Vector(np.stack([weight.influence for weight in weights], axis=1)),
+    )
 
 
 def over(runs: Runs | None, parts: Sequence[Quantity]) -> Quantity:

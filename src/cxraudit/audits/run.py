@@ -34,7 +34,7 @@ from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_em
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
 from cxraudit.audits.followed import follow
-from cxraudit.audits.groups import cross, many_groups, not_compared, parts, with_bins
+from cxraudit.audits.groups import ADJUSTERS, cross, many_groups, not_compared, parts, with_bins
 from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.plan import Item, Runs
@@ -158,7 +158,7 @@ def audit(
         scored=sorted(set(scores["finding"].unique())),
     )
     chosen = chosen_attributes(dataset, attributes)
-    adjusters = [name for name in standardised.ADJUSTERS if set(parts(name)) <= set(chosen)]
+    adjusters = [name for name in ADJUSTERS if set(parts(name)) <= set(chosen)]
     dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
     notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
     cohort = make_cohort(dataset, scores, settings)

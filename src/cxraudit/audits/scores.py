@@ -435,6 +435,12 @@ def own_cohort(
         used += [image, patient, *named.values(), *own, *label.values()]
         used += [*(columns.get("shortcut_sources") or {}).values(), *map(source_column, own)]
         frame = _one_row_per_image(frame, image, [name for name in frame.columns if name in used])
+    elif image in frame and (twice := frame[image].duplicated()).any():
+        raise DataError(
+            f"{file} holds {int(twice.sum())} more rows of images that it already has, first "
+            f"{frame[image][twice].iloc[0]}. Keep one row of each image, or name the column in which they "
+            "differ: --model-column for models, --seed-column for training runs."
+        )
     return from_frame(
         frame,
         name=file.name.split(".")[0],

@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cxraudit.audits.cohort import Cohort, Sample, Vector
-from cxraudit.audits.groups import comparisons, parts
+from cxraudit.audits.groups import ADJUSTERS, comparisons, parts
 from cxraudit.audits.measures import StandardisedRanking
 from cxraudit.audits.plan import Comparison, Item, Statistic, key
+from cxraudit.audits.shortcuts.labels import NO_CAVEATS, Caveats, caveats, labels_of
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.metrics import METRICS, Family, of_family
-from cxraudit.schema import COMPLEMENT, Analysis, Confirmatory
+from cxraudit.schema import COMPLEMENT, POSITIVES, Analysis, Confirmatory
 from cxraudit.stats.standardise import overlap
-
-ADJUSTERS = ("age_group", "view_position", "age_group*view_position")
-"""Attributes whose mix is made equal, where the data set has them; shortcuts are added for their finding."""
 
 HOW = {"both": "weighted", "matched": "matched by weights"}
 
@@ -55,12 +53,18 @@ def plan(
         if finding == sample.finding:
             # A shortcut stands in for the finding, so its mix matters among positives.
             strata = np.where(sample.y_true, cohort.column(shortcut, sample.rows), "negative")
-            items += _by(cohort, sample, attributes, shortcut, strata)
+            stated = caveats(sample, labels_of(cohort, sample, shortcut), [POSITIVES])
+            items += _by(cohort, sample, attributes, shortcut, strata, stated)
     return items
 
 
 def _by(
-    cohort: Cohort, sample: Sample, attributes: Sequence[str], adjuster: str, strata: np.ndarray
+    cohort: Cohort,
+    sample: Sample,
+    attributes: Sequence[str],
+    adjuster: str,
+    strata: np.ndarray,
+    stated: Caveats = NO_CAVEATS,
 ) -> Iterator[Item]:
     known = ~np.isin(strata, NO_GROUP)
     codes = Vector(np.unique(strata.astype(str), return_inverse=True)[1])
@@ -102,5 +106,6 @@ def _by(
                 cells=cells,
                 family=Confirmatory.STANDARDISED,
                 error="replicates",
-                note=note,
+                reasons=stated.reasons,
+                note="; ".join(filter(None, [note, stated.note])),
             )

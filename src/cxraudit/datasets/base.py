@@ -121,8 +121,9 @@ class Dataset:
     """Name and reason of each filter that was applied, in order; filters that excluded nothing included."""
     excluded: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=EXCLUDED_COLUMNS))
     """One row per image that a filter excluded, with the name of the step."""
-    label_errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Shortcut → measured performance of the detector that predicted labels; see `cxraudit.detector`."""
+    label_errors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Shortcut → measured performance of the detector that predicted labels; see
+    `cxraudit.datasets.detector_labels.PredictedLabels.errors`."""
     notes: tuple[str, ...] = ()
     """Sentences on the data set that the report prints."""
     patients_known: bool = True

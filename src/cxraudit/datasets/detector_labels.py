@@ -18,7 +18,14 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
 from cxraudit.files import committed, sha256
 from cxraudit.notices import Notice, counted, from_records
-from cxraudit.schema import ANNOTATED, PREDICTED, UNKNOWN, require_columns, require_unique
+from cxraudit.schema import (
+    ANNOTATED,
+    POSITIVES,
+    PREDICTED,
+    UNKNOWN,
+    require_columns,
+    require_unique,
+)
 from cxraudit.spreadsheets import unescaped
 
 PREDICTED_FILE, PREDICTED_SOURCES = "predicted.csv", "predicted-sources.parquet"
@@ -30,6 +37,48 @@ def source_column(shortcut: str) -> str:
     return f"{shortcut}_source"
 
 
+BY_FINDING = "by_finding"
+"""Of the performance of a detector: finding → class → its error rates among the images of that class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Error rates of a detector among the images of one class of a finding."""
+
+    measured: Mapping[str, float] | None
+    """Sensitivity and specificity, with the ends of their intervals; None if they are not known."""
+    stated: str = ""
+    """What has to be stated of them; empty if they were measured in this class."""
+
+
+def rates_among(errors: Mapping[str, Any], finding: str, group: str) -> Rates:
+    """Return the error rates of a detector among the images with, or without, a finding.
+
+    A detector makes other errors in other images, so rates count for the class that they were measured in.
+    Detectors of earlier versions have one pair of rates of all annotated images, of whatever class: they are
+    used for positives, and that is stated.
+
+    Parameters
+    ----------
+    errors : mapping
+        Measured performance; see `PredictedLabels.errors`.
+    finding : str
+        The finding that the shortcut is about.
+    group : str
+        ``positives`` or ``negatives`` of the finding.
+    """
+    if BY_FINDING in errors:
+        of_class = errors[BY_FINDING].get(finding, {}).get(group)
+        if of_class:
+            return Rates(of_class)
+        return Rates(None, f"its error rates among {group} were not measured")
+    if group == POSITIVES and {"sensitivity", "specificity"} <= set(errors):
+        return Rates(
+            errors, "rates of all annotated images, of positives or not, which was not recorded"
+        )
+    return Rates(None, f"its error rates among {group} were not recorded")
+
+
 @dataclass(frozen=True, slots=True)
 class PredictedLabels:
     """The labels written by ``cxraudit drains apply``."""
@@ -37,9 +86,9 @@ class PredictedLabels:
     shortcut: str
     table: pd.DataFrame
     """One row per image: ``image_id``, the shortcut (yes, no) and its probability in [0, 1]."""
-    errors: dict[str, float]
+    errors: dict[str, Any]
     """Performance of the detector on held-out patients: sensitivity, specificity, AUROC, each with the
-    ends of its interval."""
+    ends of its interval; under `BY_FINDING` its rates in each class, where they were measured."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """image_id → file that was labelled, as it was read; empty if unknown."""
     notices: tuple[Notice, ...] = ()

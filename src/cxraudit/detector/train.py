@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.detector_labels import BY_FINDING
 from cxraudit.detector.examples import Annotated, Examples, annotated, split
 from cxraudit.detector.fit import (
     EPOCH_COLUMNS,
@@ -33,7 +34,7 @@ from cxraudit.detector.fit import (
     new_network,
     save_weights,
 )
-from cxraudit.detector.performance import performance, verdict
+from cxraudit.detector.performance import performance, rates_by_finding, verdict
 from cxraudit.detector.settings import TrainSettings
 from cxraudit.encode import Progress
 from cxraudit.files import (
@@ -97,7 +98,8 @@ def train_detector(
     -------
     dict
         The record, as written to ``detector.json``; ``errors`` holds AUROC, sensitivity, specificity
-        with the ends of their intervals, and the Brier score, on the test part.
+        with the ends of their intervals, and the Brier score, on the test part; under ``by_finding`` the
+        rates among images with and without each finding, where enough of them are annotated.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def train_detector(
         "intercept": float(intercept),
         "slope": float(slope),
         "epochs": len(history),
-        **_measured(performance(parts["test"], probability, settings)),
+        **_measured(dataset, parts["test"], probability, settings),
         "weights": sha256(out / WEIGHTS),
     }
     write_text(out / RECORD, json.dumps(record, indent=2) + "\n")
@@ -188,5 +190,14 @@ def _facts(
     }
 
 
-def _measured(errors: dict[str, float]) -> dict[str, Any]:
-    return {"errors": errors, "above_chance": bool(errors["auroc_low"] > 0.5)}
+def _measured(
+    dataset: Dataset, test: Examples, probability: NDArray[np.float64], settings: TrainSettings
+) -> dict[str, Any]:
+    """Return the performance on held-out images: of all, and the error rates by class of each finding."""
+    errors = performance(test, probability, settings)
+    by_image = dataset.images.set_index("image_id")[list(dataset.findings)]
+    by_finding = rates_by_finding(test, probability, by_image.reindex(test.image_ids), settings)
+    return {
+        "errors": {**errors, BY_FINDING: by_finding},
+        "above_chance": bool(errors["auroc_low"] > 0.5),
+    }

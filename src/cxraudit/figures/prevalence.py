@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from cxraudit.figures.style import BLUE, INK, LINE, RED, despine
 from cxraudit.formatting import decimal
-from cxraudit.schema import INDEPENDENT, OBSERVED, Analysis, is_level, records
+from cxraudit.schema import INDEPENDENT, OBSERVED, REWEIGHTED, Analysis, is_level, records
 from cxraudit.vocabulary import with_article
 
 
@@ -30,7 +30,7 @@ def draw_prevalence(axes: Axes, results: pd.DataFrame, name: str) -> None:
         & (results["metric"] == "auroc")
         & is_level(results)
     ]
-    line = rows[rows["condition"] != INDEPENDENT].sort_values("at")
+    line = rows[~rows["condition"].isin(REWEIGHTED)].sort_values("at")
     axes.fill_between(line["at"], line["low"], line["high"], color=BLUE, alpha=0.16, lw=0)
     axes.plot(line["at"], line["value"], color=BLUE, lw=1.8)
     for row in records(rows[rows["condition"] == OBSERVED]):

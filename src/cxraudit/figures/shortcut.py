@@ -149,8 +149,14 @@ def _distributions(axes: Axes, percentiles: pd.DataFrame, name: str) -> None:
 def _areas(axes: Axes, rows: pd.DataFrame, finding: str, name: str) -> None:
     """The four areas of shortcut × finding, and how well the score separates the shortcut itself."""
     own = rows["analysis"].isin([Analysis.SHORTCUT_SUBSETS, Analysis.SHORTCUT_SEPARATION])
-    levels = {row["group"]: row for row in records(rows[own & is_level(rows)])}
-    judged = {row["group"]: row for row in records(rows[rows["reference"] == CHANCE])}
+    of_chance = (rows["analysis"] == Analysis.SHORTCUT_SEPARATION) & (rows["reference"] == CHANCE)
+    judged = {row["group"]: row for row in records(rows[of_chance & (rows["verdict"] != "")])}
+    # Of all labels and those by annotators, what is judged is shown.
+    levels = {
+        row["group"]: row
+        for row in records(rows[own & is_level(rows)])
+        if row["group"] not in judged or row["label_source"] == judged[row["group"]]["label_source"]
+    }
     short = finding.lower()
     wanted = [
         ("bnsp", f"{short} + {name}  against  neither"),
@@ -164,9 +170,7 @@ def _areas(axes: Axes, rows: pd.DataFrame, finding: str, name: str) -> None:
     for y, (group, _) in enumerate(shown):
         row = levels[group]
         separation = group in judged
-        colour = (
-            colour_of(judged[group]["verdict"] or Verdict.INCONCLUSIVE) if separation else DARK_GREY
-        )
+        colour = colour_of(judged[group]["verdict"]) if separation else DARK_GREY
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=4, alpha=0.3)
         axes.plot([row["value"]], [y], "D" if separation else "o", color=colour, ms=6)
@@ -181,7 +185,8 @@ def _areas(axes: Axes, rows: pd.DataFrame, finding: str, name: str) -> None:
                 color=colour,
             )
     axes.axvline(0.5, color=MUTED, lw=1, ls=(0, (3, 3)))
-    axes.set_yticks(range(len(shown)), [label for _, label in shown], fontsize=8)
+    names = [label + _source(levels[group]) for group, label in shown]
+    axes.set_yticks(range(len(shown)), names, fontsize=8)
     axes.set_ylim(len(shown) - 0.4, -0.7)
     low = min([0.42, *(levels[g]["low"] - 0.03 for g, _ in shown if levels[g]["low"] > 0)])
     axes.set_xlim(low, 1.02)
@@ -191,9 +196,9 @@ def _areas(axes: Axes, rows: pd.DataFrame, finding: str, name: str) -> None:
 
 
 def _gaps(axes: Axes, rows: pd.DataFrame, name: str) -> None:
-    """Every gap of the shortcut with its verdict."""
+    """Every gap of the shortcut, with its verdict if it has one."""
     chosen = rows[(rows["metric"] == "auroc") & ~is_level(rows)]
-    lines = [line for analysis in _GAP_NAMES for line in _gap_lines(chosen, analysis, name)]
+    lines = [line for analysis in _GAP_NAMES for line in _gap_lines(chosen, analysis)]
     for y, (_, row) in enumerate(lines):
         verdict = row["verdict"]
         kind = WORSE if verdict == Verdict.DISPARITY else kind_of(verdict, row["value"])
@@ -222,18 +227,23 @@ _GAP_NAMES = {
     Analysis.SHORTCUT: "with − without",
     Analysis.SHORTCUT_STANDARDISED: "… standardised by {condition}",
     Analysis.SHORTCUT_SUBSETS: "BNSP − BPSN",
-    Analysis.SHORTCUT_PREVALENCE: "attributable to association\nof {name} and finding",
+    Analysis.SHORTCUT_PREVALENCE: "as observed − {reference}",
 }
 """Analyses with a gap of the shortcut, in the order they are drawn, and what it is called."""
 
 
-def _gap_lines(rows: pd.DataFrame, analysis: Analysis, name: str) -> list[tuple[str, Row]]:
+def _gap_lines(rows: pd.DataFrame, analysis: Analysis) -> list[tuple[str, Row]]:
     lines = []
     for row in records(rows[rows["analysis"] == analysis]):
-        label = _GAP_NAMES[analysis].format(condition=column_name(row["condition"]), name=name)
-        source = ", annotated labels only" if row["label_source"] == ANNOTATED else ""
-        lines.append((label + source, row))
+        label = _GAP_NAMES[analysis].format(
+            condition=column_name(row["condition"]), reference=row["reference"]
+        )
+        lines.append((label + _source(row), row))
     return lines
+
+
+def _source(row: Row) -> str:
+    return ", annotated labels only" if row["label_source"] == ANNOTATED else ""
 
 
 def _subgroups(results: pd.DataFrame, finding: str, shortcut: str) -> list[tuple[str, list[Row]]]:

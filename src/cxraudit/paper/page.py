@@ -302,7 +302,8 @@ def _overlap_statement(protocols: pd.DataFrame) -> list[str]:
     groups = protocols[~protocols["attribute"].isin([ALL, "drain"])]
     for _, part in groups.groupby(["dataset", "model", "finding", "attribute"], sort=False):
         for row in records(part):
-            others = part[part["group"] != row["group"]]
+            # A group without a published interval overlaps none, and is none that does not.
+            others = part[(part["group"] != row["group"]) & part["published_low"].notna()]
             if others.empty or not np.isfinite(row["published_low"]):
                 continue
             apart = (others["published_low"] > row["published_high"]) | (

@@ -1,8 +1,9 @@
 """Effect of misclassified shortcut labels on the gap between images with and without the shortcut.
 
-A detector that labels the shortcut makes errors, so the positives it labels *with* include some
-without, and the reverse. If the errors are independent of the score, they bias the gap towards zero
-and it can be corrected; if they are not, it can only be bounded.
+A detector that labels the shortcut makes errors, so the images it labels *with* include some without, and
+the reverse. If the errors are independent of the score, they bias the gap towards zero and it can be
+corrected; if they are not, it can only be bounded. Rates are those among the images they are applied to:
+of one class of the finding.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import bdtr, ndtri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorError:
-    """Accuracy of the shortcut's detector among images with the finding."""
+    """Accuracy of the shortcut's detector among the images of one class of the finding."""
 
     sensitivity: float
     specificity: float
@@ -51,20 +52,20 @@ def corrected_weights(
     Parameters
     ----------
     n_predicted : tuple of float
-        Numbers (or weights) of positives predicted with, and without, the shortcut.
+        Numbers (or weights) of images of a class predicted with, and without, the shortcut.
     errors : DetectorError
-        Estimated on annotated images.
+        Estimated on annotated images of the class.
     n_annotated : tuple of float
-        Numbers (or weights) of positives annotated with, and without, the shortcut.
+        Numbers (or weights) of images of the class annotated with, and without, the shortcut.
 
     Returns
     -------
     tuple of float
-        Weights of the areas of positives predicted with and without, annotated with and without, each
-        against all negatives; their weighted sum is the gap with − without. The first is NaN and the
-        others are 0 if the detector is no better than chance, or its errors are not compatible with the
-        share it predicted. The detector's error rates and the numbers of images are taken as known; see
-        `drawn_weights` for rates that are estimates.
+        Weights of the areas of images predicted with and without, annotated with and without, each against
+        the same images; their weighted sum is the gap with − without. The first is NaN and the others are 0
+        if the detector is no better than chance, or its errors are not compatible with the share it
+        predicted. The detector's error rates and the numbers of images are taken as known; see
+        `estimated_weights` for both as estimates.
     """
     n = sum(n_predicted)
     ppv, npv = errors.predictive_values(n_predicted[0] / n)
@@ -87,10 +88,6 @@ def corrected_weights(
     )
 
 
-STEP = 1e-4
-"""Of a rate, for the slope of the weights."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """A share that was estimated, with its interval."""
@@ -111,59 +108,97 @@ class Rate:
         return np.sin(middle + spread * rng.normal(size=n)) ** 2
 
 
-def drawn_weights(
-    n_predicted: tuple[float, float],
-    sensitivity: Rate,
-    specificity: Rate,
+def estimated_weights(
+    sizes: NDArray[np.float64],
+    unit_sizes: NDArray[np.float64],
+    rates: tuple["Rate | float", "Rate | float"],
     *,
-    n_annotated: tuple[float, float] = (0, 0),
-    n_resamples: int,
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Return `corrected_weights` with error rates drawn from what they may be, once per replicate.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `corrected_weights` as the estimates they are: of the rates, and of the numbers of images.
 
-    Weights follow the rates linearly (delta method): near chance level the correction itself has no finite
-    variance, and a few draws would make up all of the error.
+    Weights follow rates and numbers linearly (delta method): near chance level the correction itself has no
+    finite variance, and a few draws would make up all of the error.
 
     Parameters
     ----------
-    n_predicted, n_annotated : tuple of int
-        As in `corrected_weights`.
-    sensitivity, specificity : Rate
-        Of the detector, estimated on annotated images.
-    n_resamples : int
-        Number of draws.
+    sizes : numpy.ndarray, shape (4, n_resamples + 1)
+        Numbers (or weights) of images predicted with and without, annotated with and without, in the cohort
+        and in every replicate.
+    unit_sizes : numpy.ndarray, shape (4, n_units)
+        What each patient adds to them.
+    rates : tuple of Rate or float
+        Sensitivity and specificity of the detector among these images; a number is taken as known.
     rng : numpy.random.Generator
-        Of the draws.
+        Of the draws of the rates.
 
     Returns
     -------
     numpy.ndarray, shape (n_resamples + 1, 4)
-        The first row is that of the rates as estimated; all NaN where these are not compatible with the share
-        that was predicted.
+        Weights in the cohort and in every replicate; all NaN where the rates are not compatible with the
+        share that was predicted.
+    numpy.ndarray, shape (n_units, 4)
+        Influence of each patient on the weights.
     """
+    given = np.array(
+        [*(one.value if isinstance(one, Rate) else one for one in rates), *sizes[:, 0]]
+    )
+    slopes = _slopes(given)
+    n_resamples = sizes.shape[1] - 1
+    apart = np.zeros((n_resamples, given.size))
+    for which, rate in enumerate(rates):
+        if isinstance(rate, Rate):
+            apart[:, which] = rate.draw(n_resamples, rng) - rate.value
+    apart[:, 2:] = (sizes[:, 1:] - sizes[:, :1]).T
+    found = np.tile(_weights_at(given), (n_resamples + 1, 1))
+    found[1:] += apart @ slopes
+    return found, unit_sizes.T @ slopes[2:]
 
-    def weights(sensitivity: float, specificity: float) -> NDArray[np.float64]:
-        errors = DetectorError(sensitivity=sensitivity, specificity=specificity)
-        return np.array(corrected_weights(n_predicted, errors, n_annotated=n_annotated))
 
-    given = sensitivity.value, specificity.value
-    found = np.tile(weights(*given), (n_resamples + 1, 1))
-    for which, rate in enumerate((sensitivity, specificity)):
-        # A rate of 1 has no neighbour above, and one at the end of what is compatible none beyond.
-        moved = [
-            tuple(value + step * (k == which) for k, value in enumerate(given))
-            for step in (-STEP, STEP)
-        ]
-        usable = [
-            (step, weights(*rates) - found[0])
-            for step, rates in zip((-STEP, STEP), moved, strict=True)
-            if max(rates) <= 1 and np.isfinite(weights(*rates)).all()
-        ]
-        slopes = [change / step for step, change in usable] or [np.full(4, np.nan)]
-        apart = rate.draw(n_resamples, rng) - rate.value
-        found[1:] += np.outer(apart, np.mean(slopes, axis=0))
-    return found
+STEP = 1e-4
+"""Of a rate, and of the share of a number, for the slope of the weights."""
+
+
+def _weights_at(given: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights at a sensitivity, a specificity and the four numbers of images."""
+    sensitivity, specificity, *n = given.tolist()
+    errors = DetectorError(sensitivity=sensitivity, specificity=specificity)
+    return np.array(corrected_weights((n[0], n[1]), errors, n_annotated=(n[2], n[3])))
+
+
+def _slopes(given: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the derivatives of the weights, shape (6, 4); NaN where there are no weights nearby."""
+    middle = _weights_at(given)
+    slopes = np.zeros((given.size, middle.size))
+    for which, value in enumerate(given):
+        is_rate = which < 2
+        size = STEP if is_rate else STEP * value
+        if not size:  # no image is of this kind, in any replicate
+            continue
+        usable = []
+        for step in (-size, size):
+            moved = given.copy()
+            moved[which] += step
+            # A rate of 1 has no neighbour above, and one at the end of what is compatible none beyond.
+            if is_rate and moved[which] > 1:
+                continue
+            change = _weights_at(moved) - middle
+            if np.isfinite(change).all():
+                usable.append(change / step)
+        slopes[which] = np.mean(usable, axis=0) if usable else np.nan
+    return slopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The lowest and the highest gap over all ways in which labels may be wrong."""
+
+    low: float
+    high: float
+    wrong_with: int
+    """Images predicted *with* of which as many may be *without*."""
+    wrong_without: int
+    """Images predicted *without* of which as many may be *with*."""
 
 
 def gap_bounds(
@@ -173,30 +208,39 @@ def gap_bounds(
     possible: Sequence[DetectorError],
     *,
     weights: NDArray[np.float64] | None = None,
-) -> tuple[float, float]:
-    """Bound the gap over all assignments of the expected number of errors to images.
+    confidence_level: float = 0.95,
+) -> Bounds:
+    """Bound the gap over all assignments of errors to images.
+
+    How many labels are wrong is binomial, if errors of different images are independent. Each of the two
+    numbers (false *with*, false *without*) is at most its upper quantile at 1 − α/2, so that both are at
+    once with the probability `confidence_level`, whatever images the errors fall on.
 
     Parameters
     ----------
-    placements : numpy.ndarray, shape (n_positives,)
-        Share of all negatives that score below each positive (ties half): an area is their mean.
-    has_shortcut : numpy.ndarray of bool, shape (n_positives,)
+    placements : numpy.ndarray, shape (n_images,)
+        Share of the images that all are compared with below each image (ties half): an area is their mean.
+        For the gap of a finding these are all negatives. For the separation of images with and without the
+        shortcut they are the images of the class itself: the gap of its placements is the AUROC of images
+        with against images without it, less 0.5.
+    has_shortcut : numpy.ndarray of bool, shape (n_images,)
         Label of the shortcut, by annotators or by the detector.
-    is_predicted : numpy.ndarray of bool, shape (n_positives,)
+    is_predicted : numpy.ndarray of bool, shape (n_images,)
         Whether the label is the detector's; only these may be wrong.
     possible : sequence of DetectorError
         Errors the detector may have, such as all combinations of the limits of its sensitivity and
-        specificity. The lowest predictive values among them count; errors that are not compatible
-        with the share predicted are omitted.
-    weights : numpy.ndarray, shape (n_positives,), optional
-        How much each image counts for; errors are then shares of weight, and part of an image may be
-        wrong. Default: all count the same.
+        specificity. The largest numbers of errors among them count; errors that are not compatible with the
+        share predicted are omitted.
+    weights : numpy.ndarray, shape (n_images,), optional
+        How much each image counts for; the errors may then fall on the images that count most, and part of
+        an image may be wrong. Default: all count the same.
+    confidence_level : float
+        Of the two numbers of errors together.
 
     Returns
     -------
-    tuple of float
-        Lowest and highest gap, with − without, if at most the expected numbers (rounded up) of
-        images predicted *with* and *without* are wrong. NaN if no error is compatible.
+    Bounds
+        Of the gap, with − without. NaN if no error is compatible.
     """
     own = np.ones(placements.size) if weights is None else weights
     predicted_with, predicted_without = is_predicted & has_shortcut, is_predicted & ~has_shortcut
@@ -204,18 +248,18 @@ def gap_bounds(
     held = [float(own[side].sum()) for side in (has_shortcut, ~has_shortcut)]
     if not is_predicted.any():
         gap = _share(sums[0], held[0]) - _share(sums[1], held[1])
-        return gap, gap
-    n_with, n_without = (float(own[side].sum()) for side in (predicted_with, predicted_without))
-    share = n_with / (n_with + n_without)
-    values = np.array([errors.predictive_values(share) for errors in possible])
-    values = values[np.isfinite(values).all(axis=1)]
-    if not len(values):
-        return np.nan, np.nan
-    ppv, npv = values.min(axis=0)
-    wrong_with, wrong_without = (1 - ppv) * n_with, (1 - npv) * n_without
-    if weights is None:  # whole images
-        wrong_with = min(np.ceil(wrong_with - 1e-9), n_with)
-        wrong_without = min(np.ceil(wrong_without - 1e-9), n_without)
+        return Bounds(low=gap, high=gap, wrong_with=0, wrong_without=0)
+    sides = (predicted_with, predicted_without)
+    wrong = most_errors(
+        (int(predicted_with.sum()), int(predicted_without.sum())), possible, confidence_level
+    )
+    if wrong is None:
+        return Bounds(low=np.nan, high=np.nan, wrong_with=0, wrong_without=0)
+    # Those that count most may be wrong.
+    wrong_with, wrong_without = (
+        float(np.sort(own[side])[::-1][:number].sum())
+        for side, number in zip(sides, wrong, strict=True)
+    )
     ends = []
     for sign in (-1, 1):
         # The gap is largest if low images leave the side with the shortcut and high ones join it.
@@ -230,7 +274,41 @@ def gap_bounds(
         gaps = first - second
         gaps = gaps[np.isfinite(gaps)]
         ends.append(float(sign * np.max(sign * gaps)) if gaps.size else np.nan)
-    return ends[0], ends[1]
+    return Bounds(low=ends[0], high=ends[1], wrong_with=wrong[0], wrong_without=wrong[1])
+
+
+def most_errors(
+    n_predicted: tuple[int, int], possible: Sequence[DetectorError], confidence_level: float
+) -> tuple[int, int] | None:
+    """Return how many images predicted with, and without, may be wrong; None if no error is compatible.
+
+    Both are binomial: of the images that truly lack the shortcut, as many as the detector's specificity says
+    are predicted *with*, and the reverse. Their quantiles at 1 − α/2 hold together with the probability
+    `confidence_level` (Bonferroni); of several possible errors the largest numbers count.
+    """
+    n = sum(n_predicted)
+    level = (1 + confidence_level) / 2
+    found = []
+    for errors in possible:
+        ppv, npv = errors.predictive_values(n_predicted[0] / n)
+        if not np.isfinite(ppv) or not np.isfinite(npv):
+            continue
+        with_it = int(np.ceil(ppv * n_predicted[0] + (1 - npv) * n_predicted[1] - 1e-9))
+        found.append(
+            (
+                _quantile(level, n - with_it, 1 - errors.specificity),
+                _quantile(level, with_it, 1 - errors.sensitivity),
+            )
+        )
+    if not found:
+        return None
+    most = np.max(found, axis=0)
+    return min(int(most[0]), n_predicted[0]), min(int(most[1]), n_predicted[1])
+
+
+def _quantile(level: float, n: int, share: float) -> int:
+    """Return the smallest number that a binomial one does not exceed with a probability."""
+    return int(np.searchsorted(bdtr(np.arange(n), n, share), level)) if n else 0
 
 
 def _moved(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from cxraudit.stats.ranking import auroc
 
@@ -75,8 +76,12 @@ def linear_probe(
 
 
 def _decision(model: "LogisticRegression", x: Vectors) -> Scores:
+    """Return scores that rank images as the probabilities of the groups do, without their rounding near 1.
+
+    Of more than two groups the logits themselves do not: an image may have high ones of several groups.
+    """
     scores = np.asarray(model.decision_function(x), dtype=np.float64)
-    return np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+    return np.column_stack([-scores, scores]) if scores.ndim == 1 else log_softmax(scores, axis=1)
 
 
 def _best(tried: Sequence[Scores], codes: Codes) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product as pairs
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,6 +80,7 @@ def weighted_sum(
     weights: Sequence[float],
     *,
     drawn: NDArray[np.float64] | None = None,
+    influence: NDArray[np.float64] | None = None,
 ) -> Replicated:
     """Return Σ weight · part, within each replicate and of the influences.
 
@@ -90,14 +92,47 @@ def weighted_sum(
         Of the parts.
     drawn : numpy.ndarray, shape (n_resamples + 1, n_parts), optional
         Weights of every replicate, where they are estimates whose error the replicates are to hold; the first
-        row is `weights`. Influences are those at `weights`.
+        row is `weights`.
+    influence : numpy.ndarray, shape (n_units, n_parts), optional
+        Influence of each patient on the weights; default: none, as if they were known.
     """
     each = [np.asarray(w) for w in weights] if drawn is None else list(drawn.T)
+    moved = np.sum([w * part.influence for part, w in zip(parts, weights, strict=True)], axis=0)
+    if influence is not None:
+        moved = moved + influence @ np.array([part.value for part in parts])
     return Replicated(
         np.sum([w * part.replicates for part, w in zip(parts, each, strict=True)], axis=0),
-        np.sum([w * part.influence for part, w in zip(parts, weights, strict=True)], axis=0),
+        moved,
         weighted_runs(parts, weights),
     )
+
+
+def product(first: Replicated, second: Replicated) -> Replicated:
+    """Return the product within each replicate, and of the influences, of what no training run changes."""
+    return Replicated(
+        first.replicates * second.replicates,
+        first.value * second.influence + second.value * first.influence,
+    )
+
+
+def shares_of_pairs(of_positives: Replicated, of_negatives: Replicated) -> list[Replicated]:
+    """Return the shares of the four kinds of pairs of a positive and a negative, with and without a shortcut.
+
+    An AUROC is the sum of the AUROCs of the four kinds, times these; with the same share on both sides it is
+    the AUROC if the shortcut did not depend on the finding.
+
+    Parameters
+    ----------
+    of_positives, of_negatives : Replicated
+        Share of the positives, and of the negatives, that have the shortcut.
+
+    Returns
+    -------
+    list of Replicated
+        Both have it, the positive only, the negative only, neither.
+    """
+    sides = [(share, share.constant(1.0) - share) for share in (of_positives, of_negatives)]
+    return [product(first, second) for first, second in pairs(*sides)]
 
 
 def weighted_runs(parts: Sequence[Replicated], weights: Sequence[float]) -> Contrasts:

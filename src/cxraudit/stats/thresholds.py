@@ -89,6 +89,11 @@ def fixed(threshold: float) -> Rule:
 RULES = "fpr=X, tpr=X, youden, prevalence, fixed=X"
 
 
+SHARE = "a number above 0 and at most 1"
+RULE_NUMBERS = {"fpr": SHARE, "tpr": SHARE, "fixed": "a finite number"}
+"""Rule with a number → what the number must be."""
+
+
 def rule_named(name: str) -> Rule:
     """Return the rule of a name: one of `RULES`.
 
@@ -111,7 +116,7 @@ def rule_named(name: str) -> Rule:
         value = float(number)
     except ValueError:
         value = float("nan")
-    in_range = np.isfinite(value) and (kind == "fixed" or 0 < value <= 1)
+    in_range = np.isfinite(value) and (RULE_NUMBERS.get(kind) != SHARE or 0 < value <= 1)
     if kind not in with_number or not in_range:
         raise ValueError(f"no rule for a threshold is named {name!r}; there are {RULES}")
     return with_number[kind](value)

@@ -1,5 +1,6 @@
 """AUROC of probes on embeddings."""
 
+import numpy as np
 import pandas as pd
 
 from cxraudit.formatting import column_name, with_interval
@@ -13,7 +14,8 @@ def probes_table(results: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text; one column per probe metric that there are rows of.
+        Text; the number of patients that probes were fitted to, and one column per probe metric that there
+        are rows of. Where nothing could be probed, the note of the row says why.
     """
     rows = results[results["analysis"] == Analysis.PROBE]
     metrics = [name for name in METRICS if name in set(rows["metric"])]
@@ -21,15 +23,19 @@ def probes_table(results: pd.DataFrame) -> pd.DataFrame:
     shown = rows.assign(
         shown=[
             f"{with_interval(r['value'], r['low'], r['high'])} {r['verdict']}".strip()
+            if np.isfinite(r["value"])
+            else f"not probed: {r['note']}"
             for r in records(rows)
         ]
     )
     order = list(dict.fromkeys(zip(rows["attribute"], rows["condition"], strict=True)))
     wide = shown.pivot(index=key, columns="metric", values="shown")
     wide = wide.reindex(index=order, columns=metrics).fillna("")
+    fitted = rows.groupby(key)["at"].max().reindex(order)
     named = wide.rename(columns={name: METRICS[name].label for name in metrics}).reset_index()
     return (
         named.assign(attribute=[column_name(name) for name in named["attribute"]])
+        .assign(**{"patients fitted to": [f"{n:,.0f}" if np.isfinite(n) else "" for n in fitted]})
         .rename(columns={"condition": "space"})
         .rename_axis(columns=None)
     )

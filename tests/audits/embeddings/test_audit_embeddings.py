@@ -68,13 +68,19 @@ def test_power_and_false_alarms_over_cohorts(one_thread):
     assert (table["absent"] == "not decodable").sum() >= 18
 
 
-def test_too_few_patients_give_no_rows():
-    """Nothing can be learned and measured on 40 patients."""
+def test_of_too_few_patients_each_attribute_has_a_row_that_says_so():
+    """Nothing can be fitted and measured on 40 patients."""
     dataset, embedded = planted_embeddings(0, 40)
 
     found = audit_embeddings(dataset, embedded, settings=POINT)
 
-    assert found.results.empty
+    rows = found.results
+    assert rows["attribute"].tolist() == list(dataset.attributes)
+    assert set(rows["analysis"]) == {Analysis.PROBE}
+    assert rows["value"].isna().all()
+    assert set(rows["reasons"]) == {"TOO_FEW_PATIENTS"}
+    assert set(rows["note"]) == {"fewer than 50 patients with an embedding (40)"}
+    assert set(rows["n_patients"]) == {40}
     assert found.points.empty
 
 
@@ -105,7 +111,9 @@ def test_only_labels_by_annotators_are_used_where_only_these_count(coarse_probes
         dataset, embedded, settings=AuditSettings(n_resamples=0, shortcut_labels="annotated")
     ).results
 
-    assert set(pick(results, analysis=Analysis.PROBE)["attribute"]) == {"hidden"}
+    probed = pick(results, analysis=Analysis.PROBE).dropna(subset=["value"])
+    assert set(probed["attribute"]) == {"hidden"}
+    assert the(results, attribute="used")["reasons"] == "NO_IMAGES"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def test_models_are_audited_one_by_one(coarse_probes):
 @pytest.mark.parametrize(("level", "verdict"), [(0.95, "unclear"), (0.7, "decodable")])
 def test_probes_are_judged_at_the_level_of_the_settings(coarse_probes, level, verdict):
     """A faint attribute is decodable at 70 %, and not shown to be at 95 %."""
-    dataset, embedded = planted_embeddings(2, 200, strength=0.1)
+    dataset, embedded = planted_embeddings(3, 200, strength=0.07)
     settings = AuditSettings(n_resamples=200, confidence_level=level)
 
     results = audit_embeddings(dataset, embedded, attributes="hidden", settings=settings).results

@@ -8,6 +8,7 @@ import pytest
 
 from cxraudit.audits.cohort import make_cohort
 from cxraudit.audits.embeddings.cohort import embedded_cohort
+from cxraudit.settings import AuditSettings
 from planted import POINT, embedded_cohort_of, planted_embeddings
 
 
@@ -112,14 +113,63 @@ def test_of_three_groups_each_is_compared():
     assert all(np.array_equal(inside, ~outside) for _, inside, outside in found)
 
 
-def test_one_image_per_patient_is_the_first(planted):
-    """Of each."""
+def test_one_image_per_patient_is_taken_at_random(planted):
+    """One of each that is among those asked for; both images of pairs are taken about equally often."""
     cohort = embedded_cohort_of(*planted, settings=POINT)
+    among = np.ones(160, dtype=bool)
+    among[:2] = False
 
-    first = cohort.one_per_patient()
+    chosen = cohort.one_per_patient(among)
 
-    assert sorted(cohort.patients[first]) == sorted(set(cohort.patients))
-    assert np.flatnonzero(first).tolist() == list(range(0, 160, 2))
+    assert chosen.sum() == 79
+    assert sorted(cohort.patients[chosen]) == sorted(set(cohort.patients[among]))
+    assert 25 < (np.flatnonzero(chosen) % 2).sum() < 54
+    assert np.array_equal(chosen, cohort.one_per_patient(among))
+
+
+def test_rare_groups_are_spread_over_the_parts():
+    """Each part has its share of 22 patients, whatever the seed."""
+    dataset, embedded = planted_embeddings(0, 300)
+    patient = dataset.images["patient_id"].str[1:].astype(int)
+    ward = np.where(patient % 14 == 3, "rare", "usual")
+    dataset = replace(
+        dataset, images=dataset.images.assign(ward=ward), attributes=("used", "hidden", "ward")
+    )
+    for seed in range(5):
+        settings = AuditSettings(n_resamples=0, seed=seed)
+        cohort = embedded_cohort_of(dataset, embedded, settings)
+        rare = cohort.column("ward") == "rare"
+        sizes = [np.unique(cohort.patients[rare & p]).size for p in cohort.parts.named.values()]
+        assert sum(sizes) == 22
+        assert np.abs(np.array(sizes) - [11, 4.4, 6.6]).max() < 1.5, seed
+
+
+def test_the_seed_splits_the_patients(planted):
+    """Another seed splits the patients in another way."""
+    first, second = (
+        embedded_cohort_of(*planted, settings=AuditSettings(n_resamples=0, seed=seed))
+        for seed in (0, 1)
+    )
+
+    assert not np.array_equal(first.parts.test, second.parts.test)
+
+
+def test_groups_that_are_left_out_are_counted(planted):
+    """In the part where they have fewest patients."""
+    dataset, embedded = planted
+    patient = dataset.images["patient_id"].str[1:].astype(int)
+    ward = np.where(patient < 4, "rare", "usual")
+    dataset = replace(dataset, images=dataset.images.assign(ward=ward), attributes=("ward",))
+    cohort = embedded_cohort_of(dataset, embedded, POINT)
+
+    (small,) = cohort.small_groups("ward")
+
+    sizes = {
+        name: np.unique(cohort.patients[(cohort.column("ward") == "rare") & part]).size
+        for name, part in cohort.parts.named.items()
+    }
+    assert (small.group, small.n_patients) == ("rare", min(sizes.values()))
+    assert sizes[small.part] == small.n_patients
 
 
 def test_a_cell_counts_its_images(planted):

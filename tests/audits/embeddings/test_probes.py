@@ -1,5 +1,6 @@
 """Probes decode what is planted, and nothing of labels shuffled between patients."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,6 @@ from cxraudit.audits.embeddings.probes import (
     UNCLEAR,
     exchanged,
     macro_auroc,
-    permutation_p,
     probe_attributes,
     run_probe,
     verdict,
@@ -129,7 +129,7 @@ def reports(coarse_probes):
     dataset, embedded = planted_embeddings(8, 200)
     texts = np.zeros_like(embedded.vectors)
     texts[:, :2] = embedded.vectors[:, 2:4]
-    texts[:10] = np.nan
+    texts[:20] = np.nan
     cohort = embedded_cohort_of(dataset, replace(embedded, texts=texts), QUICK)
     engine = Engine(cohort.cohort)
     items = probe_attributes(engine, cohort, ["used", "hidden"], {})
@@ -192,30 +192,182 @@ def test_intervals_of_probes_of_shuffled_patients_cover_one_half():
     assert covered >= 54
 
 
-def test_p_values_of_probes_of_shuffled_patients_are_not_small():
-    """Below 0.05 for at most 3 of 20 shuffles."""
-    dataset, embedded = planted_embeddings(4, 240)
-    cohort = embedded_cohort_of(dataset, embedded, QUICK)
-    _, codes = cohort.groups("hidden")
-    rng = np.random.default_rng(6)
+def of_kind(kind, seed, n_patients, step, *, settings=QUICK, d=12):
+    """A cohort with the attribute ``it`` of patients, of images, or of the two images of each patient.
 
-    small = 0
-    for _ in range(20):
-        shuffled = exchanged(codes, cohort.patients, rng)
-        scores = run_probe("linear", cohort.vectors, shuffled, cohort.parts, 0)
-        test = cohort.parts.test
-        small += permutation_p(shuffled[test], scores, cohort.patients[test], 0) < 0.05
+    Its groups lie `step` standard deviations apart along one axis.
+    """
+    dataset, embedded = planted_embeddings(seed, n_patients)
+    rng = np.random.default_rng([seed, 3])
+    inside = {
+        "patients": np.repeat(rng.random(n_patients) < 0.5, 2),
+        "images": rng.random(2 * n_patients) < 0.4,
+        "pairs": np.tile([True, False], n_patients),
+    }[kind]
+    vectors = rng.normal(size=(2 * n_patients, d)) + np.repeat(
+        rng.normal(size=(n_patients, d)), 2, 0
+    )
+    vectors[:, 0] += step * inside
+    images = dataset.images.assign(it=np.where(inside, "yes", "no"))
+    return embedded_cohort_of(
+        replace(dataset, images=images, attributes=("it",)),
+        replace(embedded, vectors=vectors.astype(np.float32)),
+        settings,
+    )
 
-    assert small <= 3
+
+def probed(cohort, attributes=("it",)):
+    """Probes of a cohort, judged."""
+    engine = Engine(cohort.cohort)
+    settings = cohort.cohort.settings
+    items = probe_attributes(engine, cohort, attributes, {})
+    return with_verdicts(judged(engine.evaluate(items), settings), settings.confidence_level)
 
 
-def test_a_probe_that_separates_the_groups_has_the_smallest_p_value():
-    """One in the number of exchanges plus one."""
-    patients = np.repeat(np.arange(40), 2)
-    codes = (patients % 2).astype(np.int64)
-    scores = np.column_stack([1.0 - codes, codes + 0.0])
+@pytest.fixture
+def linear_only(monkeypatch):
+    """Other probes take their time."""
+    monkeypatch.setattr(probes, "METRIC", {"linear": METRIC["linear"]})
 
-    assert permutation_p(codes, scores, patients, 0) == 1 / (probes.N_PERMUTATIONS + 1)
+
+KINDS = ["patients", "images", "pairs"]
+
+
+@pytest.mark.parametrize("interval", ["t", "percentile", "bca"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_perfectly_decodable_is_decodable(linear_only, kind, interval):
+    """An AUROC of 1 has an interval and a p-value, whatever varies: patients, images or views."""
+    cohort = of_kind(kind, 0, 140, 30, settings=replace(QUICK, interval=interval))
+
+    found, _ = probed(cohort)
+
+    assert found.found.value == 1
+    assert 0.5 < found.found.low < found.found.high == 1
+    assert found.p_value < 0.001
+    assert found.verdict == DECODABLE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_nearly_perfectly_decodable_is_decodable(linear_only, kind):
+    """An AUROC of more than 0.9."""
+    found, _ = probed(of_kind(kind, 1, 150, 4))
+
+    assert 0.9 < found.found.value < 1
+    assert found.verdict == DECODABLE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_control_is_near_chance_for_every_kind_of_attribute(linear_only, kind):
+    """Also for two views of each patient, whose exchange between patients would change nothing."""
+    controls = [probed(of_kind(kind, seed, 140, 30))[1] for seed in range(4)]
+
+    assert all(one.item.metric == CONTROL_METRIC for one in controls)
+    assert 0.42 < np.mean([one.found.value for one in controls]) < 0.58
+    assert {one.verdict for one in controls} == {""}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_there_is_rarely_decodable(linear_only, kind):
+    """In at most 2 of 8 cohorts; the interval excludes 0.5 exactly where the p-value is below 0.05."""
+    found = [probed(of_kind(kind, seed, 120, 0))[0] for seed in range(8)]
+
+    assert sum(one.verdict == DECODABLE for one in found) <= 2
+    for one in found:
+        assert (one.p_value < 0.05) == (not one.found.low <= 0.5 <= one.found.high)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_test_of_a_probe_has_its_size(linear_only, kind):
+    """Nothing is decodable in 100 cohorts: at most 8 say so by p < 0.05 and an AUROC above 0.5."""
+    found = [probed(of_kind(kind, 100 + seed, 120, 0))[0] for seed in range(100)]
+
+    assert sum(one.verdict == DECODABLE for one in found) <= 8
+    assert sum(one.p_value < 0.05 for one in found) <= 11
+
+
+def test_without_a_ranking_nothing_is_shown(linear_only, monkeypatch):
+    """Equal scores for all images say nothing about the embedding: the verdict is unclear, with a reason."""
+    flat = lambda *args: np.full((len(args[4]), 2), 0.5)  # noqa: E731
+    monkeypatch.setattr(probes, "PROBES", {"linear": flat})
+
+    found, _ = probed(of_kind("patients", 0, 140, 0))
+
+    assert (found.found.value, found.verdict) == (0.5, UNCLEAR)
+    assert found.reasons == ("CONSTANT_SCORES",)
+
+
+def test_rows_say_how_many_patients_a_probe_was_fitted_to(linear_only):
+    """Those of training and validation, of a known group."""
+    cohort = of_kind("patients", 0, 140, 1)
+
+    found = probed(cohort)
+
+    assert {one.item.key.at for one in found} == {98.0}
+
+
+def with_wards(ward, n_patients=100, **settings):
+    """A cohort with an attribute of patients, from their numbers."""
+    dataset, embedded = planted_embeddings(0, n_patients)
+    patient = dataset.images["patient_id"].str[1:].astype(int)
+    images = dataset.images.assign(ward=patient.map(ward))
+    return embedded_cohort_of(
+        replace(dataset, images=images, attributes=("ward",)), embedded, replace(QUICK, **settings)
+    )
+
+
+@pytest.mark.parametrize(
+    ("ward", "reason", "note"),
+    [
+        (
+            lambda patient: "rare" if patient < 4 else "usual",
+            "TOO_FEW_PATIENTS",
+            r"fewer than 10 patients in a part of rare \(\w+: [012]\)",
+        ),
+        (lambda patient: "usual", "UNDEFINED_VALUE", "one group only: usual"),
+        (lambda patient: "unknown", "NO_IMAGES", "no image of a known group"),
+    ],
+)
+def test_an_attribute_that_cannot_be_probed_has_a_row(ward, reason, note):
+    """Without a value or a verdict; the note says why."""
+    (row,) = probed(with_wards(ward), ["ward"])
+
+    assert np.isnan(row.found.value)
+    assert (row.item.metric, row.item.key.condition) == (METRIC["linear"], "image")
+    assert (row.reasons, row.verdict) == ((reason,), "")
+    assert re.fullmatch(note, row.note)
+
+
+def test_groups_that_are_left_out_of_a_probe_are_named(linear_only):
+    """With the part in which they have too few patients, and the number."""
+    cohort = with_wards(lambda patient: "rare" if patient < 4 else "ab"[patient % 2], 160)
+
+    found = probed(cohort, ["ward"])[0]
+
+    assert np.isfinite(found.found.value)
+    assert re.fullmatch(
+        r"groups: a, b; left out: fewer than 10 patients in a part of rare \(\w+: [012]\)",
+        found.note,
+    )
+
+
+def test_notes_hold_no_small_numbers_where_these_are_hidden():
+    """The group is named, and the part."""
+    cohort = with_wards(lambda patient: "rare" if patient < 4 else "usual", suppress_below=5)
+
+    (row,) = probed(cohort, ["ward"])
+
+    assert re.fullmatch(r"fewer than 10 patients in a part of rare \(\w+\)", row.note)
+
+
+def test_groups_that_vary_within_patients_are_exchanged_within_them():
+    """Of patients with one image of either view, either order is as likely."""
+    patients, codes = np.repeat(np.arange(200), 2), np.tile([0, 1], 200)
+
+    shuffled = exchanged(codes, patients, np.random.default_rng(0))
+
+    assert all(set(pair) == {0, 1} for pair in shuffled.reshape(-1, 2).tolist())
+    assert 0.4 < (shuffled == codes).mean() < 0.6
 
 
 def test_exchanged_groups_belong_to_whole_patients():
@@ -240,6 +392,7 @@ def measured(audited):
         key=cohort.key(Analysis.PROBE, attribute="used", condition="image"),
         metric=METRIC["linear"],
         cell=None,
+        value=0.6,
     )
     (one,) = Engine(cohort.cohort).evaluate([item])
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 from sklearn.decomposition import PCA
 
+from cxraudit.audits.embeddings import projections
 from cxraudit.audits.embeddings.cohort import SPACES_2D
 from cxraudit.audits.embeddings.projections import fit_pca, groups_column, project, two_axes
 from cxraudit.audits.engine import Engine, to_frame
@@ -55,6 +56,23 @@ def test_axes_are_fitted_without_the_test_patients():
         assert not np.allclose(before[name][one], after[name][one], atol=1e-4)
 
 
+def test_images_that_t_sne_was_fitted_on_are_placed_like_others():
+    """Amid images of other patients: a copy of a training image under a test patient lies where it does."""
+    dataset, embedded = planted_embeddings(1, 60)
+    cohort = embedded_cohort_of(dataset, embedded, SETTINGS)
+    train, test = (int(np.flatnonzero(part)[0]) for part in (cohort.parts.train, cohort.parts.test))
+    vectors = embedded.vectors.copy()
+    vectors[test] = vectors[train]
+    copied = embedded_cohort_of(dataset, replace(embedded, vectors=vectors), SETTINGS)
+
+    places = two_axes(copied)[SPACES_2D[1]]
+    spread = places[copied.parts.train].std(axis=0), places[copied.parts.test].std(axis=0)
+
+    # The copy has the image itself among its neighbours, the image has not: they lie near, not on each other.
+    assert not np.allclose(places[train], places[test])
+    assert np.max(np.abs(np.log(spread[0] / spread[1]))) < 0.5
+
+
 def test_the_variance_explained_is_that_of_scikit_learn(cohort, projected):
     """Of the first components on training patients, with the number of the component."""
     rows = pick(projected[0], metric="explained_variance")
@@ -68,8 +86,8 @@ def test_distances_along_a_component_are_those_of_scipy(cohort, projected):
     """Of one image per patient: D, its p-value, and the number of the group's images."""
     pca = fit_pca(cohort.vectors[cohort.parts.train])
     along = (cohort.vectors - pca.mean_) @ pca.components_[1]
-    first = cohort.one_per_patient()
     ((group, inside, outside),) = cohort.comparisons("used")
+    first = cohort.one_per_patient(inside | outside)
 
     row = the(projected[0], metric="ks_distance", attribute="used", group=group, at=2.0)
 
@@ -79,6 +97,38 @@ def test_distances_along_a_component_are_those_of_scipy(cohort, projected):
     assert row["n"] == (inside & first).sum()
     assert row["reference"] == COMPLEMENT
     assert row["low"] <= row["value"] <= row["high"]
+
+
+@pytest.mark.parametrize("metric", ["ks_distance", "energy_distance"])
+def test_views_of_the_same_patients_have_distances(metric):
+    """Each patient has one image of either view, in one order: its first image is always of one view."""
+    dataset, embedded = planted_embeddings(1, 120)
+    view = np.tile(["frontal", "lateral"], 120)
+    vectors = embedded.vectors + 3 * np.outer(view == "lateral", np.eye(D)[5]).astype(np.float32)
+    dataset = replace(dataset, images=dataset.images.assign(view=view), attributes=("view",))
+    cohort = embedded_cohort_of(dataset, replace(embedded, vectors=vectors), SETTINGS)
+
+    items, _ = project(cohort, ["view"], axes_of_zeros(cohort))
+
+    found = [one for one in items if one.metric == metric]
+    assert all(np.isfinite(one.value) for one in found)
+    assert min(one.p_value for one in found) < 0.01
+    assert all("one image per patient, at random" in one.note for one in found)
+
+
+def test_a_distance_of_too_few_patients_says_so(monkeypatch):
+    """The row is there, with a reason and the number."""
+    monkeypatch.setattr(projections, "MIN_PATIENTS", 90)
+    cohort = embedded_cohort_of(*planted_embeddings(1, 120), SETTINGS)
+
+    items, _ = project(cohort, ["used"], axes_of_zeros(cohort))
+
+    rows = pick(to_frame(Engine(cohort.cohort).evaluate(items), "simulated"), attribute="used")
+    fewest = min(side.sum() for side in next(cohort.comparisons("used"))[1:]) // 2
+    assert set(rows["metric"]) == {"ks_distance", "energy_distance"}
+    assert rows["value"].isna().all()
+    assert set(rows["reasons"]) == {"TOO_FEW_PATIENTS"}
+    assert rows["note"].str.contains(rf"fewer than 90 patients on a side \({fewest}\)").all()
 
 
 def test_distances_are_adjusted_for_tests_that_depend_on_each_other(projected):

@@ -7,7 +7,16 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits import shortcuts
-from cxraudit.schema import BOUNDS, CORRECTED, WITHOUT, Analysis
+from cxraudit.datasets.detector_labels import BY_FINDING
+from cxraudit.schema import (
+    BOUNDS,
+    CHANCE,
+    CORRECTED,
+    NEGATIVES,
+    POSITIVES,
+    WITHOUT,
+    Analysis,
+)
 from planted import POINT, QUICK, pick, planned, planted_dataset, planted_table, the
 
 RATES = {"sensitivity": 0.85, "specificity": 0.9}
@@ -38,8 +47,8 @@ def mislabelled(frame, *, rates=RATES, predicted=0.7, seed=0):
     return replace(dataset, images=images, label_errors=errors_of(rates))
 
 
-def rows_of(frame, dataset, *, settings=QUICK):
-    """Rows of AUROC about the drain."""
+def rows_of(frame, dataset, *, settings=QUICK, metric="auroc"):
+    """Rows about the drain: of AUROC, or of all metrics."""
     results = planned(
         frame,
         lambda cohort, sample: shortcuts.plan(cohort, sample, {"drain": "Pneumothorax"}),
@@ -47,7 +56,7 @@ def rows_of(frame, dataset, *, settings=QUICK):
         dataset=dataset,
         attributes=[],
     )
-    return pick(results, metric="auroc")
+    return pick(results, metric=metric) if metric else results
 
 
 def gap_of_labels(frame):
@@ -158,3 +167,74 @@ def test_the_interval_holds_the_error_of_the_detectors_rates():
     assert np.ptp(uncertain[["low", "high"]]) > 1.1 * np.ptp(known[["low", "high"]])
     assert "rates taken as known" in known["note"]
     assert "holds the error of these rates" in uncertain["note"]
+
+
+CLASSES = {
+    POSITIVES: {"sensitivity": 0.95, "specificity": 0.95},
+    NEGATIVES: {"sensitivity": 0.8, "specificity": 0.95},
+}
+
+
+def by_class(frame, *, seed=0):
+    """All labels are predicted, with other error rates among negatives, which are recorded by class."""
+    rng = np.random.default_rng(seed)
+    has, positive = frame["drain"] == 1, frame["Pneumothorax"] == 1
+    right = np.select(
+        [positive & has, positive & ~has, ~positive & has],
+        [
+            CLASSES[POSITIVES]["sensitivity"],
+            CLASSES[POSITIVES]["specificity"],
+            CLASSES[NEGATIVES]["sensitivity"],
+        ],
+        CLASSES[NEGATIVES]["specificity"],
+    )
+    dataset = planted_dataset(frame)
+    images = dataset.images.assign(
+        drain=np.where(has ^ (rng.random(len(frame)) > right), "yes", "no"),
+        drain_source="predicted",
+    )
+    errors = {"drain": {BY_FINDING: {"Pneumothorax": CLASSES}}}
+    return replace(dataset, images=images, label_errors=errors)
+
+
+@pytest.fixture(scope="module")
+def of_classes():
+    """A score that follows drains in both classes, and its rows."""
+    frame = planted_table(3, n_patients=4000, drain_gap=0.8)
+    frame["score_Pneumothorax"] += 0.5 * frame["drain"]
+    return frame, rows_of(frame, by_class(frame), settings=POINT, metric=None)
+
+
+def test_each_class_is_corrected_by_its_own_rates(of_classes):
+    """The gap by those of positives, the separation by those of its class."""
+    frame, rows = of_classes
+    corrected = pick(rows, analysis=Analysis.SHORTCUT_LABEL_ERRORS, condition=CORRECTED)
+
+    gap = the(corrected, reference=WITHOUT)
+    assert gap["value"] == pytest.approx(gap_of_labels(frame), abs=0.02)
+    for group, positive in ((POSITIVES, 1), (NEGATIVES, 0)):
+        part = frame[frame["Pneumothorax"] == positive]
+        expected = roc_auc_score(part["drain"], part["score_Pneumothorax"]) - 0.5
+        row = the(corrected, group=group, reference=CHANCE)
+        assert row["value"] == pytest.approx(expected, abs=0.05)
+        bounds = the(rows, condition=BOUNDS, group=group, reference=CHANCE)
+        assert bounds["low"] < expected < bounds["high"]
+
+
+def test_a_class_without_measured_rates_is_not_corrected(of_classes):
+    """Its row has no value, and says why; there are no bounds."""
+    frame, _ = of_classes
+    frame = frame.head(600)
+    measured = {"drain": {BY_FINDING: {"Pneumothorax": {POSITIVES: CLASSES[POSITIVES]}}}}
+    dataset = replace(by_class(frame), label_errors=measured)
+
+    rows = pick(
+        rows_of(frame, dataset, settings=POINT, metric=None),
+        analysis=Analysis.SHORTCUT_LABEL_ERRORS,
+        group=NEGATIVES,
+    )
+
+    row = the(rows, condition=CORRECTED)
+    assert len(rows) == 1
+    assert np.isnan(row["value"])
+    assert "its error rates among negatives were not measured" in row["note"]

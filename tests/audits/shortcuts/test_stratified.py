@@ -11,6 +11,9 @@ from cxraudit.audits.shortcuts import with_derived
 from cxraudit.schema import (
     ANNOTATED,
     EXPLORATORY,
+    NEGATIVES_REWEIGHTED,
+    OBSERVED,
+    POSITIVES_REWEIGHTED,
     WITH,
     WITHOUT,
     Analysis,
@@ -106,9 +109,9 @@ def test_the_four_areas_are_those_of_scikit_learn():
         assert value[name] == pytest.approx(roc_auc_score(label[cell], score[cell]), abs=1e-12)
 
 
-@pytest.mark.parametrize(("effect", "verdict"), [(1.0, "disparity"), (0.0, "equivalent")])
-def test_bpsn_lies_below_bnsp_where_drains_raise_the_score(effect, verdict):
-    """And where they do not, the difference is equivalent to none."""
+@pytest.mark.parametrize("effect", [1.0, 0.0])
+def test_bpsn_lies_below_bnsp_where_drains_raise_the_score(effect):
+    """And where they do not, the interval of the difference holds zero; neither is judged."""
     frame = planted_table(17, n_patients=800)
     frame.loc[frame["drain"] == 1, "score_Pneumothorax"] += effect
 
@@ -116,8 +119,27 @@ def test_bpsn_lies_below_bnsp_where_drains_raise_the_score(effect, verdict):
         by_shortcut(frame), analysis=Analysis.SHORTCUT_SUBSETS, group="bnsp", reference="bpsn"
     )
 
-    assert gap["verdict"] == verdict
-    assert (gap["value"] > 0.1) == (effect > 0)
+    assert (gap["family"], gap["verdict"]) == (EXPLORATORY, "")
+    assert (gap["low"] > 0.1) == (effect > 0)
+
+
+def test_severity_alone_makes_bnsp_higher_than_bpsn():
+    """Drains in severe positives, of a score that does not depend on drains: no separation in negatives."""
+    rng = np.random.default_rng(0)
+    frame = planted_table(17, n_patients=800)
+    severe = rng.random(len(frame)) < 0.5
+    positive = frame["Pneumothorax"] == 1
+    frame.loc[positive & severe, "score_Pneumothorax"] += 1.5
+    frame.loc[positive, "drain"] = severe[positive].astype(int)
+
+    rows = by_shortcut(frame)
+
+    gap = the(rows, analysis=Analysis.SHORTCUT_SUBSETS, group="bnsp", reference="bpsn")
+    assert gap["low"] > 0.05
+    reweighted = pick(rows, analysis=Analysis.SHORTCUT_PREVALENCE, condition=OBSERVED)
+    by = {row["reference"]: row for _, row in reweighted.iterrows()}
+    assert by[POSITIVES_REWEIGHTED]["low"] > 0.01
+    assert by[NEGATIVES_REWEIGHTED]["low"] < 0 < by[NEGATIVES_REWEIGHTED]["high"]
 
 
 def test_with_and_without_are_primary_and_other_questions_are_not():
@@ -149,7 +171,7 @@ def test_without_labels_of_negatives_there_are_no_four_areas():
 
 
 def test_unknown_labels_of_positives_are_counted():
-    """They are on neither side, and the gap says so."""
+    """They are on neither side, and levels and gap say so."""
     frame = planted_table(8, n_patients=100)
     positive = frame["Pneumothorax"] == 1
     unknown = positive & (frame["pid"] % 3 == 0)
@@ -161,9 +183,8 @@ def test_unknown_labels_of_positives_are_counted():
     )
 
     gap = the(rows, reference=WITHOUT)
-    assert has_reason(rows, Reason.SHORTCUT_UNKNOWN).sum() == 1
-    assert Reason.SHORTCUT_UNKNOWN in gap["reasons"].split()
-    assert f"{unknown.sum()} positives whose drain is unknown are on neither side" in gap["note"]
+    assert has_reason(rows, Reason.SHORTCUT_UNKNOWN).all()
+    assert f"{unknown.sum()} of {positive.sum()} positives have no label" in gap["note"]
     assert pick(rows, reference="")["n_positive"].sum() == (positive & ~unknown).sum()
 
 
@@ -185,7 +206,7 @@ def test_predicted_labels_of_positives_are_counted():
 
     assert Reason.PREDICTED_LABELS in by_detector["reasons"].split()
     counted = (
-        f"{(positive & predicted).sum()} of {positive.sum()} labels of positives are predicted"
+        f"{(positive & predicted).sum()} of {positive.sum()} labels of positives are a detector's"
     )
     assert counted in by_detector["note"]
     assert Reason.PREDICTED_LABELS not in by_annotators["reasons"].split()
@@ -200,12 +221,31 @@ def test_labels_by_annotators_have_rows_of_their_own():
     rows = by_shortcut(frame, settings=POINT, dataset=labelled(frame, predicted=predicted))
 
     annotated = pick(rows, label_source=ANNOTATED)
-    assert set(annotated["analysis"]) == {Analysis.SHORTCUT}
+    assert set(annotated["analysis"]) == {Analysis.SHORTCUT, Analysis.SHORTCUT_SEPARATION}
     value = the(annotated, group=WITH, reference="", metric="auroc")["value"]
     expected = roc_auc_score(label[kept], frame.loc[kept, "score_Pneumothorax"])
     assert value == pytest.approx(expected, abs=1e-12)
     without_detector = by_shortcut(frame, settings=POINT)
     assert pick(without_detector, label_source=ANNOTATED).empty
+
+
+@pytest.mark.parametrize(("share", "judged"), [(0.5, ANNOTATED), (1.0, "")])
+def test_one_source_of_labels_is_judged(share, judged):
+    """Annotated labels, of enough patients; else none, since errors that follow the score make a gap."""
+    frame = planted_table(0, drain_gap=1.2)
+    predicted = frame["pid"] % 100 < 100 * share
+
+    rows = pick(
+        by_shortcut(frame, dataset=labelled(frame, predicted=predicted)),
+        analysis=Analysis.SHORTCUT,
+        metric="auroc",
+        reference=WITHOUT,
+    ).set_index("label_source")
+
+    assert rows.loc[judged, "family"] == Confirmatory.PRIMARY
+    assert set(rows.drop(index=judged)["family"]) <= {EXPLORATORY}
+    expected = "disparity" if judged else "inconclusive"
+    assert rows.loc[judged, "verdict"] == expected
 
 
 def test_any_group_of_any_column_can_be_a_shortcut():

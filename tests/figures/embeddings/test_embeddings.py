@@ -43,6 +43,17 @@ def test_probes_are_drawn_at_their_values():
     assert "80 % interval" in probes.get_xlabel()
 
 
+def test_an_attribute_that_could_not_be_probed_is_drawn_without_probes():
+    """Its images are there, and the words."""
+    row = probe_rows("sex", "")[0]
+    nothing = dict.fromkeys(("value", "low", "high", "at"), float("nan"))
+
+    _, _, probes = projections_and_probes(example(row | nothing).results, points()).axes
+
+    assert marked(probes, "o", "s", "^") == []
+    assert "not probed" in [text.get_text() for text in probes.texts]
+
+
 def test_images_of_no_known_group_are_not_drawn():
     """Two groups of twenty images each, and their names."""
     scatter = projections_and_probes(example(*probe_rows("sex", "decodable")).results, points())

@@ -6,7 +6,7 @@ from example_audit import example, overall, row
 
 from cxraudit.report.sections import heterogeneity
 from cxraudit.report.sections.context import context_of
-from cxraudit.schema import EACH_OTHER, Analysis
+from cxraudit.schema import EACH_OTHER, Analysis, Reason
 
 
 def one_test(p_adjusted, level=0.95):
@@ -41,6 +41,13 @@ def test_the_level_is_that_of_the_run(level, summary):
     _, details = built(one_test(0.1, level)).blocks
 
     assert details.summary.startswith(summary)
+
+
+def test_two_training_runs_are_a_reason_of_their_own():
+    """Not too few patients."""
+    _, details = built(one_test(float("nan")) | {"reasons": Reason.TOO_FEW_RUNS.value}).blocks
+
+    assert "two training runs" in details.summary
 
 
 def test_the_table_has_both_p_values():

@@ -44,8 +44,18 @@ def statements_on(*rows):
             "Sex: decodable; association with the score unclear for 1 of 2 findings",
         ),
         (DECODABLE, (), Tone.UNCLEAR, "Sex: decodable; association with the score not tested"),
-        (HIDDEN, (), Tone.NOT_DECODABLE, "Sex: not decodable"),
-        (UNCLEAR, (), Tone.UNCLEAR, "Sex: unclear whether decodable"),
+        (
+            HIDDEN,
+            (),
+            Tone.NOT_DECODABLE,
+            "Sex: not decoded by a linear probe fitted to 210 patients (an AUROC of 1.00 or more is excluded)",
+        ),
+        (
+            UNCLEAR,
+            (),
+            Tone.UNCLEAR,
+            "Sex: unclear whether decodable by a linear probe fitted to 210 patients",
+        ),
     ],
 )
 def test_each_answer_has_its_statement(probe, shifts, tone, words):
@@ -53,8 +63,34 @@ def test_each_answer_has_its_statement(probe, shifts, tone, words):
     statement = statements_on(*probe_rows("sex", probe), *shift_rows("sex", *shifts))
 
     assert (statement.tone, statement.headline) == (tone, words)
-    assert "Linear probe AUROC 0.97 (0.94 to 1.00) on held-out patients" in statement.detail
+    found = "Linear probe AUROC 0.97 (0.94 to 1.00) on held-out patients, fitted to 210 patients"
+    assert found in statement.detail
     assert "from two axes of a PCA, 0.52" in statement.detail
+
+
+def test_the_smallest_excluded_auroc_is_rounded_up():
+    """What lies within the interval is not called excluded; so of the other probes."""
+    rows = [r | {"value": 0.5, "low": 0.43, "high": 0.571} for r in probe_rows("sex", HIDDEN)]
+
+    statement = statements_on(*rows)
+
+    assert "(an AUROC of 0.58 or more is excluded)" in statement.headline
+    excluded = (
+        "Excluded, too: k-NN probe AUROC of 0.58 or more and MLP probe AUROC of 0.58 or more."
+    )
+    assert excluded in statement.detail
+
+
+def test_an_attribute_that_could_not_be_probed_is_named():
+    """With the reason and the numbers; that is no answer."""
+    note = "fewer than 10 patients in a part of asian (validation: 4)"
+    row = probe_rows("race", "")[0]
+    nothing = dict.fromkeys(("value", "low", "high", "at"), float("nan"))
+
+    statement = statements_on(row | nothing | {"note": note, "reasons": "TOO_FEW_PATIENTS"})
+
+    assert (statement.tone, statement.headline) == (Tone.UNCLEAR, "Race: not probed")
+    assert statement.detail == "Fewer than 10 patients in a part of asian (validation: 4)."
 
 
 def test_another_probe_that_decodes_is_named():

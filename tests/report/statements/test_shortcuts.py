@@ -12,7 +12,7 @@ from example_audit import (
 
 from cxraudit.report.statements import Tone, shortcuts
 from cxraudit.report.statements.shortcuts import label_errors
-from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, WITH, WITHOUT, Analysis
+from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, WITH, WITHOUT, Analysis, Reason
 
 
 def statements_on(*rows):
@@ -93,23 +93,50 @@ def test_a_lower_score_with_the_shortcut_is_stated_as_such():
     assert statement.headline == "The score for pneumothorax is lower with a chest drain"
 
 
-def test_the_detail_has_what_is_attributable_and_the_standardised_gap():
+def test_the_detail_has_the_reweighted_and_the_standardised_gap():
     """From the rows of these analyses, the last mix of which is the finest."""
     detail = statements_on(*shortcut_rows())[1].detail
 
     assert "AUROC of the score for the chest drain: 0.70 (0.67 to 0.73) among positives" in detail
-    assert "+0.03 (+0.00 to +0.06) of the AUROC is attributable to the association" in detail
+    assert (
+        "AUROC would be 0.03 lower (+0.00 to +0.06) if images with and without the finding had a chest "
+        "drain equally often; whatever goes with the chest drain, such as severity, is reweighted with it."
+    ) in detail
+    assert "If only images without the finding were reweighted" in detail
     assert "Standardised by age × view, the gap with − without is +0.09" in detail
 
 
-def test_what_cannot_be_attributed_is_not():
-    """Without an adjusted p-value there were too few patients or resamples."""
+def test_reweighting_by_a_detectors_labels_is_stated_with_its_limits():
+    """Its errors are not corrected there."""
+    rows = [r | {"reasons": Reason.PREDICTED_LABELS} for r in shortcut_rows()]
+
+    detail = statements_on(*rows)[1].detail
+
+    assert "rests on labels of a detector and is not corrected for its errors" in detail
+
+
+def test_of_two_sources_of_labels_the_judged_one_is_stated():
+    """All labels together have no verdict, and no statement of their own."""
+    together = [r | {"verdict": ""} for r in shortcut_rows()[:3]]
+    annotated = [r | {"label_source": ANNOTATED} for r in shortcut_rows()[:3]]
+
+    [statement] = statements_on(*together, *annotated)
+
+    assert "(annotated only)" in statement.headline
+
+
+def test_a_detectors_labels_without_a_verdict_are_explained():
+    """Errors that depend on the score can produce a separation."""
     rows = [
-        r | {"p_adjusted": float("nan")} if r["analysis"] == Analysis.SHORTCUT_PREVALENCE else r
-        for r in shortcut_rows()
+        r | {"reasons": Reason.PREDICTED_LABELS}
+        for r in separation_rows("inconclusive", "inconclusive")
     ]
 
-    assert "with the finding is not settled." in statements_on(*rows)[1].detail
+    [statement] = statements_on(*rows)
+
+    assert statement.tone == Tone.INCONCLUSIVE
+    assert "errors that depend on the score can produce such a difference" in statement.detail
+    assert "by all labels, some of them those of a detector" in statement.detail
 
 
 def test_reliance_is_never_stated_from_scores_alone():
@@ -118,6 +145,8 @@ def test_reliance_is_never_stated_from_scores_alone():
 
     assert "relies" not in text
     assert "uses" not in text
+    assert "attributable" not in text
+    assert "owed" not in text
 
 
 def errors(low: float, high: float, corrected: float = 0.08):

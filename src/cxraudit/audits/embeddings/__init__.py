@@ -27,7 +27,7 @@ from cxraudit.audits.embeddings.cohort import (
     PromptPair,
     embedded_cohort,
 )
-from cxraudit.audits.embeddings.probes import probe_attributes, with_verdicts
+from cxraudit.audits.embeddings.probes import probe_attributes, too_few_patients, with_verdicts
 from cxraudit.audits.embeddings.projections import project, two_axes
 from cxraudit.audits.embeddings.prompt_sensitivity import over_prompts
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
@@ -43,7 +43,7 @@ __all__ = ["EmbeddingAudit", "ModelEmbeddings", "PromptPair", "audit_embeddings"
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingAudit:
-    """The result of auditing embeddings; empty tables where there was nothing to audit."""
+    """The result of auditing embeddings."""
 
     results: pd.DataFrame
     """Rows of the analyses from ``probe`` to ``prompt_sensitivity``; see
@@ -83,7 +83,7 @@ def audit_embeddings(
     Returns
     -------
     EmbeddingAudit
-        Empty tables where no model has 50 patients with embeddings.
+        Of a model with fewer than 50 patients with embeddings, a row per attribute says so.
 
     Raises
     ------
@@ -108,8 +108,10 @@ def audit_embeddings(
             bank=tuple(p for p in one.bank if p.finding in dataset.findings),
         )
         scored = pd.DataFrame({"image_id": one.image_ids.astype(str)})
-        cohort = embedded_cohort(make_cohort(dataset, scored, settings), known)
+        images = make_cohort(dataset, scored, settings)
+        cohort = embedded_cohort(images, known)
         if cohort is None:
+            evaluated += Engine(images).evaluate(too_few_patients(images, known, chosen))
             continue
         with threadpool_limits(settings.n_threads):
             rows, tables = _audit_model(cohort, chosen, share / of_models)

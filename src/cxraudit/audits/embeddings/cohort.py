@@ -1,14 +1,15 @@
 """The images with embeddings, and their parts by patient."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample
+from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Key
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
 from cxraudit.schema import Analysis
@@ -17,6 +18,8 @@ from cxraudit.streams import Stream, generator
 Vectors = NDArray[np.float32]
 MIN_PATIENTS = 10
 """Of a group in each part; smaller groups are not probed."""
+FEWEST_PATIENTS = 50
+"""Of a model: with fewer, nothing is fitted and measured."""
 
 SPACES_2D = ("PCA (2 axes)", "t-SNE (2 axes)")
 
@@ -61,6 +64,19 @@ class Parts:
         """Return the parts among some images."""
         return Parts(self.train & kept, self.validation & kept, self.test & kept)
 
+    @property
+    def named(self) -> dict[str, Mask]:
+        """The parts by what they are called."""
+        return {"training": self.train, "validation": self.validation, "test": self.test}
+
+
+class GroupSize(NamedTuple):
+    """The part in which a group has fewest patients."""
+
+    group: str
+    part: str
+    n_patients: int
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedCohort:
@@ -93,26 +109,41 @@ class EmbeddedCohort:
         values = self.cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
         return values[self.rows]
 
-    def groups(self, attribute: str) -> tuple[list[str], NDArray[np.int64]]:
+    def groups(
+        self, attribute: str, kept: Mask | None = None
+    ) -> tuple[list[str], NDArray[np.int64]]:
         """Return the groups that can be compared and the number of each image's; −1 is none.
 
         Groups with fewer than `MIN_PATIENTS` patients in a part are left out, like unknown and
-        conflicting ones.
+        conflicting ones. `kept` are the images that count; default: all.
         """
         values = self.column(attribute)
-        names = []
-        for name in ordered_groups(attribute, pd.Series(values)):
-            mask = values == name
-            enough = min(
-                np.unique(self.patients[mask & part]).size
-                for part in (self.parts.train, self.parts.validation, self.parts.test)
-            )
-            if name not in NO_GROUP and enough >= MIN_PATIENTS:
-                names.append(name)
+        sizes = self._sizes(attribute, kept)
+        names = [size.group for size in sizes if size.n_patients >= MIN_PATIENTS]
         codes = np.full(values.size, -1, dtype=np.int64)
         for number, name in enumerate(names):
-            codes[values == name] = number
+            codes[(values == name) & (True if kept is None else kept)] = number
         return names, codes
+
+    def small_groups(self, attribute: str, kept: Mask | None = None) -> list[GroupSize]:
+        """Return the known groups that `groups` leaves out."""
+        return [one for one in self._sizes(attribute, kept) if one.n_patients < MIN_PATIENTS]
+
+    def _sizes(self, attribute: str, kept: Mask | None) -> list[GroupSize]:
+        """Count the patients of each known group in the part where they are fewest."""
+        values = self.column(attribute)
+        everything = np.ones(values.size, dtype=bool) if kept is None else kept
+        found = []
+        for name in ordered_groups(attribute, pd.Series(values[everything])):
+            if name not in NO_GROUP:
+                mask = everything & (values == name)
+                sizes = {
+                    part: int(np.unique(self.patients[mask & images]).size)
+                    for part, images in self.parts.named.items()
+                }
+                fewest = min(sizes, key=lambda part: sizes[part])
+                found.append(GroupSize(name, fewest, sizes[fewest]))
+        return found
 
     def comparisons(self, attribute: str) -> Iterator[tuple[str, Mask, Mask]]:
         """Yield group, its images and those of all other groups; of two groups only one (``yes``)."""
@@ -124,11 +155,18 @@ class EmbeddedCohort:
             if len(names) > 2 or name == one:
                 yield name, codes == number, (codes >= 0) & (codes != number)
 
-    def one_per_patient(self) -> Mask:
-        """Return the first image of every patient."""
-        first = np.zeros(self.rows.size, dtype=bool)
-        first[np.unique(self.patients, return_index=True)[1]] = True
-        return first
+    def one_per_patient(self, among: Mask) -> Mask:
+        """Return one of some images of every patient, at random.
+
+        The first image would be of the same group for all patients where the group varies within patients,
+        such as the view.
+        """
+        rng = generator(Stream.ONE_IMAGE_PER_PATIENT, self.cohort.settings.seed)
+        order = rng.permutation(self.rows.size)
+        order = order[among[order]]
+        chosen = np.zeros(self.rows.size, dtype=bool)
+        chosen[order[np.unique(self.patients[order], return_index=True)[1]]] = True
+        return chosen
 
     def key(self, analysis: Analysis, **columns: Any) -> Key:
         """Begin the key of a row about this model."""
@@ -156,25 +194,61 @@ class EmbeddedCohort:
         return self.sample(everything, np.zeros(self.rows.size)).cell(mask)
 
 
+def with_embedding(cohort: Cohort, embedded: ModelEmbeddings) -> NDArray[np.intp]:
+    """Return where the audited images with an embedding stand in `Cohort.images`."""
+    return np.flatnonzero(cohort.images.index.isin(embedded.image_ids))
+
+
 def embedded_cohort(cohort: Cohort, embedded: ModelEmbeddings) -> EmbeddedCohort | None:
     """Line embeddings up with the audited images, and split the patients 50 : 20 : 30.
 
-    Returns None where fewer than 50 patients have an embedding: nothing can be learned and measured.
+    Returns None where fewer than `FEWEST_PATIENTS` have an embedding.
     """
-    where = pd.Series(np.arange(len(embedded.image_ids)), index=embedded.image_ids)
-    found = where.reindex(cohort.images.index).to_numpy(dtype=np.float64)
-    rows = np.flatnonzero(np.isfinite(found))
-    at = found[rows].astype(np.int64)
-    patients = cohort.patients[rows]
-    different = np.unique(patients)
-    if different.size < 50:
+    rows = with_embedding(cohort, embedded)
+    if np.unique(cohort.patients[rows]).size < FEWEST_PATIENTS:
         return None
-    order = generator(Stream.PROBE_PARTS, cohort.settings.seed).permutation(different)
-    first, second = round(0.5 * order.size), round(0.7 * order.size)
-    parts = Parts(
-        np.isin(patients, order[:first]),
-        np.isin(patients, order[first:second]),
-        np.isin(patients, order[second:]),
-    )
+    where = pd.Series(np.arange(len(embedded.image_ids)), index=embedded.image_ids)
+    at = where.reindex(cohort.images.index[rows]).to_numpy(dtype=np.int64)
     texts = None if embedded.texts is None else embedded.texts[at]
-    return EmbeddedCohort(cohort, embedded, rows, embedded.vectors[at], texts, parts)
+    return EmbeddedCohort(
+        cohort, embedded, rows, embedded.vectors[at], texts, split_patients(cohort, rows)
+    )
+
+
+PATTERN = np.array([0, 2, 0, 1, 0, 2, 0, 1, 0, 2])
+"""Part of ten patients in a row: five to learn from, two to choose on, three to measure on."""
+
+
+def split_patients(cohort: Cohort, rows: NDArray[np.intp]) -> Parts:
+    """Split patients 50 : 20 : 30 so that each part has its share of rare groups.
+
+    Patients are put in order of the rarest group that they have of any attribute, at random among those of
+    one group, and go to the parts in turn. It depends on all attributes of the data set, not on those that
+    are audited.
+    """
+    dataset, patients = cohort.dataset, cohort.patients[rows]
+    different, number = np.unique(patients, return_inverse=True)
+    named = [n for n in (*dataset.attributes, *dataset.shortcuts) if not is_intersection(n)]
+    columns = [cohort.images[name].to_numpy(dtype=object)[rows] for name in named]
+    stratum = _rarest_group(columns, number, different.size)
+    rng = generator(Stream.PROBE_PARTS, cohort.settings.seed)
+    order = np.lexsort((rng.permutation(different.size), stratum))
+    part = np.empty(different.size, dtype=np.int64)
+    part[order] = np.resize(PATTERN, different.size)
+    return Parts(*(part[number] == which for which in range(3)))
+
+
+def _rarest_group(
+    columns: Sequence[NDArray[np.object_]], number: NDArray[np.intp], n_patients: int
+) -> NDArray[np.int64]:
+    """Return a number for the group of fewest patients among those that each patient has."""
+    sizes, members = [n_patients], [np.arange(n_patients)]
+    for column in columns:
+        for group in sorted(set(map(str, column)) - set(NO_GROUP)):
+            of_group = np.unique(number[column == group])
+            sizes.append(of_group.size)
+            members.append(of_group)
+    stratum = np.zeros(n_patients, dtype=np.int64)
+    for which in np.argsort(sizes, kind="stable")[::-1]:  # the rarest last, which stays
+        stratum[members[which]] = which
+    return stratum

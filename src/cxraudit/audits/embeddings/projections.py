@@ -1,23 +1,29 @@
 """What two axes show of the embeddings, and how far groups lie apart in the whole space."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.embeddings.cohort import SPACES_2D, EmbeddedCohort, Vectors
+from cxraudit.audits.cohort import Mask
+from cxraudit.audits.embeddings.cohort import (
+    MIN_PATIENTS,
+    SPACES_2D,
+    EmbeddedCohort,
+    Vectors,
+)
 from cxraudit.audits.plan import Tested
-from cxraudit.schema import COMPLEMENT, Analysis
-from cxraudit.stats.distances import energy_distance, ks_distance
+from cxraudit.schema import COMPLEMENT, Analysis, Reason
+from cxraudit.stats.distances import Distance, energy_distance, ks_distance
 from cxraudit.streams import Stream, generator
 
 N_COMPONENTS = 4
 TSNE_IMAGES = 1200
 """t-SNE is fitted on as many images of training patients at most."""
 PLACED_BY = 5
-"""An image t-SNE was not fitted on is placed amid as many nearest images."""
+"""t-SNE places an image amid as many nearest images."""
 ENERGY_PATIENTS = 1000
 MAX_POINTS = 4000
 
@@ -33,8 +39,9 @@ def groups_column(attribute: str) -> str:
 def two_axes(cohort: EmbeddedCohort) -> dict[str, Vectors]:
     """Return two axes by PCA and by t-SNE of every image, fitted on training patients only.
 
-    t-SNE has no way to place another image. Here it goes to the mean place of its nearest training
-    images, weighted by closeness, so that no test image had a part in the axes.
+    t-SNE has no way to place another image. Here every image goes to the mean place of the nearest training
+    images of other patients, weighted by closeness: no test image had a part in the axes, and probes learn
+    from places that came about like those of test images.
     """
     pca = fit_pca(cohort.vectors[cohort.parts.train])
     principal = ((cohort.vectors - pca.mean_) @ pca.components_[:2].T).astype(np.float32)
@@ -64,16 +71,16 @@ def _tsne(cohort: EmbeddedCohort) -> Vectors:
         random_state=cohort.cohort.settings.seed,
         n_jobs=cohort.cohort.settings.n_threads,
     ).fit_transform(cohort.vectors[fitted])
-    known = cohort.vectors[fitted]
+    known, owners = cohort.vectors[fitted], cohort.patients[fitted]
     result = np.empty((len(cohort.vectors), 2), dtype=np.float32)
     for start in range(0, len(result), 4096):
         near = cohort.vectors[start : start + 4096] @ known.T
+        near[cohort.patients[start : start + 4096, None] == owners] = -np.inf
         best = np.argpartition(-near, PLACED_BY - 1, axis=1)[:, :PLACED_BY]
         apart = np.clip(1 - np.take_along_axis(near, best, axis=1), 1e-6, None)
         weights = 1 / apart
         weights /= weights.sum(axis=1, keepdims=True)
         result[start : start + 4096] = np.einsum("nk,nkd->nd", weights, placed[best])
-    result[fitted] = placed
     return result
 
 
@@ -111,61 +118,78 @@ def project(
 def _component_distances(
     cohort: EmbeddedCohort, attributes: Sequence[str], components: NDArray[np.floating]
 ) -> Iterator[Tested]:
-    first = cohort.one_per_patient()
     settings = cohort.cohort.settings
     for attribute in attributes:
         for group, inside, outside in cohort.comparisons(attribute):
+            one = cohort.one_per_patient(inside | outside)
             for number in range(components.shape[1]):
-                found = ks_distance(
-                    components[inside & first, number],
-                    components[outside & first, number],
-                    n_resamples=200,
-                    seed=settings.seed,
-                    confidence_level=settings.confidence_level,
-                )
-                yield Tested(
-                    key=cohort.key(
-                        Analysis.PROJECTION,
-                        attribute=attribute,
-                        group=group,
-                        reference=COMPLEMENT,
-                        at=float(number + 1),
+                yield _of_patients(
+                    cohort,
+                    {"attribute": attribute, "group": group, "at": float(number + 1)},
+                    "ks_distance",
+                    (inside & one, outside & one),
+                    lambda first, second, along=components[:, number]: ks_distance(
+                        along[first],
+                        along[second],
+                        n_resamples=200,
+                        seed=settings.seed,
+                        confidence_level=settings.confidence_level,
                     ),
-                    metric="ks_distance",
-                    cell=cohort.cell(inside & first),
-                    value=found.value,
-                    low=found.low,
-                    high=found.high,
-                    p_value=found.p_value,
                     method="largest difference, less its bias; lower limit on other patients",
-                    family="ks_distance",
-                    adjust="dependent",
-                    note="one image per patient",
                 )
 
 
 def _energies(cohort: EmbeddedCohort, attributes: Sequence[str]) -> Iterator[Tested]:
     seed = cohort.cohort.settings.seed
-    rng = generator(Stream.ENERGY_PATIENTS, seed)
-    some = rng.permutation(np.flatnonzero(cohort.one_per_patient()))[:ENERGY_PATIENTS]
-    chosen = np.zeros(cohort.rows.size, dtype=bool)
-    chosen[some] = True
     for attribute in attributes:
         for group, inside, outside in cohort.comparisons(attribute):
-            both = chosen & (inside | outside)
-            found = energy_distance(cohort.vectors[both], inside[both], seed=seed)
-            yield Tested(
-                key=cohort.key(
-                    Analysis.PROJECTION, attribute=attribute, group=group, reference=COMPLEMENT
+            one = np.flatnonzero(cohort.one_per_patient(inside | outside))
+            rng = generator(Stream.ENERGY_PATIENTS, seed)
+            chosen = np.zeros(cohort.rows.size, dtype=bool)
+            chosen[rng.permutation(one)[:ENERGY_PATIENTS]] = True
+            yield _of_patients(
+                cohort,
+                {"attribute": attribute, "group": group},
+                "energy_distance",
+                (inside & chosen, outside & chosen),
+                lambda first, second: energy_distance(
+                    cohort.vectors[first | second], first[first | second], seed=seed
                 ),
-                metric="energy_distance",
-                cell=cohort.cell(inside & both),
-                value=found.value,
-                p_value=found.p_value,
-                family="energy_distance",
-                adjust="dependent",
-                note="one image per patient; patients exchanged 499 times",
+                note="; patients exchanged 499 times",
             )
+
+
+def _of_patients(
+    cohort: EmbeddedCohort,
+    named: dict[str, Any],
+    metric: str,
+    sides: tuple[Mask, Mask],
+    distance: Callable[[Mask, Mask], Distance],
+    *,
+    method: str = "",
+    note: str = "",
+) -> Tested:
+    """Compute a distance between two groups of patients; say so where a group has too few."""
+    fewest = min(int(side.sum()) for side in sides)
+    enough = fewest >= MIN_PATIENTS
+    nothing = Distance(np.nan, np.nan, np.nan, np.nan)
+    found = distance(*sides) if enough else nothing
+    hidden = cohort.cohort.settings.suppress_below > 1
+    too_few = f"; fewer than {MIN_PATIENTS} patients on a side{'' if hidden else f' ({fewest})'}"
+    return Tested(
+        key=cohort.key(Analysis.PROJECTION, reference=COMPLEMENT, **named),
+        metric=metric,
+        cell=cohort.cell(sides[0]),
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
+        method=method if enough else "",
+        family=metric if enough else "",
+        adjust="dependent",
+        reasons=() if enough else (Reason.TOO_FEW_PATIENTS,),
+        note=f"one image per patient, at random{note if enough else too_few}",
+    )
 
 
 def _points(

@@ -4,8 +4,8 @@
 module               question
 ===================  ===============================================================================
 `stratified`         is the finding recognised better when the shortcut is there
-`misclassification`  what errors in the labels of the shortcut can do to that
 `separation`         does the score separate images with and without the shortcut itself
+`misclassification`  what errors in the labels of the shortcut can do to both
 `prevalence_shift`   what AUROC would be at another frequency of the shortcut
 `standardised`       does the gap remain at one mix of view and age
 `percentiles`        how scores are distributed
@@ -22,11 +22,11 @@ from cxraudit.audits.shortcuts.percentiles import score_percentiles
 from cxraudit.audits.shortcuts.prevalence_shift import prevalence_shift
 from cxraudit.audits.shortcuts.separation import separation
 from cxraudit.audits.shortcuts.standardised import standardised_gap
-from cxraudit.audits.shortcuts.stratified import annotated_only, subsets, with_and_without
+from cxraudit.audits.shortcuts.stratified import subsets, with_and_without
 
 __all__ = ["DEFAULT_SHORTCUTS", "plan", "score_percentiles", "with_derived"]
 
-STRATIFIED = (with_and_without, subsets, annotated_only, if_mislabelled)
+STRATIFIED = (with_and_without, subsets, if_mislabelled)
 FURTHER = (separation, prevalence_shift, standardised_gap)
 """For findings with both classes."""
 
@@ -50,8 +50,9 @@ def plan(cohort: Cohort, sample: Sample, shortcuts: Mapping[str, str]) -> list[I
         recognised better when the shortcut is there. Where the shortcut is known of negatives, too, the
         four AUROCs of Borkan et al. (2019) follow: ``subgroup`` (all images with it), ``background``
         (all without), ``bpsn`` (positives without against negatives with it: low if the shortcut alone
-        raises the score) and ``bnsp`` (the reverse); the gap bnsp − bpsn is zero for a score that does
-        not depend on the shortcut.
+        raises the score) and ``bnsp`` (the reverse). The difference bnsp − bpsn is not zero for a score that
+        does not depend on the shortcut, where severe positives have it more often: it is exploratory, as
+        are the differences between the observed AUROC and that of reweighted images.
     """
     items: list[Item] = []
     for shortcut, finding in shortcuts.items():

@@ -1,25 +1,47 @@
 """AUROC as it would be were the shortcut in another share of the images.
 
 An AUROC is a mean over pairs of a positive and a negative, so it is linear in the share of positives with
-the shortcut, and bilinear in the shares among positives and among negatives: no image is drawn again, and
-every share has the interval of the same resamples. Where the shortcut is known of negatives, too, the AUROC
-*independent of the finding* is that of a world where images with and without the finding have the shortcut
-equally often; what the observed one has more is attributable to the shortcut going with the finding.
+the shortcut, and bilinear in the shares among positives and among negatives: no image is drawn again. Where
+the shortcut is known of negatives, too, images are reweighted so that it is as frequent with the finding as
+without: in both in its share of all images (*independent of the finding*), in negatives as often as in
+positives, or in positives as often as in negatives. These shares are estimates and are taken anew in every
+replicate.
+
+Whatever goes with the shortcut is reweighted with it. A score that does not depend on the shortcut ranks
+severe positives higher, and these have drains: taking them away lowers its AUROC. Among negatives there is no
+severity of the finding, so that reweighting them alone is free of it. How the AUROC changes is exploratory.
 """
 
-from itertools import product
+from collections.abc import Sequence
 
-from cxraudit.audits.cohort import Cell, Cohort, Sample
-from cxraudit.audits.plan import Combination, Comparison, Item, Level, Quantity, key, ranking
-from cxraudit.audits.shortcuts.labels import ShortcutLabels
-from cxraudit.schema import INDEPENDENT, OBSERVED, Analysis, Confirmatory
+from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample
+from cxraudit.audits.plan import (
+    Combination,
+    Comparison,
+    Item,
+    Level,
+    Quantity,
+    key,
+    ranking,
+    weighted,
+)
+from cxraudit.audits.shortcuts.labels import ShortcutLabels, caveats
+from cxraudit.schema import (
+    INDEPENDENT,
+    NEGATIVES_REWEIGHTED,
+    OBSERVED,
+    POSITIVES,
+    POSITIVES_REWEIGHTED,
+    Analysis,
+)
 from cxraudit.stats.ranking import shortcut_cells
+from cxraudit.stats.replicated import Replicated, mean_replicates, shares_of_pairs
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 
 def prevalence_shift(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
-    """Plan AUROC by the share of positives with the shortcut, and without its tie to the finding."""
+    """Plan AUROC by the share of the shortcut among positives, and independent of the finding."""
     y_true = sample.y_true
     positives = y_true & labels.known
     kinds = (labels.has, labels.lacks)
@@ -28,79 +50,102 @@ def prevalence_shift(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
     cells = [sample.cell(~y_true | (positives & kind)) for kind in kinds]
     areas = tuple(ranking(cell) for cell in cells)
     everything = sample.cell(~y_true | positives)
-    observed = sample.share(labels.has, positives)
+    stated = caveats(sample, labels, [POSITIVES])
+    given = [
+        ("", share, Combination(areas, (share, 1 - share)), _used(cells, share)) for share in SHARES
+    ]
+    observed = (
+        OBSERVED,
+        sample.share(labels.has, positives),
+        ranking(everything),
+        (everything, *cells),
+    )
     items: list[Item] = [
         Level(
             key=key(
                 sample,
                 Analysis.SHORTCUT_PREVALENCE,
                 attribute=labels.name,
-                condition=OBSERVED if share == observed else "",
+                condition=condition,
                 at=share,
             ),
             metric="auroc",
-            quantity=Combination(areas, (share, 1 - share)),
+            quantity=quantity,
             cell=everything,
-            parts=_with_weight(cells, (share, 1 - share)),
+            parts=parts,
+            reasons=stated.reasons,
+            note=stated.note,
         )
-        for share in sorted({*SHARES, observed})
+        for condition, share, quantity, parts in sorted([*given, observed], key=lambda one: one[1])
     ]
-    return items + _independent(sample, labels)
+    return items + _reweighted(cohort, sample, labels)
 
 
-def _with_weight(cells: list[Cell], weights: tuple[float, float]) -> tuple[Cell, ...]:
-    return tuple(cell for cell, weight in zip(cells, weights, strict=True) if weight > 0)
+def _used(cells: Sequence[Cell], share: float) -> tuple[Cell, ...]:
+    """Return the cells that count at a share of positives with the shortcut."""
+    return tuple(cell for cell, w in zip(cells, (share, 1 - share), strict=True) if w > 0)
 
 
-def _independent(sample: Sample, labels: ShortcutLabels) -> list[Item]:
-    """AUROC with the shortcut equally frequent among images with and without the finding."""
-    known = labels.known
-    n = [
-        sample.total(known & (sample.y_true == positive) & kind)
-        for positive in (True, False)
-        for kind in (labels.has, labels.lacks)
-    ]
-    if not all(n):
-        return []
-    masks = shortcut_cells(sample.y_true, labels.has)
+def _reweighted(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
+    """AUROC with the shortcut equally frequent with and without the finding, and the observed less that."""
+    known, y_true = labels.known, sample.y_true
+    masks = shortcut_cells(y_true, labels.has)
     order = ("subgroup", "bnsp", "bpsn", "background")  # (with, with), (with, without), …
     four = tuple(sample.cell(masks[name] & known) for name in order)
-
-    def at(of_positives: float, of_negatives: float) -> Quantity:
-        shares = product((of_positives, 1 - of_positives), (of_negatives, 1 - of_negatives))
-        weights = tuple(first * second for first, second in shares)
-        return Combination(tuple(ranking(cell) for cell in four), weights)
-
-    overall = sample.share(labels.has, known)
-    of_positives, of_negatives = n[0] / (n[0] + n[1]), n[2] / (n[2] + n[3])
-    note = (
-        f"in {overall:.1%} of both instead of {of_positives:.1%} of positives and {of_negatives:.1%} of "
-        "negatives"
-    )
+    if not all((cell.mask & side).any() for cell in four for side in (y_true, ~y_true)):
+        return []
+    areas = [ranking(cell) for cell in four]
+    among = (known, known & y_true, known & ~y_true)
+    overall, of_positives, of_negatives = (_share(cohort, sample, labels, one) for one in among)
+    observed = f"{of_positives.value:.1%} of positives and {of_negatives.value:.1%} of negatives as observed"
+    stated = caveats(sample, labels)
     everything = sample.cell(known)
-    named = {"attribute": labels.name, "at": overall}
-    return [
-        Level(
-            key=key(sample, Analysis.SHORTCUT_PREVALENCE, condition=INDEPENDENT, **named),
-            metric="auroc",
-            quantity=at(overall, overall),
-            cell=everything,
-            parts=four,
-            note=note,
-        ),
-        Comparison(
-            key=key(
-                sample,
-                Analysis.SHORTCUT_PREVALENCE,
-                condition=OBSERVED,
-                reference=INDEPENDENT,
-                **named,
+    items: list[Item] = []
+    for condition, share in (
+        (INDEPENDENT, overall),
+        (NEGATIVES_REWEIGHTED, of_positives),
+        (POSITIVES_REWEIGHTED, of_negatives),
+    ):
+        quantity: Quantity = weighted(areas, shares_of_pairs(share, share))
+        named = {"attribute": labels.name, "at": share.value}
+        note = "; ".join(filter(None, [f"{share.value:.1%} of both, {observed}", stated.note]))
+        items += [
+            Level(
+                key=key(sample, Analysis.SHORTCUT_PREVALENCE, condition=condition, **named),
+                metric="auroc",
+                quantity=quantity,
+                cell=everything,
+                parts=four,
+                reasons=stated.reasons,
+                note=note,
             ),
-            metric="auroc",
-            group=at(of_positives, of_negatives),
-            reference=at(overall, overall),
-            cells=(everything, *four),
-            family=Confirmatory.SHORTCUT,
-            note=note,
-        ),
-    ]
+            Comparison(
+                key=key(
+                    sample,
+                    Analysis.SHORTCUT_PREVALENCE,
+                    condition=OBSERVED,
+                    reference=condition,
+                    **named,
+                ),
+                metric="auroc",
+                group=ranking(everything),
+                reference=quantity,
+                cells=(everything, *four),
+                family=None,
+                reasons=stated.reasons,
+                note=note,
+            ),
+        ]
+    return items
+
+
+def _share(cohort: Cohort, sample: Sample, labels: ShortcutLabels, among: Mask) -> Replicated:
+    """Return the share of images with the shortcut, in the cohort and in every replicate."""
+    return mean_replicates(
+        labels.has,
+        among,
+        sample.units,
+        cohort.counts,
+        n_resamples=cohort.settings.n_resamples,
+        weights=sample.weights,
+    )

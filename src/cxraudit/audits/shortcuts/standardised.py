@@ -3,20 +3,24 @@
 import numpy as np
 
 from cxraudit.audits.cohort import Cohort, Sample, Vector
-from cxraudit.audits.groups import parts
+from cxraudit.audits.groups import ADJUSTERS, parts
 from cxraudit.audits.measures import StandardisedRanking
 from cxraudit.audits.plan import Comparison, Item, Statistic, key
-from cxraudit.audits.shortcuts.labels import ShortcutLabels
-from cxraudit.audits.standardised import ADJUSTERS
+from cxraudit.audits.shortcuts.labels import Judged, ShortcutLabels, caveats, judged_by
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.schema import WITH, WITHOUT, Analysis, Confirmatory
+from cxraudit.schema import POSITIVES, WITH, WITHOUT, Analysis, Confirmatory
 from cxraudit.stats.standardise import overlap
 
 
 def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[Item]:
-    """Plan the gap at one mix of each adjuster; a shortcut is not standardised by its own column."""
+    """Plan the gap at one mix of each adjuster; a shortcut is not standardised by its own column.
+
+    It is exploratory where labels of positives are a detector's.
+    """
     items: list[Item] = []
     y_true = sample.y_true
+    by_annotators = judged_by(cohort, sample, labels, y_true) is Judged.ALL
+    stated = caveats(sample, labels, [POSITIVES])
     own = labels.column
     for adjuster in ADJUSTERS:
         if adjuster not in cohort.images or own in parts(adjuster):
@@ -53,9 +57,12 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
                 group=with_,
                 reference=without,
                 cells=(sample.cell(kept[0]), sample.cell(kept[1])),
-                family=Confirmatory.SHORTCUT,
+                family=Confirmatory.SHORTCUT if by_annotators else None,
                 error="replicates",
-                note=f"{effective[0]:.0f} effective images with it",
+                reasons=stated.reasons,
+                note="; ".join(
+                    filter(None, [f"{effective[0]:.0f} effective images with it", stated.note])
+                ),
             )
         )
     return items

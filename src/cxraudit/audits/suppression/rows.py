@@ -11,11 +11,11 @@ from cxraudit.audits.suppression.groups import Hidden
 from cxraudit.audits.suppression.small import completed, is_small
 from cxraudit.metrics import METRICS, Family
 from cxraudit.schema import (
-    INDEPENDENT,
     MEAN_FINDING,
     OBSERVED,
     OTHER_COLUMNS,
     OVERALL,
+    REWEIGHTED,
     UNEDITED,
     Analysis,
     Reason,
@@ -215,7 +215,7 @@ def suppressed_results(
     for name in _ESTIMATES:
         rounded = results[name].round(DECIMALS)
         shown[name] = rounded.mask(rates, results[name].round(DECIMALS_OF_RATES))
-    shares = results["condition"].isin([OBSERVED, INDEPENDENT])
+    shares = results["condition"].isin([OBSERVED, *REWEIGHTED])
     shown["at"] = results["at"].mask(shares, results["at"].round(2))
     places = list(zip(results["model"], results["finding"], strict=True))
     overall = (results["attribute"] == OVERALL).to_numpy()

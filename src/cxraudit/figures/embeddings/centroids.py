@@ -8,7 +8,7 @@ from cxraudit.formatting import column_name
 
 
 def centroid_curves(curves: pd.DataFrame) -> Figure:
-    """Draw the sorted centroid differences of one model with their permutation bands.
+    """Draw the sorted centroid differences of one model with their simultaneous bands.
 
     Parameters
     ----------

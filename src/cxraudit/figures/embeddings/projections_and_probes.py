@@ -163,6 +163,9 @@ def _probe_aurocs(axes: Axes, probes: pd.DataFrame, *, last: bool) -> None:
     axes.axvline(0.5, color=MUTED, lw=1, ls=(0, (3, 3)))
     for row in records(probes):
         y = spaces.index(row["condition"]) + offsets[row["metric"]]
+        if not np.isfinite(row["value"]):
+            axes.text(0.52, y, "not probed", va="center", fontsize=7.5, color=MUTED)
+            continue
         name, marker = _PROBES.get(row["metric"], (METRICS[row["metric"]].label, "P"))
         colour = _COLOURS.get(row["verdict"], _UNCLEAR)
         axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.5)

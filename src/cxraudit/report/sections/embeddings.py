@@ -3,6 +3,7 @@
 import pandas as pd
 
 from cxraudit import prompts, tables
+from cxraudit.audits.embeddings.probes import LITTLE
 from cxraudit.audits.result import Audit
 from cxraudit.figures import embeddings as figures
 from cxraudit.formatting import decimal
@@ -106,14 +107,15 @@ def _scored_pairs(rows: pd.DataFrame) -> dict[str, tuple[str, str]]:
 _PROBES = (
     "Left: images (at most 4,000) on two axes, in random order, with densities; the axes were fitted on half "
     "of the patients. Right: AUROC of probes that were fitted, chosen and evaluated on different patients; "
-    "red: decodable; blue: not decodable; hollow: unclear. That two axes do not separate groups does not "
-    "mean that the embedding does not."
+    f"red: decodable; blue: not decoded by this probe (an AUROC of {LITTLE:g} or more is excluded); hollow: "
+    "unclear. That two axes do not separate groups does not mean that the embedding does not, and that one "
+    "probe does not decode an attribute does not mean that none could if fitted to more patients."
 )
 _SHIFTS = (
     "Of groups and labels (positives, negatives), the largest shift that decides is drawn, adjusted for the "
     f"labels of other findings; shifts within the shaded band (±{SHIFT_MARGIN:g} standard deviations) are "
     "within the margin. Red: decodable and associated; hollow red: associated, by an unclear size; blue: "
-    "decodable, not associated; green: not linearly decodable; hollow grey: unclear."
+    "decodable, not associated; green: not decoded by a linear probe; hollow grey: unclear."
 )
 _ERASURE = (
     "The attribute is erased from the embeddings in closed form, fitted without the test patients; changes "
@@ -126,4 +128,7 @@ _PROMPT_SENSITIVITY = (
 _BELOW_CHANCE = (
     "These prompt pairs rank the finding below chance: their wording may mean the opposite."
 )
-_CENTROIDS = "Bands: where the curve lies if groups are exchanged between patients (permutation)."
+_CENTROIDS = (
+    "Bands: where the whole curve lies if the means of the groups are equal (simultaneous over dimensions; "
+    "signs of patients changed at random)."
+)

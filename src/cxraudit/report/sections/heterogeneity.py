@@ -11,7 +11,7 @@ from cxraudit.formatting import counted, p_value, sentence_case
 from cxraudit.report.blocks import Details, Section, muted, table
 from cxraudit.report.facts import Facts
 from cxraudit.report.sections.context import Context
-from cxraudit.schema import Analysis, records
+from cxraudit.schema import Analysis, Reason, records
 from cxraudit.vocabulary import attribute_name
 
 
@@ -30,7 +30,7 @@ def build(audit: Audit, context: Context) -> Section | None:
             "patients": [row["n_patients"] for row in rows],
             "p": [p_value(row["p_value"]) for row in rows],
             "p (adjusted)": [p_value(row["p_adjusted"]) for row in rows],
-            "note": ["" if math.isfinite(row["p_value"]) else impossible for row in rows],
+            "note": [_why_not(row, impossible) for row in rows],
         }
     )
     return Section(
@@ -50,12 +50,21 @@ def _summary(rows: Sequence[Mapping[str, Any]], impossible: str) -> str:
     """Count the tests that reject, of those that were possible."""
     possible = [row for row in rows if math.isfinite(row["p_value"])]
     if not possible:
-        return sentence_case(impossible)
+        return sentence_case(_why_not(rows[0], impossible))
     alpha = 1 - float(rows[0]["confidence_level"])
     rejected = sum(row["p_adjusted"] < alpha for row in possible)
     summary = f"{rejected} of {counted(len(possible), 'test')} below {alpha:.2g} after adjustment"
     missing = len(rows) - len(possible)
     return f"{summary}; {missing} more not possible" if missing else summary
+
+
+def _why_not(row: Mapping[str, Any], otherwise: str) -> str:
+    """Say why a row has no test; empty if it has one."""
+    if math.isfinite(row["p_value"]):
+        return ""
+    if Reason.TOO_FEW_RUNS in str(row["reasons"]).split():
+        return "no test was possible: two training runs do not show how far runs lie apart"
+    return otherwise
 
 
 def _impossible(facts: Facts) -> str:

@@ -61,7 +61,10 @@ def _explained(name: str) -> str:
         f"AUROC of one kind against another; diamonds: AUROC of the same score for the {name}, among images "
         "alike in the finding (0.5: no separation). Bottom left: an AUROC is linear in the share of "
         f"positives with the {name}, so that it is known for every share; the dashed line is the AUROC with "
-        f"the {name} equally frequent in images with and without the finding. Bottom right: gaps with "
-        "verdicts, raw and after both arms were weighted to one mix of age and view. Last: gaps of "
+        f"the {name} equally frequent in images with and without the finding. Bottom right: gaps, raw and "
+        "after both arms were weighted to one mix of age and view, with verdicts; BNSP − BPSN, and how much "
+        f"lower AUROC would be if images were reweighted so that the {name} is equally frequent in both "
+        f"classes (in its share of all images; in negatives as in positives; the reverse). These have no "
+        f"verdict: severity that goes with the {name} makes them differ from zero as well. Last: gaps of "
         f"subgroups, raw and standardised by the {name}."
     )

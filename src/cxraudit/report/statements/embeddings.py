@@ -6,9 +6,11 @@ import pandas as pd
 
 from cxraudit.audits.embeddings.cohort import SPACES_2D
 from cxraudit.audits.embeddings.probes import (
+    CHANCE_AUROC,
     CONTROL_METRIC,
     DECODABLE,
     IMAGE,
+    LITTLE,
     METRIC,
     NOT_DECODABLE,
     UNCLEAR,
@@ -56,15 +58,24 @@ def statements(audit: Audit, model: str) -> list[Statement]:
 def _statement(rows: pd.DataFrame, attribute: str, probes: dict[str, Row]) -> Statement:
     linear = probes[LINEAR]
     name = sentence_case(column_name(attribute))
+    if not math.isfinite(linear["value"]):
+        return Statement(Tone.UNCLEAR, f"{name}: not probed", f"{sentence_case(linear['note'])}.")
     numbers = (
         f"{sentence_case(METRICS[LINEAR].label)} {decimal(linear['value'])} "
-        f"({bounds(linear['low'], linear['high'])}) on held-out patients{_from_axes(rows, attribute)}."
+        f"({bounds(linear['low'], linear['high'])}) on held-out patients, fitted to "
+        f"{_patients(linear)}{_from_axes(rows, attribute)}."
     )
     if linear["verdict"] == NOT_DECODABLE:
         return _not_decodable(name, numbers, probes)
     if linear["verdict"] != DECODABLE:
-        headline = f"{name}: unclear whether decodable"
-        return Statement(Tone.UNCLEAR, headline, numbers)
+        headline = (
+            f"{name}: unclear whether decodable by a linear probe fitted to {_patients(linear)}"
+        )
+        detail = (
+            f"{numbers} It is neither shown to exceed {CHANCE_AUROC:g}, with all attributes tested together, "
+            f"nor shown to be below {LITTLE:g}."
+        )
+        return Statement(Tone.UNCLEAR, headline, detail)
     shifts = find.where(rows, analysis=Analysis.ENCODING_USE, attribute=attribute)
     for verdict in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE):
         associated = records(shifts[shifts["verdict"] == verdict])
@@ -90,24 +101,43 @@ def _statement(rows: pd.DataFrame, attribute: str, probes: dict[str, Row]) -> St
 
 
 def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement:
-    others = [
-        row
-        for metric, row in probes.items()
-        if metric not in (LINEAR, CONTROL_METRIC) and row["verdict"] == DECODABLE
-    ]
-    if not others:
-        unclear = [METRICS[m].label for m, row in probes.items() if row["verdict"] == UNCLEAR]
-        detail = f"{numbers} No other probe decodes it, either."
-        if unclear:
-            detail = f"{numbers} Whether another probe decodes it is unclear ({listed(unclear)})."
-        return Statement(Tone.NOT_DECODABLE, f"{name}: not decodable", detail)
-    best = max(others, key=lambda row: row["value"])
-    return Statement(
-        Tone.UNCLEAR,
-        f"{name}: not linearly decodable, but by another probe",
-        f"{numbers} {METRICS[best['metric']].label} {decimal(best['value'])}. Zero-shot scores are linear "
-        "in the embedding, so they cannot depend on it this way; another classifier could.",
+    linear = probes[LINEAR]
+    not_decoded = (
+        f"not decoded by a linear probe fitted to {_patients(linear)} "
+        f"(an AUROC of {_excluded(linear)} is excluded)"
     )
+    others = [row for metric, row in probes.items() if metric not in (LINEAR, CONTROL_METRIC)]
+    decoding = [row for row in others if row["verdict"] == DECODABLE]
+    if decoding:
+        best = max(decoding, key=lambda row: row["value"])
+        return Statement(
+            Tone.UNCLEAR,
+            f"{name}: {not_decoded}, but by another probe",
+            f"{numbers} {METRICS[best['metric']].label} {decimal(best['value'])}. Zero-shot scores are "
+            "linear in the embedding, so they cannot depend on it this way; another classifier could.",
+        )
+    unclear = [METRICS[row["metric"]].label for row in others if row["verdict"] == UNCLEAR]
+    neither = [
+        f"{METRICS[row['metric']].label} of {_excluded(row)}"
+        for row in others
+        if row["verdict"] == NOT_DECODABLE
+    ]
+    sentences = [numbers]
+    if neither:
+        sentences.append(f"Excluded, too: {listed(neither)}.")
+    if unclear:
+        sentences.append(f"Whether another probe decodes it is unclear ({listed(unclear)}).")
+    return Statement(Tone.NOT_DECODABLE, f"{name}: {not_decoded}", " ".join(sentences))
+
+
+def _patients(probe: Row) -> str:
+    """Return the number of patients that a probe was fitted to."""
+    return counted(int(probe["at"]), "patient")
+
+
+def _excluded(probe: Row) -> str:
+    """Return the AUROCs that lie above the interval of a probe, rounded up to two digits."""
+    return f"{decimal(math.ceil(100 * probe['high'] - 1e-9) / 100)} or more"
 
 
 def _associated(

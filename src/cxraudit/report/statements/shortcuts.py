@@ -10,15 +10,20 @@ from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import (
+    ANNOTATED,
     BOUNDS,
     CHANCE,
     CORRECTED,
     INDEPENDENT,
     NEGATIVES,
+    NEGATIVES_REWEIGHTED,
     POSITIVES,
+    REWEIGHTED,
     WITH,
     WITHOUT,
     Analysis,
+    Reason,
+    has_reason,
     is_level,
     records,
 )
@@ -27,11 +32,16 @@ from cxraudit.vocabulary import shortcut_name, with_article
 
 
 def statements(audit: Audit, model: str) -> list[Statement]:
-    """State, per shortcut, the gap with − without, and whether the score separates the shortcut."""
+    """State, per shortcut, the gap with − without, and whether the score separates the shortcut.
+
+    Where a detector gave labels, all labels and those by annotators have rows, of which one is judged.
+    """
     arms = find.of(audit, model, analysis=Analysis.SHORTCUT, metric="auroc")
-    found = [_gap(arms, gap) for gap in records(arms[arms["reference"] == WITHOUT])]
+    gaps = arms[(arms["reference"] == WITHOUT) & (arms["verdict"] != "")]
+    found = [_gap(arms, gap) for gap in records(gaps)]
     separation = find.of(audit, model, analysis=Analysis.SHORTCUT_SEPARATION, reference=CHANCE)
-    for shortcut, part in separation.groupby("attribute", sort=False):
+    judged = separation[separation["verdict"] != ""]
+    for shortcut, part in judged.groupby("attribute", sort=False):
         found.append(_separation(audit, model, str(shortcut), part))
     return found
 
@@ -73,7 +83,19 @@ def _gap(arms: pd.DataFrame, gap: Row) -> Statement:
         headline = f"{auroc} differs with and without {a_shortcut}; the size is not settled"
         return Statement(Tone.UNCLEAR_SIZE, headline, numbers)
     headline = f"{auroc} with and without {a_shortcut}: inconclusive"
-    return Statement(Tone.INCONCLUSIVE, headline, numbers)
+    return Statement(
+        Tone.INCONCLUSIVE, headline, f"{numbers}{_no_verdict(pd.DataFrame([gap]), name)}"
+    )
+
+
+def _no_verdict(judged: pd.DataFrame, name: str) -> str:
+    """Say why a comparison by labels of a detector has no verdict; empty if none is."""
+    if not has_reason(judged, Reason.PREDICTED_LABELS).any():
+        return ""
+    return (
+        f" There is no verdict by labels of a detector of the {name}: errors that depend on the score can "
+        "produce such a difference, and too few patients have labels by annotators."
+    )
 
 
 def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -> Statement:
@@ -82,15 +104,18 @@ def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -
     finding = str(judged["finding"].iloc[0]).lower()
     levels = find.of(
         audit, model, analysis=Analysis.SHORTCUT_SEPARATION, attribute=shortcut, reference=""
-    )
+    ).dropna(subset=["value"])
+    by_detector = has_reason(levels, Reason.PREDICTED_LABELS)
     numbers = "; ".join(
         f"{decimal(row['value'])} ({bounds(row['low'], row['high'])}) among {row['group']}"
-        for row in records(levels.dropna(subset=["value"]))
+        f"{_by(row, predicted=predicted)}"
+        for row, predicted in zip(records(levels), by_detector, strict=True)
     )
     images = f"images with and without {with_article(name)}"
     detail = (
         f"AUROC of the score for the {name}: {numbers}."
-        f"{_attributable(audit, model, shortcut, name)}{_standardised(audit, model, shortcut)}"
+        f"{_no_verdict(judged, name)}"
+        f"{_reweighted(audit, model, shortcut)}{_standardised(audit, model, shortcut)}"
     )
     by_kind = {row["group"]: row for row in records(judged)}
     # Among positives a drain also goes with how large the pneumothorax is; among negatives with nothing.
@@ -119,25 +144,51 @@ def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -
     return Statement(Tone.INCONCLUSIVE, headline, detail)
 
 
-def _attributable(audit: Audit, model: str, shortcut: str, name: str) -> str:
-    found = find.of(
+def _by(row: Row, *, predicted: bool) -> str:
+    """Say whose labels a row rests on; empty if annotators gave all."""
+    if row["label_source"] == ANNOTATED:
+        return " by annotated labels"
+    return " by all labels, some of them those of a detector" if predicted else ""
+
+
+def _reweighted(audit: Audit, model: str, shortcut: str) -> str:
+    """State what AUROC would be if the shortcut did not go with the finding: an association, no cause."""
+    name = shortcut_name(shortcut)
+    rows = find.of(
         audit,
         model,
         analysis=Analysis.SHORTCUT_PREVALENCE,
         attribute=shortcut,
-        reference=INDEPENDENT,
+        reference=REWEIGHTED,
+    ).dropna(subset=["value"])
+    by = {row["reference"]: row for row in records(rows)}
+    whole, of_negatives = by.get(INDEPENDENT), by.get(NEGATIVES_REWEIGHTED)
+    if whole is None:
+        return ""
+    text = (
+        f" AUROC would be {_lower(whole)} if images with and without the finding had "
+        f"{with_article(name)} equally often; whatever goes with the {name}, such as severity, is "
+        "reweighted with it."
     )
-    for row in records(found):
-        if not math.isfinite(row["p_adjusted"]):
-            return (
-                f" How much of the AUROC is attributable to the association of the {name} with the "
-                "finding is not settled."
-            )
-        return (
-            f" {find.difference(row)} of the AUROC is attributable to the association of the {name} with "
-            "the finding."
+    if has_reason(rows, Reason.PREDICTED_LABELS).any():
+        text += (
+            " This rests on labels of a detector and is not corrected for its errors, which can make up all "
+            "of it."
         )
-    return ""
+    if of_negatives is None:
+        return text
+    return (
+        f"{text} If only images without the finding were reweighted, where severity of the finding has no "
+        f"part, it would be {_lower(of_negatives)}."
+    )
+
+
+def _lower(row: Row) -> str:
+    """Return how much lower, or higher, AUROC would be than it is observed to be."""
+    value, low, high = row["value"], row["low"], row["high"]
+    if value < 0:
+        return f"{decimal(-value)} higher ({bounds(-high, -low, signed=True)})"
+    return f"{decimal(value)} lower ({bounds(low, high, signed=True)})"
 
 
 def _standardised(audit: Audit, model: str, shortcut: str) -> str:
@@ -156,7 +207,7 @@ def _standardised(audit: Audit, model: str, shortcut: str) -> str:
 
 
 def label_errors(audit: Audit, shortcut: str) -> list[str]:
-    """State what the errors of a detector can do to a shortcut's gap, one sentence per model.
+    """State what the errors of a detector can do to gap and separation, one sentence each per model.
 
     Parameters
     ----------
@@ -168,38 +219,63 @@ def label_errors(audit: Audit, shortcut: str) -> list[str]:
     Returns
     -------
     list of str
-        Empty where no label is a detector's, or its errors are not known.
+        Empty where no label is a detector's, or nothing is known of its errors.
     """
-    rows = find.where(
-        audit.without_hidden().results, attribute=shortcut, metric="auroc", reference=WITHOUT
-    )
+    results = audit.without_hidden().results
+    rows = find.where(results, attribute=shortcut, metric=("auroc", "shortcut_auroc"))
     found = []
     for model, part in rows.groupby("model", sort=False):
-        gaps = records(find.where(part, analysis=Analysis.SHORTCUT, label_source=""))
-        errors = {
-            row["condition"]: row
-            for row in records(part[part["analysis"] == Analysis.SHORTCUT_LABEL_ERRORS])
+        given = {
+            (row["group"], row["reference"]): row
+            for row in records(
+                find.where(
+                    part,
+                    analysis=(Analysis.SHORTCUT, Analysis.SHORTCUT_SEPARATION),
+                    label_source="",
+                )
+            )
         }
-        if gaps and {CORRECTED, BOUNDS} <= set(errors):
-            sentence = _errors(shortcut_name(shortcut), gaps[0], errors[CORRECTED], errors[BOUNDS])
-            found.append(f"{model}: {sentence}")
+        errors = find.where(part, analysis=Analysis.SHORTCUT_LABEL_ERRORS)
+        for place, both in errors.groupby(["group", "reference"], sort=False):
+            by = {row["condition"]: row for row in records(both)}
+            if place in given and CORRECTED in by:
+                sentence = _errors(
+                    shortcut_name(shortcut), given[place], by[CORRECTED], by.get(BOUNDS)
+                )
+                found.append(f"{model}: {sentence}")
     return found
 
 
-def _errors(name: str, gap: Row, corrected: Row, bound: Row) -> str:
-    beginning = f"some {name} labels are those of a detector."
+def _errors(name: str, given: Row, corrected: Row, bound: Row | None) -> str:
+    is_gap = given["reference"] == WITHOUT
+    what = "the gap" if is_gap else f"the AUROC of the score for the {name} among {given['group']}"
+    of = "positives" if is_gap else given["group"]
+    beginning = f"some {name} labels of {of} are those of a detector."
+    if bound is None:
+        return (
+            f"{beginning} Its error rates among {of} are not known: {what} can neither be corrected nor "
+            "bounded."
+        )
     if not all(map(math.isfinite, (corrected["value"], bound["low"], bound["high"]))):
         return (
             f"{beginning} Its known errors do not fit the number of images it flagged, or it has no skill: "
-            "the gap can neither be corrected nor bounded. See the gap of annotated labels."
+            f"{what} can neither be corrected nor bounded. See that of annotated labels."
         )
     sign = (
         "so its sign does not depend on them"
         if bound["low"] * bound["high"] > 0
         else "so its sign may depend on them"
     )
+    if is_gap:
+        numbers = f"{find.difference(corrected)} instead of {signed(given['value'])}"
+        ends = f"{signed(bound['low'])} and {signed(bound['high'])}, {sign}"
+    else:
+        value, low, high = (0.5 + corrected[end] for end in ("value", "low", "high"))
+        numbers = (
+            f"{decimal(value)} ({bounds(low, high)}) instead of {decimal(0.5 + given['value'])}"
+        )
+        ends = f"{decimal(0.5 + bound['low'])} and {decimal(0.5 + bound['high'])}"
     return (
-        f"{beginning} Corrected for its errors, if these do not depend on the score, the gap is "
-        f"{find.difference(corrected)} instead of {signed(gap['value'])}; whatever images the errors fall "
-        f"on, it lies between {signed(bound['low'])} and {signed(bound['high'])}, {sign}."
+        f"{beginning} Corrected for its errors, if these do not depend on the score, {what} is {numbers}; "
+        f"whatever images the errors fall on, it lies between {ends}."
     )
