@@ -339,6 +339,7 @@ def shift_rows(attribute: str, *verdicts: str, group: str = "female") -> list[Ro
                 Analysis.ENCODING_USE,
                 -0.5,
                 metric="conditional_score_shift",
+                condition=POSITIVES,
                 group=group,
                 reference=COMPLEMENT,
                 verdict=verdict,

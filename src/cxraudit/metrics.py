@@ -447,10 +447,51 @@ _ROWS = (
         label="score shift given the label",
         family=Family.EMBEDDING,
         description="difference of the mean score between a group and all other groups among images with "
-        "the same label, in standard deviations of the score",
+        "the same label, at the same labels of other findings, in standard deviations of the score",
         low=-math.inf,
         high=math.inf,
         margin="shift",
+    ),
+    Metric(
+        name="unadjusted_score_shift",
+        label="score shift given the label, unadjusted",
+        family=Family.EMBEDDING,
+        description="the same, whatever the labels of other findings",
+        low=-math.inf,
+        high=math.inf,
+    ),
+    Metric(
+        name="score_shift_difference",
+        label="difference of the score shift",
+        family=Family.EMBEDDING,
+        description="score shift among positives less that among negatives, which moves AUROC gaps",
+        low=-math.inf,
+        high=math.inf,
+    ),
+    Metric(
+        name="score_shift_beyond_label_errors",
+        label="score shift beyond label errors",
+        family=Family.EMBEDDING,
+        description="score shift given the label less what wrong labels would explain of it, if as many are "
+        "wrong as the settings assume",
+        low=-math.inf,
+        high=math.inf,
+    ),
+    Metric(
+        name="explaining_label_error_rate",
+        label="explaining label error rate",
+        family=Family.EMBEDDING,
+        description="smallest share of wrong labels, alike in both groups and classes, that would explain a "
+        "score shift",
+        high=0.5,
+    ),
+    Metric(
+        name="robustness_value",
+        label="robustness value",
+        family=Family.EMBEDDING,
+        description="share of the residual variance of both group and score that something unmeasured would "
+        "have to explain to explain a score shift",
+        source="Cinelli and Hazlett 2020",
     ),
     Metric(
         name="gap_between_prompts_sd",
@@ -470,7 +511,9 @@ _ROWS = (
         name="prompt_variance_share",
         label="share of the prompt",
         family=Family.EMBEDDING,
-        description="share of the variance of an AUROC gap that is due to the wording of the prompt",
+        description="share of the variance of an AUROC gap that is due to the wording of the prompt; below 0 "
+        "where prompts differ less than by sampling",
+        low=-math.inf,
     ),
 )
 

@@ -244,6 +244,8 @@ class Reason(StrEnum):
     """Some labels of the shortcut are a detector's."""
     BELOW_CHANCE = "BELOW_CHANCE"
     """The whole interval lies below chance: the prompt may mean the opposite."""
+    LABEL_ERRORS = "LABEL_ERRORS"
+    """As many wrong labels as the settings assume (``label_error_rate``) could explain a shift of scores."""
     SUPPRESSED = "SUPPRESSED"
     """Hidden: of fewer patients or images than ``suppress_below``, or it would give such a cell away."""
 

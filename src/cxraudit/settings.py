@@ -119,6 +119,12 @@ class AuditSettings:
     age groups, also where gaps are standardised by age. A value at an edge is in the group above."""
     shortcut_labels: Literal["all", "annotated"] = "all"
     """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
+    severity: str = ""
+    """Column of the images with a number for how severe the findings of an image are: what
+    the score shifts by between groups with the same label is compared at equal severity."""
+    label_error_rate: Annotated[float, Ge(0), Lt(0.5)] = 0.15
+    """Share of labels of a finding that may be wrong. A shift of scores between groups with the same label
+    that so many wrong labels could explain is unclear; 0 takes labels as they are."""
     trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
     with the audited data set."""

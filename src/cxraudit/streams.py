@@ -40,6 +40,8 @@ class Stream(IntEnum):
     DETECTOR_ERRORS = 44
     PLANNED_PATIENTS = 45
     TRAINING_RUNS = 46
+    ERASURE_HALVES = 50
+    PROMPT_VARIANCE = 51
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from cxraudit.stats.leace import fit_eraser, variance_share
+from cxraudit.stats.resampling import draw_resamples
 
 # concept-erasure 0.2.4 (LeaceFitter, shrinkage=False, float64) on the same embeddings.
 GROUPS = np.arange(12) % 3
@@ -75,11 +76,16 @@ def test_shares_of_erased_and_remaining_parts_sum_to_one():
     direction = rng.normal(size=8)
     eraser = fit_eraser(x, groups)
 
-    share = variance_share(eraser, x, direction)
+    counts = draw_resamples(500, 300, 0)
+    units = np.arange(500)
+
+    found = variance_share(eraser, x, direction, units, counts, n_resamples=300)
 
     left = np.var(eraser(x) @ direction) / np.var(x @ direction)
-    assert share + left == pytest.approx(1, abs=1e-9)
-    assert variance_share(eraser, x, np.zeros(8)) != variance_share(eraser, x, np.zeros(8))  # NaN
+    assert found.value + left == pytest.approx(1, abs=1e-9)
+    assert found.replicates[1:].std() == pytest.approx(found.standard_error, rel=0.15)
+    constant = variance_share(eraser, x, np.zeros(8), units, counts, n_resamples=300)
+    assert np.isnan(constant.value)
 
 
 def test_embeddings_that_vary_in_few_directions_are_erased_within_them():

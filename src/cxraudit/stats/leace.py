@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cxraudit.stats.replicated import Replicated, ratio
+from cxraudit.stats.resampling import Counts, per_unit, unit_sums
+
 Matrix = NDArray[np.float64]
 
 
@@ -85,7 +88,15 @@ def fit_eraser(vectors: ArrayLike, groups: ArrayLike, *, shrinkage: bool = False
     return Eraser(mean, basis.T @ whiten, colour @ basis)
 
 
-def variance_share(eraser: Eraser, vectors: ArrayLike, direction: ArrayLike) -> float:
+def variance_share(
+    eraser: Eraser,
+    vectors: ArrayLike,
+    direction: ArrayLike,
+    units: ArrayLike,
+    counts: Counts,
+    *,
+    n_resamples: int,
+) -> Replicated:
     """Return the share of a linear score's variance that lies in the concept's subspace.
 
     The erased part of an embedding is uncorrelated with the remainder, so the shares of both sum to
@@ -94,17 +105,29 @@ def variance_share(eraser: Eraser, vectors: ArrayLike, direction: ArrayLike) -> 
     Parameters
     ----------
     eraser : Eraser
-        Of the concept.
+        Of the concept. It is kept in every replicate: fitted to few embeddings, it misses a part of the
+        subspace, and the share is too low by that.
     vectors : array_like of float, shape (n, d)
         Embeddings.
     direction : array_like of float, shape (d,)
         The score is ⟨embedding, direction⟩.
+    units : array_like of int, shape (n,)
+        Patient of each embedding: row of `counts`.
+    counts : numpy.ndarray
+        From `cxraudit.stats.resampling.draw_resamples`.
+    n_resamples : int
+        How many of the lanes of `counts` are replicates.
 
     Returns
     -------
-    float
-        NaN if the score does not vary.
+    Replicated
+        NaN where the score does not vary.
     """
     x, d = np.asarray(vectors, dtype=np.float64), np.asarray(direction, dtype=np.float64)
-    total = np.var(x @ d)
-    return float(np.var(eraser.concept(x) @ d) / total) if total > 0 else float("nan")
+    parts = np.stack([eraser.concept(x) @ d, x @ d])
+    parts -= parts.mean(axis=1, keepdims=True)
+    sums = np.vstack([parts, parts**2, np.ones((1, len(x)))])
+    drawn = unit_sums(per_unit(sums, units, counts.shape[1]), counts, n_resamples)
+    top, bottom = drawn[2:4] - drawn[:2] ** 2 / np.maximum(drawn[4], 1)
+    each = per_unit(parts**2, units, counts.shape[1])
+    return ratio(top, bottom, each[0], each[1])

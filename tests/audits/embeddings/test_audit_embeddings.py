@@ -8,6 +8,7 @@ import pytest
 
 from cxraudit.audits.embeddings import audit_embeddings
 from cxraudit.audits.embeddings.cohort import PromptPair
+from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.schema import KEY_COLUMNS, Analysis
 from cxraudit.settings import AuditSettings
 from planted import D, pick, planted_embeddings, the
@@ -113,6 +114,18 @@ def test_only_labels_by_annotators_are_used_where_only_these_count(coarse_probes
     probed = pick(results, analysis=Analysis.PROBE).dropna(subset=["value"])
     assert set(probed["attribute"]) == {"hidden"}
     assert the(results, attribute="used")["reasons"] == "NO_IMAGES"
+
+
+@pytest.mark.parametrize(
+    ("column", "error", "words"),
+    [("sevrity", UnknownNameError, "column of severity"), ("path", DataError, "holds no numbers")],
+)
+def test_a_severity_that_is_no_number_is_refused(column, error, words):
+    """Before anything is computed."""
+    dataset, embedded = planted_embeddings(0, 120)
+
+    with pytest.raises(error, match=words):
+        audit_embeddings(dataset, embedded, settings=replace(POINT, severity=column))
 
 
 def test_intersections_are_left_out(coarse_probes):

@@ -112,7 +112,7 @@ def test_prompt_pairs_are_drawn_and_those_of_the_scores_are_ringed():
     dots, ringed = (collection.get_offsets()[:, 0] for collection in axes.collections)
     np.testing.assert_allclose(sorted(dots), [-0.13, -0.12, -0.05])
     np.testing.assert_allclose(ringed, [-0.12])
-    assert "by prompt 76 %" in [text.get_text() for text in axes.texts]
+    assert "by prompt 73 % to 79 %" in [text.get_text() for text in axes.texts]
     assert "95 % interval" in axes.get_xlabel()
 
 

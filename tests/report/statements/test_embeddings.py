@@ -7,6 +7,7 @@ from cxraudit.report.statements import Tone, embeddings
 
 DECODABLE, HIDDEN, UNCLEAR = "decodable", "not decodable", "unclear"
 ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
+UNCLEAR_SIZE = "decodable, association of unclear size"
 
 
 def statements_on(*rows):
@@ -23,6 +24,12 @@ def statements_on(*rows):
             (ASSOCIATED, NOT_ASSOCIATED),
             Tone.ASSOCIATED,
             "Sex: decodable, and associated with the score for 1 of 2 findings",
+        ),
+        (
+            DECODABLE,
+            (UNCLEAR_SIZE, NOT_ASSOCIATED),
+            Tone.ASSOCIATED_UNCLEAR_SIZE,
+            "Sex: decodable, and associated, by an unclear size, with the score for 1 of 2 findings",
         ),
         (
             DECODABLE,
@@ -111,7 +118,7 @@ def test_reliance_needs_a_change_by_erasure():
     ]
     unchanged = statements_on(*probe_rows("sex", DECODABLE), *rows)
 
-    assert "The score relies on it: after erasure" in changed.detail
+    assert "The score relies on it: erasure" in changed.detail
     assert "relies" not in unchanged.detail
     assert "no change of AUROC is detected" in unchanged.detail
 

@@ -34,6 +34,7 @@ from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Item
 from cxraudit.datasets.base import Dataset
+from cxraudit.errors import DataError, UnknownNameError, shown
 from cxraudit.schema import joined
 from cxraudit.settings import AuditSettings
 
@@ -83,8 +84,14 @@ def audit_embeddings(
     -------
     EmbeddingAudit
         Of a model with fewer than 50 patients with embeddings, a row per attribute says so.
+
+    Raises
+    ------
+    UnknownNameError, DataError
+        If the settings name a severity that is no column of numbers.
     """
     settings = settings or AuditSettings()
+    _check_severity(dataset, settings)
     models = [embeddings] if isinstance(embeddings, ModelEmbeddings) else embeddings
     given = [attributes] if isinstance(attributes, str) else attributes
     wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
@@ -116,6 +123,29 @@ def audit_embeddings(
     )
 
 
+def _check_severity(dataset: Dataset, settings: AuditSettings) -> None:
+    """Refuse a severity that is no column of numbers.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
+    DataError
+        If it holds something else than numbers.
+    """
+    column = settings.severity
+    if not column:
+        return
+    if column not in dataset.images:
+        raise UnknownNameError("column of severity", column, dataset.images.columns)
+    values = dataset.images[column]
+    if not pd.api.types.is_numeric_dtype(values):
+        raise DataError(
+            f"column '{column}' holds no numbers, first {shown(values.iloc[0])}. Give severity as a number, "
+            "or leave the setting severity out."
+        )
+
+
 def _audit_model(
     cohort: EmbeddedCohort, attributes: Sequence[str], share: float
 ) -> tuple[list[Evaluated], tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
@@ -127,10 +157,11 @@ def _audit_model(
     engine.forget()
     distances, points = project(cohort, attributes, axes)
     centroids, curves = compare_centroids(cohort, attributes)
-    items += [*distances, *centroids, *score_direction.plan(settings.seed, cohort, attributes)]
+    items += [*distances, *centroids, *score_direction.plan(engine, cohort, attributes)]
     found = with_verdicts(
         verdicts.judged(engine.evaluate(items), settings, share=share), settings.confidence_level
     )
+    found = score_direction.with_adjusted(found)
     engine.forget()
     by_prompt, prompt_gaps = over_prompts(engine, cohort, attributes)
     last = [*score_direction.encoding_use(cohort, found), *by_prompt]

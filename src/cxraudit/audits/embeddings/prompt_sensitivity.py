@@ -1,6 +1,8 @@
 """Whether a gap is the model's or the prompt's: the same gaps over a bank of prompt pairs."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,9 +13,14 @@ from cxraudit.audits.embeddings.cohort import EmbeddedCohort, PromptPair
 from cxraudit.audits.engine import Engine
 from cxraudit.audits.plan import Combination, Item, Tested, average, minus, ranking
 from cxraudit.schema import Analysis, Reason
+from cxraudit.stats.compare import MIN_RESAMPLES
 from cxraudit.stats.replicated import Replicated
+from cxraudit.streams import Stream, generator
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
+N_DRAWS, HALVINGS = 4000, 40
+"""Sums of squares that are drawn, and steps to the limit of an interval."""
 
 
 def over_prompts(
@@ -25,9 +32,9 @@ def over_prompts(
     -------
     list of Item
         Per finding, attribute and group: the mean gap over the pairs with its interval over patients; the
-        standard deviation of the gap between pairs (beyond sampling), that of sampling patients, and the
-        share of the prompt in both together. Pairs that rank a finding below chance carry the reason
-        ``BELOW_CHANCE``, with the pair as ``condition``.
+        standard deviation of the gap between pairs (beyond sampling) and the share of the prompt in the
+        variance, with intervals, and the standard deviation by sampling patients. Pairs that rank a
+        finding below chance carry the reason ``BELOW_CHANCE``, with the pair as ``condition``.
     pandas.DataFrame
         One row per pair and gap: ``model``, ``finding``, ``pair``, ``positive``, ``negative``,
         ``attribute``, ``group``, ``auroc``, ``gap``, ``low``, ``high``.
@@ -71,26 +78,90 @@ def _groups(
                 yield attribute, group, masks
 
 
-def components(gaps: Sequence[Replicated]) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The variance of a gap between prompts, with its interval, and that of sampling patients."""
+
+    between: float
+    """Beyond sampling, not cut at 0: below it where prompts differ less than by sampling."""
+    low: float
+    high: float
+    sampling: float
+    """Of the mean gap."""
+
+    def share(self, between: float) -> float:
+        """Return the share of a variance between prompts in both together; below 0 if the variance is."""
+        total = abs(between) + self.sampling
+        return between / total if total > 0 else math.nan
+
+
+def components(
+    gaps: Sequence[Replicated], rng: np.random.Generator, *, confidence_level: float = 0.95
+) -> Components:
     """Split the variance of a gap into that between prompts and that of sampling patients.
 
     All prompts are evaluated on the same patients, so most of their sampling error is shared and does not
     make them differ. What remains of it (each gap minus the mean gap, over replicates) is taken off the
-    variance between them.
+    variance between them. It is not cut at 0, since it would then be above 0 on average without any effect
+    of the prompt.
 
-    Returns
-    -------
-    tuple of float
-        Standard deviation between prompts (0 if sampling explains it) and of the mean gap by sampling.
+    The interval inverts a test: for a variance between prompts, the sum of squares of the gaps around their
+    mean is drawn from what remains of the sampling error and from normal deviations of the prompts; the
+    interval holds the variances at which the observed sum lies within the central part of those drawn. It
+    begins at the estimate, where that is below 0.
+
+    Parameters
+    ----------
+    gaps : sequence of Replicated
+        Of the prompts, on the same resamples.
+    rng : numpy.random.Generator
+        Draws deviations of prompts.
+    confidence_level : float
+        Of the interval.
     """
     replicates = np.stack([g.replicates for g in gaps])
     replicates = replicates[:, np.isfinite(replicates).all(axis=0)]
     points, draws = replicates[:, 0], replicates[:, 1:]
+    if draws.shape[1] < MIN_RESAMPLES:
+        return Components(*(math.nan,) * 4)
     own = draws - draws.mean(axis=0)  # what a prompt has beyond the mean gap of its replicate
-    noise = float(own.var(axis=1, ddof=1).mean()) if draws.shape[1] > 1 else 0.0
-    between = max(float(points.var(ddof=1)) - noise * len(gaps) / (len(gaps) - 1), 0.0)
-    sampling = float(draws.mean(axis=0).var(ddof=1)) if draws.shape[1] > 1 else np.nan
-    return float(np.sqrt(between)), float(np.sqrt(sampling))
+    own = own - own.mean(axis=1, keepdims=True)
+    k = len(gaps)
+    noise = float((own**2).sum() / (draws.shape[1] - 1)) / (k - 1)
+    observed = float(((points - points.mean()) ** 2).sum())
+    between = observed / (k - 1) - noise
+    low, high = _variances(own, observed, rng, confidence_level)
+    sampling = float(draws.mean(axis=0).var(ddof=1))
+    return Components(between, min(low, between), high, sampling)
+
+
+def _variances(
+    own: NDArray[np.float64], observed: float, rng: np.random.Generator, confidence_level: float
+) -> tuple[float, float]:
+    """Return the variances between prompts at which the observed sum of squares is in either tail."""
+    repeated = np.tile(own, -(-N_DRAWS // own.shape[1]))
+    deviations = rng.standard_normal(repeated.shape)
+    deviations -= deviations.mean(axis=0)
+    alone, both = (repeated**2).sum(axis=0), (repeated * deviations).sum(axis=0)
+    apart = (deviations**2).sum(axis=0)
+
+    def below(sd: float) -> float:
+        """Return the share of drawn sums up to the observed one."""
+        return float((alone + 2 * sd * both + sd**2 * apart <= observed).mean())
+
+    tail = (1 - confidence_level) / 2
+    limits = []
+    for level in (1 - tail, tail):
+        # Drawn sums grow with the deviation: from where few enough are below the observed one.
+        least, most = 0.0, 10 * math.sqrt(observed) + 1e-12
+        if below(least) <= level:
+            limits.append(0.0)
+            continue
+        for _ in range(HALVINGS):
+            middle = (least + most) / 2
+            least, most = (middle, most) if below(middle) > level else (least, middle)
+        limits.append(least**2)
+    return limits[0], limits[1]
 
 
 def _components(
@@ -102,8 +173,10 @@ def _components(
     gaps: Sequence[Combination],
 ) -> Iterator[Item]:
     values = [engine.value(gap) for gap in gaps]
-    between, sampling = components(values)
-    total = between**2 + sampling**2
+    settings = engine.settings
+    rng = generator(Stream.PROMPT_VARIANCE, settings.seed)
+    variance = components(values, rng, confidence_level=settings.confidence_level)
+    limits = variance.between, variance.low, variance.high
     key = cohort.key(Analysis.PROMPT_SENSITIVITY, finding=finding, attribute=attribute, group=group)
     points = np.array([g.value for g in values])
     found = engine.estimate(average(gaps), "auroc_gap")
@@ -117,12 +190,25 @@ def _components(
         method=found.method,
         note=f"{len(gaps)} prompt pairs; from {points.min():+.3f} to {points.max():+.3f}",
     )
-    for metric, value in (
-        ("gap_between_prompts_sd", between),
-        ("gap_sampling_sd", sampling),
-        ("prompt_variance_share", between**2 / total if total > 0 else np.nan),
+    for metric, (value, low, high) in (
+        ("gap_between_prompts_sd", [_root(v) for v in limits]),
+        ("gap_sampling_sd", (_root(variance.sampling), math.nan, math.nan)),
+        ("prompt_variance_share", [variance.share(v) for v in limits]),
     ):
-        yield Tested(key=key, metric=metric, cell=None, value=value)
+        yield Tested(
+            key=key,
+            metric=metric,
+            cell=None,
+            value=value,
+            low=low,
+            high=high,
+            method="inverted test of the sum of squares" if math.isfinite(low) else "",
+        )
+
+
+def _root(variance: float) -> float:
+    """Return the root of a variance; 0 below it, NaN of none."""
+    return math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
 
 
 def _below_chance(

@@ -2,17 +2,20 @@
 
 A zero-shot score is a function of ⟨embedding, t₊ − t₋⟩ alone, so its relation to a group can be computed:
 the share of its variance in the subspace from which the group is linearly decodable, how far it shifts
-between groups of patients with the same label, and what becomes of AUROC and gaps when the group is erased
-from the embedding in closed form (LEACE).
+between groups of patients with the same label, what else could explain that shift, and what becomes of AUROC
+and gaps when the group is erased from the embedding in closed form (LEACE).
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.cohort import Cell, Vector, count
-from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, EmbeddedCohort, PromptPair
+from cxraudit.audits.cohort import Cell, Mask, Sample, Vector, count
+from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, EmbeddedCohort, Parts, PromptPair
 from cxraudit.audits.embeddings.probes import (
     DECODABLE,
     IMAGE,
@@ -22,35 +25,63 @@ from cxraudit.audits.embeddings.probes import (
     macro_auroc,
     run_probe,
 )
-from cxraudit.audits.engine import Evaluated
+from cxraudit.audits.engine import Engine, Evaluated
 from cxraudit.audits.plan import (
-    Combination,
     Comparison,
     Item,
+    Key,
+    Known,
     Level,
     Quantity,
     Tested,
+    average,
     mean,
     minus,
     ranking,
 )
-from cxraudit.schema import BEFORE_ERASURE, COMPLEMENT, Analysis, Confirmatory
-from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN
+from cxraudit.metrics import SHIFT_MARGIN
+from cxraudit.schema import (
+    BEFORE_ERASURE,
+    COMPLEMENT,
+    NEGATIVES,
+    POSITIVES,
+    Analysis,
+    Confirmatory,
+    Reason,
+)
+from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Estimate, Verdict
+from cxraudit.stats.label_errors import (
+    Recorded,
+    explained_influence,
+    explaining_rate,
+    largest_possible_rate,
+)
 from cxraudit.stats.leace import Eraser, fit_eraser, variance_share
+from cxraudit.stats.multiplicity import holm
+from cxraudit.stats.partial_effect import partial_effect, robustness_value
+from cxraudit.streams import Stream, generator
 
 ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
-ERASED = "erased"
-"""Condition of probes after erasure."""
+ASSOCIATED_UNCLEAR_SIZE = "decodable, association of unclear size"
+ERASED, NOT_ERASED = "erased", "not erased"
+"""Conditions of probes after erasure, and of the same probes of the same patients without it."""
 SHIFT = "conditional_score_shift"
+UNADJUSTED_SHIFT = "unadjusted_score_shift"
+SHIFT_DIFFERENCE = "score_shift_difference"
+REMAINING_SHIFT = "score_shift_beyond_label_errors"
+LABEL_ERROR_RATE = "explaining_label_error_rate"
+ROBUSTNESS = "robustness_value"
+LABELS = {POSITIVES: 1, NEGATIVES: 0}
+"""Condition of a shift → the recorded label of its images."""
 
 
-def plan(engine_seed: int, cohort: EmbeddedCohort, attributes: Sequence[str]) -> list[Item]:
+def plan(engine: Engine, cohort: EmbeddedCohort, attributes: Sequence[str]) -> list[Item]:
     """Plan how the scores of a model relate to attributes, and what erasing these changes.
 
     Parameters
     ----------
-    engine_seed : int
-        Of the probes.
+    engine : Engine
+        Of the same cohort.
     cohort : EmbeddedCohort
         Embeddings and prompts.
     attributes : sequence of str
@@ -60,36 +91,55 @@ def plan(engine_seed: int, cohort: EmbeddedCohort, attributes: Sequence[str]) ->
     -------
     list of Item
         ``score_direction``: share of score variance (eraser fitted without the test patients, share on
-        these), and the shift of the score between a group and all other groups given the label, in standard
-        deviations of the score. ``erasure``: AUROC of probes after erasing, and on test patients the change
-        of AUROC and of each group's gap, after − before on the same resamples.
+        these), and `shifts`. ``erasure``: AUROC of probes of erased and of the same unerased images, and on
+        test patients the change of AUROC and of each group's gap, after − before on the same resamples.
     """
     items: list[Item] = []
     for attribute in attributes:
         names, codes = cohort.groups(attribute)
         if len(names) < 2:
             continue
-        # All images a probe may be fitted to; fitted to fewer, it would use what was left in the others.
+        # All images that patients outside the test part have.
         learned = ~cohort.parts.test & (codes >= 0)
         eraser = fit_eraser(cohort.vectors[learned], codes[learned], shrinkage=True)
-        items += _probes_after(engine_seed, cohort, attribute, codes, eraser)
+        items += _probes_after(engine.settings.seed, cohort, attribute, codes)
         erased = eraser(cohort.vectors)
-        held_out = cohort.parts.test & (codes >= 0)
         for prompt in cohort.embedded.prompts:
-            items.append(
-                Tested(
-                    key=cohort.key(
-                        Analysis.SCORE_DIRECTION, attribute=attribute, finding=prompt.finding
-                    ),
-                    metric="variance_share",
-                    cell=cohort.cell(held_out),
-                    value=variance_share(eraser, cohort.vectors[held_out], prompt.direction),
-                    note="in the subspace that separates the groups; on test patients",
-                )
-            )
-            items += _shifts(cohort, attribute, prompt)
+            items.append(_variance_share(engine, cohort, attribute, codes, eraser, prompt))
+            items += shifts(cohort, attribute, prompt)
             items += _erasure(cohort, attribute, prompt, erased)
     return items
+
+
+def _variance_share(
+    engine: Engine,
+    cohort: EmbeddedCohort,
+    attribute: str,
+    codes: NDArray[np.int64],
+    eraser: Eraser,
+    prompt: PromptPair,
+) -> Tested:
+    """Estimate the share of score variance in the subspace that was found without the test patients."""
+    test = cohort.parts.test & (codes >= 0)
+    share = variance_share(
+        eraser,
+        cohort.vectors[test],
+        prompt.direction,
+        cohort.units[test],
+        cohort.cohort.counts,
+        n_resamples=engine.settings.n_resamples,
+    )
+    found = engine.estimate_of(share, "variance_share").within(0.0, 1.0)
+    return Tested(
+        key=cohort.key(Analysis.SCORE_DIRECTION, attribute=attribute, finding=prompt.finding),
+        metric="variance_share",
+        cell=cohort.cell(test),
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        method=found.method,
+        note="in the subspace that separates the groups, as found without the test patients",
+    )
 
 
 def _score(cohort: EmbeddedCohort, prompt: PromptPair) -> NDArray[np.float64]:
@@ -99,60 +149,254 @@ def _score(cohort: EmbeddedCohort, prompt: PromptPair) -> NDArray[np.float64]:
     return (along - along.mean()) / (spread if spread > 0 else 1)
 
 
-def _shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterator[Comparison]:
-    """Compare the mean score of a group and of all others, among images with the same label."""
+def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterator[Item]:
+    """Compare the score of a group and of all others among images with the same label.
+
+    Yields
+    ------
+    Item
+        Per group and label (``condition`` positives or negatives): ``conditional_score_shift``, adjusted for
+        the labels of all other findings, and severity if the settings name a column of it; the same
+        unadjusted; what is left of it if as many labels are wrong as the settings assume; the share of wrong
+        labels that would explain it; and its robustness value. Per group, the difference between the shifts
+        of both labels. In standard deviations of the score.
+    """
     score, label = _score(cohort, prompt), cohort.labels(prompt.finding)
     known = np.isfinite(label)
     sample = cohort.sample(label == 1, score)
-    values = Vector(score)
+    names, covariates = _covariates(cohort, prompt.finding)
     for group, inside, outside in cohort.comparisons(attribute):
-        means: tuple[list[Quantity], list[Quantity]] = ([], [])
-        weights = []
-        for value in (1.0, 0.0):
-            same = known & (label == value)
-            cells = [sample.cell(side & same) for side in (inside, outside)]
-            if min(count(cell).n_patients for cell in cells) < MIN_PATIENTS:
-                continue
-            for side, cell in zip(means, cells, strict=True):
-                side.append(mean(cell, values))
-            weights.append(float((same & (inside | outside)).sum()))
-        if not weights:
-            continue
-        shares = tuple(w / sum(weights) for w in weights)
-        yield Comparison(
-            key=cohort.key(
-                Analysis.SCORE_DIRECTION,
-                attribute=attribute,
-                group=group,
-                finding=prompt.finding,
-                reference=COMPLEMENT,
-            ),
-            metric=SHIFT,
-            group=Combination(tuple(means[0]), shares),
-            reference=Combination(tuple(means[1]), shares),
-            cells=(sample.cell(inside & known),),
-            family=Confirmatory.SCORE_DIRECTION,
-            enough=True,
-            note="standard deviations of the score",
+        key = cohort.key(
+            Analysis.SCORE_DIRECTION,
+            attribute=attribute,
+            group=group,
+            finding=prompt.finding,
+            reference=COMPLEMENT,
         )
+        adjusted: list[Quantity] = []
+        for condition, value in LABELS.items():
+            same = known & (label == value)
+            given = replace(key, condition=condition)
+            cells = sample.cell(inside & same), sample.cell(outside & same)
+            enough = min(count(cell).n_patients for cell in cells) >= MIN_PATIENTS
+            among = (inside | outside) & same
+            effect = partial_effect(score[among], inside[among], covariates[among])
+            if not math.isfinite(effect.value):
+                yield _no_shift(given, cells, enough)
+                continue
+            shift = _mean(sample, among, effect.pseudo_values)
+            adjusted.append(shift)
+            yield Comparison(
+                key=given,
+                metric=SHIFT,
+                group=shift,
+                reference=Known(0.0),
+                cells=cells,
+                family=Confirmatory.SCORE_DIRECTION,
+                enough=enough,
+                caution=_FEW,
+                note=f"standard deviations of the score{names}",
+            )
+            yield Comparison(
+                key=given,
+                metric=UNADJUSTED_SHIFT,
+                group=mean(cells[0], Vector(score)),
+                reference=mean(cells[1], Vector(score)),
+                cells=cells,
+                family=None,
+                enough=enough,
+                caution=_FEW,
+            )
+            both = (inside | outside) & known
+            yield from _label_errors(
+                cohort, sample, given, cells, both, among, inside, effect.pseudo_values, enough
+            )
+            yield Tested(
+                key=given,
+                metric=ROBUSTNESS,
+                cell=cells[0],
+                value=robustness_value(effect.cohens_f),
+            )
+        if len(adjusted) == 2:
+            yield Comparison(
+                key=key,
+                metric=SHIFT_DIFFERENCE,
+                group=adjusted[0],
+                reference=adjusted[1],
+                cells=(sample.cell(inside & known), sample.cell(outside & known)),
+                family=None,
+                enough=True,
+                note="positives − negatives",
+            )
+
+
+_FEW = f"fewer than {MIN_PATIENTS} patients with this label on one side"
+
+
+def _mean(sample: Sample, mask: Mask, values: NDArray[np.float64]) -> Quantity:
+    """Name the mean of numbers given for some images."""
+    everywhere = np.zeros(mask.size)
+    everywhere[mask] = values
+    return mean(sample.cell(mask), Vector(everywhere))
+
+
+def _no_shift(key: Key, cells: Sequence[Cell], enough: bool) -> Tested:
+    """Keep the row of a shift that does not exist."""
+    return Tested(
+        key=key,
+        metric=SHIFT,
+        cell=cells[0],
+        verdict=Verdict.UNDEFINED,
+        reasons=(Reason.UNDEFINED_VALUE if enough else Reason.TOO_FEW_PATIENTS,),
+        note="the labels of other findings determine the group" if enough else _FEW,
+    )
+
+
+def _covariates(cohort: EmbeddedCohort, finding: str) -> tuple[str, NDArray[np.float64]]:
+    """Return what shifts are adjusted for, in words and as numbers, shape (n, k).
+
+    A finding without a label is a level of its own; so is a severity that is not known.
+    """
+    others = [name for name in cohort.cohort.dataset.findings if name != finding]
+    columns = [cohort.labels(name) for name in others]
+    names = [f"{len(others)} other findings" if len(others) > 1 else "another finding"]
+    names = names if others else []
+    if severity := cohort.cohort.settings.severity:
+        columns.append(
+            pd.to_numeric(pd.Series(cohort.column(severity))).to_numpy(np.float64, na_value=np.nan)
+        )
+        names.append(severity)
+    known = [np.isfinite(column) for column in columns]
+    both = [
+        part
+        for column, mask in zip(columns, known, strict=True)
+        for part in (np.where(mask, column, 0.0), ~mask)
+    ]
+    table = np.column_stack(both) if both else np.empty((cohort.rows.size, 0))
+    return f"; adjusted for {' and '.join(names)}" if names else "", table.astype(np.float64)
+
+
+def _label_errors(
+    cohort: EmbeddedCohort,
+    sample: Sample,
+    key: Key,
+    cells: tuple[Cell, Cell],
+    both: Mask,
+    among: Mask,
+    inside: Mask,
+    pseudo_values: NDArray[np.float64],
+    enough: bool,
+) -> Iterator[Item]:
+    """Compare a shift with what wrong labels can do; see `cxraudit.stats.label_errors`."""
+    label, shift = LABELS[key.condition], float(pseudo_values.mean())
+    images = sample.y_true[both], sample.y_score[both], inside[both]
+    recorded = Recorded.of(*images)
+    assumed = largest_possible_rate(recorded, cohort.cohort.settings.label_error_rate)
+    explained, influence = explained_influence(*images, label=label, rate=assumed)
+    if explained * shift <= 0:  # errors would hide a part of it
+        assumed, explained, influence = 0.0, 0.0, np.zeros_like(influence)
+    n = influence.size
+    own = np.zeros(both.size)
+    own[among] = (pseudo_values - shift) / pseudo_values.size
+    remaining = shift - explained + n * (own[both] - influence)
+    yield Comparison(
+        key=replace(key, at=assumed),
+        metric=REMAINING_SHIFT,
+        group=_mean(sample, both, remaining),
+        reference=Known(0.0),
+        cells=cells,
+        family=None,
+        enough=enough,
+        caution=_FEW,
+        note=f"if {100 * assumed:.0f} % of labels are wrong" if assumed else "",
+    )
+    yield Tested(
+        key=key,
+        metric=LABEL_ERROR_RATE,
+        cell=cells[0],
+        value=explaining_rate(recorded, label, shift),
+    )
 
 
 def _probes_after(
-    seed: int, cohort: EmbeddedCohort, attribute: str, codes: NDArray[np.int64], eraser: Eraser
-) -> Iterator[Level]:
-    """Probe what is left: a linear probe should find nothing; a network may."""
-    left = eraser(cohort.vectors).astype(np.float32)
-    parts = cohort.parts.only(codes >= 0)
-    for probe in ("linear", "MLP"):
-        scores = run_probe(probe, left, codes, parts, seed)
-        yield Level(
-            key=cohort.key(Analysis.ERASURE, attribute=attribute, condition=ERASED),
-            metric=METRIC[probe],
-            quantity=macro_auroc(cohort, codes, parts.test, scores),
-            cell=cohort.cell(parts.test),
-            one_class=True,
-            note="LEACE, fitted without the test patients; embeddings not normalised again",
-        )
+    seed: int, cohort: EmbeddedCohort, attribute: str, codes: NDArray[np.int64]
+) -> Iterator[Level | Tested]:
+    """Probe what erasure leaves, on patients that neither the eraser nor the probe was fitted to.
+
+    On the images that an eraser was fitted to, nothing is left for a linear probe to learn, whatever is left
+    in others. Patients outside the test part are divided into halves: the eraser is fitted to one, the probe
+    to the other after erasure, and the reverse; both are measured on erased test images.
+    """
+    halves = _halves(cohort, codes, generator(Stream.ERASURE_HALVES, seed))
+    test = cohort.parts.test & (codes >= 0)
+    vectors = {ERASED: [], NOT_ERASED: []}
+    for fitted, probed in (halves, halves[::-1]):
+        eraser = fit_eraser(cohort.vectors[_either(fitted)], codes[_either(fitted)], shrinkage=True)
+        parts = Parts(probed.train, probed.validation, test)
+        vectors[ERASED].append((eraser(cohort.vectors).astype(np.float32), parts))
+        vectors[NOT_ERASED].append((cohort.vectors, parts))
+    n_patients = np.unique(cohort.patients[_either(halves[0])]).size
+    for condition, pairs in vectors.items():
+        for probe in ("linear", "MLP"):
+            key = cohort.key(Analysis.ERASURE, attribute=attribute, condition=condition)
+            if not all(_all_groups(codes, parts) for _, parts in pairs):
+                yield Tested(
+                    key=key,
+                    metric=METRIC[probe],
+                    cell=cohort.cell(test),
+                    reasons=(Reason.TOO_FEW_PATIENTS,),
+                    note="a group is in too few patients to fit eraser and probe to different ones",
+                )
+                continue
+            yield Level(
+                key=key,
+                metric=METRIC[probe],
+                quantity=average(
+                    [
+                        macro_auroc(cohort, codes, test, run_probe(probe, left, codes, parts, seed))
+                        for left, parts in pairs
+                    ]
+                ),
+                cell=cohort.cell(test),
+                one_class=True,
+                note=f"mean of two, each of a probe fitted to about {n_patients} patients"
+                + (
+                    " after an eraser fitted to as many others (LEACE); embeddings not normalised again"
+                    if condition == ERASED
+                    else ""
+                ),
+            )
+
+
+def _either(parts: Parts) -> Mask:
+    return parts.train | parts.validation
+
+
+def _all_groups(codes: NDArray[np.int64], parts: Parts) -> bool:
+    """Tell whether every group is in both parts that a probe is fitted to."""
+    n_groups = np.unique(codes[codes >= 0]).size
+    return all(np.unique(codes[part]).size == n_groups for part in (parts.train, parts.validation))
+
+
+def _halves(
+    cohort: EmbeddedCohort, codes: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Parts, Parts]:
+    """Divide the patients outside the test part into halves, and each half 5 : 2 to fit and to choose.
+
+    Groups, by the first image of a patient that has one, are divided alike.
+    """
+    usable = ~cohort.parts.test & (codes >= 0)
+    patients, first = np.unique(cohort.patients[usable], return_index=True)
+    order = rng.permutation(patients.size)
+    order = order[np.argsort(codes[usable][first][order], kind="stable")]
+    nothing = np.zeros_like(usable)
+    halves = []
+    for half in (0, 1):
+        members = patients[order[half::2]]
+        chosen = np.isin(cohort.patients, members[2::7]) | np.isin(cohort.patients, members[5::7])
+        own = usable & np.isin(cohort.patients, members)
+        halves.append(Parts(own & ~chosen, own & chosen, nothing))
+    return halves[0], halves[1]
 
 
 def _erasure(
@@ -211,20 +455,29 @@ def _change(
     )
 
 
+def with_adjusted(evaluated: Sequence[Evaluated]) -> list[Evaluated]:
+    """Adjust the p-values of what is left of shifts if some labels are wrong, over all of a model (Holm)."""
+    rows = [k for k, one in enumerate(evaluated) if one.item.metric == REMAINING_SHIFT]
+    result = list(evaluated)
+    for number, p in zip(rows, holm([evaluated[k].p_value for k in rows]), strict=True):
+        result[number] = replace(evaluated[number], p_adjusted=float(p))
+    return result
+
+
 def encoding_use(cohort: EmbeddedCohort, evaluated: Sequence[Evaluated]) -> list[Tested]:
-    """Put probe and shift together: one answer per finding and attribute.
+    """Put probe and shifts together: one answer per finding and attribute.
 
     Parameters
     ----------
     cohort : EmbeddedCohort
         Of the model.
     evaluated : sequence of Evaluated
-        Judged probes and shifts of the model.
+        Judged probes and shifts of the model, from `with_adjusted`.
 
     Returns
     -------
     list of Tested
-        The largest shift, with the verdict of `association`.
+        The largest of the shifts that decide, with the answer of `association`. ``condition`` is its label.
     """
     probes = {
         one.item.key.attribute: one
@@ -232,31 +485,61 @@ def encoding_use(cohort: EmbeddedCohort, evaluated: Sequence[Evaluated]) -> list
         if one.item.key.analysis == Analysis.PROBE
         and (one.item.key.condition, one.item.metric) == (IMAGE, METRIC["linear"])
     }
-    shifts = [one for one in evaluated if one.item.metric == SHIFT]
+    found = _ByShift.of(evaluated)
     answers = []
     for attribute, probe in probes.items():
         for prompt in cohort.embedded.prompts:
             own = [
                 one
-                for one in shifts
+                for one in found.shifts
                 if (one.item.key.attribute, one.item.key.finding) == (attribute, prompt.finding)
             ]
             if own:
-                answers.append(_answer(cohort, probe, own))
+                answers.append(_answer(probe, own, found))
     return answers
 
 
-def _answer(cohort: EmbeddedCohort, probe: Evaluated, shifts: Sequence[Evaluated]) -> Tested:
-    largest = max(shifts, key=lambda one: abs(one.found.value))
+@dataclass(frozen=True, slots=True)
+class _ByShift:
+    """Shifts, and what else is known of each: by the key of its row, and metric."""
+
+    shifts: list[Evaluated]
+    others: dict[tuple[Key, str], Evaluated]
+
+    @classmethod
+    def of(cls, evaluated: Sequence[Evaluated]) -> "_ByShift":
+        rows = [one for one in evaluated if one.item.key.analysis == Analysis.SCORE_DIRECTION]
+        return cls(
+            [one for one in rows if one.item.metric == SHIFT],
+            {(_without_place(one.item.key), one.item.metric): one for one in rows},
+        )
+
+    def get(self, shift: Evaluated, metric: str) -> Evaluated | None:
+        return self.others.get((_without_place(shift.item.key), metric))
+
+
+def _without_place(key: Key) -> Key:
+    """Return a key without the number that goes with it."""
+    return replace(key, at=0.0)
+
+
+def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> Tested:
+    answers = [_of_shift(one, found.get(one, REMAINING_SHIFT)) for one in shifts]
+    verdict = association(probe.verdict, [answer for answer, _ in answers])
+    decisive = [
+        pair for pair in zip(shifts, answers, strict=True) if pair[1][0] == verdict
+    ] or list(zip(shifts, answers, strict=True))
+    largest, (_, reason) = max(decisive, key=lambda pair: _size(pair[0]))
     where = largest.item.key
+    rate = found.get(largest, LABEL_ERROR_RATE)
+    phrases = [
+        f"linear probe {probe.found.value:.2f} ({probe.found.low:.2f} to {probe.found.high:.2f})",
+        f"among {where.condition}",
+        _explained_by(rate) if rate is not None else "",
+        _FEW if reason == Reason.TOO_FEW_PATIENTS else "",
+    ]
     return Tested(
-        key=cohort.key(
-            Analysis.ENCODING_USE,
-            attribute=where.attribute,
-            group=where.group,
-            finding=where.finding,
-            reference=COMPLEMENT,
-        ),
+        key=replace(where, analysis=Analysis.ENCODING_USE),
         metric=SHIFT,
         cell=largest.counts,
         value=largest.found.value,
@@ -265,27 +548,61 @@ def _answer(cohort: EmbeddedCohort, probe: Evaluated, shifts: Sequence[Evaluated
         p_value=largest.p_value,
         p_adjusted=largest.p_adjusted,
         method=largest.method,
-        verdict=association(probe.verdict, [one.verdict for one in shifts]),
-        note=f"linear probe {probe.found.value:.2f} ({probe.found.low:.2f} to {probe.found.high:.2f})",
+        verdict=verdict,
+        reasons=(reason,) if reason and verdict == UNCLEAR else (),
+        note="; ".join(filter(None, phrases)),
     )
 
 
+def _size(shift: Evaluated) -> float:
+    return abs(shift.found.value) if math.isfinite(shift.found.value) else -1.0
+
+
+def _explained_by(rate: Evaluated) -> str:
+    if math.isfinite(rate.found.value):
+        return f"label errors of {100 * rate.found.value:.0f} % would explain it"
+    return "no rate of label errors would explain it"
+
+
+def _of_shift(shift: Evaluated, remaining: Evaluated | None) -> tuple[str, Reason | None]:
+    """Answer from one shift, and from what is left of it if some labels are wrong."""
+    if shift.verdict in WITHIN_MARGIN:
+        return NOT_ASSOCIATED, None
+    if not shift.enough or not math.isfinite(shift.found.value):
+        few = Reason.TOO_FEW_PATIENTS in shift.reasons
+        return UNCLEAR, Reason.TOO_FEW_PATIENTS if few else Reason.UNDEFINED_VALUE
+    if shift.verdict not in SHOWN or remaining is None:
+        return UNCLEAR, None
+    same_side = _lies_beyond(remaining.found, 0.0, shift.found.value)
+    if not (same_side and remaining.p_adjusted < 1 - remaining.found.confidence_level):
+        return UNCLEAR, Reason.LABEL_ERRORS
+    if all(_lies_beyond(one.found, SHIFT_MARGIN, shift.found.value) for one in (shift, remaining)):
+        return ASSOCIATED, None
+    return ASSOCIATED_UNCLEAR_SIZE, None
+
+
+def _lies_beyond(found: Estimate, size: float, direction: float) -> bool:
+    """Tell whether a whole interval lies beyond a size, on the side of a direction."""
+    return found.low > size if direction > 0 else found.high < -size
+
+
 def association(probe: str, shifts: Sequence[str]) -> str:
-    """Answer from what a linear probe decodes and how the score shifts between groups.
+    """Answer from what a linear probe decodes, and from what was found of each label and group.
 
     Examples
     --------
-    >>> association("decodable", ["equivalent", "disparity"])
+    >>> association("decodable", ["decodable, not associated", "decodable and associated"])
     'decodable and associated'
-    >>> association("decodable", ["equivalent", "small difference"])
+    >>> association("decodable", ["decodable, not associated", "decodable, not associated"])
     'decodable, not associated'
-    >>> association("decodable", ["equivalent", "inconclusive"])
+    >>> association("decodable", ["decodable, not associated", "unclear"])
     'unclear'
     """
     if probe == NOT_DECODABLE:
         return NOT_DECODABLE
     if probe != DECODABLE:
         return UNCLEAR
-    if set(SHOWN) & set(shifts):
-        return ASSOCIATED
-    return NOT_ASSOCIATED if set(shifts) <= set(WITHIN_MARGIN) else UNCLEAR
+    for answer in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE, UNCLEAR):
+        if answer in shifts:
+            return answer
+    return NOT_ASSOCIATED

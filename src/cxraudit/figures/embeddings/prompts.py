@@ -51,7 +51,7 @@ def prompt_gaps(
     rows = results[results["analysis"] == Analysis.PROMPT_SENSITIVITY]
     means = rows[rows["metric"] == "auroc_gap"]
     largest = means.reindex(means["value"].abs().sort_values(ascending=False).index).head(shown)
-    shares = rows[rows["metric"] == "prompt_variance_share"].set_index(_GAP)["value"]
+    shares = rows[rows["metric"] == "prompt_variance_share"].set_index(_GAP)
     with house_style():
         figure = new_figure(10.4, 1.05 + 0.55 * len(largest))
         axes = figure.subplots()
@@ -64,7 +64,7 @@ def prompt_gaps(
             axes.text(
                 1.005,
                 y,
-                f"by prompt {whole_percent(shares[tuple(row[column] for column in _GAP)])}",
+                _by_prompt(shares.loc[tuple(row[column] for column in _GAP)]),
                 va="center",
                 fontsize=8.5,
                 transform=axes.get_yaxis_transform(),
@@ -84,6 +84,14 @@ def prompt_gaps(
         despine(axes)
         vertical_lines(axes)
     return figure
+
+
+def _by_prompt(share: "pd.Series[float]") -> str:
+    """Return the interval of the share of the prompt, which says more than its value."""
+    if not np.isfinite(share["high"]):
+        return ""
+    low = max(share["low"], 0.0)
+    return f"by prompt {whole_percent(low)} to {whole_percent(share['high'])}"
 
 
 def _pairs(axes: Axes, y: int, own: pd.DataFrame, scored: tuple[str, str] | None) -> int:

@@ -6,7 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cxraudit.audits.embeddings.probes import NOT_DECODABLE, UNCLEAR
-from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
+from cxraudit.audits.embeddings.score_direction import (
+    ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE,
+    NOT_ASSOCIATED,
+)
 from cxraudit.figures.style import (
     BLUE,
     GREEN,
@@ -25,7 +29,14 @@ from cxraudit.formatting import column_name
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.schema import Analysis, records
 
-COLOURS = {ASSOCIATED: RED, NOT_ASSOCIATED: BLUE, NOT_DECODABLE: GREEN, UNCLEAR: GREY}
+COLOURS = {
+    ASSOCIATED: RED,
+    ASSOCIATED_UNCLEAR_SIZE: RED,
+    NOT_ASSOCIATED: BLUE,
+    NOT_DECODABLE: GREEN,
+    UNCLEAR: GREY,
+}
+HOLLOW = (UNCLEAR, ASSOCIATED_UNCLEAR_SIZE)
 
 
 def score_shifts(results: pd.DataFrame) -> Figure:
@@ -39,7 +50,7 @@ def score_shifts(results: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per attribute, one line per finding: the group with the largest shift.
+        One panel per attribute, one line per finding: the group and label whose shift decides.
     """
     rows = results[results["analysis"] == Analysis.ENCODING_USE]
     attributes = list(dict.fromkeys(rows["attribute"]))
@@ -75,7 +86,7 @@ def _shifts(axes: Axes, rows: pd.DataFrame, findings: list[str]) -> None:
             "o",
             color=colour,
             ms=5.5,
-            markerfacecolor="white" if row["verdict"] == UNCLEAR else colour,
+            markerfacecolor="white" if row["verdict"] in HOLLOW else colour,
         )
     axes.set_yticks(range(len(findings)), findings, fontsize=8.5)
     axes.set_ylim(len(findings) - 0.5, -0.5)

@@ -35,8 +35,9 @@ def build(audit: Audit, context: Context) -> Section | None:
     blocks = [block for model in models for block in _model(audit, context, model)]
     introduction = muted(
         "An attribute can be decodable from an embedding without being associated with the score. A "
-        "zero-shot score is a function of one direction of the embedding space, so that the association "
-        "is computed."
+        "zero-shot score is a function of one direction of the embedding space, so that its shift between "
+        "groups with the same label can be estimated, and compared with what wrong labels and other findings "
+        "would explain."
     )
     return Section("Embeddings", "embeddings", [introduction, *blocks])
 
@@ -111,17 +112,18 @@ _PROBES = (
     "probe does not decode an attribute does not mean that none could if fitted to more patients."
 )
 _SHIFTS = (
-    f"The group with the largest shift is drawn; shifts within the shaded band (±{SHIFT_MARGIN:g} standard "
-    "deviations) are within the margin. Red: decodable and associated; blue: decodable, not associated; "
-    "green: not decoded by a linear probe; hollow: unclear."
+    "Of groups and labels (positives, negatives), the largest shift that decides is drawn, adjusted for the "
+    f"labels of other findings; shifts within the shaded band (±{SHIFT_MARGIN:g} standard deviations) are "
+    "within the margin. Red: decodable and associated; hollow red: associated, by an unclear size; blue: "
+    "decodable, not associated; green: not decoded by a linear probe; hollow grey: unclear."
 )
 _ERASURE = (
     "The attribute is erased from the embeddings in closed form, fitted without the test patients; changes "
     "are after − before, on the same test patients and resamples."
 )
 _PROMPT_SENSITIVITY = (
-    "The same gaps with many prompt pairs. “By prompt” is the share of the wording in the variance of the "
-    "gap; the remainder is that of sampling patients."
+    "The same gaps with many prompt pairs. “By prompt” is the interval of the share of the wording in the "
+    "variance of the gap; the remainder is that of sampling patients."
 )
 _BELOW_CHANCE = (
     "These prompt pairs rank the finding below chance: their wording may mean the opposite."

@@ -15,23 +15,39 @@ from cxraudit.audits.embeddings.probes import (
     NOT_DECODABLE,
     UNCLEAR,
 )
-from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
+from cxraudit.audits.embeddings.score_direction import (
+    ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE,
+    ERASED,
+    LABEL_ERROR_RATE,
+    NOT_ASSOCIATED,
+    ROBUSTNESS,
+)
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import bounds, column_name, counted, decimal, listed, sentence_case, signed
+from cxraudit.formatting import (
+    bounds,
+    column_name,
+    counted,
+    decimal,
+    listed,
+    sentence_case,
+    whole_percent,
+)
 from cxraudit.metrics import METRICS, SHIFT_MARGIN
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import BEFORE_ERASURE, Analysis, records
+from cxraudit.schema import BEFORE_ERASURE, Analysis, Reason, has_reason, records
 from cxraudit.vocabulary import group_phrase
 
 LINEAR = METRIC["linear"]
 PCA, _ = SPACES_2D
+_ANALYSES = (Analysis.PROBE, Analysis.SCORE_DIRECTION, Analysis.ERASURE, Analysis.ENCODING_USE)
 
 
 def statements(audit: Audit, model: str) -> list[Statement]:
     """State of every attribute whether it is decodable and, if so, associated with the score."""
-    rows = find.of(audit, model, analysis=(Analysis.PROBE, Analysis.ENCODING_USE, Analysis.ERASURE))
+    rows = find.of(audit, model, analysis=_ANALYSES)
     probes = find.where(rows, analysis=Analysis.PROBE, condition=IMAGE)
     return [
         _statement(rows, str(attribute), {row["metric"]: row for row in records(part)})
@@ -61,24 +77,26 @@ def _statement(rows: pd.DataFrame, attribute: str, probes: dict[str, Row]) -> St
         )
         return Statement(Tone.UNCLEAR, headline, detail)
     shifts = find.where(rows, analysis=Analysis.ENCODING_USE, attribute=attribute)
-    associated = records(shifts[shifts["verdict"] == ASSOCIATED])
-    if associated:
-        return _associated(rows, name, numbers, associated, len(shifts))
+    for verdict in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE):
+        associated = records(shifts[shifts["verdict"] == verdict])
+        if associated:
+            return _associated(rows, name, numbers, associated, len(shifts))
     if shifts.empty:
         return Statement(
             Tone.UNCLEAR,
             f"{name}: decodable; association with the score not tested",
             f"{numbers} No finding has enough patients with and without it in two groups.",
         )
-    unsettled = int((shifts["verdict"] != NOT_ASSOCIATED).sum())
-    if unsettled:
-        of_all = f"{unsettled} of {counted(len(shifts), 'finding')}"
+    unsettled = shifts[shifts["verdict"] != NOT_ASSOCIATED]
+    if len(unsettled):
+        of_all = f"{len(unsettled)} of {counted(len(shifts), 'finding')}"
         headline = f"{name}: decodable; association with the score unclear for {of_all}"
-        return Statement(Tone.UNCLEAR, headline, numbers)
+        return Statement(Tone.UNCLEAR, headline, f"{numbers}{_why_unclear(rows, unsettled)}")
     return Statement(
         Tone.NOT_ASSOCIATED,
         f"{name}: decodable, not associated with the score given the label",
-        f"{numbers} No score shifts with it by more than {SHIFT_MARGIN:g} standard deviations.",
+        f"{numbers} Among images with and among images without each finding, the score shifts with it by "
+        f"less than {SHIFT_MARGIN:g} standard deviations.",
     )
 
 
@@ -127,13 +145,54 @@ def _associated(
 ) -> Statement:
     row = find.largest(associated)
     of_all = f"{len(associated)} of {counted(n_findings, 'finding')}"
+    of_size = "" if row["verdict"] == ASSOCIATED else ", by an unclear size,"
+    tone = Tone.ASSOCIATED if row["verdict"] == ASSOCIATED else Tone.ASSOCIATED_UNCLEAR_SIZE
     return Statement(
-        Tone.ASSOCIATED,
-        f"{name}: decodable, and associated with the score for {of_all}",
-        f"{numbers} Among images with the same label, the score shifts most for "
-        f"{row['finding'].lower()}: {signed(row['value'])} standard deviations in "
-        f"{_images(row['attribute'], row['group'])}.{_after_erasure(rows, row)}",
+        tone,
+        f"{name}: decodable, and associated{of_size} with the score for {of_all}",
+        f"{numbers} Among {row['condition']} the score shifts most for {row['finding'].lower()}: "
+        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}, at equal "
+        f"labels of other findings. {_explanations(rows, row)}{_after_erasure(rows, row)}",
     )
+
+
+def _of_shift(rows: pd.DataFrame, shift: Row, metric: str) -> float:
+    """Return what else is known of a shift; NaN if nothing is."""
+    keys = {name: shift[name] for name in ("attribute", "group", "finding", "condition")}
+    found = find.where(rows, analysis=Analysis.SCORE_DIRECTION, metric=metric, **keys)
+    return float(found["value"].iloc[0]) if len(found) else math.nan
+
+
+def _explanations(rows: pd.DataFrame, shift: Row) -> str:
+    """State what else would explain a shift: wrong labels, or something unmeasured."""
+    rate = _of_shift(rows, shift, LABEL_ERROR_RATE)
+    strength = _of_shift(rows, shift, ROBUSTNESS)
+    labels = (
+        f"Label errors of {whole_percent(rate)} would explain it"
+        if math.isfinite(rate)
+        else "No rate of label errors would explain it"
+    )
+    if not math.isfinite(strength):
+        return f"{labels}."
+    return (
+        f"{labels}; so would something unmeasured, such as severity, that explains "
+        f"{whole_percent(strength)} of the remaining variance of both attribute and score."
+    )
+
+
+def _why_unclear(rows: pd.DataFrame, unsettled: pd.DataFrame) -> str:
+    """State of a shift that label errors could explain how large it is, and how many it takes."""
+    doubtful = records(unsettled[has_reason(unsettled, Reason.LABEL_ERRORS)])
+    if doubtful:
+        row = find.largest(doubtful)
+        return (
+            f" Among {row['condition']} the score for {row['finding'].lower()} shifts by "
+            f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}. "
+            f"{_explanations(rows, row)}"
+        )
+    if has_reason(unsettled, Reason.TOO_FEW_PATIENTS).all():
+        return " Too few patients with, or without, a finding are in one of the groups."
+    return ""
 
 
 def _from_axes(rows: pd.DataFrame, attribute: str) -> str:
@@ -160,10 +219,28 @@ def _after_erasure(rows: pd.DataFrame, shift: Row) -> str:
         attribute=shift["attribute"],
         finding=shift["finding"],
     )
+    left = _decodable_after(rows, shift["attribute"])
     for row in records(found):
         if row["low"] > 0 or row["high"] < 0:
             return (
-                f" The score relies on it: after erasure from the embedding (LEACE), AUROC changes by "
-                f"{find.difference(row)}."
+                f" The score relies on it: erasure from the embedding (LEACE) changes AUROC by "
+                f"{find.difference(row)}.{left}"
             )
-    return " After erasure from the embedding (LEACE), no change of AUROC is detected."
+    return f" After erasure from the embedding (LEACE), no change of AUROC is detected.{left}"
+
+
+def _decodable_after(rows: pd.DataFrame, attribute: str) -> str:
+    """State what a linear probe of other patients than the eraser's still decodes."""
+    found = find.where(
+        rows, analysis=Analysis.ERASURE, attribute=attribute, condition=ERASED, metric=LINEAR
+    )
+    if found.empty or not math.isfinite(found["value"].iloc[0]):
+        return ""
+    [row] = records(found)
+    return (
+        f" After erasure a linear probe still decodes it with AUROC {decimal(row['value'])} "
+        f"({bounds(row['low'], row['high'])})."
+        if row["low"] > 0.5
+        else f" After erasure the AUROC of a linear probe is {decimal(row['value'])} "
+        f"({bounds(row['low'], row['high'])})."
+    )

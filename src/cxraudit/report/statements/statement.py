@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cxraudit.audits.embeddings.probes import NOT_DECODABLE, UNCLEAR
-from cxraudit.audits.embeddings.score_direction import ASSOCIATED, NOT_ASSOCIATED
+from cxraudit.audits.embeddings.score_direction import (
+    ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE,
+    NOT_ASSOCIATED,
+)
 from cxraudit.stats.estimate import Verdict
 
 
@@ -20,6 +24,8 @@ class Tone(StrEnum):
     IN_FAVOUR = "in-favour"
     """A disparity in favour of a group."""
     UNCLEAR_SIZE = "unclear-size"
+    ASSOCIATED_UNCLEAR_SIZE = "associated-unclear-size"
+    """It is associated, and whether by more than the margin is not settled."""
     INCONCLUSIVE = "inconclusive"
     UNDEFINED = "undefined"
     UNCLEAR = "unclear"
@@ -50,6 +56,7 @@ _WORDS = {
     Tone.INCONCLUSIVE: Verdict.INCONCLUSIVE.value,
     Tone.UNDEFINED: Verdict.UNDEFINED.value,
     Tone.ASSOCIATED: ASSOCIATED,
+    Tone.ASSOCIATED_UNCLEAR_SIZE: ASSOCIATED_UNCLEAR_SIZE,
     Tone.NOT_ASSOCIATED: NOT_ASSOCIATED,
     Tone.NOT_DECODABLE: NOT_DECODABLE,
     Tone.UNCLEAR: UNCLEAR,

@@ -1,0 +1,108 @@
+"""The difference between two groups given covariates, and what unmeasured ones could do to it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import qr, solve_triangular
+
+_COLLINEAR = 1e-8
+"""Of the length of a column: what less is left of it, the other columns determine."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialEffect:
+    """The coefficient of a group in a linear regression, with what its error is computed from."""
+
+    value: float
+    """Mean difference between the group and all others at the same covariates; NaN where they determine the
+    group."""
+    pseudo_values: NDArray[np.float64]
+    """Shape (n,): their mean is `value`, and their deviations over n are influences: those of the images of a
+    patient, summed and squared, make the cluster-robust (sandwich) variance."""
+    cohens_f: float
+    """Partial f of Cohen of the group: |t|/√(degrees of freedom)."""
+    n_covariates: int
+    """Without those that are constant or determined by others."""
+
+
+def partial_effect(
+    values: ArrayLike, in_group: ArrayLike, covariates: ArrayLike | None = None
+) -> PartialEffect:
+    """Estimate the mean difference of a value between a group and all others, given covariates.
+
+    The coefficient is Σ r y/Σ r², r being what the covariates leave of the group (Frisch and Waugh 1933).
+    Residuals are divided by 1 − leverage, as in HC3 (MacKinnon and White 1985): without, the error is too
+    small where a group is.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        Such as the scores of images with the same label.
+    in_group : array_like of bool, shape (n,)
+        The group.
+    covariates : array_like of float, shape (n, k), optional
+        What both sides are compared at. Constant and collinear columns are left out.
+
+    Examples
+    --------
+    >>> partial_effect([1.0, 2.0, 4.0, 5.0], [False, False, True, True]).value
+    3.0
+    """
+    y, group = np.asarray(values, dtype=np.float64), np.asarray(in_group, dtype=np.float64)
+    n = y.size
+    basis = _basis(np.empty((n, 0)) if covariates is None else np.asarray(covariates, float), n)
+    left = group - basis @ (basis.T @ group)
+    size = float(left @ left)
+    n_covariates = basis.shape[1] - 1
+    if not size > _COLLINEAR * n:
+        return PartialEffect(math.nan, np.full(n, math.nan), math.nan, n_covariates)
+    value = float(left @ y) / size
+    residuals = y - basis @ (basis.T @ y) - value * left
+    leverage = (basis**2).sum(axis=1) + left**2 / size
+    influence = left * residuals / np.maximum(1 - leverage, 1 / n) / size
+    pseudo_values = value + n * (influence - influence.mean())
+    spread = float(residuals @ residuals)
+    cohens_f = abs(value) * math.sqrt(size / spread) if spread > 0 else math.inf
+    return PartialEffect(value, pseudo_values, cohens_f, n_covariates)
+
+
+def _basis(covariates: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return an orthonormal basis of the constant and of the covariates that add to it."""
+    constant = np.full((n, 1), 1 / math.sqrt(n))
+    centred = covariates - covariates.mean(axis=0)
+    spread = np.sqrt((centred**2).sum(axis=0))
+    varying = spread > _COLLINEAR * math.sqrt(n)
+    if not varying.any():
+        return constant
+    scaled = centred[:, varying] / spread[varying]
+    triangle, order = qr(scaled, mode="r", pivoting=True)
+    kept = np.abs(np.diag(triangle)) > _COLLINEAR
+    rank = int(kept.sum())
+    chosen = scaled[:, order[:rank]]
+    return np.hstack([constant, solve_triangular(triangle[:rank, :rank], chosen.T, trans="T").T])
+
+
+def robustness_value(cohens_f: float) -> float:
+    """Return how strong something unmeasured would have to be to explain a difference away.
+
+    It is the share of the residual variance, of the group as well as of the value, that it would have to
+    explain to bring the coefficient to zero (Cinelli and Hazlett 2020, equation 21).
+
+    References
+    ----------
+    .. [1] Cinelli & Hazlett (2020), Making sense of sensitivity: extending omitted variable bias, Journal of
+       the Royal Statistical Society B 82(1):39-67.
+
+    Examples
+    --------
+    The study of Darfur in the article, with t = 4.184 and 783 degrees of freedom:
+
+    >>> round(robustness_value(4.184 / 783**0.5), 3)
+    0.139
+    """
+    if math.isinf(cohens_f):
+        return 1.0
+    square = cohens_f**2
+    return (math.sqrt(square**2 + 4 * square) - square) / 2
