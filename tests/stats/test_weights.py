@@ -273,27 +273,27 @@ def test_a_reversed_ranking_is_one_under_any_weights():
 
 
 def test_bounds_of_weighted_errors_hold_every_assignment():
-    """No relabelling whose weight the detector's errors allow gives a gap outside."""
+    """No relabelling of as many images as the detector may have wrong gives a gap outside."""
     rng = np.random.default_rng(0)
     placed, has = rng.random(10), np.arange(10) < 5
     weights = rng.uniform(0.5, 2, 10)
     errors = DetectorError(sensitivity=0.8, specificity=0.8)
-    low, high = gap_bounds(placed, has, np.ones(10, dtype=bool), [errors], weights=weights)
+    bounds = gap_bounds(
+        placed, has, np.ones(10, dtype=bool), [errors], weights=weights, confidence_level=0.6
+    )
 
-    share = weights[has].sum() / weights.sum()
-    ppv, npv = errors.predictive_values(share)
-    limits = (1 - ppv) * weights[has].sum(), (1 - npv) * weights[~has].sum()
     found = []
     for number in range(2**10):
         wrong = (number >> np.arange(10)) % 2 == 1
-        if weights[wrong & has].sum() > limits[0] or weights[wrong & ~has].sum() > limits[1]:
+        if (wrong & has).sum() > bounds.wrong_with or (wrong & ~has).sum() > bounds.wrong_without:
             continue
         true = has ^ wrong
         sides = [np.average(placed[k], weights=weights[k]) for k in (true, ~true)]
         found.append(sides[0] - sides[1])
-    assert low <= min(found)
-    assert max(found) <= high
-    assert high - low < 2.5 * (max(found) - min(found))
+    assert 0 < bounds.wrong_with < 5
+    assert bounds.low <= min(found)
+    assert max(found) <= bounds.high
+    assert bounds.high - bounds.low < 1.5 * (max(found) - min(found))
 
 
 @pytest.mark.parametrize("metric", of_family(Family.RANKING))

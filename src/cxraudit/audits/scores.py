@@ -11,7 +11,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import source_column
 from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.table import from_frame
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.schema import (
     SEED,
@@ -435,10 +435,11 @@ def own_cohort(
         used += [image, patient, *named.values(), *own, *label.values()]
         used += [*(columns.get("shortcut_sources") or {}).values(), *map(source_column, own)]
         frame = _one_row_per_image(frame, image, [name for name in frame.columns if name in used])
-    elif image in frame and (twice := frame[image].duplicated()).any():
+    elif image in frame and (twice := frame[image].dropna().duplicated()).any():
+        first = frame[image].dropna()[twice].iloc[0]
         raise DataError(
-            f"{file} holds {int(twice.sum())} more rows of images that it already has, first "
-            f"{frame[image][twice].iloc[0]}. Keep one row of each image, or name the column in which they "
+            f"{file} holds {int(twice.sum())} more rows of images that column {image} already names, first "
+            f"{short(first)}. Keep one row of each image, or name the column in which they "
             "differ: --model-column for models, --seed-column for training runs."
         )
     return from_frame(
