@@ -41,7 +41,7 @@ from cxraudit.stats.replicated import Replicated
 from cxraudit.stats.resampling import Counts, draw_resamples
 from cxraudit.stats.thresholds import decisions
 from cxraudit.stats.verdict import detectable_gap, judge
-from simulations.arguments import parser
+from simulations.arguments import parser, print_lines
 from simulations.designs import DESIGNS, Cohort
 
 ALPHA = 0.05
@@ -226,8 +226,7 @@ def main() -> None:
     options.add_argument("designs", nargs="*", metavar="DESIGN", choices=[[], *DESIGNS])
     given = options.parse_args()
     names = given.designs or list(DESIGNS)
-    for line in lines(names, given.cohorts, given.resamples, given.seed, given.workers):
-        print(line, flush=True)  # noqa: T201
+    print_lines(lines(names, given.cohorts, given.resamples, given.seed, given.workers))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
 from cxraudit.datasets.base import Dataset
@@ -58,11 +59,11 @@ def draw(design: Design, seed: int) -> tuple[Dataset, ModelEmbeddings]:
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(design.patients), design.images)
     n = patient.size
-    threshold = _upper_quantile(design.prevalence)
+    threshold = -ndtri(design.prevalence)
     severity = rng.normal(size=design.patients)
     finding = severity > threshold
     other = rng.normal(size=design.patients) > threshold
-    group = _groups(design, rng, finding, other, severity)
+    group = _groups(design, rng, patient, finding, other, severity)
     member = group == len(design.shares) - 1
     severe = severity[patient]
     if design.follows == "severity":
@@ -105,23 +106,16 @@ def draw(design: Design, seed: int) -> tuple[Dataset, ModelEmbeddings]:
     return dataset, ModelEmbeddings(MODEL, ids, x.astype(np.float32), prompts)
 
 
-def _upper_quantile(share: float) -> float:
-    """Return what a standard normal number is above with a probability."""
-    from scipy.special import ndtri
-
-    return float(-ndtri(share))
-
-
 def _groups(
     design: Design,
     rng: Generator,
+    patient: NDArray[np.int64],
     finding: NDArray[np.bool_],
     other: NDArray[np.bool_],
     severity: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """Draw the number of the group of each image."""
-    n = design.patients * design.images
-    patient = np.repeat(np.arange(design.patients), design.images)
+    n = patient.size
     if design.level == "pairs":
         return np.arange(n) % design.images % 2
     if design.follows in ("finding", "other"):

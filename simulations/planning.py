@@ -33,7 +33,7 @@ from cxraudit.stats.binormal import both_below
 from cxraudit.stats.compare import gap
 from cxraudit.stats.verdict import judge
 from simulations.__main__ import counted, ranked
-from simulations.arguments import parser
+from simulations.arguments import print_table
 from simulations.designs import WITHIN, Cohort, Design
 
 COMPARISONS = 5
@@ -196,10 +196,7 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    options = parser(__doc__, cohorts=2000, resamples=500)
-    given = options.parse_args()
-    for line in lines(given.cohorts, given.resamples, given.seed, given.workers):
-        print(line, flush=True)  # noqa: T201
+    print_table(__doc__, lines, cohorts=2000, resamples=500)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cxraudit.stats.compare import estimate, gap
 from simulations.__main__ import counted, ranked
-from simulations.arguments import parser
+from simulations.arguments import print_table
 from simulations.designs import DESIGNS, Cohort
 
 EDGES = (2, 4, 6, 8, 10, 15, 20, 30, 50, 100, np.inf)
@@ -89,10 +89,7 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    options = parser(__doc__, cohorts=200, resamples=1000)
-    given = options.parse_args()
-    for line in lines(given.cohorts, given.resamples, given.seed, given.workers):
-        print(line, flush=True)  # noqa: T201
+    print_table(__doc__, lines, cohorts=200, resamples=1000)
 
 
 if __name__ == "__main__":

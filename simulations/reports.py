@@ -41,7 +41,7 @@ from cxraudit.datasets.table import from_frame
 from cxraudit.schema import Analysis, Confirmatory
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.multiplicity import step_down
-from simulations.arguments import parser
+from simulations.arguments import parser, print_lines
 
 PATIENTS = 350
 FINDINGS = ("Edema", "Pneumonia")
@@ -282,8 +282,7 @@ def main() -> None:
         n_resamples=given.resamples, seed=given.seed, calibration="none", n_threads=1
     )
     names = given.designs or list(DESIGNS)
-    for line in lines(names, given.models, given.cohorts, settings, given.workers):
-        print(line, flush=True)  # noqa: T201
+    print_lines(lines(names, given.models, given.cohorts, settings, given.workers))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ from cxraudit.schema import (
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.limits import wilson
-from simulations.arguments import parser
+from simulations.arguments import print_table
 
 SHORTCUT, FINDING = "drain", "Pneumothorax"
 FINDING_EFFECT = 1.2
@@ -320,10 +320,7 @@ def _line(name: str, key: tuple[str, ...], rows: pd.DataFrame, n: int) -> str:
 
 def main() -> None:
     """Print the table."""
-    options = parser(__doc__, cohorts=200, resamples=1000)
-    given = options.parse_args()
-    for line in lines(given.cohorts, given.resamples, given.seed, given.workers):
-        print(line, flush=True)  # noqa: T201
+    print_table(__doc__, lines, cohorts=200, resamples=1000)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from cxraudit.stats.compare import estimate, gap
 from cxraudit.stats.ranking import ranking_replicates
 from cxraudit.stats.replicated import Replicated, over_runs
 from cxraudit.stats.resampling import Counts, draw_resamples
-from simulations.arguments import parser
+from simulations.arguments import print_table
 
 PATIENTS, IMAGES = 150, 3
 PREVALENCE = 0.3
@@ -135,9 +135,7 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    given = parser(__doc__, cohorts=1000, resamples=500).parse_args()
-    for line in lines(given.cohorts, given.resamples, given.seed, given.workers):
-        print(line, flush=True)  # noqa: T201
+    print_table(__doc__, lines, cohorts=1000, resamples=500)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,11 @@ class AuditSettings:
     n_threads: Annotated[Workers, Flag("threads")] = 2
     """Threads to compute with; results do not depend on it."""
 
+    @property
+    def hides_small_numbers(self) -> bool:
+        """Whether numbers of few patients are left out of notes."""
+        return self.suppress_below > 1
+
     def __post_init__(self) -> None:
         """Check every value against its declaration."""
         check(self)
@@ -257,12 +262,12 @@ def rules_of(operating_point: str | Mapping[str, str]) -> dict[str, str]:
 
 def _number_of(rule: str) -> str:
     """Say what is wrong with the number of a rule that is refused; empty if it has none."""
-    from cxraudit.stats.thresholds import RULE_NUMBERS
+    from cxraudit.stats.thresholds import NUMBERED_RULES
 
     kind, equals, number = rule.partition("=")
-    if not equals or kind not in RULE_NUMBERS:
+    if not equals or kind not in NUMBERED_RULES:
         return ""
-    return f"{kind} must be {RULE_NUMBERS[kind]}, got {shown(number)}"
+    return f"{kind} must be {NUMBERED_RULES[kind].allowed}, got {shown(number)}"
 
 
 def _rule(part: str) -> tuple[str, str]:

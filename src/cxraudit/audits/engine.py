@@ -28,6 +28,7 @@ from cxraudit.audits.plan import (
     Runs,
     Statistic,
     Tested,
+    joined_phrases,
     largest_difference,
     without_images,
 )
@@ -238,7 +239,7 @@ class Engine:
             counts=counts,
             effective_patients=self._effective_patients(item.quantity),
             reasons=_joined(reason, why, *item.reasons),
-            note=_phrases(note, words, item.note, self._by_run(item.quantity)),
+            note=joined_phrases(note, words, item.note, self._by_run(item.quantity)),
         )
 
     def _comparison(self, item: Comparison) -> Evaluated:
@@ -269,7 +270,7 @@ class Engine:
             most=largest_difference(item),
             p_value=found.p_value,
             reasons=_joined(*few, why, *item.reasons),
-            note=_phrases(
+            note=joined_phrases(
                 "" if enough else caution,
                 words,
                 item.note,
@@ -293,7 +294,7 @@ class Engine:
         values = [np.array([self.value(part).value for part in side.parts]) for side in same]
         known = sum(side.value for side in sides if isinstance(side, Known))
         found = (values[0] - values[1]) if len(values) == 2 else values[0] - known
-        hidden = self.settings.suppress_below > 1  # a rate of one run is a count of few images
+        hidden = self.settings.hides_small_numbers  # a rate of one run is a count of few images
         spread = "" if hidden else f", {found.min():.3f} to {found.max():.3f}"
         return f"mean of {found.size} training runs{spread}"
 
@@ -336,7 +337,7 @@ class Engine:
             reasons=()
             if math.isfinite(p_value)
             else (Reason.TOO_FEW_RUNS if too_few_runs else Reason.TOO_FEW_PATIENTS,),
-            note=_phrases(*_of_groups(tested, left_out, too_few_runs=too_few_runs)),
+            note=joined_phrases(*_of_groups(tested, left_out, too_few_runs=too_few_runs)),
         )
 
     def _other(self, item: Comparison) -> Replicated:
@@ -405,10 +406,6 @@ def _effective(found: Gap) -> float:
 
 def _joined(*reasons: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, reasons)))
-
-
-def _phrases(*phrases: str) -> str:
-    return "; ".join(dict.fromkeys(filter(None, phrases)))
 
 
 def _missing(found: Estimate, counts: Sequence[CellCounts]) -> tuple[str, str]:

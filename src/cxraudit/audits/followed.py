@@ -77,10 +77,10 @@ def follow(
     named = {
         one: findings.find(one, dataset.findings, dataset.aliases) or one for one in plan.findings
     }
-    of_model = models_of(scores, agreed.settings.replicate_of)  # runs are not planned one by one
+    runs = agreed.settings.replicate_of  # runs are not planned one by one
+    of_model = models_of(scores, runs)
     models = sorted(set(of_model.unique()))
-    of = agreed.settings.replicate_of
-    planned_models = tuple(dict.fromkeys(of.get(one, one) for one in plan.models or models))
+    planned_models = tuple(dict.fromkeys(runs.get(one, one) for one in plan.models or models))
     present = [
         one
         for one in agreed.attributes

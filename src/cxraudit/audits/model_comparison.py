@@ -12,7 +12,16 @@ from cxraudit.audits.cohort import Cell, Cohort, Sample
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.measures import Flagged
 from cxraudit.audits.operating_point import OF_NO_FINDING, Tuned
-from cxraudit.audits.plan import Comparison, Item, Quantity, Statistic, key, minus, ranking
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Quantity,
+    Statistic,
+    joined_phrases,
+    key,
+    minus,
+    ranking,
+)
 from cxraudit.metrics import METRICS, Family, of_family, with_margin
 from cxraudit.schema import NO_FINDING, Analysis, Confirmatory, Reason
 
@@ -218,7 +227,7 @@ class _Pair:
             identical=found is not None,
             paired=self.is_rechosen,
             reasons=() if found is None else (found,),
-            note="; ".join(filter(None, [alike_note, self.note])),
+            note=joined_phrases(alike_note, self.note),
         )
 
 

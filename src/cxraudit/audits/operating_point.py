@@ -14,7 +14,16 @@ from scipy.special import expit
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import groups
 from cxraudit.audits.measures import Calibrated, Flagged
-from cxraudit.audits.plan import Comparison, Item, Key, Level, Statistic, Tested, key
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Key,
+    Level,
+    Statistic,
+    Tested,
+    joined_phrases,
+    key,
+)
 from cxraudit.audits.thresholds import Given, rule_of
 from cxraudit.errors import ConfigError
 from cxraudit.metrics import METRICS, Family, of_family
@@ -172,7 +181,7 @@ def tune(
         calibrated=calibrated,
         probability=mapped.probability,
         at_threshold=mapped.at_threshold,
-        note="; ".join(filter(None, [found.note, mapped.note])),
+        note=joined_phrases(found.note, mapped.note),
         rates_note=found.note,
         rechosen=found.rechosen,
         is_estimated=found.is_estimated,

@@ -131,6 +131,11 @@ def key(sample: Sample, analysis: Analysis, **columns: Any) -> Key:
     )
 
 
+def joined_phrases(*phrases: str) -> str:
+    """Return a note of some phrases, without those that are empty or repeated."""
+    return "; ".join(dict.fromkeys(filter(None, phrases)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """A metric of a cell, with its interval."""

@@ -11,7 +11,7 @@ import numpy as np
 from cxraudit.audits.cohort import Cohort, Sample, Vector
 from cxraudit.audits.groups import ADJUSTERS, comparisons, parts
 from cxraudit.audits.measures import StandardisedRanking
-from cxraudit.audits.plan import Comparison, Item, Statistic, key
+from cxraudit.audits.plan import Comparison, Item, Statistic, joined_phrases, key
 from cxraudit.audits.shortcuts.labels import NO_CAVEATS, Caveats, caveats, labels_of
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.metrics import METRICS, Family, of_family
@@ -107,5 +107,5 @@ def _by(
                 family=Confirmatory.STANDARDISED,
                 error="replicates",
                 reasons=stated.reasons,
-                note="; ".join(filter(None, [note, stated.note])),
+                note=joined_phrases(note, stated.note),
             )

@@ -24,6 +24,7 @@ from cxraudit.audits.plan import (
     Level,
     Runs,
     Tested,
+    joined_phrases,
     over,
 )
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
@@ -293,7 +294,7 @@ def _merged(
     key = first.key if len(_thresholds(items)) < 2 else _without_threshold(first.key)
     noted = [item for item in items if not isinstance(item, Equality)]
     phrases = (_common(item.note for item in noted), _own_thresholds(noted)) if noted else ()
-    named = {"key": key, "note": "; ".join(filter(None, phrases))}
+    named = {"key": key, "note": joined_phrases(*phrases)}
     if isinstance(first, Level):
         return replace(
             first, **named, quantity=over(runs, [_of(Level, one).quantity for one in groups])
@@ -349,7 +350,7 @@ def _common(notes: Iterable[str]) -> str:
     """Return the phrases that the notes of all runs share."""
     phrases = [note.split("; ") for note in notes]
     shared = [one for one in phrases[0] if all(one in other for other in phrases)]
-    return "; ".join(filter(None, shared))
+    return joined_phrases(*shared)
 
 
 def _thresholds(items: Iterable[Item]) -> list[float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cxraudit.audits.engine import Evaluated
 from cxraudit.audits.families import SCREENED, family_of, shares
-from cxraudit.audits.plan import Comparison, Tested
+from cxraudit.audits.plan import Comparison, Tested, joined_phrases
 from cxraudit.metrics import METRICS, Metric
 from cxraudit.schema import EXPLORATORY, Analysis, Confirmatory, Reason
 from cxraudit.settings import AuditSettings
@@ -212,7 +212,7 @@ def _judge(one: Evaluated, p_adjusted: float, level: float, settings: AuditSetti
         detectable_gap=reach if possible else math.nan,
         verdict=judge(found, p_adjusted=p_adjusted, margin=margin, enough=one.enough).value,
         reasons=(*one.reasons, *((Reason.SCREENED,) if screened else ())),
-        note="; ".join(filter(None, [one.note, SCREENED_NOTE if screened else ""])),
+        note=joined_phrases(one.note, SCREENED_NOTE if screened else ""),
     )
 
 

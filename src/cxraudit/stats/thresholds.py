@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,9 +90,29 @@ def fixed(threshold: float) -> Rule:
 RULES = "fpr=X, tpr=X, youden, prevalence, fixed=X"
 
 
-SHARE = "a number above 0 and at most 1"
-RULE_NUMBERS = {"fpr": SHARE, "tpr": SHARE, "fixed": "a finite number"}
-"""Rule with a number → what the number must be."""
+class NumberedRule(NamedTuple):
+    """A kind of rule that is made of a number."""
+
+    make: Callable[[float], Rule]
+    is_share: bool
+    """Whether the number is a share above 0; any finite number otherwise."""
+
+    def allows(self, number: float) -> bool:
+        """Tell whether a rule can be made of a number."""
+        return 0 < number <= 1 if self.is_share else math.isfinite(number)
+
+    @property
+    def allowed(self) -> str:
+        """What the number must be, in words."""
+        return "a number above 0 and at most 1" if self.is_share else "a finite number"
+
+
+NUMBERED_RULES = {
+    "fpr": NumberedRule(target_fpr, is_share=True),
+    "tpr": NumberedRule(target_tpr, is_share=True),
+    "fixed": NumberedRule(fixed, is_share=False),
+}
+"""Kind → rule, as in ``fpr=0.1``."""
 
 
 def rule_named(name: str) -> Rule:
@@ -111,15 +132,14 @@ def rule_named(name: str) -> Rule:
     plain: dict[str, Rule] = {"youden": youden, "prevalence": prevalence_match}
     if name in plain:
         return plain[name]
-    with_number = {"fpr": target_fpr, "tpr": target_tpr, "fixed": fixed}
+    numbered = NUMBERED_RULES.get(kind)
     try:
         value = float(number)
     except ValueError:
-        value = float("nan")
-    in_range = np.isfinite(value) and (RULE_NUMBERS.get(kind) != SHARE or 0 < value <= 1)
-    if kind not in with_number or not in_range:
+        value = math.nan
+    if numbered is None or not numbered.allows(value):
         raise ValueError(f"no rule for a threshold is named {name!r}; there are {RULES}")
-    return with_number[kind](value)
+    return numbered.make(value)
 
 
 def rule_chooses(name: str) -> bool:

@@ -126,7 +126,7 @@ def too_small(small: Sequence[GroupSize], settings: AuditSettings) -> str:
     >>> too_small([GroupSize("asian", "validation", 4)], AuditSettings())
     'fewer than 10 patients in a part of asian (validation: 4)'
     """
-    hidden = settings.suppress_below > 1
+    hidden = settings.hides_small_numbers
     sizes = (f"{one.group} ({one.part}{'' if hidden else f': {one.n_patients}'})" for one in small)
     return f"fewer than {MIN_PATIENTS} patients in a part of {', '.join(sizes)}"
 
@@ -156,7 +156,7 @@ def too_few_patients(
     """Say of a model of whose embeddings nothing can be fitted and measured, that nothing is probed."""
     patients = cohort.patients[with_embedding(cohort, embedded)]
     n = int(np.unique(patients).size)
-    found = "" if cohort.settings.suppress_below > 1 else f" ({n})"
+    found = "" if cohort.settings.hides_small_numbers else f" ({n})"
     return [
         Tested(
             key=Key(

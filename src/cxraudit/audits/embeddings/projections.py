@@ -174,7 +174,7 @@ def _of_patients(
     enough = fewest >= MIN_PATIENTS
     nothing = Distance(np.nan, np.nan, np.nan, np.nan)
     found = distance(*sides) if enough else nothing
-    hidden = cohort.cohort.settings.suppress_below > 1
+    hidden = cohort.cohort.settings.hides_small_numbers
     too_few = f"; fewer than {MIN_PATIENTS} patients on a side{'' if hidden else f' ({fewest})'}"
     return Tested(
         key=cohort.key(Analysis.PROJECTION, reference=COMPLEMENT, **named),

@@ -35,6 +35,7 @@ from cxraudit.audits.plan import (
     Quantity,
     Tested,
     average,
+    joined_phrases,
     mean,
     minus,
     ranking,
@@ -550,7 +551,7 @@ def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> T
         method=largest.method,
         verdict=verdict,
         reasons=(reason,) if reason and verdict == UNCLEAR else (),
-        note="; ".join(filter(None, phrases)),
+        note=joined_phrases(*phrases),
     )
 
 

@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector
-from cxraudit.audits.plan import NOTHING, Combination, Item, Level, Tested, key, ranking
+from cxraudit.audits.plan import (
+    NOTHING,
+    Combination,
+    Item,
+    Level,
+    Tested,
+    joined_phrases,
+    key,
+    ranking,
+)
 from cxraudit.audits.shortcuts.labels import ShortcutLabels, caveats
 from cxraudit.datasets.detector_labels import Rates, rates_among
 from cxraudit.schema import (
@@ -134,7 +143,7 @@ def _rows(
             quantity=NOTHING,
             cell=ranked.counted,
             reasons=caveat.reasons,
-            note=_phrases(rates.stated, caveat.note),
+            note=joined_phrases(rates.stated, caveat.note),
         )
         return
     stated = (
@@ -162,7 +171,7 @@ def _rows(
         cell=ranked.counted,
         parts=(ranked.counted,),
         reasons=caveat.reasons,
-        note=_phrases(*stated, "errors unrelated to the score", held, caveat.note),
+        note=joined_phrases(*stated, "errors unrelated to the score", held, caveat.note),
     )
     y_true, own_weights = ranked.sample.y_true, ranked.sample.weights
     level = cohort.settings.confidence_level
@@ -182,7 +191,7 @@ def _rows(
         high=bounds.high,
         method="worst case over the images that may be mislabelled",
         reasons=caveat.reasons,
-        note=_phrases(
+        note=joined_phrases(
             *stated,
             "anywhere in their intervals" if limited else "",
             f"with a probability of {level:.0%} at most {bounds.wrong_with} labels 'with' and "
@@ -191,10 +200,6 @@ def _rows(
             caveat.note,
         ),
     )
-
-
-def _phrases(*phrases: str) -> str:
-    return "; ".join(filter(None, phrases))
 
 
 def _weights(

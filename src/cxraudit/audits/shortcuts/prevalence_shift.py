@@ -21,6 +21,7 @@ from cxraudit.audits.plan import (
     Item,
     Level,
     Quantity,
+    joined_phrases,
     key,
     ranking,
     weighted,
@@ -108,7 +109,7 @@ def _reweighted(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> list[
     ):
         quantity: Quantity = weighted(areas, shares_of_pairs(share, share))
         named = {"attribute": labels.name, "at": share.value}
-        note = "; ".join(filter(None, [f"{share.value:.1%} of both, {observed}", stated.note]))
+        note = joined_phrases(f"{share.value:.1%} of both, {observed}", stated.note)
         items += [
             Level(
                 key=key(sample, Analysis.SHORTCUT_PREVALENCE, condition=condition, **named),

@@ -5,7 +5,7 @@ import numpy as np
 from cxraudit.audits.cohort import Cohort, Sample, Vector
 from cxraudit.audits.groups import ADJUSTERS, parts
 from cxraudit.audits.measures import StandardisedRanking
-from cxraudit.audits.plan import Comparison, Item, Statistic, key
+from cxraudit.audits.plan import Comparison, Item, Statistic, joined_phrases, key
 from cxraudit.audits.shortcuts.labels import Judged, ShortcutLabels, caveats, judged_by
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.schema import POSITIVES, WITH, WITHOUT, Analysis, Confirmatory
@@ -60,9 +60,7 @@ def standardised_gap(cohort: Cohort, sample: Sample, labels: ShortcutLabels) -> 
                 family=Confirmatory.SHORTCUT if by_annotators else None,
                 error="replicates",
                 reasons=stated.reasons,
-                note="; ".join(
-                    filter(None, [f"{effective[0]:.0f} effective images with it", stated.note])
-                ),
+                note=joined_phrases(f"{effective[0]:.0f} effective images with it", stated.note),
             )
         )
     return items

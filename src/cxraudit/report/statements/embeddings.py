@@ -240,7 +240,7 @@ def _decodable_after(rows: pd.DataFrame, attribute: str) -> str:
     return (
         f" After erasure a linear probe still decodes it with AUROC {decimal(row['value'])} "
         f"({bounds(row['low'], row['high'])})."
-        if row["low"] > 0.5
+        if row["low"] > CHANCE_AUROC
         else f" After erasure the AUROC of a linear probe is {decimal(row['value'])} "
         f"({bounds(row['low'], row['high'])})."
     )
