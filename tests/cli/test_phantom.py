@@ -8,13 +8,13 @@ from blank_figures import blank_figures
 
 @pytest.mark.slow
 def test_the_demo_on_few_patients(tmp_path, run, capsys):
-    """Both releases, both models, one report; the audit by hand gives the same results."""
+    """Both releases, both models, one report; the audit by hand, of the same parts, gives the same results."""
     with blank_figures():
         assert run("demo", tmp_path / "demo", "--patients 12 -q") == 0
     shown = capsys.readouterr().out
     work, out = tmp_path / "demo" / "phantom-nih", tmp_path / "again"
 
-    assert run("audit", work / "scores.parquet", "--seed 2025 --no-embeddings --out", out) == 0
+    assert run("audit", work / "scores.parquet", "--seed 2025 --out", out) == 0
 
     assert (out / "results.csv").read_bytes() == (work / "audit" / "results.csv").read_bytes()
     html = (tmp_path / "demo" / "report.html").read_text()
