@@ -52,6 +52,8 @@ class Design:
     """Distance of images with and without the other finding along axis 0."""
     label_errors: float = 0.0
     """Share of wrong labels of the finding, independent of everything."""
+    severity_known: bool = False
+    """Whether an audit is told of severity."""
 
 
 def draw(design: Design, seed: int) -> tuple[Dataset, ModelEmbeddings]:
@@ -132,13 +134,43 @@ def _groups(
     return rng.choice(groups, design.patients, p=design.shares)[patient]
 
 
+_SKEWED = (0.8, 0.15, 0.05)
+_FIVE = (0.2,) * 5
+_ALONG = (0.5, 0.5)
+
 DESIGNS: Mapping[str, Design] = {
     design.name: design
     for design in (
+        Design(name="not encoded", encoded=0),
+        Design(name="not encoded, 100 patients", encoded=0, patients=100),
+        Design(name="not encoded, 150 patients", encoded=0, patients=150),
+        Design(name="not encoded, 4,000 patients", encoded=0, patients=4000),
+        Design(name="not encoded, per image", encoded=0, level="image"),
+        Design(name="not encoded, two views", encoded=0, level="pairs"),
+        Design(name="not encoded, 512 dimensions", encoded=0, patients=150, dimensions=512),
+        Design(name="not encoded, 80/15/5 %", encoded=0, patients=1500, shares=_SKEWED),
+        Design(name="not encoded, five groups", encoded=0, shares=_FIVE),
+        Design(name="weak, 512 dimensions", encoded=0.75, dimensions=512),
         Design(name="orthogonal"),
+        Design(name="orthogonal, 60 patients", patients=60),
+        Design(name="orthogonal, 100 patients", patients=100),
+        Design(name="orthogonal, 150 patients", patients=150),
+        Design(name="orthogonal, 4,000 patients", patients=4000),
+        Design(name="orthogonal, per image", level="image"),
+        Design(name="orthogonal, two views", level="pairs"),
+        Design(name="orthogonal, 512 dimensions", patients=150, dimensions=512),
+        Design(name="orthogonal, 80/15/5 %", patients=1500, shares=_SKEWED),
+        Design(name="orthogonal, five groups", shares=_FIVE),
+        Design(name="orthogonal, perfectly separated", encoded=12),
         Design(name="along the direction, 0.15 SD", along=(0.15, 0.15)),
         Design(name="along the direction, 0.2 SD", along=(0.2, 0.2)),
-        Design(name="along the direction, 0.5 SD", along=(0.5, 0.5)),
+        Design(name="along the direction, 0.5 SD", along=_ALONG),
+        Design(name="along the direction, 100 patients", along=_ALONG, patients=100),
+        Design(name="along the direction, 4,000 patients", along=_ALONG, patients=4000),
+        Design(name="along the direction, per image", along=_ALONG, level="image"),
+        Design(name="along the direction, two views", along=_ALONG, level="pairs"),
+        Design(name="along the direction, 80/15/5 %", along=_ALONG, patients=1500, shares=_SKEWED),
+        Design(name="along the direction, five groups", along=_ALONG, shares=_FIVE),
         Design(name="opposite signs", along=(0.5, -0.5)),
         Design(name="positives only", along=(0.5, 0.0)),
         Design(name="another finding, 0.4", follows="other", strength=0.4, other_along=1.5),
@@ -146,6 +178,9 @@ DESIGNS: Mapping[str, Design] = {
         Design(name="label errors, 0.4", follows="finding", strength=0.4, label_errors=0.15),
         Design(name="label errors, 0.8", follows="finding", strength=0.8, label_errors=0.15),
         Design(name="severity, 0.6 SD", follows="severity", strength=0.6),
+        Design(
+            name="severity, 0.6 SD, known", follows="severity", strength=0.6, severity_known=True
+        ),
         Design(name="with the label only", follows="finding", strength=0.8),
     )
 }

@@ -10,7 +10,7 @@ truth, the mean of the estimates, their standard deviation, how often the interv
 number of cohorts by verdict.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -50,6 +50,8 @@ SHORTCUT, FINDING = "drain", "Pneumothorax"
 FINDING_EFFECT = 1.2
 OF_TRUTH = 150_000
 """Patients that the truth is taken from."""
+NO_DIFFERENCE = 0.005
+"""Largest difference in these patients that can be one of sampling."""
 OF_VALIDATION = 300
 """Patients whose drains are annotated and predicted, for the error rates of the detector."""
 
@@ -293,11 +295,19 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
     yield f"|{'---|' * len(head)}"
     seeds = range(seed * 100_000 + 1, seed * 100_000 + 1 + n)
     with ProcessPoolExecutor(workers) as pool:
-        for name, design in DESIGNS.items():
-            one = partial(evaluate, design=design, n_resamples=n_resamples)
-            found = [row for rows in pool.map(one, seeds, chunksize=5) for row in rows]
-            for key in dict.fromkeys(row["key"] for row in found):
-                yield _line(name, key, pd.DataFrame([row for row in found if row["key"] == key]), n)
+        for name, found in audited(pool, seeds, n_resamples):
+            for key, rows in found.groupby("key", sort=False):
+                yield _line(name, key, rows, n)
+
+
+def audited(
+    pool: ProcessPoolExecutor, seeds: Sequence[int], n_resamples: int
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Audit cohorts of every design; yield its name and all rows."""
+    for name, design in DESIGNS.items():
+        one = partial(evaluate, design=design, n_resamples=n_resamples)
+        found = pool.map(one, seeds, chunksize=5)
+        yield name, pd.DataFrame([row for rows in found for row in rows])
 
 
 def _line(name: str, key: tuple[str, ...], rows: pd.DataFrame, n: int) -> str:

@@ -37,7 +37,12 @@ CONTROL_METRIC = "control_probe_auroc"
 
 
 def probe_attributes(
-    engine: Engine, cohort: EmbeddedCohort, attributes: Sequence[str], axes: Mapping[str, Vectors]
+    engine: Engine,
+    cohort: EmbeddedCohort,
+    attributes: Sequence[str],
+    axes: Mapping[str, Vectors],
+    *,
+    probes: Sequence[str] = tuple(METRIC),
 ) -> list[Tested]:
     """Probe every attribute in every space with every probe.
 
@@ -56,6 +61,8 @@ def probe_attributes(
         Attributes, and shortcuts.
     axes : mapping of str to numpy.ndarray
         From `cxraudit.audits.embeddings.projections.two_axes`.
+    probes : sequence of str
+        Of `cxraudit.stats.probes.PROBES`.
 
     Returns
     -------
@@ -74,8 +81,8 @@ def probe_attributes(
                 items += [] if space in axes else [_not_probed(cohort, attribute, space, usable)]
                 continue
             parts = cohort.parts.only(codes >= 0)
-            groups = [codes] * len(METRIC)
-            fitted = list(METRIC.items())
+            groups = [codes] * len(probes)
+            fitted = [(probe, METRIC[probe]) for probe in probes]
             if space == IMAGE:
                 rng = generator(Stream.PROBE_CONTROL, seed)
                 groups.append(exchanged(codes, cohort.patients, rng))
