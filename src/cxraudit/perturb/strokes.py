@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
-Points = NDArray[np.float64]
+Points = NDArray[np.floating]
 """Points (x, y) in pixels of the image, shape (n, 2); the first pixel extends from 0 to 1."""
 Values = NDArray[np.floating]
 
@@ -113,10 +113,11 @@ class Arc:
     def places(self, at: Points) -> tuple[Values, Values, Values]:
         """See `Line`."""
         forward, leftwards, length = self._frame()
-        away = at - self.start
-        start = away @ forward
+        # Twice as fast in 32 bits, and the edge covers many pixels.
+        frame = np.stack([forward, leftwards], axis=1).astype(at.dtype)
+        start, left = ((at - self.start.astype(at.dtype)) @ frame).T
         bow = self.sagitta * (1 - (2 * start / length - 1) ** 2)
-        return away @ leftwards - bow, start, length - start
+        return left - bow, start, length - start
 
     def _frame(self) -> tuple[Points, Points, float]:
         chord = self.end - self.start
@@ -145,7 +146,7 @@ def draw(size: tuple[int, int], line: Line, profile: Profile, *, reach: float) -
     total = np.zeros(rows.size, dtype=np.float32)
     for dy in offsets:
         for dx in offsets:
-            at = np.stack([columns + dx, rows + dy], axis=1)
+            at = np.stack([columns + dx, rows + dy], axis=1).astype(np.float32)
             total += profile(*(one / line.width for one in line.places(at)))
     kept = total != 0
     return Change(rows[kept], columns[kept], total[kept] / fine**2)
