@@ -20,7 +20,6 @@ from cxraudit.schema import (
     BOUNDS,
     CHANCE,
     COMPLEMENT,
-    CONTROL,
     CORRECTED,
     INDEPENDENT,
     KEY_COLUMNS,
@@ -83,7 +82,7 @@ _AMONG = {
     "films with the finding": POSITIVES,
     "films without the finding": NEGATIVES,
 }
-_EDITS = {"sham": CONTROL}
+_EDITS = {"sham": "control"}
 
 
 def _result_key(row: dict) -> dict:

@@ -53,9 +53,9 @@ from cxraudit.audits.embeddings.score_direction import (
 from cxraudit.audits.engine import Engine, Evaluated
 from cxraudit.datasets.base import Dataset
 from cxraudit.metrics import METRICS, SHIFT_MARGIN
-from cxraudit.schema import BOUNDS, CHANCE, Analysis
+from cxraudit.schema import BOUNDS, Analysis
 from cxraudit.settings import AuditSettings
-from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
+from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN
 from cxraudit.stats.probes import macro_auroc
 from simulations import embedded, shortcuts
 from simulations.arguments import print_table
@@ -215,7 +215,7 @@ def embeddings_line(design: Design, readings: Sequence[Reading]) -> list[str]:
 
 
 HEAD_OF_SHORTCUTS = (
-    *("design", "row", "truth", "disparity", "within margin", "inconclusive"),
+    *("design", "row", "truth", "no verdict", "disparity", "within margin", "inconclusive"),
     *("false", "missed", "covered"),
 )
 SHORTCUT_ROWS = {
@@ -232,23 +232,21 @@ def shortcut_lines(name: str, found: pd.DataFrame) -> Iterator[list[str]]:
         truth = rows["truth"].iloc[0]
         analysis, *labels = key
         margin = METRICS[rows["metric"].iloc[0]].margin_of(AuditSettings())
-        difference = truth - 0.5 if CHANCE in labels else truth
-        shown = rows["verdict"].isin(SHOWN)
-        within = rows["verdict"].isin(WITHIN_MARGIN)
-        absent = abs(difference) < shortcuts.NO_DIFFERENCE
-        large = abs(difference) > margin
-        n, nothing = len(rows), np.zeros(len(rows), dtype=bool)
+        judged = rows[rows["verdict"] != ""]
+        shown, within = (judged["verdict"].isin(words) for words in (SHOWN, WITHIN_MARGIN))
+        absent, large = abs(truth) < shortcuts.NO_DIFFERENCE, abs(truth) > margin
+        false = shown if absent else within if large else np.zeros(len(judged), dtype=bool)
         intervals = rows[np.isfinite(rows["low"])]
         right = intervals["truth"].between(intervals["low"], intervals["high"])
         yield [
             name,
             ", ".join([SHORTCUT_ROWS[Analysis(analysis)], *filter(None, labels)]),
-            f"{difference:+.3f}",
-            percent(int(shown.sum()), n),
-            percent(int(within.sum()), n),
-            percent(int((rows["verdict"] == Verdict.INCONCLUSIVE).sum()), n),
-            percent(int((shown if absent else within if large else nothing).sum()), n),
-            percent(int((~shown).sum()) if large else 0, n),
+            f"{truth:+.3f}",
+            percent(len(rows) - len(judged), len(rows)),
+            *(
+                percent(int(mask.sum()), len(judged))
+                for mask in (shown, within, ~shown & ~within, false, ~shown & large)
+            ),
             covered([tuple(right)]),
         ]
 

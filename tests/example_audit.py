@@ -14,7 +14,7 @@ from cxraudit.audits.run import audit
 from cxraudit.schema import (
     CHANCE,
     COMPLEMENT,
-    CONTROL,
+    CONTROLS,
     EXPLORATORY,
     INDEPENDENT,
     MEAN_FINDING,
@@ -230,23 +230,34 @@ def percentiles(model: str = "m") -> pd.DataFrame:
 def insertion_rows(
     drain: str, control: str, beyond: str, value: float = 1.1, flagged: str = "disparity"
 ) -> list[Row]:
-    """Changes by an inserted drain, by the control, and of one beyond the other, with verdicts."""
+    """Changes by an inserted drain, by its controls, and of one beyond the others, with verdicts."""
     changed: Row = {"metric": "score_change", "margin": 0.25}
     shares: Row = {"metric": "fpr", "group": NEGATIVES, "condition": "drain"}
     return [
         judged(
             Analysis.COUNTERFACTUAL, value, drain, condition="drain", reference=UNEDITED, **changed
         ),
-        judged(
-            Analysis.COUNTERFACTUAL, 0.01, control, condition=CONTROL, reference=UNEDITED, **changed
+        *(
+            judged(
+                Analysis.COUNTERFACTUAL,
+                0.01,
+                control,
+                condition=name,
+                reference=UNEDITED,
+                **changed,
+            )
+            for name in CONTROLS
         ),
-        judged(
-            Analysis.COUNTERFACTUAL,
-            value - 0.01,
-            beyond,
-            condition="drain",
-            reference=CONTROL,
-            **changed,
+        *(
+            judged(
+                Analysis.COUNTERFACTUAL,
+                value - 0.01,
+                beyond,
+                condition="drain",
+                reference=name,
+                **changed,
+            )
+            for name in CONTROLS
         ),
         *(
             judged(
@@ -267,7 +278,7 @@ def insertion_rows(
 
 
 def image_changes() -> pd.DataFrame:
-    """Change of each image's score by a drain and by the control."""
+    """Change of each image's score by a drain and by its controls."""
     rng = np.random.default_rng(0)
     return pd.concat(
         pd.DataFrame(
@@ -278,7 +289,7 @@ def image_changes() -> pd.DataFrame:
                 "change": rng.normal(mean, 0.3, 80),
             }
         )
-        for condition, mean in (("drain", 1.1), (CONTROL, 0.0))
+        for condition, mean in (("drain", 1.1), *((name, 0.0) for name in CONTROLS))
     )
 
 

@@ -26,7 +26,7 @@ from cxraudit.audits.scores import scores_from_wide
 from cxraudit.audits.verdicts import judged
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.table import from_frame
-from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED
+from cxraudit.schema import CONTROLS, PERTURBED_COLUMNS, UNEDITED
 from cxraudit.settings import AuditSettings
 
 FINDINGS = ("Pneumothorax", "Cardiomegaly")
@@ -220,7 +220,7 @@ def perturbed_scores(
 def inserted(
     effect: float, *, control: float = 0.0, spread: float = 0.4
 ) -> dict[tuple[str, int], Perturbation]:
-    """A drain raises the logit of pneumothorax by `effect`, the control by `control`, more or less."""
+    """A drain raises the logit of pneumothorax by `effect`, the controls by `control`, more or less."""
 
     def moved(size: float) -> Perturbation:
         def change(
@@ -231,7 +231,7 @@ def inserted(
 
         return change
 
-    return {("drain", 0): moved(effect), ("control", 0): moved(control)}
+    return {("drain", 0): moved(effect), **{(name, 0): moved(control) for name in CONTROLS}}
 
 
 D = 24

@@ -6,6 +6,7 @@
     ├── DataError                 a file, table or value is not valid
     │   ├── MissingColumnsError   a table lacks columns it must have
     │   ├── ImageError            one image cannot be read
+    │   │   └── NotAppliedError   a perturbation does not apply to one image
     │   └── TextError             one text cannot be embedded
     ├── ConfigError               an option or a configuration file is wrong
     │   └── UnknownNameError      a model, data set, finding … that does not exist
@@ -101,6 +102,16 @@ class MissingColumnsError(DataError):
 
 class ImageError(DataError):
     """One image cannot be read."""
+
+
+class NotAppliedError(ImageError):
+    """A perturbation does not apply to one image."""
+
+    PREFIX = "not applied: "
+    """What the message begins with, where it is stored beside those of images that cannot be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{self.PREFIX}{reason}.")
 
 
 class TextError(DataError):

@@ -205,6 +205,8 @@ class Reason(StrEnum):
     """Why a value, an interval or a verdict is missing, or holds with a caveat."""
 
     NO_IMAGES = "NO_IMAGES"
+    NOT_APPLIED = "NOT_APPLIED"
+    """The perturbation does not apply to some of the images, which are left out, or to any."""
     NO_POSITIVES = "NO_POSITIVES"
     NO_NEGATIVES = "NO_NEGATIVES"
     TOO_FEW_PATIENTS = "TOO_FEW_PATIENTS"
@@ -264,8 +266,10 @@ UNEDITED = "unedited"
 """The reference of a change: the same images without the perturbation."""
 FLAG_ALL = "flag all"
 """The condition of a net benefit if every image were flagged."""
-CONTROL = "control"
-"""The control perturbation, as a condition and as a reference."""
+CONTROL_OUTSIDE, CONTROL_EDGE = "control-outside", "control-edge"
+"""The controls of an inserted device, as conditions and as references: the same device outside the lungs, and
+an edge that is no device within them."""
+CONTROLS = (CONTROL_OUTSIDE, CONTROL_EDGE)
 POSITIVES, NEGATIVES = "positives", "negatives"
 """Groups of images with, and without, the finding."""
 OBSERVED, INDEPENDENT = "as observed", "independent of the finding"

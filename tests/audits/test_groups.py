@@ -118,7 +118,7 @@ def test_parts_of_an_intersection():
 
 OUR_WORDS = (
     *(schema.COMPLEMENT, schema.EACH_OTHER, schema.WITH, schema.WITHOUT, schema.CHANCE),
-    *(schema.UNEDITED, schema.CONTROL, schema.POSITIVES, schema.NEGATIVES, schema.CONFLICTING),
+    *(schema.UNEDITED, *schema.CONTROLS, schema.POSITIVES, schema.NEGATIVES, schema.CONFLICTING),
     *(schema.OBSERVED, schema.INDEPENDENT, schema.BEFORE_ERASURE, schema.MEAN_FINDING),
     *(schema.ALL_PATIENTS, "bpsn", "bnsp", "rest", "m", "yes", "no", "female", "drain"),
 )

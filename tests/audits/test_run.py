@@ -12,7 +12,7 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.metrics import METRICS
 from cxraudit.schema import (
     COMPLEMENT,
-    CONTROL,
+    CONTROLS,
     EACH_OTHER,
     EXPLORATORY,
     KEY_COLUMNS,
@@ -160,7 +160,7 @@ def test_groups_named_like_our_own_words_collide_with_nothing(frame):
     of groups with plain names.
     """
     words = [COMPLEMENT, "all", WITHOUT, WITH, "overall", "rest", EACH_OTHER, POSITIVES, NEGATIVES]
-    words += [UNEDITED, CONTROL, "chance", "no"]
+    words += [UNEDITED, *CONTROLS, "chance", "no"]
     ward = frame["pid"] % len(words)
     settings = AuditSettings(n_resamples=100, references={"race": COMPLEMENT}, all_pairs=True)
     plain_name = {word: f"ward {k:02d}" for k, word in enumerate(words)}

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cxraudit.schema import CONTROL, OVERALL, Analysis
+from cxraudit.schema import CONTROLS, OVERALL, Analysis
 
 
 def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path, run, capsys):
@@ -36,7 +36,7 @@ def test_a_run_file_does_the_whole_chain(mimic_release, tmp_path, run, capsys):
         first, pd.read_parquet(tmp_path / "result" / "audit" / "results.parquet")
     )
     assert {OVERALL, "race"} <= set(first["attribute"])
-    assert {"drain", CONTROL, "drain-added"} <= set(
+    assert {"drain", *CONTROLS, "drain-added"} <= set(
         first.loc[first["analysis"] == Analysis.COUNTERFACTUAL, "condition"]
     )
     assert "jpeg" in set(first.loc[first["analysis"] == Analysis.CORRUPTION, "condition"])

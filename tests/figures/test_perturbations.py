@@ -26,7 +26,7 @@ def test_a_counterfactual_shows_means_shares_and_groups(level):
 
     text = words(figure)
     assert "chest drain inserted: +1.10 (+1.07 to +1.13)" in text
-    assert "control: same change elsewhere: +0.01 (−0.02 to +0.04)" in text
+    assert "control: same tube outside the lungs: +0.01 (−0.02 to +0.04)" in text
     assert "8 % → 65 %" in text
     assert f"mean, {100 * level:g} % interval" in text
     assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == [

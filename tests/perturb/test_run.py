@@ -15,7 +15,7 @@ from cxraudit.perturb.run import choose_images, perturbed_scores, plan_perturbat
 from cxraudit.phantom.releases import write_release
 from cxraudit.phantom.spec import PhantomSpec
 from cxraudit.schema import (
-    CONTROL,
+    CONTROLS,
     OVERALL,
     PERTURBED_COLUMNS,
     POSITIVES,
@@ -28,7 +28,7 @@ from cxraudit.store import EmbeddingStore
 from cxraudit.zeroshot import zero_shot_scores
 
 CONTROL_MODELS = ("phantom-clip", "phantom-clip-clean")
-DEVICE = ["unedited", "drain", "control", "drain-added", "drain-removed"]
+DEVICE = ["unedited", "drain", *CONTROLS, "drain-added", "drain-removed"]
 
 
 def test_a_synthetic_release_is_also_drawn_again(nih_release):
@@ -50,7 +50,7 @@ def test_perturbations_that_do_not_apply_are_reported_with_the_reason(nih_releas
 
     planned, notices = plan_perturbations(moved, ["drain"])
 
-    assert [one.name for one in planned] == ["unedited", "drain", "control"]
+    assert [one.name for one in planned] == ["unedited", "drain", *CONTROLS]
     (notice,) = notices
     assert notice.sentence.startswith(
         "drain-added and drain-removed were left out: image.png is not"
@@ -63,7 +63,7 @@ def test_a_real_release_has_no_exact_counterfactual_and_no_notice(nih_release):
 
     planned, notices = plan_perturbations(dataset, ["drain"])
 
-    assert [one.name for one in planned] == ["unedited", "drain", "control"]
+    assert [one.name for one in planned] == ["unedited", "drain", *CONTROLS]
     assert notices == []
 
 
@@ -207,14 +207,13 @@ def device_results(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", CONTROL_MODELS)
-def test_an_inserted_drain_has_the_effect_of_a_drain_that_is_drawn(device_results, model):
-    """The exact counterfactual; the control perturbation has none."""
+def test_an_inserted_drain_changes_the_score_and_its_controls_do_not(device_results, model):
+    """By at most about as much as a drain that is drawn, which is brighter; controls by less than 0.1."""
     changes = score_changes(device_results, model)
 
-    assert changes.loc["drain", "value"] == pytest.approx(
-        changes.loc["drain-added", "value"], abs=0.25
-    )
-    assert changes.loc[CONTROL, "verdict"] in WITHIN_MARGIN
+    assert changes.loc["drain", "value"] > 0
+    assert changes.loc["drain", "value"] < changes.loc["drain-added", "value"] + 0.25
+    assert (changes.loc[list(CONTROLS), "value"].abs() < 0.1).all()
 
 
 @pytest.mark.slow
@@ -240,8 +239,9 @@ def test_the_score_of_the_model_without_the_shortcut_does_not_change(device_resu
 def test_reliance_on_drains_over_many_cohorts(tmp_path):
     """Twelve cohorts of 200 patients; prints the table of the documentation (run with -s).
 
-    The separation is that among positives, whose drains annotators labelled; no verdict rests on labels of
-    a detector.
+    The separation is that among positives, whose drains annotators labelled: no verdict rests on labels of
+    a detector. It has a twentieth of the error rate of a report, so that with some 85 patients it is often
+    inconclusive where it would be shown alone.
     """
     rows = []
     for seed in range(6001, 6013):
@@ -249,36 +249,38 @@ def test_reliance_on_drains_over_many_cohorts(tmp_path):
         for model in CONTROL_MODELS:
             changes = score_changes(results, model)
             drain, exact = changes.loc["drain"], changes.loc["drain-added"]
-            (separation,) = results.loc[
+            (separation,) = results[
                 (results["analysis"] == Analysis.SHORTCUT_SEPARATION)
                 & (results["model"] == model)
                 & (results["group"] == POSITIVES)
-                & (results["reference"] != ""),
-                "verdict",
-            ]
+                & (results["reference"] != "")
+            ].to_dict("records")
             rows.append(
                 {
                     "model": model,
                     "seed": seed,
-                    "separation": separation,
+                    "separation": separation["verdict"],
+                    "separation p": separation["p_value"],
                     "drain": drain["verdict"],
-                    "control": changes.loc[CONTROL, "verdict"],
+                    **{name: changes.loc[name, "verdict"] for name in CONTROLS},
+                    **{f"{name} change": changes.loc[name, "value"] for name in CONTROLS},
                     "inserted": drain["value"],
                     "exact": exact["value"],
-                    "covers": drain["low"] - 0.1 < exact["value"] < drain["high"] + 0.1,
                 }
             )
     table = pd.DataFrame(rows)
     print(table.to_string())  # noqa: T201
-    for column in ("separation", "drain", "control"):
+    for column in ("separation", "drain", *CONTROLS):
         print(table.groupby(["model", column]).size().to_string())  # noqa: T201
     relying = table[table["model"] == "phantom-clip"]
     clean = table[table["model"] == "phantom-clip-clean"]
 
     assert (relying["drain"] == Verdict.DISPARITY).all()
-    assert (relying["separation"] == Verdict.DISPARITY).sum() >= 10
+    assert (relying["separation"] == Verdict.DISPARITY).sum() >= 5
+    assert (relying["separation p"] < 0.05).sum() >= 11
     assert clean["drain"].isin(WITHIN_MARGIN).sum() >= 10
     assert not (clean["drain"] == Verdict.DISPARITY).any()
-    assert (clean["separation"] == Verdict.DISPARITY).sum() <= 1
-    assert table["control"].isin(WITHIN_MARGIN).all()
-    assert table["covers"].sum() >= 20
+    assert not (clean["separation"] == Verdict.DISPARITY).any()
+    assert (clean["separation p"] < 0.05).sum() <= 3
+    for name in CONTROLS:
+        assert table[name].isin(WITHIN_MARGIN).all()

@@ -29,11 +29,13 @@ def perturb(
 ) -> None:
     """Score images again after perturbing them: with an inserted chest drain, and degraded.
 
-    `drain` inserts a chest drain into each image; `control`, its control perturbation, changes as many
-    pixels by as much elsewhere. The others are image degradations of five severities: noise, blur,
-    contrast, exposure, jpeg, rotation, downsampling, markers. Synthetic radiographs are also redrawn
-    with the drain added and removed. Finished perturbations are kept; `cxraudit audit` then compares
-    the scores with those of the unedited images. `stress` is an alias of this command.
+    `drain` inserts a chest drain into each frontal image; its controls `control-outside` (the same tube
+    outside the lungs) and `control-edge` (an edge within a lung) change the image by as much. The others
+    are image degradations of five severities: noise, blur, contrast, exposure, jpeg, rotation,
+    downsampling, markers. Synthetic radiographs are also redrawn with the drain added and removed.
+    Images that a perturbation does not apply to are counted and left out of its comparisons. Finished
+    perturbations are kept; `cxraudit audit` then compares the scores with those of the unedited images.
+    `stress` is an alias of this command.
 
     Parameters
     ----------

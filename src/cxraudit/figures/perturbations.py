@@ -29,7 +29,9 @@ from cxraudit.figures.style import (
 from cxraudit.formatting import bounds, signed, whole_percent
 from cxraudit.schema import (
     COMPLEMENT,
-    CONTROL,
+    CONTROL_EDGE,
+    CONTROL_OUTSIDE,
+    CONTROLS,
     MEAN_FINDING,
     NEGATIVES,
     OVERALL,
@@ -45,11 +47,18 @@ Row = dict[str, Any]
 
 _TITLES = {
     DEVICE: "chest drain inserted",
-    CONTROL: "control: same change elsewhere",
+    CONTROL_OUTSIDE: "control: same tube outside the lungs",
+    CONTROL_EDGE: "control: edge within a lung",
     "drain-added": "redrawn with a chest drain",
     "drain-removed": "redrawn without its chest drain",
 }
-_COLOURS = {DEVICE: RED, CONTROL: GREY, "drain-added": BROWN, "drain-removed": BLUE}
+_COLOURS = {
+    DEVICE: RED,
+    CONTROL_OUTSIDE: GREY,
+    CONTROL_EDGE: INK,
+    "drain-added": BROWN,
+    "drain-removed": BLUE,
+}
 _OTHER_COLOUR = INK
 _LINES = PALETTE[:6]
 _REACH = 0.005
@@ -199,7 +208,7 @@ def _flagged(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
 
 def _by_group(axes: Axes, changes: pd.DataFrame, groups: list[tuple[str, str]]) -> None:
     conditions = list(dict.fromkeys(changes["condition"]))
-    inserted = [name for name in (DEVICE, CONTROL) if name in conditions] or conditions
+    inserted = [name for name in (DEVICE, *CONTROLS) if name in conditions] or conditions
     for y, (attribute, group) in enumerate(groups):
         here = changes[(changes["attribute"] == attribute) & (changes["group"] == group)]
         for row in records(here[here["condition"].isin(inserted)]):

@@ -1,40 +1,30 @@
 """Perturbations of images: what happens to a score when only one property of the image changes.
 
-A **counterfactual** inserts a device that a model may rely on, and changes nothing else. Its *control*
-perturbation changes as many pixels by as much, at another place and in another shape. A **corruption** is
-an image degradation that occurs in practice, in five severities.
+A **counterfactual** inserts a device that a model may rely on, and changes nothing else. Its two *controls*
+change an image by as much: the same device outside the lungs, and an edge within them that is no device.
+A **corruption** is an image degradation that occurs in practice, in five severities.
+
+A perturbation that does not apply to an image (no frontal chest, no room for the device) or that would
+change no pixel of it raises `NotAppliedError`: such an image is not one whose score did not change.
 
 A perturbed image depends on image, image_id and seed only: it is the same in every run and for every
 model, and severities of one corruption differ in strength only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
-from cxraudit.errors import UnknownNameError
+from cxraudit.errors import NotAppliedError, UnknownNameError
 from cxraudit.images import to_grey
 from cxraudit.perturb.corruptions import CORRUPTIONS, SEVERITIES
-from cxraudit.perturb.devices import insert_control, insert_drain
-from cxraudit.schema import CONTROL, UNEDITED
+from cxraudit.perturb.devices import DEVICES, DRAIN, insert
+from cxraudit.schema import CONTROLS, UNEDITED
 from cxraudit.streams import named_generator
 
-Grey = NDArray[np.float32]
-"""An image of shape (height, width), from 0 (black) to 1 (white)."""
-
-VERSION = 1
+VERSION = 2
 """Version of the perturbations, part of the fingerprint: embeddings of other versions are not reused."""
-
-DRAIN = "drain"
-
-DEVICES: dict[str, Callable[[Grey, np.random.Generator], Grey]] = {
-    DRAIN: insert_drain,
-    CONTROL: insert_control,
-}
-"""Inserted devices and their control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +68,25 @@ class Perturbation:
         return f"{self.name}, severity {self.severity}, seed {self.seed}, version {VERSION}"
 
     def __call__(self, image: Image.Image, image_id: str) -> Image.Image:
-        """Return the perturbed image in 8-bit grey, of the same size."""
+        """Return the perturbed image in 8-bit grey, of the same size.
+
+        Raises
+        ------
+        NotAppliedError
+            If the perturbation does not apply to the image, or changes no pixel of it.
+        """
         grey = to_grey(image)
         if self.name == UNEDITED:
             return grey
-        # A device and its control start with the same random numbers, so that they change as much.
+        # A device and its controls start with the same random numbers: they are placed together.
         rng = named_generator(self.seed, image_id, "device" if self.name in DEVICES else self.name)
         if self.name in CORRUPTIONS:
-            return CORRUPTIONS[self.name](grey, self.severity, rng)
-        values = np.asarray(grey, dtype=np.float32) / np.float32(255)
-        perturbed = DEVICES[self.name](values, rng)
-        return Image.fromarray(np.round(np.clip(perturbed, 0, 1) * 255).astype(np.uint8))
+            perturbed = CORRUPTIONS[self.name](grey, self.severity, rng)
+        else:
+            perturbed = insert(grey, self.name, rng)
+        if ImageChops.difference(grey, perturbed).getbbox() is None:
+            raise NotAppliedError(f"{self.folder} changes no pixel of the image")
+        return perturbed
 
 
 def perturb(
@@ -101,8 +99,8 @@ def perturb(
     image : PIL.Image.Image
         In any mode, see `cxraudit.images.to_grey`; it is not changed.
     name : str
-        ``drain`` (an inserted chest drain), ``control`` (its control perturbation), or one of
-        `cxraudit.perturb.corruptions.CORRUPTIONS`.
+        ``drain`` (an inserted chest drain), ``control-outside`` or ``control-edge`` (its controls), or
+        one of `cxraudit.perturb.corruptions.CORRUPTIONS`.
     severity : int
         1 to 5 for corruptions, 0 for all others.
     image_id : str
@@ -117,6 +115,8 @@ def perturb(
 
     Raises
     ------
+    NotAppliedError
+        If the perturbation does not apply to the image, or changes no pixel of it.
     UnknownNameError
         If there is no such perturbation.
     ValueError
@@ -137,7 +137,7 @@ def perturbations(names: str | Sequence[str] | None = None, *, seed: int = 0) ->
     Parameters
     ----------
     names : str or sequence of str, optional
-        Default: all. ``drain`` includes its control.
+        Default: all. ``drain`` includes its controls.
     seed : int
         Seed of their random properties.
 
@@ -149,7 +149,7 @@ def perturbations(names: str | Sequence[str] | None = None, *, seed: int = 0) ->
     known = [*DEVICES, *CORRUPTIONS]
     chosen = known if names is None else [names] if isinstance(names, str) else list(names)
     if DRAIN in chosen:
-        chosen = [*chosen, CONTROL]  # a change by a drain is interpreted against its control
+        chosen = [*chosen, *CONTROLS]  # a change by a drain is interpreted against its controls
     for name in chosen:
         if name not in known:
             raise UnknownNameError("perturbation", name, known)

@@ -1,11 +1,15 @@
-"""Image corruptions in five severities; strengths are relative to the size and grey levels of the image.
+"""Image corruptions in five severities, which are as strong for images of any size.
+
+Models see images at about 224 pixels. What is added (noise, traces of JPEG) is therefore defined at a
+shorter side of `SEEN` pixels and enlarged to the image; all else is relative to the shorter side or to the
+grey levels. An image that is smaller cannot show all of it: see `scripts/measure_corruptions.py`.
 
 =============  ======================================================================================
-noise          quantum mottle, stronger in dense regions; grain size 1/256 of the shorter side
+noise          quantum mottle, stronger in dense regions; its standard deviation is that at `SEEN` pixels
 blur           motion and unsharpness: Gaussian, σ as a share of the shorter side
 contrast       low contrast: grey levels moved towards their mean
 exposure       under- or overexposure (random per image): a power of the grey levels
-jpeg           lossy storage: JPEG of decreasing quality, at the size of the image
+jpeg           lossy storage: the traces of JPEG of decreasing quality at `SEEN` pixels
 rotation       rotation by some degrees, clockwise or not at random; empty corners are black
 downsampling   low resolution: reduced to a shorter side in pixels, and enlarged again
 markers        burnt-in letters and words at the edges: one to five, of increasing size
@@ -20,34 +24,54 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 SEVERITIES = (1, 2, 3, 4, 5)
+SEEN = 224
+"""Shorter side in pixels at which strengths are defined."""
 
 NOISE = (0.01, 0.02, 0.035, 0.055, 0.08)
 BLUR = (0.002, 0.004, 0.007, 0.011, 0.016)
 CONTRAST = (0.8, 0.65, 0.5, 0.35, 0.25)
 EXPOSURE = (1.2, 1.45, 1.8, 2.3, 3.0)
-QUALITY = (60, 40, 25, 15, 8)
+QUALITY = (50, 35, 22, 13, 7)
 DEGREES = (2.0, 5.0, 9.0, 14.0, 20.0)
-SHORTER_SIDE = (192, 128, 96, 64, 48)
+SHORTER_SIDE = (160, 112, 80, 56, 40)
 MARKER_SIZE = (0.04, 0.05, 0.06, 0.07, 0.08)
-GRAIN = 256
 WORDS = ("L", "R", "AP", "PORTABLE", "SUPINE", "ERECT", "ICU", "MOBILE", "SITTING")
 
 Corruption = Callable[[Image.Image, int, np.random.Generator], Image.Image]
+Values = NDArray[np.float32]
 
 
 def _grey(values: NDArray[np.floating]) -> Image.Image:
     return Image.fromarray(np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
 
 
-def _values(image: Image.Image) -> NDArray[np.float32]:
+def _values(image: Image.Image) -> Values:
     return np.asarray(image, dtype=np.float32) / np.float32(255)
 
 
+def _fitted(size: tuple[int, int], shorter: int) -> tuple[int, int]:
+    """Return a size of the same proportions with some shorter side."""
+    scale = shorter / min(size)
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+
+
+def seen(values: Values) -> Values:
+    """Return an image at the shorter side at which strengths are defined."""
+    size = _fitted((values.shape[1], values.shape[0]), SEEN)
+    return _resized(values, size)
+
+
+def _resized(values: Values, size: tuple[int, int]) -> Values:
+    """Resize an image; smaller images are means over pixels, as in the preprocessing of most models."""
+    picture = Image.fromarray(np.asarray(values, dtype=np.float32))
+    return np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
+
+
 def _noise(image: Image.Image, severity: int, rng: np.random.Generator) -> Image.Image:
-    width, height = image.size
-    scale = GRAIN / min(width, height)
-    grain = rng.standard_normal((round(height * scale), round(width * scale))).astype(np.float32)
-    mottle = np.asarray(Image.fromarray(grain).resize(image.size, Image.Resampling.BICUBIC))
+    width, height = _fitted(image.size, SEEN)
+    grain = rng.standard_normal((height, width)).astype(np.float32)
+    mottle = _resized(grain, image.size)
+    mottle = mottle / seen(mottle).std()
     values = _values(image)
     return _grey(values + NOISE[severity - 1] * (0.5 + values) * mottle)
 
@@ -68,11 +92,12 @@ def _exposure(image: Image.Image, severity: int, rng: np.random.Generator) -> Im
 
 
 def _jpeg(image: Image.Image, severity: int, rng: np.random.Generator) -> Image.Image:
+    small = image.resize(_fitted(image.size, SEEN), Image.Resampling.BICUBIC)
     stored = io.BytesIO()
-    image.save(stored, format="JPEG", quality=QUALITY[severity - 1])
+    small.save(stored, format="JPEG", quality=QUALITY[severity - 1])
     with Image.open(stored) as again:
-        again.load()
-        return again
+        traces = _values(again) - _values(small)
+    return _grey(_values(image) + _resized(traces, image.size))
 
 
 def _rotation(image: Image.Image, severity: int, rng: np.random.Generator) -> Image.Image:
@@ -81,11 +106,11 @@ def _rotation(image: Image.Image, severity: int, rng: np.random.Generator) -> Im
 
 
 def _downsampling(image: Image.Image, severity: int, rng: np.random.Generator) -> Image.Image:
-    scale = SHORTER_SIDE[severity - 1] / min(image.size)
-    if scale >= 1:
+    shorter = SHORTER_SIDE[severity - 1]
+    if shorter >= min(image.size):
         return image
-    small = (max(round(image.size[0] * scale), 1), max(round(image.size[1] * scale), 1))
-    return image.resize(small, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC)
+    small = image.resize(_fitted(image.size, shorter), Image.Resampling.BOX)
+    return small.resize(image.size, Image.Resampling.BICUBIC)
 
 
 def _markers(image: Image.Image, severity: int, rng: np.random.Generator) -> Image.Image:

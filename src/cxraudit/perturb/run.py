@@ -1,20 +1,21 @@
 """Images → perturbed images → scores: each image unedited and under each perturbation, for each model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.encode import BATCH_SIZE, Progress, encode_images
 from cxraudit.encode.reading import Perturbation
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, NotAppliedError
 from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Notice, Tell, logged
-from cxraudit.perturb import DRAIN, perturbations
+from cxraudit.perturb import DEVICES, DRAIN, perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.prompts import PromptSet
 from cxraudit.schema import PERTURBED_COLUMNS
@@ -66,8 +67,15 @@ def plan_perturbations(
         If there is no such perturbation.
     """
     chosen = perturbations(names, seed=seed)
+    lateral = frozenset(_lateral(dataset.images))
     planned = [
-        PlannedPerturbation(one.name, one.severity, one.folder, one, one.fingerprint)
+        PlannedPerturbation(
+            one.name,
+            one.severity,
+            one.folder,
+            _frontal_only(one, lateral) if one.name in DEVICES else one,
+            one.fingerprint,
+        )
         for one in chosen
     ]
     notices: list[Notice] = []
@@ -81,6 +89,29 @@ def plan_perturbations(
             sentence = f"{' and '.join(REDRAWN)} were left out: {reason}"
             notices.append(Notice(about="perturbations", count=len(REDRAWN), sentence=sentence))
     return planned, notices
+
+
+def _lateral(images: pd.DataFrame) -> "pd.Series[str]":
+    """Return the image_id of images whose view position is a lateral one."""
+    if "view_position" not in images:
+        return pd.Series(dtype="str")
+    views = images["view_position"].astype("str").str.upper()
+    return images.loc[views.str.contains("LATERAL") | views.isin(LATERAL), "image_id"]
+
+
+LATERAL = ("LL", "RL", "LAT", "LPO", "RPO", "LAO", "RAO", "LLO", "RLO")
+"""View positions, besides all with the word lateral, that show no frontal chest."""
+
+
+def _frontal_only(apply: Perturbation, lateral: Collection[str]) -> Perturbation:
+    """Return a perturbation that does not apply to lateral images."""
+
+    def frontal(image: Image.Image, image_id: str) -> Image.Image:
+        if image_id in lateral:
+            raise NotAppliedError("the view is no frontal one")
+        return apply(image, image_id)
+
+    return frontal
 
 
 def choose_images(images: pd.DataFrame, n_images: int, seed: int) -> pd.DataFrame:
@@ -136,10 +167,10 @@ def perturbed_scores(
     -------
     scores : pandas.DataFrame
         One row per image, finding, model and perturbation; columns
-        `cxraudit.schema.PERTURBED_COLUMNS`.
+        `cxraudit.schema.PERTURBED_COLUMNS`. The score is NaN where a perturbation was not applied.
     unread : pandas.DataFrame
-        Images that could not be read or perturbed: ``image_id``, ``error``, ``model``,
-        ``perturbation`` (name of its folder).
+        Images that could not be read, or that a perturbation does not apply to: ``image_id``,
+        ``error`` (the reason), ``model``, ``perturbation`` (name of its folder).
 
     Raises
     ------
@@ -160,16 +191,36 @@ def perturbed_scores(
             perturbation_name=one.fingerprint,
             tell=tell,
         )
-        if failed["image_id"].nunique() == len(images):
+        not_applied = failed["error"].str.startswith(NotAppliedError.PREFIX)
+        if failed.loc[~not_applied, "image_id"].nunique() == len(images):
             raise DataError(
                 f"none of the {len(images):,} images could be read, first: {failed['error'].iloc[0]}"
             )
         unread.append(failed.assign(perturbation=one.folder))
         for name, model in models.items():
             index, embeddings = EmbeddingStore(folder / one.folder / folder_name(name)).read()
-            table = zero_shot_scores(index, embeddings, model, findings, prompts, name=name)
-            scores.append(table.assign(perturbation=one.name, severity=one.severity))
+            tables = [_without_score(failed[not_applied], findings, name, prompts)]
+            if index["ok"].any():
+                tables.insert(
+                    0, zero_shot_scores(index, embeddings, model, findings, prompts, name=name)
+                )
+            scores += [
+                table.assign(perturbation=one.name, severity=one.severity)
+                for table in tables
+                if len(table)
+            ]
     return (
         pd.concat(scores, ignore_index=True)[list(PERTURBED_COLUMNS)],
         pd.concat(unread, ignore_index=True),
     )
+
+
+def _without_score(
+    failed: pd.DataFrame, findings: Sequence[str], model: str, prompts: PromptSet
+) -> pd.DataFrame:
+    """Return rows without a score of the images of one model that a perturbation does not apply to."""
+    images = failed.loc[failed["model"] == model, "image_id"]
+    rows = pd.DataFrame({"image_id": images}).merge(
+        pd.DataFrame({"finding": list(findings)}), how="cross"
+    )
+    return rows.assign(model=model, prompt_set=prompts.name, score=np.nan)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import EXCLUDED, IMAGES, open_dataset, save_dataset
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, NotAppliedError
 from cxraudit.files import (
     command_line,
     committed,
@@ -305,7 +305,8 @@ class Workspace:
             outputs=[self.perturbed_scores],
             stores=read_manifest(self.scores).get("stores", {}),
             commands=[*commands_of(self.scores), command_line()],
-            unread=_counted(unread),
+            unread=_counted(unread[~_not_applied(unread)]),
+            not_applied=_by_perturbation(unread[_not_applied(unread)]),
             **facts,
         )
 
@@ -350,7 +351,7 @@ class Workspace:
         manifest = read_manifest(self.perturbed_scores)
         left_out = from_records(manifest.get("notices", ()))
         unread = _unread("perturbed images", "left out", manifest.get("unread", {}))
-        return [*left_out, *unread]
+        return [*left_out, *unread, *map(_not_applied_to, manifest.get("not_applied", ()))]
 
 
 def reports_left_out(reports: Mapping[str, EmbeddingStore]) -> list[Notice]:
@@ -391,6 +392,31 @@ def _counted(unread: pd.DataFrame) -> dict[str, Any]:
     """Return the number of images that could not be read, and the first of them."""
     images = unread["image_id"].astype("str").unique().tolist()
     return {"count": len(images), "images": images[:SHOWN]}
+
+
+def _not_applied(unread: pd.DataFrame) -> "pd.Series[bool]":
+    return unread["error"].astype("str").str.startswith(NotAppliedError.PREFIX)
+
+
+def _by_perturbation(left_out: pd.DataFrame) -> list[dict[str, Any]]:
+    """Count the images that perturbations were not applied to, by perturbation and reason."""
+    if left_out.empty:
+        return []
+    groups = left_out.groupby(["perturbation", "error"], sort=True)["image_id"]
+    return [
+        {"perturbation": str(name), "reason": str(reason), **_counted(images.to_frame())}
+        for (name, reason), images in groups
+    ]
+
+
+def _not_applied_to(found: Mapping[str, Any]) -> Notice:
+    first = ", ".join(found["images"])
+    reason = found["reason"].removeprefix(NotAppliedError.PREFIX).rstrip(".")
+    sentence = (
+        f"{found['perturbation']} was not applied to {counted(found['count'], 'image')}, which are left out "
+        f"of its comparisons: {reason}. First: {first}."
+    )
+    return Notice(about="perturbed images", count=found["count"], sentence=sentence)
 
 
 def _unread(about: str, consequence: str, found: Mapping[str, Any]) -> list[Notice]:

@@ -10,7 +10,16 @@ from sklearn.metrics import roc_auc_score
 
 from cxraudit.audits.perturbations import audit_perturbations
 from cxraudit.metrics import SHIFT_MARGIN
-from cxraudit.schema import CONTROL, NEGATIVES, OVERALL, POSITIVES, UNEDITED, Analysis, Reason
+from cxraudit.schema import (
+    CONTROL_EDGE,
+    CONTROLS,
+    NEGATIVES,
+    OVERALL,
+    POSITIVES,
+    UNEDITED,
+    Analysis,
+    Reason,
+)
 from cxraudit.settings import AuditSettings
 from planted import inserted, perturbed_scores, pick, planted_dataset, planted_table, the
 
@@ -58,17 +67,18 @@ def test_a_planted_reliance_is_recovered(frame, reliance):
     """The change in standard deviations lies in its interval, also beyond the control; a disparity."""
     truth = 1.5 / frame["score_Pneumothorax"].std(ddof=0)
 
-    row, beyond = change(reliance, "drain"), change(reliance, "drain", CONTROL)
+    row = change(reliance, "drain")
+    beyond = [change(reliance, "drain", control) for control in CONTROLS]
 
     assert row["low"] < truth < row["high"]
-    assert beyond["low"] < truth < beyond["high"]
-    assert row["verdict"] == beyond["verdict"] == "disparity"
+    assert all(one["low"] < truth < one["high"] for one in beyond)
+    assert {row["verdict"], *(one["verdict"] for one in beyond)} == {"disparity"}
     assert row["margin"] == SHIFT_MARGIN
 
 
 def test_the_control_is_null(reliance):
     """Shown to be small."""
-    assert change(reliance, CONTROL)["verdict"] == "equivalent"
+    assert {change(reliance, control)["verdict"] for control in CONTROLS} == {"equivalent"}
 
 
 def test_a_score_that_does_not_follow_the_drain_is_not_reported(reliance):
@@ -83,15 +93,15 @@ def test_a_change_that_the_control_makes_too_is_not_the_drain_s(frame):
     results = counterfactuals(frame, inserted(1.5, control=1.4)).results
 
     assert change(results, "drain")["verdict"] == "disparity"
-    assert change(results, CONTROL)["verdict"] == "disparity"
-    assert change(results, "drain", CONTROL)["verdict"] not in SHOWN
+    assert change(results, CONTROL_EDGE)["verdict"] == "disparity"
+    assert change(results, "drain", CONTROL_EDGE)["verdict"] not in SHOWN
 
 
 def test_the_control_does_not_hide_a_drain(frame):
     """A drain far beyond the control is shown."""
     results = counterfactuals(frame, inserted(2.5, control=0.6)).results
 
-    assert change(results, "drain", CONTROL)["verdict"] == "disparity"
+    assert change(results, "drain", CONTROL_EDGE)["verdict"] == "disparity"
 
 
 def test_the_control_does_not_make_a_drain(frame):
@@ -99,7 +109,7 @@ def test_the_control_does_not_make_a_drain(frame):
     results = counterfactuals(frame, inserted(0.0, control=1.4)).results
 
     assert change(results, "drain")["verdict"] in SMALL
-    assert change(results, CONTROL)["verdict"] == "disparity"
+    assert change(results, CONTROL_EDGE)["verdict"] == "disparity"
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +173,7 @@ def test_without_labels_of_drains_all_images_count(frame, labels):
 
     images = pick(found.image_changes, condition="drain", finding="Pneumothorax")
     assert len(images) == len(frame)
-    assert change(found.results, "drain", CONTROL)["verdict"] == "disparity"
+    assert change(found.results, "drain", CONTROL_EDGE)["verdict"] == "disparity"
 
 
 @pytest.fixture(scope="module")
@@ -270,10 +280,41 @@ def test_saturated_probabilities_have_a_change():
     """Of exactly 0 and 1, too."""
     frame = planted_table(3, n_patients=60)
     scores = perturbed_scores(frame, inserted(1.0))
-    scores.loc[scores.groupby(["perturbation", "finding"]).head(3).index, "score"] = [
-        [0.0, 1.0, 1.0][k % 3] for k in range(18)
-    ]
+    first = scores.groupby(["perturbation", "finding"]).head(3).index
+    scores.loc[first, "score"] = [[0.0, 1.0, 1.0][k % 3] for k in range(len(first))]
 
     table = audit_perturbations(planted_dataset(frame), scores, settings=POINT).image_changes
 
     assert np.isfinite(table["change"]).all()
+
+
+def test_a_perturbation_that_does_not_apply_to_some_images_says_so(frame):
+    """These images are in no comparison, and are counted in the note of every row."""
+    scores = perturbed_scores(frame, inserted(1.5))
+    lateral = scores["image_id"].isin(frame["file"][:30])
+    left_out = scores["score"].mask(lateral & (scores["perturbation"] != UNEDITED))
+
+    found = audit_perturbations(
+        planted_dataset(frame), scores.assign(score=left_out), settings=POINT
+    )
+
+    row = change(found.results, "drain")
+    assert row["n"] == (frame["drain"][30:] == 0).sum()
+    assert f"not applied to 30 of {len(frame):,} images" in row["note"]
+    assert Reason.NOT_APPLIED in row["reasons"].split()
+
+
+@pytest.mark.parametrize("severity", [0, 1])
+def test_a_perturbation_that_applies_to_no_image_has_a_row_without_a_verdict(frame, severity):
+    """An image that was not changed is none whose score did not change."""
+    changes = {("drain" if severity == 0 else "downsampling", severity): inserted(0.0)["drain", 0]}
+    scores = perturbed_scores(frame, changes)
+    none = scores["score"].mask(scores["perturbation"] != UNEDITED)
+
+    results = audit_perturbations(
+        planted_dataset(frame), scores.assign(score=none), settings=POINT
+    ).results
+
+    assert set(results["verdict"]) == {""}
+    assert set(results["reasons"]) == {Reason.NOT_APPLIED}
+    assert results["value"].isna().all()

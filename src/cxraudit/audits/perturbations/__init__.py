@@ -21,11 +21,12 @@ from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import corruption, counterfactual
 from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.audits.plan import Tested, key
 from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
 from cxraudit.frames import to_pandas
-from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED, require_columns
+from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED, Analysis, Reason, require_columns
 from cxraudit.settings import AuditSettings
 
 
@@ -99,10 +100,13 @@ def audit_perturbations(
     changes: list[pd.DataFrame] = []
     for model in dict.fromkeys(unedited["model"]):
         pairs = list(_pairs(cohort, table[table["model"] == model]))
-        moved = [counterfactual.Counterfactual(cohort, p) for p in pairs if not p.severity]
+        # Where a perturbation applies to no image, there is nothing to compare, and one row says so.
+        applied = [p for p in pairs if p.before.rows.size]
+        moved = [counterfactual.Counterfactual(cohort, p) for p in applied if not p.severity]
         plan = [
             *counterfactual.plan(moved, chosen),
-            *corruption.plan(cohort, [p for p in pairs if p.severity], chosen),
+            *corruption.plan(cohort, [p for p in applied if p.severity], chosen),
+            *(_of_none(p) for p in pairs if not p.before.rows.size),
         ]
         evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
         changes += [one.images() for one in moved]
@@ -132,9 +136,24 @@ def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
         (after,) = samples(cohort, part, str(finding))
         first = before[prompt_set, finding]
         sides = _shared(cohort, first, after), _shared(cohort, after, first)
-        pair = Pair(str(name), int(severity), *sides)
-        if pair.before.rows.size:
+        of_finding = cohort.images.index[first.rows]
+        left_out = part.loc[part["score"].isna(), "image_id"].isin(of_finding).sum()
+        pair = Pair(str(name), int(severity), *sides, n_not_applied=int(left_out))
+        if pair.before.rows.size or pair.n_not_applied:
             yield pair
+
+
+def _of_none(pair: Pair) -> Tested:
+    """Return the row of a perturbation that applies to no image, without a value or a verdict."""
+    analysis = Analysis.CORRUPTION if pair.severity else Analysis.COUNTERFACTUAL
+    at = {"at": float(pair.severity)} if pair.severity else {}
+    return Tested(
+        key=key(pair.after, analysis, reference=UNEDITED, condition=pair.condition, **at),
+        metric="auroc" if pair.severity else "score_change",
+        cell=None,
+        reasons=(Reason.NOT_APPLIED,),
+        note="not applied to any of the images",
+    )
 
 
 def _shared(cohort: Cohort, sample: Sample, other: Sample) -> Sample:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from cxraudit.audits.cohort import Cohort, count
 from cxraudit.audits.groups import comparisons
@@ -33,24 +34,31 @@ def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> li
     gaps: list[Comparison] = []
     for pair in pairs:
         if pair.after.both_classes:
-            levels.append(_level(pair))
+            levels.append(_level(cohort, pair))
             gaps += _gaps(cohort, pair, attributes)
     return [*levels, *gaps, *_over_findings(cohort, gaps)]
 
 
-def _level(pair: Pair) -> Level:
+def _level(cohort: Cohort, pair: Pair) -> Level:
     cell = pair.after.everything
     return Level(
         key=key(pair.after, Analysis.CORRUPTION, condition=pair.condition, at=float(pair.severity)),
         metric="auroc",
         quantity=ranking(cell),
         cell=cell,
+        reasons=pair.reasons,
+        note=_note(cohort, pair),
     )
+
+
+def _note(cohort: Cohort, pair: Pair) -> str:
+    return pair.note(hidden=cohort.settings.suppress_below > 1)
 
 
 def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Comparison]:
     before, after = pair.before, pair.after
     plain = key(after, Analysis.CORRUPTION, condition=pair.condition, at=float(pair.severity))
+    stated: dict[str, Any] = {"reasons": pair.reasons, "note": _note(cohort, pair)}
     yield Comparison(
         key=replace(plain, reference=UNEDITED),
         metric="auroc",
@@ -59,6 +67,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
         cells=(after.everything,),
         family=Confirmatory.CORRUPTION,
         paired=True,
+        **stated,
     )
     for group in comparisons(cohort, after, attributes):
         masks = (group.inside.mask, group.outside.mask)
@@ -71,6 +80,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
             reference=sides[0][1],
             cells=(group.inside, group.outside),
             family=Confirmatory.CORRUPTION,
+            **stated,
         )
         yield Comparison(
             key=replace(named, reference=UNEDITED),
@@ -80,6 +90,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
             cells=(group.inside, group.outside),
             family=Confirmatory.CORRUPTION,
             paired=True,
+            **stated,
         )
 
 
@@ -97,7 +108,8 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
             min(count(cell).limiting_patients for cell in one.cells) >= cohort.settings.min_patients
             for one in found
         )
-        note = f"mean over {len(found)} findings"
+        left_out = next((one.note for one in found if one.note), "")
+        note = "; ".join(filter(None, (f"mean over {len(found)} findings", left_out)))
         few = "too few patients with or without one of them"
         mean = replace(
             found[0],
@@ -107,6 +119,7 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
             scale="plain",
             enough=enough,
             caution=few,
+            reasons=next((one.reasons for one in found if one.reasons), ()),
             note=note,
         )
         yield mean
@@ -117,6 +130,6 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
                 quantity=mean.group,
                 cell=mean.cells[0],
                 parts=mean.cells,
-                reasons=() if enough else (Reason.TOO_FEW_PATIENTS,),
+                reasons=(*mean.reasons, *(() if enough else (Reason.TOO_FEW_PATIENTS,))),
                 note=note if enough else f"{few}; {note}",
             )

@@ -1,9 +1,9 @@
 """Each image against itself with a device inserted or removed.
 
 How far the score moves, in standard deviations of the score, and how many images are flagged at the
-threshold that flags 10 % of the unedited images without the finding. The control perturbation, which changes
-as many pixels by as much elsewhere, is judged in the same way: if it moves the score as well, the change is
-not due to the device.
+threshold that flags 10 % of the unedited images without the finding. The two controls, which change an image
+by as much (see `cxraudit.perturb.devices`), are judged in the same way, and the change by the device is also
+given minus that of each: only a change beyond both is due to the device in its place.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,12 +19,17 @@ from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.audits.plan import Comparison, Item, Known, Level, Quantity, key, mean, minus, ranking
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.schema import CONTROL, NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
+from cxraudit.schema import CONTROLS, NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
 from cxraudit.stats.thresholds import choose_threshold, target_fpr
 
 DEVICE = "drain"
 """Column of the device, and the perturbation that inserts it."""
-APPLIES_TO = {DEVICE: "no", CONTROL: "no", "drain-added": "no", "drain-removed": "yes"}
+APPLIES_TO = {
+    DEVICE: "no",
+    **dict.fromkeys(CONTROLS, "no"),
+    "drain-added": "no",
+    "drain-removed": "yes",
+}
 """Perturbation → what the images it is about have in the column `DEVICE`."""
 FALSE_POSITIVE_RATE = 0.1
 """Of the threshold, on unedited images."""
@@ -50,6 +55,11 @@ class Counterfactual:
         change = (_on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
+
+    @property
+    def note(self) -> str:
+        """Of every row: how many images it was not applied to."""
+        return self.pair.note(hidden=self.cohort.settings.suppress_below > 1)
 
     def _about(self) -> Mask:
         rows = self.pair.before.rows
@@ -118,19 +128,20 @@ def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list
     -------
     list of Item
         ``score_change`` of all images, of those with and without the finding, and of groups, against
-        ``unedited`` and, for an inserted device, against ``control``; ``fpr`` and ``tpr`` at the
+        ``unedited`` and, for an inserted device, against each control; ``fpr`` and ``tpr`` at the
         threshold; ``auroc`` if only the images without (or with) the finding are perturbed.
     """
-    controls = {
-        (one.pair.before.prompt_set, one.pair.before.finding): one
-        for one in perturbed
-        if one.pair.condition == CONTROL
-    }
+    controls: dict[tuple[str, str], list[Counterfactual]] = {}
+    for one in perturbed:
+        if one.pair.condition in CONTROLS:
+            of = (one.pair.before.prompt_set, one.pair.before.finding)
+            controls.setdefault(of, []).append(one)
     items: list[Item] = []
     for one in perturbed:
         before = one.pair.before
-        control = controls.get((before.prompt_set, before.finding))
-        items += _changes(one, control, attributes)
+        of_device = one.pair.condition == DEVICE
+        others = controls.get((before.prompt_set, before.finding), []) if of_device else []
+        items += _changes(one, others, attributes)
         if before.both_classes:
             items += _flagged(one)
             items += _areas(one)
@@ -138,25 +149,21 @@ def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list
 
 
 def _changes(
-    one: Counterfactual, control: Counterfactual | None, attributes: Sequence[str]
+    one: Counterfactual, controls: Sequence[Counterfactual], attributes: Sequence[str]
 ) -> Iterator[Item]:
-    """Compare the mean change with none, and with that of the control."""
-    others = control.cells(attributes) if control and one.pair.condition == DEVICE else {}
+    """Compare the mean change with none, and with that of each control."""
+    of_controls = [(control, control.cells(attributes)) for control in controls]
     for (attribute, group), cell in one.cells(attributes).items():
         change = mean(cell, Vector(one.change))
         yield _comparison(one, cell, "score_change", change, Known(0.0), UNEDITED, attribute, group)
-        if control and (attribute, group) in others:
-            other = mean(others[attribute, group], Vector(control.change))
-            yield _comparison(
-                one,
-                cell,
-                "score_change",
-                minus(change, other),
-                Known(0.0),
-                CONTROL,
-                attribute,
-                group,
-            )
+        for control, others in of_controls:
+            if (attribute, group) in others:
+                other = mean(others[attribute, group], Vector(control.change))
+                beyond = minus(change, other)
+                name = control.pair.condition
+                yield _comparison(
+                    one, cell, "score_change", beyond, Known(0.0), name, attribute, group
+                )
 
 
 def _comparison(
@@ -188,6 +195,8 @@ def _comparison(
         scale="plain",
         enough=enough,
         caution=_too_few(one),
+        reasons=one.pair.reasons,
+        note=one.note,
     )
 
 
@@ -215,6 +224,8 @@ def _flagged(one: Counterfactual) -> Iterator[Item]:
             quantity=rates[0],
             cell=cell,
             one_class=True,
+            reasons=one.pair.reasons,
+            note=one.note,
         )
         yield _comparison(one, cell, metric, rates[0], rates[1], UNEDITED, group=group)
 
@@ -234,6 +245,8 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             metric="auroc",
             quantity=area,
             cell=mixed.everything,
+            reasons=one.pair.reasons,
+            note=one.note,
         )
         few = np.unique(before.patients[part]).size < one.cohort.settings.min_patients
         yield Comparison(
@@ -245,4 +258,6 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             family=Confirmatory.COUNTERFACTUAL,
             enough=False if few else None,
             caution=_too_few(one),
+            reasons=one.pair.reasons,
+            note=one.note,
         )

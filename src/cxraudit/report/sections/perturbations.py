@@ -53,9 +53,10 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
 
 _COUNTERFACTUAL = (
     "Left: each image is one entry; dots are means with their interval; band: ±"
-    f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. The control perturbation changes as many "
-    "pixels by as much, as a round patch below the diaphragm: if it changes the score as well, the change is "
-    "not specific to the drain. Right: share of images flagged before and after, at the threshold "
+    f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. The controls change an image by as much: "
+    "the same tube outside the lungs, and an edge within a lung. A score follows the drain only if it "
+    "changes more with it than with either control. Images without a frontal chest, or without room for all "
+    "three, are left out. Right: share of images flagged before and after, at the threshold "
     f"that flags {percent(FALSE_POSITIVE_RATE)} of all unedited images without the finding; and the mean "
     "change by group."
 )

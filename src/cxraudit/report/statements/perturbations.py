@@ -12,7 +12,9 @@ from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import (
-    CONTROL,
+    CONTROL_EDGE,
+    CONTROL_OUTSIDE,
+    CONTROLS,
     MEAN_FINDING,
     NEGATIVES,
     OVERALL,
@@ -23,6 +25,12 @@ from cxraudit.schema import (
     records,
 )
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
+
+CONTROL_MEANING = {
+    CONTROL_OUTSIDE: "the same tube outside the lungs",
+    CONTROL_EDGE: "an edge within a lung that is no device",
+}
+"""What each control is, in a sentence."""
 
 
 def statements(audit: Audit, model: str) -> list[Statement]:
@@ -44,14 +52,23 @@ def _inserted(audit: Audit, model: str, finding: str) -> list[Statement]:
     )
     changes = find.where(rows, metric="score_change", group=OVERALL)
     by_key = {(row["condition"], row["reference"]): row for row in records(changes)}
-    if not {(DEVICE, UNEDITED), (CONTROL, UNEDITED), (DEVICE, CONTROL)} <= set(by_key):
+    needed = {
+        (DEVICE, UNEDITED),
+        *((c, UNEDITED) for c in CONTROLS),
+        *((DEVICE, c) for c in CONTROLS),
+    }
+    if not needed <= set(by_key):
         return []
-    change, control = by_key[DEVICE, UNEDITED], by_key[CONTROL, UNEDITED]
-    beyond_control = by_key[DEVICE, CONTROL]
+    change = by_key[DEVICE, UNEDITED]
+    controls = {name: by_key[name, UNEDITED] for name in CONTROLS}
+    beyond = [by_key[DEVICE, name] for name in CONTROLS]
+    of_controls = "; ".join(
+        f"{CONTROL_MEANING[name]}, by {find.difference(row)}" for name, row in controls.items()
+    )
     detail = (
         f"A chest drain inserted into images without one changes the score by {find.difference(change)} "
-        "standard deviations; the control perturbation, as many pixels changed by as much elsewhere, by "
-        f"{find.difference(control)}.{_flagged(rows)}"
+        f"standard deviations; its controls, which change the images by as much: {of_controls}."
+        f"{_flagged(rows)}"
     )
     score = f"score for {finding.lower()}"
     verdict = change["verdict"]
@@ -65,16 +82,17 @@ def _inserted(audit: Audit, model: str, finding: str) -> list[Statement]:
         tone = Tone.EQUIVALENT if verdict == Verdict.EQUIVALENT else Tone.SMALL
         headline = f"The {score} does not change beyond the margin when a chest drain is inserted"
         return [Statement(tone, headline, detail)]
-    same_direction = change["value"] * beyond_control["value"] > 0
-    if verdict in SHOWN and beyond_control["verdict"] in SHOWN and same_direction:
+    exceeds_both = all(
+        row["verdict"] in SHOWN and change["value"] * row["value"] > 0 for row in beyond
+    )
+    if verdict in SHOWN and exceeds_both:
         way = "raises" if change["value"] > 0 else "lowers"
         tone = Tone.DISPARITY if verdict == Verdict.DISPARITY else Tone.UNCLEAR_SIZE
         headline = f"The {score} relies on the chest drain: inserting one {way} it"
         return [Statement(tone, headline, detail)]
-    if verdict in SHOWN and control["verdict"] in SHOWN:
-        headline = (
-            f"The {score} changes with an inserted drain, and with the control perturbation as well"
-        )
+    moved = [CONTROL_MEANING[name] for name, row in controls.items() if row["verdict"] in SHOWN]
+    if verdict in SHOWN and moved:
+        headline = f"The {score} changes with an inserted drain, and with {listed(moved)} as well"
         return [Statement(Tone.INCONCLUSIVE, headline, detail)]
     headline = f"Reliance of the {score} on the chest drain: inconclusive"
     return [Statement(Tone.INCONCLUSIVE, headline, detail)]
@@ -103,6 +121,7 @@ def _corruptions(audit: Audit, model: str) -> list[Statement]:
     findings = [name for name in dict.fromkeys(changes["finding"]) if name != MEAN_FINDING]
     several = len(findings) > 1
     averaged = changes[changes["finding"] == (MEAN_FINDING if several else findings[0])]
+    averaged = averaged[averaged["value"].notna() | ~has_reason(averaged, Reason.NOT_APPLIED)]
     what = "mean AUROC" if several else "AUROC"
     costs: dict[str, Row] = {}
     robust: list[str] = []
