@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all check fix docs bench fuzz simulations clean
+.PHONY: demo test test-all check fix docs bench fuzz simulations conclusions clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python ..."; exit 2; }
@@ -52,6 +52,9 @@ simulations: $(INSTALLED)
 	$(BIN)/python -m simulations.reliability $(if $(N),--cohorts $(N))
 	$(BIN)/python -m simulations.planning $(if $(N),--cohorts $(N))
 	$(BIN)/python -m simulations.training_runs $(if $(N),--cohorts $(N))
+
+conclusions: $(INSTALLED)
+	$(BIN)/python -m simulations.conclusions $(if $(N),--cohorts $(N))
 
 clean:
 	rm -rf $(VENV) demo site fuzz-faults

@@ -1,6 +1,6 @@
 """What is concluded from embeddings and of shortcuts, in cohorts in which the truth is known.
 
-    python -m simulations.readings [--cohorts 200] [--resamples 1000] [--seed 0] [--workers 2]
+    python -m simulations.conclusions [--cohorts 200] [--resamples 1000] [--seed 0] [--workers 2]
 
 The first table is about one attribute of the designs of `simulations.embedded`; an audit looks for it alone,
 so that nothing shares its error rate. Numbers are cohorts in percent:
@@ -70,7 +70,7 @@ Shifts = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Conclusion:
     """What was concluded of one cohort."""
 
     probe: str
@@ -146,7 +146,7 @@ def auroc_of_others(design: Design, cohort: EmbeddedCohort, seed: int) -> float:
     return macro_auroc(others[others >= 0], scores)
 
 
-def read(seed: int, design: Design, truth: Shifts, n_resamples: int) -> Reading:
+def read(seed: int, design: Design, truth: Shifts, n_resamples: int) -> Conclusion:
     """Audit one cohort of embeddings."""
     cohort, found = embedded_rows(
         *embedded.draw(design, seed), settings_of(design, n_resamples, seed)
@@ -163,9 +163,9 @@ def read(seed: int, design: Design, truth: Shifts, n_resamples: int) -> Reading:
         if math.isfinite(one.found.low)
     )
     if cohort is None or probe is None:
-        return Reading("", "", shifts=shifts)
+        return Conclusion("", "", shifts=shifts)
     others = auroc_of_others(design, cohort, seed)
-    return Reading(
+    return Conclusion(
         probe.verdict,
         answer.verdict if answer else "",
         (probe.found.low <= others <= probe.found.high,) if math.isfinite(probe.found.low) else (),
@@ -174,18 +174,18 @@ def read(seed: int, design: Design, truth: Shifts, n_resamples: int) -> Reading:
     )
 
 
-def false_probe(design: Design, reading: Reading) -> bool:
+def false_probe(design: Design, conclusion: Conclusion) -> bool:
     """Tell whether a probe says more than is true."""
-    if reading.probe == DECODABLE:
+    if conclusion.probe == DECODABLE:
         return design.encoded == 0 and not any(design.along)
-    return reading.probe == NOT_DECODABLE and not reading.small
+    return conclusion.probe == NOT_DECODABLE and not conclusion.small
 
 
-def false_association(design: Design, reading: Reading) -> bool:
+def false_association(design: Design, conclusion: Conclusion) -> bool:
     """Tell whether an answer about the score says more than is true."""
-    if reading.answer in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE):
+    if conclusion.answer in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE):
         return not any(design.along)
-    return reading.answer == NOT_ASSOCIATED and max(map(abs, design.along)) > SHIFT_MARGIN
+    return conclusion.answer == NOT_ASSOCIATED and max(map(abs, design.along)) > SHIFT_MARGIN
 
 
 HEAD_OF_EMBEDDINGS = (
@@ -195,22 +195,22 @@ HEAD_OF_EMBEDDINGS = (
 )
 
 
-def embeddings_line(design: Design, readings: Sequence[Reading]) -> list[str]:
+def embeddings_line(design: Design, conclusions: Sequence[Conclusion]) -> list[str]:
     """Return the cells of a row of the first table."""
-    n = len(readings)
-    probes = Counter(one.probe for one in readings)
-    answers = Counter(one.answer for one in readings if one.probe == DECODABLE)
+    n = len(conclusions)
+    probes = Counter(one.probe for one in conclusions)
+    answers = Counter(one.answer for one in conclusions if one.probe == DECODABLE)
     return [
         design.name,
         *(percent(probes[word], n) for word in (DECODABLE, NOT_DECODABLE, "unclear", "")),
-        percent(sum(false_probe(design, one) for one in readings), n),
-        covered([one.covered for one in readings]),
+        percent(sum(false_probe(design, one) for one in conclusions), n),
+        covered([one.covered for one in conclusions]),
         *(
             percent(answers[word], n)
             for word in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE, NOT_ASSOCIATED, "unclear")
         ),
-        percent(sum(false_association(design, one) for one in readings), n),
-        covered([one.shifts for one in readings]),
+        percent(sum(false_association(design, one) for one in conclusions), n),
+        covered([one.shifts for one in conclusions]),
     ]
 
 
