@@ -215,7 +215,7 @@ def embeddings_line(design: Design, conclusions: Sequence[Conclusion]) -> list[s
 
 
 HEAD_OF_SHORTCUTS = (
-    *("design", "row", "truth", "no verdict", "disparity", "within margin", "inconclusive"),
+    *("design", "row", "truth", "no verdict", "disparity", "within ±0.05", "inconclusive"),
     *("false", "missed", "covered"),
 )
 SHORTCUT_ROWS = {
