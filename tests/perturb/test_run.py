@@ -245,7 +245,7 @@ def test_reliance_on_drains_over_many_cohorts(tmp_path):
     """
     rows = []
     for seed in range(6001, 6013):
-        results = device_audit(tmp_path / f"{seed}", n_patients=200, n_images=400, seed=seed)
+        results = device_audit(tmp_path / f"{seed}", n_patients=200, n_images=240, seed=seed)
         for model in CONTROL_MODELS:
             changes = score_changes(results, model)
             drain, exact = changes.loc["drain"], changes.loc["drain-added"]

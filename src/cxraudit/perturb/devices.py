@@ -315,13 +315,18 @@ def _pixels_at(
     shape: Points, shifts: NDArray[np.intp], allowed: Mask
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
     """Return the shifts with which all points of a shape are allowed, and rows and columns of these."""
+    columns, rows = np.floor(shape).astype(np.intp).T
+    x, y = shifts.T
     height, width = allowed.shape
-    low, high = shape.min(axis=0) + shifts, shape.max(axis=0) + shifts
-    within = (low >= 0).all(axis=1) & (high < (width, height)).all(axis=1)
+    within = (x + columns.min() >= 0) & (x + columns.max() < width)
+    within &= (y + rows.min() >= 0) & (y + rows.max() < height)
     chosen = shifts[within]
-    rows, columns = _pixels(shape + chosen[:, None])
-    fits = allowed[rows, columns].all(axis=1)
-    return (chosen[fits], rows[fits], columns[fits]) if fits.any() else None
+    # Ends and middle first: they exclude most places.
+    for part in (slice(None, None, max(len(shape) // 2, 1)), slice(None)):
+        at = chosen[:, 1:] + rows[part], chosen[:, :1] + columns[part]
+        fits = allowed[at].all(axis=1)
+        chosen = chosen[fits]
+    return (chosen, at[0][fits], at[1][fits]) if fits.any() else None
 
 
 def _arc_within(
@@ -332,7 +337,7 @@ def _arc_within(
     y, x = np.nonzero(allowed[::3, ::3])
     shifts = np.stack([x * 3, y * 3], axis=1)
     along = np.linspace(-0.5, 0.5, max(int(length / 4), 8)) * length
-    found: list[Arc] = []
+    found: list[tuple[float, Points, NDArray[np.intp]]] = []
     for bent in (0.0, 0.06, -0.06):
         sagitta = bent * length
         bow = sagitta * (1 - (2 * along / length) ** 2)
@@ -341,10 +346,15 @@ def _arc_within(
             forward = np.array([np.cos(angle), np.sin(angle)])
             leftwards = np.array([-forward[1], forward[0]])
             at = _pixels_at(along[:, None] * forward + bow[:, None] * leftwards, shifts, allowed)
-            for shift in () if at is None else at[0]:
-                ends = shift - forward * length / 2, shift + forward * length / 2
-                if shift[0] > middle:  # the left side, which is brighter, is the lateral one
-                    found.append(Arc(ends[1], ends[0], -sagitta, width))
-                else:
-                    found.append(Arc(ends[0], ends[1], sagitta, width))
-    return found[int(rng.integers(len(found)))] if found else None
+            if at is not None:
+                found.append((sagitta, forward * length / 2, at[0]))
+    if not found:
+        return None
+    last = np.cumsum([len(one[2]) for one in found])
+    chosen = int(rng.integers(last[-1]))
+    k = int(np.searchsorted(last, chosen, side="right"))
+    sagitta, half, centres = found[k]
+    centre = centres[chosen - int(last[k])]
+    if centre[0] > middle:  # the left side, which is brighter, is the lateral one
+        return Arc(centre + half, centre - half, -sagitta, width)
+    return Arc(centre - half, centre + half, sagitta, width)

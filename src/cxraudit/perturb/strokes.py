@@ -39,6 +39,28 @@ class Change:
     added: Values
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where points lie along a line, and how that changes with x and y."""
+
+    left: Values
+    """Distance to the left of the curve, in pixels."""
+    start: Values
+    """Length from the start of the curve."""
+    length: float
+    """Of the whole curve."""
+    left_by: Points
+    """Change of `left` per pixel in x and in y."""
+    start_by: Points
+    """Change of `start` per pixel in x and in y."""
+
+    def beside(self, dx: float, dy: float) -> tuple[Values, Values, Values]:
+        """Return the arguments of a profile, in pixels, for the points moved by less than a pixel."""
+        left = self.left + (self.left_by[..., 0] * dx + self.left_by[..., 1] * dy)
+        start = self.start + (self.start_by[..., 0] * dx + self.start_by[..., 1] * dy)
+        return left, start, self.length - start
+
+
 class Line(Protocol):
     """A line of some width in an image."""
 
@@ -49,8 +71,8 @@ class Line(Protocol):
     def cover(self, pen: ImageDraw.ImageDraw, reach: float) -> None:
         """Fill all pixels that may be at most `reach` pixels away, with 1."""
 
-    def places(self, at: Points) -> tuple[Values, Values, Values]:
-        """Return the arguments of a profile for some points, in pixels."""
+    def places(self, at: Points) -> Places:
+        """Return where some points lie."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +94,7 @@ class Tube:
         for x, y in (points[0], points[-1]):
             pen.ellipse((x - wide / 2, y - wide / 2, x + wide / 2, y + wide / 2), fill=1)
 
-    def places(self, at: Points) -> tuple[Values, Values, Values]:
+    def places(self, at: Points) -> Places:
         """See `Line`."""
         dense = resampled(self.curve, max(self.width / 6, 0.5))
         tangents = np.gradient(dense, axis=0)
@@ -82,8 +104,8 @@ class Tube:
         away, tangent = at - dense[nearest], tangents[nearest]
         forward = (away * tangent).sum(axis=1)
         left = tangent[:, 0] * away[:, 1] - tangent[:, 1] * away[:, 0]
-        start = along[nearest] + forward
-        return left, start, along[-1] - start
+        beside = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+        return Places(left, along[nearest] + forward, float(along[-1]), beside, tangent)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,14 +132,17 @@ class Arc:
         corners = (a + side, b + side, b - side, a - side)
         pen.polygon([(float(x), float(y)) for x, y in corners], fill=1)
 
-    def places(self, at: Points) -> tuple[Values, Values, Values]:
+    def places(self, at: Points) -> Places:
         """See `Line`."""
         forward, leftwards, length = self._frame()
         # Twice as fast in 32 bits, and the edge covers many pixels.
         frame = np.stack([forward, leftwards], axis=1).astype(at.dtype)
         start, left = ((at - self.start.astype(at.dtype)) @ frame).T
-        bow = self.sagitta * (1 - (2 * start / length - 1) ** 2)
-        return left - bow, start, length - start
+        from_middle = 2 * start / length - 1
+        bow = self.sagitta * (1 - from_middle**2)
+        slope = (-4 * self.sagitta / length) * from_middle
+        along = frame[:, 0]
+        return Places(left - bow, start, length, frame[:, 1] - slope[:, None] * along, along)
 
     def _frame(self) -> tuple[Points, Points, float]:
         chord = self.end - self.start
@@ -144,10 +169,10 @@ def draw(size: tuple[int, int], line: Line, profile: Profile, *, reach: float) -
     fine = int(np.clip(ceil(_FINEST / line.width), 1, _MOST))
     offsets = (np.arange(fine) + 0.5) / fine
     total = np.zeros(rows.size, dtype=np.float32)
-    for dy in offsets:
-        for dx in offsets:
-            at = np.stack([columns + dx, rows + dy], axis=1).astype(np.float32)
-            total += profile(*(one / line.width for one in line.places(at)))
+    places = line.places(np.stack([columns + 0.5, rows + 0.5], axis=1).astype(np.float32))
+    for dy in offsets - 0.5:
+        for dx in offsets - 0.5:
+            total += profile(*(one / line.width for one in places.beside(dx, dy)))
     kept = total != 0
     return Change(rows[kept], columns[kept], total[kept] / fine**2)
 
