@@ -120,7 +120,7 @@ class AuditSettings:
     shortcut_labels: Literal["all", "annotated"] = "all"
     """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
     severity: str = ""
-    """Column of the images with a number for how severe the findings of an image are: what
+    """Column of the images, or of your table, with a number for how severe the findings of an image are: what
     the score shifts by between groups with the same label is compared at equal severity."""
     label_error_rate: Annotated[float, Ge(0), Lt(0.5)] = 0.15
     """Share of labels of a finding that may be wrong. A shift of scores between groups with the same label

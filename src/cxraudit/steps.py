@@ -651,6 +651,7 @@ def _read_inputs(
             shortcut_sources=shortcut_sources,
             bins=settings.bins,
             sampling_weight=settings.sampling_weight or None,
+            severity=settings.severity or None,
         )
         crossed = intersections(names or [], table.frame, age=age, sex=sex, view=view)
         names = [*cohort.attributes, *crossed]

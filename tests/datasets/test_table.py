@@ -304,3 +304,17 @@ def test_a_wrong_type_in_the_description_is_named_by_its_key_only(tmp_path):
 
     with pytest.raises(ConfigError, match=r"dataset\.toml: findings: [^:]*string or [^:]*list or"):
         datasets.load("table", tmp_path)
+
+
+def test_severity_is_kept_under_its_name():
+    """Empty cells are unknown; a name that is taken, or a text, is refused."""
+    frame = pd.DataFrame({"i": ["a", "b", "c"], "p": ["1", "2", "3"], "y": [1, 0, 1]})
+    columns = {"name": "t", "root": ".", "image": "i", "patient": "p", "findings": "y"}
+
+    found = from_frame(frame.assign(grade=["2", "", "0.5"]), severity="grade", **columns)
+
+    np.testing.assert_array_equal(found.images["grade"], [2.0, np.nan, 0.5])
+    with pytest.raises(DataError, match="column of severity 'y' has the name of"):
+        from_frame(frame, severity="y", **columns)
+    with pytest.raises(DataError, match="severe"):
+        from_frame(frame.assign(grade=["2", "severe", "0.5"]), severity="grade", **columns)

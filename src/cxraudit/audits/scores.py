@@ -431,7 +431,7 @@ def own_cohort(
         elif column in frame and column not in taken:
             named[column] = column  # one of its groups is the shortcut: see audits.shortcuts
     if model_column:
-        used = [columns.get(name) for name in ("age", "sex", "view", "sampling_weight")]
+        used = [columns.get(name) for name in ("age", "sex", "view", "sampling_weight", "severity")]
         used += [image, patient, *named.values(), *own, *label.values()]
         used += [*(columns.get("shortcut_sources") or {}).values(), *map(source_column, own)]
         frame = _one_row_per_image(frame, image, [name for name in frame.columns if name in used])

@@ -67,6 +67,7 @@ class Description(Described):
     uncertain: Literal["zeros", "ones", "ignore"] | None = None
     bins: dict[Name, str | list[float]] = Field(default_factory=dict)
     sampling_weight: Name | None = None
+    severity: Name | None = None
 
 
 def load(root: Path) -> Dataset:
@@ -113,6 +114,7 @@ def from_frame(
     uncertain: str | None = None,
     bins: Bins | None = None,
     sampling_weight: str | None = None,
+    severity: str | None = None,
     notices: Sequence[Notice] = (),
 ) -> Dataset:
     """Return a data set from a data frame with any column names.
@@ -151,6 +153,9 @@ def from_frame(
     sampling_weight : str, optional
         Column of weights that images were sampled with, kept under its name; an audit uses it if its
         settings name it.
+    severity : str, optional
+        Column with a number for how severe the findings of an image are, empty where it is not known; kept
+        under its name, and used by an audit of embeddings whose settings name it.
     notices : sequence of Notice
         What has to be stated of how the table was read.
 
@@ -210,7 +215,9 @@ def from_frame(
     for finding, column in labelled.items():
         table.add(finding, values.labels(table.column(column), _about(column), uncertain=uncertain))
     if sampling_weight:
-        table.add_weight(sampling_weight)
+        table.add_numbers("sampling weights", sampling_weight)
+    if severity:
+        table.add_numbers("severity", severity)
     return Dataset(
         name=name,
         version="",
@@ -347,12 +354,12 @@ class _Table:
             self.add(shown, values.Values(values.binned(read.series, edges), read.notices))
         return shown
 
-    def add_weight(self, column: str) -> None:
-        """Add the sampling weights, under the name of their column."""
+    def add_numbers(self, what: str, column: str) -> None:
+        """Add numbers under the name of their column."""
         read = values.numbers(self.column(column), _about(column))
         if column in self.images:
             raise DataError(
-                f"the column of sampling weights '{column}' has the name of a column of cxraudit or of "
+                f"the column of {what} '{column}' has the name of a column of cxraudit or of "
                 "another role. Rename it in your table."
             )
         self.add(column, read)
