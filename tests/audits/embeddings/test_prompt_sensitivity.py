@@ -23,6 +23,7 @@ from planted import (
     planted_embeddings,
     the,
 )
+from simulations.embedded import Design, draw
 
 SETTINGS = AuditSettings(n_resamples=300)
 AXIS = np.eye(D, dtype=np.float32)
@@ -107,6 +108,20 @@ def test_a_pair_that_ranks_below_chance_is_named_with_its_words(audited):
     assert row["note"] == "“no” against “yes”"
     assert row["high"] < 0.5
     assert has_reason(audited.results, Reason.BELOW_CHANCE).sum() == 1
+
+
+def test_a_pair_that_ranks_everything_the_wrong_way_round_is_named_too():
+    """An AUROC of 0 varies in no resample; its interval is the small-sample one."""
+    design = Design(name="apart", patients=100, dimensions=8, separation=40.0)
+    dataset, embedded = draw(design, 1)
+    (right,) = embedded.prompts
+    inverted = replace(right, direction=-right.direction, name="inverted")
+
+    results, _ = prompted(dataset, replace(embedded, bank=(right, inverted)), ["attribute"])
+
+    row = the(results, metric="auroc")
+    assert (row["condition"], row["reasons"], row["value"]) == ("inverted", "BELOW_CHANCE", 0.0)
+    assert 0 < row["high"] < 0.2
 
 
 def test_one_pair_has_no_sensitivity(planted):

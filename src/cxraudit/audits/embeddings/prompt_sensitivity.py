@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Sample
 from cxraudit.audits.embeddings.cohort import EmbeddedCohort, PromptPair
+from cxraudit.audits.embeddings.probes import CHANCE_AUROC
 from cxraudit.audits.engine import Engine
-from cxraudit.audits.plan import Combination, Item, Tested, average, minus, ranking
+from cxraudit.audits.plan import Combination, Item, Level, Tested, average, minus, ranking
 from cxraudit.schema import Analysis, Reason
 from cxraudit.stats.compare import MIN_RESAMPLES
 from cxraudit.stats.replicated import Replicated
@@ -213,25 +214,23 @@ def _root(variance: float) -> float:
 
 def _below_chance(
     engine: Engine, cohort: EmbeddedCohort, pairs: Sequence[PromptPair], samples: Sequence[Sample]
-) -> Iterator[Tested]:
+) -> Iterator[Level]:
     """Warn of pairs that rank the finding below chance: a prompt that may mean the opposite."""
-    engine.compute([ranking(sample.everything) for sample in samples])
-    for pair, sample in zip(pairs, samples, strict=True):
-        found = engine.estimate(ranking(sample.everything), "auroc")
-        if found.high < 0.5:
-            yield Tested(
-                key=cohort.key(
-                    Analysis.PROMPT_SENSITIVITY, finding=pair.finding, condition=pair.name
-                ),
-                metric="auroc",
-                cell=None,
-                value=found.value,
-                low=found.low,
-                high=found.high,
-                method=found.method,
-                reasons=(Reason.BELOW_CHANCE,),
-                note=f"“{pair.positive}” against “{pair.negative}”",
-            )
+    levels = [
+        Level(
+            key=cohort.key(Analysis.PROMPT_SENSITIVITY, finding=pair.finding, condition=pair.name),
+            metric="auroc",
+            quantity=ranking(sample.everything),
+            cell=sample.everything,
+            reasons=(Reason.BELOW_CHANCE,),
+            note=f"“{pair.positive}” against “{pair.negative}”",
+        )
+        for pair, sample in zip(pairs, samples, strict=True)
+    ]
+    found = engine.evaluate(levels)
+    yield from (
+        level for level, one in zip(levels, found, strict=True) if one.found.high < CHANCE_AUROC
+    )
 
 
 def _listed(
