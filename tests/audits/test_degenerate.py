@@ -460,6 +460,7 @@ def test_a_group_of_one_patient_has_no_verdict(frame):
     assert gaps["reasons"].str.contains(Reason.TOO_FEW_PATIENTS).all()
 
 
+@pytest.mark.slow
 def test_every_row_without_interval_or_value_says_why(frame):
     """Of constant, perfect and ordinary scores, at thresholds and calibrated, by BCa, too."""
     for score in (frame["score_Cardiomegaly"], 0.3, frame["Cardiomegaly"], frame["age"] < 20):

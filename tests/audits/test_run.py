@@ -155,6 +155,7 @@ def test_what_groups_are_called_changes_no_number(frame, results):
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.slow
 def test_groups_named_like_our_own_words_collide_with_nothing(frame):
     """“all”, “all other groups”, “without” and the like are groups as any: their rows have the numbers
     of groups with plain names.

@@ -13,7 +13,7 @@ from example_audit import (
 )
 
 from cxraudit import tables
-from cxraudit.schema import ANNOTATED, Analysis
+from cxraudit.schema import ANNOTATED, CONTROLS, Analysis
 
 
 def test_gaps_have_interval_p_value_detectable_gap_and_verdict():
@@ -132,9 +132,9 @@ def test_counterfactuals_have_one_row_per_change():
     rows = insertion_rows("disparity", "equivalent", "disparity")
     table = tables.perturbations_table(example(*rows).results)
 
-    assert list(table["metric"]) == ["change of score"] * 3 + ["FPR"]
-    assert list(table["compared with"]) == ["unedited", "unedited", "control", "unedited"]
-    assert list(table["images"]) == ["all", "all", "all", "negatives"]
+    assert list(table["metric"]) == ["change of score"] * 5 + ["FPR"]
+    assert list(table["compared with"]) == ["unedited"] * 3 + [*CONTROLS, "unedited"]
+    assert list(table["images"]) == ["all"] * 5 + ["negatives"]
 
 
 def test_html_is_escaped_and_has_no_empty_columns():

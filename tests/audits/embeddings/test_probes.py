@@ -217,17 +217,11 @@ def of_kind(kind, seed, n_patients, step, *, settings=QUICK, d=12):
 
 
 def probed(cohort, attributes=("it",)):
-    """Probes of a cohort, judged."""
+    """Linear probes of a cohort, judged."""
     engine = Engine(cohort.cohort)
     settings = cohort.cohort.settings
-    items = probe_attributes(engine, cohort, attributes, {})
+    items = probe_attributes(engine, cohort, attributes, {}, probes=("linear",))
     return with_verdicts(judged(engine.evaluate(items), settings), settings.confidence_level)
-
-
-@pytest.fixture
-def linear_only(monkeypatch):
-    """Other probes take their time."""
-    monkeypatch.setattr(probes, "METRIC", {"linear": METRIC["linear"]})
 
 
 KINDS = ["patients", "images", "pairs"]
@@ -235,7 +229,7 @@ KINDS = ["patients", "images", "pairs"]
 
 @pytest.mark.parametrize("interval", ["t", "percentile", "bca"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_perfectly_decodable_is_decodable(linear_only, kind, interval):
+def test_what_is_perfectly_decodable_is_decodable(kind, interval):
     """An AUROC of 1 has an interval and a p-value, whatever varies: patients, images or views."""
     cohort = of_kind(kind, 0, 140, 30, settings=replace(QUICK, interval=interval))
 
@@ -248,7 +242,7 @@ def test_what_is_perfectly_decodable_is_decodable(linear_only, kind, interval):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_nearly_perfectly_decodable_is_decodable(linear_only, kind):
+def test_what_is_nearly_perfectly_decodable_is_decodable(kind):
     """An AUROC of more than 0.9."""
     found, _ = probed(of_kind(kind, 1, 150, 4))
 
@@ -257,7 +251,7 @@ def test_what_is_nearly_perfectly_decodable_is_decodable(linear_only, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_control_is_near_chance_for_every_kind_of_attribute(linear_only, kind):
+def test_the_control_is_near_chance_for_every_kind_of_attribute(kind):
     """Also for two views of each patient, whose exchange between patients would change nothing."""
     controls = [probed(of_kind(kind, seed, 140, 30))[1] for seed in range(4)]
 
@@ -267,7 +261,7 @@ def test_the_control_is_near_chance_for_every_kind_of_attribute(linear_only, kin
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_not_there_is_rarely_decodable(linear_only, kind):
+def test_what_is_not_there_is_rarely_decodable(kind):
     """In at most 2 of 8 cohorts; the interval excludes 0.5 exactly where the p-value is below 0.05."""
     found = [probed(of_kind(kind, seed, 120, 0))[0] for seed in range(8)]
 
@@ -278,7 +272,7 @@ def test_what_is_not_there_is_rarely_decodable(linear_only, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_test_of_a_probe_has_its_size(linear_only, kind):
+def test_the_test_of_a_probe_has_its_size(kind):
     """Nothing is decodable in 100 cohorts: at most 8 say so by p < 0.05 and an AUROC above 0.5."""
     found = [probed(of_kind(kind, 100 + seed, 120, 0))[0] for seed in range(100)]
 
@@ -286,7 +280,7 @@ def test_the_test_of_a_probe_has_its_size(linear_only, kind):
     assert sum(one.p_value < 0.05 for one in found) <= 11
 
 
-def test_without_a_ranking_nothing_is_shown(linear_only, monkeypatch):
+def test_without_a_ranking_nothing_is_shown(monkeypatch):
     """Equal scores for all images say nothing about the embedding: the verdict is unclear, with a reason."""
     flat = lambda *args: np.full((len(args[4]), 2), 0.5)  # noqa: E731
     monkeypatch.setattr(probes, "PROBES", {"linear": flat})
@@ -297,7 +291,7 @@ def test_without_a_ranking_nothing_is_shown(linear_only, monkeypatch):
     assert found.reasons == ("CONSTANT_SCORES",)
 
 
-def test_rows_say_how_many_patients_a_probe_was_fitted_to(linear_only):
+def test_rows_say_how_many_patients_a_probe_was_fitted_to():
     """Those of training and validation, of a known group."""
     cohort = of_kind("patients", 0, 140, 1)
 
@@ -338,7 +332,7 @@ def test_an_attribute_that_cannot_be_probed_has_a_row(ward, reason, note):
     assert re.fullmatch(note, row.note)
 
 
-def test_groups_that_are_left_out_of_a_probe_are_named(linear_only):
+def test_groups_that_are_left_out_of_a_probe_are_named():
     """With the part in which they have too few patients, and the number."""
     cohort = with_wards(lambda patient: "rare" if patient < 4 else "ab"[patient % 2], 160)
 

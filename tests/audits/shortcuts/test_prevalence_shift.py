@@ -204,6 +204,7 @@ def test_one_class_is_reweighted_to_the_share_of_the_other(small, condition, of)
     assert difference["value"] == pytest.approx(roc_auc_score(label, score) - expected, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_error_of_the_shares():
     """Forty cohorts without an association, where scores follow drains: all errors are those of the shares.
 
