@@ -18,10 +18,12 @@ _PUBLIC = {
     "EmbeddingStore": ("cxraudit.store", "EmbeddingStore"),
     "Estimate": ("cxraudit.stats.estimate", "Estimate"),
     "Gap": ("cxraudit.stats.estimate", "Gap"),
+    "GateResult": ("cxraudit.policy.judgement", "GateResult"),
     "ImageTextModel": ("cxraudit.models.base", "ImageTextModel"),
     "ModelCard": ("cxraudit.models.base", "ModelCard"),
     "ModelEmbeddings": ("cxraudit.audits.embeddings", "ModelEmbeddings"),
     "PhantomSpec": ("cxraudit.phantom.spec", "PhantomSpec"),
+    "Policy": ("cxraudit.policy.rules", "Policy"),
     "PromptPair": ("cxraudit.audits.embeddings", "PromptPair"),
     "PromptSet": ("cxraudit.prompts", "PromptSet"),
     "Reason": ("cxraudit.schema", "Reason"),
@@ -41,6 +43,7 @@ _PUBLIC = {
     "average_precision_at": ("cxraudit.stats.ranking", "average_precision_at"),
     "average_precision_interval": ("cxraudit.stats.intervals", "average_precision_interval"),
     "encode_images": ("cxraudit.encode", "encode_images"),
+    "gate": ("cxraudit.policy.judgement", "gate"),
     "load_dataset": ("cxraudit.datasets", "load"),
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
@@ -53,6 +56,7 @@ _PUBLIC = {
     "plan_study": ("cxraudit.planning.study", "plan_study"),
     "read_embeddings": ("cxraudit.steps", "read_embeddings"),
     "read_plan": ("cxraudit.analysis_plan", "read_plan"),
+    "read_policy": ("cxraudit.policy.rules", "read_policy"),
     "score": ("cxraudit.scoring", "score"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
@@ -89,6 +93,10 @@ if TYPE_CHECKING:
     from cxraudit.planning.settings import StudyGoals as StudyGoals
     from cxraudit.planning.study import plan_from_pilot as plan_from_pilot
     from cxraudit.planning.study import plan_study as plan_study
+    from cxraudit.policy.judgement import GateResult as GateResult
+    from cxraudit.policy.judgement import gate as gate
+    from cxraudit.policy.rules import Policy as Policy
+    from cxraudit.policy.rules import read_policy as read_policy
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
     from cxraudit.report import write_report as write_report
@@ -124,10 +132,12 @@ __all__ = [
     "EmbeddingStore",
     "Estimate",
     "Gap",
+    "GateResult",
     "ImageTextModel",
     "ModelCard",
     "ModelEmbeddings",
     "PhantomSpec",
+    "Policy",
     "PromptPair",
     "PromptSet",
     "Reason",
@@ -147,6 +157,7 @@ __all__ = [
     "average_precision_at",
     "average_precision_interval",
     "encode_images",
+    "gate",
     "load_dataset",
     "load_model",
     "load_prompts",
@@ -159,6 +170,7 @@ __all__ = [
     "plan_study",
     "read_embeddings",
     "read_plan",
+    "read_policy",
     "score",
     "table_dataset",
     "wide_scores",

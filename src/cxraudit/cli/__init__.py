@@ -17,6 +17,7 @@ from cxraudit.cli import (
     datasets,
     detector,
     encode,
+    gate,
     models,
     paper,
     perturb,
@@ -37,9 +38,9 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-_COMMANDS: dict[str, list[App | Callable[..., None]]] = {
+_COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
     "First steps": [phantom.demo],
-    "Audit": [plan.plan, audit.audit, report.report, report.run],
+    "Audit": [plan.plan, audit.audit, report.report, gate.gate, report.run],
     "From images to scores": [
         datasets.app,
         models.app,
@@ -80,14 +81,15 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0; 2 for what a user can correct, after one sentence on stderr; 130 for Ctrl-C.
+        The exit code: 0; 2 for what a user can correct, after one sentence on stderr; 130 for Ctrl-C; that
+        of ``cxraudit gate`` if a policy is not passed.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A file name need not be valid text, and a terminal may not be able to show all of it.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         _flush()
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; nothing is left to print.
@@ -106,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         except OSError:
             _discard_output()
         return 2
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _print(sentence: str) -> None:

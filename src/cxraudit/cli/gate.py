@@ -1,0 +1,93 @@
+"""``cxraudit gate``: whether an audit meets a policy."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cxraudit.errors import ConfigError
+
+
+def gate(
+    audit: Path | None = None,
+    *,
+    policy: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    junit: Path | None = None,
+    markdown: Path | None = None,
+    init: Path | None = None,
+    schema: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Judge an audit by the rules of a policy.
+
+    The exit code is 0 if every rule is passed, 1 if one is failed, and 3 if one is inconclusive: what is not
+    shown, undefined or missing is never passed unless the policy allows it, for a reason and until a day.
+    Example: `cxraudit gate --init policy.toml`, then `cxraudit gate work/audit --policy policy.toml`.
+
+    Parameters
+    ----------
+    audit
+        Folder that `cxraudit audit` wrote.
+    policy
+        TOML file with the rules; `docs/how-to/gate-a-release.md` lists its keys.
+    json
+        Print every rule and row as JSON.
+    junit
+        File for the outcomes as JUnit XML.
+    markdown
+        File for a summary in Markdown; it is appended to a file that is there, such as that of
+        GITHUB_STEP_SUMMARY.
+    init
+        Write a commented policy to this file, and do nothing else.
+    schema
+        Print the JSON schema of policies, for editors, and do nothing else.
+    """
+    if init is not None:
+        _write_first(init)
+        return 0
+    if schema:
+        _print_schema()
+        return 0
+    if audit is None or policy is None:
+        raise ConfigError(
+            "name the folder of the audit and the policy: cxraudit gate AUDIT --policy policy.toml. "
+            "cxraudit gate --init policy.toml writes a policy to begin with."
+        )
+    return _judge(audit, policy, json=json, junit=junit, markdown=markdown)
+
+
+def _judge(
+    audit: Path, policy: Path, *, json: bool, junit: Path | None, markdown: Path | None
+) -> int:
+    from cxraudit.audits.result import open_audit
+    from cxraudit.files import write_text
+    from cxraudit.policy import formats, judgement
+    from cxraudit.policy.rules import read_policy
+
+    rules = read_policy(policy)
+    result = judgement.gate(open_audit(audit), rules)
+    if junit is not None:
+        write_text(junit, formats.as_junit(result))
+    if markdown is not None:
+        before = markdown.read_text(encoding="utf-8") if markdown.is_file() else ""
+        write_text(markdown, before + formats.as_markdown(result))
+    print(formats.as_json(result) if json else formats.as_text(result))
+    return result.exit_code
+
+
+def _write_first(path: Path) -> None:
+    from cxraudit.files import write_text
+
+    if path.exists():
+        raise ConfigError(f"{path} is there already. Name another file with --init.")
+    write_text(path, resources.files("cxraudit.policy").joinpath("first.toml").read_text("utf-8"))
+    print(f"Policy: {path}")
+
+
+def _print_schema() -> None:
+    import json
+
+    from cxraudit.policy.rules import Policy
+
+    print(json.dumps(Policy.model_json_schema(), indent=2))

@@ -1,0 +1,286 @@
+"""Rules and results → outcomes.
+
+What is not shown is not passed: a row without a value, an interval or a verdict, an *inconclusive* one, and a
+row that a rule names and the audit lacks are inconclusive.
+"""
+
+import datetime
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.result import Audit
+from cxraudit.policy.rules import Allowance, Policy, Rule
+from cxraudit.schema import KEY_COLUMNS, RESULT_COLUMNS, is_level, records
+from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
+
+COLUMNS = ("rule", "outcome", *KEY_COLUMNS, "value", "low", "high", "verdict", "why")
+"""Of the table of outcomes."""
+
+
+class Outcome(StrEnum):
+    """Of a row, a rule, or a policy."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    ALLOWED = "allowed"
+    """Inconclusive, and accepted by the policy; counts as passed."""
+
+
+EXIT_CODES: Mapping[Outcome, int] = {
+    Outcome.PASSED: 0,
+    Outcome.FAILED: 1,
+    Outcome.INCONCLUSIVE: 3,
+}
+"""Outcome of a policy → exit code of ``cxraudit gate``; 2 is a wrong use."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateResult:
+    """The outcome of a policy."""
+
+    policy: Policy
+    rows: pd.DataFrame
+    """One row per rule and row of results it is about, or that it misses; columns `COLUMNS`."""
+
+    @property
+    def by_rule(self) -> dict[str, Outcome]:
+        """Name of each rule → its outcome: failed if any row failed, else inconclusive if any is."""
+        return {
+            rule.name: _worst(self.rows.loc[self.rows["rule"] == rule.name, "outcome"])
+            for rule in self.policy.rules
+        }
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all rules; what is allowed counts as passed."""
+        worst = _worst(list(self.by_rule.values()))
+        return Outcome.PASSED if worst == Outcome.ALLOWED else worst
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 failed, 3 inconclusive."""
+        return EXIT_CODES[self.outcome]
+
+
+def _worst(outcomes: Sequence[str] | pd.Series) -> Outcome:
+    found = set(outcomes)
+    for one in (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.ALLOWED):
+        if one in found:
+            return one
+    return Outcome.PASSED
+
+
+def gate(audit: Audit, policy: Policy, *, today: datetime.date | None = None) -> GateResult:
+    """Judge an audit by a policy.
+
+    Parameters
+    ----------
+    audit : Audit
+        From `cxraudit.audit` or `cxraudit.open_audit`.
+    policy : Policy
+        From `cxraudit.read_policy`.
+    today : datetime.date, optional
+        The day that allowances are compared with. Default: that of the computer.
+
+    Returns
+    -------
+    GateResult
+        Every row that a rule is about, with its outcome and why.
+
+    Notes
+    -----
+    A rule that holds for all rows holds with the error rate of one: that every AUROC is at least 0.8 is
+    shown if each of the lower limits is. That one of many rows fails is likelier by chance; with
+    ``interval = "simultaneous"`` the limits hold for all differences at once.
+    """
+    day = today or datetime.datetime.now().astimezone().date()
+    found = [
+        {"rule": rule.name, **row} for rule in policy.rules for row in _outcomes(rule, audit, day)
+    ]
+    return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)))
+
+
+def _outcomes(rule: Rule, audit: Audit, day: datetime.date) -> Iterator[dict[str, Any]]:
+    """Yield the outcome of every row of a rule, and of what the rule names and the audit lacks."""
+    results = audit.results
+    of_rule = (results["analysis"] == rule.analysis) & results["metric"].isin(rule.metric)
+    if rule.reference is None:
+        of_rule &= _about(rule.kind, results)
+    for column, values in rule.chosen().items():
+        of_rule &= results[column].isin(values)
+    rows = records(results[of_rule])
+    for row in rows:
+        outcome, why = _JUDGES[rule.kind](rule, row)
+        yield _row(rule, row, outcome, why, day)
+    yield from (
+        _row(rule, _blank(rule) | missing, Outcome.INCONCLUSIVE, why, day)
+        for missing, why in _missing(rule, rows, audit.facts["models"])
+    )
+
+
+def _about(kind: str, results: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which rows a kind of rule is about, if it names no reference."""
+    levels = is_level(results)
+    if kind in ("at_least", "at_most"):
+        return levels
+    return ~levels | (results["verdict"] != "") if kind == "verdicts" else ~levels
+
+
+def _missing(
+    rule: Rule, rows: Sequence[Mapping[str, Any]], models: Sequence[str]
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield what a rule requires that no row has.
+
+    Every combination of model, finding, attribute and metric has to be there, where the rule names them, and
+    of models in any case; of the other columns every value.
+    """
+    given = rule.chosen()
+    crossed = {"model": given.get("model", list(models)), "metric": rule.metric}
+    crossed |= {name: given[name] for name in ("finding", "attribute") if name in given}
+    present = {tuple(row[name] for name in crossed) for row in rows}
+    absent = [one for one in product(*crossed.values()) if one not in present]
+    for values in absent:
+        missing = dict(zip(crossed, values, strict=True))
+        named = ", ".join(f"{name} '{value}'" for name, value in missing.items() if value)
+        yield missing, f"the audit has no row of {named} for this rule"
+    if absent:
+        return
+    for column, values in given.items():
+        for value in values:
+            if value not in {row[column] for row in rows}:
+                yield {column: value}, f"the audit has no row of {column} '{value}' for this rule"
+
+
+def _blank(rule: Rule) -> dict[str, Any]:
+    """Return a row of results without values."""
+    empty = {name: "" if kind == "str" else math.nan for name, kind in RESULT_COLUMNS.items()}
+    return empty | {"analysis": rule.analysis}
+
+
+def _row(
+    rule: Rule, row: Mapping[str, Any], outcome: Outcome, why: str, day: datetime.date
+) -> dict[str, Any]:
+    if outcome == Outcome.INCONCLUSIVE:
+        for allowance in rule.allow:
+            if _is_about(allowance, row):
+                past = day > allowance.until
+                outcome = Outcome.INCONCLUSIVE if past else Outcome.ALLOWED
+                until = f"until {allowance.until.isoformat()}"
+                why += (
+                    f"; was allowed {until}: {allowance.reason}"
+                    if past
+                    else f"; allowed {until}: {allowance.reason}"
+                )
+                break
+    return {name: row[name] for name in COLUMNS if name in row} | {
+        "outcome": outcome.value,
+        "why": why,
+    }
+
+
+def _is_about(allowance: Allowance, row: Mapping[str, Any]) -> bool:
+    return all(row[column] in values for column, values in allowance.chosen().items())
+
+
+Judged = tuple[Outcome, str]
+
+
+def _without_verdict(row: Mapping[str, Any]) -> Judged | None:
+    """Say that a row cannot be judged by its verdict."""
+    if not row["verdict"]:
+        family = f" ({row['family']})" if row["family"] else ""
+        return Outcome.INCONCLUSIVE, f"the audit gives no verdict on it{family}"
+    if row["verdict"] == Verdict.UNDEFINED:
+        return Outcome.INCONCLUSIVE, "it is undefined"
+    return None
+
+
+def _no_disparity(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    if unjudged := _without_verdict(row):
+        return unjudged
+    verdict = row["verdict"]
+    if verdict == Verdict.DISPARITY:
+        return Outcome.FAILED, "a disparity is shown"
+    if verdict in WITHIN_MARGIN:
+        return Outcome.PASSED, f"shown to lie within {row['margin']:g}"
+    if verdict == Verdict.UNCLEAR_SIZE:
+        return (
+            Outcome.INCONCLUSIVE,
+            f"a difference is shown, not whether it exceeds {row['margin']:g}",
+        )
+    return Outcome.INCONCLUSIVE, f"the audit says {verdict}"
+
+
+def _of_verdicts(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    verdict, wanted = row["verdict"], rule.verdicts or []
+    if verdict in wanted:
+        return Outcome.PASSED, f"the verdict is {verdict}"
+    if unjudged := _without_verdict(row):
+        return unjudged
+    known = verdict != Verdict.INCONCLUSIVE and verdict != "unclear"
+    return (Outcome.FAILED if known else Outcome.INCONCLUSIVE), f"the verdict is {verdict}"
+
+
+def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
+    suffix = "_simultaneous" if rule.interval == "simultaneous" else ""
+    return float(row[f"low{suffix}"]), float(row[f"high{suffix}"])
+
+
+def _unbounded(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    if not math.isfinite(row["value"]):
+        return Outcome.INCONCLUSIVE, "it has no value"
+    kind = "simultaneous interval" if rule.interval == "simultaneous" else "interval"
+    return Outcome.INCONCLUSIVE, f"it has no {kind}"
+
+
+def _within(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    limit = rule.within or 0.0
+    low, high = _limits(rule, row)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return _unbounded(rule, row)
+    if -limit < low and high < limit:
+        return Outcome.PASSED, f"the interval lies within ±{limit:g}"
+    if low >= limit or high <= -limit:
+        return Outcome.FAILED, f"the interval lies beyond ±{limit:g}"
+    return Outcome.INCONCLUSIVE, f"the interval holds values within and beyond ±{limit:g}"
+
+
+def _at_least(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    limit = rule.at_least or 0.0
+    low, high = _limits(rule, row)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return _unbounded(rule, row)
+    if low >= limit:
+        return Outcome.PASSED, f"the lower limit is at least {limit:g}"
+    if high < limit:
+        return Outcome.FAILED, f"the upper limit is below {limit:g}"
+    return Outcome.INCONCLUSIVE, f"the interval holds values above and below {limit:g}"
+
+
+def _at_most(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    limit = rule.at_most or 0.0
+    low, high = _limits(rule, row)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return _unbounded(rule, row)
+    if high <= limit:
+        return Outcome.PASSED, f"the upper limit is at most {limit:g}"
+    if low > limit:
+        return Outcome.FAILED, f"the lower limit is above {limit:g}"
+    return Outcome.INCONCLUSIVE, f"the interval holds values above and below {limit:g}"
+
+
+_JUDGES = {
+    "no_disparity": _no_disparity,
+    "within": _within,
+    "at_least": _at_least,
+    "at_most": _at_most,
+    "verdicts": _of_verdicts,
+}
+"""Kind of a rule → how a row is judged by it."""

@@ -1,0 +1,151 @@
+"""The policy: a TOML file of rules about rows of results."""
+
+import datetime
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Gt
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+
+from cxraudit.errors import UnknownNameError
+from cxraudit.files import read_toml
+from cxraudit.metrics import METRICS
+from cxraudit.schema import Analysis
+from cxraudit.validation import Described, Name, validated
+
+SELECTED = (
+    "model",
+    "prompt_set",
+    "finding",
+    "attribute",
+    "group",
+    "reference",
+    "condition",
+    "label_source",
+)
+"""Columns of the results, besides analysis and metric, that a rule can choose rows by."""
+SEE = "docs/how-to/gate-a-release.md"
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class Selection(Described):
+    """Which rows: every column that is given has to hold one of these values."""
+
+    model: Names | None = None
+    prompt_set: Names | None = None
+    finding: Names | None = None
+    attribute: Names | None = None
+    group: Names | None = None
+    reference: Names | None = None
+    condition: Names | None = None
+    label_source: Names | None = None
+
+    def chosen(self) -> dict[str, list[str]]:
+        """Return the columns that are given, with their values."""
+        given = {name: getattr(self, name) for name in SELECTED}
+        return {name: values for name, values in given.items() if values is not None}
+
+
+class Allowance(Selection):
+    """Rows that may be inconclusive, for a reason and until a day."""
+
+    reason: Name
+    until: datetime.date
+
+
+class Rule(Selection):
+    """One requirement of every row that it chooses; exactly one of the five kinds."""
+
+    name: Name
+    because: str = ""
+    """Why it is required; shown beside the outcome."""
+    analysis: Name = Analysis.SUBGROUPS.value
+    metric: Names = Field(default_factory=lambda: ["auroc"])
+    no_disparity: Literal[True] | None = None
+    """No difference is a disparity, and each is shown to be within the margin of the audit."""
+    within: Annotated[FiniteFloat, Gt(0)] | None = None
+    """Each difference is shown to lie between −within and within."""
+    at_least: FiniteFloat | None = None
+    """Each value is shown to be this high."""
+    at_most: FiniteFloat | None = None
+    """Each value is shown to be this low."""
+    verdicts: Annotated[list[str], Field(min_length=1)] | None = None
+    """Each row has one of these verdicts."""
+    interval: Literal["row", "simultaneous"] = "row"
+    """Which interval shows it: that of the row, or the simultaneous one of the report."""
+    allow: list[Allowance] = Field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind that is given."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give one of {', '.join(KINDS)}; "
+                + (f"{' and '.join(given)} are given" if given else "none is given")
+            )
+        if self.interval == "simultaneous" and given[0] in ("no_disparity", "verdicts"):
+            raise ValueError(f"{given[0]} is about verdicts, which have no interval of their own")
+        return self
+
+    @model_validator(mode="after")
+    def _known_words(self) -> Self:
+        _known("analysis", [self.analysis], [one.value for one in Analysis])
+        _known("metric", self.metric, list(METRICS))
+        return self
+
+
+KINDS = ("no_disparity", "within", "at_least", "at_most", "verdicts")
+"""What a rule can require, as keys of the file."""
+
+
+def _known(what: str, given: list[str], known: list[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(str(UnknownNameError(what, name, known)))
+
+
+class Policy(Described):
+    """Rules that a release has to meet."""
+
+    name: str = ""
+    rules: Annotated[list[Rule], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules are called '{twice[0]}'")
+        return self
+
+
+def read_policy(path: str | PathLike[str]) -> Policy:
+    """Read a policy.
+
+    Parameters
+    ----------
+    path : str or path
+        TOML file with ``[[rules]]``.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, no TOML, or has unknown keys or wrong values: every mistake is named.
+    """
+    file = Path(path)
+    return validated(Policy, read_toml(file, what="the policy"), file, see=SEE)

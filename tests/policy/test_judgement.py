@@ -1,0 +1,196 @@
+"""What is not shown is not passed."""
+
+import datetime
+import math
+
+import pytest
+from example_audit import by_sex, example, judged, overall, row
+
+from cxraudit.policy import Policy, gate
+from cxraudit.policy.judgement import Outcome
+from cxraudit.schema import COMPLEMENT, EXPLORATORY, Analysis
+
+TODAY = datetime.date(2027, 1, 1)
+
+
+def policy(**rule):
+    """Return a policy of one rule."""
+    return Policy.model_validate({"rules": [{"name": "one", **rule}]})
+
+
+def outcomes(audit, today=TODAY, **rule):
+    """Return the outcome of one rule, and of each of its rows."""
+    result = gate(audit, policy(**rule), today=today)
+    return str(result.outcome), list(result.rows["outcome"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        ("disparity", "failed"),
+        ("difference of unclear size", "inconclusive"),
+        ("inconclusive", "inconclusive"),
+        ("undefined", "inconclusive"),
+        ("", "inconclusive"),
+        ("small difference", "passed"),
+        ("equivalent", "passed"),
+    ],
+)
+def test_no_disparity_has_to_be_shown(verdict, expected):
+    """What is not refuted is not passed."""
+    audit = example(judged(Analysis.SUBGROUPS, 0.1, verdict, attribute="sex", group="female"))
+
+    assert outcomes(audit, no_disparity=True) == (expected, [expected])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.04, 0.04, "passed"),
+        (-0.05, 0.04, "inconclusive"),
+        (-0.04, 0.06, "inconclusive"),
+        (0.05, 0.2, "failed"),
+        (-0.2, -0.05, "failed"),
+        (0.01, 0.06, "inconclusive"),
+        (math.nan, math.nan, "inconclusive"),
+        (math.nan, 0.01, "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("interval", ["row", "simultaneous"])
+def test_a_difference_is_within_limits_by_its_interval(low, high, expected, interval):
+    """By that of the row or the simultaneous one; limits are not within themselves."""
+    wide = {"low": -1, "high": 1, "low_simultaneous": -1, "high_simultaneous": 1}
+    suffix = "" if interval == "row" else "_simultaneous"
+    limits = wide | {f"low{suffix}": low, f"high{suffix}": high}
+    audit = example(judged(Analysis.SUBGROUPS, 0.01, "inconclusive", attribute="sex", **limits))
+
+    assert outcomes(audit, within=0.05, interval=interval)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "least", "most"),
+    [
+        (0.8, 0.9, "passed", "inconclusive"),
+        (0.79, 0.81, "inconclusive", "inconclusive"),
+        (0.7, 0.8, "inconclusive", "passed"),
+        (0.7, 0.79, "failed", "passed"),
+        (0.81, 0.9, "passed", "failed"),
+        (math.nan, math.nan, "inconclusive", "inconclusive"),
+    ],
+)
+def test_a_level_is_high_or_low_enough_by_its_limits(low, high, least, most):
+    """Not by its value."""
+    audit = example(overall(0.8, low=low, high=high))
+
+    assert outcomes(audit, at_least=0.8)[0] == least
+    assert outcomes(audit, at_most=0.8)[0] == most
+
+
+def test_rules_about_levels_and_about_differences_choose_their_rows():
+    """A difference of 0.9 is no AUROC of 0.9; a rule can name the reference."""
+    audit = example(overall(0.9), *by_sex("equivalent", 0.01))
+
+    levels = gate(audit, policy(at_least=0.5), today=TODAY).rows
+    differences = gate(audit, policy(at_most=0.5, reference=COMPLEMENT), today=TODAY).rows
+
+    assert set(levels["reference"]) == {""}
+    assert len(levels) == 3
+    assert set(differences["reference"]) == {COMPLEMENT}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "missing"),
+    [
+        ({"attribute": ["sex", "race"]}, "attribute 'race'"),
+        ({"attribute": "sxe"}, "attribute 'sxe'"),
+        ({"finding": ["Pneumothorax", "Edema"]}, "finding 'Edema'"),
+        ({"model": ["m", "other"]}, "model 'other'"),
+        ({"group": ["female", "80+"]}, "group '80+'"),
+        ({"metric": ["auroc", "tpr"]}, "metric 'tpr'"),
+        ({"analysis": "standardised"}, "metric 'auroc'"),
+    ],
+)
+def test_what_a_rule_names_and_the_audit_lacks_is_not_passed(chosen, missing):
+    """A misspelled name, or a group that no image has."""
+    audit = example(*by_sex("equivalent", 0.01))
+    result = gate(audit, policy(no_disparity=True, **chosen), today=TODAY)
+
+    assert result.outcome == Outcome.INCONCLUSIVE
+    assert any(missing in why for why in result.rows["why"])
+
+
+def test_every_model_and_named_finding_has_to_have_rows():
+    """One of two models has no row of race, and one finding none of sex."""
+    rows = [
+        judged(Analysis.SUBGROUPS, 0.0, "equivalent", model=model, finding=finding, attribute=name)
+        for model, finding, name in (
+            ("m", "Edema", "sex"),
+            ("m", "Edema", "race"),
+            ("n", "Edema", "sex"),
+        )
+    ]
+
+    result = gate(
+        example(*rows),
+        policy(no_disparity=True, attribute=["sex", "race"], finding="Edema"),
+        today=TODAY,
+    )
+
+    (lacking,) = result.rows[result.rows["outcome"] == Outcome.INCONCLUSIVE].to_dict("records")
+    assert (lacking["model"], lacking["attribute"]) == ("n", "race")
+    assert result.exit_code == 3
+
+
+def test_what_is_inconclusive_is_allowed_for_a_reason_until_a_day():
+    """The day included; a disparity is never allowed."""
+    allow = [{"attribute": "race", "reason": "few patients", "until": TODAY}]
+    rule = {"no_disparity": True, "allow": allow}
+
+    def audit(verdict):
+        return example(
+            judged(Analysis.SUBGROUPS, 0.0, "equivalent", attribute="sex"),
+            judged(Analysis.SUBGROUPS, 0.1, verdict, attribute="race"),
+        )
+
+    assert outcomes(audit("inconclusive"), **rule) == ("passed", ["passed", "allowed"])
+    tomorrow = TODAY + datetime.timedelta(days=1)
+    assert outcomes(audit("inconclusive"), today=tomorrow, **rule)[0] == "inconclusive"
+    assert outcomes(audit("disparity"), **rule)[0] == "failed"
+
+
+def test_verdicts_can_be_named():
+    """Such as those about embeddings."""
+    audit = example(row(Analysis.PROBE, 0.55, metric="linear_probe_auroc", verdict="unclear"))
+    chosen = {"analysis": "probe", "metric": "linear_probe_auroc"}
+
+    assert outcomes(audit, verdicts=["not decodable", "unclear"], **chosen)[0] == "passed"
+    assert outcomes(audit, verdicts=["not decodable"], **chosen)[0] == "inconclusive"
+    decodable = example(row(Analysis.PROBE, 0.9, metric="linear_probe_auroc", verdict="decodable"))
+    assert outcomes(decodable, verdicts=["not decodable"], **chosen)[0] == "failed"
+
+
+def test_an_exploratory_difference_has_no_verdict_to_pass_by():
+    """Its interval can still be required."""
+    audit = example(
+        judged(Analysis.SUBGROUPS, 0.0, "", attribute="sex", family=EXPLORATORY, margin=math.nan)
+    )
+
+    assert outcomes(audit, no_disparity=True)[0] == "inconclusive"
+    assert outcomes(audit, within=0.05)[0] == "passed"
+
+
+def test_the_worst_row_decides():
+    """Failed before inconclusive before passed; exit codes follow."""
+    rules = [
+        {"name": "fails", "no_disparity": True, "attribute": "sex"},
+        {"name": "open", "no_disparity": True, "attribute": "race"},
+    ]
+    audit = example(
+        *by_sex("disparity"), judged(Analysis.SUBGROUPS, 0, "inconclusive", attribute="race")
+    )
+
+    both = gate(audit, Policy.model_validate({"rules": rules}), today=TODAY)
+    second = gate(audit, Policy.model_validate({"rules": rules[1:]}), today=TODAY)
+
+    assert both.by_rule == {"fails": Outcome.FAILED, "open": Outcome.INCONCLUSIVE}
+    assert (both.exit_code, second.exit_code) == (1, 3)
