@@ -166,3 +166,21 @@ def test_every_mistake_gets_one_clear_sentence_and_exit_code_2(
     assert message.count("\n") == 1
     left = {path for path in tmp_path.rglob("*") if path.suffix in (".parquet", ".html")}
     assert left <= before
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("audit --bogus x", ""),
+        ("audit --bogus=3 x", ""),
+        ("audit x.csv --resampels 3", " Did you mean --resamples?"),
+        ("gate --polcy=x", " Did you mean --policy?"),
+    ],
+)
+def test_an_option_is_suggested_if_its_name_is_alike(words, hint, run, capsys):
+    """Dashes alone make no name alike."""
+    assert run(words) == 2
+
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("cxraudit: Unknown option: --")
+    assert f".{hint} See cxraudit" in sentence

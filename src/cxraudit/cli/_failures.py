@@ -7,10 +7,11 @@ import re
 import sys
 from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor
+from difflib import get_close_matches
 from importlib.metadata import requires
 
 from cyclopts import CycloptsError
-from cyclopts.exceptions import MissingArgumentError
+from cyclopts.exceptions import MissingArgumentError, UnknownOptionError
 
 from cxraudit.errors import CxrAuditError, MissingExtraError, one_line
 
@@ -85,9 +86,24 @@ def _usage(error: CycloptsError) -> str:
         sentence = f"{command} needs {wanted}."
         if not positional and _was_given(argument.names, error.root_input_tokens or ()):
             sentence = f"{wanted} needs a value."
+    elif isinstance(error, UnknownOptionError) and _option(error).startswith("--"):
+        sentence = _unknown_option(error)
     else:
         sentence = str(error)
     return f"{sentence} See {' '.join(filter(None, ('cxraudit', command)))} --help."
+
+
+def _option(error: UnknownOptionError) -> str:
+    return (error.token.keyword or error.token.value).partition("=")[0]
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    """Name an option that is not there, and one that is spelled like it: both dashes are like any other's."""
+    given = _option(error)
+    known = {name.lstrip("-"): name for one in error.argument_collection for name in one.names}
+    close = get_close_matches(given.lstrip("-"), known, n=1)
+    hint = f" Did you mean {known[close[0]]}?" if close else ""
+    return f"Unknown option: {given}.{hint}"
 
 
 def _was_given(names: Iterable[str], tokens: Iterable[str]) -> bool:
