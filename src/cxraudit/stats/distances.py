@@ -156,6 +156,8 @@ def energy_distance(
     others = 1 - members
     outside = np.einsum("ij,ij->j", others, distances @ others) / (m * (m - 1))
     between = np.einsum("ij,ij->j", members, distances @ others) / (n * m)
-    found = (2 * between - inside - outside) / (2 * between)
+    apart = 2 * between - inside - outside
+    # Where no two vectors differ, groups do not either.
+    found = np.divide(apart, 2 * between, out=np.zeros_like(apart), where=between > 0)
     p_value = (1 + int((found[1:] >= found[0]).sum())) / (n_permutations + 1)
     return Distance(float(found[0]), np.nan, np.nan, p_value)

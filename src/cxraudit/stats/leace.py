@@ -84,7 +84,7 @@ def fit_eraser(vectors: ArrayLike, groups: ArrayLike, *, shrinkage: bool = False
     whiten = (axes[:, kept] / root).T  # (k, d): coordinates of variance 1
     colour = axes[:, kept] * root  # (d, k): the inverse
     left, sizes, _ = np.linalg.svd(whiten @ cross_covariance, full_matrices=False)
-    basis = left[:, sizes > sizes[0] * 1e-8] if sizes[0] > 0 else left[:, :0]
+    basis = left[:, sizes > sizes[0] * 1e-8] if sizes.max(initial=0) > 0 else left[:, :0]
     return Eraser(mean, basis.T @ whiten, colour @ basis)
 
 

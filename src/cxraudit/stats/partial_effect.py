@@ -45,6 +45,11 @@ def partial_effect(
     covariates : array_like of float, shape (n, k), optional
         What both sides are compared at. Constant and collinear columns are left out.
 
+    Returns
+    -------
+    PartialEffect
+        NaN without values, and where the covariates determine the group.
+
     Examples
     --------
     >>> partial_effect([1.0, 2.0, 4.0, 5.0], [False, False, True, True]).value
@@ -52,6 +57,8 @@ def partial_effect(
     """
     y, group = np.asarray(values, dtype=np.float64), np.asarray(in_group, dtype=np.float64)
     n = y.size
+    if n == 0:
+        return PartialEffect(math.nan, np.empty(0), math.nan, 0)
     basis = _basis(np.empty((n, 0)) if covariates is None else np.asarray(covariates, float), n)
     left = group - basis @ (basis.T @ group)
     size = float(left @ left)

@@ -84,6 +84,66 @@ def test_of_too_few_patients_each_attribute_has_a_row_that_says_so():
     assert found.points.empty
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"vectors": lambda v: np.where(np.arange(len(v))[:, None] < 3, np.nan, v)},
+            "3 of 240 images",
+        ),
+        (
+            {"vectors": lambda v: np.where(np.arange(v.size).reshape(v.shape) == 9, np.inf, v)},
+            "1 of",
+        ),
+        ({"vectors": lambda v: v[1:]}, "one row per image"),
+        ({"vectors": lambda v: v[:, 0]}, "one row per image"),
+        ({"vectors": lambda v: v[:, :5]}, "has to be 5 finite numbers"),
+        ({"image_ids": lambda ids: np.r_[ids[:1], ids[:-1]]}, "1 images twice"),
+        ({"texts": lambda _: np.zeros((3, 4))}, "reports"),
+    ],
+)
+def test_embeddings_that_do_not_fit_are_refused(change, words):
+    """In one sentence, with how many and the first."""
+    dataset, embedded = planted_embeddings(0, 120)
+    changed = {name: made(getattr(embedded, name)) for name, made in change.items()}
+
+    with pytest.raises(DataError, match=words):
+        audit_embeddings(dataset, replace(embedded, **changed), settings=POINT)
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0, np.nan])
+def test_a_finding_of_one_class_only_keeps_its_rows(coarse_probes, label):
+    """There is no shift among images that are not there."""
+    dataset, embedded = planted_embeddings(0, 120)
+    images = dataset.images.assign(**{dataset.findings[0]: label})
+
+    results = audit_embeddings(
+        replace(dataset, images=images),
+        embedded,
+        attributes="used",
+        settings=replace(POINT, n_resamples=50),
+    ).results
+
+    assert "decodable and associated" not in set(results["verdict"])
+    assert Analysis.PROBE in set(results["analysis"])
+
+
+def test_equal_embeddings_decode_nothing(coarse_probes):
+    """Without warnings; the probe is unclear with its reason, and groups do not lie apart."""
+    dataset, embedded = planted_embeddings(0, 120)
+    equal = replace(embedded, vectors=np.ones_like(embedded.vectors))
+
+    results = audit_embeddings(
+        dataset, equal, attributes="used", settings=replace(POINT, n_resamples=200)
+    ).results
+
+    probe = the(results, analysis=Analysis.PROBE, condition="image", metric="linear_probe_auroc")
+    assert (probe["value"], probe["verdict"]) == (0.5, "unclear")
+    assert "CONSTANT_SCORES" in probe["reasons"]
+    distances = results[results["metric"] == "energy_distance"]
+    assert (distances["value"].dropna() == 0).all()
+
+
 def test_findings_the_data_set_lacks_are_left_out(coarse_probes):
     """Directions of an earlier run name other findings; probes are there without any."""
     dataset, embedded = planted_embeddings(2, 200)

@@ -14,6 +14,7 @@ module                question
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -89,10 +90,14 @@ def audit_embeddings(
     ------
     UnknownNameError, DataError
         If the settings name a severity that is no column of numbers.
+    DataError
+        If embeddings are not finite, or of other shapes than their images and prompts.
     """
     settings = settings or AuditSettings()
     _check_severity(dataset, settings)
     models = [embeddings] if isinstance(embeddings, ModelEmbeddings) else embeddings
+    for one in models:
+        _check_embeddings(one)
     given = [attributes] if isinstance(attributes, str) else attributes
     wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
     chosen = [name for name in dict.fromkeys(wanted) if not is_intersection(name)]
@@ -121,6 +126,43 @@ def audit_embeddings(
     return EmbeddingAudit(
         to_frame(evaluated, dataset.name), joined(points), joined(curves), joined(prompt_gaps)
     )
+
+
+def _check_embeddings(embedded: ModelEmbeddings) -> None:
+    """Refuse embeddings that cannot be lined up with images and prompts, or are no numbers.
+
+    Raises
+    ------
+    DataError
+        With what is wrong, how often, and the first image.
+    """
+    ids, vectors, texts = embedded.image_ids, embedded.vectors, embedded.texts
+    about = f"the embeddings of {embedded.model}"
+    if vectors.ndim != 2 or len(vectors) != len(ids):
+        raise DataError(
+            f"{about} have the shape {vectors.shape} for {len(ids):,} images. Give one row per image."
+        )
+    if (repeated := pd.Series(ids).duplicated()).any():
+        raise DataError(
+            f"{about} have {int(repeated.sum()):,} images twice, first {shown(str(ids[repeated][0]))}. Give "
+            "each image once."
+        )
+    if not (finite := np.isfinite(vectors).all(axis=1)).all():
+        raise DataError(
+            f"{about} hold values that are no finite numbers for {int((~finite).sum()):,} of {len(ids):,} "
+            f"images, first {shown(str(ids[~finite][0]))}. Encode these images again, or leave them out."
+        )
+    if texts is not None and (texts.ndim != 2 or len(texts) != len(ids)):
+        raise DataError(
+            f"the embeddings of reports of {embedded.model} have the shape {texts.shape} for {len(ids):,} "
+            "images. Give one row per image, NaN where there is no report."
+        )
+    for pair in (*embedded.prompts, *embedded.bank):
+        if pair.direction.shape != vectors.shape[1:] or not np.isfinite(pair.direction).all():
+            raise DataError(
+                f"the direction of the prompts '{pair.name}' for {pair.finding} has to be "
+                f"{vectors.shape[1]} finite numbers, as {about} have."
+            )
 
 
 def _check_severity(dataset: Dataset, settings: AuditSettings) -> None:

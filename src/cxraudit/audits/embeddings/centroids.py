@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cxraudit.audits.cohort import Mask
 from cxraudit.audits.embeddings.cohort import EmbeddedCohort
 from cxraudit.audits.plan import Tested
-from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.schema import COMPLEMENT, Analysis, Reason
 from cxraudit.streams import Stream, generator
 
 N_DRAWS = 499
@@ -46,16 +46,20 @@ def compare_centroids(
             spread = _spread(x, inside, outside)
             length = float(np.linalg.norm(difference))
             lengths = np.linalg.norm(null, axis=1)
+            varied = spread > 0  # the unit of distances; all embeddings can be equal
             named = {"attribute": attribute, "group": group, "reference": COMPLEMENT}
             items.append(
                 Tested(
                     key=cohort.key(Analysis.CENTROID, **named),
                     metric="centroid_distance",
                     cell=cohort.cell(inside),
-                    value=length / spread,
+                    value=length / spread if varied else math.nan,
                     p_value=(1 + int((lengths >= length).sum())) / (N_DRAWS + 1),
                     method=f"signs of patients changed at random, {N_DRAWS} times",
-                    note=f"by chance {np.median(lengths) / spread:.3f}",
+                    reasons=() if varied else (Reason.UNDEFINED_VALUE,),
+                    note=f"by chance {np.median(lengths) / spread:.3f}"
+                    if varied
+                    else "all embeddings are equal",
                 )
             )
             items += _alignment(cohort, named, difference)

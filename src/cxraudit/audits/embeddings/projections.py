@@ -53,9 +53,11 @@ def fit_pca(vectors: Vectors) -> Any:
     from sklearn.decomposition import PCA
 
     n = min(N_COMPONENTS, *vectors.shape)
-    return PCA(
-        n, svd_solver="full" if vectors.shape[1] <= 64 else "randomized", random_state=0
-    ).fit(vectors)
+    solver = "full" if vectors.shape[1] <= 64 else "randomized"
+    with np.errstate(
+        invalid="ignore"
+    ):  # shares of no variance, where all vectors are equal, are NaN
+        return PCA(n, svd_solver=solver, random_state=0).fit(vectors)
 
 
 def _tsne(cohort: EmbeddedCohort) -> Vectors:

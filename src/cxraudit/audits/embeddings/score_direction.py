@@ -231,6 +231,7 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             )
 
 
+_DETERMINED = "what the score is compared at determines the group"
 _FEW = f"fewer than {MIN_PATIENTS} patients with this label on one side"
 
 
@@ -249,7 +250,7 @@ def _no_shift(key: Key, cells: Sequence[Cell], enough: bool) -> Tested:
         cell=cells[0],
         verdict=Verdict.UNDEFINED,
         reasons=(Reason.UNDEFINED_VALUE if enough else Reason.TOO_FEW_PATIENTS,),
-        note="the labels of other findings determine the group" if enough else _FEW,
+        note=_DETERMINED if enough else _FEW,
     )
 
 
@@ -311,11 +312,13 @@ def _label_errors(
         caution=_FEW,
         note=f"if {100 * assumed:.0f} % of labels are wrong" if assumed else "",
     )
+    explaining = explaining_rate(recorded, label, shift)
     yield Tested(
         key=key,
         metric=LABEL_ERROR_RATE,
         cell=cells[0],
-        value=explaining_rate(recorded, label, shift),
+        value=explaining,
+        note="" if math.isfinite(explaining) else "no rate of label errors would explain the shift",
     )
 
 
@@ -534,10 +537,16 @@ def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> T
     where = largest.item.key
     rate = found.get(largest, LABEL_ERROR_RATE)
     phrases = [
-        f"linear probe {probe.found.value:.2f} ({probe.found.low:.2f} to {probe.found.high:.2f})",
+        f"linear probe {probe.found.value:.2f}"
+        + (
+            f" ({probe.found.low:.2f} to {probe.found.high:.2f})"
+            if math.isfinite(probe.found.low)
+            else ""
+        ),
         f"among {where.condition}",
         _explained_by(rate) if rate is not None else "",
         _FEW if reason == Reason.TOO_FEW_PATIENTS else "",
+        _DETERMINED if reason == Reason.UNDEFINED_VALUE else "",
     ]
     return Tested(
         key=replace(where, analysis=Analysis.ENCODING_USE),
@@ -572,6 +581,8 @@ def _of_shift(shift: Evaluated, remaining: Evaluated | None) -> tuple[str, Reaso
     if not shift.enough or not math.isfinite(shift.found.value):
         few = Reason.TOO_FEW_PATIENTS in shift.reasons
         return UNCLEAR, Reason.TOO_FEW_PATIENTS if few else Reason.UNDEFINED_VALUE
+    if not math.isfinite(shift.found.low) and shift.reasons:
+        return UNCLEAR, Reason(shift.reasons[0])
     if shift.verdict not in SHOWN or remaining is None:
         return UNCLEAR, None
     same_side = _lies_beyond(remaining.found, 0.0, shift.found.value)
