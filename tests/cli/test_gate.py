@@ -69,6 +69,21 @@ def test_files_for_other_programs(audited, tmp_path, run):
     assert "<failure" in junit.read_text()
 
 
+def test_no_other_file_is_spoiled(audited, tmp_path, run):
+    """The policy, a file of something else, and the same file twice; its own is replaced."""
+    policy, other, own = written(tmp_path, AGE), tmp_path / "notes.txt", tmp_path / "gate.xml"
+    other.write_text("mine")
+    words = ("gate", audited, "--policy", policy)
+
+    assert run(*words, "--junit", policy) == 2
+    assert run(*words, "--markdown", policy) == 2
+    assert run(*words, "--junit", other) == 2
+    assert run(*words, "--junit", own, "--markdown", own) == 2
+    assert run(*words, "--junit", own) == run(*words, "--junit", own) == 1
+    assert other.read_text() == "mine"
+    assert read_policy(policy).rules[0].name == "age"
+
+
 def test_the_policy_to_begin_with_is_one(audited, tmp_path, run, capsys):
     """It is read, and judges the rows that an audit has; it is not written twice."""
     first = tmp_path / "first.toml"

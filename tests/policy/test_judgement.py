@@ -169,6 +169,28 @@ def test_verdicts_can_be_named():
     assert outcomes(decodable, verdicts=["not decodable"], **chosen)[0] == "failed"
 
 
+def test_the_reasons_of_the_audit_are_named():
+    """What is hidden, or of too few patients, is said to be."""
+    hidden = judged(
+        Analysis.SUBGROUPS, math.nan, "", attribute="sex", reasons="SUPPRESSED", low=math.nan
+    )
+    few = judged(
+        Analysis.SUBGROUPS,
+        0.1,
+        "inconclusive",
+        attribute="sex",
+        group="b",
+        reasons="TOO_FEW_PATIENTS",
+    )
+
+    by_verdict = gate(example(hidden, few), policy(no_disparity=True), today=TODAY).rows["why"]
+    by_limits = gate(example(hidden, few), policy(within=0.2), today=TODAY).rows["why"]
+
+    assert "(SUPPRESSED)" in by_verdict[0]
+    assert by_verdict[1] == "the verdict is inconclusive (TOO_FEW_PATIENTS)"
+    assert by_limits[0] == "it has no value (SUPPRESSED)"
+
+
 def test_an_exploratory_difference_has_no_verdict_to_pass_by():
     """Its interval can still be required."""
     audit = example(

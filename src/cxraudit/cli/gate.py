@@ -66,6 +66,7 @@ def _judge(
     from cxraudit.policy.rules import read_policy
 
     rules = read_policy(policy)
+    _refuse_other_files(policy, junit, markdown)
     result = judgement.gate(open_audit(audit), rules)
     if junit is not None:
         write_text(junit, formats.as_junit(result))
@@ -74,6 +75,17 @@ def _judge(
         write_text(markdown, before + formats.as_markdown(result))
     print(formats.as_json(result) if json else formats.as_text(result))
     return result.exit_code
+
+
+def _refuse_other_files(policy: Path, junit: Path | None, markdown: Path | None) -> None:
+    """Refuse outputs that would spoil the policy, each other, or a file that holds something else."""
+    outputs = [one.resolve() for one in (junit, markdown) if one is not None]
+    if policy.resolve() in outputs or len(set(outputs)) < len(outputs):
+        raise ConfigError("--junit, --markdown and --policy have to be different files.")
+    if junit is not None and junit.is_file() and b"<testsuite" not in junit.read_bytes()[:200]:
+        raise ConfigError(
+            f"{junit} is there already and holds no outcomes of a gate. Name another file with --junit."
+        )
 
 
 def _write_first(path: Path) -> None:

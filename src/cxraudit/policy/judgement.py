@@ -195,10 +195,9 @@ Judged = tuple[Outcome, str]
 def _without_verdict(row: Mapping[str, Any]) -> Judged | None:
     """Say that a row cannot be judged by its verdict."""
     if not row["verdict"]:
-        family = f" ({row['family']})" if row["family"] else ""
-        return Outcome.INCONCLUSIVE, f"the audit gives no verdict on it{family}"
+        return Outcome.INCONCLUSIVE, f"the audit gives no verdict on it{_reasons(row)}"
     if row["verdict"] == Verdict.UNDEFINED:
-        return Outcome.INCONCLUSIVE, "it is undefined"
+        return Outcome.INCONCLUSIVE, f"it is undefined{_reasons(row)}"
     return None
 
 
@@ -215,7 +214,7 @@ def _no_disparity(rule: Rule, row: Mapping[str, Any]) -> Judged:
             Outcome.INCONCLUSIVE,
             f"a difference is shown, not whether it exceeds {row['margin']:g}",
         )
-    return Outcome.INCONCLUSIVE, f"the audit says {verdict}"
+    return Outcome.INCONCLUSIVE, f"the verdict is {verdict}{_reasons(row)}"
 
 
 def _of_verdicts(rule: Rule, row: Mapping[str, Any]) -> Judged:
@@ -235,9 +234,14 @@ def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
 
 def _unbounded(rule: Rule, row: Mapping[str, Any]) -> Judged:
     if not math.isfinite(row["value"]):
-        return Outcome.INCONCLUSIVE, "it has no value"
+        return Outcome.INCONCLUSIVE, f"it has no value{_reasons(row)}"
     kind = "simultaneous interval" if rule.interval == "simultaneous" else "interval"
-    return Outcome.INCONCLUSIVE, f"it has no {kind}"
+    return Outcome.INCONCLUSIVE, f"it has no {kind}{_reasons(row)}"
+
+
+def _reasons(row: Mapping[str, Any]) -> str:
+    """Return the codes of the reasons that the audit gives, in parentheses."""
+    return f" ({', '.join(row['reasons'].split())})" if row["reasons"] else ""
 
 
 def _within(rule: Rule, row: Mapping[str, Any]) -> Judged:
