@@ -223,16 +223,32 @@ def test_a_gap_to_a_perfect_side_is_by_the_limits_of_both_sides():
     assert found.method == "limits of both sides (MOVER)"
 
 
-@pytest.mark.parametrize("perfect", [True, False])
-def test_a_gap_that_is_0_in_every_resample_is_exactly_0(perfect):
-    """Both sides ranked perfectly, or all scores equal."""
-    labels, scores, patients = cohort()
-    scores = labels if perfect else np.full(labels.size, 0.1)
+def test_a_gap_of_equal_scores_is_exactly_0():
+    """No patient can change it."""
+    labels, _, patients = cohort()
 
-    found = auroc_gap(labels, scores, third(patients), patients=patients, n_resamples=200)
+    found = auroc_gap(
+        labels, np.full(labels.size, 0.1), third(patients), patients=patients, n_resamples=200
+    )
 
     assert (found.value, found.low, found.high) == (0, 0, 0)
     assert (found.inner_low, found.inner_high) == (0, 0)
+
+
+def test_a_gap_of_perfect_rankings_is_as_uncertain_as_both():
+    """Zou and Donner: each end is the limit of one side."""
+    labels, _, patients = cohort()
+    group = third(patients)
+
+    found = auroc_gap(labels, labels, group, patients=patients, n_resamples=200)
+    first, second = (
+        auroc_interval(labels[side], labels[side], patients=patients[side], n_resamples=200)
+        for side in (group, ~group)
+    )
+
+    assert (found.value, found.p_value) == (0, 1)
+    assert found.low == pytest.approx(first.low - 1)
+    assert found.high == pytest.approx(1 - second.low)
 
 
 def test_constant_scores_have_an_auroc_of_exactly_one_half():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cxraudit.audits.cohort import Cell, CellCounts
-from cxraudit.audits.measures import Ranking
+from cxraudit.audits.measures import Flagged, Ranking, StandardisedRanking
 from cxraudit.audits.plan import (
     Combination,
     Comparison,
@@ -115,9 +115,13 @@ class Degenerate:
             return found, enough
         if item.identical:
             return no_difference(found), True
+        unvaried = found.value == 0 and found.reason == Reason.IDENTICAL_RESAMPLES
+        if unvaried and item.limits and self._does_not_vary(item):
+            # Both at the same end, such as two AUROCs of 1: what few patients show is not 0.
+            return self._gap_of_limits(item, found), enough
         if item.paired and self._agree(item):
             return no_difference(found, p_value=1.0), True
-        if found.value == 0 and found.reason == Reason.IDENTICAL_RESAMPLES:
+        if unvaried:
             return (no_difference(found) if enough else found), enough
         if item.limits and found.value != 0 and self._ignores_error(item, found):
             return self._gap_of_limits(item, found), enough
@@ -126,6 +130,14 @@ class Degenerate:
     def _agree(self, item: Comparison) -> bool:
         first, second = (self.value(side).replicates for side in (item.group, item.reference))
         return bool(np.allclose(first, second, rtol=0, atol=ROUNDING, equal_nan=True))
+
+    def _does_not_vary(self, item: Comparison) -> bool:
+        """Tell whether a side is the same in every resample though other patients could change it."""
+        return any(
+            is_constant(self.value(side)) and not _is_fixed(side)
+            for side in (item.group, item.reference)
+            if not isinstance(side, Known)
+        )
 
     def _ignores_error(self, item: Comparison, found: Gap) -> bool:
         """Tell whether the replicates of a difference ignore the error of a side."""
@@ -168,6 +180,23 @@ class Degenerate:
             method="no interval: a side does not vary",
             reason=found.reason or Reason.IDENTICAL_RESAMPLES,
         )
+
+
+def _is_fixed(quantity: Quantity) -> bool:
+    """Tell whether no patient can change a quantity: scores are equal, or all or no images are flagged."""
+    if isinstance(quantity, Combination):
+        return all(map(_is_fixed, quantity.parts))
+    if not isinstance(quantity, Statistic):
+        return True
+    measure = quantity.measure
+    if isinstance(measure, Ranking):
+        return bool(np.ptp(measure.cell.sample.y_score) == 0)
+    if isinstance(measure, StandardisedRanking):
+        return bool(np.ptp(measure.side.sample.y_score) == 0)
+    if isinstance(measure, Flagged):
+        flagged = measure.cell.sample.y_score >= measure.threshold
+        return bool(flagged.all() or not flagged.any())
+    return True
 
 
 def _scale(quantity: Quantity, metric: str) -> str:

@@ -228,9 +228,10 @@ def auroc_gap(
     cells = (group, ~group)
     sides = [found.auroc for found in _replicates(images, cells, n_resamples, seed)]
     found = gap(*sides, confidence_level=confidence_level, interval=interval, scale="logit")
-    if found.value == 0 and found.reason == NoInterval.IDENTICAL_RESAMPLES:
+    unvaried = found.value == 0 and found.reason == NoInterval.IDENTICAL_RESAMPLES
+    if unvaried and np.ptp(images.scores) == 0:
         found = no_difference(found)
-    elif n_resamples and ignores_error(found, sides):
+    elif unvaried or (n_resamples and ignores_error(found, sides)):
         (first, first_inner), (second, second_inner) = (
             [
                 _auroc(images, cell, side, level, interval)
