@@ -1,6 +1,7 @@
 """``cxraudit gate``: exit codes and files."""
 
 import json
+from pathlib import Path
 
 import pytest
 from example_audit import planted_audit
@@ -65,7 +66,7 @@ def test_files_for_other_programs(audited, tmp_path, run):
         "gate", audited, "--policy", written(tmp_path, AGE), "--markdown", summary, "--junit", junit
     )
 
-    assert summary.read_text().startswith("before\n## ")
+    assert summary.read_text().startswith("before\n\n## ")
     assert "<failure" in junit.read_text()
 
 
@@ -79,6 +80,13 @@ def test_no_other_file_is_spoiled(audited, tmp_path, run):
     assert run(*words, "--markdown", policy) == 2
     assert run(*words, "--junit", other) == 2
     assert run(*words, "--junit", own, "--markdown", own) == 2
+    assert run(*words, "--markdown", audited / "results.csv") == 2
+    assert run(*words, "--markdown", audited / "new.md") == 2
+    assert run(*words, "--markdown", "''") == run(*words, "--junit", "''") == 2
+    assert run(*words, "--junit", tmp_path / "nowhere" / "gate.xml") == 2
+    assert run(*words, "--markdown", "/dev/null") == 1
+    assert Path("/dev/null").is_char_device()
+    assert open_audit(audited)
     assert run(*words, "--junit", own) == run(*words, "--junit", own) == 1
     assert other.read_text() == "mine"
     assert read_policy(policy).rules[0].name == "age"
@@ -92,6 +100,7 @@ def test_the_policy_to_begin_with_is_one(audited, tmp_path, run, capsys):
     assert len(read_policy(first).rules) == 3
     assert run("gate", audited, "--policy", first) in (1, 3)
     assert run("gate --init", first) == 2
+    assert run("gate", audited, "--policy", first, "--schema") == 2
     assert "is there already" in capsys.readouterr().err
 
 

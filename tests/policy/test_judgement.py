@@ -163,8 +163,9 @@ def test_verdicts_can_be_named():
     audit = example(row(Analysis.PROBE, 0.55, metric="linear_probe_auroc", verdict="unclear"))
     chosen = {"analysis": "probe", "metric": "linear_probe_auroc"}
 
-    assert outcomes(audit, verdicts=["not decodable", "unclear"], **chosen)[0] == "passed"
     assert outcomes(audit, verdicts=["not decodable"], **chosen)[0] == "inconclusive"
+    other = example(row(Analysis.PROBE, 0.5, metric="linear_probe_auroc", verdict="not decodable"))
+    assert outcomes(other, verdicts=["not decodable"], **chosen)[0] == "passed"
     decodable = example(row(Analysis.PROBE, 0.9, metric="linear_probe_auroc", verdict="decodable"))
     assert outcomes(decodable, verdicts=["not decodable"], **chosen)[0] == "failed"
 
@@ -189,6 +190,61 @@ def test_the_reasons_of_the_audit_are_named():
     assert "(SUPPRESSED)" in by_verdict[0]
     assert by_verdict[1] == "the verdict is inconclusive (TOO_FEW_PATIENTS)"
     assert by_limits[0] == "it has no value (SUPPRESSED)"
+
+
+def test_too_few_patients_pass_no_rule():
+    """Whatever their interval."""
+    few = {"reasons": "TOO_FEW_PATIENTS"}
+    level = example(overall(0.9, **few))
+    gap = example(judged(Analysis.SUBGROUPS, 0.0, "inconclusive", attribute="sex", **few))
+
+    assert outcomes(level, at_least=0.5)[0] == "inconclusive"
+    assert outcomes(level, at_most=0.99)[0] == "inconclusive"
+    assert outcomes(gap, within=0.5)[0] == "inconclusive"
+
+
+def test_a_difference_of_unclear_size_is_inconclusive_by_either_kind_of_rule():
+    """It is shown not to be zero, and not to exceed the margin."""
+    audit = example(judged(Analysis.SUBGROUPS, 0.1, "difference of unclear size", attribute="sex"))
+
+    assert outcomes(audit, no_disparity=True)[0] == "inconclusive"
+    assert outcomes(audit, verdicts=["equivalent"])[0] == "inconclusive"
+
+
+def test_the_interval_that_decides_is_shown_and_equivalence_beside_it():
+    """Two one-sided tests can show what the interval does not."""
+    audit = example(
+        judged(Analysis.SUBGROUPS, 0.01, "equivalent", attribute="sex", low_simultaneous=-0.06)
+    )
+
+    (one,) = gate(audit, policy(within=0.05, interval="simultaneous"), today=TODAY).rows.to_dict(
+        "records"
+    )
+
+    assert one["low"] == -0.06
+    assert one["why"].endswith("by the margin of the audit, 0.05, it is equivalent")
+
+
+def test_any_valid_allowance_counts_and_a_missing_row_has_to_be_named():
+    """An expired one before it changes nothing; a misspelled rule is not allowed by a blanket one."""
+    past = {"reason": "old", "until": TODAY - datetime.timedelta(days=1)}
+    valid = {"reason": "new", "until": TODAY}
+    audit = example(judged(Analysis.SUBGROUPS, 0.1, "inconclusive", attribute="race"))
+
+    assert outcomes(audit, no_disparity=True, allow=[past, valid])[0] == "passed"
+    misspelled = {"no_disparity": True, "attribute": "rase"}
+    assert outcomes(audit, allow=[valid], **misspelled)[0] == "inconclusive"
+    assert outcomes(audit, allow=[{"attribute": "rase", **valid}], **misspelled)[0] == "passed"
+
+
+def test_a_comparison_of_models_needs_no_row_of_the_reference():
+    """Its own rows are those of the other model."""
+    audit = example(
+        overall(0.9, model="old"),
+        judged(Analysis.MODELS, 0.0, "equivalent", model="new", reference="old"),
+    )
+
+    assert outcomes(audit, analysis="models", no_disparity=True)[0] == "passed"
 
 
 def test_an_exploratory_difference_has_no_verdict_to_pass_by():

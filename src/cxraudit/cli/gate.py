@@ -43,6 +43,8 @@ def gate(
     schema
         Print the JSON schema of policies, for editors, and do nothing else.
     """
+    if (init is not None or schema) and (audit is not None or policy is not None):
+        raise ConfigError("--init and --schema judge nothing. Leave out the audit and --policy.")
     if init is not None:
         _write_first(init)
         return 0
@@ -66,20 +68,29 @@ def _judge(
     from cxraudit.policy.rules import read_policy
 
     rules = read_policy(policy)
-    _refuse_other_files(policy, junit, markdown)
+    _refuse_other_files(audit, policy, junit, markdown)
     result = judgement.gate(open_audit(audit), rules)
     if junit is not None:
         write_text(junit, formats.as_junit(result))
     if markdown is not None:
-        before = markdown.read_text(encoding="utf-8") if markdown.is_file() else ""
-        write_text(markdown, before + formats.as_markdown(result))
+        with markdown.open("a", encoding="utf-8") as file:  # also through a link, or to a device
+            file.write("\n" + formats.as_markdown(result))
     print(formats.as_json(result) if json else formats.as_text(result))
     return result.exit_code
 
 
-def _refuse_other_files(policy: Path, junit: Path | None, markdown: Path | None) -> None:
-    """Refuse outputs that would spoil the policy, each other, or a file that holds something else."""
+def _refuse_other_files(
+    audit: Path, policy: Path, junit: Path | None, markdown: Path | None
+) -> None:
+    """Refuse outputs that would spoil the audit, the policy, each other, or a file of something else."""
     outputs = [one.resolve() for one in (junit, markdown) if one is not None]
+    for output in outputs:
+        if output.is_dir():
+            raise ConfigError(f"{output} is a folder. Name a file with --junit or --markdown.")
+        if not output.parent.is_dir():
+            raise ConfigError(f"the folder {output.parent} is not there. Make it, or name another.")
+        if audit.resolve() in output.parents:
+            raise ConfigError(f"{output} lies in the folder of the audit. Name a file elsewhere.")
     if policy.resolve() in outputs or len(set(outputs)) < len(outputs):
         raise ConfigError("--junit, --markdown and --policy have to be different files.")
     if junit is not None and junit.is_file() and b"<testsuite" not in junit.read_bytes()[:200]:

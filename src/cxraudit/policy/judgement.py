@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.policy.rules import Allowance, Policy, Rule
-from cxraudit.schema import KEY_COLUMNS, RESULT_COLUMNS, is_level, records
+from cxraudit.policy.rules import CONCLUSIONS, Allowance, Policy, Rule
+from cxraudit.schema import KEY_COLUMNS, RESULT_COLUMNS, Analysis, Reason, is_level, records
 from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
 
 COLUMNS = ("rule", "outcome", *KEY_COLUMNS, "value", "low", "high", "verdict", "why")
@@ -142,7 +142,12 @@ def _missing(
     of models in any case; of the other columns every value.
     """
     given = rule.chosen()
-    crossed = {"model": given.get("model", list(models)), "metric": rule.metric}
+    # Of a comparison of models one of them is the reference, and has no row of its own.
+    of_models: dict[str, list[str]] = (
+        {} if rule.analysis == Analysis.MODELS else {"model": list(models)}
+    )
+    crossed = of_models | {"metric": rule.metric}
+    crossed |= {"model": given["model"]} if "model" in given else {}
     crossed |= {name: given[name] for name in ("finding", "attribute") if name in given}
     present = {tuple(row[name] for name in crossed) for row in rows}
     absent = [one for one in product(*crossed.values()) if one not in present]
@@ -150,11 +155,9 @@ def _missing(
         missing = dict(zip(crossed, values, strict=True))
         named = ", ".join(f"{name} '{value}'" for name, value in missing.items() if value)
         yield missing, f"the audit has no row of {named} for this rule"
-    if absent:
-        return
     for column, values in given.items():
         for value in values:
-            if value not in {row[column] for row in rows}:
+            if column not in crossed and value not in {row[column] for row in rows}:
                 yield {column: value}, f"the audit has no row of {column} '{value}' for this rule"
 
 
@@ -168,17 +171,14 @@ def _row(
     rule: Rule, row: Mapping[str, Any], outcome: Outcome, why: str, day: datetime.date
 ) -> dict[str, Any]:
     if outcome == Outcome.INCONCLUSIVE:
-        for allowance in rule.allow:
-            if _is_about(allowance, row):
-                past = day > allowance.until
-                outcome = Outcome.INCONCLUSIVE if past else Outcome.ALLOWED
-                until = f"until {allowance.until.isoformat()}"
-                why += (
-                    f"; was allowed {until}: {allowance.reason}"
-                    if past
-                    else f"; allowed {until}: {allowance.reason}"
-                )
-                break
+        about = [one for one in rule.allow if _is_about(one, row)]
+        if valid := [one for one in about if day <= one.until]:
+            outcome = Outcome.ALLOWED
+            why += f"; allowed until {valid[0].until.isoformat()}: {valid[0].reason}"
+        elif about:
+            why += f"; was allowed until {about[0].until.isoformat()}: {about[0].reason}"
+    if rule.interval == "simultaneous":  # what it was judged by
+        row = {**row, "low": row["low_simultaneous"], "high": row["high_simultaneous"]}
     return {name: row[name] for name in COLUMNS if name in row} | {
         "outcome": outcome.value,
         "why": why,
@@ -186,6 +186,9 @@ def _row(
 
 
 def _is_about(allowance: Allowance, row: Mapping[str, Any]) -> bool:
+    """Tell whether a row may be inconclusive; a row that is not there has to be named."""
+    if not row["dataset"] and not allowance.chosen():
+        return False
     return all(row[column] in values for column, values in allowance.chosen().items())
 
 
@@ -223,8 +226,9 @@ def _of_verdicts(rule: Rule, row: Mapping[str, Any]) -> Judged:
         return Outcome.PASSED, f"the verdict is {verdict}"
     if unjudged := _without_verdict(row):
         return unjudged
-    known = verdict != Verdict.INCONCLUSIVE and verdict != "unclear"
-    return (Outcome.FAILED if known else Outcome.INCONCLUSIVE), f"the verdict is {verdict}"
+    known = verdict in CONCLUSIONS and verdict != Verdict.UNCLEAR_SIZE
+    why = f"the verdict is {verdict}{_reasons(row)}"
+    return (Outcome.FAILED if known else Outcome.INCONCLUSIVE), why
 
 
 def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
@@ -232,11 +236,16 @@ def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
     return float(row[f"low{suffix}"]), float(row[f"high{suffix}"])
 
 
-def _unbounded(rule: Rule, row: Mapping[str, Any]) -> Judged:
+def _unbounded(rule: Rule, row: Mapping[str, Any], low: float, high: float) -> Judged | None:
+    """Say that a row cannot be judged by its interval: there is none, or it is of too few patients."""
+    kind = "simultaneous interval" if rule.interval == "simultaneous" else "interval"
     if not math.isfinite(row["value"]):
         return Outcome.INCONCLUSIVE, f"it has no value{_reasons(row)}"
-    kind = "simultaneous interval" if rule.interval == "simultaneous" else "interval"
-    return Outcome.INCONCLUSIVE, f"it has no {kind}{_reasons(row)}"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Outcome.INCONCLUSIVE, f"it has no {kind}{_reasons(row)}"
+    if Reason.TOO_FEW_PATIENTS in row["reasons"].split():
+        return Outcome.INCONCLUSIVE, f"its {kind} rests on too few patients{_reasons(row)}"
+    return None
 
 
 def _reasons(row: Mapping[str, Any]) -> str:
@@ -247,20 +256,22 @@ def _reasons(row: Mapping[str, Any]) -> str:
 def _within(rule: Rule, row: Mapping[str, Any]) -> Judged:
     limit = rule.within or 0.0
     low, high = _limits(rule, row)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return _unbounded(rule, row)
+    if unbounded := _unbounded(rule, row, low, high):
+        return unbounded
     if -limit < low and high < limit:
         return Outcome.PASSED, f"the interval lies within ±{limit:g}"
     if low >= limit or high <= -limit:
         return Outcome.FAILED, f"the interval lies beyond ±{limit:g}"
-    return Outcome.INCONCLUSIVE, f"the interval holds values within and beyond ±{limit:g}"
+    verdict = f"; by the margin of the audit, {row['margin']:g}, it is {row['verdict']}"
+    why = f"the interval holds values within and beyond ±{limit:g}"
+    return Outcome.INCONCLUSIVE, why + (verdict if row["verdict"] in WITHIN_MARGIN else "")
 
 
 def _at_least(rule: Rule, row: Mapping[str, Any]) -> Judged:
     limit = rule.at_least or 0.0
     low, high = _limits(rule, row)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return _unbounded(rule, row)
+    if unbounded := _unbounded(rule, row, low, high):
+        return unbounded
     if low >= limit:
         return Outcome.PASSED, f"the lower limit is at least {limit:g}"
     if high < limit:
@@ -271,8 +282,8 @@ def _at_least(rule: Rule, row: Mapping[str, Any]) -> Judged:
 def _at_most(rule: Rule, row: Mapping[str, Any]) -> Judged:
     limit = rule.at_most or 0.0
     low, high = _limits(rule, row)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return _unbounded(rule, row)
+    if unbounded := _unbounded(rule, row, low, high):
+        return unbounded
     if high <= limit:
         return Outcome.PASSED, f"the upper limit is at most {limit:g}"
     if low > limit:

@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Gt
-from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, WithJsonSchema, model_validator
 
+from cxraudit.audits.embeddings.probes import DECODABLE, NOT_DECODABLE
+from cxraudit.audits.embeddings.score_direction import (
+    ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE,
+    NOT_ASSOCIATED,
+)
 from cxraudit.errors import UnknownNameError
 from cxraudit.files import read_toml
 from cxraudit.metrics import METRICS
 from cxraudit.schema import Analysis
+from cxraudit.stats.estimate import Verdict
 from cxraudit.validation import Described, Name, validated
 
 SELECTED = (
@@ -32,7 +39,31 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+Names = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+CONCLUSIONS = (
+    Verdict.DISPARITY,
+    Verdict.UNCLEAR_SIZE,
+    Verdict.SMALL,
+    Verdict.EQUIVALENT,
+    DECODABLE,
+    NOT_DECODABLE,
+    ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE,
+    NOT_ASSOCIATED,
+)
+"""Verdicts that a rule can require; what is inconclusive, unclear or undefined can only be allowed."""
 
 
 class Selection(Described):
@@ -103,6 +134,7 @@ class Rule(Selection):
     def _known_words(self) -> Self:
         _known("analysis", [self.analysis], [one.value for one in Analysis])
         _known("metric", self.metric, list(METRICS))
+        _known("verdict to require", self.verdicts or [], list(CONCLUSIONS))
         return self
 
 
