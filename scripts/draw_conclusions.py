@@ -81,13 +81,10 @@ def draw_scores(axes: Axes, dataset: Dataset, score: np.ndarray) -> None:
     member = dataset.images[ATTRIBUTE].to_numpy() == "yes"
     positive = dataset.images[FINDING].to_numpy() == 1
     x = np.linspace(-4, 6, 200)
-    for group, colour in ((member, PALETTE[1]), (~member, PALETTE[0])):
+    for group, colour, named in ((member, PALETTE[1], True), (~member, PALETTE[0], False)):
         for label, style, word in ((positive, "-", "positives"), (~positive, "--", "negatives")):
             density = gaussian_kde(score[group & label])(x)
-            axes.plot(x, density, style, color=colour, lw=1.5, label=word)
-    handles, labels = axes.get_legend_handles_labels()
-    for handle, text in list(zip(handles, labels, strict=True))[2:]:
-        handle.set_label(f"_{text}")
+            axes.plot(x, density, style, color=colour, lw=1.5, label=word if named else None)
     axes.set_yticks([])
     axes.set_xlabel("score")
 

@@ -1,7 +1,7 @@
 """The arguments that all simulations share."""
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 
 def parser(doc: str | None, *, cohorts: int, resamples: int) -> argparse.ArgumentParser:
@@ -12,6 +12,22 @@ def parser(doc: str | None, *, cohorts: int, resamples: int) -> argparse.Argumen
     made.add_argument("--workers", type=int, default=2)
     made.add_argument("--seed", type=int, default=0)
     return made
+
+
+def table_line(cells: Iterable[str]) -> str:
+    """Return a line of a table in Markdown.
+
+    Examples
+    --------
+    >>> table_line(["a", "b"])
+    '| a | b |'
+    """
+    return f"| {' | '.join(cells)} |"
+
+
+def table_head(cells: Sequence[str]) -> list[str]:
+    """Return the two lines that a table in Markdown begins with."""
+    return [table_line(cells), f"|{'---|' * len(cells)}"]
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -39,6 +39,7 @@ from cxraudit.audits.embeddings.cohort import EmbeddedCohort, ModelEmbeddings, e
 from cxraudit.audits.embeddings.probes import (
     DECODABLE,
     LITTLE,
+    METRIC,
     NOT_DECODABLE,
     probe_attributes,
     run_probe,
@@ -58,7 +59,7 @@ from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN
 from cxraudit.stats.probes import macro_auroc
 from simulations import embedded, shortcuts
-from simulations.arguments import print_table
+from simulations.arguments import print_table, table_head, table_line
 from simulations.embedded import ATTRIBUTE, SEVERITY, Design
 
 OTHER_PATIENTS = 20_000
@@ -155,7 +156,7 @@ def read(seed: int, design: Design, truth: Shifts, n_resamples: int) -> Conclusi
     (probe,) = [
         one
         for one in found
-        if one.item.metric == "linear_probe_auroc" and math.isfinite(one.found.value)
+        if one.item.metric == METRIC["linear"] and math.isfinite(one.found.value)
     ] or [None]
     shifts = tuple(
         one.found.low <= truth[key] <= one.found.high
@@ -274,23 +275,14 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
     designs = embedded.DESIGNS
     with ProcessPoolExecutor(workers) as pool:
         truths = dict(zip(designs, pool.map(true_shifts, designs.values()), strict=True))
-        yield from _head(HEAD_OF_EMBEDDINGS)
+        yield from table_head(HEAD_OF_EMBEDDINGS)
         for name, design in designs.items():
             one = partial(read, design=design, truth=truths[name], n_resamples=n_resamples)
-            yield _line(embeddings_line(design, list(pool.map(one, seeds, chunksize=5))))
+            yield table_line(embeddings_line(design, list(pool.map(one, seeds, chunksize=5))))
         yield ""
-        yield from _head(HEAD_OF_SHORTCUTS)
+        yield from table_head(HEAD_OF_SHORTCUTS)
         for name, found in shortcuts.audited(pool, seeds, n_resamples):
-            yield from map(_line, shortcut_lines(name, found))
-
-
-def _head(cells: Sequence[str]) -> Iterator[str]:
-    yield _line(cells)
-    yield f"|{'---|' * len(cells)}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+            yield from map(table_line, shortcut_lines(name, found))
 
 
 def main() -> None:

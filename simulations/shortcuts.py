@@ -44,7 +44,7 @@ from cxraudit.schema import (
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.limits import wilson
-from simulations.arguments import print_table
+from simulations.arguments import print_table, table_head, table_line
 
 SHORTCUT, FINDING = "drain", "Pneumothorax"
 FINDING_EFFECT = 1.2
@@ -291,8 +291,7 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> list[dict[str, Any]
 def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
     """Yield the lines of a table in Markdown."""
     head = ["design", "row", "truth", "mean", "SD", "covered", "intervals", "verdicts"]
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
+    yield from table_head(head)
     seeds = range(seed * 100_000 + 1, seed * 100_000 + 1 + n)
     with ProcessPoolExecutor(workers) as pool:
         for name, found in audited(pool, seeds, n_resamples):
@@ -325,7 +324,7 @@ def _line(name: str, key: tuple[str, ...], rows: pd.DataFrame, n: int) -> str:
         f"{len(bounded)} of {n}",
         words,
     ]
-    return f"| {' | '.join(cells)} |"
+    return table_line(cells)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxraudit.errors import DataError, MissingColumnsError
+from cxraudit.errors import DataError, MissingColumnsError, NotAppliedError
 
 IMAGE_COLUMNS = ("image_id", "patient_id", "study_id", "path", "view_position")
 """What every images table has; findings (1, 0, NaN = not labelled) and attributes follow."""
@@ -305,6 +305,11 @@ def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":
     codes, different = pd.factorize(results["reasons"])
     holds = np.array([reason.value in str(text).split() for text in different], dtype=bool)
     return pd.Series(holds[codes], index=results.index, dtype=bool)
+
+
+def not_applied(unread: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which rows of a table of unread images are of perturbations that do not apply to them."""
+    return unread["error"].astype("str").str.startswith(NotAppliedError.PREFIX)
 
 
 def is_level(results: pd.DataFrame) -> "pd.Series[bool]":

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from radiographs import normal_radiograph
 
 from cxraudit.errors import NotAppliedError
 from cxraudit.perturb import perturb
 from cxraudit.perturb.corruptions import CORRUPTIONS, NOISE, SEVERITIES, seen
-from cxraudit.phantom.cohort import Radiograph
 from cxraudit.phantom.findings import render
 
 
@@ -54,18 +54,7 @@ def test_severities_of_one_image_differ_in_strength_only(image):
 @pytest.fixture(scope="module")
 def sizes():
     """One synthetic radiograph in several sizes."""
-    drawn = Radiograph(
-        seed=3,
-        patient=5,
-        number=0,
-        age=60,
-        sex="male",
-        view_position="PA",
-        findings=(),
-        drain=False,
-        contrast=1.0,
-        image_size=1024,
-    )
+    drawn = normal_radiograph(image_size=1024)
     whole = Image.fromarray(render(drawn))
     return {n: whole.resize((n, n), Image.Resampling.BOX) for n in (128, 256, 1024)}
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
+from radiographs import normal_radiograph
 from scipy import ndimage
 
 from cxraudit.errors import NotAppliedError
 from cxraudit.perturb.anatomy import find_thorax
 from cxraudit.perturb.devices import DEVICES, DRAIN, insert, place
-from cxraudit.phantom.cohort import Radiograph
 from cxraudit.phantom.findings import render
 from cxraudit.schema import CONTROL_EDGE, CONTROL_OUTSIDE, CONTROLS
 
@@ -17,18 +17,7 @@ SEEDS = range(4)
 
 def radiograph(size=256, patient=5):
     """Return a synthetic radiograph without a drain."""
-    drawn = Radiograph(
-        seed=3,
-        patient=patient,
-        number=0,
-        age=60,
-        sex="male",
-        view_position="PA",
-        findings=(),
-        drain=False,
-        contrast=1.0,
-        image_size=size,
-    )
+    drawn = normal_radiograph(patient=patient, image_size=size)
     return Image.fromarray(render(drawn))
 
 

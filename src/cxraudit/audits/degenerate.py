@@ -61,7 +61,7 @@ class Degenerate:
             found = found.within(METRICS[metric].low, METRICS[metric].high)
         if not math.isfinite(found.value) or math.isfinite(found.low):
             return found
-        if self.ranks_nothing(quantity):
+        if _ranks_nothing(quantity):
             return _exact(found, bounded=self.settings.n_resamples > 0)
         if not self.settings.n_resamples:
             return found
@@ -87,16 +87,6 @@ class Degenerate:
         if not math.isfinite(low):
             return found
         return replace(found, low=low, high=high, method="limits of its parts", reason="")
-
-    def ranks_nothing(self, quantity: Quantity) -> bool:
-        """Tell whether a quantity ranks images whose scores, in their whole sample, are all equal."""
-        if isinstance(quantity, Combination):
-            return all(self.ranks_nothing(part) for part in quantity.parts)
-        return (
-            isinstance(quantity, Statistic)
-            and isinstance(quantity.measure, Ranking)
-            and bool(np.ptp(quantity.measure.cell.sample.y_score) == 0)
-        )
 
     def gap(self, item: Comparison, found: Gap, *, enough: bool) -> tuple[Gap, bool]:
         """Return a gap with the interval it is due, and whether there are enough patients for a verdict.
@@ -152,7 +142,7 @@ class Degenerate:
             for side in (item.group, item.reference)
             if not isinstance(side, Known)
         ]
-        same = [v for side, v in sides if is_constant(v) and not self.ranks_nothing(side)]
+        same = [v for side, v in sides if is_constant(v) and not _ranks_nothing(side)]
         if facts.small_sample is None:
             same = [value for value in same if value.value in (0, 1)]
         return ignores_error(found, same)
@@ -182,6 +172,22 @@ class Degenerate:
         )
 
 
+def _equal_scores(cell: Cell) -> bool:
+    """Tell whether the scores of the whole sample that a cell is of are all equal."""
+    return bool(np.ptp(cell.sample.y_score) == 0)
+
+
+def _ranks_nothing(quantity: Quantity) -> bool:
+    """Tell whether a quantity ranks images whose scores, in their whole sample, are all equal."""
+    if isinstance(quantity, Combination):
+        return all(map(_ranks_nothing, quantity.parts))
+    return (
+        isinstance(quantity, Statistic)
+        and isinstance(quantity.measure, Ranking)
+        and _equal_scores(quantity.measure.cell)
+    )
+
+
 def _is_fixed(quantity: Quantity) -> bool:
     """Tell whether no patient can change a quantity: scores are equal, or all or no images are flagged."""
     if isinstance(quantity, Combination):
@@ -190,9 +196,9 @@ def _is_fixed(quantity: Quantity) -> bool:
         return True
     measure = quantity.measure
     if isinstance(measure, Ranking):
-        return bool(np.ptp(measure.cell.sample.y_score) == 0)
+        return _equal_scores(measure.cell)
     if isinstance(measure, StandardisedRanking):
-        return bool(np.ptp(measure.side.sample.y_score) == 0)
+        return _equal_scores(measure.side)
     if isinstance(measure, Flagged):
         flagged = measure.cell.sample.y_score >= measure.threshold
         return bool(flagged.all() or not flagged.any())

@@ -18,7 +18,7 @@ from cxraudit.notices import Notice, Tell, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.prompts import PromptSet
-from cxraudit.schema import PERTURBED_COLUMNS
+from cxraudit.schema import PERTURBED_COLUMNS, not_applied
 from cxraudit.store import EmbeddingStore
 from cxraudit.streams import Stream, generator
 from cxraudit.zeroshot import zero_shot_scores
@@ -191,15 +191,15 @@ def perturbed_scores(
             perturbation_name=one.fingerprint,
             tell=tell,
         )
-        not_applied = failed["error"].str.startswith(NotAppliedError.PREFIX)
-        if failed.loc[~not_applied, "image_id"].nunique() == len(images):
+        left_out = not_applied(failed)
+        if failed.loc[~left_out, "image_id"].nunique() == len(images):
             raise DataError(
                 f"none of the {len(images):,} images could be read, first: {failed['error'].iloc[0]}"
             )
         unread.append(failed.assign(perturbation=one.folder))
         for name, model in models.items():
             index, embeddings = EmbeddingStore(folder / one.folder / folder_name(name)).read()
-            tables = [_without_score(failed[not_applied], findings, name, prompts)]
+            tables = [_without_score(failed[left_out], findings, name, prompts)]
             if index["ok"].any():
                 tables.insert(
                     0, zero_shot_scores(index, embeddings, model, findings, prompts, name=name)

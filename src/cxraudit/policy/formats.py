@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -53,9 +53,7 @@ def _finite(value: Any) -> bool:
 def as_text(result: GateResult) -> str:
     """Return one line per rule, and below it every row that did not pass."""
     lines = [f"{printed(result.policy.name) or 'Policy'}: {result.outcome}"]
-    for rule, outcome in result.by_rule.items():
-        rows = _of_rule(result, rule)
-        n_passed = sum(row["outcome"] == Outcome.PASSED for row in rows)
+    for rule, outcome, rows, n_passed in _by_rule(result):
         shares = f"{n_passed} of {counted(len(rows), 'row')} passed"
         lines.append(f"{_SYMBOLS[outcome]} {printed(rule)}: {outcome} ({shares})")
         others = _worst_first(rows)
@@ -67,8 +65,11 @@ def as_text(result: GateResult) -> str:
     return "\n".join(lines)
 
 
-def _of_rule(result: GateResult, rule: str) -> list[dict[str, Any]]:
-    return records(result.rows[result.rows["rule"] == rule])
+def _by_rule(result: GateResult) -> Iterator[tuple[str, Outcome, list[dict[str, Any]], int]]:
+    """Yield name, outcome and rows of every rule, and how many of them passed."""
+    for rule, outcome in result.by_rule.items():
+        rows = records(result.rows[result.rows["rule"] == rule])
+        yield rule, outcome, rows, sum(row["outcome"] == Outcome.PASSED for row in rows)
 
 
 def _worst_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -78,10 +79,7 @@ def _worst_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _sentence(row: Mapping[str, Any]) -> str:
-    value = ""
-    if _finite(row["value"]):
-        number = with_interval(row["value"], row["low"], row["high"], signed=bool(row["reference"]))
-        value = f": {number}"
+    value = f": {_value(row)}" if _finite(row["value"]) else ""
     return f"{where(row)}{value}; {printed(row['why'])}"
 
 
@@ -91,10 +89,10 @@ def as_json(result: GateResult) -> str:
         {
             "name": rule.name,
             "because": rule.because,
-            "outcome": result.by_rule[rule.name],
-            "rows": [_plain(row) for row in _of_rule(result, rule.name)],
+            "outcome": outcome,
+            "rows": [_plain(row) for row in rows],
         }
-        for rule in result.policy.rules
+        for rule, (_, outcome, rows, _) in zip(result.policy.rules, _by_rule(result), strict=True)
     ]
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -148,9 +146,7 @@ def as_markdown(result: GateResult) -> str:
         "| rule | outcome | rows passed |",
         "|---|---|---|",
     ]
-    for rule, outcome in result.by_rule.items():
-        rows = _of_rule(result, rule)
-        n_passed = sum(row["outcome"] == Outcome.PASSED for row in rows)
+    for rule, outcome, rows, n_passed in _by_rule(result):
         lines.append(
             f"| {_cell(rule)} | {_SYMBOLS[outcome]} {outcome} | {n_passed} of {len(rows)} |"
         )

@@ -143,11 +143,9 @@ def _missing(
     """
     given = rule.chosen()
     # Of a comparison of models one of them is the reference, and has no row of its own.
-    of_models: dict[str, list[str]] = (
-        {} if rule.analysis == Analysis.MODELS else {"model": list(models)}
-    )
-    crossed = of_models | {"metric": rule.metric}
-    crossed |= {"model": given["model"]} if "model" in given else {}
+    wanted = given.get("model", [] if rule.analysis == Analysis.MODELS else list(models))
+    crossed = {"model": wanted} if wanted else {}
+    crossed |= {"metric": rule.metric}
     crossed |= {name: given[name] for name in ("finding", "attribute") if name in given}
     present = {tuple(row[name] for name in crossed) for row in rows}
     absent = [one for one in product(*crossed.values()) if one not in present]
@@ -177,12 +175,9 @@ def _row(
             why += f"; allowed until {valid[0].until.isoformat()}: {valid[0].reason}"
         elif about:
             why += f"; was allowed until {about[0].until.isoformat()}: {about[0].reason}"
-    if rule.interval == "simultaneous":  # what it was judged by
-        row = {**row, "low": row["low_simultaneous"], "high": row["high_simultaneous"]}
-    return {name: row[name] for name in COLUMNS if name in row} | {
-        "outcome": outcome.value,
-        "why": why,
-    }
+    low, high = _limits(rule, row)  # what it was judged by
+    judged = {**row, "low": low, "high": high, "outcome": outcome.value, "why": why}
+    return {name: judged[name] for name in COLUMNS if name in judged}
 
 
 def _is_about(allowance: Allowance, row: Mapping[str, Any]) -> bool:
@@ -236,28 +231,29 @@ def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
     return float(row[f"low{suffix}"]), float(row[f"high{suffix}"])
 
 
-def _unbounded(rule: Rule, row: Mapping[str, Any], low: float, high: float) -> Judged | None:
-    """Say that a row cannot be judged by its interval: there is none, or it is of too few patients."""
+def _reasons(row: Mapping[str, Any]) -> str:
+    """Return the codes of the reasons that the audit gives, in parentheses."""
+    return f" ({', '.join(row['reasons'].split())})" if row["reasons"] else ""
+
+
+def _by_limits(rule: Rule, row: Mapping[str, Any]) -> Judged:
+    """Judge a row by its interval, if it has one and it is not of too few patients."""
     kind = "simultaneous interval" if rule.interval == "simultaneous" else "interval"
+    low, high = _limits(rule, row)
     if not math.isfinite(row["value"]):
         return Outcome.INCONCLUSIVE, f"it has no value{_reasons(row)}"
     if not (math.isfinite(low) and math.isfinite(high)):
         return Outcome.INCONCLUSIVE, f"it has no {kind}{_reasons(row)}"
     if Reason.TOO_FEW_PATIENTS in row["reasons"].split():
         return Outcome.INCONCLUSIVE, f"its {kind} rests on too few patients{_reasons(row)}"
-    return None
+    if rule.within is not None:
+        return _within(rule.within, low, high, row)
+    if rule.at_least is not None:
+        return _at_least(rule.at_least, low, high)
+    return _at_most(rule.at_most or 0.0, low, high)
 
 
-def _reasons(row: Mapping[str, Any]) -> str:
-    """Return the codes of the reasons that the audit gives, in parentheses."""
-    return f" ({', '.join(row['reasons'].split())})" if row["reasons"] else ""
-
-
-def _within(rule: Rule, row: Mapping[str, Any]) -> Judged:
-    limit = rule.within or 0.0
-    low, high = _limits(rule, row)
-    if unbounded := _unbounded(rule, row, low, high):
-        return unbounded
+def _within(limit: float, low: float, high: float, row: Mapping[str, Any]) -> Judged:
     if -limit < low and high < limit:
         return Outcome.PASSED, f"the interval lies within ±{limit:g}"
     if low >= limit or high <= -limit:
@@ -267,11 +263,7 @@ def _within(rule: Rule, row: Mapping[str, Any]) -> Judged:
     return Outcome.INCONCLUSIVE, why + (verdict if row["verdict"] in WITHIN_MARGIN else "")
 
 
-def _at_least(rule: Rule, row: Mapping[str, Any]) -> Judged:
-    limit = rule.at_least or 0.0
-    low, high = _limits(rule, row)
-    if unbounded := _unbounded(rule, row, low, high):
-        return unbounded
+def _at_least(limit: float, low: float, high: float) -> Judged:
     if low >= limit:
         return Outcome.PASSED, f"the lower limit is at least {limit:g}"
     if high < limit:
@@ -279,11 +271,7 @@ def _at_least(rule: Rule, row: Mapping[str, Any]) -> Judged:
     return Outcome.INCONCLUSIVE, f"the interval holds values above and below {limit:g}"
 
 
-def _at_most(rule: Rule, row: Mapping[str, Any]) -> Judged:
-    limit = rule.at_most or 0.0
-    low, high = _limits(rule, row)
-    if unbounded := _unbounded(rule, row, low, high):
-        return unbounded
+def _at_most(limit: float, low: float, high: float) -> Judged:
     if high <= limit:
         return Outcome.PASSED, f"the upper limit is at most {limit:g}"
     if low > limit:
@@ -293,9 +281,9 @@ def _at_most(rule: Rule, row: Mapping[str, Any]) -> Judged:
 
 _JUDGES = {
     "no_disparity": _no_disparity,
-    "within": _within,
-    "at_least": _at_least,
-    "at_most": _at_most,
+    "within": _by_limits,
+    "at_least": _by_limits,
+    "at_most": _by_limits,
     "verdicts": _of_verdicts,
 }
 """Kind of a rule → how a row is judged by it."""

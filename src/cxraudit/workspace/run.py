@@ -31,7 +31,7 @@ from cxraudit.folders import (
 )
 from cxraudit.images import ImageNote
 from cxraudit.notices import SHOWN, Notice, counted, from_records
-from cxraudit.schema import PERTURBED_COLUMNS, check_scores, require_columns
+from cxraudit.schema import PERTURBED_COLUMNS, check_scores, not_applied, require_columns
 from cxraudit.store import NO_REPORT, EmbeddingStore, stores
 from cxraudit.workspace.audit import AuditFolder
 from cxraudit.workspace.inside import Inside
@@ -297,6 +297,7 @@ class Workspace:
     def write_perturbed(self, scores: pd.DataFrame, unread: pd.DataFrame, **facts: Any) -> None:
         """Write the scores of perturbed images, those that could not be read, and the manifest."""
         claim(self.perturbed_scores, manifest_of(self.perturbed_scores))
+        left_out = not_applied(unread)
         write_or_discard(unread, self.perturbed_failures)
         write_table(scores, self.perturbed_scores)
         write_manifest(
@@ -305,8 +306,8 @@ class Workspace:
             outputs=[self.perturbed_scores],
             stores=read_manifest(self.scores).get("stores", {}),
             commands=[*commands_of(self.scores), command_line()],
-            unread=_counted(unread[~_not_applied(unread)]),
-            not_applied=_by_perturbation(unread[_not_applied(unread)]),
+            unread=_counted(unread[~left_out]),
+            not_applied=_by_perturbation(unread[left_out]),
             **facts,
         )
 
@@ -392,10 +393,6 @@ def _counted(unread: pd.DataFrame) -> dict[str, Any]:
     """Return the number of images that could not be read, and the first of them."""
     images = unread["image_id"].astype("str").unique().tolist()
     return {"count": len(images), "images": images[:SHOWN]}
-
-
-def _not_applied(unread: pd.DataFrame) -> "pd.Series[bool]":
-    return unread["error"].astype("str").str.startswith(NotAppliedError.PREFIX)
 
 
 def _by_perturbation(left_out: pd.DataFrame) -> list[dict[str, Any]]:

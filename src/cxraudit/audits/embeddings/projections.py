@@ -54,9 +54,8 @@ def fit_pca(vectors: Vectors) -> Any:
 
     n = min(N_COMPONENTS, *vectors.shape)
     solver = "full" if vectors.shape[1] <= 64 else "randomized"
-    with np.errstate(
-        invalid="ignore"
-    ):  # shares of no variance, where all vectors are equal, are NaN
+    # Where all vectors are equal, shares of no variance are NaN.
+    with np.errstate(invalid="ignore"):
         return PCA(n, svd_solver=solver, random_state=0).fit(vectors)
 
 

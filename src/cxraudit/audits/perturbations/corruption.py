@@ -7,7 +7,16 @@ from typing import Any
 from cxraudit.audits.cohort import Cohort, count
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.perturbations.pairs import Pair
-from cxraudit.audits.plan import Comparison, Item, Level, average, key, minus, ranking
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Level,
+    average,
+    joined_phrases,
+    key,
+    minus,
+    ranking,
+)
 from cxraudit.schema import COMPLEMENT, MEAN_FINDING, UNEDITED, Analysis, Confirmatory, Reason
 
 
@@ -52,7 +61,7 @@ def _level(cohort: Cohort, pair: Pair) -> Level:
 
 
 def _note(cohort: Cohort, pair: Pair) -> str:
-    return pair.note(hidden=cohort.settings.suppress_below > 1)
+    return pair.note(hidden=cohort.settings.hides_small_numbers)
 
 
 def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Comparison]:
@@ -109,7 +118,7 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
             for one in found
         )
         left_out = next((one.note for one in found if one.note), "")
-        note = "; ".join(filter(None, (f"mean over {len(found)} findings", left_out)))
+        note = joined_phrases(f"mean over {len(found)} findings", left_out)
         few = "too few patients with or without one of them"
         mean = replace(
             found[0],

@@ -59,7 +59,7 @@ class Counterfactual:
     @property
     def note(self) -> str:
         """Of every row: how many images it was not applied to."""
-        return self.pair.note(hidden=self.cohort.settings.suppress_below > 1)
+        return self.pair.note(hidden=self.cohort.settings.hides_small_numbers)
 
     def _about(self) -> Mask:
         rows = self.pair.before.rows
