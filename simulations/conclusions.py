@@ -10,7 +10,8 @@ decodable          By a linear probe; beside it `not decodable` and unclear.
 false probe        Decodable although not encoded; or not decodable although the AUROC of the very
                    probe is 0.6 or more in 20,000 other patients (at most 5 %).
 AUROC covered      The interval of the probe's AUROC covers its AUROC in 20,000 other patients (95 %).
-associated         Of what is decodable: associated, or of unclear size; not associated; unclear.
+associated         Associated, or of unclear size, whatever the probe decodes; and of what is decodable: not
+                   associated; unclear.
 false association  Associated, or of unclear size, although nothing shifts the score but findings and
                    severity; or not associated although it shifts by more than 0.25 SD (at most 5 %).
 shift covered      The interval of the shift of a group covers the value in 100,000 patients (95 %).
@@ -46,10 +47,9 @@ from cxraudit.audits.embeddings.probes import (
     with_verdicts,
 )
 from cxraudit.audits.embeddings.score_direction import (
-    ASSOCIATED,
-    ASSOCIATED_UNCLEAR_SIZE,
     NOT_ASSOCIATED,
     SHIFT,
+    SHOWN_SHIFTS,
 )
 from cxraudit.audits.engine import Engine, Evaluated
 from cxraudit.datasets.base import Dataset
@@ -120,9 +120,13 @@ def shifts_of(found: Sequence[Evaluated]) -> dict[tuple[str, str], Evaluated]:
 
 def true_shifts(design: Design) -> Shifts:
     """Return what the shifts of a design are in many patients, as recorded and adjusted."""
-    _, found = embedded_rows(
-        *embedded.draw(replace(design, patients=OF_TRUTH, dimensions=2), 0), settings_of(design, 0)
+    many = replace(
+        design,
+        patients=OF_TRUTH,
+        but_for=design.but_for * OF_TRUTH // design.patients,
+        dimensions=2,
     )
+    _, found = embedded_rows(*embedded.draw(many, 0), settings_of(design, 0))
     return {key: one.found.value for key, one in shifts_of(found).items()}
 
 
@@ -175,6 +179,10 @@ def read(seed: int, design: Design, truth: Shifts, n_resamples: int) -> Conclusi
     )
 
 
+SHOWN_ANSWERS = (*SHOWN_SHIFTS, *SHOWN_SHIFTS.values())
+"""Answers that the score shifts, whether a probe decodes the attribute or not."""
+
+
 def false_probe(design: Design, conclusion: Conclusion) -> bool:
     """Tell whether a probe says more than is true."""
     if conclusion.probe == DECODABLE:
@@ -184,7 +192,7 @@ def false_probe(design: Design, conclusion: Conclusion) -> bool:
 
 def false_association(design: Design, conclusion: Conclusion) -> bool:
     """Tell whether an answer about the score says more than is true."""
-    if conclusion.answer in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE):
+    if conclusion.answer in SHOWN_ANSWERS:
         return not any(design.along)
     return conclusion.answer == NOT_ASSOCIATED and max(map(abs, design.along)) > SHIFT_MARGIN
 
@@ -201,15 +209,14 @@ def embeddings_line(design: Design, conclusions: Sequence[Conclusion]) -> list[s
     n = len(conclusions)
     probes = Counter(one.probe for one in conclusions)
     answers = Counter(one.answer for one in conclusions if one.probe == DECODABLE)
+    shown = Counter(one.answer for one in conclusions)
     return [
         design.name,
         *(percent(probes[word], n) for word in (DECODABLE, NOT_DECODABLE, "unclear", "")),
         percent(sum(false_probe(design, one) for one in conclusions), n),
         covered([one.covered for one in conclusions]),
-        *(
-            percent(answers[word], n)
-            for word in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE, NOT_ASSOCIATED, "unclear")
-        ),
+        *(percent(shown[word] + shown[only], n) for word, only in SHOWN_SHIFTS.items()),
+        *(percent(answers[word], n) for word in (NOT_ASSOCIATED, "unclear")),
         percent(sum(false_association(design, one) for one in conclusions), n),
         covered([one.shifts for one in conclusions]),
     ]

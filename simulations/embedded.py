@@ -48,6 +48,8 @@ class Design:
     strength: float = 0.0
     """Correlation of the attribute with a finding that it follows; distance of the groups in standard
     deviations of severity."""
+    but_for: int = 0
+    """Patients in whom the attribute is not the other finding that it follows; 0: as `strength` says."""
     other_along: float = 0.0
     """Distance of images with and without the other finding along axis 0."""
     label_errors: float = 0.0
@@ -122,6 +124,9 @@ def _groups(
         return np.arange(n) % design.images % 2
     if design.follows in ("finding", "other"):
         cause = finding if design.follows == "finding" else other
+        if design.but_for:
+            first = rng.permutation(design.patients) >= design.but_for
+            return np.where(first, cause, ~cause).astype(np.int64)[patient]
         same = rng.random(design.patients) < (1 + design.strength) / 2
         return np.where(same, cause, ~cause).astype(np.int64)[patient]
     if design.follows == "severity":
@@ -172,9 +177,13 @@ DESIGNS: Mapping[str, Design] = {
         Design(name="along the direction, 80/15/5 %", along=_ALONG, patients=1500, shares=_SKEWED),
         Design(name="along the direction, five groups", along=_ALONG, shares=_FIVE),
         Design(name="opposite signs", along=(0.5, -0.5)),
+        Design(name="opposite signs, nothing else", along=(0.8, -0.8), encoded=0, prevalence=0.5),
         Design(name="positives only", along=(0.5, 0.0)),
         Design(name="another finding, 0.4", follows="other", strength=0.4, other_along=1.5),
         Design(name="another finding, 0.8", follows="other", strength=0.8, other_along=1.5),
+        Design(name="another finding, but for 4 patients", follows="other", but_for=4),
+        Design(name="another finding, but for 16 patients", follows="other", but_for=16),
+        Design(name="another finding, but for 60 patients", follows="other", but_for=60),
         Design(name="label errors, 0.4", follows="finding", strength=0.4, label_errors=0.15),
         Design(name="label errors, 0.8", follows="finding", strength=0.8, label_errors=0.15),
         Design(name="severity, 0.6 SD", follows="severity", strength=0.6),

@@ -391,6 +391,14 @@ def test_one_attribute_needs_no_list(frame):
     assert set(results["attribute"]) == {OVERALL, "sex"}
 
 
+def test_one_shortcut_by_two_names_is_refused(frame):
+    """It would be tested twice."""
+    both = {"drain": "Pneumothorax", "drain:yes": "Pneumothorax"}
+
+    with pytest.raises(ConfigError, match="'drain' and 'drain:yes' are the same in every image"):
+        audit_of(frame, attributes="sex", shortcuts=both, settings=POINT)
+
+
 @pytest.fixture(scope="module")
 def everything(coarse_probes):
     """The results of an audit with rows of every analysis."""

@@ -39,6 +39,56 @@ def test_the_error_is_hc3():
     assert (influence**2).sum() == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_influence_of_a_patient_is_the_change_without_it():
+    """Refitted without each patient, also where a patient alone has a level of a covariate."""
+    rng = np.random.default_rng(2)
+    patients = rng.integers(0, 12, 60)
+    x = np.column_stack([rng.normal(size=60), patients == 3, rng.normal(size=60) > 1])
+    group = x[:, 0] + rng.normal(size=60) > 0
+    y = 0.7 * group + x @ [1.0, -1.0, 0.5] + rng.normal(size=60)
+
+    def coefficient(kept):
+        design = np.column_stack([group, np.ones(60), x])[kept]
+        return np.linalg.lstsq(design, y[kept], rcond=None)[0][0]
+
+    expected = [coefficient(patients >= 0) - coefficient(patients != p) for p in range(12)]
+
+    found = partial_effect(y, group, x, patients)
+
+    sums = np.bincount(patients, (found.pseudo_values - found.value) / 60)
+    sizes = np.bincount(patients)
+    shift = np.sum(expected) / 60 * sizes  # pseudo-values are centred image by image
+    assert sums == pytest.approx(np.array(expected) - shift, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_other", [2, 8])
+def test_few_patients_determine_a_coefficient_whatever_the_size_of_the_group(n_other):
+    """The group is the covariate but for a few patients."""
+    x = np.arange(200) < 100
+    group = x.copy()
+    group[: n_other // 2] = False
+    group[-(n_other // 2) :] = True
+    patients = np.arange(200)
+
+    found = partial_effect(
+        np.zeros(400), np.repeat(group, 2), np.repeat(x, 2)[:, None], patients.repeat(2)
+    )
+
+    assert found.effective_patients == pytest.approx(n_other, rel=0.15)
+    assert partial_effect(np.zeros(200), group).effective_patients == pytest.approx(200)
+
+
+def test_the_size_of_a_covariate_has_no_effect():
+    """Also where its squares are infinite."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=100), rng.normal(size=100)
+    group = x + rng.normal(size=100) > 0
+
+    found = [partial_effect(y, group, (x * scale)[:, None]).value for scale in (1.0, 1e300, 1e-300)]
+
+    assert found == pytest.approx([found[0]] * 3)
+
+
 def test_a_group_that_covariates_determine_has_no_effect():
     """NaN."""
     group = np.arange(10) < 5

@@ -112,7 +112,7 @@ class Degenerate:
         if item.paired and self._agree(item):
             return no_difference(found, p_value=1.0), True
         if unvaried:
-            return (no_difference(found) if enough else found), enough
+            return (_exactly_none(item, found) if enough else found), enough
         if item.limits and found.value != 0 and self._ignores_error(item, found):
             return self._gap_of_limits(item, found), enough
         return found, enough
@@ -203,6 +203,13 @@ def _is_fixed(quantity: Quantity) -> bool:
         flagged = measure.cell.sample.y_score >= measure.threshold
         return bool(flagged.all() or not flagged.any())
     return True
+
+
+def _exactly_none(item: Comparison, found: Gap) -> Gap:
+    """Return a difference that is exactly 0; of constant scores it is so by their being constant."""
+    sides = [side for side in (item.group, item.reference) if not isinstance(side, Known)]
+    constant = bool(sides) and all(map(_ranks_nothing, sides))
+    return replace(no_difference(found), reason=Reason.CONSTANT_SCORES if constant else "")
 
 
 def _scale(quantity: Quantity, metric: str) -> str:

@@ -131,6 +131,11 @@ def key(sample: Sample, analysis: Analysis, **columns: Any) -> Key:
     )
 
 
+def unless_finite(value: float) -> tuple[Reason, ...]:
+    """Return the reason of a value that does not exist; none if it does."""
+    return () if math.isfinite(value) else (Reason.UNDEFINED_VALUE,)
+
+
 def joined_phrases(*phrases: str) -> str:
     """Return a note of some phrases, without those that are empty or repeated."""
     return "; ".join(dict.fromkeys(filter(None, phrases)))

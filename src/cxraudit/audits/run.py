@@ -197,6 +197,7 @@ def audit(
         settings=settings,
         share=part_share(EMBEDDINGS, given),
     )
+    notices += embedded.notices
     changed = (
         None
         if perturbed is None
@@ -424,7 +425,19 @@ def _shortcut_findings(
                 f"the shortcut '{shortcut}' is about {finding}, which has no scores. Score it, or "
                 "name another finding."
             )
+    _demand_different(dataset, wanted)
     return dict(wanted)
+
+
+def _demand_different(dataset: Dataset, wanted: Mapping[str, str]) -> None:
+    """Refuse two names of one shortcut, such as ``drain`` and ``drain:yes``, for one finding."""
+    for first, second in combinations(wanted, 2):
+        one, other = (dataset.images[name].astype("str") for name in (first, second))
+        if wanted[first] == wanted[second] and one.equals(other):
+            raise ConfigError(
+                f"the shortcuts '{first}' and '{second}' are the same in every image. Name one of them for "
+                f"{wanted[first]}."
+            )
 
 
 def check_references(dataset: Dataset, attributes: Sequence[str], settings: AuditSettings) -> None:

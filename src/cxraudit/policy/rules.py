@@ -10,9 +10,8 @@ from pydantic import BeforeValidator, Field, FiniteFloat, WithJsonSchema, model_
 
 from cxraudit.audits.embeddings.probes import DECODABLE, NOT_DECODABLE
 from cxraudit.audits.embeddings.score_direction import (
-    ASSOCIATED,
-    ASSOCIATED_UNCLEAR_SIZE,
     NOT_ASSOCIATED,
+    SHOWN_SHIFTS,
 )
 from cxraudit.errors import UnknownNameError
 from cxraudit.files import read_toml
@@ -59,8 +58,8 @@ CONCLUSIONS = (
     Verdict.EQUIVALENT,
     DECODABLE,
     NOT_DECODABLE,
-    ASSOCIATED,
-    ASSOCIATED_UNCLEAR_SIZE,
+    *SHOWN_SHIFTS,
+    *SHOWN_SHIFTS.values(),
     NOT_ASSOCIATED,
 )
 """Verdicts that a rule can require; what is inconclusive, unclear or undefined can only be allowed."""

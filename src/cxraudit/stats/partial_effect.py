@@ -20,21 +20,29 @@ class PartialEffect:
     group."""
     pseudo_values: NDArray[np.float64]
     """Shape (n,): their mean is `value`, and their deviations over n are influences: those of the images of a
-    patient, summed and squared, make the cluster-robust (sandwich) variance."""
+    patient, summed and squared, make the cluster-robust (jackknife) variance."""
     cohens_f: float
     """Partial f of Cohen of the group: |t|/√(degrees of freedom)."""
     n_covariates: int
     """Without those that are constant or determined by others."""
+    effective_patients: float
+    """Of as many patients with equal weights the coefficient rests: few where nearly all of a group have what
+    the others lack, whatever the size of the group."""
 
 
 def partial_effect(
-    values: ArrayLike, in_group: ArrayLike, covariates: ArrayLike | None = None
+    values: ArrayLike,
+    in_group: ArrayLike,
+    covariates: ArrayLike | None = None,
+    patients: ArrayLike | None = None,
 ) -> PartialEffect:
     """Estimate the mean difference of a value between a group and all others, given covariates.
 
     The coefficient is Σ r y/Σ r², r being what the covariates leave of the group (Frisch and Waugh 1933).
-    Residuals are divided by 1 − leverage, as in HC3 (MacKinnon and White 1985): without, the error is too
-    small where a group is.
+    The influence of a patient is the change of the coefficient without this patient (CR3 of Bell and
+    McCaffrey 2002; of one image each, HC3 of MacKinnon and White 1985): otherwise the error is too small
+    where few patients determine the coefficient. Σ r² of the images of a patient is its weight, from which
+    the effective number of patients follows (Kish 1965).
 
     Parameters
     ----------
@@ -44,6 +52,8 @@ def partial_effect(
         The group.
     covariates : array_like of float, shape (n, k), optional
         What both sides are compared at. Constant and collinear columns are left out.
+    patients : array_like, shape (n,), optional
+        The patient of each value; default: each is of another one.
 
     Returns
     -------
@@ -58,27 +68,65 @@ def partial_effect(
     y, group = np.asarray(values, dtype=np.float64), np.asarray(in_group, dtype=np.float64)
     n = y.size
     if n == 0:
-        return PartialEffect(math.nan, np.empty(0), math.nan, 0)
+        return PartialEffect(math.nan, np.empty(0), math.nan, 0, 0.0)
+    unit = np.arange(n) if patients is None else np.unique(patients, return_inverse=True)[1]
     basis = _basis(np.empty((n, 0)) if covariates is None else np.asarray(covariates, float), n)
     left = group - basis @ (basis.T @ group)
     size = float(left @ left)
     n_covariates = basis.shape[1] - 1
     if not size > _COLLINEAR * n:
-        return PartialEffect(math.nan, np.full(n, math.nan), math.nan, n_covariates)
+        return PartialEffect(math.nan, np.full(n, math.nan), math.nan, n_covariates, 0.0)
     value = float(left @ y) / size
     residuals = y - basis @ (basis.T @ y) - value * left
-    leverage = (basis**2).sum(axis=1) + left**2 / size
-    influence = left * residuals / np.maximum(1 - leverage, 1 / n) / size
+    regressors = np.column_stack([basis, left / math.sqrt(size)])
+    influence = _changes_without(regressors, residuals, unit) / math.sqrt(size)
     pseudo_values = value + n * (influence - influence.mean())
     spread = float(residuals @ residuals)
     cohens_f = abs(value) * math.sqrt(size / spread) if spread > 0 else math.inf
-    return PartialEffect(value, pseudo_values, cohens_f, n_covariates)
+    weights = np.bincount(unit, left**2)
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    return PartialEffect(value, pseudo_values, cohens_f, n_covariates, effective)
+
+
+def _changes_without(
+    regressors: NDArray[np.float64], residuals: NDArray[np.float64], unit: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the change of the last coefficient without each patient, in equal parts for its images.
+
+    Regressors are orthonormal. Without the rows X of a patient, with residuals e, the coefficients change by
+    Xᵀ(I − XXᵀ)⁻¹e. Where a patient alone determines a coefficient, e has no part in what is singular there.
+    """
+    change = np.empty(residuals.size)
+    order = np.argsort(unit, kind="stable")
+    sizes = np.bincount(unit)
+    first = np.cumsum(sizes) - sizes
+    n_columns = regressors.shape[1]
+    for n_images in np.unique(sizes):
+        rows = order[first[sizes == n_images][:, None] + np.arange(n_images)]
+        x, e = regressors[rows], residuals[rows][..., None]
+        if n_images <= n_columns:
+            left = _identity(n_images) - x @ x.transpose(0, 2, 1)
+            without = x.transpose(0, 2, 1) @ np.linalg.solve(left, e)
+        else:  # the same, and smaller
+            across = x.transpose(0, 2, 1)
+            without = np.linalg.solve(_identity(n_columns) - across @ x, across @ e)
+        change[rows] = without[:, -1] / n_images
+    return change
+
+
+def _identity(n: int) -> NDArray[np.float64]:
+    """Return the identity, and a little more, so that it less a projection can be inverted."""
+    return (1 + _COLLINEAR) * np.eye(n)
 
 
 def _basis(covariates: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return an orthonormal basis of the constant and of the covariates that add to it."""
     constant = np.full((n, 1), 1 / math.sqrt(n))
-    centred = covariates - covariates.mean(axis=0)
+    largest = np.abs(covariates).max(axis=0, initial=0.0)
+    scaled_down = covariates / np.where(
+        largest > 0, largest, 1
+    )  # squares of large ones are infinite
+    centred = scaled_down - scaled_down.mean(axis=0)
     spread = np.sqrt((centred**2).sum(axis=0))
     varying = spread > _COLLINEAR * math.sqrt(n)
     if not varying.any():

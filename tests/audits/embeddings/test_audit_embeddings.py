@@ -100,6 +100,11 @@ def test_of_too_few_patients_each_attribute_has_a_row_that_says_so():
         ({"vectors": lambda v: v[:, :5]}, "has to be 5 finite numbers"),
         ({"image_ids": lambda ids: np.r_[ids[:1], ids[:-1]]}, "1 images twice"),
         ({"texts": lambda _: np.zeros((3, 4))}, "reports"),
+        ({"texts": lambda _: np.zeros((240, D))}, "reports of m have a length"),
+        ({"vectors": lambda v: v[:, :1]}, "two numbers or more"),
+        ({"vectors": lambda v: v * 1e-30}, "length .* for 240 of 240 images, first 'f00000'"),
+        ({"vectors": lambda v: v * 1e30}, "between 1e-06 and 1e.06 for 240 of 240"),
+        ({"vectors": lambda v: np.where(np.arange(240)[:, None] == 3, 0, v)}, "for 1 of 240"),
     ],
 )
 def test_embeddings_that_do_not_fit_are_refused(change, words):
@@ -140,6 +145,10 @@ def test_equal_embeddings_decode_nothing(coarse_probes):
     probe = the(results, analysis=Analysis.PROBE, condition="image", metric="linear_probe_auroc")
     assert (probe["value"], probe["verdict"]) == (0.5, "unclear")
     assert "CONSTANT_SCORES" in probe["reasons"]
+    nothing = results[results["value"].isna() & (results["analysis"] != Analysis.HETEROGENEITY)]
+    assert (nothing["reasons"] != "").all()
+    use = the(results, analysis=Analysis.ENCODING_USE)
+    assert (use["verdict"], use["reasons"]) == ("unclear", "CONSTANT_SCORES")
     distances = results[results["metric"] == "energy_distance"]
     assert (distances["value"].dropna() == 0).all()
 
@@ -149,13 +158,18 @@ def test_findings_the_data_set_lacks_are_left_out(coarse_probes):
     dataset, embedded = planted_embeddings(2, 200)
     other = PromptPair("usual", "Hernia", "yes", "no", np.eye(D, dtype=np.float32)[0])
 
-    results = audit_embeddings(
+    found = audit_embeddings(
         dataset,
         replace(embedded, prompts=(other,), bank=(other,)),
         attributes="used",
         settings=POINT,
-    ).results
+    )
 
+    [notice] = found.notices
+    assert notice.sentence == (
+        "2 of 2 prompt pairs of m are for findings without labels in the data set (Hernia) and are left out."
+    )
+    results = found.results
     assert Analysis.PROBE in set(results["analysis"])
     assert set(results["finding"]) == {""}
     assert Analysis.ENCODING_USE not in set(results["analysis"])
@@ -178,14 +192,47 @@ def test_only_labels_by_annotators_are_used_where_only_these_count(coarse_probes
 
 @pytest.mark.parametrize(
     ("column", "error", "words"),
-    [("sevrity", UnknownNameError, "column of severity"), ("path", DataError, "holds no numbers")],
+    [
+        ("sevrity", UnknownNameError, "column of severity"),
+        ("patient_id", DataError, "240 values that are no numbers, first 'p0'"),
+        ("blank", DataError, "no value at all"),
+        ("same", DataError, "one value only, 2"),
+        ("endless", DataError, "1 infinite values, first 'inf'"),
+    ],
 )
-def test_a_severity_that_is_no_number_is_refused(column, error, words):
+def test_a_severity_that_cannot_be_held_equal_is_refused(column, error, words):
     """Before anything is computed."""
     dataset, embedded = planted_embeddings(0, 120)
+    endless = np.r_[np.inf, np.arange(len(dataset.images) - 1.0)]
+    images = dataset.images.assign(blank=np.nan, same=2, endless=endless)
 
     with pytest.raises(error, match=words):
-        audit_embeddings(dataset, embedded, settings=replace(POINT, severity=column))
+        audit_embeddings(
+            replace(dataset, images=images), embedded, settings=replace(POINT, severity=column)
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: [e, e], "model m is given 2 times"),
+        (
+            lambda e: replace(e, prompts=e.prompts * 2),
+            "prompts of m for Pneumonia is given 2 times",
+        ),
+        (lambda e: replace(e, bank=e.prompts * 2), "pair of the bank of m for Pneumonia: usual"),
+        (
+            lambda e: replace(e, image_ids=np.char.add("x", e.image_ids)),
+            "of m are of 240 images, first 'xf00000', and none of them is in the data set",
+        ),
+    ],
+)
+def test_what_is_given_twice_or_of_other_images_is_refused(change, words):
+    """A model, prompts, and embeddings of images of another data set, which are named."""
+    dataset, embedded = planted_embeddings(0, 120)
+
+    with pytest.raises(DataError, match=words):
+        audit_embeddings(dataset, change(embedded), settings=POINT)
 
 
 def test_intersections_are_left_out(coarse_probes):

@@ -340,7 +340,7 @@ def test_groups_that_are_left_out_of_a_probe_are_named():
 
     assert np.isfinite(found.found.value)
     assert re.fullmatch(
-        r"groups: a, b; left out: fewer than 10 patients in a part of rare \(\w+: [012]\)",
+        r"groups: a, b; left out: fewer than 10 patients in a part of rare \(\w+: [012]\); 8 images of no such group",
         found.note,
     )
 

@@ -19,6 +19,28 @@ from planted import D, embedded_cohort_of, pick, planted_embeddings, the
 SETTINGS = AuditSettings(n_resamples=100)
 
 
+@pytest.mark.parametrize(
+    "of_images",
+    [
+        lambda rng, n: np.ones((n, D)),
+        lambda rng, n: np.ones((n, D)) + 1e-7 * rng.normal(size=(n, D)),
+        lambda rng, n: np.eye(D)[rng.integers(0, 2, n)],
+        lambda rng, n: rng.normal(size=(n, 1)) * np.ones((1, D)),
+        lambda rng, n: rng.normal(size=(n, 2)),
+    ],
+    ids=["equal", "equal but for rounding", "two places", "one line", "two dimensions"],
+)
+def test_few_different_embeddings_have_finite_places(of_images):
+    """Equal ones crash the t-SNE of scikit-learn."""
+    dataset, embedded = planted_embeddings(1, 120)
+    vectors = of_images(np.random.default_rng(0), 240).astype(np.float32)
+    one = replace(embedded, vectors=vectors, prompts=(), bank=())
+
+    axes = two_axes(embedded_cohort_of(dataset, one, SETTINGS))
+
+    assert all(np.isfinite(places).all() for places in axes.values())
+
+
 def axes_of_zeros(cohort):
     """Axes for what does not look at them."""
     return {name: np.zeros((cohort.rows.size, 2), dtype=np.float32) for name in SPACES_2D}

@@ -76,6 +76,26 @@ def test_the_share_is_made_of_both_standard_deviations(planted):
         assert rows.loc[metric, "low"] < rows.loc[metric, "value"] < rows.loc[metric, "high"]
 
 
+def test_pairs_of_one_direction_are_one_pair(planted):
+    """Scaled, and of no direction: they would make prompts look alike."""
+    dataset, embedded = planted
+    again = [
+        replace(pair, name=f"c{k}", direction=2 * pair.direction) for k, pair in enumerate(APART)
+    ]
+    nothing = replace(APART[0], name="none", direction=0 * AXIS[0])
+
+    alone, _ = prompted(dataset, replace(embedded, bank=APART), ["curved"])
+    both, by_prompt = prompted(
+        dataset, replace(embedded, bank=(*APART, *again, nothing)), ["curved"]
+    )
+
+    share = [the(rows, metric="prompt_variance_share")["value"] for rows in (alone, both)]
+    assert share[0] == share[1]
+    assert len(by_prompt) == 6
+    note = the(both, metric="auroc_gap")["note"]
+    assert note.startswith("6 prompt pairs; 7 without a direction of their own left out; from")
+
+
 def test_gaps_by_prompt_are_those_of_scikit_learn(planted):
     """With the area of the pair over all images, and an interval of each gap."""
     dataset, embedded = planted

@@ -14,6 +14,8 @@ from cxraudit.audits.embeddings.score_direction import (
     LABEL_ERROR_RATE,
     NOT_ASSOCIATED,
     NOT_ERASED,
+    ONLY_ASSOCIATED,
+    ONLY_ASSOCIATED_UNCLEAR_SIZE,
     ROBUSTNESS,
     SHIFT,
     UNADJUSTED_SHIFT,
@@ -243,8 +245,11 @@ def test_a_shortcut_s_gap_is_against_all_negatives(coarse_probes):
         ("decodable", [ASSOCIATED_UNCLEAR_SIZE, "unclear"], ASSOCIATED_UNCLEAR_SIZE),
         ("decodable", [NOT_ASSOCIATED, NOT_ASSOCIATED], NOT_ASSOCIATED),
         ("decodable", [NOT_ASSOCIATED, "unclear"], "unclear"),
-        ("unclear", [ASSOCIATED], "unclear"),
-        ("not decodable", [ASSOCIATED], "not decodable"),
+        ("unclear", [ASSOCIATED], ONLY_ASSOCIATED),
+        ("not decodable", [ASSOCIATED, "unclear"], ONLY_ASSOCIATED),
+        ("not decodable", [ASSOCIATED_UNCLEAR_SIZE], ONLY_ASSOCIATED_UNCLEAR_SIZE),
+        ("not decodable", [NOT_ASSOCIATED, "unclear"], "not decodable"),
+        ("unclear", [NOT_ASSOCIATED], "unclear"),
     ],
 )
 def test_the_answer_follows_from_the_probe_and_the_shifts(probe, shifts, expected):
@@ -262,13 +267,13 @@ def shifts_of(name, seed=0, *, settings=SETTINGS, patients=600, **changed):
     return cohort, score_direction.with_adjusted(found)
 
 
-def answer_to(name, seed=0, **options):
-    """The answer if a probe decodes the attribute, with its row."""
+def answer_to(name, seed=0, *, probed="decodable", **options):
+    """The answer, by what a probe decodes, with its row."""
     cohort, found = shifts_of(name, seed, **options)
     probe = found[0]
     key = cohort.key(Analysis.PROBE, attribute=simulated.ATTRIBUTE, condition="image")
     item = plan.Tested(key=key, metric="linear_probe_auroc", cell=None)
-    probe = replace(probe, item=item, verdict="decodable")
+    probe = replace(probe, item=item, verdict=probed)
     return to_frame(
         Engine(cohort.cohort).evaluate(score_direction.encoding_use(cohort, [probe, *found])), "s"
     ).iloc[0]
@@ -282,6 +287,56 @@ def test_shifts_of_opposite_sign_are_an_association():
     difference = the(rows, metric="score_shift_difference")
     assert difference["low"] > 0.5
     assert answer_to("opposite signs")["verdict"] == ASSOCIATED
+
+
+def test_opposite_shifts_are_shown_where_no_probe_decodes_them():
+    """Images of both labels together do not differ between groups."""
+    row = answer_to("opposite signs, nothing else", probed="not decodable", patients=1500)
+
+    assert row["verdict"] == ONLY_ASSOCIATED
+    assert abs(row["value"]) > 0.4
+
+
+@pytest.mark.parametrize("n_others", [2, 8])
+def test_a_group_that_is_another_finding_but_for_few_patients_is_not_judged(n_others):
+    """The coefficient rests on these patients, whatever the size of the group."""
+    for seed in range(4):
+        row = answer_to("another finding, but for 4 patients", seed, but_for=n_others)
+
+        assert row["verdict"] == "unclear"
+        assert row["reasons"] in (Reason.TOO_FEW_PATIENTS, Reason.UNDEFINED_VALUE)
+        assert "in all others the group goes with" in row["note"] or np.isnan(row["value"])
+
+
+def test_equal_scores_have_no_shift():
+    """A direction of zero length: the reason is given, and nothing is associated."""
+    dataset, vectors = simulated.draw(simulated.DESIGNS["orthogonal"], 0)
+    pair = vectors.prompts[0]
+    vectors = replace(vectors, prompts=(replace(pair, direction=0 * pair.direction),))
+    cohort = embedded_cohort_of(dataset, vectors, SETTINGS)
+    items = score_direction.shifts(cohort, simulated.ATTRIBUTE, vectors.prompts[0])
+
+    rows = to_frame(Engine(cohort.cohort).evaluate(list(items)), "s")
+
+    assert set(rows["metric"]) == {SHIFT}
+    assert set(rows["reasons"]) == {Reason.CONSTANT_SCORES}
+    assert set(rows["verdict"]) == {"undefined"}
+
+
+def test_the_severity_of_some_images_is_not_known():
+    """They are a level of their own, and their share is noted."""
+    dataset, vectors = simulated.draw(simulated.DESIGNS["severity, 0.6 SD"], 0)
+    known = np.arange(len(dataset.images)) % 4 > 0
+    severity = dataset.images[simulated.SEVERITY].where(known).astype(object)
+    images = dataset.images.assign(**{simulated.SEVERITY: severity})
+    settings = replace(SETTINGS, severity=simulated.SEVERITY)
+    cohort = embedded_cohort_of(replace(dataset, images=images), vectors, settings)
+    items = score_direction.shifts(cohort, simulated.ATTRIBUTE, vectors.prompts[0])
+
+    rows = to_frame(Engine(cohort.cohort).evaluate(list(items)), "s")
+
+    note = "adjusted for another finding and severity (unknown for 25 % of images)"
+    assert pick(rows, metric=SHIFT)["note"].str.contains(note, regex=False).all()
 
 
 def test_what_another_finding_explains_is_no_association():

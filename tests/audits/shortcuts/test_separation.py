@@ -220,3 +220,17 @@ def test_later_questions_take_little_from_the_first():
     assert the(whole, **first)["p_adjusted"] == pytest.approx(
         the(alone, **first)["p_adjusted"] * 0.45 / 0.4, rel=0.05
     )
+
+
+def test_equal_scores_separate_nothing_for_a_reason():
+    """They are exactly equivalent, whatever the patients, because all are the same."""
+    frame = planted_table(3, n_patients=250).assign(score_Pneumothorax=0.5)
+
+    card = card_of(frame)
+
+    of = [Analysis.SHORTCUT, Analysis.SHORTCUT_SEPARATION]
+    judged = card[(card["verdict"] != "") & card["analysis"].isin(of)]
+    judged = judged[judged["metric"].isin(["auroc", "shortcut_auroc"])]
+    assert len(judged) == 3
+    assert set(judged["verdict"]) == {"equivalent"}
+    assert has_reason(judged, Reason.CONSTANT_SCORES).all()

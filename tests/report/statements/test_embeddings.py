@@ -1,9 +1,10 @@
 """Statements on embeddings: what is decodable, and what is associated with the score."""
 
 import pytest
-from example_audit import example, overall, probe_rows, shift_rows
+from example_audit import example, overall, probe_rows, row, shift_rows
 
 from cxraudit.report.statements import Tone, embeddings
+from cxraudit.schema import POSITIVES, Analysis
 
 DECODABLE, HIDDEN, UNCLEAR = "decodable", "not decodable", "unclear"
 ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
@@ -108,8 +109,8 @@ def test_a_probe_that_is_unclear_is_named():
     assert "Whether another probe decodes it is unclear (MLP probe AUROC)." in statement.detail
 
 
-def test_reliance_needs_a_change_by_erasure():
-    """An interval that excludes zero; without, no change is detected."""
+def test_a_change_by_erasure_is_no_reliance():
+    """Erasure also removes what goes with the attribute; an interval with zero shows no change."""
     changed = statements_on(*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))
     rows = [
         r | {"low": -0.2, "high": 0.1} if r["reference"] == "before erasure" else r
@@ -118,9 +119,79 @@ def test_reliance_needs_a_change_by_erasure():
     ]
     unchanged = statements_on(*probe_rows("sex", DECODABLE), *rows)
 
-    assert "The score relies on it: erasure" in changed.detail
-    assert "relies" not in unchanged.detail
+    assert "Erasure from the embedding (LEACE) changes AUROC by −0.10" in changed.detail
+    assert "it also removes what goes with the attribute, such as severity" in changed.detail
+    assert not any("reli" in one.detail for one in (changed, unchanged))
     assert "no change of AUROC is detected" in unchanged.detail
+
+
+@pytest.mark.parametrize(
+    ("probe", "answer", "tone", "words"),
+    [
+        (
+            HIDDEN,
+            "associated, not shown to be decodable",
+            Tone.ONLY_ASSOCIATED,
+            "Sex: associated with the score for 1 of 2 findings, but not decoded by a linear probe fitted to "
+            "210 patients (an AUROC of 1.00 or more is excluded)",
+        ),
+        (
+            UNCLEAR,
+            "association of unclear size, not shown to be decodable",
+            Tone.ONLY_ASSOCIATED_UNCLEAR_SIZE,
+            "Sex: associated, by an unclear size, with the score for 1 of 2 findings, but unclear whether "
+            "decodable by a linear probe fitted to 210 patients",
+        ),
+    ],
+)
+def test_a_shown_shift_is_stated_whatever_the_probe_decodes(probe, answer, tone, words):
+    """Opposite shifts of positives and negatives are no difference of all images together."""
+    statement = statements_on(*probe_rows("sex", probe), *shift_rows("sex", answer, probe))
+
+    assert (statement.tone, statement.headline) == (tone, words)
+    assert "Among positives the score shifts most" in statement.detail
+
+
+def test_severity_that_was_held_equal_is_named():
+    """And no longer named as something unmeasured."""
+    rows = (*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))
+    strength = row(
+        Analysis.SCORE_DIRECTION,
+        0.2,
+        metric="robustness_value",
+        attribute="sex",
+        group="female",
+        condition=POSITIVES,
+    )
+    settings = {"settings": {"severity": "extent", "margin": 0.05}}
+
+    [without] = embeddings.statements(example(overall(), *rows, strength), "m")
+    [with_it] = embeddings.statements(example(overall(), *rows, strength, facts=settings), "m")
+
+    assert "at equal labels of other findings." in without.detail
+    assert "something unmeasured, such as severity, that explains 20 %" in without.detail
+    assert "at equal labels of other findings and equal extent." in with_it.detail
+    assert "something unmeasured that explains 20 %" in with_it.detail
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("TOO_FEW_PATIENTS", "Too few patients with, or without, a finding can be compared."),
+        ("UNDEFINED_VALUE", "what else the scores are compared at, determine the group."),
+        ("CONSTANT_SCORES", "All scores are equal."),
+    ],
+)
+def test_why_no_shift_is_judged_is_stated(reason, sentence):
+    """Of every finding, the same reason."""
+    rows = [
+        r | {"reasons": reason} if r["analysis"] == Analysis.ENCODING_USE else r
+        for r in shift_rows("sex", UNCLEAR, UNCLEAR)
+    ]
+
+    statement = statements_on(*probe_rows("sex", DECODABLE), *rows)
+
+    assert statement.detail.endswith(sentence)
 
 
 def test_images_of_a_shortcut_are_named_by_having_it():

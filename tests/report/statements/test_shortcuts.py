@@ -12,7 +12,7 @@ from example_audit import (
 
 from cxraudit.report.statements import Tone, shortcuts
 from cxraudit.report.statements.shortcuts import label_errors
-from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, WITH, WITHOUT, Analysis, Reason
+from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, NEGATIVES, WITH, WITHOUT, Analysis, Reason
 
 
 def statements_on(*rows):
@@ -74,7 +74,13 @@ def test_annotated_labels_are_named():
             "whether beyond the margin is not settled",
         ),
         ("equivalent", "small difference", Tone.EQUIVALENT, "does not separate"),
-        ("disparity", "inconclusive", Tone.INCONCLUSIVE, "among images with pneumothorax only"),
+        ("disparity", "equivalent", Tone.INCONCLUSIVE, "among images with pneumothorax only"),
+        (
+            "disparity",
+            "inconclusive",
+            Tone.INCONCLUSIVE,
+            "among images with pneumothorax; among the others: inconclusive",
+        ),
         ("equivalent", "inconclusive", Tone.INCONCLUSIVE, "inconclusive"),
     ],
 )
@@ -84,6 +90,17 @@ def test_separation_rests_on_images_without_the_finding(positives, negatives, to
 
     assert statement.tone == tone
     assert words in statement.headline
+
+
+def test_of_positives_alone_nothing_is_said_of_the_others():
+    """Where no label of a negative is known."""
+    rows = [one for one in separation_rows("disparity", "") if one["group"] != NEGATIVES]
+
+    [statement] = statements_on(*rows)
+
+    assert statement.headline == (
+        "The score is higher with a chest drain among images with pneumothorax; it is not known of the others"
+    )
 
 
 def test_a_lower_score_with_the_shortcut_is_stated_as_such():
@@ -177,7 +194,7 @@ def test_errors_that_cannot_be_corrected_are_stated():
     """Rates that do not fit the number of flagged images."""
     [sentence] = errors(0.02, 0.2, corrected=float("nan"))
 
-    assert "neither be corrected nor bounded" in sentence
+    assert sentence.endswith("can neither be corrected nor bounded.")
 
 
 def test_without_a_detector_there_is_no_sentence():

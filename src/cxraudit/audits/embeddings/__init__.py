@@ -14,7 +14,6 @@ module                question
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -22,6 +21,7 @@ from cxraudit.audits import verdicts
 from cxraudit.audits.cohort import make_cohort
 from cxraudit.audits.embeddings import score_direction
 from cxraudit.audits.embeddings.centroids import compare_centroids
+from cxraudit.audits.embeddings.checks import check_each_once, check_embeddings, check_severity
 from cxraudit.audits.embeddings.cohort import (
     EmbeddedCohort,
     ModelEmbeddings,
@@ -35,7 +35,8 @@ from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Item
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import DataError, UnknownNameError, shown
+from cxraudit.errors import short
+from cxraudit.notices import Notice
 from cxraudit.schema import joined
 from cxraudit.settings import AuditSettings
 
@@ -56,6 +57,8 @@ class EmbeddingAudit:
     prompt_gaps: pd.DataFrame
     """Gaps by prompt pair: model, finding, pair, positive, negative, attribute, group, auroc, gap, low,
     high."""
+    notices: tuple[Notice, ...] = ()
+    """Prompts that were left out."""
 
 
 def audit_embeddings(
@@ -91,13 +94,15 @@ def audit_embeddings(
     UnknownNameError, DataError
         If the settings name a severity that is no column of numbers.
     DataError
-        If embeddings are not finite, or of other shapes than their images and prompts.
+        If embeddings are not finite, of other shapes than their images and prompts, or have no direction; if
+        a model, an image or the prompts of a finding are given twice; if no image is of the data set.
     """
     settings = settings or AuditSettings()
-    _check_severity(dataset, settings)
-    models = [embeddings] if isinstance(embeddings, ModelEmbeddings) else embeddings
+    check_severity(dataset, settings)
+    models = [embeddings] if isinstance(embeddings, ModelEmbeddings) else list(embeddings)
+    check_each_once("model", [one.model for one in models], "Give each model once.")
     for one in models:
-        _check_embeddings(one)
+        check_embeddings(one, dataset)
     given = [attributes] if isinstance(attributes, str) else attributes
     wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
     chosen = [name for name in dict.fromkeys(wanted) if not is_intersection(name)]
@@ -106,12 +111,10 @@ def audit_embeddings(
     points: list[pd.DataFrame] = []
     curves: list[pd.DataFrame] = []
     prompt_gaps: list[pd.DataFrame] = []
+    notices: list[Notice] = []
     for one in models:
-        known = replace(
-            one,
-            prompts=tuple(p for p in one.prompts if p.finding in dataset.findings),
-            bank=tuple(p for p in one.bank if p.finding in dataset.findings),
-        )
+        known, left_out = _of_findings(one, dataset)
+        notices += left_out
         scored = pd.DataFrame({"image_id": one.image_ids.astype(str)})
         images = make_cohort(dataset, scored, settings)
         cohort = embedded_cohort(images, known)
@@ -124,68 +127,33 @@ def audit_embeddings(
         for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):
             kept.append(table)
     return EmbeddingAudit(
-        to_frame(evaluated, dataset.name), joined(points), joined(curves), joined(prompt_gaps)
+        to_frame(evaluated, dataset.name),
+        joined(points),
+        joined(curves),
+        joined(prompt_gaps),
+        tuple(notices),
     )
 
 
-def _check_embeddings(embedded: ModelEmbeddings) -> None:
-    """Refuse embeddings that cannot be lined up with images and prompts, or are no numbers.
-
-    Raises
-    ------
-    DataError
-        With what is wrong, how often, and the first image.
-    """
-    ids, vectors, texts = embedded.image_ids, embedded.vectors, embedded.texts
-    about = f"the embeddings of {embedded.model}"
-    if vectors.ndim != 2 or len(vectors) != len(ids):
-        raise DataError(
-            f"{about} have the shape {vectors.shape} for {len(ids):,} images. Give one row per image."
-        )
-    if (repeated := pd.Series(ids).duplicated()).any():
-        raise DataError(
-            f"{about} have {int(repeated.sum()):,} images twice, first {shown(str(ids[repeated][0]))}. Give "
-            "each image once."
-        )
-    if not (finite := np.isfinite(vectors).all(axis=1)).all():
-        raise DataError(
-            f"{about} hold values that are no finite numbers for {int((~finite).sum()):,} of {len(ids):,} "
-            f"images, first {shown(str(ids[~finite][0]))}. Encode these images again, or leave them out."
-        )
-    if texts is not None and (texts.ndim != 2 or len(texts) != len(ids)):
-        raise DataError(
-            f"the embeddings of reports of {embedded.model} have the shape {texts.shape} for {len(ids):,} "
-            "images. Give one row per image, NaN where there is no report."
-        )
-    for pair in (*embedded.prompts, *embedded.bank):
-        if pair.direction.shape != vectors.shape[1:] or not np.isfinite(pair.direction).all():
-            raise DataError(
-                f"the direction of the prompts '{pair.name}' for {pair.finding} has to be "
-                f"{vectors.shape[1]} finite numbers, as {about} have."
-            )
-
-
-def _check_severity(dataset: Dataset, settings: AuditSettings) -> None:
-    """Refuse a severity that is no column of numbers.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such column.
-    DataError
-        If it holds something else than numbers.
-    """
-    column = settings.severity
-    if not column:
-        return
-    if column not in dataset.images:
-        raise UnknownNameError("column of severity", column, dataset.images.columns)
-    values = dataset.images[column]
-    if not pd.api.types.is_numeric_dtype(values):
-        raise DataError(
-            f"column '{column}' holds no numbers, first {shown(values.iloc[0])}. Give severity as a number, "
-            "or leave the setting severity out."
-        )
+def _of_findings(
+    embedded: ModelEmbeddings, dataset: Dataset
+) -> tuple[ModelEmbeddings, list[Notice]]:
+    """Leave out the prompts of findings that the data set has no labels of."""
+    given = (*embedded.prompts, *embedded.bank)
+    without = sorted({pair.finding for pair in given} - set(dataset.findings))
+    known = replace(
+        embedded,
+        prompts=tuple(p for p in embedded.prompts if p.finding in dataset.findings),
+        bank=tuple(p for p in embedded.bank if p.finding in dataset.findings),
+    )
+    if not without:
+        return known, []
+    n = sum(pair.finding in without for pair in given)
+    sentence = (
+        f"{n:,} of {len(given):,} prompt pairs of {embedded.model} are for findings without labels in the "
+        f"data set ({short(', '.join(without))}) and are left out."
+    )
+    return known, [Notice(about="prompts", count=n, sentence=sentence)]
 
 
 def _audit_model(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Mask
 from cxraudit.audits.embeddings.cohort import EmbeddedCohort
-from cxraudit.audits.plan import Tested
+from cxraudit.audits.plan import Tested, unless_finite
 from cxraudit.schema import COMPLEMENT, Analysis, Reason
 from cxraudit.streams import Stream, generator
 
@@ -183,11 +183,13 @@ def _alignment(
 ) -> Iterator[Tested]:
     for prompt in cohort.embedded.prompts:
         size = np.linalg.norm(difference) * np.linalg.norm(prompt.direction)
+        cosine = float(difference @ prompt.direction / size) if size else np.nan
         yield Tested(
             key=cohort.key(Analysis.CENTROID, finding=prompt.finding, **named),
             metric="prompt_cosine",
             cell=None,
-            value=float(difference @ prompt.direction / size) if size else np.nan,
+            value=cosine,
+            reasons=unless_finite(cosine),
         )
 
 

@@ -87,7 +87,8 @@ def probe_attributes(
                 rng = generator(Stream.PROBE_CONTROL, seed)
                 groups.append(exchanged(codes, cohort.patients, rng))
                 fitted.append(("linear", CONTROL_METRIC))
-            note = _note(names, cohort.small_groups(attribute, usable), engine.settings)
+            without = int((usable & (codes < 0)).sum())
+            note = _note(names, cohort.small_groups(attribute, usable), without, engine.settings)
             for labels, (probe, metric) in zip(groups, fitted, strict=True):
                 scores = run_probe(probe, vectors, labels, parts, seed)
                 key = cohort.key(
@@ -115,13 +116,17 @@ def _n_patients(cohort: EmbeddedCohort, images: Mask) -> int:
     return int(np.unique(cohort.patients[images]).size)
 
 
-def _note(names: Sequence[str], small: Sequence[GroupSize], settings: AuditSettings) -> str:
-    """Name the groups of a probe, and those that are left out."""
+def _note(
+    names: Sequence[str], small: Sequence[GroupSize], without: int, settings: AuditSettings
+) -> str:
+    """Name the groups of a probe, and those that are left out; count the images of none of them."""
     phrases = [f"groups: {', '.join(names)}"]
     if len(names) > 2:
         phrases.append("mean of one against the others")
     if small:
         phrases.append(f"left out: {too_small(small, settings)}")
+    if without and not settings.hides_small_numbers:
+        phrases.append(f"{without:,} images of no such group")
     return "; ".join(phrases)
 
 

@@ -14,7 +14,7 @@ from cxraudit.audits.embeddings.cohort import (
     EmbeddedCohort,
     Vectors,
 )
-from cxraudit.audits.plan import Tested
+from cxraudit.audits.plan import Tested, unless_finite
 from cxraudit.schema import COMPLEMENT, Analysis, Reason
 from cxraudit.stats.distances import Distance, energy_distance, ks_distance
 from cxraudit.streams import Stream, generator
@@ -65,6 +65,8 @@ def _tsne(cohort: EmbeddedCohort) -> Vectors:
     rng = generator(Stream.TSNE_IMAGES, cohort.cohort.settings.seed)
     train = np.flatnonzero(cohort.parts.train)
     fitted = np.sort(rng.permutation(train)[:TSNE_IMAGES])
+    if not _differ(cohort.vectors[fitted]):
+        return np.zeros((len(cohort.vectors), 2), dtype=np.float32)
     placed = TSNE(
         2,
         perplexity=min(30, (len(fitted) - 1) / 3),
@@ -83,6 +85,12 @@ def _tsne(cohort: EmbeddedCohort) -> Vectors:
         weights /= weights.sum(axis=1, keepdims=True)
         result[start : start + 4096] = np.einsum("nk,nkd->nd", weights, placed[best])
     return result
+
+
+def _differ(vectors: Vectors) -> bool:
+    """Tell whether vectors differ by more than rounding; t-SNE has no places for equal ones."""
+    apart = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1).max()
+    return bool(apart > 1e-5 * np.linalg.norm(vectors, axis=1).max())
 
 
 def project(
@@ -108,6 +116,7 @@ def project(
             cell=cohort.cell(cohort.parts.train),
             value=float(share),
             method="PCA",
+            reasons=unless_finite(share),
         )
         for number, share in enumerate(pca.explained_variance_ratio_)
     ]

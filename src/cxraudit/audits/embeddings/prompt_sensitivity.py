@@ -12,7 +12,17 @@ from cxraudit.audits.cohort import Sample
 from cxraudit.audits.embeddings.cohort import EmbeddedCohort, PromptPair
 from cxraudit.audits.embeddings.probes import CHANCE_AUROC
 from cxraudit.audits.engine import Engine
-from cxraudit.audits.plan import Combination, Item, Level, Tested, average, minus, ranking
+from cxraudit.audits.plan import (
+    Combination,
+    Item,
+    Level,
+    Tested,
+    average,
+    joined_phrases,
+    minus,
+    ranking,
+    unless_finite,
+)
 from cxraudit.schema import Analysis, Reason
 from cxraudit.stats.compare import MIN_RESAMPLES
 from cxraudit.stats.replicated import Replicated
@@ -43,7 +53,9 @@ def over_prompts(
     items: list[Item] = []
     tables = []
     for finding in dict.fromkeys(pair.finding for pair in cohort.embedded.bank):
-        pairs = [pair for pair in cohort.embedded.bank if pair.finding == finding]
+        given = [pair for pair in cohort.embedded.bank if pair.finding == finding]
+        pairs = different(given)
+        left_out = len(given) - len(pairs)
         label = cohort.labels(finding)
         known = np.isfinite(label)
         positive = label[known] == 1
@@ -57,10 +69,30 @@ def over_prompts(
         for attribute, group, masks in _groups(cohort, attributes, known, positive):
             gaps = [minus(*(ranking(s.cell(mask)) for mask in masks)) for s in of_pairs]
             engine.compute(gaps)
-            items += _components(engine, cohort, finding, attribute, group, gaps)
+            items += _components(engine, cohort, finding, attribute, group, gaps, left_out)
             tables.append(_listed(engine, cohort, pairs, of_pairs, attribute, group, gaps))
         engine.forget()
     return items, pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def different(pairs: Sequence[PromptPair]) -> list[PromptPair]:
+    """Return the pairs with a direction of their own: parallel ones rank all images alike.
+
+    Of parallel pairs the first is kept; one of no direction ranks nothing.
+    """
+    kept: list[PromptPair] = []
+    units: list[NDArray[np.float64]] = []
+    for pair in pairs:
+        direction = pair.direction.astype(np.float64)
+        length = np.linalg.norm(direction)
+        if length > 0 and not any(direction @ unit > (1 - _PARALLEL) * length for unit in units):
+            kept.append(pair)
+            units.append(direction / length)
+    return kept
+
+
+_PARALLEL = 1e-10
+"""One less the cosine of directions that are the same but for rounding."""
 
 
 def _groups(
@@ -172,6 +204,7 @@ def _components(
     attribute: str,
     group: str,
     gaps: Sequence[Combination],
+    left_out: int,
 ) -> Iterator[Item]:
     values = [engine.value(gap) for gap in gaps]
     settings = engine.settings
@@ -189,7 +222,11 @@ def _components(
         low=found.low,
         high=found.high,
         method=found.method,
-        note=f"{len(gaps)} prompt pairs; from {points.min():+.3f} to {points.max():+.3f}",
+        note=joined_phrases(
+            f"{len(gaps)} prompt pairs",
+            f"{left_out} without a direction of their own left out" if left_out else "",
+            f"from {points.min():+.3f} to {points.max():+.3f}",
+        ),
     )
     for metric, (value, low, high) in (
         ("gap_between_prompts_sd", [_root(v) for v in limits]),
@@ -203,6 +240,7 @@ def _components(
             value=value,
             low=low,
             high=high,
+            reasons=unless_finite(value),
             method="inverted test of the sum of squares" if math.isfinite(low) else "",
         )
 

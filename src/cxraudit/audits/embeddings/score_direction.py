@@ -39,6 +39,7 @@ from cxraudit.audits.plan import (
     mean,
     minus,
     ranking,
+    unless_finite,
 )
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.schema import (
@@ -59,11 +60,20 @@ from cxraudit.stats.label_errors import (
 )
 from cxraudit.stats.leace import Eraser, fit_eraser, variance_share
 from cxraudit.stats.multiplicity import holm
-from cxraudit.stats.partial_effect import partial_effect, robustness_value
+from cxraudit.stats.partial_effect import PartialEffect, partial_effect, robustness_value
 from cxraudit.streams import Stream, generator
 
 ASSOCIATED, NOT_ASSOCIATED = "decodable and associated", "decodable, not associated"
 ASSOCIATED_UNCLEAR_SIZE = "decodable, association of unclear size"
+ONLY_ASSOCIATED = "associated, not shown to be decodable"
+ONLY_ASSOCIATED_UNCLEAR_SIZE = "association of unclear size, not shown to be decodable"
+"""Answers where a shift is shown though no linear probe decodes the attribute: where scores of positives and
+of negatives shift in opposite directions, embeddings of both together may not."""
+SHOWN_SHIFTS = {
+    ASSOCIATED: ONLY_ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE: ONLY_ASSOCIATED_UNCLEAR_SIZE,
+}
+"""Answer about a shift that is shown → the same where no linear probe decodes the attribute."""
 ERASED, NOT_ERASED = "erased", "not erased"
 """Conditions of probes after erasure, and of the same probes of the same patients without it."""
 SHIFT = "conditional_score_shift"
@@ -139,15 +149,22 @@ def _variance_share(
         low=found.low,
         high=found.high,
         method=found.method,
+        reasons=(Reason(found.reason),) if found.reason else unless_finite(found.value),
         note="in the subspace that separates the groups, as found without the test patients",
     )
 
 
 def _score(cohort: EmbeddedCohort, prompt: PromptPair) -> NDArray[np.float64]:
-    """Return the score along the prompt direction, in its standard deviations."""
-    along = cohort.vectors.astype(np.float64) @ prompt.direction
+    """Return the score along the prompt direction, in its standard deviations; zeros if all are equal."""
+    along = cohort.vectors.astype(np.float64) @ prompt.direction.astype(np.float64)
     spread = along.std()
-    return (along - along.mean()) / (spread if spread > 0 else 1)
+    if spread <= _ROUNDING * np.abs(along).max():
+        return np.zeros_like(along)
+    return (along - along.mean()) / spread
+
+
+_ROUNDING = 1e-12
+"""Scores that differ by no more of their size are equal."""
 
 
 def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterator[Item]:
@@ -164,6 +181,7 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
     """
     score, label = _score(cohort, prompt), cohort.labels(prompt.finding)
     known = np.isfinite(label)
+    constant = not score.any()
     sample = cohort.sample(label == 1, score)
     names, covariates = _covariates(cohort, prompt.finding)
     for group, inside, outside in cohort.comparisons(attribute):
@@ -179,12 +197,16 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             same = known & (label == value)
             given = replace(key, condition=condition)
             cells = sample.cell(inside & same), sample.cell(outside & same)
-            enough = min(count(cell).n_patients for cell in cells) >= MIN_PATIENTS
             among = (inside | outside) & same
-            effect = partial_effect(score[among], inside[among], covariates[among])
-            if not math.isfinite(effect.value):
-                yield _no_shift(given, cells, enough)
+            effect = partial_effect(
+                score[among], inside[among], covariates[among], cohort.patients[among]
+            )
+            caution = _caution(cells, effect, constant=constant)
+            if constant or not math.isfinite(effect.value):
+                yield _no_shift(given, cells, caution)
                 continue
+            enough = caution is None
+            few = _FEW if caution is None else caution[1]
             shift = _mean(sample, among, effect.pseudo_values)
             adjusted.append(shift)
             yield Comparison(
@@ -195,7 +217,7 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
                 cells=cells,
                 family=Confirmatory.SCORE_DIRECTION,
                 enough=enough,
-                caution=_FEW,
+                caution=few,
                 note=f"standard deviations of the score{names}",
             )
             yield Comparison(
@@ -206,11 +228,11 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
                 cells=cells,
                 family=None,
                 enough=enough,
-                caution=_FEW,
+                caution=few,
             )
             both = (inside | outside) & known
             yield from _label_errors(
-                cohort, sample, given, cells, both, among, inside, effect.pseudo_values, enough
+                cohort, sample, given, cells, both, among, inside, effect.pseudo_values, few, enough
             )
             yield Tested(
                 key=given,
@@ -231,8 +253,27 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             )
 
 
-_DETERMINED = "what the score is compared at determines the group"
 _FEW = f"fewer than {MIN_PATIENTS} patients with this label on one side"
+_FEW_COMPARABLE = (
+    f"rests on fewer than {MIN_PATIENTS} patients: in all others the group goes with what the score is "
+    "adjusted for"
+)
+_DETERMINED = "what the score is compared at determines the group"
+_CONSTANT = "all scores are equal"
+Caution = tuple[Reason, str]
+
+
+def _caution(cells: Sequence[Cell], effect: PartialEffect, *, constant: bool) -> Caution | None:
+    """Return why a shift is not to be judged, as code and in words; None if nothing is wrong."""
+    if constant:
+        return Reason.CONSTANT_SCORES, _CONSTANT
+    if min(count(cell).n_patients for cell in cells) < MIN_PATIENTS:
+        return Reason.TOO_FEW_PATIENTS, _FEW
+    if not math.isfinite(effect.value):
+        return Reason.UNDEFINED_VALUE, _DETERMINED
+    if effect.effective_patients < MIN_PATIENTS:
+        return Reason.TOO_FEW_PATIENTS, _FEW_COMPARABLE
+    return None
 
 
 def _mean(sample: Sample, mask: Mask, values: NDArray[np.float64]) -> Quantity:
@@ -242,15 +283,16 @@ def _mean(sample: Sample, mask: Mask, values: NDArray[np.float64]) -> Quantity:
     return mean(sample.cell(mask), Vector(everywhere))
 
 
-def _no_shift(key: Key, cells: Sequence[Cell], enough: bool) -> Tested:
+def _no_shift(key: Key, cells: Sequence[Cell], caution: Caution | None) -> Tested:
     """Keep the row of a shift that does not exist."""
+    reason, note = caution or (Reason.UNDEFINED_VALUE, _DETERMINED)
     return Tested(
         key=key,
         metric=SHIFT,
         cell=cells[0],
         verdict=Verdict.UNDEFINED,
-        reasons=(Reason.UNDEFINED_VALUE if enough else Reason.TOO_FEW_PATIENTS,),
-        note=_DETERMINED if enough else _FEW,
+        reasons=(reason,),
+        note=note,
     )
 
 
@@ -264,10 +306,11 @@ def _covariates(cohort: EmbeddedCohort, finding: str) -> tuple[str, NDArray[np.f
     names = [f"{len(others)} other findings" if len(others) > 1 else "another finding"]
     names = names if others else []
     if severity := cohort.cohort.settings.severity:
-        columns.append(
-            pd.to_numeric(pd.Series(cohort.column(severity))).to_numpy(np.float64, na_value=np.nan)
-        )
-        names.append(severity)
+        values = numbers_of(pd.Series(cohort.column(severity)))
+        columns.append(values)
+        unknown = float(np.mean(~np.isfinite(values)))
+        share = f" (unknown for {100 * unknown:.0f} % of images)" if unknown else ""
+        names.append(f"{severity}{share}")
     known = [np.isfinite(column) for column in columns]
     both = [
         part
@@ -276,6 +319,18 @@ def _covariates(cohort: EmbeddedCohort, finding: str) -> tuple[str, NDArray[np.f
     ]
     table = np.column_stack(both) if both else np.empty((cohort.rows.size, 0))
     return f"; adjusted for {' and '.join(names)}" if names else "", table.astype(np.float64)
+
+
+def numbers_of(column: pd.Series) -> NDArray[np.float64]:
+    """Return a column as numbers; NaN where it holds none.
+
+    Examples
+    --------
+    >>> numbers_of(pd.Series([1, None, 2.5], dtype=object))
+    array([1. , nan, 2.5])
+    """
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _label_errors(
@@ -287,6 +342,7 @@ def _label_errors(
     among: Mask,
     inside: Mask,
     pseudo_values: NDArray[np.float64],
+    caution: str,
     enough: bool,
 ) -> Iterator[Item]:
     """Compare a shift with what wrong labels can do; see `cxraudit.stats.label_errors`."""
@@ -309,7 +365,7 @@ def _label_errors(
         cells=cells,
         family=None,
         enough=enough,
-        caution=_FEW,
+        caution=caution,
         note=f"if {100 * assumed:.0f} % of labels are wrong" if assumed else "",
     )
     explaining = explaining_rate(recorded, label, shift)
@@ -530,8 +586,9 @@ def _without_place(key: Key) -> Key:
 def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> Tested:
     answers = [_of_shift(one, found.get(one, REMAINING_SHIFT)) for one in shifts]
     verdict = association(probe.verdict, [answer for answer, _ in answers])
+    of_shifts = next((shown for shown, only in SHOWN_SHIFTS.items() if only == verdict), verdict)
     decisive = [
-        pair for pair in zip(shifts, answers, strict=True) if pair[1][0] == verdict
+        pair for pair in zip(shifts, answers, strict=True) if pair[1][0] == of_shifts
     ] or list(zip(shifts, answers, strict=True))
     largest, (_, reason) = max(decisive, key=lambda pair: _size(pair[0]))
     where = largest.item.key
@@ -545,8 +602,7 @@ def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> T
         ),
         f"among {where.condition}",
         _explained_by(rate) if rate is not None else "",
-        _FEW if reason == Reason.TOO_FEW_PATIENTS else "",
-        _DETERMINED if reason == Reason.UNDEFINED_VALUE else "",
+        _caution_of(largest) if reason else "",
     ]
     return Tested(
         key=replace(where, analysis=Analysis.ENCODING_USE),
@@ -564,6 +620,13 @@ def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> T
     )
 
 
+def _caution_of(shift: Evaluated) -> str:
+    """Return why a shift is not judged, in words; empty if it is."""
+    if isinstance(shift.item, Comparison):
+        return "" if shift.enough else shift.item.caution
+    return shift.item.note
+
+
 def _size(shift: Evaluated) -> float:
     return abs(shift.found.value) if math.isfinite(shift.found.value) else -1.0
 
@@ -579,8 +642,7 @@ def _of_shift(shift: Evaluated, remaining: Evaluated | None) -> tuple[str, Reaso
     if shift.verdict in WITHIN_MARGIN:
         return NOT_ASSOCIATED, None
     if not shift.enough or not math.isfinite(shift.found.value):
-        few = Reason.TOO_FEW_PATIENTS in shift.reasons
-        return UNCLEAR, Reason.TOO_FEW_PATIENTS if few else Reason.UNDEFINED_VALUE
+        return UNCLEAR, Reason(shift.reasons[0])
     if not math.isfinite(shift.found.low) and shift.reasons:
         return UNCLEAR, Reason(shift.reasons[0])
     if shift.verdict not in SHOWN or remaining is None:
@@ -609,12 +671,14 @@ def association(probe: str, shifts: Sequence[str]) -> str:
     'decodable, not associated'
     >>> association("decodable", ["decodable, not associated", "unclear"])
     'unclear'
+    >>> association("not decodable", ["decodable and associated", "unclear"])
+    'associated, not shown to be decodable'
+    >>> association("not decodable", ["unclear"])
+    'not decodable'
     """
-    if probe == NOT_DECODABLE:
-        return NOT_DECODABLE
-    if probe != DECODABLE:
-        return UNCLEAR
-    for answer in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE, UNCLEAR):
+    for answer, only in SHOWN_SHIFTS.items():
         if answer in shifts:
-            return answer
-    return NOT_ASSOCIATED
+            return answer if probe == DECODABLE else only
+    if probe != DECODABLE:
+        return NOT_DECODABLE if probe == NOT_DECODABLE else UNCLEAR
+    return UNCLEAR if UNCLEAR in shifts else NOT_ASSOCIATED

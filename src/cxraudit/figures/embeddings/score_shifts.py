@@ -10,6 +10,8 @@ from cxraudit.audits.embeddings.score_direction import (
     ASSOCIATED,
     ASSOCIATED_UNCLEAR_SIZE,
     NOT_ASSOCIATED,
+    ONLY_ASSOCIATED,
+    ONLY_ASSOCIATED_UNCLEAR_SIZE,
 )
 from cxraudit.figures.style import (
     BLUE,
@@ -32,11 +34,13 @@ from cxraudit.schema import Analysis, records
 COLOURS = {
     ASSOCIATED: RED,
     ASSOCIATED_UNCLEAR_SIZE: RED,
+    ONLY_ASSOCIATED: RED,
+    ONLY_ASSOCIATED_UNCLEAR_SIZE: RED,
     NOT_ASSOCIATED: BLUE,
     NOT_DECODABLE: GREEN,
     UNCLEAR: GREY,
 }
-HOLLOW = (UNCLEAR, ASSOCIATED_UNCLEAR_SIZE)
+HOLLOW = (UNCLEAR, ASSOCIATED_UNCLEAR_SIZE, ONLY_ASSOCIATED_UNCLEAR_SIZE)
 
 
 def score_shifts(results: pd.DataFrame) -> Figure:

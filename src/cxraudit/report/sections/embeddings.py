@@ -114,12 +114,13 @@ _PROBES = (
 _SHIFTS = (
     "Of groups and labels (positives, negatives), the largest shift that decides is drawn, adjusted for the "
     f"labels of other findings; shifts within the shaded band (±{SHIFT_MARGIN:g} standard deviations) are "
-    "within the margin. Red: decodable and associated; hollow red: associated, by an unclear size; blue: "
+    "within the margin. Red: associated; hollow red: associated, by an unclear size; blue: "
     "decodable, not associated; green: not decoded by a linear probe; hollow grey: unclear."
 )
 _ERASURE = (
     "The attribute is erased from the embeddings in closed form, fitted without the test patients; changes "
-    "are after − before, on the same test patients and resamples."
+    "are after − before, on the same test patients and resamples. What goes with the attribute, such as "
+    "severity, is erased with it."
 )
 _PROMPT_SENSITIVITY = (
     "The same gaps with many prompt pairs. “By prompt” is the interval of the share of the wording in the "

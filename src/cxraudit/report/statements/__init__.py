@@ -2,7 +2,7 @@
 
 Each module of `STATEMENTS` has ``statements(audit, model)``. A sentence is about rows of the results,
 which it finds by their keys; nothing is stated that no row supports. That a score *relies on* something
-is stated only where an intervention shows it: an inserted or removed device, or erasure.
+is stated only where an intervention on the image shows it: an inserted or removed device.
 """
 
 from collections.abc import Sequence

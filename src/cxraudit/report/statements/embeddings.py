@@ -21,6 +21,8 @@ from cxraudit.audits.embeddings.score_direction import (
     ERASED,
     LABEL_ERROR_RATE,
     NOT_ASSOCIATED,
+    ONLY_ASSOCIATED,
+    ONLY_ASSOCIATED_UNCLEAR_SIZE,
     ROBUSTNESS,
 )
 from cxraudit.audits.result import Audit
@@ -46,16 +48,23 @@ _ANALYSES = (Analysis.PROBE, Analysis.SCORE_DIRECTION, Analysis.ERASURE, Analysi
 
 
 def statements(audit: Audit, model: str) -> list[Statement]:
-    """State of every attribute whether it is decodable and, if so, associated with the score."""
+    """State of every attribute whether it is decodable, and whether it is associated with the score."""
     rows = find.of(audit, model, analysis=_ANALYSES)
     probes = find.where(rows, analysis=Analysis.PROBE, condition=IMAGE)
     return [
-        _statement(rows, str(attribute), {row["metric"]: row for row in records(part)})
+        _statement(
+            rows,
+            str(attribute),
+            {row["metric"]: row for row in records(part)},
+            audit.facts["settings"].get("severity", ""),
+        )
         for attribute, part in probes.groupby("attribute", sort=False)
     ]
 
 
-def _statement(rows: pd.DataFrame, attribute: str, probes: dict[str, Row]) -> Statement:
+def _statement(
+    rows: pd.DataFrame, attribute: str, probes: dict[str, Row], severity: str
+) -> Statement:
     linear = probes[LINEAR]
     name = sentence_case(column_name(attribute))
     if not math.isfinite(linear["value"]):
@@ -65,33 +74,33 @@ def _statement(rows: pd.DataFrame, attribute: str, probes: dict[str, Row]) -> St
         f"({bounds(linear['low'], linear['high'])}) on held-out patients, fitted to "
         f"{_patients(linear)}{_from_axes(rows, attribute)}."
     )
+    shifts = find.where(rows, analysis=Analysis.ENCODING_USE, attribute=attribute)
+    for verdict in _SHOWN:
+        associated = records(shifts[shifts["verdict"] == verdict])
+        if associated:
+            return _associated(rows, name, linear, numbers, associated, len(shifts), severity)
     if linear["verdict"] == NOT_DECODABLE:
         return _not_decodable(name, numbers, probes)
     if linear["verdict"] != DECODABLE:
-        headline = (
-            f"{name}: unclear whether decodable by a linear probe fitted to {_patients(linear)}"
-        )
+        headline = f"{name}: {_unclear_whether_decodable(linear)}"
         detail = (
             f"{numbers} It is neither shown to exceed {CHANCE_AUROC:g}, with all attributes tested together, "
             f"nor shown to be below {LITTLE:g}."
         )
         return Statement(Tone.UNCLEAR, headline, detail)
-    shifts = find.where(rows, analysis=Analysis.ENCODING_USE, attribute=attribute)
-    for verdict in (ASSOCIATED, ASSOCIATED_UNCLEAR_SIZE):
-        associated = records(shifts[shifts["verdict"] == verdict])
-        if associated:
-            return _associated(rows, name, numbers, associated, len(shifts))
     if shifts.empty:
         return Statement(
             Tone.UNCLEAR,
             f"{name}: decodable; association with the score not tested",
-            f"{numbers} No finding has enough patients with and without it in two groups.",
+            f"{numbers} There are no prompts for a finding of the data set.",
         )
     unsettled = shifts[shifts["verdict"] != NOT_ASSOCIATED]
     if len(unsettled):
         of_all = f"{len(unsettled)} of {counted(len(shifts), 'finding')}"
         headline = f"{name}: decodable; association with the score unclear for {of_all}"
-        return Statement(Tone.UNCLEAR, headline, f"{numbers}{_why_unclear(rows, unsettled)}")
+        return Statement(
+            Tone.UNCLEAR, headline, f"{numbers}{_why_unclear(rows, unsettled, severity)}"
+        )
     return Statement(
         Tone.NOT_ASSOCIATED,
         f"{name}: decodable, not associated with the score given the label",
@@ -102,10 +111,7 @@ def _statement(rows: pd.DataFrame, attribute: str, probes: dict[str, Row]) -> St
 
 def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement:
     linear = probes[LINEAR]
-    not_decoded = (
-        f"not decoded by a linear probe fitted to {_patients(linear)} "
-        f"(an AUROC of {_excluded(linear)} is excluded)"
-    )
+    not_decoded = _not_decoded(linear)
     others = [row for metric, row in probes.items() if metric not in (LINEAR, CONTROL_METRIC)]
     decoding = [row for row in others if row["verdict"] == DECODABLE]
     if decoding:
@@ -113,8 +119,7 @@ def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement
         return Statement(
             Tone.UNCLEAR,
             f"{name}: {not_decoded}, but by another probe",
-            f"{numbers} {METRICS[best['metric']].label} {decimal(best['value'])}. Zero-shot scores are "
-            "linear in the embedding, so they cannot depend on it this way; another classifier could.",
+            f"{numbers} {METRICS[best['metric']].label} {decimal(best['value'])}.",
         )
     unclear = [METRICS[row["metric"]].label for row in others if row["verdict"] == UNCLEAR]
     neither = [
@@ -130,6 +135,17 @@ def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement
     return Statement(Tone.NOT_DECODABLE, f"{name}: {not_decoded}", " ".join(sentences))
 
 
+def _not_decoded(linear: Row) -> str:
+    return (
+        f"not decoded by a linear probe fitted to {_patients(linear)} "
+        f"(an AUROC of {_excluded(linear)} is excluded)"
+    )
+
+
+def _unclear_whether_decodable(linear: Row) -> str:
+    return f"unclear whether decodable by a linear probe fitted to {_patients(linear)}"
+
+
 def _patients(probe: Row) -> str:
     """Return the number of patients that a probe was fitted to."""
     return counted(int(probe["at"]), "patient")
@@ -140,20 +156,51 @@ def _excluded(probe: Row) -> str:
     return f"{decimal(math.ceil(100 * probe['high'] - 1e-9) / 100)} or more"
 
 
+_SHOWN = {
+    ASSOCIATED: Tone.ASSOCIATED,
+    ONLY_ASSOCIATED: Tone.ONLY_ASSOCIATED,
+    ASSOCIATED_UNCLEAR_SIZE: Tone.ASSOCIATED_UNCLEAR_SIZE,
+    ONLY_ASSOCIATED_UNCLEAR_SIZE: Tone.ONLY_ASSOCIATED_UNCLEAR_SIZE,
+}
+"""Answers that a shift is shown, the largest claim first."""
+_OF_UNCLEAR_SIZE = (ASSOCIATED_UNCLEAR_SIZE, ONLY_ASSOCIATED_UNCLEAR_SIZE)
+
+
 def _associated(
-    rows: pd.DataFrame, name: str, numbers: str, associated: list[Row], n_findings: int
+    rows: pd.DataFrame,
+    name: str,
+    linear: Row,
+    numbers: str,
+    associated: list[Row],
+    n_findings: int,
+    severity: str,
 ) -> Statement:
     row = find.largest(associated)
     of_all = f"{len(associated)} of {counted(n_findings, 'finding')}"
-    of_size = "" if row["verdict"] == ASSOCIATED else ", by an unclear size,"
-    tone = Tone.ASSOCIATED if row["verdict"] == ASSOCIATED else Tone.ASSOCIATED_UNCLEAR_SIZE
+    of_size = ", by an unclear size," if row["verdict"] in _OF_UNCLEAR_SIZE else ""
+    with_score = f"associated{of_size} with the score for {of_all}"
+    equal = "at equal labels of other findings"
+    if severity:
+        equal += f" and equal {column_name(severity)}"
     return Statement(
-        tone,
-        f"{name}: decodable, and associated{of_size} with the score for {of_all}",
+        _SHOWN[row["verdict"]],
+        f"{name}: {_decoded_and(linear, with_score)}",
         f"{numbers} Among {row['condition']} the score shifts most for {row['finding'].lower()}: "
-        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}, at equal "
-        f"labels of other findings. {_explanations(rows, row)}{_after_erasure(rows, row)}",
+        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}, "
+        f"{equal}. {_explanations(rows, row, severity)}{_after_erasure(rows, row)}",
     )
+
+
+def _decoded_and(linear: Row, with_score: str) -> str:
+    """Put the answer of the linear probe and a shown shift together."""
+    if linear["verdict"] == DECODABLE:
+        return f"decodable, and {with_score}"
+    other = (
+        _not_decoded(linear)
+        if linear["verdict"] == NOT_DECODABLE
+        else _unclear_whether_decodable(linear)
+    )
+    return f"{with_score}, but {other}"
 
 
 def _of_shift(rows: pd.DataFrame, shift: Row, metric: str) -> float:
@@ -163,7 +210,7 @@ def _of_shift(rows: pd.DataFrame, shift: Row, metric: str) -> float:
     return float(found["value"].iloc[0]) if len(found) else math.nan
 
 
-def _explanations(rows: pd.DataFrame, shift: Row) -> str:
+def _explanations(rows: pd.DataFrame, shift: Row, severity: str) -> str:
     """State what else would explain a shift: wrong labels, or something unmeasured."""
     rate = _of_shift(rows, shift, LABEL_ERROR_RATE)
     strength = _of_shift(rows, shift, ROBUSTNESS)
@@ -174,25 +221,36 @@ def _explanations(rows: pd.DataFrame, shift: Row) -> str:
     )
     if not math.isfinite(strength):
         return f"{labels}."
+    such_as = "" if severity else ", such as severity,"
     return (
-        f"{labels}; so would something unmeasured, such as severity, that explains "
+        f"{labels}; so would something unmeasured{such_as} that explains "
         f"{whole_percent(strength)} of the remaining variance of both attribute and score."
     )
 
 
-def _why_unclear(rows: pd.DataFrame, unsettled: pd.DataFrame) -> str:
-    """State of a shift that label errors could explain how large it is, and how many it takes."""
+def _why_unclear(rows: pd.DataFrame, unsettled: pd.DataFrame, severity: str) -> str:
+    """State of a shift that label errors could explain how large it is, or why none is judged."""
     doubtful = records(unsettled[has_reason(unsettled, Reason.LABEL_ERRORS)])
     if doubtful:
         row = find.largest(doubtful)
         return (
             f" Among {row['condition']} the score for {row['finding'].lower()} shifts by "
             f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}. "
-            f"{_explanations(rows, row)}"
+            f"{_explanations(rows, row, severity)}"
         )
-    if has_reason(unsettled, Reason.TOO_FEW_PATIENTS).all():
-        return " Too few patients with, or without, a finding are in one of the groups."
+    for reason, sentence in _NOT_JUDGED.items():
+        if has_reason(unsettled, reason).all():
+            return f" {sentence}"
     return ""
+
+
+_NOT_JUDGED = {
+    Reason.TOO_FEW_PATIENTS: "Too few patients with, or without, a finding can be compared.",
+    Reason.UNDEFINED_VALUE: "The other findings, or what else the scores are compared at, determine the "
+    "group.",
+    Reason.CONSTANT_SCORES: "All scores are equal.",
+}
+"""Why no shift is judged → the sentence that says so."""
 
 
 def _from_axes(rows: pd.DataFrame, attribute: str) -> str:
@@ -210,7 +268,7 @@ def _images(attribute: str, group: str) -> str:
 
 
 def _after_erasure(rows: pd.DataFrame, shift: Row) -> str:
-    """State the change of AUROC when the attribute is erased; excluding zero, the score relies on it."""
+    """State the change of AUROC when the attribute is erased, which also erases what goes with it."""
     found = find.where(
         rows,
         analysis=Analysis.ERASURE,
@@ -223,8 +281,8 @@ def _after_erasure(rows: pd.DataFrame, shift: Row) -> str:
     for row in records(found):
         if row["low"] > 0 or row["high"] < 0:
             return (
-                f" The score relies on it: erasure from the embedding (LEACE) changes AUROC by "
-                f"{find.difference(row)}.{left}"
+                f" Erasure from the embedding (LEACE) changes AUROC by {find.difference(row)}; it also "
+                f"removes what goes with the attribute, such as severity.{left}"
             )
     return f" After erasure from the embedding (LEACE), no change of AUROC is detected.{left}"
 

@@ -137,11 +137,21 @@ def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -
     if positives is not None and positives["verdict"] in SHOWN and positives["value"] > 0:
         return Statement(
             Tone.INCONCLUSIVE,
-            f"The score is higher with {with_article(name)} among images with {finding} only",
+            f"The score is higher with {with_article(name)} among images with {finding}"
+            f"{_among_others(negatives)}",
             f"{detail} Either the {name} or the severity of the finding in images with it explains this.",
         )
     headline = f"Separation of {images} by the score for {finding}: inconclusive"
     return Statement(Tone.INCONCLUSIVE, headline, detail)
+
+
+def _among_others(negatives: Row | None) -> str:
+    """Say what is known of images without the finding, where the score is higher among those with it."""
+    if negatives is None:
+        return "; it is not known of the others"
+    if negatives["verdict"] in WITHIN_MARGIN:
+        return " only"
+    return f"; among the others: {negatives['verdict']}"
 
 
 def _by(row: Row, *, predicted: bool) -> str:
@@ -239,14 +249,21 @@ def label_errors(audit: Audit, shortcut: str) -> list[str]:
         for place, both in errors.groupby(["group", "reference"], sort=False):
             by = {row["condition"]: row for row in records(both)}
             if place in given and CORRECTED in by:
+                annotated = find.where(
+                    part, label_source=ANNOTATED, group=place[0], reference=place[1]
+                )
                 sentence = _errors(
-                    shortcut_name(shortcut), given[place], by[CORRECTED], by.get(BOUNDS)
+                    shortcut_name(shortcut),
+                    given[place],
+                    by[CORRECTED],
+                    by.get(BOUNDS),
+                    annotated=bool(annotated["value"].notna().any()),
                 )
                 found.append(f"{model}: {sentence}")
     return found
 
 
-def _errors(name: str, given: Row, corrected: Row, bound: Row | None) -> str:
+def _errors(name: str, given: Row, corrected: Row, bound: Row | None, *, annotated: bool) -> str:
     is_gap = given["reference"] == WITHOUT
     what = "the gap" if is_gap else f"the AUROC of the score for the {name} among {given['group']}"
     of = "positives" if is_gap else given["group"]
@@ -259,7 +276,8 @@ def _errors(name: str, given: Row, corrected: Row, bound: Row | None) -> str:
     if not all(map(math.isfinite, (corrected["value"], bound["low"], bound["high"]))):
         return (
             f"{beginning} Its known errors do not fit the number of images it flagged, or it has no skill: "
-            f"{what} can neither be corrected nor bounded. See that of annotated labels."
+            f"{what} can neither be corrected nor bounded."
+            f"{' See that of annotated labels.' if annotated else ''}"
         )
     sign = (
         "so its sign does not depend on them"

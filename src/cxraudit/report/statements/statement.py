@@ -8,6 +8,8 @@ from cxraudit.audits.embeddings.score_direction import (
     ASSOCIATED,
     ASSOCIATED_UNCLEAR_SIZE,
     NOT_ASSOCIATED,
+    ONLY_ASSOCIATED,
+    ONLY_ASSOCIATED_UNCLEAR_SIZE,
 )
 from cxraudit.stats.estimate import Verdict
 
@@ -21,11 +23,14 @@ class Tone(StrEnum):
     """A difference beyond the margin, to the disadvantage of a group or by a shortcut."""
     ASSOCIATED = "associated"
     """An attribute is decodable from the embedding, and associated with the score given the label."""
+    ONLY_ASSOCIATED = "only-associated"
+    """It is associated, though no linear probe is shown to decode it."""
     IN_FAVOUR = "in-favour"
     """A disparity in favour of a group."""
     UNCLEAR_SIZE = "unclear-size"
     ASSOCIATED_UNCLEAR_SIZE = "associated-unclear-size"
     """It is associated, and whether by more than the margin is not settled."""
+    ONLY_ASSOCIATED_UNCLEAR_SIZE = "only-associated-unclear-size"
     INCONCLUSIVE = "inconclusive"
     UNDEFINED = "undefined"
     UNCLEAR = "unclear"
@@ -57,6 +62,8 @@ _WORDS = {
     Tone.UNDEFINED: Verdict.UNDEFINED.value,
     Tone.ASSOCIATED: ASSOCIATED,
     Tone.ASSOCIATED_UNCLEAR_SIZE: ASSOCIATED_UNCLEAR_SIZE,
+    Tone.ONLY_ASSOCIATED: ONLY_ASSOCIATED,
+    Tone.ONLY_ASSOCIATED_UNCLEAR_SIZE: ONLY_ASSOCIATED_UNCLEAR_SIZE,
     Tone.NOT_ASSOCIATED: NOT_ASSOCIATED,
     Tone.NOT_DECODABLE: NOT_DECODABLE,
     Tone.UNCLEAR: UNCLEAR,
