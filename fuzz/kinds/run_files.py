@@ -95,7 +95,7 @@ class RunFiles:
 
     def run(self, case: Case) -> Outcome:
         """Run it without the report, which other kinds write."""
-        cxraudit.steps.report_step = lambda folders, path: path
+        cxraudit.steps.report_step = lambda folders, path: [path]
         try:
             code, _, err = command(case, "run", case.folder / "audit.toml", "--quiet")
         finally:

@@ -116,7 +116,7 @@ class ScoreTables:
     def _audit(
         self, case: Case, file: Path, columns: str, groups: tuple[str, ...], *, report: bool
     ) -> tuple[int, str]:
-        cxraudit.steps.report_step = self.report if report else lambda folders, path: path
+        cxraudit.steps.report_step = self.report if report else lambda folders, path: [path]
         try:
             code, _, err = command(
                 case,

@@ -19,15 +19,19 @@ UNDEFINED = "–"
 
 
 def decimal(value: float, places: int = 2, *, signed: bool = False) -> str:
-    """Return a number with a fixed number of decimals and a true minus sign.
+    """Return a number with a fixed number of decimals and a true minus sign; what rounds to 0 has no sign.
 
     Examples
     --------
     >>> decimal(0.8512), decimal(-0.125, 3), decimal(0.1, signed=True), decimal(float("nan"))
     ('0.85', '−0.125', '+0.10', '–')
+    >>> decimal(-0.0004), decimal(3.5e-18, signed=True)
+    ('0.00', '0.00')
     """
     if not math.isfinite(value):
         return UNDEFINED
+    if not float(f"{value:.{places}f}"):
+        return f"{0:.{places}f}"
     return f"{value:{'+' if signed else ''}.{places}f}".replace("-", "−")
 
 

@@ -494,6 +494,13 @@ _ROWS = (
         source="Cinelli and Hazlett 2020",
     ),
     Metric(
+        name="unknown_covariate_share",
+        label="share with unknown covariates",
+        family=Family.EMBEDDING,
+        description="share of the compared images of which a label of another finding, or severity, is not "
+        "known, so that it is not held equal",
+    ),
+    Metric(
         name="gap_between_prompts_sd",
         label="SD of the gap between prompts",
         family=Family.EMBEDDING,

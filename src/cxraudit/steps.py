@@ -53,6 +53,7 @@ from cxraudit.privacy import shown_model
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
 from cxraudit.report import write_report
+from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
 from cxraudit.schema import records
 from cxraudit.scoring import (
@@ -772,9 +773,10 @@ def _resolved(shortcuts: Mapping[str, str], cohort: Dataset) -> dict[str, str]:
     }
 
 
-def report_step(folders: Sequence[Path], path: Path) -> Path:
+def report_step(folders: Sequence[Path], path: Path, *, pdf: bool = False) -> list[Path]:
     """Write one report on some audit folders, with the figures in ``figures`` beside it.
 
+    Returns the HTML file and, if it is wanted, the PDF beside it.
     Of an earlier report's figures only those it is recorded to have written are removed.
     """
     if path.is_dir():
@@ -785,13 +787,16 @@ def report_step(folders: Sequence[Path], path: Path) -> Path:
         raise ConfigError(
             f"a report is an HTML file, got {path.name}. Name it {path.stem}.html, for instance."
         )
+    browser = find_browser() if pdf else ""
     audits = [open_audit(folder) for folder in folders]
+    printed = [path.with_suffix(".pdf")] if pdf else []
     writable_folder(path.parent)
     remove_left_over(path.parent, AuditFolder.figures.name)
-    claim(path)
+    claim(path, *printed)
     beside = AuditFolder(path.parent)
     beside.clear_figures()
-    return write_report(audits, path, figures=beside.figures)
+    page = write_report(audits, path, figures=beside.figures)
+    return [page, *(write_pdf(page, file, browser) for file in printed)]
 
 
 def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
@@ -886,7 +891,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
         plan=plan,
         depart=run.audit.depart,
     )
-    return report_step([work.audit.folder], work.audit.report)
+    return report_step([work.audit.folder], work.audit.report)[0]
 
 
 DEMO_SEED = 2025
@@ -940,7 +945,7 @@ def demo_step(
             work=work,
         )
         folders.append(work.audit.folder)
-    report = report_step(folders, demo.report)
+    report, *_ = report_step(folders, demo.report)
     claim(demo.readme)
     write_text(demo.readme, _DEMO_README)
     return report

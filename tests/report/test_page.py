@@ -1,7 +1,10 @@
 """The page: one file that requests nothing, whose words are those of the run."""
 
+import base64
+import hashlib
 import re
 from collections import Counter
+from itertools import pairwise
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -44,7 +47,17 @@ def test_the_page_requests_nothing(written):
     soup, folder = written
     html = (folder / "report.html").read_text(encoding="utf-8")
 
-    assert not soup.find_all(["script", "link", "img", "iframe", "object"])
+    assert not soup.find_all(["link", "img", "iframe", "object"])
+    [script] = soup.find_all("script")
+    assert not script.attrs
+    digest = base64.b64encode(hashlib.sha256(script.string.encode()).digest()).decode()
+    [policy] = [
+        meta["content"]
+        for meta in soup.find_all("meta", attrs={"content": True})
+        if "http-equiv" in meta.attrs
+    ]
+    assert policy.startswith("default-src 'none';")
+    assert f"script-src 'sha256-{digest}';" in policy  # no other script runs
     for element in soup.find_all(True):
         for name in ("src", "href", "xlink:href", "data"):
             target = element.get(name)
@@ -60,21 +73,23 @@ def test_every_section_is_on_the_page_in_its_order(written):
 
     titles = [heading.get_text() for heading in soup.find_all(["h2", "h3"])]
     assert titles == [
+        "Verdicts",
         "In short",
         "toy",
         "Main results",
         "Calibration check on synthetic data with known truth",
-        "Shortcuts",
-        "Perturbed images",
-        "Embeddings",
+        "Cohort",
         "All patients",
-        "Differences between models",
         "Subgroups",
         "Tests of all groups at once",
         "Operating point and calibration",
+        "Shortcuts",
+        "Perturbed images",
+        "Embeddings",
+        "Differences between models",
         "Checks",
-        "Excluded images",
         "Notices",
+        "Methods",
         "Provenance",
         "How to read this",
     ]
@@ -83,9 +98,41 @@ def test_every_section_is_on_the_page_in_its_order(written):
 def test_ids_are_unique(written):
     """So that every link has one target."""
     soup, _ = written
-    ids = [element["id"] for element in soup.select("section[id], h3[id]")]
+    ids = [element["id"] for element in soup.find_all(id=True)]
 
     assert len(ids) == len(set(ids))
+
+
+def test_every_link_has_a_target(written):
+    """Contents, figures, and what figures refer to within themselves."""
+    soup, _ = written
+    ids = {element["id"] for element in soup.find_all(id=True)}
+
+    targets = {
+        element[name][1:]
+        for name in ("href", "xlink:href")
+        for element in soup.find_all(attrs={name: re.compile("^#")})
+    }
+    targets |= set(re.findall(r"url\(#([^)]+)\)", str(soup)))
+    assert targets <= ids
+    contents = soup.select(".contents a")
+    assert len(contents) == len(soup.select("main section[id], main h3[id]"))
+
+
+def test_figures_and_tables_are_named_for_those_who_do_not_see_them(written):
+    """Figures are images with a name and a caption; tables have captions and heads with a scope."""
+    soup, _ = written
+
+    for figure in soup.find_all("figure"):
+        assert figure.svg["role"] == "img"
+        assert figure.svg["aria-label"] == figure.select_one(".drawn")["aria-label"]
+        assert figure.figcaption.get_text().startswith(figure.svg["aria-label"])
+    for table in soup.select("table.data"):
+        assert table.caption.get_text()
+        assert {head.get("scope") for head in table.thead.find_all("th")} == {"col"}
+    levels = [int(heading.name[1]) for heading in soup.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
 
 
 def test_figures_are_files_too(written):
@@ -123,7 +170,7 @@ def test_a_new_section_is_one_module_and_one_line(monkeypatch, tmp_path):
         write_report(example(overall()), tmp_path / "r.html").read_text(), "html.parser"
     )
 
-    assert [h.get_text() for h in soup.find_all("h3")][1:] == [
+    assert [h.get_text() for h in soup.find_all("h3")] == [
         "Provenance",
         "Inter-rater agreement",
     ]

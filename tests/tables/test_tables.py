@@ -14,6 +14,7 @@ from example_audit import (
 
 from cxraudit import tables
 from cxraudit.schema import ANNOTATED, CONTROLS, Analysis
+from planted import POINT, planted_table, whole_audit_of
 
 
 def test_gaps_have_interval_p_value_detectable_gap_and_verdict():
@@ -152,3 +153,26 @@ def test_a_value_without_an_interval_stands_alone():
     plain = row(Analysis.SUBGROUPS, 0.9, low=float("nan"), high=float("nan"))
 
     assert list(tables.overall_table(example(plain).results)["m"]) == ["0.900"]
+
+
+def test_the_cohort_is_counted_by_group():
+    """Patients and images of all and of each group, and images with each finding; hidden ones are dashes."""
+    frame = planted_table(0, n_patients=150)
+    audit = whole_audit_of(frame, attributes=["sex"], shortcuts={}, settings=POINT)
+
+    table = tables.cohort_table(audit.results, audit.facts).set_index("group")
+
+    assert table.loc["", "patients"] == "150"
+    assert table.loc["", "images"] == f"{len(frame):,}"
+    female = frame[frame["sex"] == "F"]
+    n = int(female["Pneumothorax"].sum())
+    assert table.loc["female", "images"] == str(len(female))
+    assert table.loc["female", "patients"] == str(female["pid"].nunique())
+    assert table.loc["female", "Pneumothorax"].startswith(f"{n} (")
+
+    hidden = audit.results.assign(
+        reasons=audit.results["reasons"].where(audit.results["group"] != "male", "SUPPRESSED")
+    )
+    shown = tables.cohort_table(hidden, audit.facts | {"patients": None}).set_index("group")
+    assert shown.loc["male", "Pneumothorax"] == "–"
+    assert shown.loc["", "patients"] == "–"

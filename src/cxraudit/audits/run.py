@@ -31,6 +31,7 @@ from cxraudit.audits.cohort import (
     scored_findings,
 )
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
+from cxraudit.audits.embeddings.checks import disagreeing
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
 from cxraudit.audits.followed import follow
@@ -60,7 +61,7 @@ from cxraudit.audits.training_runs import (
     models_of,
 )
 from cxraudit.datasets.base import Dataset, excluded_images, flow
-from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
 from cxraudit.notices import Notice, as_records
 from cxraudit.privacy import common_folder, shown_ids, without_folders
@@ -186,6 +187,7 @@ def audit(
         percentiles += tables
         engine.forget()
     of_models = [one for one in _several(embeddings) if one.model in encoded]
+    notices += _without_scores(embeddings, encoded)
     perturbed = _of_models(perturbed, encoded)
     given = [SCORES]
     given += [] if perturbed is None else [PERTURBATIONS]
@@ -198,6 +200,8 @@ def audit(
         share=part_share(EMBEDDINGS, given),
     )
     notices += embedded.notices
+    for one in of_models:
+        notices += disagreeing(one, scores[scores["model"] == one.model])
     changed = (
         None
         if perturbed is None
@@ -427,6 +431,19 @@ def _shortcut_findings(
             )
     _demand_different(dataset, wanted)
     return dict(wanted)
+
+
+def _without_scores(
+    embeddings: Sequence[ModelEmbeddings] | ModelEmbeddings, encoded: Sequence[str]
+) -> list[Notice]:
+    """Name the models whose embeddings are not audited, since there are no scores of them."""
+    names = [one.model for one in _several(embeddings) if one.model not in encoded]
+    if not names:
+        return []
+    sentence = (
+        f"The embeddings of {short(', '.join(names))} are not audited: there are no scores of it."
+    )
+    return [Notice(about="embeddings", count=len(names), sentence=sentence)]
 
 
 def _demand_different(dataset: Dataset, wanted: Mapping[str, str]) -> None:

@@ -11,7 +11,10 @@ from cxraudit.errors import ConfigError
 
 
 def report(
-    audits: Annotated[list[Path], Parameter(negative="")], *, out: Path | None = None
+    audits: Annotated[list[Path], Parameter(negative="")],
+    *,
+    out: Path | None = None,
+    pdf: bool = False,
 ) -> None:
     """Write one self-contained HTML report on one or more audits.
 
@@ -21,13 +24,17 @@ def report(
         Folders that `cxraudit audit` wrote.
     out
         The HTML file; figures are saved beside it. Default: report.html in the folder of the audit.
+    pdf
+        Also print the page to a PDF beside it, with everything unfolded; needs Chromium or Chrome.
     """
     from cxraudit.steps import report_step
     from cxraudit.workspace import AuditFolder
 
     if out is None and len(audits) > 1:
         raise ConfigError("a report on several audits needs its own file: name it with --out.")
-    print(report_step(audits, out if out is not None else AuditFolder(audits[0]).report))
+    path = out if out is not None else AuditFolder(audits[0]).report
+    for written in report_step(audits, path, pdf=pdf):
+        print(written)
 
 
 def run(config: Path, *, quiet: Quiet = False) -> None:

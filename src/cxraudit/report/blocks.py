@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from cxraudit import tables
 from cxraudit.report.checks.check import Check
+from cxraudit.report.matrix import Matrix
 from cxraudit.report.statements.statement import Statement
 
 
@@ -51,6 +52,10 @@ class Drawing:
 
     kind: ClassVar[str] = "drawing"
     svg: Markup
+    id: str
+    """Unique on the page: a link to the figure."""
+    caption: str
+    """What is drawn, for those who do not see it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Table:
 
     kind: ClassVar[str] = "table"
     html: Markup
+    caption: str
     nowrap: bool = False
 
 
@@ -69,6 +75,24 @@ class Details:
     kind: ClassVar[str] = "details"
     summary: str
     blocks: "Sequence[Block]"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """A matrix of verdicts."""
+
+    kind: ClassVar[str] = "verdicts"
+    matrix: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Blocks of which one part is open at a time, such as that of a model."""
+
+    kind: ClassVar[str] = "switch"
+    name: str
+    """Unique on the page."""
+    parts: "Sequence[tuple[str, Sequence[Block]]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +127,8 @@ Block = (
     | Drawing
     | Table
     | Details
+    | Verdicts
+    | Switch
     | Definitions
     | Checks
     | Code
@@ -124,6 +150,6 @@ def muted(text: str) -> Paragraph:
     return Paragraph(text, muted=True)
 
 
-def table(frame: pd.DataFrame, *, nowrap: bool = False) -> Table:
+def table(frame: pd.DataFrame, caption: str, *, nowrap: bool = False) -> Table:
     """Return a table of text as a block."""
-    return Table(Markup(tables.to_html(frame)), nowrap=nowrap)
+    return Table(Markup(tables.to_html(frame, caption)), caption, nowrap=nowrap)

@@ -1,11 +1,15 @@
 """Audits in, one self-contained HTML page out."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
 from cxraudit.errors import ConfigError
@@ -67,7 +71,11 @@ def write_report(
     names = _chapter_names(chosen)
     contexts = [context_of(audit, name, folder) for audit, name in zip(chosen, names, strict=True)]
     chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
+    script, style = (_part(name) for name in ("report.js", "report.css"))
     html = _template().render(
+        script=Markup(script),
+        script_hash=_content_hash(script),
+        style=Markup(style),
         title=_title(contexts),
         opening=[one.build(chosen, contexts) for one in OPENING],
         chapters=chapters,
@@ -126,6 +134,17 @@ def _chapter(audit: Audit, context: Context) -> Chapter:
         lead=f"{context.facts.counts}; {context.facts.estimand}; {', '.join(audit.facts['findings'])}.",
         sections=[section for section in built if section is not None],
     )
+
+
+def _part(name: str) -> str:
+    """Return a part of the page that is the same on every page."""
+    return (files("cxraudit.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _content_hash(script: str) -> str:
+    """Return what allows this script and no other on the page (Content Security Policy)."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _template() -> jinja2.Template:

@@ -122,10 +122,10 @@ def _identity(n: int) -> NDArray[np.float64]:
 def _basis(covariates: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return an orthonormal basis of the constant and of the covariates that add to it."""
     constant = np.full((n, 1), 1 / math.sqrt(n))
-    largest = np.abs(covariates).max(axis=0, initial=0.0)
-    scaled_down = covariates / np.where(
-        largest > 0, largest, 1
-    )  # squares of large ones are infinite
+    apart = covariates - covariates[0]  # an offset takes no digits of what varies
+    largest = np.abs(apart).max(axis=0, initial=0.0)
+    # Squares of large ones would be infinite.
+    scaled_down = apart / np.where(largest > 0, largest, 1)
     centred = scaled_down - scaled_down.mean(axis=0)
     spread = np.sqrt((centred**2).sum(axis=0))
     varying = spread > _COLLINEAR * math.sqrt(n)

@@ -3,6 +3,7 @@
 ======================  ============================================================
 table                   one row per
 ======================  ============================================================
+`cohort_table`          group: patients, images and findings
 `overall_table`         finding; one column per model
 `levels_table`          finding and group: counts and ranking metrics
 `operating_table`       finding and group: rates at the threshold and calibration
@@ -14,6 +15,7 @@ table                   one row per
 ======================  ============================================================
 """
 
+from cxraudit.tables.cohort import cohort_table
 from cxraudit.tables.gaps import gaps_table
 from cxraudit.tables.levels import decision_table, levels_table, operating_table
 from cxraudit.tables.models import models_table
@@ -23,6 +25,7 @@ from cxraudit.tables.probes import probes_table
 from cxraudit.tables.render import to_html, to_latex
 
 __all__ = [
+    "cohort_table",
     "decision_table",
     "gaps_table",
     "levels_table",

@@ -1,5 +1,6 @@
 """A table as HTML and as LaTeX."""
 
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -13,10 +14,13 @@ def verdict_shown(row: Any) -> str:
     return "hidden" if row["reasons"] == Reason.SUPPRESSED else str(row["verdict"])
 
 
-def to_html(table: pd.DataFrame) -> str:
+def to_html(table: pd.DataFrame, caption: str = "") -> str:
     """Return a table as an HTML element, escaped, without columns that are empty in every row."""
     kept = table.loc[:, [column for column in table if (table[column].astype("str") != "").any()]]
-    return kept.to_html(index=False, border=0, classes="data", na_rep=UNDEFINED, justify="left")
+    html = kept.to_html(index=False, border=0, classes="data", na_rep=UNDEFINED, justify="left")
+    html = html.replace("<th>", '<th scope="col">')  # no text of a cell holds a tag
+    head = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return html.replace("<thead>", f"{head}<thead>", 1)
 
 
 def to_latex(table: pd.DataFrame) -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from cxraudit.audits.embeddings import audit_embeddings
-from cxraudit.audits.embeddings.cohort import PromptPair
+from cxraudit.audits.embeddings.checks import disagreeing
+from cxraudit.audits.embeddings.cohort import SPACES_2D, PromptPair
 from cxraudit.errors import DataError, UnknownNameError
 from cxraudit.schema import KEY_COLUMNS, Analysis
 from cxraudit.settings import AuditSettings
@@ -102,6 +103,11 @@ def test_of_too_few_patients_each_attribute_has_a_row_that_says_so():
         ({"texts": lambda _: np.zeros((3, 4))}, "reports"),
         ({"texts": lambda _: np.zeros((240, D))}, "reports of m have a length"),
         ({"vectors": lambda v: v[:, :1]}, "two numbers or more"),
+        ({"vectors": lambda v: v[:0], "image_ids": lambda ids: ids[:0]}, "are of no image"),
+        ({"vectors": lambda v: v.astype(str)}, "no table of real numbers"),
+        ({"vectors": lambda v: v + 1j}, "no table of real numbers"),
+        ({"texts": lambda _: np.ones((240, 3))}, r"shape \(240, 3\), and those of images"),
+        ({"texts": lambda _: np.where(np.eye(240, D), np.inf, 1)}, "reports of m hold values"),
         ({"vectors": lambda v: v * 1e-30}, "length .* for 240 of 240 images, first 'f00000'"),
         ({"vectors": lambda v: v * 1e30}, "between 1e-06 and 1e.06 for 240 of 240"),
         ({"vectors": lambda v: np.where(np.arange(240)[:, None] == 3, 0, v)}, "for 1 of 240"),
@@ -233,6 +239,79 @@ def test_what_is_given_twice_or_of_other_images_is_refused(change, words):
 
     with pytest.raises(DataError, match=words):
         audit_embeddings(dataset, change(embedded), settings=POINT)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64, list])
+def test_embeddings_of_any_numbers_are_taken(coarse_probes, kind):
+    """As single precision."""
+    dataset, embedded = planted_embeddings(0, 120)
+    as_given = embedded.vectors.tolist() if kind is list else embedded.vectors.astype(kind)
+
+    results, expected = (
+        audit_embeddings(
+            dataset, replace(embedded, vectors=vectors), attributes="used", settings=POINT
+        ).results
+        for vectors in (as_given, np.asarray(as_given, dtype=np.float32))
+    )
+
+    pd.testing.assert_frame_equal(results, expected)
+
+
+def test_an_attribute_that_is_not_there_is_refused():
+    """With the names that are."""
+    dataset, embedded = planted_embeddings(0, 120)
+
+    with pytest.raises(UnknownNameError, match="no attribute named 'usde'"):
+        audit_embeddings(dataset, embedded, attributes=["usde"], settings=POINT)
+
+
+def test_images_and_embeddings_without_each_other_are_counted(coarse_probes):
+    """In notices."""
+    dataset, embedded = planted_embeddings(0, 120)
+    ids = embedded.image_ids.copy()
+    ids[:7] = [f"other{k}" for k in range(7)]
+
+    found = audit_embeddings(
+        dataset, replace(embedded, image_ids=ids), attributes="used", settings=POINT
+    )
+
+    assert [(one.about, one.count) for one in found.notices] == [
+        ("embeddings of m", 7),
+        ("embeddings of m", 7),
+    ]
+    assert "not in the data set" in found.notices[0].sentence
+    assert "7 of 240 images have no embedding of m" in found.notices[1].sentence
+
+
+def test_reports_without_any_embedding_are_none(coarse_probes):
+    """Rows of NaN."""
+    dataset, embedded = planted_embeddings(0, 120)
+    blank = replace(embedded, texts=np.full_like(embedded.vectors, np.nan))
+
+    results = audit_embeddings(dataset, blank, attributes="used", settings=POINT).results
+
+    assert set(results.loc[results["analysis"] == Analysis.PROBE, "condition"]) == {
+        "image",
+        *SPACES_2D,
+    }
+
+
+def test_scores_that_do_not_follow_the_embeddings_are_named():
+    """Reversed, for the finding; not where they follow them in any increasing way."""
+    _, embedded = planted_embeddings(0, 120)
+    pair = embedded.prompts[0]
+    along = embedded.vectors @ pair.direction
+    table = pd.DataFrame(
+        {"image_id": embedded.image_ids, "prompt_set": "p", "finding": pair.finding}
+    )
+
+    [notice] = disagreeing(embedded, table.assign(score=-along))
+
+    assert "do not follow its embeddings and prompts for Pneumonia (-1.00)" in notice.sentence
+    assert disagreeing(embedded, table.assign(score=np.exp(along))) == []
+    assert disagreeing(embedded, table.assign(score=1.0)) == []
+    both = pd.concat([table.assign(score=-along), table.assign(score=along, prompt_set="q")])
+    assert disagreeing(embedded, both) == []
 
 
 def test_intersections_are_left_out(coarse_probes):

@@ -335,8 +335,67 @@ def test_the_severity_of_some_images_is_not_known():
 
     rows = to_frame(Engine(cohort.cohort).evaluate(list(items)), "s")
 
-    note = "adjusted for another finding and severity (unknown for 25 % of images)"
+    note = "adjusted for another finding and severity (not known for 2"
     assert pick(rows, metric=SHIFT)["note"].str.contains(note, regex=False).all()
+    unknown = pick(rows, metric="unknown_covariate_share")["value"]
+    assert unknown.to_numpy() == pytest.approx([0.25, 0.25], abs=0.03)
+
+
+def two_findings(rng, *, member, raised, patients=600):
+    """A cohort whose attribute and score follow combinations of two findings; the group has no effect."""
+    dataset, vectors = simulated.draw(
+        replace(simulated.DESIGNS["orthogonal"], patients=patients), int(rng.integers(10**6))
+    )
+    first, second = rng.random((2, patients)) < 0.5
+    few = rng.permutation(patients) < 40
+    group = np.repeat(member(first, second) ^ few, 2)
+    images = dataset.images.assign(
+        A=np.repeat(first, 2).astype(float),
+        B=np.repeat(second, 2).astype(float),
+        attribute=np.where(group, "yes", "no"),
+    )
+    moved = vectors.vectors.copy()
+    moved[:, 0] += 1.5 * np.repeat(raised(first, second), 2)
+    findings = (simulated.FINDING, "A", "B")
+    return replace(dataset, images=images, findings=findings), replace(vectors, vectors=moved)
+
+
+@pytest.mark.parametrize(
+    ("member", "raised"),
+    [
+        (lambda a, b: a | b, lambda a, b: a | b),
+        (lambda a, b: a & b, lambda a, b: a | b),
+        (lambda a, b: a & b, lambda a, b: a & b),
+        (lambda a, b: a ^ b, lambda a, b: a ^ b),
+    ],
+    ids=["or", "and of or", "and", "either"],
+)
+def test_what_two_findings_raise_together_is_no_association(member, raised):
+    """Their labels one by one do not hold it; the combination of labels does."""
+    missed = 0
+    for seed in range(10):
+        dataset, vectors = two_findings(np.random.default_rng(seed), member=member, raised=raised)
+        cohort = embedded_cohort_of(dataset, vectors, SETTINGS)
+        items = score_direction.shifts(cohort, simulated.ATTRIBUTE, vectors.prompts[0])
+        rows = pick(to_frame(Engine(cohort.cohort).evaluate(list(items)), "s"), metric=SHIFT)
+        missed += int((~((rows["low"] < 0) & (rows["high"] > 0))).sum())
+
+    assert missed <= 3  # of twenty intervals at 95 %
+
+
+def test_an_offset_of_severity_changes_nothing():
+    """It takes no digits of what varies."""
+    settings = replace(SETTINGS, severity=simulated.SEVERITY)
+    dataset, vectors = simulated.draw(simulated.DESIGNS["severity, 0.6 SD"], 0)
+    found = []
+    for offset in (0.0, 1e9):
+        images = dataset.images.assign(severity=dataset.images[simulated.SEVERITY] + offset)
+        cohort = embedded_cohort_of(replace(dataset, images=images), vectors, settings)
+        items = score_direction.shifts(cohort, simulated.ATTRIBUTE, vectors.prompts[0])
+        rows = to_frame(Engine(cohort.cohort).evaluate(list(items)), "s")
+        found.append(pick(rows, metric=SHIFT)["value"].tolist())
+
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
 
 
 def test_what_another_finding_explains_is_no_association():

@@ -16,9 +16,10 @@ from cxraudit.report.sections import (
     answers,
     calibration_check,
     checks,
+    cohort,
     embeddings,
-    exclusions,
     in_short,
+    methods,
     model_comparison,
     notices,
     operating_point,
@@ -28,6 +29,7 @@ from cxraudit.report.sections import (
     reading_guide,
     shortcuts,
     subgroups,
+    verdicts,
 )
 from cxraudit.report.sections.context import Context, context_of
 from cxraudit.report.statements import Tone
@@ -38,9 +40,9 @@ from cxraudit.settings import AuditSettings
 class Drawn(Context):
     """A context that names figures and draws none."""
 
-    def draw(self, figure, kind):
+    def draw(self, figure, kind, caption):
         """Return the name in place of the figure."""
-        return Drawing(kind)
+        return Drawing(kind, kind, caption)
 
 
 def built(module, audit):
@@ -120,7 +122,7 @@ def test_in_short_lists_disparities_of_all_audits(audit):
     listing, without = on_the_page(in_short, audit, equal).blocks
 
     assert isinstance(listing, Listing)
-    assert "<b>m: Worse for female patients</b> (toy 1)" in text([listing])
+    assert "<b>m: AUROC is lower in female patients</b> (toy 1)" in text([listing])
     assert without.text == (
         "No disparity was found by sex (m on toy 2: in AUROC, 1 of 1 comparison within the margin, "
         "0 not settled)."
@@ -144,7 +146,9 @@ def test_in_short_denies_no_disparity_that_another_metric_shows():
 
     assert "findings are missed more often in male patients" in text(unequal)
     assert "No disparity" not in text(unequal)
-    assert unsettled[1].text == (
+    assert "not the same as equal" in unsettled[1].text
+    assert "At one threshold, by sex" in text([unsettled[2]])
+    assert unsettled[3].text == (
         "No disparity was found by sex (m on toy 1: in AUROC, 1 of 1 comparison within the margin, 0 not "
         "settled; in TPR, 0 of 1 comparison within the margin, 1 not settled)."
     )
@@ -325,14 +329,44 @@ def test_exclusions_show_the_flow_and_the_notes():
     )
     with_note = {"notes": ["Labels were mined from reports."]}
 
-    some = built(exclusions, example(overall_row(), flow=flow, exclusions=steps, facts=with_note))
-    none = built(exclusions, example(overall_row(), facts=with_note))
+    some = built(cohort, example(overall_row(), flow=flow, exclusions=steps, facts=with_note))
+    none = built(cohort, example(overall_row(), facts=with_note))
 
     assert drawings(some.blocks) == ["flow"]
     assert "no score" in text(some.blocks)
     for section in (some, none):
         assert "Labels were mined from reports." in text(section.blocks)
     assert "every image of the data set is in the audit" in text(none.blocks)
+
+
+def test_methods_are_those_of_the_run(audit):
+    """Numbers of the settings, and the references of what was computed only."""
+    settings = AuditSettings(n_resamples=777, seed=5, adjustment="holm").recorded()
+    facts = {"settings": settings, "attributes": ["sex"], "shortcuts": {}}
+    few = example(overall_row(), *by_sex("equivalent"), facts=facts)
+
+    written = text(built(methods, few).blocks)
+    everything = text(built(methods, audit).blocks)
+
+    assert "resample patients (777 resamples, seed 5)" in written
+    assert "adjusted by Holm's method" in written
+    assert "Holm (1979)" in written
+    assert "Westfall" not in written
+    for reference in ("LEACE", "Borkan", "Cinelli"):
+        assert reference not in written
+        assert reference in everything
+
+
+def test_verdicts_count_what_is_not_settled_beside_what_is(audit):
+    """In the first line of a model, and nothing where nothing was compared."""
+    one = example(overall_row(), *by_sex("inconclusive"))
+
+    cohort_line, counts, *_ = on_the_page(verdicts, one).blocks
+    nothing = on_the_page(verdicts, example(overall_row())).blocks[-1]
+
+    assert "toy 1" in cohort_line.text
+    assert counts.text == "m: 1 inconclusive."
+    assert nothing.text == "No groups were compared, and no shortcut."
 
 
 def test_provenance_has_settings_versions_inputs_and_commands():

@@ -152,33 +152,106 @@ def test_a_shown_shift_is_stated_whatever_the_probe_decodes(probe, answer, tone,
     assert "Among positives the score shifts most" in statement.detail
 
 
-def test_severity_that_was_held_equal_is_named():
-    """And no longer named as something unmeasured."""
-    rows = (*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED))
-    strength = row(
-        Analysis.SCORE_DIRECTION,
-        0.2,
-        metric="robustness_value",
-        attribute="sex",
-        group="female",
-        condition=POSITIVES,
+def of_shift(metric, value):
+    """What else is known of the shift of `shift_rows`."""
+    named = {"attribute": "sex", "group": "female", "condition": POSITIVES}
+    return row(Analysis.SCORE_DIRECTION, value, metric=metric, **named)
+
+
+@pytest.mark.parametrize(
+    ("severity", "unknown", "held", "unmeasured"),
+    [
+        ("", None, "in female patients. ", "something unmeasured, such as severity, that"),
+        ("", 0.0, "adjusted for other findings. ", "something unmeasured, such as severity, that"),
+        ("", 1.0, "in female patients. ", "something unmeasured, such as severity, that"),
+        (
+            "extent",
+            0.0,
+            "adjusted for other findings and extent. ",
+            "something unmeasured that explains 20 %",
+        ),
+        (
+            "extent",
+            0.3,
+            "adjusted for other findings and extent (not all known for 30 % of images). ",
+            "something unmeasured, such as severity, that",
+        ),
+    ],
+)
+def test_what_a_shift_is_adjusted_for_is_named(severity, unknown, held, unmeasured):
+    """With the share of images of which it is not known; severity that was is not unmeasured."""
+    rows = [*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED)]
+    rows += [of_shift("robustness_value", 0.2)]
+    rows += [] if unknown is None else [of_shift("unknown_covariate_share", unknown)]
+    facts = {"settings": {"severity": severity, "margin": 0.05}}
+
+    [statement] = embeddings.statements(example(overall(), *rows, facts=facts), "m")
+
+    assert held in statement.detail
+    assert (
+        f"No rate of label errors would explain it, but it would be explained by {unmeasured}"
+        in (statement.detail)
     )
-    settings = {"settings": {"severity": "extent", "margin": 0.05}}
 
-    [without] = embeddings.statements(example(overall(), *rows, strength), "m")
-    [with_it] = embeddings.statements(example(overall(), *rows, strength, facts=settings), "m")
 
-    assert "at equal labels of other findings." in without.detail
-    assert "something unmeasured, such as severity, that explains 20 %" in without.detail
-    assert "at equal labels of other findings and equal extent." in with_it.detail
-    assert "something unmeasured that explains 20 %" in with_it.detail
+def test_label_errors_and_something_unmeasured_are_both_named():
+    """Where both would explain a shift."""
+    rows = [*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED)]
+    rows += [of_shift("robustness_value", 0.2), of_shift("explaining_label_error_rate", 0.07)]
+
+    assert (
+        "Label errors of 7 % would explain it, and so would something unmeasured, such as severity,"
+    ) in statements_on(*rows).detail
+
+
+@pytest.mark.parametrize("probe", [HIDDEN, UNCLEAR, DECODABLE])
+def test_a_shift_that_label_errors_could_explain_is_stated_whatever_the_probe(probe):
+    """It is shown; only its cause is open."""
+    answer = UNCLEAR if probe == DECODABLE else probe
+    rows = [
+        r | {"reasons": "LABEL_ERRORS"} if r["analysis"] == Analysis.ENCODING_USE else r
+        for r in shift_rows("sex", answer)
+    ]
+
+    detail = statements_on(*probe_rows("sex", probe), *rows).detail
+
+    assert "Among positives the score for pneumothorax shifts by −0.50" in detail
+
+
+def test_groups_that_are_too_small_to_be_compared_are_named():
+    """No answer is about them."""
+    small = row(
+        Analysis.SCORE_DIRECTION,
+        float("nan"),
+        metric="conditional_score_shift",
+        attribute="sex",
+        group="other",
+        reasons="TOO_FEW_PATIENTS",
+    )
+
+    detail = statements_on(
+        *probe_rows("sex", DECODABLE), *shift_rows("sex", NOT_ASSOCIATED), small
+    ).detail
+
+    assert detail.endswith("Not compared, for few patients: other.")
+
+
+def test_without_a_change_by_erasure_there_is_no_sentence():
+    """Where AUROC could not be computed, nothing is stated of its change."""
+    rows = [r for r in shift_rows("sex", ASSOCIATED) if r["analysis"] != Analysis.ERASURE]
+
+    assert "LEACE" not in statements_on(*probe_rows("sex", DECODABLE), *rows).detail
 
 
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
         ("TOO_FEW_PATIENTS", "Too few patients with, or without, a finding can be compared."),
-        ("UNDEFINED_VALUE", "what else the scores are compared at, determine the group."),
+        ("UNDEFINED_VALUE", "What the scores are adjusted for determines the group."),
+        (
+            "IDENTICAL_RESAMPLES",
+            "The shift is the same in every resample, so that it has no interval.",
+        ),
         ("CONSTANT_SCORES", "All scores are equal."),
     ],
 )

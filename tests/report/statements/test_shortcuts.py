@@ -12,7 +12,18 @@ from example_audit import (
 
 from cxraudit.report.statements import Tone, shortcuts
 from cxraudit.report.statements.shortcuts import label_errors
-from cxraudit.schema import ANNOTATED, BOUNDS, CORRECTED, NEGATIVES, WITH, WITHOUT, Analysis, Reason
+from cxraudit.schema import (
+    ANNOTATED,
+    BOUNDS,
+    CORRECTED,
+    NEGATIVES,
+    POSITIVES,
+    WITH,
+    WITHOUT,
+    Analysis,
+    Reason,
+)
+from cxraudit.stats.estimate import SHOWN
 
 
 def statements_on(*rows):
@@ -62,44 +73,98 @@ def test_annotated_labels_are_named():
     assert "chest drain (annotated only)" in statements_on(*rows)[0].headline
 
 
+SCORE = "The score for pneumothorax"
+
+
 @pytest.mark.parametrize(
-    ("positives", "negatives", "tone", "words"),
+    ("positives", "negatives", "tone", "headline"),
     [
-        ("disparity", "disparity", Tone.DISPARITY, "separates images with and without"),
-        ("inconclusive", "disparity", Tone.DISPARITY, "separates images with and without"),
         (
-            "disparity",
-            "difference of unclear size",
-            Tone.UNCLEAR_SIZE,
-            "whether beyond the margin is not settled",
+            ("disparity", 0.2),
+            ("disparity", 0.2),
+            Tone.DISPARITY,
+            f"{SCORE} separates images with and without a chest drain",
         ),
-        ("equivalent", "small difference", Tone.EQUIVALENT, "does not separate"),
-        ("disparity", "equivalent", Tone.INCONCLUSIVE, "among images with pneumothorax only"),
         (
-            "disparity",
+            ("disparity", -0.2),
+            ("disparity", -0.2),
+            Tone.DISPARITY,
+            f"{SCORE} is lower with a chest drain",
+        ),
+        (
+            ("disparity", 0.2),
+            ("disparity", -0.2),
+            Tone.DISPARITY,
+            f"{SCORE} is lower with a chest drain among images without pneumothorax, and higher among images "
+            "with it",
+        ),
+        (
+            ("inconclusive", 0.2),
+            ("disparity", 0.2),
+            Tone.DISPARITY,
+            f"{SCORE} is higher with a chest drain among images without pneumothorax; the others: "
             "inconclusive",
-            Tone.INCONCLUSIVE,
-            "among images with pneumothorax; among the others: inconclusive",
         ),
-        ("equivalent", "inconclusive", Tone.INCONCLUSIVE, "inconclusive"),
+        (
+            ("disparity", 0.2),
+            ("difference of unclear size", 0.2),
+            Tone.UNCLEAR_SIZE,
+            f"{SCORE} separates images with and without a chest drain; whether beyond the margin is not "
+            "settled",
+        ),
+        (
+            ("equivalent", 0.01),
+            ("small difference", 0.01),
+            Tone.EQUIVALENT,
+            f"{SCORE} does not separate images with and without a chest drain beyond the margin",
+        ),
+        (
+            ("disparity", 0.2),
+            ("small difference", 0.02),
+            Tone.INCONCLUSIVE,
+            f"{SCORE} is higher with a chest drain among images with pneumothorax; the others: small "
+            "difference",
+        ),
+        (
+            ("difference of unclear size", -0.2),
+            ("inconclusive", 0.02),
+            Tone.INCONCLUSIVE,
+            f"{SCORE} is lower with a chest drain among images with pneumothorax; the others: inconclusive",
+        ),
+        (
+            ("equivalent", 0.0),
+            ("inconclusive", 0.0),
+            Tone.INCONCLUSIVE,
+            "Separation of images with and without a chest drain by the score for pneumothorax: inconclusive",
+        ),
     ],
 )
-def test_separation_rests_on_images_without_the_finding(positives, negatives, tone, words):
-    """Among positives it may be severity, so that alone it is not stated as separation."""
-    [statement] = statements_on(*separation_rows(positives, negatives))
+def test_separation_rests_on_images_without_the_finding(positives, negatives, tone, headline):
+    """Each way is named, with what is known of the others."""
+    by_group = {POSITIVES: positives, NEGATIVES: negatives}
+    rows = [
+        row | dict(zip(("verdict", "value"), by_group[row["group"]], strict=True))
+        if row.get("reference")
+        else row
+        for row in separation_rows("", "")
+    ]
 
-    assert statement.tone == tone
-    assert words in statement.headline
+    [statement] = statements_on(*rows)
+
+    assert (statement.tone, statement.headline) == (tone, headline)
+    only_positives = tone == Tone.INCONCLUSIVE and positives[0] in SHOWN
+    assert ("or from anything else that goes with it" in statement.detail) == only_positives
 
 
-def test_of_positives_alone_nothing_is_said_of_the_others():
+def test_of_positives_alone_nothing_is_stated_of_the_others():
     """Where no label of a negative is known."""
     rows = [one for one in separation_rows("disparity", "") if one["group"] != NEGATIVES]
 
     [statement] = statements_on(*rows)
 
     assert statement.headline == (
-        "The score is higher with a chest drain among images with pneumothorax; it is not known of the others"
+        f"{SCORE} is higher with a chest drain among images with pneumothorax; there is no verdict on the "
+        "others"
     )
 
 
@@ -116,7 +181,7 @@ def test_the_detail_has_the_reweighted_and_the_standardised_gap():
 
     assert "AUROC of the score for the chest drain: 0.70 (0.67 to 0.73) among positives" in detail
     assert (
-        "AUROC would be 0.03 lower (+0.00 to +0.06) if images with and without the finding had a chest "
+        "AUROC would be 0.03 lower (0.00 to +0.06) if images with and without the finding had a chest "
         "drain equally often; whatever goes with the chest drain, such as severity, is reweighted with it."
     ) in detail
     assert "If only images without the finding were reweighted" in detail

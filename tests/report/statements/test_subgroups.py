@@ -19,7 +19,7 @@ def test_a_planted_effect_is_found_and_nothing_else():
     found = subgroups.statements(planted_audit(), "m")
 
     assert [s.headline for s in found if s.tone == Tone.DISPARITY] == [
-        "Worse for patients aged 80 and over"
+        "AUROC is lower in patients aged 80 and over"
     ]
 
 
@@ -37,7 +37,7 @@ def test_numbers_of_a_disparity_are_those_of_its_row():
         s for s in statements_on(overall(), *by_sex("disparity")) if s.tone == Tone.DISPARITY
     ]
 
-    assert disparity.headline == "Worse for female patients"
+    assert disparity.headline == "AUROC is lower in female patients"
     assert disparity.detail == (
         "Disparity for 1 of 1 finding. Largest for pneumothorax: AUROC 0.80, 0.12 below all other "
         "groups (gap −0.15 to −0.09)."

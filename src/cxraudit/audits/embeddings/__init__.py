@@ -21,7 +21,7 @@ from cxraudit.audits import verdicts
 from cxraudit.audits.cohort import make_cohort
 from cxraudit.audits.embeddings import score_direction
 from cxraudit.audits.embeddings.centroids import compare_centroids
-from cxraudit.audits.embeddings.checks import check_each_once, check_embeddings, check_severity
+from cxraudit.audits.embeddings.checks import check_each_once, check_severity, checked, left_out
 from cxraudit.audits.embeddings.cohort import (
     EmbeddedCohort,
     ModelEmbeddings,
@@ -35,7 +35,7 @@ from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Item
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import short
+from cxraudit.errors import UnknownNameError, short
 from cxraudit.notices import Notice
 from cxraudit.schema import joined
 from cxraudit.settings import AuditSettings
@@ -92,7 +92,7 @@ def audit_embeddings(
     Raises
     ------
     UnknownNameError, DataError
-        If the settings name a severity that is no column of numbers.
+        If there is no such attribute, or the settings name a severity that is no column of numbers.
     DataError
         If embeddings are not finite, of other shapes than their images and prompts, or have no direction; if
         a model, an image or the prompts of a finding are given twice; if no image is of the data set.
@@ -101,11 +101,13 @@ def audit_embeddings(
     check_severity(dataset, settings)
     models = [embeddings] if isinstance(embeddings, ModelEmbeddings) else list(embeddings)
     check_each_once("model", [one.model for one in models], "Give each model once.")
-    for one in models:
-        check_embeddings(one, dataset)
+    models = [checked(one, dataset) for one in models]
     given = [attributes] if isinstance(attributes, str) else attributes
     wanted = [*dataset.attributes, *dataset.shortcuts] if given is None else given
     chosen = [name for name in dict.fromkeys(wanted) if not is_intersection(name)]
+    for name in chosen:
+        if name not in dataset.images:
+            raise UnknownNameError("attribute", name, [*dataset.attributes, *dataset.shortcuts])
     of_models = len(models) if settings.error_rate == "report" else 1
     evaluated: list[Evaluated] = []
     points: list[pd.DataFrame] = []
@@ -113,8 +115,8 @@ def audit_embeddings(
     prompt_gaps: list[pd.DataFrame] = []
     notices: list[Notice] = []
     for one in models:
-        known, left_out = _of_findings(one, dataset)
-        notices += left_out
+        known, other_findings = _of_findings(one, dataset)
+        notices += [*left_out(one, dataset), *other_findings]
         scored = pd.DataFrame({"image_id": one.image_ids.astype(str)})
         images = make_cohort(dataset, scored, settings)
         cohort = embedded_cohort(images, known)

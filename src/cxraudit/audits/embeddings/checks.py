@@ -1,57 +1,168 @@
 """What embeddings and severity have to be, before anything is computed of them."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, Vectors
 from cxraudit.audits.embeddings.score_direction import numbers_of
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import DataError, UnknownNameError, shown
+from cxraudit.errors import DataError, UnknownNameError, short, shown
+from cxraudit.notices import Notice
 from cxraudit.settings import AuditSettings
 
 SHORTEST, LONGEST = 1e-6, 1e6
 """Lengths of embeddings: beyond, distances and variances are no numbers of single precision."""
 
 
-def check_embeddings(embedded: ModelEmbeddings, dataset: Dataset) -> None:
-    """Refuse embeddings that cannot be lined up with images and prompts, or are no directions.
+def checked(embedded: ModelEmbeddings, dataset: Dataset) -> ModelEmbeddings:
+    """Return embeddings as numbers of single precision, if they fit images and prompts.
 
     Raises
     ------
     DataError
         With what is wrong, how often, and the first image.
     """
-    ids, vectors, texts = embedded.image_ids, embedded.vectors, embedded.texts
     about = f"the embeddings of {embedded.model}"
-    if vectors.ndim != 2 or len(vectors) != len(ids) or vectors.shape[1] < 2:
+    ids = np.asarray(embedded.image_ids).astype(np.str_)
+    vectors = _as_numbers(embedded.vectors, about)
+    texts = None
+    if ids.ndim != 1 or vectors.ndim != 2 or len(vectors) != len(ids) or vectors.shape[1] < 2:
         raise DataError(
-            f"{about} have the shape {vectors.shape} for {len(ids):,} images. Give one row per image, of two "
+            f"{about} have the shape {vectors.shape} for {ids.size:,} images. Give one row per image, of two "
             "numbers or more."
         )
+    if not ids.size:
+        raise DataError(f"{about} are of no image. Encode the images of the data set first.")
     if (repeated := pd.Series(ids).duplicated()).any():
         raise DataError(
             f"{about} have {int(repeated.sum()):,} images twice, first {shown(str(ids[repeated][0]))}. Give "
             "each image once."
         )
-    if len(ids) and not np.isin(ids, dataset.images["image_id"].to_numpy(dtype=np.str_)).any():
+    if not np.isin(ids, dataset.images["image_id"].to_numpy(dtype=np.str_)).any():
         raise DataError(
             f"{about} are of {len(ids):,} images, first {shown(str(ids[0]))}, and none of them is in the "
             f"data set {dataset.name}. Give embeddings of its images, with its image ids."
         )
     _check_numbers(vectors, ids, about)
-    if texts is not None and (texts.ndim != 2 or len(texts) != len(ids)):
+    if embedded.texts is not None:
+        of_reports = f"the embeddings of reports of {embedded.model}"
+        texts = _as_numbers(embedded.texts, of_reports)
+        if texts.shape != vectors.shape:
+            raise DataError(
+                f"{of_reports} have the shape {texts.shape}, and those of images {vectors.shape}. Give one "
+                "row per image of as many numbers, NaN where there is no report."
+            )
+        known = ~np.isnan(texts).all(axis=1)
+        _check_numbers(texts[known], ids[known], of_reports)
+        texts = texts if known.any() else None
+    prompts = tuple(
+        replace(pair, direction=_as_numbers(pair.direction, f"the prompts '{pair.name}'"))
+        for pair in embedded.prompts
+    )
+    bank = tuple(
+        replace(pair, direction=_as_numbers(pair.direction, f"the prompts '{pair.name}'"))
+        for pair in embedded.bank
+    )
+    found = replace(
+        embedded, image_ids=ids, vectors=vectors, texts=texts, prompts=prompts, bank=bank
+    )
+    _check_prompts(found, about)
+    return found
+
+
+def _as_numbers(values: object, about: str) -> Vectors:
+    """Return numbers in single precision; what is too large for it is infinite.
+
+    Raises
+    ------
+    DataError
+        If they are no real numbers.
+    """
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in "fiub":
+            raise TypeError(given.dtype)
+        with np.errstate(over="ignore"):
+            return given.astype(np.float32)
+    except (TypeError, ValueError) as error:
         raise DataError(
-            f"the embeddings of reports of {embedded.model} have the shape {texts.shape} for {len(ids):,} "
-            "images. Give one row per image, NaN where there is no report."
+            f"{about} are no table of real numbers ({error}). Give an array of floats."
+        ) from error
+
+
+def left_out(embedded: ModelEmbeddings, dataset: Dataset) -> list[Notice]:
+    """Count images without an embedding, and embeddings of images outside the data set."""
+    known = dataset.images["image_id"].to_numpy(dtype=np.str_)
+    outside = int((~np.isin(embedded.image_ids, known)).sum())
+    without = int((~np.isin(known, embedded.image_ids)).sum())
+    about = f"embeddings of {embedded.model}"
+    found = []
+    if outside:
+        sentence = (
+            f"{outside:,} of {len(embedded.image_ids):,} embeddings of {embedded.model} are of images that "
+            "are not in the data set, or were left out of it, and are not used."
         )
-    if texts is not None:
-        known = np.isfinite(texts).all(axis=1)
-        _check_numbers(texts[known], ids[known], f"the embeddings of reports of {embedded.model}")
-    _check_prompts(embedded, about)
+        found.append(Notice(about=about, count=outside, sentence=sentence))
+    if without:
+        sentence = (
+            f"{without:,} of {len(known):,} images have no embedding of {embedded.model}; analyses of "
+            "embeddings are about the others."
+        )
+        found.append(Notice(about=about, count=without, sentence=sentence))
+    return found
+
+
+def disagreeing(embedded: ModelEmbeddings, scores: pd.DataFrame) -> list[Notice]:
+    """Say which findings are scored otherwise than the embeddings and prompts would.
+
+    Parameters
+    ----------
+    embedded : ModelEmbeddings
+        Embeddings and prompts.
+    scores : pandas.DataFrame
+        Columns ``image_id``, ``prompt_set``, ``finding`` and ``score``, of the same model.
+
+    Returns
+    -------
+    list of Notice
+        Empty if scores go with ⟨embedding, direction⟩ (rank correlation of `LEAST_AGREEMENT` or more).
+    """
+    findings = []
+    for pair in embedded.prompts:
+        along = pd.Series(embedded.vectors @ pair.direction, index=embedded.image_ids)
+        own = scores[(scores["finding"] == pair.finding) & scores["image_id"].isin(along.index)]
+        # Of several sets of prompts one is that of the directions.
+        found = [_agreement(along, part) for _, part in own.groupby("prompt_set")]
+        known = [one for one in found if math.isfinite(one)]
+        if known and max(known) < LEAST_AGREEMENT:
+            findings.append(f"{pair.finding} ({max(known):.2f})")
+    if not findings:
+        return []
+    sentence = (
+        f"The scores of {embedded.model} do not follow its embeddings and prompts for "
+        f"{short(', '.join(findings))} (rank correlation): analyses of embeddings are about other scores "
+        "than the audited ones."
+    )
+    return [Notice(about=f"embeddings of {embedded.model}", count=len(findings), sentence=sentence)]
+
+
+def _agreement(along: pd.Series, scores: pd.DataFrame) -> float:
+    """Return the rank correlation of scores with products; NaN where either is constant."""
+    products = along[scores["image_id"]].to_numpy()
+    if len(scores) < 3 or np.ptp(products) == 0 or scores["score"].nunique() < 2:
+        return math.nan
+    return float(spearmanr(products, scores["score"]).statistic)
+
+
+LEAST_AGREEMENT = 0.95
+"""Of scores with products of embeddings and prompts; embeddings of unequal lengths change it a little."""
 
 
 def _check_numbers(vectors: Vectors, ids: NDArray[np.str_], about: str) -> None:
@@ -126,6 +237,16 @@ def check_severity(dataset: Dataset, settings: AuditSettings) -> None:
     if column not in dataset.images:
         raise UnknownNameError("column of severity", column, dataset.images.columns)
     values = dataset.images[column]
+    if column in dataset.findings:
+        raise DataError(
+            f"column '{column}' is a finding, and shifts are adjusted for those anyway. Name another column "
+            "as severity, or leave the setting out."
+        )
+    if values.dtype.kind in "mMc":
+        raise DataError(
+            f"column '{column}' holds {values.dtype}, not numbers. Give severity as a number, or leave the "
+            "setting out."
+        )
     numbers = numbers_of(values)
     remedy = (
         "Give severity as a number, blank where it is not known, or leave the setting severity out."

@@ -24,6 +24,7 @@ from cxraudit.audits.embeddings.probes import (
     UNCLEAR,
     macro_auroc,
     run_probe,
+    too_small,
 )
 from cxraudit.audits.engine import Engine, Evaluated
 from cxraudit.audits.plan import (
@@ -82,6 +83,7 @@ SHIFT_DIFFERENCE = "score_shift_difference"
 REMAINING_SHIFT = "score_shift_beyond_label_errors"
 LABEL_ERROR_RATE = "explaining_label_error_rate"
 ROBUSTNESS = "robustness_value"
+UNKNOWN_SHARE = "unknown_covariate_share"
 LABELS = {POSITIVES: 1, NEGATIVES: 0}
 """Condition of a shift → the recorded label of its images."""
 
@@ -118,6 +120,7 @@ def plan(engine: Engine, cohort: EmbeddedCohort, attributes: Sequence[str]) -> l
         for prompt in cohort.embedded.prompts:
             items.append(_variance_share(engine, cohort, attribute, codes, eraser, prompt))
             items += shifts(cohort, attribute, prompt)
+            items += _not_compared(cohort, attribute, prompt)
             items += _erasure(cohort, attribute, prompt, erased)
     return items
 
@@ -183,7 +186,7 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
     known = np.isfinite(label)
     constant = not score.any()
     sample = cohort.sample(label == 1, score)
-    names, covariates = _covariates(cohort, prompt.finding)
+    covariates = _covariates(cohort, prompt.finding)
     for group, inside, outside in cohort.comparisons(attribute):
         key = cohort.key(
             Analysis.SCORE_DIRECTION,
@@ -199,7 +202,10 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             cells = sample.cell(inside & same), sample.cell(outside & same)
             among = (inside | outside) & same
             effect = partial_effect(
-                score[among], inside[among], covariates[among], cohort.patients[among]
+                score[among],
+                inside[among],
+                covariates.among(among, cohort.patients),
+                cohort.patients[among],
             )
             caution = _caution(cells, effect, constant=constant)
             if constant or not math.isfinite(effect.value):
@@ -218,7 +224,7 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
                 family=Confirmatory.SCORE_DIRECTION,
                 enough=enough,
                 caution=few,
-                note=f"standard deviations of the score{names}",
+                note=joined_phrases("standard deviations of the score", *covariates.stated(among)),
             )
             yield Comparison(
                 key=given,
@@ -234,6 +240,13 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             yield from _label_errors(
                 cohort, sample, given, cells, both, among, inside, effect.pseudo_values, few, enough
             )
+            if covariates.words:
+                yield Tested(
+                    key=given,
+                    metric=UNKNOWN_SHARE,
+                    cell=cells[0],
+                    value=float(covariates.unknown[among].mean()),
+                )
             yield Tested(
                 key=given,
                 metric=ROBUSTNESS,
@@ -276,6 +289,25 @@ def _caution(cells: Sequence[Cell], effect: PartialEffect, *, constant: bool) ->
     return None
 
 
+def _not_compared(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterator[Tested]:
+    """Keep a row, without a label as its condition, of each group with too few patients to be compared."""
+    for small in cohort.small_groups(attribute):
+        yield Tested(
+            key=cohort.key(
+                Analysis.SCORE_DIRECTION,
+                attribute=attribute,
+                group=small.group,
+                finding=prompt.finding,
+                reference=COMPLEMENT,
+            ),
+            metric=SHIFT,
+            cell=cohort.cell(cohort.column(attribute) == small.group),
+            verdict=Verdict.UNDEFINED,
+            reasons=(Reason.TOO_FEW_PATIENTS,),
+            note=too_small([small], cohort.cohort.settings),
+        )
+
+
 def _mean(sample: Sample, mask: Mask, values: NDArray[np.float64]) -> Quantity:
     """Name the mean of numbers given for some images."""
     everywhere = np.zeros(mask.size)
@@ -296,29 +328,69 @@ def _no_shift(key: Key, cells: Sequence[Cell], caution: Caution | None) -> Teste
     )
 
 
-def _covariates(cohort: EmbeddedCohort, finding: str) -> tuple[str, NDArray[np.float64]]:
-    """Return what shifts are adjusted for, in words and as numbers, shape (n, k).
+MOST_COMBINATIONS = 24
+"""Combinations of labels of other findings that are levels of their own, the most frequent ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Covariates:
+    """What shifts are adjusted for."""
+
+    words: str
+    """For the note; empty if there is nothing."""
+    table: NDArray[np.float64]
+    """Shape (n, k)."""
+    levels: NDArray[np.int64]
+    """Shape (n,): which labels of all other findings an image has, as one number."""
+    unknown: Mask
+    """Whether one of them is not known of an image."""
+
+    def among(self, images: Mask, patients: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the covariates of some images, with the combinations of labels that many patients have.
+
+        Of a score that two findings raise only together, or only once, the labels one by one would leave a
+        part, which would go to a group that follows both.
+        """
+        levels, own = self.levels[images], patients[images]
+        pairs = np.unique(np.column_stack([levels, own]), axis=0)
+        present, n_patients = np.unique(pairs[:, 0], return_counts=True)
+        frequent = present[np.argsort(-n_patients, kind="stable")][:MOST_COMBINATIONS]
+        enough = frequent[np.isin(frequent, present[n_patients >= MIN_PATIENTS])]
+        return np.hstack([self.table[images], (levels[:, None] == enough).astype(np.float64)])
+
+    def stated(self, images: Mask) -> Iterator[str]:
+        """Say what the shift among some images is adjusted for, and of how many it is not known."""
+        if self.words:
+            unknown = float(self.unknown[images].mean())
+            of_some = f" (not known for {100 * unknown:.0f} % of images)" if unknown else ""
+            yield f"adjusted for {self.words}{of_some}"
+
+
+def _covariates(cohort: EmbeddedCohort, finding: str) -> _Covariates:
+    """Return the labels of all other findings, and severity if the settings name it.
 
     A finding without a label is a level of its own; so is a severity that is not known.
     """
     others = [name for name in cohort.cohort.dataset.findings if name != finding]
     columns = [cohort.labels(name) for name in others]
+    levels = np.zeros(cohort.rows.size, dtype=np.int64)
+    for column in columns:
+        code = np.where(np.isfinite(column), column, 2).astype(np.int64)
+        levels = np.unique(3 * levels + code, return_inverse=True)[1]
     names = [f"{len(others)} other findings" if len(others) > 1 else "another finding"]
     names = names if others else []
     if severity := cohort.cohort.settings.severity:
-        values = numbers_of(pd.Series(cohort.column(severity)))
-        columns.append(values)
-        unknown = float(np.mean(~np.isfinite(values)))
-        share = f" (unknown for {100 * unknown:.0f} % of images)" if unknown else ""
-        names.append(f"{severity}{share}")
+        columns.append(numbers_of(pd.Series(cohort.column(severity))))
+        names.append(severity)
     known = [np.isfinite(column) for column in columns]
     both = [
         part
         for column, mask in zip(columns, known, strict=True)
-        for part in (np.where(mask, column, 0.0), ~mask)
+        for part in (np.where(mask, column, column[mask].mean() if mask.any() else 0.0), ~mask)
     ]
     table = np.column_stack(both) if both else np.empty((cohort.rows.size, 0))
-    return f"; adjusted for {' and '.join(names)}" if names else "", table.astype(np.float64)
+    unknown = ~np.logical_and.reduce(known) if known else np.zeros(cohort.rows.size, dtype=bool)
+    return _Covariates(" and ".join(names), table.astype(np.float64), levels, unknown)
 
 
 def numbers_of(column: pd.Series) -> NDArray[np.float64]:
@@ -570,7 +642,7 @@ class _ByShift:
     def of(cls, evaluated: Sequence[Evaluated]) -> "_ByShift":
         rows = [one for one in evaluated if one.item.key.analysis == Analysis.SCORE_DIRECTION]
         return cls(
-            [one for one in rows if one.item.metric == SHIFT],
+            [one for one in rows if one.item.metric == SHIFT and one.item.key.condition],
             {(_without_place(one.item.key), one.item.metric): one for one in rows},
         )
 
@@ -615,7 +687,7 @@ def _answer(probe: Evaluated, shifts: Sequence[Evaluated], found: _ByShift) -> T
         p_adjusted=largest.p_adjusted,
         method=largest.method,
         verdict=verdict,
-        reasons=(reason,) if reason and verdict == UNCLEAR else (),
+        reasons=(reason,) if reason and verdict in (UNCLEAR, NOT_DECODABLE) else (),
         note=joined_phrases(*phrases),
     )
 

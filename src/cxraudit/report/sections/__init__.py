@@ -8,10 +8,11 @@ from cxraudit.report.sections import (
     answers,
     calibration_check,
     checks,
+    cohort,
     embeddings,
-    exclusions,
     heterogeneity,
     in_short,
+    methods,
     model_comparison,
     notices,
     operating_point,
@@ -21,25 +22,28 @@ from cxraudit.report.sections import (
     reading_guide,
     shortcuts,
     subgroups,
+    verdicts,
 )
 
-OPENING = (in_short,)
+OPENING = (verdicts, in_short)
 
 SECTIONS = (
     answers,
     calibration_check,
-    shortcuts,
-    perturbations,
-    embeddings,
+    cohort,
     overall,
-    model_comparison,
     subgroups,
     heterogeneity,
     operating_point,
+    shortcuts,
+    perturbations,
+    embeddings,
+    model_comparison,
     checks,
-    exclusions,
     notices,
+    methods,
     provenance,
 )
+"""In the order of a paper, after the answers."""
 
 CLOSING = (reading_guide,)

@@ -28,7 +28,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     return Section(
         "Calibration check on synthetic data with known truth",
         "calibration-check",
-        [Paragraph(text), table(pd.DataFrame(rows))],
+        [Paragraph(text), table(pd.DataFrame(rows), "Planted effects and what was found")],
     )
 
 

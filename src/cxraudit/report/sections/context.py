@@ -1,12 +1,13 @@
 """What a section needs besides the audit: its facts in words, its models, and where figures go."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from cxraudit.audits.result import Audit
@@ -39,13 +40,39 @@ class Context:
         """The models without the null model."""
         return tuple(name for name in self.models if name != NULL_MODEL)
 
-    def draw(self, figure: Figure, kind: str) -> Drawing:
-        """Return a figure as a block; `kind` names its file."""
-        if self.figures is None:
-            element = svg(figure)
-        else:
-            element = save(figure, self.figures, folder_name(f"{self.name}-{kind}"))
-        return Drawing(Markup(element))
+    def draw(self, figure: Figure, kind: str, caption: str) -> Drawing:
+        """Return a figure as a block; `kind` names its file, and its place on the page."""
+        name = folder_name(f"{self.name}-{kind}")
+        element = svg(figure) if self.figures is None else save(figure, self.figures, name)
+        identifier = f"figure-{name}"
+        return Drawing(Markup(inlined(element, identifier, caption)), identifier, caption)
+
+
+def inlined(element: str, identifier: str, caption: str) -> str:
+    """Return an SVG element for a page with others: an image with a name, whose ids are its own.
+
+    Ids that nothing in the figure refers to are dropped.
+
+    Examples
+    --------
+    >>> inlined('<svg width="9"><g id="a"/><path id="b"/><use href="#b"/></svg>', "f", "A line")
+    '<svg role="img" aria-label="A line" width="9"><g/><path id="f-b"/><use href="#f-b"/></svg>'
+    """
+    wanted = set(_REFERENCE.findall(element))
+
+    def own(tag: re.Match[str]) -> str:
+        kept = _ID.sub(
+            lambda found: f' id="{identifier}-{found[1]}"' if found[1] in wanted else "", tag[0]
+        )
+        return _REFERENCE.sub(lambda found: f"#{identifier}-{found[1]}", kept)
+
+    named = _TAG.sub(own, element)
+    return named.replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
+
+
+_TAG = re.compile(r"<[^>]+>")
+_ID = re.compile(r' id="([^"]*)"')
+_REFERENCE = re.compile(r"(?<=[\"(])#([\w.-]+)")
 
 
 def context_of(audit: Audit, name: str, figures: Path | None) -> Context:

@@ -54,25 +54,43 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
         drawn = figures.projections_and_probes(rows, points)
         blocks += [
             Heading(f"{model}: projections and probes"),
-            context.draw(drawn, f"{model}-projections-and-probes"),
+            context.draw(
+                drawn,
+                f"{model}-projections-and-probes",
+                f"{model}: images on two axes, and AUROC of probes, by attribute",
+            ),
             muted(_PROBES),
         ]
     if Analysis.ENCODING_USE in analyses:
         blocks += [
             Heading(f"{model}: shift of scores given the label"),
-            context.draw(figures.score_shifts(rows), f"{model}-score-shifts"),
+            context.draw(
+                figures.score_shifts(rows),
+                f"{model}-score-shifts",
+                f"{model}: shift of scores between groups with the same label",
+            ),
             muted(_SHIFTS),
         ]
     if Analysis.ERASURE in analyses and (rows["metric"] == "auroc_gap").any():
-        drawn = context.draw(figures.erasure_changes(rows), f"{model}-erasure")
+        drawn = context.draw(
+            figures.erasure_changes(rows),
+            f"{model}-erasure",
+            f"{model}: changes of AUROC and gaps after erasure",
+        )
         blocks.append(Details("AUROC and gaps after erasure (LEACE)", [drawn, muted(_ERASURE)]))
     blocks += _prompts(audit, context, model, rows)
     curves = of_model(audit.curves, model)
     if len(curves):
-        drawn = context.draw(figures.centroid_curves(curves), f"{model}-centroids")
+        drawn = context.draw(
+            figures.centroid_curves(curves),
+            f"{model}-centroids",
+            f"{model}: sorted differences of the means of groups",
+        )
         summary = "Differences of the means of groups, dimension by dimension"
         blocks.append(Details(summary, [drawn, muted(_CENTROIDS)]))
-    blocks.append(Details("Numbers of the probes", [table(tables.probes_table(rows))]))
+    blocks.append(
+        Details("Numbers of the probes", [table(tables.probes_table(rows), f"{model}: probes")])
+    )
     return blocks
 
 
@@ -88,7 +106,7 @@ def _prompts(audit: Audit, context: Context, model: str, rows: pd.DataFrame) -> 
     ]
     return [
         Heading(f"{model}: prompt sensitivity"),
-        context.draw(figure, f"{model}-prompts"),
+        context.draw(figure, f"{model}-prompts", f"{model}: gaps in AUROC by prompt"),
         muted(_PROMPT_SENSITIVITY),
         *([Paragraph(_BELOW_CHANCE), Listing(below_chance)] if below_chance else []),
     ]

@@ -41,7 +41,9 @@ def build(audit: Audit, context: Context) -> Section | None:
                 "Whether the AUROC of a finding is the same in all groups of an attribute, in one Wald test "
                 "with the covariance of patients; it says that groups differ, not which."
             ),
-            Details(_summary(rows, impossible), [table(frame)]),
+            Details(
+                _summary(rows, impossible), [table(frame, "Tests of equal AUROC in all groups")]
+            ),
         ],
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import listed
+from cxraudit.formatting import counted, listed
 from cxraudit.report.blocks import Block, Listing, Paragraph, Section
 from cxraudit.report.sections.context import Context
 from cxraudit.report.statements import STATEMENTS, Tone, embeddings, of_model
@@ -24,18 +24,19 @@ from cxraudit.vocabulary import attribute_name
 ABOUT_SCORES = tuple(one for one in STATEMENTS if one is not embeddings)
 
 
+MOST = 6
+"""Statements under the verdicts; all of them stand under the main results."""
+_NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE, Tone.ONLY_ASSOCIATED_UNCLEAR_SIZE)
+
+
 def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
-    """List every disparity, and count what was compared without finding one."""
-    items = [
-        Markup("<b>{}: {}</b> ({}). {}").format(
-            model, statement.headline, context.name, statement.detail
-        )
-        for audit, context in zip(audits, contexts, strict=True)
-        for model in context.tested
-        for statement in of_model(audit, model, about=ABOUT_SCORES)
-        if statement.tone in (Tone.DISPARITY, Tone.IN_FAVOUR)
-    ]
-    blocks: list[Block] = [Listing(items)] if items else [_nothing(audits)]
+    """State the disparities, what is not settled, and by what no disparity was found."""
+    shown = list(_stated(audits, contexts, (Tone.DISPARITY, Tone.IN_FAVOUR), detailed=True))
+    open_ = list(_stated(audits, contexts, _NOT_SETTLED, detailed=False))
+    blocks: list[Block] = [_first(shown)] if shown else [_nothing(audits)]
+    blocks += _more(shown, "disparity", "disparities")
+    if open_:
+        blocks += [Paragraph(_NOT_SETTLED_IS), _first(open_), *_more(open_, "such answer")]
     for beginning, texts in (
         ("No disparity was found by", _without_disparity),
         ("A disparity was found in further comparisons only by", _in_further),
@@ -48,6 +49,44 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
         ]
         blocks += [Paragraph(f"{beginning} {'; '.join(found)}.")] if found else []
     return Section("In short", "in-short", blocks)
+
+
+_NOT_SETTLED_IS = Markup(
+    "<b>What these data do not settle.</b> Not settled is not the same as equal: more patients may show a "
+    "difference, or that there is none."
+)
+
+
+def _stated(
+    audits: Sequence[Audit], contexts: Sequence[Context], tones: Sequence[Tone], *, detailed: bool
+) -> Iterator[Markup]:
+    """Yield the statements of some kinds, with model and data set."""
+    for audit, context in zip(audits, contexts, strict=True):
+        for model in context.tested:
+            for statement in of_model(audit, model, about=ABOUT_SCORES):
+                if statement.tone in tones:
+                    detail = f" {statement.detail}" if detailed else ""
+                    yield Markup("<b>{}: {}</b> ({}).{}").format(
+                        model, statement.headline, context.name, detail
+                    )
+
+
+def _first(items: Sequence[Markup]) -> Listing:
+    return Listing(items[:MOST])
+
+
+def _more(items: Sequence[Markup], noun: str, plural: str = "") -> list[Block]:
+    """Count the statements that are not listed."""
+    n = len(items) - MOST
+    return (
+        [
+            Paragraph(
+                f"{counted(n, f'more {noun}', plural and f'more {plural}')} under Main results."
+            )
+        ]
+        if n > 0
+        else []
+    )
 
 
 def _nothing(audits: Sequence[Audit]) -> Paragraph:

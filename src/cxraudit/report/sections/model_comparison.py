@@ -1,5 +1,7 @@
 """Differences between models."""
 
+import pandas as pd
+
 from cxraudit import tables
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import alike_models
@@ -27,9 +29,11 @@ def build(audit: Audit, context: Context) -> Section | None:
                 "of each model, on the images that both are evaluated on."
             ),
             *(Paragraph(f"{one.sentence}.") for one in alike_models(audit.results)),
-            *(
-                Details(f"Differences of {METRICS[metric].label} and of its gaps", [table(shown)])
-                for metric, shown in found.items()
-            ),
+            *(_differences(METRICS[metric].label, shown) for metric, shown in found.items()),
         ],
     )
+
+
+def _differences(label: str, shown: pd.DataFrame) -> Details:
+    summary = f"Differences of {label} and of its gaps"
+    return Details(summary, [table(shown, f"{summary} between models")])

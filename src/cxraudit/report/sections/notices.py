@@ -25,6 +25,6 @@ def build(audit: Audit, context: Context) -> Section | None:
         "notices",
         [
             muted("What was unknown, converted or left out when the inputs were read."),
-            table(frame),
+            table(frame, "Notices"),
         ],
     )

@@ -41,7 +41,7 @@ def build(audit: Audit, context: Context) -> Section | None:
             )
         )
     if thresholds := audit.facts.get("thresholds"):
-        blocks.append(table(_thresholds(thresholds)))
+        blocks.append(table(_thresholds(thresholds), "Thresholds"))
     for model in context.models:
         own = of_model(rows, model)
         attributes = [str(name) for name in dict.fromkeys(own["attribute"]) if name != OVERALL]
@@ -68,16 +68,34 @@ def _written(threshold: float | None) -> str:
 
 def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: str) -> Details:
     blocks: list[Block] = []
+    name = attribute_name(attribute)
     if ((results["metric"] == "tpr") & (results["attribute"] == attribute)).any():
         rates = figures.error_rates(results, attribute)
-        blocks.append(context.draw(rates, f"{model}-{attribute}-error-rates"))
+        blocks.append(
+            context.draw(
+                rates,
+                f"{model}-{attribute}-error-rates",
+                f"{model}: TPR and FPR by {name} at one threshold",
+            )
+        )
         figure = figures.forest(results, attribute, metric="tpr")
-        blocks.append(context.draw(figure, f"{model}-{attribute}-tpr"))
-    blocks.append(table(tables.operating_table(results, attribute), nowrap=True))
+        blocks.append(
+            context.draw(
+                figure,
+                f"{model}-{attribute}-tpr",
+                f"{model}: TPR by {name}, and the gap of each group",
+            )
+        )
+    numbers = tables.operating_table(results, attribute)
+    blocks.append(table(numbers, f"{model}: rates and calibration by {name}", nowrap=True))
     curves = results[results["analysis"] == Analysis.DECISION_CURVE]
     if (curves["attribute"] == attribute).any():
         figure = figures.decision_curves(results, attribute)
-        blocks.append(context.draw(figure, f"{model}-{attribute}-decision-curves"))
+        blocks.append(
+            context.draw(
+                figure, f"{model}-{attribute}-decision-curves", f"{model}: net benefit by {name}"
+            )
+        )
         blocks.append(
             muted(
                 "Net benefit: flagged positives less flagged negatives at the odds of the threshold "
@@ -86,5 +104,8 @@ def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: s
             )
         )
         shown = tables.decision_table(results, attribute)
-        blocks.append(Details("Net benefit by threshold probability", [table(shown, nowrap=True)]))
-    return Details(f"{model}: by {attribute_name(attribute)}", blocks)
+        summary = "Net benefit by threshold probability"
+        blocks.append(
+            Details(summary, [table(shown, f"{model}: net benefit by {name}", nowrap=True)])
+        )
+    return Details(f"{model}: by {name}", blocks)

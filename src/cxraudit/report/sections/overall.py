@@ -13,6 +13,6 @@ def build(audit: Audit, context: Context) -> Section | None:
         "all-patients",
         [
             muted(f"AUROC with its {context.facts.interval}."),
-            table(tables.overall_table(audit.results)),
+            table(tables.overall_table(audit.results), "AUROC over all patients"),
         ],
     )

@@ -36,18 +36,35 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     blocks: list[Block] = [Heading(model)]
     if finding is not None and len(changes) and finding in set(changes["finding"]):
         drawn = figures.counterfactual(rows, changes, finding)
-        blocks += [context.draw(drawn, f"{model}-{finding}-counterfactual"), muted(_COUNTERFACTUAL)]
+        blocks += [
+            context.draw(
+                drawn,
+                f"{model}-{finding}-counterfactual",
+                f"{model}: change of the score for {finding.lower()} by inserted devices",
+            ),
+            muted(_COUNTERFACTUAL),
+        ]
     if ((rows["analysis"] == Analysis.CORRUPTION) & (rows["attribute"] == OVERALL)).any():
         blocks += [
             Heading(f"{model}: image degradation"),
-            context.draw(figures.corruption_curves(rows), f"{model}-corruptions"),
+            context.draw(
+                figures.corruption_curves(rows),
+                f"{model}-corruptions",
+                f"{model}: AUROC by image degradation and severity",
+            ),
         ]
         gaps = figures.corruption_gaps(rows)
         if gaps is not None:
-            blocks += [context.draw(gaps, f"{model}-corruption-gaps"), muted(_CORRUPTIONS)]
+            caption = f"{model}: gaps in AUROC by image degradation and severity"
+            blocks += [context.draw(gaps, f"{model}-corruption-gaps", caption), muted(_CORRUPTIONS)]
     counterfactuals = tables.perturbations_table(rows)
     if len(counterfactuals):
-        blocks.append(Details("Numbers of the counterfactuals", [table(counterfactuals)]))
+        blocks.append(
+            Details(
+                "Numbers of the counterfactuals",
+                [table(counterfactuals, f"{model}: counterfactuals")],
+            )
+        )
     return blocks
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
+from cxraudit.formatting import sentence_case
 from cxraudit.report.blocks import Block, Details, Heading, Paragraph, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements.shortcuts import label_errors
@@ -24,8 +25,12 @@ def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:
     name = shortcut_name(shortcut)
     finding = str(audit.facts["shortcuts"][shortcut]).lower()
     blocks: list[Block] = [
-        Heading(f"{name[:1].upper()}{name[1:]} and {finding}"),
-        context.draw(figures.shortcut_arms(audit.results, shortcut), shortcut),
+        Heading(f"{sentence_case(name)} and {finding}"),
+        context.draw(
+            figures.shortcut_arms(audit.results, shortcut),
+            shortcut,
+            f"AUROC for {finding} with and without {with_article(name)}, by model",
+        ),
         muted(
             f"Bars are {context.facts.interval}s. Each dot compares images with {finding} (with, or "
             f"without, {with_article(name)}) with all images without it. A gap means that {finding} is "
@@ -43,7 +48,9 @@ def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:
         figure = figures.shortcut_summary(results, percentiles, shortcut)
         blocks += [
             Heading(f"{model}: scores and {name}"),
-            context.draw(figure, f"{model}-{shortcut}-summary"),
+            context.draw(
+                figure, f"{model}-{shortcut}-summary", f"{model}: scores for {finding} and {name}"
+            ),
         ]
         if not drawn:
             blocks.append(muted(_explained(name)))
@@ -52,7 +59,10 @@ def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:
         tables.gaps_table(of_model(audit.results, model), shortcut).assign(model=model)
         for model in context.models
     )
-    return [*blocks, Details("Numbers", [table(numbers)])]
+    return [
+        *blocks,
+        Details("Numbers", [table(numbers, f"{sentence_case(name)}: gaps for {finding}")]),
+    ]
 
 
 def _explained(name: str) -> str:

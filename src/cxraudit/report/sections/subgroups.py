@@ -39,14 +39,19 @@ def _model(
         name = attribute_name(attribute)
         blocks += [
             Heading(f"{model}: by {name}"),
-            context.draw(figures.forest(results, attribute), f"{model}-{attribute}"),
+            context.draw(
+                figures.forest(results, attribute),
+                f"{model}-{attribute}",
+                f"{model}: AUROC by {name}, and the gap of each group to all other groups",
+            ),
         ]
         standardised = figures.standardised_gaps(results, attribute)
         if standardised is not None:
-            blocks.append(context.draw(standardised, f"{model}-{attribute}-standardised"))
+            caption = f"{model}: gaps in AUROC by {name}, as observed and standardised"
+            blocks.append(context.draw(standardised, f"{model}-{attribute}-standardised", caption))
         numbers = [
-            table(tables.levels_table(results, attribute)),
-            table(tables.gaps_table(results, attribute)),
+            table(tables.levels_table(results, attribute), f"{model}: AUROC by {name}"),
+            table(tables.gaps_table(results, attribute), f"{model}: gaps in AUROC by {name}"),
         ]
         blocks.append(Details(f"Numbers by {name}", numbers))
     return blocks

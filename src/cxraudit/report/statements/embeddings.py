@@ -1,6 +1,7 @@
 """Whether attributes are decodable from the embeddings, and associated with the score given the label."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
@@ -24,6 +25,8 @@ from cxraudit.audits.embeddings.score_direction import (
     ONLY_ASSOCIATED,
     ONLY_ASSOCIATED_UNCLEAR_SIZE,
     ROBUSTNESS,
+    SHIFT,
+    UNKNOWN_SHARE,
 )
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import (
@@ -74,18 +77,35 @@ def _statement(
         f"({bounds(linear['low'], linear['high'])}) on held-out patients, fitted to "
         f"{_patients(linear)}{_from_axes(rows, attribute)}."
     )
+    stated = _answer(rows, attribute, name, probes, numbers, severity)
+    return replace(stated, detail=f"{stated.detail}{_left_out(rows, attribute)}")
+
+
+def _answer(
+    rows: pd.DataFrame,
+    attribute: str,
+    name: str,
+    probes: dict[str, Row],
+    numbers: str,
+    severity: str,
+) -> Statement:
+    """State what the linear probe and the shifts of the score answer together."""
+    linear = probes[LINEAR]
     shifts = find.where(rows, analysis=Analysis.ENCODING_USE, attribute=attribute)
     for verdict in _SHOWN:
         associated = records(shifts[shifts["verdict"] == verdict])
         if associated:
             return _associated(rows, name, linear, numbers, associated, len(shifts), severity)
+    unsettled = shifts[shifts["verdict"] != NOT_ASSOCIATED]
+    doubtful = shifts[has_reason(shifts, Reason.LABEL_ERRORS)]
     if linear["verdict"] == NOT_DECODABLE:
-        return _not_decodable(name, numbers, probes)
+        stated = _not_decodable(name, numbers, probes)
+        return replace(stated, detail=f"{stated.detail}{_doubtful(rows, doubtful, severity)}")
     if linear["verdict"] != DECODABLE:
         headline = f"{name}: {_unclear_whether_decodable(linear)}"
         detail = (
             f"{numbers} It is neither shown to exceed {CHANCE_AUROC:g}, with all attributes tested together, "
-            f"nor shown to be below {LITTLE:g}."
+            f"nor shown to be below {LITTLE:g}.{_doubtful(rows, doubtful, severity)}"
         )
         return Statement(Tone.UNCLEAR, headline, detail)
     if shifts.empty:
@@ -94,19 +114,26 @@ def _statement(
             f"{name}: decodable; association with the score not tested",
             f"{numbers} There are no prompts for a finding of the data set.",
         )
-    unsettled = shifts[shifts["verdict"] != NOT_ASSOCIATED]
     if len(unsettled):
         of_all = f"{len(unsettled)} of {counted(len(shifts), 'finding')}"
         headline = f"{name}: decodable; association with the score unclear for {of_all}"
-        return Statement(
-            Tone.UNCLEAR, headline, f"{numbers}{_why_unclear(rows, unsettled, severity)}"
-        )
+        why = _doubtful(rows, doubtful, severity) or _why_not_judged(unsettled)
+        return Statement(Tone.UNCLEAR, headline, f"{numbers}{why}")
     return Statement(
         Tone.NOT_ASSOCIATED,
         f"{name}: decodable, not associated with the score given the label",
         f"{numbers} Among images with and among images without each finding, the score shifts with it by "
         f"less than {SHIFT_MARGIN:g} standard deviations.",
     )
+
+
+def _left_out(rows: pd.DataFrame, attribute: str) -> str:
+    """Name the groups that have too few patients to be compared; empty if there are none."""
+    found = find.where(
+        rows, analysis=Analysis.SCORE_DIRECTION, metric=SHIFT, attribute=attribute, condition=""
+    )
+    groups = list(dict.fromkeys(map(str, found["group"])))
+    return f" Not compared, for few patients: {listed(groups)}." if groups else ""
 
 
 def _not_decodable(name: str, numbers: str, probes: dict[str, Row]) -> Statement:
@@ -179,16 +206,23 @@ def _associated(
     of_all = f"{len(associated)} of {counted(n_findings, 'finding')}"
     of_size = ", by an unclear size," if row["verdict"] in _OF_UNCLEAR_SIZE else ""
     with_score = f"associated{of_size} with the score for {of_all}"
-    equal = "at equal labels of other findings"
-    if severity:
-        equal += f" and equal {column_name(severity)}"
     return Statement(
         _SHOWN[row["verdict"]],
         f"{name}: {_decoded_and(linear, with_score)}",
         f"{numbers} Among {row['condition']} the score shifts most for {row['finding'].lower()}: "
-        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}, "
-        f"{equal}. {_explanations(rows, row, severity)}{_after_erasure(rows, row)}",
+        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
+        f"{_at_equal(rows, row, severity)}. {_explanations(rows, row, severity)}"
+        f"{_after_erasure(rows, row)}",
     )
+
+
+def _at_equal(rows: pd.DataFrame, shift: Row, severity: str) -> str:
+    """Say what a shift is adjusted for, and of how many images that is not known; empty if for nothing."""
+    unknown = _of_shift(rows, shift, UNKNOWN_SHARE)
+    if not unknown < 1:  # there is nothing, or nothing is known of any image
+        return ""
+    held = f", adjusted for other findings{f' and {column_name(severity)}' if severity else ''}"
+    return f"{held} (not all known for {whole_percent(unknown)} of images)" if unknown else held
 
 
 def _decoded_and(linear: Row, with_score: str) -> str:
@@ -214,41 +248,50 @@ def _explanations(rows: pd.DataFrame, shift: Row, severity: str) -> str:
     """State what else would explain a shift: wrong labels, or something unmeasured."""
     rate = _of_shift(rows, shift, LABEL_ERROR_RATE)
     strength = _of_shift(rows, shift, ROBUSTNESS)
+    by_labels = math.isfinite(rate)
     labels = (
         f"Label errors of {whole_percent(rate)} would explain it"
-        if math.isfinite(rate)
+        if by_labels
         else "No rate of label errors would explain it"
     )
     if not math.isfinite(strength):
         return f"{labels}."
-    such_as = "" if severity else ", such as severity,"
+    all_known = severity and not _of_shift(rows, shift, UNKNOWN_SHARE) > 0
+    such_as = "" if all_known else ", such as severity,"
     return (
-        f"{labels}; so would something unmeasured{such_as} that explains "
-        f"{whole_percent(strength)} of the remaining variance of both attribute and score."
+        f"{labels}, {'and so' if by_labels else 'but it'} would {'' if by_labels else 'be explained by '}"
+        f"something unmeasured{such_as} that explains {whole_percent(strength)} of the remaining variance of "
+        "both attribute and score."
     )
 
 
-def _why_unclear(rows: pd.DataFrame, unsettled: pd.DataFrame, severity: str) -> str:
-    """State of a shift that label errors could explain how large it is, or why none is judged."""
-    doubtful = records(unsettled[has_reason(unsettled, Reason.LABEL_ERRORS)])
-    if doubtful:
-        row = find.largest(doubtful)
-        return (
-            f" Among {row['condition']} the score for {row['finding'].lower()} shifts by "
-            f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}. "
-            f"{_explanations(rows, row, severity)}"
-        )
-    for reason, sentence in _NOT_JUDGED.items():
-        if has_reason(unsettled, reason).all():
-            return f" {sentence}"
-    return ""
+def _doubtful(rows: pd.DataFrame, doubtful: pd.DataFrame, severity: str) -> str:
+    """State the largest shift that label errors could explain, and how many it takes; empty if none is."""
+    if doubtful.empty:
+        return ""
+    row = find.largest(records(doubtful))
+    return (
+        f" Among {row['condition']} the score for {row['finding'].lower()} shifts by "
+        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}. "
+        f"{_explanations(rows, row, severity)}"
+    )
+
+
+def _why_not_judged(unsettled: pd.DataFrame) -> str:
+    """State why shifts are not judged, each reason once."""
+    return "".join(
+        f" {sentence}"
+        for reason, sentence in _NOT_JUDGED.items()
+        if has_reason(unsettled, reason).any()
+    )
 
 
 _NOT_JUDGED = {
     Reason.TOO_FEW_PATIENTS: "Too few patients with, or without, a finding can be compared.",
-    Reason.UNDEFINED_VALUE: "The other findings, or what else the scores are compared at, determine the "
-    "group.",
+    Reason.UNDEFINED_VALUE: "What the scores are adjusted for determines the group.",
     Reason.CONSTANT_SCORES: "All scores are equal.",
+    Reason.IDENTICAL_RESAMPLES: "The shift is the same in every resample, so that it has no interval.",
+    Reason.TOO_FEW_RESAMPLES: "There are too few resamples for an interval.",
 }
 """Why no shift is judged → the sentence that says so."""
 
@@ -278,6 +321,9 @@ def _after_erasure(rows: pd.DataFrame, shift: Row) -> str:
         finding=shift["finding"],
     )
     left = _decodable_after(rows, shift["attribute"])
+    found = found.dropna(subset=["value", "low"])
+    if found.empty:
+        return left
     for row in records(found):
         if row["low"] > 0 or row["high"] < 0:
             return (

@@ -1,6 +1,7 @@
 """Whether a finding is recognised better with a shortcut, and what scores alone say of why."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -111,47 +112,72 @@ def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -
         f"{_by(row, predicted=predicted)}"
         for row, predicted in zip(records(levels), by_detector, strict=True)
     )
-    images = f"images with and without {with_article(name)}"
     detail = (
         f"AUROC of the score for the {name}: {numbers}."
         f"{_no_verdict(judged, name)}"
         f"{_reweighted(audit, model, shortcut)}{_standardised(audit, model, shortcut)}"
     )
     by_kind = {row["group"]: row for row in records(judged)}
-    # Among positives a drain also goes with how large the pneumothorax is; among negatives with nothing.
-    negatives = by_kind.get(NEGATIVES)
-    if negatives is not None and negatives["verdict"] == Verdict.UNCLEAR_SIZE:
-        headline = (
-            f"The score for {finding} separates {images}; whether beyond the margin is not settled"
+    headline, tone = _separates(f"The score for {finding}", finding, name, by_kind)
+    if tone == Tone.INCONCLUSIVE and _way(by_kind.get(POSITIVES)):
+        detail += (
+            f" Among images with {finding}, this may come from the {name}, from the severity of the finding "
+            "in images with it, or from anything else that goes with it."
         )
-        return Statement(Tone.UNCLEAR_SIZE, headline, detail)
-    if negatives is not None and negatives["verdict"] == Verdict.DISPARITY:
-        headline = f"The score for {finding} separates {images}"
-        if negatives["value"] < 0:
-            headline = f"The score for {finding} is lower with {with_article(name)}"
-        return Statement(Tone.DISPARITY, headline, detail)
-    if len(by_kind) == 2 and all(row["verdict"] in WITHIN_MARGIN for row in by_kind.values()):
-        headline = f"The score for {finding} does not separate {images} beyond the margin"
-        return Statement(Tone.EQUIVALENT, headline, detail)
-    positives = by_kind.get(POSITIVES)
-    if positives is not None and positives["verdict"] in SHOWN and positives["value"] > 0:
-        return Statement(
+    return Statement(tone, headline, detail)
+
+
+def _separates(score: str, finding: str, name: str, by_kind: Mapping[str, Row]) -> tuple[str, Tone]:
+    """Put the results among images with and without the finding together; the latter decide.
+
+    Among positives a drain also goes with how large the pneumothorax is, among negatives with nothing.
+    """
+    positives, negatives = by_kind.get(POSITIVES), by_kind.get(NEGATIVES)
+    with_it, without_it = _way(positives), _way(negatives)
+    a_shortcut = with_article(name)
+    images = f"images with and without {a_shortcut}"
+    if negatives is not None and without_it:
+        if with_it and with_it != without_it:
+            headline = (
+                f"{score} is {without_it} with {a_shortcut} among images without {finding}, and {with_it} "
+                "among images with it"
+            )
+        elif with_it:
+            headline = (
+                f"{score} separates {images}"
+                if with_it == "higher"
+                else f"{score} is lower with {a_shortcut}"
+            )
+        else:
+            headline = (
+                f"{score} is {without_it} with {a_shortcut} among images without {finding}"
+                f"{_of_others(positives)}"
+            )
+        if negatives["verdict"] == Verdict.DISPARITY:
+            return headline, Tone.DISPARITY
+        return f"{headline}; whether beyond the margin is not settled", Tone.UNCLEAR_SIZE
+    if with_it:
+        return (
+            f"{score} is {with_it} with {a_shortcut} among images with {finding}{_of_others(negatives)}",
             Tone.INCONCLUSIVE,
-            f"The score is higher with {with_article(name)} among images with {finding}"
-            f"{_among_others(negatives)}",
-            f"{detail} Either the {name} or the severity of the finding in images with it explains this.",
         )
-    headline = f"Separation of {images} by the score for {finding}: inconclusive"
-    return Statement(Tone.INCONCLUSIVE, headline, detail)
+    if len(by_kind) == 2 and all(row["verdict"] in WITHIN_MARGIN for row in by_kind.values()):
+        return f"{score} does not separate {images} beyond the margin", Tone.EQUIVALENT
+    return f"Separation of {images} by the score for {finding}: inconclusive", Tone.INCONCLUSIVE
 
 
-def _among_others(negatives: Row | None) -> str:
-    """Say what is known of images without the finding, where the score is higher among those with it."""
-    if negatives is None:
-        return "; it is not known of the others"
-    if negatives["verdict"] in WITHIN_MARGIN:
-        return " only"
-    return f"; among the others: {negatives['verdict']}"
+def _way(row: Row | None) -> str:
+    """Return in which direction a score is shown to differ; empty if it is not."""
+    if row is None or row["verdict"] not in SHOWN:
+        return ""
+    return "higher" if row["value"] > 0 else "lower"
+
+
+def _of_others(row: Row | None) -> str:
+    """Say what is known of the other images."""
+    return (
+        "; there is no verdict on the others" if row is None else f"; the others: {row['verdict']}"
+    )
 
 
 def _by(row: Row, *, predicted: bool) -> str:

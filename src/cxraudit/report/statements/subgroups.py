@@ -77,7 +77,7 @@ def _disparities(gaps: pd.DataFrame, levels: pd.DataFrame) -> list[Statement]:
         found.append(
             Statement(
                 Tone.DISPARITY,
-                f"Worse for {group_phrase(worst['attribute'], str(group))}",
+                f"AUROC is lower in {group_phrase(worst['attribute'], str(group))}",
                 f"Disparity for {len(part)} of {counted(n_findings, 'finding')}. Largest for "
                 f"{worst['finding'].lower()}: AUROC {decimal(level)}, {decimal(abs(worst['value']))} below "
                 f"all other groups (gap {bounds(worst['low'], worst['high'], signed=True)}).",

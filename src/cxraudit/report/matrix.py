@@ -1,0 +1,261 @@
+"""All verdicts of one question in one table: findings × groups, of one model."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.groups import is_intersection
+from cxraudit.audits.perturbations.counterfactual import DEVICE
+from cxraudit.audits.result import Audit
+from cxraudit.formatting import decimal, p_value, percent, signed
+from cxraudit.metrics import METRICS
+from cxraudit.report.statements import rows as find
+from cxraudit.report.statements.perturbations import followed_finding
+from cxraudit.report.statements.verdicts import auroc_gaps, rate_gaps
+from cxraudit.schema import (
+    CHANCE,
+    NEGATIVES,
+    OVERALL,
+    POSITIVES,
+    UNEDITED,
+    WITHOUT,
+    Analysis,
+    Reason,
+    has_reason,
+    records,
+)
+from cxraudit.stats.estimate import Verdict
+from cxraudit.stats.verdict import POWER
+from cxraudit.tables.render import verdict_shown
+from cxraudit.vocabulary import attribute_name, shortcut_name
+
+WORSE, BETTER, HIDDEN = "worse", "better", "hidden"
+"""Kinds of cells besides the verdicts: a disparity has a direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a verdict is shown: never by colour alone."""
+
+    name: str
+    """Of its style."""
+    symbol: str
+    words: str
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(WORSE, "◆", "disparity, to the disadvantage of the group, or by a shortcut"),
+        Kind(BETTER, "▲", "disparity in favour of the group"),
+        Kind("unclear-size", "◇", "differs from zero; the size is not settled"),
+        Kind("inconclusive", "○", "inconclusive: neither shown nor ruled out"),
+        Kind("small", "■", "small difference, within the margin"),
+        Kind("equivalent", "●", "equivalent: within the margin"),
+        Kind("undefined", "×", "undefined: a side has no positives or no negatives"),
+        Kind(HIDDEN, "–", "hidden: few patients"),
+    )
+}
+"""Name → kind, in the order of the legend."""
+_NAMES = {
+    Verdict.UNCLEAR_SIZE: "unclear-size",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.SMALL: "small",
+    Verdict.EQUIVALENT: "equivalent",
+    Verdict.UNDEFINED: "undefined",
+    HIDDEN: HIDDEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One verdict."""
+
+    kind: Kind
+    value: str
+    """The signed difference; empty if there is none."""
+    detail: str
+    """The whole row in words: difference with its interval, p-value and patients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns that belong together, such as the groups of an attribute."""
+
+    title: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The verdicts on one question."""
+
+    question: str
+    caption: str
+    columns: tuple[Columns, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+    """Label and cells, None where nothing was compared."""
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds that are there, in the order of the legend."""
+        present = {cell.kind.name for _, cells in self.rows for cell in cells if cell}
+        return [kind for name, kind in KINDS.items() if name in present]
+
+
+def matrices(audit: Audit, model: str) -> list[Matrix]:
+    """Return the verdicts on a model: by AUROC, by rates at the threshold, and about shortcuts.
+
+    Parameters
+    ----------
+    audit : Audit
+        The audit; hidden cells are shown as hidden.
+    model : str
+        One of its models.
+
+    Returns
+    -------
+    list of Matrix
+        Without those that hold nothing.
+    """
+    margin = f"margin ±{audit.facts['settings']['margin']:g}"
+    found = [
+        _by_group(
+            auroc_gaps(audit, model),
+            "Ranking",
+            f"AUROC of the group minus that of all other groups; {margin}.",
+        ),
+        _by_group(
+            rate_gaps(audit, model),
+            "At the threshold",
+            f"Rates of the group at the threshold of each finding minus those of all other groups; {margin}. "
+            "A lower TPR and a higher FPR are to the disadvantage of a group.",
+        ),
+        _of_shortcuts(audit, model),
+    ]
+    return [one for one in found if one is not None]
+
+
+def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a verdict, and those that are hidden."""
+    return rows[(rows["verdict"] != "") | has_reason(rows, Reason.SUPPRESSED)]
+
+
+def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
+    """Put groups side by side; of two that mirror each other, one."""
+    judged = _judged(gaps)
+    judged = judged[~judged["attribute"].map(is_intersection)]
+    if judged.empty:
+        return None
+    columns: list[Columns] = []
+    places: list[tuple[str, str]] = []
+    for attribute, part in judged.groupby("attribute", sort=False):
+        groups = list(dict.fromkeys(part["group"]))
+        first = groups[:1] if len(groups) == 2 else groups
+        labels = [f"{groups[0]} − {groups[1]}"] if len(groups) == 2 else groups
+        columns.append(Columns(attribute_name(str(attribute)), tuple(map(str, labels))))
+        places += [(str(attribute), str(group)) for group in first]
+    by_place = {
+        (row["finding"], row["metric"], row["attribute"], row["group"]): row
+        for row in records(judged)
+    }
+    metrics = list(dict.fromkeys(judged["metric"]))
+    rows = []
+    for finding in dict.fromkeys(judged["finding"]):
+        for metric in metrics:
+            found = [by_place.get((finding, metric, *place)) for place in places]
+            if any(found):
+                label = f"{finding}, {METRICS[metric].label}" if len(metrics) > 1 else str(finding)
+                rows.append((label, tuple(cell_of(row) if row else None for row in found)))
+    return Matrix(question, caption, tuple(columns), tuple(rows))
+
+
+_SHORTCUT_COLUMNS = (
+    "AUROC with − without",
+    "separation among images without the finding",
+    "separation among images with the finding",
+    "change of the score when it is inserted (SD)",
+)
+
+
+def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
+    rows = find.of(audit, model)
+    judged = _judged(rows)
+    found = []
+    for shortcut, finding in audit.facts["shortcuts"].items():
+        own = find.where(judged, attribute=shortcut, finding=finding)
+        gap = find.where(own, analysis=Analysis.SHORTCUT, metric="auroc", reference=WITHOUT)
+        separation = find.where(own, analysis=Analysis.SHORTCUT_SEPARATION, reference=CHANCE)
+        cells = [
+            _first(gap),
+            _first(find.where(separation, group=NEGATIVES)),
+            _first(find.where(separation, group=POSITIVES)),
+            _first(_inserted(audit, judged, finding)) if shortcut == DEVICE else None,
+        ]
+        if any(cells):
+            found.append((f"{finding}: {shortcut_name(shortcut)}", tuple(cells)))
+    if not found:
+        return None
+    used = [k for k in range(len(_SHORTCUT_COLUMNS)) if any(cells[k] for _, cells in found)]
+    return Matrix(
+        "Shortcuts",
+        "Whether a finding is recognised better with the shortcut, whether the score separates images with "
+        "and without it (AUROC − 0.5), and whether it follows an inserted one.",
+        (Columns("", tuple(_SHORTCUT_COLUMNS[k] for k in used)),),
+        tuple((label, tuple(cells[k] for k in used)) for label, cells in found),
+    )
+
+
+def _inserted(audit: Audit, judged: pd.DataFrame, finding: str) -> pd.DataFrame:
+    """Return the change of the score by an inserted device, where images were perturbed."""
+    if followed_finding(audit) != finding:
+        return judged.iloc[:0]
+    return find.where(
+        judged,
+        analysis=Analysis.COUNTERFACTUAL,
+        finding=finding,
+        attribute=OVERALL,
+        group=OVERALL,
+        condition=DEVICE,
+        reference=UNEDITED,
+        metric="score_change",
+    )
+
+
+def _first(rows: pd.DataFrame) -> Cell | None:
+    return next((cell_of(row) for row in records(rows.head(1))), None)
+
+
+def cell_of(row: dict[str, Any]) -> Cell:
+    """Return a row with a verdict as a cell."""
+    shown = verdict_shown(row)
+    kind = KINDS[_name(row, shown)]
+    if kind.name in (HIDDEN, "undefined") or not math.isfinite(row["value"]):
+        return Cell(kind, "", kind.words)
+    return Cell(kind, signed(row["value"]), "; ".join(_details(row, shown)))
+
+
+def _name(row: dict[str, Any], shown: str) -> str:
+    if shown != Verdict.DISPARITY:
+        return _NAMES[shown]
+    of_groups = row["analysis"] in (Analysis.SUBGROUPS, Analysis.OPERATING_POINT)
+    higher_is_better = METRICS[row["metric"]].better != "lower"
+    return BETTER if of_groups and (row["value"] > 0) == higher_is_better else WORSE
+
+
+def _details(row: dict[str, Any], shown: str) -> Iterator[str]:
+    yield f"{METRICS[row['metric']].label} {find.difference(row)}"
+    if math.isfinite(row["p_adjusted"]):
+        yield f"adjusted p {p_value(row['p_adjusted'])}"
+    if shown == Verdict.INCONCLUSIVE and math.isfinite(row["detectable_gap"]):
+        yield f"{decimal(row['detectable_gap'])} would be detected with {percent(POWER)} power"
+    yield shown
+
+
+def counts_of(found: Sequence[Matrix]) -> dict[str, int]:
+    """Count the cells of some matrices by kind."""
+    cells = [cell for one in found for _, row in one.rows for cell in row if cell]
+    return {name: sum(cell.kind.name == name for cell in cells) for name in KINDS}

@@ -1,0 +1,135 @@
+"""Methods: a paragraph for a paper, made of the settings of the run, with its references."""
+
+from collections.abc import Iterator
+
+from cxraudit.audits.result import Audit
+from cxraudit.files import package_version
+from cxraudit.formatting import listed, percent
+from cxraudit.report.blocks import Listing, Paragraph, Section, muted
+from cxraudit.report.facts import Facts
+from cxraudit.report.sections.context import Context
+from cxraudit.schema import Analysis
+from cxraudit.vocabulary import attribute_name
+
+_REFERENCES = {
+    "delong": "DeLong et al. (1988), Biometrics 44:837–845 (AUROC)",
+    "westfall": "Westfall & Young (1993), Resampling-Based Multiple Testing (adjustment)",
+    "holm": "Holm (1979), Scandinavian Journal of Statistics 6:65–70 (adjustment)",
+    "tost": "Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15:657–680 (equivalence)",
+    "benjamini": "Benjamini & Hochberg (1995), Journal of the Royal Statistical Society B 57:289–300 "
+    "(screening)",
+    "platt": "Platt (1999), Advances in Large Margin Classifiers, 61–74 (probabilities)",
+    "borkan": "Borkan et al. (2019), WWW '19 Companion, 491–500 (shortcut subsets)",
+    "leace": "Belrose et al. (2023), NeurIPS 36 (erasure)",
+    "cinelli": "Cinelli & Hazlett (2020), Journal of the Royal Statistical Society B 82:39–67 (sensitivity)",
+    "sourget": "Sourget et al. (2025), arXiv 2507.21291 (the study of which this audit is an extension)",
+}
+
+
+def build(audit: Audit, context: Context) -> Section | None:
+    """Write the paragraph, and list the references of the analyses that were made."""
+    text, references = _paragraph(audit, context)
+    return Section(
+        "Methods",
+        "methods",
+        [
+            muted(
+                "For the methods section of a paper; every number is one of the settings of this run."
+            ),
+            Paragraph(text),
+            Listing([_REFERENCES[name] for name in dict.fromkeys([*references, "sourget"])]),
+        ],
+    )
+
+
+def _paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
+    facts, references = context.facts, ["delong"]
+    analyses = set(audit.results["analysis"])
+    sentences = [_evaluated(audit, context), _compared(audit, facts)]
+    if facts.settings["n_resamples"]:
+        sentences += [_uncertainty(facts), _tests(facts)]
+        references += ["holm" if facts.settings["adjustment"] == "holm" else "westfall", "tost"]
+    for sentence, names in _further(analyses, facts):
+        sentences.append(sentence)
+        references += names
+    return " ".join(sentences), references
+
+
+def _evaluated(audit: Audit, context: Context) -> str:
+    return (
+        f"{listed(context.models)} {'was' if len(context.models) == 1 else 'were'} evaluated on "
+        f"{context.facts.counts} of {context.name} for {listed(list(audit.facts['findings'])).lower()} with "
+        f"cxraudit {package_version()}; {context.facts.estimand}."
+    )
+
+
+def _compared(audit: Audit, facts: Facts) -> str:
+    names = [attribute_name(name) for name in audit.facts["attributes"]]
+    if not names:
+        return "Ranking was measured by the area under the ROC curve (AUROC)."
+    return (
+        "Ranking was measured by the area under the ROC curve (AUROC), and each group "
+        f"({listed(names)}) was compared with all other groups; a difference within {facts.margin} was "
+        "regarded as irrelevant."
+    )
+
+
+def _uncertainty(facts: Facts) -> str:
+    unit = "patients" if facts.by_patient else "images"
+    return (
+        f"Intervals ({percent(facts.level)}) and tests resample {unit} "
+        f"({facts.settings['n_resamples']:,} resamples, seed {facts.settings['seed']})."
+    )
+
+
+def _tests(facts: Facts) -> str:
+    by = (
+        "stepwise over shared resamples"
+        if facts.settings["adjustment"] == "min-p"
+        else "by Holm's method"
+    )
+    of = "report" if facts.settings["error_rate"] == "report" else "model"
+    return (
+        f"Confirmatory comparisons share an error rate of {facts.alpha} per {of}, adjusted {by}; equivalence "
+        f"was tested by two one-sided tests ({facts.equivalence_interval}). A comparison that shows neither "
+        "is called inconclusive."
+    )
+
+
+def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]]:
+    """Yield a sentence and its references for each further analysis that was made."""
+    if Analysis.OPERATING_POINT in analyses:
+        yield (
+            f"Rates were computed at one threshold per finding ({facts.operating_point}).",
+            (["platt"] if facts.settings["calibration"] == "platt" else []),
+        )
+    if Analysis.STANDARDISED in analyses:
+        yield (
+            "Gaps were also standardised to one mix of age, view or shortcut within each class.",
+            [],
+        )
+    if Analysis.SHORTCUT in analyses:
+        yield (
+            "For shortcuts, positives with and without the shortcut were each compared with all negatives, "
+            "and the score was tested for separating images with and without it, given the finding.",
+            ["borkan"],
+        )
+    if Analysis.COUNTERFACTUAL in analyses:
+        yield (
+            "Devices and two controls of equal contrast were inserted into images, and each image was "
+            "compared with itself.",
+            [],
+        )
+    if Analysis.CORRUPTION in analyses:
+        yield (
+            "AUROC and gaps were compared under image degradation of increasing severity.",
+            ["benjamini"],
+        )
+    if Analysis.PROBE in analyses:
+        yield (
+            "Probes were fitted to embeddings on half of the patients and measured on others; shifts of the "
+            "score between groups were estimated given the label and the labels of other findings.",
+            ["cinelli"],
+        )
+    if Analysis.ERASURE in analyses:
+        yield "Attributes were erased from embeddings in closed form (LEACE).", ["leace"]
