@@ -32,6 +32,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from cxraudit.audits import verdicts
 from cxraudit.audits.cohort import make_cohort
@@ -280,7 +281,8 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
     """Yield the lines of both tables in Markdown."""
     seeds = range(seed * 100_000 + 1, seed * 100_000 + 1 + n)
     designs = embedded.DESIGNS
-    with ProcessPoolExecutor(workers) as pool:
+    # One thread each: more would wait for one another.
+    with ProcessPoolExecutor(workers, initializer=threadpool_limits, initargs=(1,)) as pool:
         truths = dict(zip(designs, pool.map(true_shifts, designs.values()), strict=True))
         yield from table_head(HEAD_OF_EMBEDDINGS)
         for name, design in designs.items():

@@ -277,3 +277,32 @@ def test_names_of_an_audit_are_known_before_it_is_made(tmp_path):
     AuditFolder(tmp_path / "new").check()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pages_and_their_prints_are_written_together(tmp_path, monkeypatch):
+    """Report and summary, each with a PDF; a PDF of the user's is not replaced, and nothing is written then."""
+    small_audit().save(tmp_path)
+    monkeypatch.setattr(steps, "find_browser", lambda: "browser")
+    monkeypatch.setattr(
+        steps, "write_summary", lambda audit, path, about: path.write_text("summary")
+    )
+    monkeypatch.setattr(
+        steps, "write_pdf", lambda page, target, browser: target.write_text("printed") and target
+    )
+    pages = {"pdf": True, "summary": tmp_path / "summary.html"}
+
+    written = steps.report_step([tmp_path], tmp_path / "report.html", **pages)
+
+    assert [one.name for one in written] == [
+        "report.html",
+        "summary.html",
+        "report.pdf",
+        "summary.pdf",
+    ]
+    assert all(one.is_file() for one in written)
+    small_audit().save(tmp_path)
+    assert not any(one.exists() for one in written)
+    (tmp_path / "other.pdf").write_text("mine")
+    with pytest.raises(DataError, match=r"other\.pdf"):
+        steps.report_step([tmp_path], tmp_path / "other.html", **pages)
+    assert not (tmp_path / "other.html").exists()

@@ -62,6 +62,7 @@ _PUBLIC = {
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
     "write_phantom": ("cxraudit.phantom.releases", "write_release"),
     "write_report": ("cxraudit.report", "write_report"),
+    "write_summary": ("cxraudit.report.summary", "write_summary"),
     "zero_shot_scores": ("cxraudit.zeroshot", "zero_shot_scores"),
 }
 """Public name → its module and its name there."""
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
     from cxraudit.report import write_report as write_report
+    from cxraudit.report.summary import write_summary as write_summary
     from cxraudit.schema import Analysis as Analysis
     from cxraudit.schema import Reason as Reason
     from cxraudit.scoring import perturb_images as perturb_images
@@ -176,6 +178,7 @@ __all__ = [
     "wide_scores",
     "write_phantom",
     "write_report",
+    "write_summary",
     "zero_shot_scores",
 ]
 

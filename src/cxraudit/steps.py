@@ -52,7 +52,7 @@ from cxraudit.planning.study import plan_from_pilot
 from cxraudit.privacy import shown_model
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
-from cxraudit.report import write_report
+from cxraudit.report import read_about, write_report, write_summary
 from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
 from cxraudit.schema import records
@@ -773,12 +773,42 @@ def _resolved(shortcuts: Mapping[str, str], cohort: Dataset) -> dict[str, str]:
     }
 
 
-def report_step(folders: Sequence[Path], path: Path, *, pdf: bool = False) -> list[Path]:
+def report_step(
+    folders: Sequence[Path],
+    path: Path,
+    *,
+    pdf: bool = False,
+    summary: Path | None = None,
+    about: Path | None = None,
+) -> list[Path]:
     """Write one report on some audit folders, with the figures in ``figures`` beside it.
 
-    Returns the HTML file and, if it is wanted, the PDF beside it.
+    Returns the HTML file, the summary if it is wanted, and the PDFs of both if they are.
     Of an earlier report's figures only those it is recorded to have written are removed.
     """
+    pages = [path, *([] if summary is None else [summary])]
+    for page in pages:
+        _demand_html(page)
+    if summary is not None and len(folders) > 1:
+        raise ConfigError("a summary is of one audit. Name one folder.")
+    stated = None if about is None else read_about(about)
+    browser = find_browser() if pdf else ""
+    audits = [open_audit(folder) for folder in folders]
+    printed = {page: page.with_suffix(".pdf") for page in pages} if pdf else {}
+    for page in pages:
+        writable_folder(page.parent)
+    remove_left_over(path.parent, AuditFolder.figures.name)
+    claim(*pages, *printed.values(), inputs={} if about is None else {"about": about})
+    beside = AuditFolder(path.parent)
+    beside.clear_figures()
+    write_report(audits, path, figures=beside.figures)
+    if summary is not None:
+        write_summary(audits[0], summary, about=stated)
+    return [*pages, *(write_pdf(page, file, browser) for page, file in printed.items())]
+
+
+def _demand_html(path: Path) -> None:
+    """Refuse a folder, and a file of another kind, as a page."""
     if path.is_dir():
         raise ConfigError(
             f"{path} is a folder. Name the HTML file to write, for instance {path / 'report.html'}."
@@ -787,16 +817,6 @@ def report_step(folders: Sequence[Path], path: Path, *, pdf: bool = False) -> li
         raise ConfigError(
             f"a report is an HTML file, got {path.name}. Name it {path.stem}.html, for instance."
         )
-    browser = find_browser() if pdf else ""
-    audits = [open_audit(folder) for folder in folders]
-    printed = [path.with_suffix(".pdf")] if pdf else []
-    writable_folder(path.parent)
-    remove_left_over(path.parent, AuditFolder.figures.name)
-    claim(path, *printed)
-    beside = AuditFolder(path.parent)
-    beside.clear_figures()
-    page = write_report(audits, path, figures=beside.figures)
-    return [page, *(write_pdf(page, file, browser) for file in printed)]
 
 
 def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:

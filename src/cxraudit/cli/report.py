@@ -14,7 +14,9 @@ def report(
     audits: Annotated[list[Path], Parameter(negative="")],
     *,
     out: Path | None = None,
-    pdf: bool = False,
+    pdf: Annotated[bool, Parameter(negative="")] = False,
+    summary: Path | None = None,
+    about: Path | None = None,
 ) -> None:
     """Write one self-contained HTML report on one or more audits.
 
@@ -25,7 +27,11 @@ def report(
     out
         The HTML file; figures are saved beside it. Default: report.html in the folder of the audit.
     pdf
-        Also print the page to a PDF beside it, with everything unfolded; needs Chromium or Chrome.
+        Also print each page to a PDF beside it, with everything unfolded; needs Chromium or Chrome.
+    summary
+        Also write one page for a decision to this HTML file: intended use, verdicts, limits, lines to sign.
+    about
+        TOML file with what is stated of the model on this page; see docs/how-to/summary.md.
     """
     from cxraudit.steps import report_step
     from cxraudit.workspace import AuditFolder
@@ -33,7 +39,9 @@ def report(
     if out is None and len(audits) > 1:
         raise ConfigError("a report on several audits needs its own file: name it with --out.")
     path = out if out is not None else AuditFolder(audits[0]).report
-    for written in report_step(audits, path, pdf=pdf):
+    if about is not None and summary is None:
+        raise ConfigError("--about is for the summary: name its file with --summary.")
+    for written in report_step(audits, path, pdf=pdf, summary=summary, about=about):
         print(written)
 
 

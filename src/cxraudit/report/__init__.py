@@ -4,6 +4,9 @@
 room            what it holds
 ==============  =============================================================================
 `page`          `write_report`: audits in, one self-contained HTML page out
+`summary`       `write_summary`: one page for a decision
+`pdf`           a page as a PDF
+`matrix`        all verdicts of one question in one table
 `sections`      the parts of the page, one module each
 `statements`    what the results support, in sentences
 `checks`        what makes an audit weaker than it looks, one module per code
@@ -14,5 +17,15 @@ room            what it holds
 
 from cxraudit.report.page import write_report
 from cxraudit.report.statements import NULL_MODEL, Statement, Tone, of_model
+from cxraudit.report.summary import About, read_about, write_summary
 
-__all__ = ["NULL_MODEL", "Statement", "Tone", "of_model", "write_report"]
+__all__ = [
+    "NULL_MODEL",
+    "About",
+    "Statement",
+    "Tone",
+    "of_model",
+    "read_about",
+    "write_report",
+    "write_summary",
+]

@@ -1,7 +1,7 @@
 """All verdicts of one question in one table: findings × groups, of one model."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.perturbations.counterfactual import DEVICE
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import decimal, p_value, percent, signed
+from cxraudit.formatting import counted, decimal, p_value, percent, signed
 from cxraudit.metrics import METRICS
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.perturbations import followed_finding
@@ -259,3 +259,23 @@ def counts_of(found: Sequence[Matrix]) -> dict[str, int]:
     """Count the cells of some matrices by kind."""
     cells = [cell for one in found for _, row in one.rows for cell in row if cell]
     return {name: sum(cell.kind.name == name for cell in cells) for name in KINDS}
+
+
+def in_words(n: Mapping[str, int]) -> str:
+    """Return the counts of `counts_of`; what is not settled stands beside what is shown.
+
+    Examples
+    --------
+    >>> in_words(dict.fromkeys(KINDS, 0) | {"worse": 1, "inconclusive": 3, "small": 1, "equivalent": 2})
+    '1 disparity, 3 inconclusive, 3 within the margin.'
+    """
+    parts = [
+        (n["worse"], "disparity", "disparities"),
+        (n["better"], "disparity in favour of a group", "disparities in favour of a group"),
+        (n["unclear-size"], "difference of unclear size", "differences of unclear size"),
+        (n["inconclusive"], "inconclusive", "inconclusive"),
+        (n["small"] + n["equivalent"], "within the margin", "within the margin"),
+        (n["undefined"], "undefined", "undefined"),
+        (n["hidden"], "hidden", "hidden"),
+    ]
+    return ", ".join(counted(k, one, many) for k, one, many in parts if k) + "."

@@ -4,11 +4,9 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
@@ -19,6 +17,7 @@ from cxraudit.report.blocks import Section
 from cxraudit.report.facts import facts_of
 from cxraudit.report.sections import CLOSING, OPENING, SECTIONS
 from cxraudit.report.sections.context import Context, context_of
+from cxraudit.report.templates import part, template
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,8 @@ def write_report(
     names = _chapter_names(chosen)
     contexts = [context_of(audit, name, folder) for audit, name in zip(chosen, names, strict=True)]
     chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
-    script, style = (_part(name) for name in ("report.js", "report.css"))
-    html = _template().render(
+    script, style = (part(name) for name in ("report.js", "report.css"))
+    html = template("report.html.j2").render(
         script=Markup(script),
         script_hash=_content_hash(script),
         style=Markup(style),
@@ -136,23 +135,7 @@ def _chapter(audit: Audit, context: Context) -> Chapter:
     )
 
 
-def _part(name: str) -> str:
-    """Return a part of the page that is the same on every page."""
-    return (files("cxraudit.report") / "templates" / name).read_text(encoding="utf-8")
-
-
 def _content_hash(script: str) -> str:
     """Return what allows this script and no other on the page (Content Security Policy)."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cxraudit.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("report.html.j2")

@@ -36,6 +36,9 @@ from cxraudit.workspace.inside import Inside
 from cxraudit.workspace.record import manifest_of_ours
 
 
+_PAGES = (".html", ".htm", ".pdf")
+
+
 @dataclass(frozen=True, slots=True)
 class AuditFolder:
     """The folder of one audit."""
@@ -222,9 +225,12 @@ class AuditFolder:
         return {"results": results, **others, **drawn}, manifest
 
     def _remove_report(self) -> None:
-        """Remove the report on an earlier audit, which these tables no longer belong to."""
-        if self.report.name in recorded_files(self.folder):
-            discard(self.report)
+        """Remove report and summary of an earlier audit, and their PDFs: they are not about these tables."""
+        pages = [self.folder / name for name in recorded_files(self.folder)]
+        for page in pages:
+            if page.suffix.lower() in _PAGES:
+                discard(page)
+        if self.report in pages:
             self.clear_figures()
 
     def clear_figures(self) -> None:

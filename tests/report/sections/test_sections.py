@@ -8,7 +8,16 @@ from bs4 import BeautifulSoup
 from example_audit import by_sex, complete, example, judged, shortcut_rows
 from example_audit import overall as overall_row
 
-from cxraudit.report.blocks import Checks, Code, Definitions, Details, Drawing, Listing, Statements
+from cxraudit.report.blocks import (
+    Checks,
+    Code,
+    Definitions,
+    Details,
+    Drawing,
+    Listing,
+    Statements,
+    Switch,
+)
 from cxraudit.report.sections import (
     CLOSING,
     OPENING,
@@ -71,6 +80,8 @@ def drawings(blocks) -> list[str]:
             found.append(str(block.svg))
         if isinstance(block, Details):
             found += drawings(block.blocks)
+        if isinstance(block, Switch):
+            found += [name for _, part in block.parts for name in drawings(part)]
     return found
 
 
@@ -240,14 +251,13 @@ def test_embeddings_without_figure_tables_have_statements_and_numbers(audit):
 
 
 def test_the_null_model_is_folded_away_among_subgroups(audit):
-    """Its figures are in one block below a line."""
-    folded = [
-        block
-        for block in built(subgroups, audit).blocks
-        if isinstance(block, Details) and "null model" in block.summary
-    ]
+    """Its figures are in a part of its own, which is not the first."""
+    [switch] = built(subgroups, audit).blocks
 
-    assert [drawings(block.blocks) for block in folded] == [["random-sex"]]
+    assert [(name, drawings(blocks)) for name, blocks in switch.parts] == [
+        ("m", ["m-sex"]),
+        ("random, the null model: random scores", ["random-sex"]),
+    ]
 
 
 def test_a_model_card_is_shown_where_there_is_one():

@@ -1,7 +1,7 @@
 """What a section needs besides the audit: its facts in words, its models, and where figures go."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from cxraudit.audits.result import Audit
 from cxraudit.figures.style import save, svg
 from cxraudit.files import folder_name
-from cxraudit.report.blocks import Drawing
+from cxraudit.report.blocks import Block, Drawing, Heading, Switch
 from cxraudit.report.facts import Facts, facts_of
 from cxraudit.report.statements import NULL_MODEL
 from cxraudit.report.training import Training, training_of
@@ -39,6 +39,14 @@ class Context:
     def tested(self) -> tuple[str, ...]:
         """The models without the null model."""
         return tuple(name for name in self.models if name != NULL_MODEL)
+
+    def one_at_a_time(
+        self, section: str, parts: Sequence[tuple[str, Sequence[Block]]]
+    ) -> list[Block]:
+        """Return the parts of several models of which one is open at a time; that of one model as it is."""
+        if len(parts) > 1:
+            return [Switch(f"{section}-{folder_name(self.name)}", parts)]
+        return [block for model, blocks in parts for block in (Heading(model), *blocks)]
 
     def draw(self, figure: Figure, kind: str, caption: str) -> Drawing:
         """Return a figure as a block; `kind` names its file, and its place on the page."""

@@ -32,7 +32,8 @@ def build(audit: Audit, context: Context) -> Section | None:
     models = [model for model in context.tested if model in set(probed["model"])]
     if not models:
         return None
-    blocks = [block for model in models for block in _model(audit, context, model)]
+    parts = [(model, _model(audit, context, model)) for model in models]
+    blocks = context.one_at_a_time("embeddings", parts)
     introduction = muted(
         "An attribute can be decodable from an embedding without being associated with the score. A "
         "zero-shot score is a function of one direction of the embedding space, so that its shift between "
@@ -47,13 +48,12 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     analyses = set(rows["analysis"])
     points = of_model(audit.points, model)
     blocks: list[Block] = [
-        Heading(model),
         Statements(statements_on(audit, model, about=(embeddings,))),
     ]
     if len(points):
         drawn = figures.projections_and_probes(rows, points)
         blocks += [
-            Heading(f"{model}: projections and probes"),
+            Heading("Projections and probes"),
             context.draw(
                 drawn,
                 f"{model}-projections-and-probes",
@@ -63,7 +63,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
         ]
     if Analysis.ENCODING_USE in analyses:
         blocks += [
-            Heading(f"{model}: shift of scores given the label"),
+            Heading("Shift of scores given the label"),
             context.draw(
                 figures.score_shifts(rows),
                 f"{model}-score-shifts",
@@ -105,7 +105,7 @@ def _prompts(audit: Audit, context: Context, model: str, rows: pd.DataFrame) -> 
         for row in records(sensitivity[sensitivity["metric"] == "auroc"])
     ]
     return [
-        Heading(f"{model}: prompt sensitivity"),
+        Heading("Prompt sensitivity"),
         context.draw(figure, f"{model}-prompts", f"{model}: gaps in AUROC by prompt"),
         muted(_PROMPT_SENSITIVITY),
         *([Paragraph(_BELOW_CHANCE), Listing(below_chance)] if below_chance else []),

@@ -42,10 +42,13 @@ def build(audit: Audit, context: Context) -> Section | None:
         )
     if thresholds := audit.facts.get("thresholds"):
         blocks.append(table(_thresholds(thresholds), "Thresholds"))
+    parts = []
     for model in context.models:
         own = of_model(rows, model)
         attributes = [str(name) for name in dict.fromkeys(own["attribute"]) if name != OVERALL]
-        blocks += [_attribute(own, context, model, attribute) for attribute in attributes]
+        if attributes:
+            parts.append((model, [_attribute(own, context, model, name) for name in attributes]))
+    blocks += context.one_at_a_time("operating-point", parts)
     return Section("Operating point and calibration", "operating-point", blocks)
 
 
@@ -108,4 +111,4 @@ def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: s
         blocks.append(
             Details(summary, [table(shown, f"{model}: net benefit by {name}", nowrap=True)])
         )
-    return Details(f"{model}: by {name}", blocks)
+    return Details(f"By {name}", blocks)

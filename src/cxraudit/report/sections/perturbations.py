@@ -25,7 +25,8 @@ def build(audit: Audit, context: Context) -> Section | None:
         "compared with itself, and the AUROC with that of the same images unedited. Intervals are "
         f"{context.facts.interval}s."
     )
-    blocks = [block for model in models for block in _model(audit, context, model)]
+    parts = [(model, _model(audit, context, model)) for model in models]
+    blocks = context.one_at_a_time("perturbations", parts)
     return Section("Perturbed images", "perturbations", [introduction, *blocks])
 
 
@@ -33,7 +34,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     rows = of_model(audit.results, model)
     changes = of_model(audit.image_changes, model)
     finding = followed_finding(audit)
-    blocks: list[Block] = [Heading(model)]
+    blocks: list[Block] = []
     if finding is not None and len(changes) and finding in set(changes["finding"]):
         drawn = figures.counterfactual(rows, changes, finding)
         blocks += [
@@ -46,7 +47,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
         ]
     if ((rows["analysis"] == Analysis.CORRUPTION) & (rows["attribute"] == OVERALL)).any():
         blocks += [
-            Heading(f"{model}: image degradation"),
+            Heading("Image degradation"),
             context.draw(
                 figures.corruption_curves(rows),
                 f"{model}-corruptions",

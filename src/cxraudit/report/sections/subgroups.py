@@ -12,19 +12,21 @@ from cxraudit.vocabulary import attribute_name
 
 
 def build(audit: Audit, context: Context) -> Section | None:
-    """Show every attribute of every model; the null model is folded away."""
+    """Show every attribute of every model, one model at a time."""
     rows = audit.results
     gaps = rows[(rows["analysis"] == Analysis.SUBGROUPS) & (rows["reference"] == COMPLEMENT)]
     attributes = [str(name) for name in dict.fromkeys(gaps["attribute"])]
     if not attributes:
         return None
-    blocks: list[Block] = []
-    for model in context.models:
-        found = _model(of_model(rows, model), context, model, attributes)
-        if model == NULL_MODEL:
-            found = [Details(f"The null model, {model}: results of random scores", found)]
-        blocks += found
-    return Section("Subgroups", "subgroups", blocks)
+    parts = [
+        (_named(model), _model(of_model(rows, model), context, model, attributes))
+        for model in context.models
+    ]
+    return Section("Subgroups", "subgroups", context.one_at_a_time("subgroups", parts))
+
+
+def _named(model: str) -> str:
+    return f"{model}, the null model: random scores" if model == NULL_MODEL else model
 
 
 def _model(
@@ -38,7 +40,7 @@ def _model(
     for attribute in attributes:
         name = attribute_name(attribute)
         blocks += [
-            Heading(f"{model}: by {name}"),
+            Heading(f"By {name}"),
             context.draw(
                 figures.forest(results, attribute),
                 f"{model}-{attribute}",
