@@ -101,5 +101,5 @@ def _limits(audit: Audit, found: list[Matrix]) -> Iterator[str]:
         yield f"{of_all} undefined: a group lacks images with or without the finding."
     for check in run_checks(audit):
         if check.state in (State.ATTENTION, State.UNKNOWN):
-            yield f"{check.code}, {check.title}: {check.detail}"
+            yield f"{check.code} in the report: {check.title} ({check.state})."
     yield "The audit describes this cohort and these labels; it does not certify the model for others."

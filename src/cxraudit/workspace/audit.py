@@ -35,7 +35,6 @@ from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, check_results
 from cxraudit.workspace.inside import Inside
 from cxraudit.workspace.record import manifest_of_ours
 
-
 _PAGES = (".html", ".htm", ".pdf")
 
 
