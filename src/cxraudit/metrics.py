@@ -494,11 +494,17 @@ _ROWS = (
         source="Cinelli and Hazlett 2020",
     ),
     Metric(
-        name="unknown_covariate_share",
-        label="share with unknown covariates",
+        name="not_held_share",
+        label="share with unknown or rare labels",
         family=Family.EMBEDDING,
-        description="share of the compared images of which a label of another finding, or severity, is not "
-        "known, so that it is not held equal",
+        description="share of the compared images of which a label of another finding is not known, or whose "
+        "combination of labels few patients have, so that it is held equal label by label only",
+    ),
+    Metric(
+        name="unknown_severity_share",
+        label="share with unknown severity",
+        family=Family.EMBEDDING,
+        description="share of the compared images of which severity is not known",
     ),
     Metric(
         name="gap_between_prompts_sd",

@@ -121,7 +121,7 @@ class AuditSettings:
     """Labels of shortcuts: all, those predicted by a detector included, or only those of annotators."""
     severity: str = ""
     """Column of the images, or of your table, with a number for how severe the findings of an image are: what
-    the score shifts by between groups with the same label is compared at equal severity."""
+    the score shifts by between groups with the same label is adjusted for it."""
     label_error_rate: Annotated[float, Ge(0), Lt(0.5)] = 0.15
     """Share of labels of a finding that may be wrong. A shift of scores between groups with the same label
     that so many wrong labels could explain is unclear; 0 takes labels as they are."""

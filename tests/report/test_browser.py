@@ -127,7 +127,7 @@ def test_one_model_is_open_at_a_time_and_a_link_opens_its_part(browser, tmp_path
         tmp_path,
         page,
         """
-        const parts = () => [...document.querySelectorAll("#toy details.part[name^=subgroups]")];
+        const parts = () => [...document.querySelectorAll("#data-toy details.part[name^=subgroups]")];
         const before = parts().map(one => one.open);
         location.hash = parts()[2].querySelector("figure").id; reveal();
         return [before, parts().map(one => one.open)];

@@ -90,6 +90,16 @@ def test_two_groups_are_one_comparison():
     assert "disparity" in cell.detail
 
 
+@pytest.mark.parametrize(("value", "worse"), [(-0.12, "female"), (0.12, "male")])
+def test_of_two_groups_a_disparity_is_to_the_disadvantage_of_one(value, worse):
+    """Whichever is named first."""
+    [matrix] = matrices(example(overall(), *by_sex("disparity", value)), "m")
+
+    [cell] = cells(matrix)
+    assert cell.kind.name == "worse"
+    assert cell.detail.endswith(f"worse for {worse}")
+
+
 def test_shortcuts_have_a_matrix_of_their_own():
     """The gap, and separation where it was judged."""
     facts = {"shortcuts": {"drain": "Pneumothorax"}}

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -188,8 +189,8 @@ def test_one_audit_or_several_and_any_path(tmp_path):
     html = write_report([audit, audit], tmp_path / "two.html").read_text()
 
     assert single.is_file()
-    assert 'id="toy-1"' in html
-    assert 'id="toy-2"' in html
+    assert 'id="data-toy-1"' in html
+    assert 'id="data-toy-2"' in html
 
 
 @pytest.mark.parametrize("wrong", ["report", 3, [3], None, {"audit": 1}])
@@ -316,3 +317,25 @@ def test_a_report_without_shortcut_embeddings_or_perturbations_leaves_these_sect
     assert not {"Shortcuts", "Perturbed images", "Embeddings", "Differences between models"} & set(
         titles
     )
+
+
+def test_names_that_make_one_file_name_stay_apart(tmp_path):
+    """Models and data sets: every id is there once, every link leads to its own."""
+    rows = [
+        one | {"model": name}
+        for name in ("a b", "a_b", "a/b")
+        for one in (overall(), *by_sex("disparity"))
+    ]
+    audits = []
+    for name in ("verdicts", "d", "d", "d 1"):
+        audit = example(*rows)
+        audits.append(
+            replace(audit, facts=audit.facts | {"dataset": audit.facts["dataset"] | {"name": name}})
+        )
+
+    path = write_report(audits, tmp_path / "r.html", figures=tmp_path / "figures")
+
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    ids = [element["id"] for element in soup.find_all(id=True)]
+    assert len(ids) == len(set(ids))
+    assert len(list((tmp_path / "figures").glob("*.svg"))) == len(soup.find_all("figure"))

@@ -19,7 +19,6 @@ from cxraudit.schema import (
     CHANCE,
     NEGATIVES,
     OVERALL,
-    POSITIVES,
     UNEDITED,
     WITHOUT,
     Analysis,
@@ -49,7 +48,7 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind(WORSE, "◆", "disparity, to the disadvantage of the group, or by a shortcut"),
+        Kind(WORSE, "◆", "disparity, to the disadvantage of a group, or by a shortcut"),
         Kind(BETTER, "▲", "disparity in favour of the group"),
         Kind("unclear-size", "◇", "differs from zero; the size is not settled"),
         Kind("inconclusive", "○", "inconclusive: neither shown nor ruled out"),
@@ -151,13 +150,15 @@ def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
     if judged.empty:
         return None
     columns: list[Columns] = []
-    places: list[tuple[str, str]] = []
+    places: list[tuple[str, str, str]] = []
     for attribute, part in judged.groupby("attribute", sort=False):
         groups = list(dict.fromkeys(part["group"]))
         first = groups[:1] if len(groups) == 2 else groups
         labels = [f"{groups[0]} − {groups[1]}"] if len(groups) == 2 else groups
         columns.append(Columns(attribute_name(str(attribute)), tuple(map(str, labels))))
-        places += [(str(attribute), str(group)) for group in first]
+        # Of two groups, a disparity is to the disadvantage of one of them, whichever is named first.
+        other = str(groups[1]) if len(groups) == 2 else ""
+        places += [(str(attribute), str(group), other) for group in first]
     by_place = {
         (row["finding"], row["metric"], row["attribute"], row["group"]): row
         for row in records(judged)
@@ -166,17 +167,21 @@ def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
     rows = []
     for finding in dict.fromkeys(judged["finding"]):
         for metric in metrics:
-            found = [by_place.get((finding, metric, *place)) for place in places]
-            if any(found):
+            found = [
+                (by_place.get((finding, metric, attribute, group)), other)
+                for attribute, group, other in places
+            ]
+            if any(row for row, _ in found):
                 label = f"{finding}, {METRICS[metric].label}" if len(metrics) > 1 else str(finding)
-                rows.append((label, tuple(cell_of(row) if row else None for row in found)))
+                rows.append(
+                    (label, tuple(cell_of(row, other) if row else None for row, other in found))
+                )
     return Matrix(question, caption, tuple(columns), tuple(rows))
 
 
 _SHORTCUT_COLUMNS = (
     "AUROC with − without",
     "separation among images without the finding",
-    "separation among images with the finding",
     "change of the score when it is inserted (SD)",
 )
 
@@ -192,7 +197,6 @@ def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
         cells = [
             _first(gap),
             _first(find.where(separation, group=NEGATIVES)),
-            _first(find.where(separation, group=POSITIVES)),
             _first(_inserted(audit, judged, finding)) if shortcut == DEVICE else None,
         ]
         if any(cells):
@@ -203,7 +207,8 @@ def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
     return Matrix(
         "Shortcuts",
         "Whether a finding is recognised better with the shortcut, whether the score separates images with "
-        "and without it (AUROC − 0.5), and whether it follows an inserted one.",
+        "and without it (AUROC − 0.5), and whether it follows an inserted one. Among images with the "
+        "finding, separation can come from its severity, too; it stands under Main results.",
         (Columns("", tuple(_SHORTCUT_COLUMNS[k] for k in used)),),
         tuple((label, tuple(cells[k] for k in used)) for label, cells in found),
     )
@@ -229,13 +234,16 @@ def _first(rows: pd.DataFrame) -> Cell | None:
     return next((cell_of(row) for row in records(rows.head(1))), None)
 
 
-def cell_of(row: dict[str, Any]) -> Cell:
-    """Return a row with a verdict as a cell."""
+def cell_of(row: dict[str, Any], other: str = "") -> Cell:
+    """Return a row with a verdict as a cell; `other` is the other one of two groups."""
     shown = verdict_shown(row)
-    kind = KINDS[_name(row, shown)]
+    name = _name(row, shown)
+    kind = KINDS[WORSE if other and name == BETTER else name]
     if kind.name in (HIDDEN, "undefined") or not math.isfinite(row["value"]):
         return Cell(kind, "", kind.words)
-    return Cell(kind, signed(row["value"]), "; ".join(_details(row, shown)))
+    worse = {WORSE: row["group"], BETTER: other}.get(name, "") if other else ""
+    details = [*_details(row, shown), *([f"worse for {worse}"] if worse else [])]
+    return Cell(kind, signed(row["value"]), "; ".join(details))
 
 
 def _name(row: dict[str, Any], shown: str) -> str:

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from os import PathLike
 from pathlib import Path
 
@@ -68,7 +70,10 @@ def write_report(
             f"{target} is a folder. Name the HTML file to write, for instance {target / 'report.html'}."
         )
     names = _chapter_names(chosen)
-    contexts = [context_of(audit, name, folder) for audit, name in zip(chosen, names, strict=True)]
+    drawn: Counter[str] = Counter()
+    contexts = [
+        context_of(audit, name, folder, drawn) for audit, name in zip(chosen, names, strict=True)
+    ]
     chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
     script, style = (part(name) for name in ("report.js", "report.css"))
     html = template("report.html.j2").render(
@@ -112,10 +117,14 @@ def _as_path(path: object, name: str) -> Path:
 def _chapter_names(audits: Sequence[Audit]) -> list[str]:
     """Name each chapter by its data set; numbered where one data set was audited twice."""
     names = [facts_of(audit).dataset for audit in audits]
-    return [
-        f"{name} {names[: k + 1].count(name)}" if names.count(name) > 1 else name
-        for k, name in enumerate(names)
-    ]
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name} {k}" for k in count(1))
+        # What file names are made of must differ, too.
+        taken = {folder_name(one) for one in (*found, *(n for n in names if n != name))}
+        free = name if names.count(name) == 1 and folder_name(name) not in taken else ""
+        found.append(free or next(one for one in numbered if folder_name(one) not in taken))
+    return found
 
 
 def _title(contexts: Sequence[Context]) -> str:
@@ -129,7 +138,7 @@ def _chapter(audit: Audit, context: Context) -> Chapter:
     built = [module.build(audit, context) for module in SECTIONS]
     return Chapter(
         title=context.name,
-        id=folder_name(context.name),
+        id=f"data-{folder_name(context.name)}",
         lead=f"{context.facts.counts}; {context.facts.estimand}; {', '.join(audit.facts['findings'])}.",
         sections=[section for section in built if section is not None],
     )

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
 from cxraudit.files import package_version, read_toml, write_text
-from cxraudit.formatting import counted, listed, printed
+from cxraudit.formatting import column_name, counted, listed, printed
 from cxraudit.report.checks import run_checks
 from cxraudit.report.checks.check import State
 from cxraudit.report.facts import facts_of
@@ -77,7 +77,7 @@ def write_summary(audit: Audit, path: str | PathLike[str], *, about: About | Non
         made_at=str(audit.manifest.get("made_at", "")),
         synthetic=bool(audit.facts.get("truth")),
         about=[
-            *((name.replace("_", " "), value) for name, value in stated.model_dump().items()),
+            *((column_name(name), value) for name, value in stated.model_dump().items()),
             ("audited on", f"{facts.dataset}: {facts.counts}; {facts.interval}s"),
         ],
         models=[(model, in_words(counts_of(tables)), tables) for model, tables in found],

@@ -190,6 +190,15 @@ def test_in_short_tells_nothing_found_from_nothing_compared():
     assert "Nothing was compared" in compared.blocks[0].text
 
 
+def test_in_short_denies_nothing_where_everything_is_hidden():
+    """Nothing could be shown."""
+    hidden = [one | {"reasons": "SUPPRESSED", "verdict": ""} for one in by_sex("")]
+
+    found = on_the_page(in_short, example(overall_row(), *hidden)).blocks[0].text
+
+    assert found.startswith("All comparisons are hidden")
+
+
 def test_shortcuts_have_one_figure_per_model_with_scores(audit):
     """Both arms of all models, and one more figure per model with percentiles."""
     assert drawings(built(shortcuts, audit).blocks) == ["drain", "m-drain-summary"]

@@ -159,39 +159,58 @@ def of_shift(metric, value):
 
 
 @pytest.mark.parametrize(
-    ("severity", "unknown", "held", "unmeasured"),
+    ("severity", "shares", "held", "unmeasured"),
     [
-        ("", None, "in female patients. ", "something unmeasured, such as severity, that"),
-        ("", 0.0, "adjusted for other findings. ", "something unmeasured, such as severity, that"),
-        ("", 1.0, "in female patients. ", "something unmeasured, such as severity, that"),
+        ("", (None, None), "in female patients. ", ", such as severity, that"),
+        ("", (0.0, None), "adjusted for other findings. ", ", such as severity, that"),
+        (
+            "",
+            (0.4, None),
+            "adjusted for other findings (labels unknown or in rare combinations in 40 % of images). ",
+            ", such as severity, that",
+        ),
+        ("extent", (None, 0.0), "adjusted for extent. ", " that explains 20 %"),
+        ("extent", (0.0, 0.0), "adjusted for other findings and extent. ", " that explains 20 %"),
         (
             "extent",
-            0.0,
-            "adjusted for other findings and extent. ",
-            "something unmeasured that explains 20 %",
+            (0.0, 0.3),
+            "adjusted for other findings and extent (not known for 30 % of images). ",
+            ", such as severity, that",
         ),
-        (
-            "extent",
-            0.3,
-            "adjusted for other findings and extent (not all known for 30 % of images). ",
-            "something unmeasured, such as severity, that",
-        ),
+        ("extent", (None, 1.0), "in female patients. ", ", such as severity, that"),
     ],
 )
-def test_what_a_shift_is_adjusted_for_is_named(severity, unknown, held, unmeasured):
-    """With the share of images of which it is not known; severity that was is not unmeasured."""
+def test_what_a_shift_is_adjusted_for_is_named(severity, shares, held, unmeasured):
+    """With the shares of images of which it is not held; severity that was is not unmeasured."""
     rows = [*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED)]
     rows += [of_shift("robustness_value", 0.2)]
-    rows += [] if unknown is None else [of_shift("unknown_covariate_share", unknown)]
+    for metric, share in zip(("not_held_share", "unknown_severity_share"), shares, strict=True):
+        rows += [] if share is None else [of_shift(metric, share)]
     facts = {"settings": {"severity": severity, "margin": 0.05}}
 
     [statement] = embeddings.statements(example(overall(), *rows, facts=facts), "m")
 
     assert held in statement.detail
     assert (
-        f"No rate of label errors would explain it, but it would be explained by {unmeasured}"
-        in (statement.detail)
+        f"No rate of label errors would explain it, but it would be explained by something unmeasured{unmeasured}"
+    ) in statement.detail
+
+
+def test_shifts_of_unclear_size_are_counted_beside_those_of_clear_size():
+    """Both are shown."""
+    rows = [*probe_rows("sex", DECODABLE), *shift_rows("sex", ASSOCIATED, UNCLEAR_SIZE)]
+
+    assert statements_on(*rows).headline == (
+        "Sex: decodable, and associated with the score for 2 of 2 findings (of clear size for 1)"
     )
+
+
+def test_a_shift_whose_interval_is_wide_is_stated():
+    """Neither shown nor ruled out, with its numbers."""
+    detail = statements_on(*probe_rows("sex", DECODABLE), *shift_rows("sex", UNCLEAR)).detail
+
+    assert "The largest shift, for pneumothorax among positives, is −0.50" in detail
+    assert detail.endswith("its interval holds 0 and more than 0.25.")
 
 
 def test_label_errors_and_something_unmeasured_are_both_named():

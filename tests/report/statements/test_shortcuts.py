@@ -109,8 +109,8 @@ SCORE = "The score for pneumothorax"
             ("disparity", 0.2),
             ("difference of unclear size", 0.2),
             Tone.UNCLEAR_SIZE,
-            f"{SCORE} separates images with and without a chest drain; whether beyond the margin is not "
-            "settled",
+            f"{SCORE} separates images with and without a chest drain; whether beyond the margin among "
+            "images without pneumothorax is not settled",
         ),
         (
             ("equivalent", 0.01),

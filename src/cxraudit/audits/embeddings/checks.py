@@ -85,6 +85,10 @@ def _as_numbers(values: object, about: str) -> Vectors:
     DataError
         If they are no real numbers.
     """
+    if np.ma.is_masked(values):
+        raise DataError(
+            f"{about} hold masked values. Leave these images out, or fill the values in."
+        )
     try:
         given = np.asarray(values)
         if given.dtype.kind not in "fiub":
@@ -247,7 +251,13 @@ def check_severity(dataset: Dataset, settings: AuditSettings) -> None:
             f"column '{column}' holds {values.dtype}, not numbers. Give severity as a number, or leave the "
             "setting out."
         )
-    numbers = numbers_of(values)
+    try:
+        numbers = numbers_of(values)
+    except (OverflowError, TypeError) as error:
+        raise DataError(
+            f"column '{column}' holds what is no number of usual size ({error}). Give severity as a number, "
+            "or leave the setting out."
+        ) from error
     remedy = (
         "Give severity as a number, blank where it is not known, or leave the setting severity out."
     )

@@ -9,10 +9,12 @@ and gaps when the group is erased from the embedding in closed form (LEACE).
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from cxraudit.audits.cohort import Cell, Mask, Sample, Vector, count
 from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, EmbeddedCohort, Parts, PromptPair
@@ -83,7 +85,8 @@ SHIFT_DIFFERENCE = "score_shift_difference"
 REMAINING_SHIFT = "score_shift_beyond_label_errors"
 LABEL_ERROR_RATE = "explaining_label_error_rate"
 ROBUSTNESS = "robustness_value"
-UNKNOWN_SHARE = "unknown_covariate_share"
+NOT_HELD, UNKNOWN_SEVERITY = "not_held_share", "unknown_severity_share"
+"""Shares of images of which labels of other findings, or severity, are not held equal."""
 LABELS = {POSITIVES: 1, NEGATIVES: 0}
 """Condition of a shift → the recorded label of its images."""
 
@@ -201,12 +204,8 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             given = replace(key, condition=condition)
             cells = sample.cell(inside & same), sample.cell(outside & same)
             among = (inside | outside) & same
-            effect = partial_effect(
-                score[among],
-                inside[among],
-                covariates.among(among, cohort.patients),
-                cohort.patients[among],
-            )
+            table, held = covariates.among(among, cohort.patients)
+            effect = partial_effect(score[among], inside[among], table, cohort.patients[among])
             caution = _caution(cells, effect, constant=constant)
             if constant or not math.isfinite(effect.value):
                 yield _no_shift(given, cells, caution)
@@ -224,7 +223,9 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
                 family=Confirmatory.SCORE_DIRECTION,
                 enough=enough,
                 caution=few,
-                note=joined_phrases("standard deviations of the score", *covariates.stated(among)),
+                note=joined_phrases(
+                    "standard deviations of the score", *covariates.stated(among, held)
+                ),
             )
             yield Comparison(
                 key=given,
@@ -240,13 +241,8 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             yield from _label_errors(
                 cohort, sample, given, cells, both, among, inside, effect.pseudo_values, few, enough
             )
-            if covariates.words:
-                yield Tested(
-                    key=given,
-                    metric=UNKNOWN_SHARE,
-                    cell=cells[0],
-                    value=float(covariates.unknown[among].mean()),
-                )
+            for metric, share in covariates.shares(among, held):
+                yield Tested(key=given, metric=metric, cell=cells[0], value=share)
             yield Tested(
                 key=given,
                 metric=ROBUSTNESS,
@@ -330,67 +326,115 @@ def _no_shift(key: Key, cells: Sequence[Cell], caution: Caution | None) -> Teste
 
 MOST_COMBINATIONS = 24
 """Combinations of labels of other findings that are levels of their own, the most frequent ones."""
+TENTHS = np.linspace(0, 1, 11)[1:-1]
+"""Quantiles between which severity is a level of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Covariates:
     """What shifts are adjusted for."""
 
-    words: str
-    """For the note; empty if there is nothing."""
-    table: NDArray[np.float64]
-    """Shape (n, k)."""
-    levels: NDArray[np.int64]
-    """Shape (n,): which labels of all other findings an image has, as one number."""
-    unknown: Mask
-    """Whether one of them is not known of an image."""
+    findings: NDArray[np.float64]
+    """Labels of the other findings that have any, shape (n, k)."""
+    severity: NDArray[np.float64]
+    """Shape (n,); NaN where there is none or it is not known."""
+    severity_name: str
+    """Its column; empty if there is none."""
 
-    def among(self, images: Mask, patients: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the covariates of some images, with the combinations of labels that many patients have.
+    def among(
+        self, images: Mask, patients: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return covariates of some images, and whether the labels of an image are all held equal.
 
-        Of a score that two findings raise only together, or only once, the labels one by one would leave a
-        part, which would go to a group that follows both.
+        Labels enter one by one; so do the number of findings, and the combinations of labels that enough
+        patients have: of a score that two findings raise only together, the labels one by one would leave a
+        part, which would go to a group that follows both. Severity enters as a number, by tenths, and as a
+        number among images with each finding.
         """
-        levels, own = self.levels[images], patients[images]
-        pairs = np.unique(np.column_stack([levels, own]), axis=0)
-        present, n_patients = np.unique(pairs[:, 0], return_counts=True)
-        frequent = present[np.argsort(-n_patients, kind="stable")][:MOST_COMBINATIONS]
-        enough = frequent[np.isin(frequent, present[n_patients >= MIN_PATIENTS])]
-        return np.hstack([self.table[images], (levels[:, None] == enough).astype(np.float64)])
+        labels, own = self.findings[images], patients[images]
+        known = np.isfinite(labels)
+        filled = np.where(known, labels, 0.0)
+        parts: list[NDArray[Any]] = [filled, ~known]
+        held = known.all(axis=1)
+        if labels.shape[1]:
+            number = filled.sum(axis=1).astype(np.int64)
+            parts.append(_levels(number, own, number.max() + 1)[0])
+            combination = np.zeros(len(labels), dtype=np.int64)
+            for column in np.where(known, labels, 2).astype(np.int64).T:
+                combination = np.unique(3 * combination + column, return_inverse=True)[1]
+            frequent, is_one = _levels(combination, own, MOST_COMBINATIONS)
+            parts.append(frequent)
+            held &= is_one
+        if self.severity_name:
+            parts += _severity(self.severity[images], own, filled)
+        return np.column_stack(parts).astype(np.float64), np.asarray(held)
 
-    def stated(self, images: Mask) -> Iterator[str]:
+    def stated(self, images: Mask, held: NDArray[np.bool_]) -> Iterator[str]:
         """Say what the shift among some images is adjusted for, and of how many it is not known."""
-        if self.words:
-            unknown = float(self.unknown[images].mean())
-            of_some = f" (not known for {100 * unknown:.0f} % of images)" if unknown else ""
-            yield f"adjusted for {self.words}{of_some}"
+        names = []
+        if n := self.findings.shape[1]:
+            some = f" ({100 * (1 - held.mean()):.0f} % of images: unknown or rare combinations)"
+            what = f"{n} other findings" if n > 1 else "another finding"
+            names.append(f"{what}{'' if held.all() else some}")
+        if self.severity_name:
+            unknown = float(np.isnan(self.severity[images]).mean())
+            some = f" (not known for {100 * unknown:.0f} % of images)" if unknown else ""
+            names.append(f"{self.severity_name}{some}")
+        if names:
+            yield f"adjusted for {' and '.join(names)}"
+
+    def shares(self, images: Mask, held: NDArray[np.bool_]) -> Iterator[tuple[str, float]]:
+        """Yield the shares of images of which labels, or severity, are not held equal."""
+        if self.findings.shape[1]:
+            yield NOT_HELD, float(1 - held.mean())
+        if self.severity_name:
+            yield UNKNOWN_SEVERITY, float(np.isnan(self.severity[images]).mean())
+
+
+def _levels(
+    values: NDArray[np.int64], patients: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return columns of the most frequent values that enough patients have, and which images have one."""
+    pairs = np.unique(np.column_stack([values, patients]), axis=0)
+    present, n_patients = np.unique(pairs[:, 0], return_counts=True)
+    frequent = np.argsort(-n_patients, kind="stable")[:most]
+    chosen = present[frequent][n_patients[frequent] >= MIN_PATIENTS]
+    columns = values[:, None] == chosen
+    return columns, columns.any(axis=1)
+
+
+def _severity(
+    severity: NDArray[np.float64], patients: NDArray[np.int64], findings: NDArray[np.float64]
+) -> list[NDArray[Any]]:
+    """Return columns of severity: as a number, by tenths, and as a number with each finding."""
+    known = np.isfinite(severity)
+    if not known.any():
+        return []
+    number = np.where(known, severity, severity[known].mean())
+    ranks = np.where(known, rankdata(number), 0.0)  # of any scale, and as far apart as images are
+    tenth = np.searchsorted(np.quantile(number[known], TENTHS), number, side="right")
+    tenths, _ = _levels(np.where(known, tenth, -1), patients, TENTHS.size + 2)
+    centred = ranks - ranks[known].mean()
+    return [
+        number[:, None],
+        ranks[:, None],
+        ~known[:, None],
+        tenths,
+        np.where(known, centred, 0.0)[:, None] * findings,
+    ]
 
 
 def _covariates(cohort: EmbeddedCohort, finding: str) -> _Covariates:
-    """Return the labels of all other findings, and severity if the settings name it.
-
-    A finding without a label is a level of its own; so is a severity that is not known.
-    """
+    """Return the labels of all other findings that have any, and severity if the settings name it."""
     others = [name for name in cohort.cohort.dataset.findings if name != finding]
-    columns = [cohort.labels(name) for name in others]
-    levels = np.zeros(cohort.rows.size, dtype=np.int64)
-    for column in columns:
-        code = np.where(np.isfinite(column), column, 2).astype(np.int64)
-        levels = np.unique(3 * levels + code, return_inverse=True)[1]
-    names = [f"{len(others)} other findings" if len(others) > 1 else "another finding"]
-    names = names if others else []
-    if severity := cohort.cohort.settings.severity:
-        columns.append(numbers_of(pd.Series(cohort.column(severity))))
-        names.append(severity)
-    known = [np.isfinite(column) for column in columns]
-    both = [
-        part
-        for column, mask in zip(columns, known, strict=True)
-        for part in (np.where(mask, column, column[mask].mean() if mask.any() else 0.0), ~mask)
-    ]
-    table = np.column_stack(both) if both else np.empty((cohort.rows.size, 0))
-    unknown = ~np.logical_and.reduce(known) if known else np.zeros(cohort.rows.size, dtype=bool)
-    return _Covariates(" and ".join(names), table.astype(np.float64), levels, unknown)
+    labels = [column for name in others if np.isfinite(column := cohort.labels(name)).any()]
+    n = cohort.rows.size
+    severity = cohort.cohort.settings.severity
+    return _Covariates(
+        np.column_stack(labels) if labels else np.empty((n, 0)),
+        numbers_of(pd.Series(cohort.column(severity))) if severity else np.full(n, np.nan),
+        severity,
+    )
 
 
 def numbers_of(column: pd.Series) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """What a section needs besides the audit: its facts in words, its models, and where figures go."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Context:
     """Model → what it was trained on."""
     figures: Path | None
     """Folder for the figures as files, too."""
+    drawn: Counter[str] = field(default_factory=Counter)
+    """How often the figures of the page were called the same: names differ that make one file name."""
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -51,6 +54,9 @@ class Context:
     def draw(self, figure: Figure, kind: str, caption: str) -> Drawing:
         """Return a figure as a block; `kind` names its file, and its place on the page."""
         name = folder_name(f"{self.name}-{kind}")
+        self.drawn[name] += 1
+        if self.drawn[name] > 1:
+            name = f"{name}-{self.drawn[name]}"
         element = svg(figure) if self.figures is None else save(figure, self.figures, name)
         identifier = f"figure-{name}"
         return Drawing(Markup(inlined(element, identifier, caption)), identifier, caption)
@@ -83,8 +89,10 @@ _ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r"(?<=[\"(])#([\w.-]+)")
 
 
-def context_of(audit: Audit, name: str, figures: Path | None) -> Context:
-    """Return the context of an audit."""
+def context_of(
+    audit: Audit, name: str, figures: Path | None, drawn: Counter[str] | None = None
+) -> Context:
+    """Return the context of an audit; those of a page share what was drawn."""
     return Context(
         name=name,
         facts=facts_of(audit),
@@ -92,6 +100,7 @@ def context_of(audit: Audit, name: str, figures: Path | None) -> Context:
         cards=audit.manifest.get("cards", {}),
         training=training_of(audit),
         figures=figures,
+        drawn=Counter() if drawn is None else drawn,
     )
 
 

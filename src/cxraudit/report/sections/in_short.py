@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import pandas as pd
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
@@ -17,7 +18,7 @@ from cxraudit.report.statements.verdicts import (
     metrics_of,
     rate_gaps,
 )
-from cxraudit.schema import Analysis, is_level
+from cxraudit.schema import Analysis, Reason, has_reason, is_level
 from cxraudit.stats.estimate import Verdict
 from cxraudit.vocabulary import attribute_name
 
@@ -90,7 +91,12 @@ def _more(items: Sequence[Markup], noun: str, plural: str = "") -> list[Block]:
 
 
 def _nothing(audits: Sequence[Audit]) -> Paragraph:
-    if any((~is_level(audit.results)).any() for audit in audits):
+    compared = pd.concat([audit.results[~is_level(audit.results)] for audit in audits])
+    if len(compared) and has_reason(compared, Reason.SUPPRESSED).all():
+        return Paragraph(
+            "All comparisons are hidden, since cells of few patients are: nothing can be concluded of groups."
+        )
+    if len(compared):
         return Paragraph(
             "No disparity was found between groups in AUROC or in rates at a threshold, nor by a shortcut or "
             "a perturbation. That is not the same as none: see what is inconclusive."

@@ -22,11 +22,12 @@ from cxraudit.audits.embeddings.score_direction import (
     ERASED,
     LABEL_ERROR_RATE,
     NOT_ASSOCIATED,
+    NOT_HELD,
     ONLY_ASSOCIATED,
     ONLY_ASSOCIATED_UNCLEAR_SIZE,
     ROBUSTNESS,
     SHIFT,
-    UNKNOWN_SHARE,
+    UNKNOWN_SEVERITY,
 )
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import (
@@ -95,7 +96,10 @@ def _answer(
     for verdict in _SHOWN:
         associated = records(shifts[shifts["verdict"] == verdict])
         if associated:
-            return _associated(rows, name, linear, numbers, associated, len(shifts), severity)
+            n_shown = int(shifts["verdict"].isin(list(_SHOWN)).sum())
+            return _associated(
+                rows, name, linear, numbers, associated, n_shown, len(shifts), severity
+            )
     unsettled = shifts[shifts["verdict"] != NOT_ASSOCIATED]
     doubtful = shifts[has_reason(shifts, Reason.LABEL_ERRORS)]
     if linear["verdict"] == NOT_DECODABLE:
@@ -117,13 +121,18 @@ def _answer(
     if len(unsettled):
         of_all = f"{len(unsettled)} of {counted(len(shifts), 'finding')}"
         headline = f"{name}: decodable; association with the score unclear for {of_all}"
-        why = _doubtful(rows, doubtful, severity) or _why_not_judged(unsettled)
+        why = (
+            _doubtful(rows, doubtful, severity)
+            or _why_not_judged(unsettled)
+            or _too_wide(rows, unsettled, severity)
+        )
         return Statement(Tone.UNCLEAR, headline, f"{numbers}{why}")
+    adjusted = _adjusted(rows, find.largest(records(shifts)), severity)
     return Statement(
         Tone.NOT_ASSOCIATED,
         f"{name}: decodable, not associated with the score given the label",
         f"{numbers} Among images with and among images without each finding, the score shifts with it by "
-        f"less than {SHIFT_MARGIN:g} standard deviations.",
+        f"less than {SHIFT_MARGIN:g} standard deviations{f', {adjusted}' if adjusted else ''}.",
     )
 
 
@@ -199,11 +208,15 @@ def _associated(
     linear: Row,
     numbers: str,
     associated: list[Row],
+    n_shown: int,
     n_findings: int,
     severity: str,
 ) -> Statement:
     row = find.largest(associated)
-    of_all = f"{len(associated)} of {counted(n_findings, 'finding')}"
+    adjusted = _adjusted(rows, row, severity)
+    of_all = f"{n_shown} of {counted(n_findings, 'finding')}"
+    if n_shown > len(associated):
+        of_all += f" (of clear size for {len(associated)})"
     of_size = ", by an unclear size," if row["verdict"] in _OF_UNCLEAR_SIZE else ""
     with_score = f"associated{of_size} with the score for {of_all}"
     return Statement(
@@ -211,18 +224,23 @@ def _associated(
         f"{name}: {_decoded_and(linear, with_score)}",
         f"{numbers} Among {row['condition']} the score shifts most for {row['finding'].lower()}: "
         f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
-        f"{_at_equal(rows, row, severity)}. {_explanations(rows, row, severity)}"
+        f"{f', {adjusted}' if adjusted else ''}. {_explanations(rows, row, severity)}"
         f"{_after_erasure(rows, row)}",
     )
 
 
-def _at_equal(rows: pd.DataFrame, shift: Row, severity: str) -> str:
+def _adjusted(rows: pd.DataFrame, shift: Row, severity: str) -> str:
     """Say what a shift is adjusted for, and of how many images that is not known; empty if for nothing."""
-    unknown = _of_shift(rows, shift, UNKNOWN_SHARE)
-    if not unknown < 1:  # there is nothing, or nothing is known of any image
-        return ""
-    held = f", adjusted for other findings{f' and {column_name(severity)}' if severity else ''}"
-    return f"{held} (not all known for {whole_percent(unknown)} of images)" if unknown else held
+    names = []
+    not_held = _of_shift(rows, shift, NOT_HELD)
+    if math.isfinite(not_held):
+        some = f" (labels unknown or in rare combinations in {whole_percent(not_held)} of images)"
+        names.append(f"other findings{some if not_held else ''}")
+    unknown = _of_shift(rows, shift, UNKNOWN_SEVERITY)
+    if unknown < 1:
+        some = f" (not known for {whole_percent(unknown)} of images)"
+        names.append(f"{column_name(severity)}{some if unknown else ''}")
+    return f"adjusted for {' and '.join(names)}" if names else ""
 
 
 def _decoded_and(linear: Row, with_score: str) -> str:
@@ -256,7 +274,7 @@ def _explanations(rows: pd.DataFrame, shift: Row, severity: str) -> str:
     )
     if not math.isfinite(strength):
         return f"{labels}."
-    all_known = severity and not _of_shift(rows, shift, UNKNOWN_SHARE) > 0
+    all_known = severity and not _of_shift(rows, shift, UNKNOWN_SEVERITY) > 0
     such_as = "" if all_known else ", such as severity,"
     return (
         f"{labels}, {'and so' if by_labels else 'but it'} would {'' if by_labels else 'be explained by '}"
@@ -272,8 +290,23 @@ def _doubtful(rows: pd.DataFrame, doubtful: pd.DataFrame, severity: str) -> str:
     row = find.largest(records(doubtful))
     return (
         f" Among {row['condition']} the score for {row['finding'].lower()} shifts by "
-        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}. "
+        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
+        f"{f', {adjusted}' if (adjusted := _adjusted(rows, row, severity)) else ''}. "
         f"{_explanations(rows, row, severity)}"
+    )
+
+
+def _too_wide(rows: pd.DataFrame, unsettled: pd.DataFrame, severity: str) -> str:
+    """State the largest shift of those whose intervals hold 0 and more than the margin."""
+    known = records(unsettled.dropna(subset=["value", "low"]))
+    if not known:
+        return ""
+    row = find.largest(known)
+    adjusted = _adjusted(rows, row, severity)
+    return (
+        f" The largest shift, for {row['finding'].lower()} among {row['condition']}, is "
+        f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
+        f"{f', {adjusted}' if adjusted else ''}: its interval holds 0 and more than {SHIFT_MARGIN:g}."
     )
 
 

@@ -155,7 +155,8 @@ def _separates(score: str, finding: str, name: str, by_kind: Mapping[str, Row]) 
             )
         if negatives["verdict"] == Verdict.DISPARITY:
             return headline, Tone.DISPARITY
-        return f"{headline}; whether beyond the margin is not settled", Tone.UNCLEAR_SIZE
+        beyond = f"whether beyond the margin among images without {finding} is not settled"
+        return f"{headline}; {beyond}", Tone.UNCLEAR_SIZE
     if with_it:
         return (
             f"{score} is {with_it} with {a_shortcut} among images with {finding}{_of_others(negatives)}",
