@@ -210,7 +210,7 @@ def test_a_shift_whose_interval_is_wide_is_stated():
     detail = statements_on(*probe_rows("sex", DECODABLE), *shift_rows("sex", UNCLEAR)).detail
 
     assert "The largest shift, for pneumothorax among positives, is −0.50" in detail
-    assert detail.endswith("its interval holds 0 and more than 0.25.")
+    assert detail.endswith("it is not settled whether it differs from 0, or is below 0.25.")
 
 
 def test_label_errors_and_something_unmeasured_are_both_named():

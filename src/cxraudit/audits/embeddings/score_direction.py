@@ -326,7 +326,7 @@ def _no_shift(key: Key, cells: Sequence[Cell], caution: Caution | None) -> Teste
 
 MOST_COMBINATIONS = 24
 """Combinations of labels of other findings that are levels of their own, the most frequent ones."""
-TENTHS = np.linspace(0, 1, 11)[1:-1]
+TWENTIETHS = np.linspace(0, 1, 21)[1:-1]
 """Quantiles between which severity is a level of its own."""
 
 
@@ -348,8 +348,8 @@ class _Covariates:
 
         Labels enter one by one; so do the number of findings, and the combinations of labels that enough
         patients have: of a score that two findings raise only together, the labels one by one would leave a
-        part, which would go to a group that follows both. Severity enters as a number, by tenths, and as a
-        number among images with each finding.
+        part, which would go to a group that follows both. Severity enters as a number, as a rank (also
+        among images with each finding), and by twentieths.
         """
         labels, own = self.findings[images], patients[images]
         known = np.isfinite(labels)
@@ -406,20 +406,20 @@ def _levels(
 def _severity(
     severity: NDArray[np.float64], patients: NDArray[np.int64], findings: NDArray[np.float64]
 ) -> list[NDArray[Any]]:
-    """Return columns of severity: as a number, by tenths, and as a number with each finding."""
+    """Return columns of severity: as a number, by twentieths, and as a number with each finding."""
     known = np.isfinite(severity)
     if not known.any():
         return []
     number = np.where(known, severity, severity[known].mean())
     ranks = np.where(known, rankdata(number), 0.0)  # of any scale, and as far apart as images are
-    tenth = np.searchsorted(np.quantile(number[known], TENTHS), number, side="right")
-    tenths, _ = _levels(np.where(known, tenth, -1), patients, TENTHS.size + 2)
+    part = np.searchsorted(np.quantile(number[known], TWENTIETHS), number, side="right")
+    parts, _ = _levels(np.where(known, part, -1), patients, TWENTIETHS.size + 2)
     centred = ranks - ranks[known].mean()
     return [
         number[:, None],
         ranks[:, None],
         ~known[:, None],
-        tenths,
+        parts,
         np.where(known, centred, 0.0)[:, None] * findings,
     ]
 

@@ -297,7 +297,7 @@ def _doubtful(rows: pd.DataFrame, doubtful: pd.DataFrame, severity: str) -> str:
 
 
 def _too_wide(rows: pd.DataFrame, unsettled: pd.DataFrame, severity: str) -> str:
-    """State the largest shift of those whose intervals hold 0 and more than the margin."""
+    """State the largest shift that is not settled: neither different from 0 nor below the margin."""
     known = records(unsettled.dropna(subset=["value", "low"]))
     if not known:
         return ""
@@ -306,7 +306,8 @@ def _too_wide(rows: pd.DataFrame, unsettled: pd.DataFrame, severity: str) -> str
     return (
         f" The largest shift, for {row['finding'].lower()} among {row['condition']}, is "
         f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
-        f"{f', {adjusted}' if adjusted else ''}: its interval holds 0 and more than {SHIFT_MARGIN:g}."
+        f"{f', {adjusted}' if adjusted else ''}. With all comparisons adjusted together, it is not settled "
+        f"whether it differs from 0, or is below {SHIFT_MARGIN:g}."
     )
 
 
