@@ -510,3 +510,20 @@ def test_what_erasure_leaves_is_what_a_probe_of_fresh_patients_decodes(one_threa
 
     assert np.mean(expected) > 0.6
     assert np.mean(reported) == pytest.approx(np.mean(expected), abs=0.05)
+
+
+@pytest.mark.parametrize("severity", ["", simulated.SEVERITY])
+def test_a_finding_of_one_class_beside_another_finding_has_a_row_without_value(severity):
+    """There is nothing to adjust among images that are not there."""
+    dataset, vectors = simulated.draw(simulated.DESIGNS["orthogonal"], 0)
+    images = dataset.images.assign(**{simulated.FINDING: 0.0})
+    settings = replace(SETTINGS, severity=severity)
+    cohort = embedded_cohort_of(replace(dataset, images=images), vectors, settings)
+    items = score_direction.shifts(cohort, simulated.ATTRIBUTE, vectors.prompts[0])
+
+    rows = to_frame(Engine(cohort.cohort).evaluate(list(items)), "s")
+
+    row = the(rows, metric=SHIFT, condition=POSITIVES)
+    assert np.isnan(row["value"])
+    assert row["reasons"] == Reason.TOO_FEW_PATIENTS
+    assert np.isfinite(the(rows, metric=SHIFT, condition=NEGATIVES)["value"])

@@ -190,6 +190,9 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
     constant = not score.any()
     sample = cohort.sample(label == 1, score)
     covariates = _covariates(cohort, prompt.finding)
+    compared = cohort.groups(attribute)[1] >= 0
+    images = {name: compared & known & (label == value) for name, value in LABELS.items()}
+    tables = {name: covariates.among(mask, cohort.patients) for name, mask in images.items()}
     for group, inside, outside in cohort.comparisons(attribute):
         key = cohort.key(
             Analysis.SCORE_DIRECTION,
@@ -199,12 +202,10 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             reference=COMPLEMENT,
         )
         adjusted: list[Quantity] = []
-        for condition, value in LABELS.items():
-            same = known & (label == value)
+        for condition, among in images.items():
             given = replace(key, condition=condition)
-            cells = sample.cell(inside & same), sample.cell(outside & same)
-            among = (inside | outside) & same
-            table, held = covariates.among(among, cohort.patients)
+            cells = sample.cell(inside & among), sample.cell(outside & among)
+            table, held = tables[condition]
             effect = partial_effect(score[among], inside[among], table, cohort.patients[among])
             caution = _caution(cells, effect, constant=constant)
             if constant or not math.isfinite(effect.value):
@@ -358,7 +359,7 @@ class _Covariates:
         held = known.all(axis=1)
         if labels.shape[1]:
             number = filled.sum(axis=1).astype(np.int64)
-            parts.append(_levels(number, own, number.max() + 1)[0])
+            parts.append(_levels(number, own, labels.shape[1] + 1)[0])
             combination = np.zeros(len(labels), dtype=np.int64)
             for column in np.where(known, labels, 2).astype(np.int64).T:
                 combination = np.unique(3 * combination + column, return_inverse=True)[1]
