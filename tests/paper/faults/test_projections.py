@@ -8,7 +8,7 @@ from cxraudit.paper.faults.projections import mixed_axes
 def test_axes_of_one_fit_are_uncorrelated(make_run):
     """Those of two fits hold less of the variance."""
     (fault,) = mixed_axes(make_run())
-    assert fault.corrected.startswith("r = +0.00")
+    assert fault.corrected.startswith("r = 0.00")
     mixed, single = (
         float(text.split("%")[0].split(" ")[-1]) for text in (fault.published, fault.corrected)
     )

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, Vectors
 from cxraudit.audits.embeddings.score_direction import numbers_of
@@ -162,7 +161,8 @@ def _agreement(along: pd.Series, scores: pd.DataFrame) -> float:
     products = along[scores["image_id"]].to_numpy()
     if len(scores) < 3 or np.ptp(products) == 0 or scores["score"].nunique() < 2:
         return math.nan
-    return float(spearmanr(products, scores["score"]).statistic)
+    ranks = pd.Series(products).rank()
+    return float(ranks.corr(scores["score"].reset_index(drop=True).rank()))
 
 
 LEAST_AGREEMENT = 0.95

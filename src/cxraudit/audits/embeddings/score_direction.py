@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from cxraudit.audits.cohort import Cell, Mask, Sample, Vector, count
 from cxraudit.audits.embeddings.cohort import MIN_PATIENTS, EmbeddedCohort, Parts, PromptPair
@@ -412,7 +411,9 @@ def _severity(
     if not known.any():
         return []
     number = np.where(known, severity, severity[known].mean())
-    ranks = np.where(known, rankdata(number), 0.0)  # of any scale, and as far apart as images are
+    ranks = np.where(
+        known, pd.Series(number).rank(), 0.0
+    )  # of any scale, and as far apart as images are
     part = np.searchsorted(np.quantile(number[known], TWENTIETHS), number, side="right")
     parts, _ = _levels(np.where(known, part, -1), patients, TWENTIETHS.size + 2)
     centred = ranks - ranks[known].mean()
