@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.embeddings.cohort import ModelEmbeddings, Vectors
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair, Vectors
 from cxraudit.audits.embeddings.score_direction import numbers_of
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError, UnknownNameError, short, shown
@@ -61,19 +61,20 @@ def checked(embedded: ModelEmbeddings, dataset: Dataset) -> ModelEmbeddings:
         known = ~np.isnan(texts).all(axis=1)
         _check_numbers(texts[known], ids[known], of_reports)
         texts = texts if known.any() else None
-    prompts = tuple(
-        replace(pair, direction=_as_numbers(pair.direction, f"the prompts '{pair.name}'"))
-        for pair in embedded.prompts
-    )
-    bank = tuple(
-        replace(pair, direction=_as_numbers(pair.direction, f"the prompts '{pair.name}'"))
-        for pair in embedded.bank
-    )
     found = replace(
-        embedded, image_ids=ids, vectors=vectors, texts=texts, prompts=prompts, bank=bank
+        embedded,
+        image_ids=ids,
+        vectors=vectors,
+        texts=texts,
+        prompts=tuple(map(_in_numbers, embedded.prompts)),
+        bank=tuple(map(_in_numbers, embedded.bank)),
     )
     _check_prompts(found, about)
     return found
+
+
+def _in_numbers(pair: PromptPair) -> PromptPair:
+    return replace(pair, direction=_as_numbers(pair.direction, f"the prompts '{pair.name}'"))
 
 
 def _as_numbers(values: object, about: str) -> Vectors:

@@ -208,6 +208,7 @@ def shifts(cohort: EmbeddedCohort, attribute: str, prompt: PromptPair) -> Iterat
             effect = partial_effect(score[among], inside[among], table, cohort.patients[among])
             caution = _caution(cells, effect, constant=constant)
             if constant or not math.isfinite(effect.value):
+                assert caution is not None  # each of these is one
                 yield _no_shift(given, cells, caution)
                 continue
             enough = caution is None
@@ -311,9 +312,9 @@ def _mean(sample: Sample, mask: Mask, values: NDArray[np.float64]) -> Quantity:
     return mean(sample.cell(mask), Vector(everywhere))
 
 
-def _no_shift(key: Key, cells: Sequence[Cell], caution: Caution | None) -> Tested:
-    """Keep the row of a shift that does not exist."""
-    reason, note = caution or (Reason.UNDEFINED_VALUE, _DETERMINED)
+def _no_shift(key: Key, cells: Sequence[Cell], caution: Caution) -> Tested:
+    """Keep the row of a shift that does not exist, with why."""
+    reason, note = caution
     return Tested(
         key=key,
         metric=SHIFT,
@@ -406,14 +407,13 @@ def _levels(
 def _severity(
     severity: NDArray[np.float64], patients: NDArray[np.int64], findings: NDArray[np.float64]
 ) -> list[NDArray[Any]]:
-    """Return columns of severity: as a number, by twentieths, and as a number with each finding."""
+    """Return columns of severity: as a number, as a rank, also with each finding, and by twentieths."""
     known = np.isfinite(severity)
     if not known.any():
         return []
     number = np.where(known, severity, severity[known].mean())
-    ranks = np.where(
-        known, pd.Series(number).rank(), 0.0
-    )  # of any scale, and as far apart as images are
+    # Of any scale, and as far apart as images are.
+    ranks = np.where(known, pd.Series(number).rank(), 0.0)
     part = np.searchsorted(np.quantile(number[known], TWENTIETHS), number, side="right")
     parts, _ = _levels(np.where(known, part, -1), patients, TWENTIETHS.size + 2)
     centred = ranks - ranks[known].mean()

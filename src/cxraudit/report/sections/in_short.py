@@ -9,7 +9,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, listed
 from cxraudit.report.blocks import Block, Listing, Paragraph, Section
 from cxraudit.report.sections.context import Context
-from cxraudit.report.statements import STATEMENTS, Tone, embeddings, of_model
+from cxraudit.report.statements import STATEMENTS, Statement, Tone, embeddings, of_model
 from cxraudit.report.statements.rows import of, where
 from cxraudit.report.statements.verdicts import (
     Counts,
@@ -27,13 +27,18 @@ ABOUT_SCORES = tuple(one for one in STATEMENTS if one is not embeddings)
 
 MOST = 6
 """Statements under the verdicts; all of them stand under the main results."""
-_NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE, Tone.ONLY_ASSOCIATED_UNCLEAR_SIZE)
+_NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE)
 
 
 def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
     """State the disparities, what is not settled, and by what no disparity was found."""
-    shown = list(_stated(audits, contexts, (Tone.DISPARITY, Tone.IN_FAVOUR), detailed=True))
-    open_ = list(_stated(audits, contexts, _NOT_SETTLED, detailed=False))
+    stated = list(_stated(audits, contexts))
+    shown = [
+        Markup("{} {}").format(headline, one.detail)
+        for one, headline in stated
+        if one.tone in (Tone.DISPARITY, Tone.IN_FAVOUR)
+    ]
+    open_ = [headline for one, headline in stated if one.tone in _NOT_SETTLED]
     blocks: list[Block] = [_first(shown)] if shown else [_nothing(audits)]
     blocks += _more(shown, "disparity", "disparities")
     if open_:
@@ -59,17 +64,14 @@ _NOT_SETTLED_IS = Markup(
 
 
 def _stated(
-    audits: Sequence[Audit], contexts: Sequence[Context], tones: Sequence[Tone], *, detailed: bool
-) -> Iterator[Markup]:
-    """Yield the statements of some kinds, with model and data set."""
+    audits: Sequence[Audit], contexts: Sequence[Context]
+) -> Iterator[tuple[Statement, Markup]]:
+    """Yield all statements on scores, each with its headline, model and data set."""
     for audit, context in zip(audits, contexts, strict=True):
         for model in context.tested:
             for statement in of_model(audit, model, about=ABOUT_SCORES):
-                if statement.tone in tones:
-                    detail = f" {statement.detail}" if detailed else ""
-                    yield Markup("<b>{}: {}</b> ({}).{}").format(
-                        model, statement.headline, context.name, detail
-                    )
+                headline = Markup("<b>{}: {}</b> ({}).")
+                yield statement, headline.format(model, statement.headline, context.name)
 
 
 def _first(items: Sequence[Markup]) -> Listing:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted
 from cxraudit.report.blocks import Block, Paragraph, Section, Verdicts, muted
-from cxraudit.report.matrix import Matrix, counts_of, in_words, matrices
+from cxraudit.report.matrix import counts_of, in_words, matrices
 from cxraudit.report.sections.context import Context
 
 
@@ -18,7 +18,8 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
             (model, found) for model in context.tested if (found := matrices(audit, model))
         ]
         parts = [
-            (f"{model}: {in_words(counts_of(found))}", _shown(found)) for model, found in of_models
+            (f"{model}: {in_words(counts_of(found))}", [Verdicts(one) for one in found])
+            for model, found in of_models
         ]
         blocks += context.one_at_a_time("verdicts", parts)
         if not parts:
@@ -30,7 +31,3 @@ def _cohort(audit: Audit, context: Context) -> str:
     facts = context.facts
     findings = counted(len(audit.facts["findings"]), "finding")
     return f"{context.name}: {facts.counts}; {findings}; {facts.interval}s; {facts.estimand}."
-
-
-def _shown(found: Sequence[Matrix]) -> list[Block]:
-    return [Verdicts(one) for one in found]
