@@ -32,6 +32,9 @@ SCORE_COLUMNS = ("image_id", "model", "prompt_set", "finding", "score")
 SEED = "seed"
 """Column of a scores table that names the training run of a model; blank for a model with one."""
 
+NULL_MODEL = "random"
+"""The control model whose scores are independent of the images; only what departs from chance is stated."""
+
 PERTURBED_COLUMNS = (*SCORE_COLUMNS[:-1], "perturbation", "severity", "score")
 """Scores of images changed on purpose; see `cxraudit.perturb`."""
 

@@ -73,10 +73,14 @@ class Cohort:
 
     def tuning(self) -> Mask:
         """Return the images of the patients that thresholds are chosen on: a share, by the seed."""
-        n_patients = int(self.patients.max()) + 1
-        order = generator(Stream.TUNING_PATIENTS, self.settings.seed).permutation(n_patients)
-        chosen = order[: round(self.settings.tuning_share * n_patients)]
-        return np.isin(self.patients, chosen)
+        return tuning_of(self.patients, self.settings)
+
+
+def tuning_of(patients: NDArray[np.int64], settings: AuditSettings) -> Mask:
+    """Return which images are of tuning patients, from the number of the patient of each image."""
+    names, numbers = np.unique(patients, return_inverse=True)
+    order = generator(Stream.TUNING_PATIENTS, settings.seed).permutation(names.size)
+    return np.isin(numbers, order[: round(settings.tuning_share * names.size)])
 
 
 def _unless_equal(weights: Weights) -> Weights:

@@ -47,6 +47,10 @@ class Audit:
     """Sorted differences of centroids, with their permutation band."""
     prompt_gaps: pd.DataFrame = field(default_factory=_no_table)
     """Gaps by prompt pair."""
+    audited_images: pd.DataFrame = field(default_factory=_no_table)
+    """The images with their labels and attributes: what `cxraudit.diff` compares another audit with."""
+    audited_scores: pd.DataFrame = field(default_factory=_no_table)
+    """Their scores; see `cxraudit.schema.SCORE_COLUMNS`."""
 
     def save(
         self,
@@ -80,7 +84,7 @@ class Audit:
             replaced.
         """
         place = AuditFolder(Path(folder))
-        tables = {name: getattr(self, name) for name in (*place.ALWAYS, *place.DRAWN)}
+        tables = {name: getattr(self, name) for name in (*place.ALWAYS, *place.OPTIONAL)}
         files = {name: Path(file) for name, file in (inputs or {}).items()}
         place.write(tables, self.facts, inputs=files, manifest=self.manifest, overwrite=overwrite)
         return place.folder

@@ -1,8 +1,7 @@
 """The whole audit: images and scores in, one results table and what it rests on out."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -12,22 +11,12 @@ import pandas as pd
 
 from cxraudit.analysis_plan import AnalysisPlan, read_plan
 from cxraudit.audits import (
-    decision_curve,
-    model_comparison,
-    operating_point,
-    shortcuts,
+    planned,
     shrunken,
-    standardised,
-    subgroups,
     verdicts,
 )
 from cxraudit.audits.cohort import (
     Cohort,
-    Mask,
-    Sample,
-    count,
-    make_cohort,
-    samples,
     scored_findings,
 )
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
@@ -35,37 +24,28 @@ from cxraudit.audits.embeddings.checks import disagreeing
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
 from cxraudit.audits.followed import follow
-from cxraudit.audits.groups import ADJUSTERS, cross, many_groups, not_compared, parts, with_bins
+from cxraudit.audits.groups import many_groups, not_compared
 from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
-from cxraudit.audits.plan import Item, Runs
 from cxraudit.audits.result import Audit
-from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.audits.score_notices import score_notices
-from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS, with_derived
+from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
 from cxraudit.audits.suppression import suppressed
 from cxraudit.audits.thresholds import (
-    Given,
-    Thresholds,
     Used,
     given_thresholds,
-    rule_of,
     threshold_facts,
 )
 from cxraudit.audits.training_runs import (
-    Divided,
-    across,
-    between,
     divide,
-    mean_percentiles,
     models_of,
 )
-from cxraudit.datasets.base import Dataset, excluded_images, flow
+from cxraudit.datasets.base import REPORT, Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
 from cxraudit.notices import Notice, as_records
 from cxraudit.privacy import common_folder, shown_ids, without_folders
-from cxraudit.schema import check_scores, joined, records
+from cxraudit.schema import CONTENT, check_scores, joined, records
 from cxraudit.settings import AuditSettings
 
 
@@ -151,7 +131,8 @@ def audit(
     encoded = sorted(set(scores["model"].unique()))  # by the names embeddings have
     audited = sorted(set(models_of(scores, settings.replicate_of).unique()))
     divided = divide(scores, settings)
-    dataset = with_bins(with_sampling_weights(dataset, settings), settings.bins)
+    kept, scored_rows = _audited_tables(dataset, scores)
+    columns = _columns_of(dataset)
     thresholds = given_thresholds(
         settings,
         dataset,
@@ -159,10 +140,9 @@ def audit(
         scored=sorted(set(scores["finding"].unique())),
     )
     chosen = chosen_attributes(dataset, attributes)
-    adjusters = [name for name in ADJUSTERS if set(parts(name)) <= set(chosen)]
-    dataset = with_derived(cross(dataset, [*chosen, *adjusters]), shortcuts or {})
+    found = planned.frame(dataset, scores, chosen, shortcuts or {}, settings)
+    dataset, cohort = found.dataset, found.cohort
     notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
-    cohort = make_cohort(dataset, scores, settings)
     notices += not_compared(cohort.images, chosen)
     pairs = _shortcut_findings(dataset, scores, shortcuts)
     check_references(dataset, chosen, settings)
@@ -177,14 +157,16 @@ def audit(
     free: list[str] = []
     percentiles: list[pd.DataFrame] = []
     for finding in scored_findings(cohort, scores):
-        scored = _scored(cohort, divided, finding, tuning, thresholds)
+        scored = planned.scored_by(cohort, divided, finding, tuning, thresholds)
         used += [one for model in scored for one in model.thresholds()]
         free += [finding for model in scored for one in model.of_runs if one.given is None]
-        items, tables = _plan(cohort, scored, chosen, adjusters, pairs)
+        plans = [planned.planned(found, one, pairs) for one in scored]
+        items = [item for of_model, _ in plans for item in of_model]
+        items += planned.compared(found, scored)
         evaluated += with_other_weight(engine, items, engine.evaluate(items))
         for one in scored:
             evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
-        percentiles += tables
+        percentiles += [table for _, tables in plans for table in tables]
         engine.forget()
     of_models = [one for one in _several(embeddings) if one.model in encoded]
     notices += _without_scores(embeddings, encoded)
@@ -213,10 +195,10 @@ def audit(
             share=part_share(PERTURBATIONS, given),
         )
     )
-    found = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
+    judged = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
     results = pd.concat(
         [
-            to_frame(found, dataset.name),
+            to_frame(judged, dataset.name),
             *([] if changed is None else [changed.results]),
             embedded.results,
         ],
@@ -239,6 +221,7 @@ def audit(
         excluded=excluded_images(scored),
         facts={
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
+            "data": columns,
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
@@ -251,6 +234,8 @@ def audit(
         points=embedded.points,
         curves=embedded.curves,
         prompt_gaps=embedded.prompt_gaps,
+        audited_images=kept,
+        audited_scores=scored_rows,
     )
     return suppressed(_without_paths(whole, dataset), cohort, scores)
 
@@ -265,7 +250,7 @@ def _without_paths(found: Audit, dataset: Dataset) -> Audit:
     }
     tables = {
         name: table.assign(**{c: table[c].map(shown[c]) for c in shown if c in table})
-        for name in ("excluded", "image_changes", "points")
+        for name in ("excluded", "image_changes", "points", "audited_images", "audited_scores")
         if len(table := getattr(found, name))
     }
     folders = [Path(dataset.root or "") / "file", common_folder(images) / "file"]
@@ -274,6 +259,23 @@ def _without_paths(found: Audit, dataset: Dataset) -> Audit:
         for one in found.facts["notices"]
     ]
     return replace(found, facts={**found.facts, "notices": notices}, **tables)
+
+
+def _audited_tables(dataset: Dataset, scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the images with scores and their scores, as an audit keeps them for `cxraudit.diff`."""
+    images = dataset.images[dataset.images["image_id"].isin(scores["image_id"])]
+    left_out = [name for name in ("path", REPORT, CONTENT) if name in images]
+    known = scores["image_id"].isin(images["image_id"])
+    return images.drop(columns=left_out).reset_index(drop=True), scores[known].reset_index(
+        drop=True
+    )
+
+
+def _columns_of(dataset: Dataset) -> dict[str, Any]:
+    """Return what the columns of the images are, as far as `cxraudit.diff` needs it."""
+    facts = dataset.facts()
+    names = ("findings", "attributes", "shortcuts", "aliases", "patients_known", "label_errors")
+    return {name: facts[name] for name in names}
 
 
 def _several(
@@ -287,118 +289,6 @@ def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) 
     if attributes is None:
         return list(dict.fromkeys(dataset.attributes))
     return list(dict.fromkeys([attributes] if isinstance(attributes, str) else attributes))
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A finding as one training run of a model scored it, or a model that has one."""
-
-    name: str
-    sample: Sample
-    """Under the name of the model."""
-    given: Given | None
-    """The threshold of the user."""
-    tuned: operating_point.Tuned | operating_point.NotTuned | None
-    """None where nothing is chosen or given."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """A finding as one model scored it."""
-
-    runs: Runs | None
-    """None for a model with one run."""
-    of_runs: list[_Run]
-
-    @property
-    def samples(self) -> list[Sample]:
-        """The images, of each run."""
-        return [one.sample for one in self.of_runs]
-
-    def thresholds(self) -> Iterator[Used]:
-        """Yield the thresholds that images are flagged at."""
-        for one in self.of_runs:
-            tuned = one.tuned
-            if isinstance(tuned, operating_point.Tuned) and not math.isnan(tuned.threshold):
-                patients = count(tuned.sample.everything).n_patients
-                yield Used(one.name, tuned.sample.finding, one.given, tuned.threshold, patients)
-
-
-def _scored(
-    cohort: Cohort, divided: Divided, finding: str, tuning: Mask, thresholds: Thresholds
-) -> list[_Scored]:
-    """Return a finding as every model scored it, by their names."""
-    settings = cohort.settings
-    rule = rule_of(settings, cohort.dataset, finding)
-    found: dict[str, _Scored] = {}
-    for sample in sorted(samples(cohort, divided.scores, finding), key=divided.order):
-        model = divided.model_of(sample.model)
-        given = thresholds.of(sample.model, finding)
-        named = sample.with_(model=model)
-        tuned = None
-        if given or rule != "none" or settings.calibration != "none":
-            tuned = operating_point.tune(cohort, named, tuning, given)
-        one = found.setdefault(model, _Scored(divided.runs.get(model), []))
-        one.of_runs.append(_Run(sample.model, named, given, tuned))
-    for name, one in found.items():
-        lacking = [run.name for run in one.of_runs if run.given is None]
-        if 0 < len(lacking) < len(one.of_runs):
-            raise ConfigError(
-                f"thresholds of {finding} are given for some training runs of {name}, and none for "
-                f"{lacking[0]}: rates would be of other images. Give one for each run, or for {name}."
-            )
-    return [found[name] for name in sorted(found)]
-
-
-def _plan(
-    cohort: Cohort,
-    scored: Sequence[_Scored],
-    attributes: Sequence[str],
-    adjusters: Sequence[str],
-    pairs: Mapping[str, str],
-) -> tuple[list[Item], list[pd.DataFrame]]:
-    """Plan all audits of one finding, and describe its scores by shortcut."""
-    items: list[Item] = []
-    tables: list[pd.DataFrame] = []
-    for one in scored:
-        plans = []
-        for run in one.of_runs:
-            sample = run.sample
-            own = subgroups.plan(cohort, sample, attributes)
-            own += shortcuts.plan(cohort, sample, pairs)
-            own += standardised.plan(cohort, sample, attributes, adjusters, pairs)
-            if run.tuned is not None:
-                own += operating_point.plan_tuned(cohort, sample, attributes, run.tuned)
-                own += decision_curve.plan(cohort, attributes, run.tuned)
-            plans.append(own)
-        items += across(one.runs, plans)
-        by_run = [shortcuts.score_percentiles(cohort, sample, pairs) for sample in one.samples]
-        tables += [mean_percentiles(of_runs) for of_runs in zip(*by_run, strict=True)]
-    for first, second in combinations(scored, 2):
-        items += _compared(cohort, first, second, attributes)
-    return items, tables
-
-
-def _compared(
-    cohort: Cohort, first: _Scored, second: _Scored, attributes: Sequence[str]
-) -> list[Item]:
-    """Plan the differences between two models: of every run of either, with a run of the other."""
-
-    def plan(number: int, other: int) -> list[Item]:
-        pair = first.of_runs[number], second.of_runs[other]
-        return model_comparison.plan(
-            cohort,
-            [run.sample for run in pair],
-            attributes,
-            [run.tuned for run in pair if isinstance(run.tuned, operating_point.Tuned)],
-        )
-
-    if pairs := model_comparison.alike_pairs(first.samples, second.samples):
-        plans = [plan(number, other) for number, other in pairs]
-        return between((first.runs, plans), (second.runs, plans))
-    groups = [plan(number, 0) for number in range(len(first.of_runs))]
-    references = [groups[0], *(plan(0, other) for other in range(1, len(second.of_runs)))]
-    return between((first.runs, groups), (second.runs, references))
 
 
 def _of_models(perturbed: Any, models: Sequence[str]) -> pd.DataFrame | None:

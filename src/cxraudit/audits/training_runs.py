@@ -259,8 +259,8 @@ def between(first: tuple[Runs | None, Plans], second: tuple[Runs | None, Plans])
     (runs, plans), (other_runs, other_plans) = first, second
     if runs is None and other_runs is None:
         return list(plans[0])
-    tables = [{_place(item): item for item in plan} for plan in plans]
-    others = [{_place(item): item for item in plan} for plan in other_plans]
+    tables = [{place_of(item): item for item in plan} for plan in plans]
+    others = [{place_of(item): item for item in plan} for plan in other_plans]
     every = dict.fromkeys(place for table in (*tables, *others) for place in table)
     merged = []
     for place in every:
@@ -273,7 +273,7 @@ def between(first: tuple[Runs | None, Plans], second: tuple[Runs | None, Plans])
     return merged
 
 
-def _place(item: Item) -> Hashable:
+def place_of(item: Item) -> Hashable:
     """Return what the rows of all runs have in common: thresholds are those of each run."""
     return item.metric, *_texts(_without_threshold(item.key))
 

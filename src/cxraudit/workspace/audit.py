@@ -64,6 +64,10 @@ class AuditFolder:
     """Sorted differences of centroids."""
     prompt_gaps = Inside("prompt-gaps.parquet")
     """Gaps by prompt pair."""
+    audited_images = Inside("audited-images.parquet")
+    """The images with their labels and attributes."""
+    audited_scores = Inside("audited-scores.parquet")
+    """Their scores."""
     report = Inside("report.html")
     """The report on this audit."""
     figures = Inside("figures")
@@ -71,8 +75,16 @@ class AuditFolder:
 
     ALWAYS = ("results", "exclusions", "flow", "excluded")
     """Tables that every audit has."""
-    DRAWN = ("score_percentiles", "image_changes", "points", "curves", "prompt_gaps")
-    """Tables that figures draw; a file only where there are rows."""
+    OPTIONAL = (
+        "score_percentiles",
+        "image_changes",
+        "points",
+        "curves",
+        "prompt_gaps",
+        "audited_images",
+        "audited_scores",
+    )
+    """Tables that figures draw, and what the audit was made of; a file only where there are rows."""
 
     def write(
         self,
@@ -88,7 +100,7 @@ class AuditFolder:
         Parameters
         ----------
         tables : mapping of str to pandas.DataFrame
-            One per name in `ALWAYS` and `DRAWN`. Of an earlier audit, tables that are empty now and
+            One per name in `ALWAYS` and `OPTIONAL`. Of an earlier audit, tables that are empty now and
             the report are removed.
         facts : mapping
             Recorded in the manifest.
@@ -110,11 +122,11 @@ class AuditFolder:
         """
         table = manifest.get("table") if manifest else self._table(inputs)
         self._check(table, inputs=inputs, overwrite=overwrite)
-        drawn = [name for name in self.DRAWN if not tables[name].empty]
+        drawn = [name for name in self.OPTIONAL if not tables[name].empty]
         outputs = [*(getattr(self, name) for name in (*self.ALWAYS, *drawn)), self.results_csv]
         claim(*outputs, manifest_of(self.results), inputs=inputs)
         self._remove_report()
-        for name in self.DRAWN:
+        for name in self.OPTIONAL:
             write_or_discard(tables[name], getattr(self, name))
         for name in self.ALWAYS:
             write_table(tables[name], getattr(self, name))
@@ -159,7 +171,10 @@ class AuditFolder:
     ) -> None:
         writable_folder(self.folder)
         remove_left_over(self.folder, self.figures.name)
-        files = (*(getattr(self, name) for name in (*self.ALWAYS, *self.DRAWN)), self.results_csv)
+        files = (
+            *(getattr(self, name) for name in (*self.ALWAYS, *self.OPTIONAL)),
+            self.results_csv,
+        )
         refuse_foreign(*files, manifest_of(self.results), inputs=inputs)
         if os.path.lexists(self.figures) and not self.figures.is_dir():
             raise DataError(
@@ -216,10 +231,12 @@ class AuditFolder:
             "flow": read_written(self.flow, FLOW_COLUMNS),
             "excluded": read_table(self.excluded),
         }
-        written = {name for name in self.DRAWN if getattr(self, name).name in manifest["outputs"]}
+        written = {
+            name for name in self.OPTIONAL if getattr(self, name).name in manifest["outputs"]
+        }
         drawn = {
             name: read_table(getattr(self, name)) if name in written else pd.DataFrame()
-            for name in self.DRAWN
+            for name in self.OPTIONAL
         }
         return {"results": results, **others, **drawn}, manifest
 

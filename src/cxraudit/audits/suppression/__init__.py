@@ -82,6 +82,7 @@ def suppressed(found: Audit, cohort: Cohort, scores: pd.DataFrame) -> Audit:
         excluded=found.excluded.iloc[:0],
         facts={
             **suppressed_facts(found.facts, below, _identifiers(cohort)),
+            "data": None,
             "suppressed": {"below": below, "rows": int(hide.sum())},
         },
         curves=_without(found.curves, found.results[hide], Analysis.CENTROID),
@@ -89,6 +90,8 @@ def suppressed(found: Audit, cohort: Cohort, scores: pd.DataFrame) -> Audit:
         image_changes=pd.DataFrame(),
         points=pd.DataFrame(),
         score_percentiles=pd.DataFrame(),
+        audited_images=pd.DataFrame(),
+        audited_scores=pd.DataFrame(),
     )
 
 

@@ -17,11 +17,9 @@ from cxraudit.report.statements import (
     subgroups,
 )
 from cxraudit.report.statements.statement import Statement, Tone
+from cxraudit.schema import NULL_MODEL
 
 __all__ = ["NULL_MODEL", "STATEMENTS", "Statement", "Tone", "of_model"]
-
-NULL_MODEL = "random"
-"""The control model whose scores are independent of the images; only what departs from chance is stated."""
 
 STATEMENTS = (
     subgroups,
