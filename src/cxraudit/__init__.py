@@ -15,6 +15,7 @@ _PUBLIC = {
     "Audit": ("cxraudit.audits.result", "Audit"),
     "AuditSettings": ("cxraudit.settings", "AuditSettings"),
     "Dataset": ("cxraudit.datasets.base", "Dataset"),
+    "Diff": ("cxraudit.audits.changes.run", "Diff"),
     "EmbeddingStore": ("cxraudit.store", "EmbeddingStore"),
     "Estimate": ("cxraudit.stats.estimate", "Estimate"),
     "Gap": ("cxraudit.stats.estimate", "Gap"),
@@ -42,6 +43,7 @@ _PUBLIC = {
     "average_precision": ("cxraudit.stats.ranking", "average_precision"),
     "average_precision_at": ("cxraudit.stats.ranking", "average_precision_at"),
     "average_precision_interval": ("cxraudit.stats.intervals", "average_precision_interval"),
+    "diff": ("cxraudit.audits.changes.run", "diff"),
     "encode_images": ("cxraudit.encode", "encode_images"),
     "gate": ("cxraudit.policy.judgement", "gate"),
     "load_dataset": ("cxraudit.datasets", "load"),
@@ -71,6 +73,8 @@ if TYPE_CHECKING:
     from cxraudit.analysis_plan import AnalysisPlan as AnalysisPlan
     from cxraudit.analysis_plan import make_plan as make_plan
     from cxraudit.analysis_plan import read_plan as read_plan
+    from cxraudit.audits.changes.run import Diff as Diff
+    from cxraudit.audits.changes.run import diff as diff
     from cxraudit.audits.embeddings import ModelEmbeddings as ModelEmbeddings
     from cxraudit.audits.embeddings import PromptPair as PromptPair
     from cxraudit.audits.embeddings import audit_embeddings as audit_embeddings
@@ -131,6 +135,7 @@ __all__ = [
     "Audit",
     "AuditSettings",
     "Dataset",
+    "Diff",
     "EmbeddingStore",
     "Estimate",
     "Gap",
@@ -158,6 +163,7 @@ __all__ = [
     "average_precision",
     "average_precision_at",
     "average_precision_interval",
+    "diff",
     "encode_images",
     "gate",
     "load_dataset",

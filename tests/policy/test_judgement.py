@@ -3,12 +3,15 @@
 import datetime
 import math
 
+import pandas as pd
 import pytest
 from example_audit import by_sex, example, judged, overall, row
 
+from cxraudit.audits.changes import Diff
+from cxraudit.errors import ConfigError
 from cxraudit.policy import Policy, gate
 from cxraudit.policy.judgement import Outcome
-from cxraudit.schema import COMPLEMENT, EXPLORATORY, Analysis
+from cxraudit.schema import COMPLEMENT, EXPLORATORY, Analysis, results_frame
 
 TODAY = datetime.date(2027, 1, 1)
 
@@ -272,3 +275,105 @@ def test_the_worst_row_decides():
 
     assert both.by_rule == {"fails": Outcome.FAILED, "open": Outcome.INCONCLUSIVE}
     assert (both.exit_code, second.exit_code) == (1, 3)
+
+
+def changed(*rows):
+    """Return changes of gaps by sex: limits of the older gap, of the newer one, and of the change."""
+    frame = results_frame(
+        [
+            row(
+                analysis=Analysis.SUBGROUPS,
+                attribute="sex",
+                group=f"g{k}",
+                reference=COMPLEMENT,
+                value=sum(change) / 2,
+                low=change[0],
+                high=change[1],
+                verdict=verdict,
+            )
+            for k, (_, _, change, verdict) in enumerate(rows)
+        ]
+    )
+    sides = {
+        name: [ends[side][end] for ends in rows]
+        for side, of in enumerate(("old", "new"))
+        for end, name in enumerate((f"{of}_low", f"{of}_high"))
+    }
+    centres = {of: [sum(ends[side]) / 2 for ends in rows] for side, of in enumerate(("old", "new"))}
+    return Diff(
+        results=frame.assign(**centres, **sides),
+        differences=pd.DataFrame(),
+        facts={"models": {"m": "m"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change", "expected"),
+    [
+        ((-0.06, -0.04), (-0.065, -0.045), (-0.01, 0.00), "passed"),
+        ((-0.06, -0.04), (-0.12, -0.08), (-0.06, -0.03), "failed"),
+        ((-0.06, -0.04), (-0.08, -0.05), (-0.03, 0.01), "inconclusive"),
+        ((0.04, 0.06), (0.08, 0.12), (0.03, 0.06), "failed"),
+        ((-0.06, -0.04), (-0.03, -0.01), (0.02, 0.04), "passed"),
+        ((-0.01, 0.01), (-0.02, 0.02), (-0.015, 0.015), "passed"),
+        ((math.nan, math.nan), (-0.02, 0.02), (-0.015, 0.015), "inconclusive"),
+    ],
+)
+def test_a_gap_may_not_widen(old, new, change, expected):
+    """To either side; what has no limits is not passed."""
+    since = changed((old, new, change, "inconclusive"))
+
+    result = gate(example(overall()), policy(change=True, widens_at_most=0.02), since=since)
+
+    assert str(result.outcome) == expected
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [("changed", "failed"), ("equivalent", "passed"), ("inconclusive", "inconclusive")],
+)
+def test_no_disparity_of_a_change_is_no_change(verdict, expected):
+    """By its verdict."""
+    since = changed(((-0.06, -0.04), (-0.06, -0.04), (-0.01, 0.01), verdict))
+
+    result = gate(example(overall()), policy(change=True, no_disparity=True), since=since)
+
+    assert str(result.outcome) == expected
+
+
+def test_a_rule_about_a_change_needs_one():
+    """It is never passed by what is not there."""
+    with pytest.raises(ConfigError, match="--since"):
+        gate(example(overall()), policy(change=True, within=0.02))
+
+
+def test_rules_about_a_change_and_about_the_audit_stand_side_by_side():
+    """Each is about its own rows."""
+    since = changed(((-0.06, -0.04), (-0.06, -0.04), (-0.01, 0.01), "equivalent"))
+    both = Policy.model_validate(
+        {
+            "rules": [
+                {"name": "level", "at_least": 0.1},
+                {"name": "change", "change": True, "within": 0.05},
+            ]
+        }
+    )
+
+    result = gate(example(overall()), both, since=since)
+
+    assert list(result.rows["rule"]) == ["level", "change"]
+    assert list(result.rows["reference"]) == ["", COMPLEMENT]
+
+
+def test_two_groups_are_one_requirement_unless_one_is_named():
+    """Each of two groups against the other is the same gap."""
+    sides = [
+        judged(Analysis.SUBGROUPS, value, "equivalent", attribute="sex", group=group)
+        for value, group in ((-0.01, "female"), (0.01, "male"))
+    ]
+    audit = example(
+        *(one | {"low": one["value"] - 0.02, "high": one["value"] + 0.02} for one in sides)
+    )
+
+    assert outcomes(audit, no_disparity=True)[1] == ["passed"]
+    assert outcomes(audit, no_disparity=True, group=["female", "male"])[1] == ["passed", "passed"]

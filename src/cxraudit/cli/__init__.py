@@ -16,6 +16,7 @@ from cxraudit.cli import (
     audit,
     datasets,
     detector,
+    diff,
     encode,
     gate,
     models,
@@ -40,7 +41,7 @@ app = App(
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
     "First steps": [phantom.demo],
-    "Audit": [plan.plan, audit.audit, report.report, gate.gate, report.run],
+    "Audit": [plan.plan, audit.audit, report.report, diff.diff, gate.gate, report.run],
     "From images to scores": [
         datasets.app,
         models.app,

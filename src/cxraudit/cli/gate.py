@@ -2,17 +2,24 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from cxraudit.cli._options import Several, pairs, repeatable
 from cxraudit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cxraudit.audits.changes import Diff
 
 
 def gate(
     audit: Path | None = None,
     *,
     policy: Path | None = None,
+    since: Path | None = None,
+    model: Annotated[Several, repeatable("OLD=NEW")] = None,
+    patients: Literal["auto", "same", "other"] = "auto",
     json: Annotated[bool, Parameter(negative="")] = False,
     junit: Path | None = None,
     markdown: Path | None = None,
@@ -31,6 +38,12 @@ def gate(
         Folder that `cxraudit audit` wrote.
     policy
         TOML file with the rules; `docs/how-to/gate-a-release.md` lists its keys.
+    since
+        Folder of an earlier audit, which rules with `change = true` are about; see `cxraudit diff`.
+    model
+        Model of the earlier audit and that of this one, as for `cxraudit diff`; repeatable.
+    patients
+        Whether equal identifiers of patients stand for the same patients, as for `cxraudit diff`.
     json
         Print every rule and row as JSON.
     junit
@@ -56,11 +69,35 @@ def gate(
             "name the folder of the audit and the policy: cxraudit gate AUDIT --policy policy.toml. "
             "cxraudit gate --init policy.toml writes a policy to begin with."
         )
-    return _judge(audit, policy, json=json, junit=junit, markdown=markdown)
+    changed = _changed(since, audit, model, patients)
+    return _judge(audit, policy, changed, json=json, junit=junit, markdown=markdown)
+
+
+def _changed(
+    since: Path | None,
+    audit: Path,
+    model: list[str] | None,
+    patients: Literal["auto", "same", "other"],
+) -> "Diff | None":
+    if since is None:
+        if model or patients != "auto":
+            raise ConfigError("--model and --patients are about an earlier audit: add --since.")
+        return None
+    from cxraudit.audits.changes import diff
+    from cxraudit.audits.result import open_audit
+
+    named = pairs(model, "--model") or None
+    return diff(open_audit(since), open_audit(audit), models=named, patients=patients)
 
 
 def _judge(
-    audit: Path, policy: Path, *, json: bool, junit: Path | None, markdown: Path | None
+    audit: Path,
+    policy: Path,
+    changed: "Diff | None",
+    *,
+    json: bool,
+    junit: Path | None,
+    markdown: Path | None,
 ) -> int:
     from cxraudit.audits.result import open_audit
     from cxraudit.files import write_text
@@ -69,7 +106,7 @@ def _judge(
 
     rules = read_policy(policy)
     _refuse_other_files(audit, policy, junit, markdown)
-    result = judgement.gate(open_audit(audit), rules)
+    result = judgement.gate(open_audit(audit), rules, since=changed)
     if junit is not None:
         write_text(junit, formats.as_junit(result))
     if markdown is not None:

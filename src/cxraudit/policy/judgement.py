@@ -14,7 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.changes import CHANGED, Diff, widening
 from cxraudit.audits.result import Audit
+from cxraudit.errors import ConfigError
+from cxraudit.formats.rows import without_mirrors
 from cxraudit.policy.rules import CONCLUSIONS, Allowance, Policy, Rule
 from cxraudit.schema import KEY_COLUMNS, RESULT_COLUMNS, Analysis, Reason, is_level, records
 from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
@@ -77,7 +80,13 @@ def _worst(outcomes: Sequence[str] | pd.Series) -> Outcome:
     return Outcome.PASSED
 
 
-def gate(audit: Audit, policy: Policy, *, today: datetime.date | None = None) -> GateResult:
+def gate(
+    audit: Audit,
+    policy: Policy,
+    *,
+    since: Diff | None = None,
+    today: datetime.date | None = None,
+) -> GateResult:
     """Judge an audit by a policy.
 
     Parameters
@@ -86,6 +95,8 @@ def gate(audit: Audit, policy: Policy, *, today: datetime.date | None = None) ->
         From `cxraudit.audit` or `cxraudit.open_audit`.
     policy : Policy
         From `cxraudit.read_policy`.
+    since : Diff, optional
+        What changed since an earlier audit, from `cxraudit.diff`: what rules with ``change`` are about.
     today : datetime.date, optional
         The day that allowances are compared with. Default: that of the computer.
 
@@ -94,6 +105,11 @@ def gate(audit: Audit, policy: Policy, *, today: datetime.date | None = None) ->
     GateResult
         Every row that a rule is about, with its outcome and why.
 
+    Raises
+    ------
+    ConfigError
+        If a rule is about a change, and no change is given.
+
     Notes
     -----
     A rule that holds for all rows holds with the error rate of one: that every AUROC is at least 0.8 is
@@ -101,28 +117,56 @@ def gate(audit: Audit, policy: Policy, *, today: datetime.date | None = None) ->
     ``interval = "simultaneous"`` the limits hold for all differences at once.
     """
     day = today or datetime.datetime.now().astimezone().date()
+    about_change = [rule.name for rule in policy.rules if rule.change]
+    if about_change and since is None:
+        raise ConfigError(
+            f"the rule '{about_change[0]}' is about a change. Name the earlier audit: --since FOLDER (in "
+            "Python, since=cxraudit.diff(old, new))."
+        )
     found = [
-        {"rule": rule.name, **row} for rule in policy.rules for row in _outcomes(rule, audit, day)
+        {"rule": rule.name, **row}
+        for rule in policy.rules
+        for row in _outcomes(rule, _judged_rows(rule, audit, since), day)
     ]
     return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)))
 
 
-def _outcomes(rule: Rule, audit: Audit, day: datetime.date) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a rule is about."""
+
+    results: pd.DataFrame
+    models: Sequence[str]
+
+
+def _judged_rows(rule: Rule, audit: Audit, since: Diff | None) -> _Rows:
+    if rule.change and since is not None:
+        return _Rows(since.results, list(since.facts["models"].values()))
+    return _Rows(audit.results, audit.facts["models"])
+
+
+def _outcomes(rule: Rule, judged: _Rows, day: datetime.date) -> Iterator[dict[str, Any]]:
     """Yield the outcome of every row of a rule, and of what the rule names and the audit lacks."""
-    results = audit.results
+    results = judged.results
     of_rule = (results["analysis"] == rule.analysis) & results["metric"].isin(rule.metric)
     if rule.reference is None:
         of_rule &= _about(rule.kind, results)
     for column, values in rule.chosen().items():
         of_rule &= results[column].isin(values)
     rows = records(results[of_rule])
-    for row in rows:
+    for row in without_mirrors(rows) if _is_about_sizes(rule) else rows:
         outcome, why = _JUDGES[rule.kind](rule, row)
         yield _row(rule, row, outcome, why, day)
     yield from (
         _row(rule, _blank(rule) | missing, Outcome.INCONCLUSIVE, why, day)
-        for missing, why in _missing(rule, rows, audit.facts["models"])
+        for missing, why in _missing(rule, rows, judged.models)
     )
+
+
+def _is_about_sizes(rule: Rule) -> bool:
+    """Tell whether a gap between two groups is one requirement: it is not signed, and no group is named."""
+    named = any(one.group for one in (rule, *rule.allow))
+    return rule.kind not in ("at_least", "at_most") and not named
 
 
 def _about(kind: str, results: pd.DataFrame) -> "pd.Series[bool]":
@@ -176,6 +220,8 @@ def _row(
         elif about:
             why += f"; was allowed until {about[0].until.isoformat()}: {about[0].reason}"
     low, high = _limits(rule, row)  # what it was judged by
+    if rule.widens_at_most is not None and "old" in row:
+        row = {**row, "value": abs(row["new"]) - abs(row["old"])}
     judged = {**row, "low": low, "high": high, "outcome": outcome.value, "why": why}
     return {name: judged[name] for name in COLUMNS if name in judged}
 
@@ -203,8 +249,8 @@ def _no_disparity(rule: Rule, row: Mapping[str, Any]) -> Judged:
     if unjudged := _without_verdict(row):
         return unjudged
     verdict = row["verdict"]
-    if verdict == Verdict.DISPARITY:
-        return Outcome.FAILED, "a disparity is shown"
+    if verdict in (Verdict.DISPARITY, CHANGED):
+        return Outcome.FAILED, "a disparity is shown" if verdict != CHANGED else "a change is shown"
     if verdict in WITHIN_MARGIN:
         return Outcome.PASSED, f"shown to lie within {row['margin']:g}"
     if verdict == Verdict.UNCLEAR_SIZE:
@@ -227,6 +273,8 @@ def _of_verdicts(rule: Rule, row: Mapping[str, Any]) -> Judged:
 
 
 def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
+    if rule.widens_at_most is not None:
+        return widening(row) if "old_low" in row else (math.nan, math.nan)
     suffix = "_simultaneous" if rule.interval == "simultaneous" else ""
     return float(row[f"low{suffix}"]), float(row[f"high{suffix}"])
 
@@ -250,6 +298,8 @@ def _by_limits(rule: Rule, row: Mapping[str, Any]) -> Judged:
         return _within(rule.within, low, high, row)
     if rule.at_least is not None:
         return _at_least(rule.at_least, low, high)
+    if rule.widens_at_most is not None:
+        return _widens_at_most(rule.widens_at_most, low, high)
     return _at_most(rule.at_most or 0.0, low, high)
 
 
@@ -279,11 +329,19 @@ def _at_most(limit: float, low: float, high: float) -> Judged:
     return Outcome.INCONCLUSIVE, f"the interval holds values above and below {limit:g}"
 
 
+def _widens_at_most(limit: float, low: float, high: float) -> Judged:
+    limits = f"the gap has widened by {low:.3f} to {high:.3f}"
+    if high <= limit:
+        return Outcome.PASSED, limits
+    return (Outcome.FAILED if low > limit else Outcome.INCONCLUSIVE), limits
+
+
 _JUDGES = {
     "no_disparity": _no_disparity,
     "within": _by_limits,
     "at_least": _by_limits,
     "at_most": _by_limits,
+    "widens_at_most": _by_limits,
     "verdicts": _of_verdicts,
 }
 """Kind of a rule → how a row is judged by it."""

@@ -5,9 +5,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from pydantic import BeforeValidator, Field, FiniteFloat, WithJsonSchema, model_validator
 
+from cxraudit.audits.changes import CHANGED
 from cxraudit.audits.embeddings.probes import DECODABLE, NOT_DECODABLE
 from cxraudit.audits.embeddings.score_direction import (
     NOT_ASSOCIATED,
@@ -53,6 +54,7 @@ Names = Annotated[
 ]
 CONCLUSIONS = (
     Verdict.DISPARITY,
+    CHANGED,
     Verdict.UNCLEAR_SIZE,
     Verdict.SMALL,
     Verdict.EQUIVALENT,
@@ -91,13 +93,15 @@ class Allowance(Selection):
 
 
 class Rule(Selection):
-    """One requirement of every row that it chooses; exactly one of the five kinds."""
+    """One requirement of every row that it chooses; exactly one of the kinds."""
 
     name: Name
     because: str = ""
     """Why it is required; shown beside the outcome."""
     analysis: Name = Analysis.SUBGROUPS.value
     metric: Names = Field(default_factory=lambda: ["auroc"])
+    change: bool = False
+    """The rule is about what changed since an earlier audit; see `cxraudit.diff`."""
     no_disparity: Literal[True] | None = None
     """No difference is a disparity, and each is shown to be within the margin of the audit."""
     within: Annotated[FiniteFloat, Gt(0)] | None = None
@@ -106,6 +110,9 @@ class Rule(Selection):
     """Each value is shown to be this high."""
     at_most: FiniteFloat | None = None
     """Each value is shown to be this low."""
+    widens_at_most: Annotated[FiniteFloat, Ge(0)] | None = None
+    """No gap is shown to have widened by more, and each is shown to have widened by at most this; only with
+    ``change``."""
     verdicts: Annotated[list[str], Field(min_length=1)] | None = None
     """Each row has one of these verdicts."""
     interval: Literal["row", "simultaneous"] = "row"
@@ -125,8 +132,12 @@ class Rule(Selection):
                 f"give one of {', '.join(KINDS)}; "
                 + (f"{' and '.join(given)} are given" if given else "none is given")
             )
-        if self.interval == "simultaneous" and given[0] in ("no_disparity", "verdicts"):
-            raise ValueError(f"{given[0]} is about verdicts, which have no interval of their own")
+        if self.interval == "simultaneous" and given[0] in _WITHOUT_SIMULTANEOUS:
+            raise ValueError(
+                f"{given[0]} is about verdicts or sizes, which have no interval of their own"
+            )
+        if given[0] == "widens_at_most" and not self.change:
+            raise ValueError("widens_at_most is about a change: add change = true")
         return self
 
     @model_validator(mode="after")
@@ -137,8 +148,11 @@ class Rule(Selection):
         return self
 
 
-KINDS = ("no_disparity", "within", "at_least", "at_most", "verdicts")
+KINDS = ("no_disparity", "within", "at_least", "at_most", "widens_at_most", "verdicts")
 """What a rule can require, as keys of the file."""
+
+
+_WITHOUT_SIMULTANEOUS = ("no_disparity", "verdicts", "widens_at_most")
 
 
 def _known(what: str, given: list[str], known: list[str]) -> None:

@@ -1,0 +1,139 @@
+"""Which differences between two audits to estimate: of every level, and of every gap."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Known,
+    Level,
+    Quantity,
+    joined_phrases,
+    minus,
+)
+from cxraudit.audits.training_runs import place_of
+from cxraudit.metrics import METRICS
+from cxraudit.schema import OVERALL, Analysis, Confirmatory, Reason
+from cxraudit.stats.thresholds import as_text
+
+_LEVELS = (Analysis.SUBGROUPS, Analysis.OPERATING_POINT)
+"""Analyses whose levels over all images are confirmatory: how well the model does as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An estimate of either audit, and the difference of the two."""
+
+    old: Level | Comparison
+    new: Level | Comparison
+    change: Comparison
+
+
+def changes(old: Sequence[Item], new: Sequence[Item]) -> tuple[list[Change], int]:
+    """Pair the estimates of two plans.
+
+    Parameters
+    ----------
+    old, new : sequence of Item
+        The plans of one finding and model, of either audit.
+
+    Returns
+    -------
+    list of Change
+        Of every level and difference that both plans have, newer − older.
+    int
+        How many of either have none in the other.
+    """
+    earlier = {_place(item): item for item in _estimated(old)}
+    later = {_place(item): item for item in _estimated(new)}
+    found = [
+        change
+        for place in later
+        if place in earlier
+        for change in _of(earlier[place], later[place])
+    ]
+    return found, len(earlier.keys() ^ later.keys())
+
+
+def _estimated(items: Sequence[Item]) -> list[Level | Comparison]:
+    return [item for item in items if isinstance(item, Level | Comparison)]
+
+
+def _place(item: Level | Comparison) -> object:
+    """Return what an estimate is about, whatever the model is called."""
+    unnamed = replace(item.key, model="", prompt_set="")
+    return type(item), place_of(replace(item, key=unnamed))
+
+
+def _of(old: Level | Comparison, new: Level | Comparison) -> Iterator[Change]:
+    if isinstance(old, Level) and isinstance(new, Level):
+        yield Change(old, new, _of_levels(old, new))
+    elif isinstance(old, Comparison) and isinstance(new, Comparison):
+        yield Change(old, new, _of_gaps(old, new))
+
+
+def _of_levels(old: Level, new: Level) -> Comparison:
+    whole = (
+        new.key.analysis in _LEVELS
+        and new.key.attribute == OVERALL
+        and METRICS[new.metric].margin is not None
+    )
+    cells = [one.parts or ((one.cell,) if one.cell else ()) for one in (new, old)]
+    return Comparison(
+        **_named(old, new),
+        metric=new.metric,
+        group=new.quantity,
+        reference=old.quantity,
+        cells=(*cells[0], *cells[1]),
+        family=Confirmatory.MODELS if whole else None,
+        identical=_same(new.quantity, old.quantity),
+        enough=True if new.one_class else None,
+    )
+
+
+def _of_gaps(old: Comparison, new: Comparison) -> Comparison:
+    group, reference = (_gap(one) for one in (new, old))
+    decided = new.enough is not None and old.enough is not None
+    return Comparison(
+        **_named(old, new),
+        metric=new.metric,
+        group=group,
+        reference=reference,
+        cells=(*new.cells, *old.cells),
+        family=new.family,
+        scale="plain",
+        error=new.error,
+        enough=bool(new.enough and old.enough) if decided else None,
+        caution=new.caution or old.caution,
+        paired=new.paired and old.paired,
+        identical=_same(group, reference),
+    )
+
+
+def _named(old: Level | Comparison, new: Level | Comparison) -> dict[str, Any]:
+    """Return key, reasons and note of a change; of rates at two thresholds, without a threshold."""
+    key, note = new.key, new.note
+    if key.at != old.key.at and math.isfinite(key.at):
+        thresholds = f"at thresholds of {as_text(old.key.at)} and {as_text(new.key.at)}"
+        key, note = replace(key, at=math.nan), joined_phrases(note, thresholds)
+    both = tuple(reason for reason in new.reasons if reason in old.reasons)
+    same = _same(_whole(old), _whole(new))
+    return {"key": key, "note": note, "reasons": (Reason.IDENTICAL_SCORES,) * same + both}
+
+
+def _whole(one: Level | Comparison) -> Quantity:
+    return one.quantity if isinstance(one, Level) else _gap(one)
+
+
+def _gap(one: Comparison) -> Quantity:
+    if isinstance(one.group, Known) and isinstance(one.reference, Known):
+        return Known(one.group.value - one.reference.value)
+    return minus(one.group, one.reference)
+
+
+def _same(first: Quantity, second: Quantity) -> bool:
+    """Tell whether both are one quantity, so that nothing can differ."""
+    return first == second and not isinstance(first, Known)

@@ -1,0 +1,173 @@
+"""What changed between two audits, as text, JSON and Markdown."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, Diff, widening
+from cxraudit.formats.rows import markdown_cell, one_line, plain, where, without_mirrors
+from cxraudit.formatting import bounds, counted, decimal, signed
+from cxraudit.metrics import METRICS
+from cxraudit.schema import KEY_COLUMNS, records
+from cxraudit.stats.estimate import Verdict
+
+SCHEMA_VERSION = 1
+"""Of the JSON; raised when a key changes its meaning or goes."""
+_SHOWN = 20
+"""Changes of a kind that are listed as text; the others are counted."""
+
+_PARTS = (
+    ("Changed", (CHANGED, Verdict.UNCLEAR_SIZE.value, Verdict.SMALL.value)),
+    ("Not settled", (Verdict.INCONCLUSIVE.value, Verdict.UNDEFINED.value)),
+    ("Shown not to have changed by more than the margin", (Verdict.EQUIVALENT.value,)),
+)
+"""Title → verdicts: what is shown, what the data do not settle, what is shown to be as it was."""
+
+
+def change_table(found: Diff) -> pd.DataFrame:
+    """Return one row per change: key, estimates of either audit, difference, verdict, and how a gap widened.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Numbers; ``widened_low`` and ``widened_high`` are the limits of `cxraudit.audits.changes.widening`,
+        NaN for what is not a gap.
+    """
+    rows = records(found.results)
+    limits = [widening(row) if row["reference"] else (float("nan"),) * 2 for row in rows]
+    judged = ("low_simultaneous", "high_simultaneous", "p_value", "p_adjusted", "family", "margin")
+    columns = [*KEY_COLUMNS, *SIDE_COLUMNS, "value", "low", "high", *judged, "verdict"]
+    return found.results[columns].assign(
+        widened_low=[low for low, _ in limits],
+        widened_high=[high for _, high in limits],
+        reasons=found.results["reasons"],
+        note=found.results["note"],
+    )
+
+
+def as_text(found: Diff) -> str:
+    """Return what differs before any number, then the changes with verdicts: shown ones first."""
+    lines = [*_head(found), *_differences(found)]
+    for title, rows in _by_part(found):
+        lines.append(f"{title} ({len(rows)}):")
+        lines += [f"    {_sentence(row)}" for row in rows[:_SHOWN]]
+        if len(rows) > _SHOWN:
+            lines.append(f"    and {counted(len(rows) - _SHOWN, 'other change')}")
+    exploratory = int((found.results["verdict"] == "").sum())
+    if exploratory:
+        lines.append(f"{counted(exploratory, 'other estimate')} without a verdict (exploratory).")
+    return "\n".join(lines)
+
+
+def _head(found: Diff) -> Iterator[str]:
+    facts = found.facts
+    names = facts["datasets"]
+    old, new = (
+        f"{one_line(name)} ({counted(images, 'image')} of {counted(patients, 'patient')})"
+        for name, images, patients in zip(names, facts["images"], facts["patients"], strict=True)
+    )
+    yield f"{old} → {new}: {_HOW[facts['pairing']].format(n=facts['shared_patients'])}"
+    for first, second in facts["models"].items():
+        yield f"Model: {one_line(first)}" + (f" → {one_line(second)}" if first != second else "")
+    for one in facts["notices"]:
+        yield f"Notice: {one_line(one['about'])}: {one_line(one['sentence'])}"
+
+
+_HOW = {
+    "same images": "the same images, compared as pairs",
+    "same patients": "other images, {n:,} patients in both",
+    "other patients": "other patients, compared as independent",
+}
+
+
+def _differences(found: Diff) -> Iterator[str]:
+    rows = records(found.differences)
+    if not rows:
+        yield "Settings, data and code: no difference is recorded."
+        return
+    yield "Differs before any number:"
+    for row in rows:
+        before = f"{row['old']} → " if row["old"] else ""
+        yield f"    {row['about']}: {one_line(row['what'])}: {one_line(before + row['new'])}"
+
+
+def _by_part(found: Diff) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the changes with a verdict by what it is; largest first, of two mirror images one."""
+    judged = without_mirrors(records(found.results[found.results["verdict"] != ""]))
+    for title, wanted in _PARTS:
+        rows = [row for row in judged if row["verdict"] in wanted]
+        if rows:
+            yield title, sorted(rows, key=_size)
+
+
+def _size(row: Mapping[str, Any]) -> float:
+    return -abs(row["value"]) if row["value"] == row["value"] else 0.0
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    """Return a change in one line."""
+    return f"{where(row)}: {_numbers(row)}; {row['verdict']}{_direction(row)}"
+
+
+def _numbers(row: Mapping[str, Any]) -> str:
+    show = signed if row["reference"] else decimal
+    change = f"{signed(row['value'], 3)} ({bounds(row['low'], row['high'], 3, signed=True)})"
+    return f"{show(row['old'], 3)} → {show(row['new'], 3)}, {change}"
+
+
+def _direction(row: Mapping[str, Any]) -> str:
+    """Say of a shown change where it leads, as far as that is known."""
+    if row["verdict"] not in _PARTS[0][1]:
+        return ""
+    if row["reference"]:
+        low, high = widening(row)
+        return ", the gap widened" if low > 0 else ", the gap narrowed" if high < 0 else ""
+    better = METRICS[row["metric"]].better
+    if not better:
+        return ""
+    return ", better" if (row["value"] > 0) == (better == "higher") else ", worse"
+
+
+def as_json(found: Diff) -> str:
+    """Return everything, as documented in the reference."""
+    table = records(change_table(found))
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        **{name: found.facts[name] for name in ("pairing", "datasets", "images", "patients")},
+        "shared_patients": found.facts["shared_patients"],
+        "models": found.facts["models"],
+        "findings": found.facts["findings"],
+        "differences": records(found.differences),
+        "notices": found.facts["notices"],
+        "changes": [plain(row) for row in table],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_markdown(found: Diff) -> str:
+    """Return a summary for a pull request or a job: what differs, and the changes with verdicts."""
+    names = " → ".join(map(markdown_cell, found.facts["datasets"]))
+    lines = [f"## Changes: {names}", "", *(markdown_cell(line) for line in _head(found)), ""]
+    rows = records(found.differences)
+    if rows:
+        lines += ["| about | what | older | newer |", "|---|---|---|---|"]
+        lines += [
+            "| " + " | ".join(markdown_cell(row[name]) for name in row) + " |" for row in rows
+        ]
+        lines.append("")
+    for title, changed in _by_part(found):
+        lines += [f"### {title} ({len(changed)})", "", *_markdown_rows(changed[: 5 * _SHOWN])]
+        if len(changed) > 5 * _SHOWN:
+            lines += ["", f"and {counted(len(changed) - 5 * _SHOWN, 'other change')}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _markdown_rows(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| row | older → newer, change (interval) | verdict |"
+    yield "|---|---|---|"
+    for row in rows:
+        verdict = f"{row['verdict']}{_direction(row)}"
+        yield f"| {markdown_cell(where(row))} | {_numbers(row)} | {verdict} |"
