@@ -65,11 +65,16 @@ def _mistakes(error: ValidationError) -> str:
     found: dict[str, list[str]] = {}
     for item in error.errors(include_url=False, include_input=False):
         # Where a key takes text or a list, pydantic names the types it tried as parts of the key.
-        parts = [short(part) for part in item["loc"] if not _KIND.fullmatch(str(part))]
+        parts = [_key(part) for part in item["loc"] if not _KIND.fullmatch(str(part))]
         found.setdefault(".".join(parts) or "file", []).append(_message(item["msg"]))
     listed = [f"{key}: {' or '.join(dict.fromkeys(reasons))}" for key, reasons in found.items()]
     more = f"; and {len(found) - MOST_MISTAKES} more" if len(found) > MOST_MISTAKES else ""
     return "; ".join(listed[:MOST_MISTAKES]) + more
+
+
+def _key(part: str | int) -> str:
+    """Return a part of a key; tables of a list are counted from 1, as people do."""
+    return str(part + 1) if isinstance(part, int) else short(part)
 
 
 def _message(text: str) -> str:

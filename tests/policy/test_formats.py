@@ -77,5 +77,5 @@ def test_markdown_tables_keep_their_columns(result):
     tables = [line for line in lines if line.startswith("|")]
 
     cells = [line.replace("\\|", "").count("|") for line in tables]
-    assert cells == [4] * 3 + [6] * 5
+    assert cells == [5] * 3 + [6] * 5
     assert "<script" not in as_markdown(result)

@@ -377,3 +377,39 @@ def test_two_groups_are_one_requirement_unless_one_is_named():
 
     assert outcomes(audit, no_disparity=True)[1] == ["passed"]
     assert outcomes(audit, no_disparity=True, group=["female", "male"])[1] == ["passed", "passed"]
+
+
+def test_every_model_has_to_have_the_findings_of_the_others():
+    """A rule that names no finding is not passed by a model that lacks one."""
+    rows = [overall(), overall(finding="Edema"), overall(model="m2")]
+    audit = example(*(one | {"value": 0.9, "low": 0.85, "high": 0.95} for one in rows))
+    audit.facts["models"] = ["m", "m2"]
+
+    result = gate(audit, policy(at_least=0.5), today=TODAY)
+
+    missing = result.rows[result.rows["outcome"] == "inconclusive"]
+    assert missing[["model", "finding"]].to_numpy().tolist() == [["m2", "Edema"]]
+
+
+def test_an_allowance_that_accepts_nothing_is_named():
+    """It may be taken out of the policy; one that is needed is not named."""
+    audit = example(
+        judged(Analysis.SUBGROUPS, 0.0, "inconclusive", attribute="sex", group="female")
+    )
+    allow = [
+        {"attribute": "sex", "reason": "few", "until": TODAY},
+        {"attribute": "race", "reason": "none yet", "until": TODAY},
+    ]
+
+    result = gate(audit, policy(no_disparity=True, allow=allow), today=TODAY)
+
+    assert [(rule, one.reason) for rule, one in result.unused()] == [("one", "none yet")]
+
+
+@pytest.mark.parametrize("wrong", ["audit", None, 5])
+def test_arguments_of_another_type_are_named(wrong):
+    """As in every public function."""
+    with pytest.raises(TypeError, match="audit must be a"):
+        gate(wrong, policy(at_least=0.5))
+    with pytest.raises(TypeError, match="policy must be a"):
+        gate(example(overall()), wrong)

@@ -29,13 +29,28 @@ def as_text(result: GateResult) -> str:
     for rule, outcome, rows, n_passed in _by_rule(result):
         shares = f"{n_passed} of {counted(len(rows), 'row')} passed"
         lines.append(f"{_SYMBOLS[outcome]} {one_line(rule)}: {outcome} ({shares})")
+        if outcome != Outcome.PASSED and (because := _because(result, rule)):
+            lines.append(f"    Required because: {because}")
         others = _worst_first(rows)
         lines += [
             f"    {_SYMBOLS[Outcome(row['outcome'])]} {_sentence(row)}" for row in others[:_SHOWN]
         ]
         if len(others) > _SHOWN:
             lines.append(f"    and {counted(len(others) - _SHOWN, 'other row')}")
+    lines += [f"Not needed: {one}" for one in _unused(result)]
     return "\n".join(lines)
+
+
+def _because(result: GateResult, name: str) -> str:
+    return next(one_line(rule.because) for rule in result.policy.rules if rule.name == name)
+
+
+def _unused(result: GateResult) -> list[str]:
+    """Name the allowances that accepted nothing, which may be taken out of the policy."""
+    return [
+        one_line(f"the allowance of '{rule}' until {one.until.isoformat()} ({one.reason})")
+        for rule, one in result.unused()
+    ]
 
 
 def _by_rule(result: GateResult) -> Iterator[tuple[str, Outcome, list[dict[str, Any]], int]]:
@@ -72,6 +87,10 @@ def as_json(result: GateResult) -> str:
         "policy": result.policy.name,
         "outcome": result.outcome,
         "exit_code": result.exit_code,
+        "unused_allowances": [
+            {"rule": rule, "reason": one.reason, "until": one.until.isoformat()}
+            for rule, one in result.unused()
+        ],
         "rules": rules,
     }
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
@@ -107,12 +126,13 @@ def as_markdown(result: GateResult) -> str:
     lines = [
         f"## {markdown_cell(result.policy.name) or 'Policy'}: {result.outcome}",
         "",
-        "| rule | outcome | rows passed |",
-        "|---|---|---|",
+        "| rule | outcome | rows passed | because |",
+        "|---|---|---|---|",
     ]
     for rule, outcome, rows, n_passed in _by_rule(result):
         lines.append(
-            f"| {markdown_cell(rule)} | {_SYMBOLS[outcome]} {outcome} | {n_passed} of {len(rows)} |"
+            f"| {markdown_cell(rule)} | {_SYMBOLS[outcome]} {outcome} | {n_passed} of {len(rows)} "
+            f"| {markdown_cell(_because(result, rule))} |"
         )
     others = _worst_first(records(result.rows))
     if others:
@@ -124,6 +144,7 @@ def as_markdown(result: GateResult) -> str:
         ]
         if len(others) > 10 * _SHOWN:
             lines += ["", f"and {counted(len(others) - 10 * _SHOWN, 'other row')}"]
+    lines += ["", *(f"Not needed: {markdown_cell(one)}" for one in _unused(result))]
     return "\n".join([*lines, ""])
 
 

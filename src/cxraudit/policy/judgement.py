@@ -60,6 +60,21 @@ class GateResult:
             for rule in self.policy.rules
         }
 
+    def unused(self) -> list[tuple[str, Allowance]]:
+        """Return the allowances that accepted no row, with the names of their rules."""
+        return [
+            (rule.name, one)
+            for rule in self.policy.rules
+            for one in rule.allow
+            if not self._accepted(rule, one)
+        ]
+
+    def _accepted(self, rule: Rule, one: Allowance) -> bool:
+        own = self.rows[
+            (self.rows["rule"] == rule.name) & (self.rows["outcome"] == Outcome.ALLOWED)
+        ]
+        return any(_is_about(one, row) for row in records(own))
+
     @property
     def outcome(self) -> Outcome:
         """The worst of all rules; what is allowed counts as passed."""
@@ -107,6 +122,8 @@ def gate(
 
     Raises
     ------
+    TypeError
+        If an argument is of another type.
     ConfigError
         If a rule is about a change, and no change is given.
 
@@ -116,6 +133,7 @@ def gate(
     shown if each of the lower limits is. That one of many rows fails is likelier by chance; with
     ``interval = "simultaneous"`` the limits hold for all differences at once.
     """
+    _check(audit, policy, since)
     day = today or datetime.datetime.now().astimezone().date()
     about_change = [rule.name for rule in policy.rules if rule.change]
     if about_change and since is None:
@@ -129,6 +147,14 @@ def gate(
         for row in _outcomes(rule, _judged_rows(rule, audit, since), day)
     ]
     return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)))
+
+
+def _check(audit: object, policy: object, since: object) -> None:
+    for name, value, kind in (("audit", audit, Audit), ("policy", policy, Policy)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")
+    if since is not None and not isinstance(since, Diff):
+        raise TypeError(f"since must be a Diff, from cxraudit.diff, got {type(since).__name__}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +209,7 @@ def _missing(
     """Yield what a rule requires that no row has.
 
     Every combination of model, finding, attribute and metric has to be there, where the rule names them, and
-    of models in any case; of the other columns every value.
+    of models in any case, with the findings of any of them; of the other columns every value.
     """
     given = rule.chosen()
     # Of a comparison of models one of them is the reference, and has no row of its own.
@@ -191,6 +217,8 @@ def _missing(
     crossed = {"model": wanted} if wanted else {}
     crossed |= {"metric": rule.metric}
     crossed |= {name: given[name] for name in ("finding", "attribute") if name in given}
+    if wanted and "finding" not in crossed and rows:
+        crossed["finding"] = list(dict.fromkeys(row["finding"] for row in rows))
     present = {tuple(row[name] for name in crossed) for row in rows}
     absent = [one for one in product(*crossed.values()) if one not in present]
     for values in absent:
@@ -228,7 +256,7 @@ def _row(
 
 def _is_about(allowance: Allowance, row: Mapping[str, Any]) -> bool:
     """Tell whether a row may be inconclusive; a row that is not there has to be named."""
-    if not row["dataset"] and not allowance.chosen():
+    if row.get("dataset") == "" and not allowance.chosen():
         return False
     return all(row[column] in values for column, values in allowance.chosen().items())
 

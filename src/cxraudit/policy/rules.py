@@ -147,6 +147,25 @@ class Rule(Selection):
         _known("verdict to require", self.verdicts or [], list(CONCLUSIONS))
         return self
 
+    @model_validator(mode="after")
+    def _possible_limits(self) -> Self:
+        """Refuse limits that no value can meet or miss, such as percentages."""
+        signed = self.change or self.reference is not None
+        for metric in (METRICS[name] for name in self.metric if name in METRICS):
+            reach = metric.high - metric.low
+            # The change of a difference can be twice as large as a difference.
+            ends = (-2 * reach, 2 * reach) if signed else (metric.low, metric.high)
+            limits = {name: getattr(self, name) for name in ("at_least", "at_most")}
+            sizes = {name: getattr(self, name) for name in ("within", "widens_at_most")}
+            for name, limit in {**limits, **sizes}.items():
+                low, high = ends if name in limits else (0.0, 2 * reach)
+                if limit is not None and not low <= limit <= high:
+                    raise ValueError(
+                        f"{name} = {limit:g} decides nothing: {metric.name} lies between {metric.low:g} and "
+                        f"{metric.high:g}"
+                    )
+        return self
+
 
 KINDS = ("no_disparity", "within", "at_least", "at_most", "widens_at_most", "verdicts")
 """What a rule can require, as keys of the file."""

@@ -93,6 +93,8 @@ def diff(
 
     Raises
     ------
+    TypeError
+        If `old` or `new` is no audit.
     DataError
         If an audit does not hold its scores, or both contradict each other.
     ConfigError
@@ -100,6 +102,9 @@ def diff(
     UnknownNameError
         If a model is not there.
     """
+    for name, value in (("old", old), ("new", new)):
+        if not isinstance(value, Audit):
+            raise TypeError(f"{name} must be an Audit, got {type(value).__name__}.")
     if patients not in ("auto", "same", "other"):
         raise ConfigError(f"patients must be auto, same or other, got {patients!r}.")
     pairs = pairs_of_models(old.facts["models"], new.facts["models"], models)
