@@ -7,7 +7,8 @@ from bs4 import BeautifulSoup
 from example_audit import by_sex, complete, example, overall
 
 from cxraudit.errors import ConfigError
-from cxraudit.report.summary import About, read_about, write_summary
+from cxraudit.report.about import SUMMARISED, About, read_about
+from cxraudit.report.summary import write_summary
 
 
 def page_of(audit, folder, about=None):
@@ -74,7 +75,8 @@ def test_verdicts_limits_and_lines_to_sign_are_there(tmp_path):
 
 
 def test_about_names_every_key_in_the_documentation():
-    """The page of the documentation lists them all."""
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "summary.md"
-    for key in About.model_fields:
-        assert f"{key} = " in page.read_text(encoding="utf-8")
+    """The page of each document lists those it shows."""
+    folder = Path(__file__).parents[2] / "docs" / "how-to"
+    for page, keys in (("summary.md", SUMMARISED), ("cards.md", About.model_fields)):
+        text = (folder / page).read_text(encoding="utf-8")
+        assert [key for key in keys if f"{key} = " not in text and f"`{key}`" not in text] == []
