@@ -14,6 +14,8 @@ from cyclopts import App, Group
 
 from cxraudit.cli import (
     audit,
+    card,
+    checklist,
     datasets,
     detector,
     encode,
@@ -40,7 +42,15 @@ app = App(
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
     "First steps": [phantom.demo],
-    "Audit": [plan.plan, audit.audit, report.report, gate.gate, report.run],
+    "Audit": [
+        plan.plan,
+        audit.audit,
+        report.report,
+        card.card,
+        checklist.checklist,
+        gate.gate,
+        report.run,
+    ],
     "From images to scores": [
         datasets.app,
         models.app,
