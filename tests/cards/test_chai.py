@@ -194,7 +194,7 @@ def test_hostile_names_stay_text(tmp_path):
 
 def test_every_key_of_the_layout_exists():
     """Of facts, of results, and of what is stated."""
-    fields = layout().fields_
+    fields = layout().entries
 
     assert {one.facts for one in fields if one.facts} <= set(ANSWERS)
     assert {one.results for one in fields if one.results} == set(RESULTS)

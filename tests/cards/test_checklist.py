@@ -66,7 +66,7 @@ def test_every_item_is_listed_once_in_every_format(guideline, tmp_path):
 def test_every_key_exists_and_every_answer_is_used():
     """Keys of items and of fields; none is left over."""
     items = [one for name in GUIDELINES for one in guideline_of(name).items]
-    keys = {one.facts for one in [*items, *layout().fields_] if one.facts}
+    keys = {one.facts for one in [*items, *layout().entries] if one.facts}
 
     assert keys == set(ANSWERS)
     assert {key for one in items for key in one.stated} <= set(About.model_fields)
@@ -79,7 +79,7 @@ def test_every_key_of_about_is_shown_somewhere():
     template = Path(__file__).parents[2] / "src/cxraudit/cards/templates/huggingface.md.j2"
     stated = set(re.findall(r'stated\("(\w+)"\)', template.read_text(encoding="utf-8")))
     stated |= {"license", "citation", "keywords", *SUMMARISED}
-    for source in [layout().fields_, *(guideline_of(name).items for name in GUIDELINES)]:
+    for source in [layout().entries, *(guideline_of(name).items for name in GUIDELINES)]:
         stated |= {key for one in source for key in one.stated}
 
     assert stated == set(About.model_fields)

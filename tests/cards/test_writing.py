@@ -87,6 +87,16 @@ def test_files_of_the_audit_and_inputs_are_never_replaced(tmp_path):
     assert about.read_text() == 'population = "x"\n'
 
 
+def test_a_link_that_leads_nowhere_is_not_replaced(tmp_path):
+    """It is somebody's."""
+    (tmp_path / "list.md").symlink_to(tmp_path / "none" / "x.md")
+
+    with pytest.raises(ConfigError, match="there already"):
+        write(example(overall()), tmp_path / "list.md")
+
+    assert (tmp_path / "list.md").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [("x.pdf", "ends in .md or .html or .csv"), ("x.md/", "is a folder")]
 )

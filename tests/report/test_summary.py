@@ -47,6 +47,8 @@ def test_what_is_stated_stands_there_as_text(tmp_path):
         ("population = 3", "population: Input should be a valid string"),
         ('population = ""', "population: "),
         ("population", "about.toml"),
+        ('keywords = "x"', "keywords: "),
+        ("keywords = [3]", "keywords.0: Input should be a valid string"),
     ],
 )
 def test_a_file_with_other_keys_or_values_is_refused(tmp_path, text, words):
@@ -72,6 +74,17 @@ def test_verdicts_limits_and_lines_to_sign_are_there(tmp_path):
     assert any(one.startswith("CXA004") for one in limits)
     assert len(soup.select(".sign tbody tr")) == 2
     assert not soup.find_all(["script", "img", "link"])
+
+
+def test_the_examples_of_the_documentation_are_read(tmp_path):
+    """With their list of keywords."""
+    folder = Path(__file__).parents[2] / "docs" / "how-to"
+    for page in ("summary.md", "cards.md"):
+        text = (folder / page).read_text(encoding="utf-8")
+        file = tmp_path / "about.toml"
+        file.write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+        assert read_about(file).of("intended_use").startswith("Triage")
+    assert read_about(file).of("keywords") == "pneumothorax, triage"
 
 
 def test_about_names_every_key_in_the_documentation():

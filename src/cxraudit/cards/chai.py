@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from xml.etree import ElementTree
+
+from pydantic import Strict
 
 from cxraudit.cards import evidence
 from cxraudit.cards.data import text_of
@@ -20,7 +22,7 @@ from cxraudit.formatting import printed
 from cxraudit.metrics import METRICS
 from cxraudit.report.about import NOT_STATED
 from cxraudit.schema import OVERALL, Analysis, is_level, records
-from cxraudit.validation import Described, Name, validated
+from cxraudit.validation import Described, Name, Names, validated
 
 Result = tuple[str, Mapping[str, Any]]
 """Label and row of one result of a metric."""
@@ -34,7 +36,7 @@ class Field(Described):
     label: Name
     facts: str = ""
     """Key of `cxraudit.cards.answers.ANSWERS`."""
-    stated: tuple[Name, ...] = ()
+    stated: Names = ()
     """Keys of `cxraudit.report.about.About`."""
     results: str = ""
     """Key of `RESULTS`, for the results of a metric."""
@@ -45,17 +47,14 @@ class Layout(Described):
 
     namespace: Name
     source: Name
-    fields_: tuple[Field, ...]
+    entries: Annotated[tuple[Field, ...], Strict(False)]
 
 
 @cache
 def layout() -> Layout:
     """Return the fields of the card."""
     data = tomllib.loads(text_of("chai.toml"))
-    listed = [one | {"stated": tuple(one.get("stated", ()))} for one in data.pop("fields")]
-    return validated(
-        Layout, data | {"fields_": tuple(listed)}, Path("chai.toml"), see="docs/how-to/cards.md"
-    )
+    return validated(Layout, data, Path("chai.toml"), see="docs/how-to/cards.md")
 
 
 def usefulness(subject: Subject) -> Iterator[Result]:
@@ -143,7 +142,7 @@ def as_xml(subject: Subject) -> str:
     """Return the card as XML."""
     card = layout()
     root = ElementTree.Element("AppliedModelCard", xmlns=card.namespace)
-    for field in card.fields_:
+    for field in card.entries:
         *above, leaf = field.path.split("/")
         parent = root
         for name in above:
@@ -176,7 +175,7 @@ def as_text(subject: Subject) -> str:
     """Return the card as Markdown."""
     card = layout()
     sections = []
-    for top, fields in groupby(card.fields_, key=lambda one: one.path.split("/")[0]):
+    for top, fields in groupby(card.entries, key=lambda one: one.path.split("/")[0]):
         shown = [(field.label, _shown(subject, field)) for field in fields]
         sections.append((_HEADINGS[top], shown))
     return markdown_template("chai.md.j2").render(

@@ -10,10 +10,12 @@ from functools import cache
 from itertools import groupby
 from os import PathLike, path
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
 import pandas as pd
 from markupsafe import Markup
+from pydantic import Strict
 
 from cxraudit.audits.result import Audit
 from cxraudit.cards.data import text_of
@@ -29,7 +31,7 @@ from cxraudit.formatting import printed
 from cxraudit.report.about import About
 from cxraudit.report.templates import part
 from cxraudit.spreadsheets import escaped
-from cxraudit.validation import Described, Name, validated
+from cxraudit.validation import Described, Name, Names, validated
 
 GUIDELINES = ("stard-ai", "claim", "tripod-ai")
 OPEN = "To be completed by the authors."
@@ -46,7 +48,7 @@ class Item(Described):
     """In words of our own; the guideline has the text that counts."""
     facts: str = ""
     """Key of `cxraudit.cards.answers.ANSWERS`."""
-    stated: tuple[Name, ...] = ()
+    stated: Names = ()
     """Keys of `cxraudit.report.about.About`."""
 
 
@@ -57,7 +59,7 @@ class Guideline(Described):
     about: Name
     source: Name
     doi: Name
-    items: tuple[Item, ...]
+    items: Annotated[tuple[Item, ...], Strict(False)]
 
 
 @cache
@@ -73,10 +75,7 @@ def guideline_of(name: str) -> Guideline:
         raise UnknownNameError("checklist", name, GUIDELINES)
     file = f"{name}.toml"
     data = tomllib.loads(text_of(file))
-    items = [one | {"stated": tuple(one.get("stated", ()))} for one in data["items"]]
-    return validated(
-        Guideline, data | {"items": tuple(items)}, Path(file), see="docs/how-to/checklists.md"
-    )
+    return validated(Guideline, data, Path(file), see="docs/how-to/checklists.md")
 
 
 @dataclass(frozen=True, slots=True)

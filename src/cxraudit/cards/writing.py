@@ -5,6 +5,7 @@ list of our files would not be enough.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -61,9 +62,9 @@ def demand_suffix(path: Path, suffixes: Collection[str], what: str) -> None:
 def _refuse(path: Path, *, overwrite: bool, inputs: Collection[Path]) -> None:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder. Name a file with --out.")
-    if not path.exists():
+    if not os.path.lexists(path):
         return
-    if any(one.exists() and path.samefile(one) for one in inputs):
+    if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
         raise ConfigError(f"{path} is an input of this command. Name another file with --out.")
     if path.name in recorded_files(path.parent):
         raise ConfigError(f"{path} belongs to an audit. Name another file with --out.")
@@ -76,6 +77,8 @@ def _refuse(path: Path, *, overwrite: bool, inputs: Collection[Path]) -> None:
 
 def _is_as_written(path: Path) -> bool:
     """Tell whether a file is one of ours, unchanged."""
+    if not path.is_file():
+        return False
     text = path.read_bytes().decode("utf-8", errors="replace")
     above, _, last = text.removesuffix("\n").rpartition("\n")
     found = _SEAL.search(last)

@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 
 from cxraudit.files import read_toml
-from cxraudit.validation import Described, Name, validated
+from cxraudit.validation import Described, Name, Names, validated
 
 NOT_STATED = "not stated"
 SEE = "docs/how-to/cards.md"
@@ -30,7 +30,7 @@ class About(Described):
     """Where to send inquiries."""
     summary: Name = NOT_STATED
     """The model in a few sentences."""
-    keywords: tuple[Name, ...] = ()
+    keywords: Names = ()
     """Words to find it by."""
     license: Name = NOT_STATED
     """Of the weights, as an identifier of SPDX where there is one."""

@@ -3,7 +3,7 @@
 from cxraudit.audits.scores import NO_PROMPTS
 from cxraudit.cards.answers.answer import Answer, by_finding, rows_of, sentences
 from cxraudit.cards.subject import Subject
-from cxraudit.formatting import listed
+from cxraudit.formatting import listed, sentence_case
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.checks import cxa004
 from cxraudit.report.training import training_of
@@ -30,7 +30,7 @@ def index_test(subject: Subject) -> Answer:
         f"Zero-shot scores from prompts: {listed(names)}." if names else "",
     ]
     if not card:
-        known.append("The scores came from a table; nothing else is recorded of the model.")
+        known.append("Nothing else is recorded of the model.")
     return Answer(sentences(*known), (Anchor.PROVENANCE,), complete=False)
 
 
@@ -66,7 +66,7 @@ def threshold(subject: Subject) -> Answer:
         if one["model"] == subject.model and one["threshold"] is not None
     ]
     text = sentences(
-        f"{subject.facts.operating_point}: {subject.facts.tuning}.",
+        f"{sentence_case(subject.facts.operating_point)}: {subject.facts.tuning}.",
         f"Thresholds: {by_finding(chosen)}." if chosen else "",
         "The clinical reason for this choice is for the authors to give.",
     )
@@ -114,7 +114,8 @@ def training_data(subject: Subject) -> Answer | None:
 def partitions(subject: Subject) -> Answer:
     """Say how audited patients were divided."""
     return Answer(
-        f"Within the audit, by patient: {subject.facts.tuning}. AUROC is that of all audited patients.",
+        f"Within the audit, by patient. Thresholds and probabilities: {subject.facts.tuning}. AUROC is "
+        "that of all audited patients.",
         (Anchor.METHODS, Anchor.PROVENANCE),
         complete=False,
     )
