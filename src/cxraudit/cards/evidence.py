@@ -116,8 +116,9 @@ def sides(row: Mapping[str, Any]) -> str:
 
 
 def value(row: Mapping[str, Any]) -> str:
-    """Return an estimate with its interval."""
-    return with_interval(row["value"], row["low"], row["high"], signed=bool(row["reference"]))
+    """Return an estimate with its interval; with signs for a difference, and where one is below 0."""
+    signed = bool(row["reference"]) or min(row["value"], row["low"]) < 0
+    return with_interval(row["value"], row["low"], row["high"], signed=signed)
 
 
 def disparity_rows(rows: Iterable[Row]) -> Iterator[tuple[str, ...]]:

@@ -139,7 +139,7 @@ def events(subject: Subject) -> Answer | None:
         (
             row["finding"],
             f"{count_or_hidden(row['n'])} images of {count_or_hidden(row['n_patients'])} patients, "
-            f"{count_or_hidden(row['n_positive'])} of {count_or_hidden(row['n_positive_patients'])} positive",
+            f"{count_or_hidden(row['n_positive'])} of {count_or_hidden(row['n_positive_patients'])} with it",
         )
         for row in rows
     )

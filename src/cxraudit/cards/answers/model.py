@@ -97,7 +97,7 @@ def preprocessing(subject: Subject) -> Answer | None:
 def training_overlap(subject: Subject) -> Answer:
     """Say whether the model was trained on the audited data set."""
     known = training_of(subject.audit).get(subject.model)
-    trained = f"{subject.model} was trained on: {known.words}." if known else ""
+    trained = f"{subject.model} was trained on: {known.words}." if known and known.known else ""
     return Answer(
         sentences(trained, cxa004.check(subject.audit).detail), (Anchor.CHECKS,), complete=False
     )
