@@ -62,6 +62,8 @@ _PUBLIC = {
     "score": ("cxraudit.scoring", "score"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
+    "write_card": ("cxraudit.cards", "write_card"),
+    "write_checklist": ("cxraudit.cards", "write_checklist"),
     "write_phantom": ("cxraudit.phantom.releases", "write_release"),
     "write_report": ("cxraudit.report", "write_report"),
     "write_summary": ("cxraudit.report.summary", "write_summary"),
@@ -83,6 +85,8 @@ if TYPE_CHECKING:
     from cxraudit.audits.result import open_audit as open_audit
     from cxraudit.audits.run import audit as audit
     from cxraudit.audits.scores import scores_from_wide as wide_scores
+    from cxraudit.cards import write_card as write_card
+    from cxraudit.cards import write_checklist as write_checklist
     from cxraudit.datasets import load as load_dataset
     from cxraudit.datasets.base import Dataset as Dataset
     from cxraudit.datasets.table import from_frame as table_dataset
@@ -182,6 +186,8 @@ __all__ = [
     "score",
     "table_dataset",
     "wide_scores",
+    "write_card",
+    "write_checklist",
     "write_phantom",
     "write_report",
     "write_summary",

@@ -32,6 +32,8 @@ def _a_path(path: Path) -> Path:
 
 File = Annotated[Path, Strict(False), AfterValidator(_a_path)]
 Name = Annotated[str, MinLen(1)]
+Names = Annotated[tuple[Annotated[Name, Strict()], ...], Strict(False)]
+"""TOML has lists, which a strict tuple refuses."""
 Kind = TypeVar("Kind", bound=Described)
 
 

@@ -7,7 +7,8 @@ from bs4 import BeautifulSoup
 from example_audit import by_sex, complete, example, overall
 
 from cxraudit.errors import ConfigError
-from cxraudit.report.summary import About, read_about, write_summary
+from cxraudit.report.about import SUMMARISED, About, read_about
+from cxraudit.report.summary import write_summary
 
 
 def page_of(audit, folder, about=None):
@@ -46,6 +47,8 @@ def test_what_is_stated_stands_there_as_text(tmp_path):
         ("population = 3", "population: Input should be a valid string"),
         ('population = ""', "population: "),
         ("population", "about.toml"),
+        ('keywords = "x"', "keywords: "),
+        ("keywords = [3]", "keywords.0: Input should be a valid string"),
     ],
 )
 def test_a_file_with_other_keys_or_values_is_refused(tmp_path, text, words):
@@ -73,8 +76,20 @@ def test_verdicts_limits_and_lines_to_sign_are_there(tmp_path):
     assert not soup.find_all(["script", "img", "link"])
 
 
+def test_the_examples_of_the_documentation_are_read(tmp_path):
+    """With their list of keywords."""
+    folder = Path(__file__).parents[2] / "docs" / "how-to"
+    for page in ("summary.md", "cards.md"):
+        text = (folder / page).read_text(encoding="utf-8")
+        file = tmp_path / "about.toml"
+        file.write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+        assert read_about(file).of("intended_use").startswith("Triage")
+    assert read_about(file).of("keywords") == "pneumothorax, triage"
+
+
 def test_about_names_every_key_in_the_documentation():
-    """The page of the documentation lists them all."""
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "summary.md"
-    for key in About.model_fields:
-        assert f"{key} = " in page.read_text(encoding="utf-8")
+    """The page of each document lists those it shows."""
+    folder = Path(__file__).parents[2] / "docs" / "how-to"
+    for page, keys in (("summary.md", SUMMARISED), ("cards.md", About.model_fields)):
+        text = (folder / page).read_text(encoding="utf-8")
+        assert [key for key in keys if f"{key} = " not in text and f"`{key}`" not in text] == []

@@ -14,6 +14,8 @@ from cyclopts import App, Group
 
 from cxraudit.cli import (
     audit,
+    card,
+    checklist,
     datasets,
     detector,
     diff,
@@ -41,7 +43,16 @@ app = App(
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
     "First steps": [phantom.demo],
-    "Audit": [plan.plan, audit.audit, report.report, diff.diff, gate.gate, report.run],
+    "Audit": [
+        plan.plan,
+        audit.audit,
+        report.report,
+        card.card,
+        checklist.checklist,
+        diff.diff,
+        gate.gate,
+        report.run,
+    ],
     "From images to scores": [
         datasets.app,
         models.app,

@@ -5,6 +5,8 @@ room            what it holds
 ==============  =============================================================================
 `page`          `write_report`: audits in, one self-contained HTML page out
 `summary`       `write_summary`: one page for a decision
+`about`         what is stated of a model, from a TOML file
+`anchors`       places on the page that other documents link to
 `pdf`           a page as a PDF
 `matrix`        all verdicts of one question in one table
 `sections`      the parts of the page, one module each
@@ -15,9 +17,10 @@ room            what it holds
 ==============  =============================================================================
 """
 
+from cxraudit.report.about import About, read_about
 from cxraudit.report.page import write_report
 from cxraudit.report.statements import NULL_MODEL, Statement, Tone, of_model
-from cxraudit.report.summary import About, read_about, write_summary
+from cxraudit.report.summary import write_summary
 
 __all__ = [
     "NULL_MODEL",

@@ -15,6 +15,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.errors import ConfigError
 from cxraudit.files import folder_name, package_version, write_text
 from cxraudit.formatting import listed, printed
+from cxraudit.report.anchors import chapter_anchor, section_anchor
 from cxraudit.report.blocks import Section
 from cxraudit.report.facts import facts_of
 from cxraudit.report.sections import CLOSING, OPENING, SECTIONS
@@ -30,6 +31,10 @@ class Chapter:
     id: str
     lead: str
     sections: Sequence[Section]
+
+    def anchor(self, section: Section) -> str:
+        """Return the id of one of its sections on the page."""
+        return section_anchor(self.id, section.id)
 
 
 def write_report(
@@ -138,7 +143,7 @@ def _chapter(audit: Audit, context: Context) -> Chapter:
     built = [module.build(audit, context) for module in SECTIONS]
     return Chapter(
         title=context.name,
-        id=f"data-{folder_name(context.name)}",
+        id=chapter_anchor(context.name),
         lead=f"{context.facts.counts}; {context.facts.estimand}; {', '.join(audit.facts['findings'])}.",
         sections=[section for section in built if section is not None],
     )

@@ -7,47 +7,15 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
-from cxraudit.files import package_version, read_toml, write_text
+from cxraudit.files import package_version, write_text
 from cxraudit.formatting import column_name, counted, listed, printed
+from cxraudit.report.about import SUMMARISED, About
 from cxraudit.report.checks import run_checks
 from cxraudit.report.checks.check import State
 from cxraudit.report.facts import facts_of
 from cxraudit.report.matrix import Matrix, counts_of, in_words, matrices
 from cxraudit.report.statements import NULL_MODEL
 from cxraudit.report.templates import part, template
-from cxraudit.validation import Described, Name, validated
-
-NOT_STATED = "not stated"
-SEE = "docs/how-to/summary.md"
-
-
-class About(Described):
-    """What the people who deploy a model state of it, in a TOML file; no data says it."""
-
-    intended_use: Name = NOT_STATED
-    """What the model is to be used for, by whom."""
-    population: Name = NOT_STATED
-    """Patients it is to be used on."""
-    model_version: Name = NOT_STATED
-    """Which release, weights and prompts."""
-    responsible: Name = NOT_STATED
-    """Who answers for its use."""
-    monitoring: Name = NOT_STATED
-    """How it will be watched in use."""
-
-
-def read_about(file: str | PathLike[str]) -> About:
-    """Read what is stated of a model.
-
-    Raises
-    ------
-    ConfigError
-        If the file is no TOML, or has other keys.
-    """
-    path = Path(file)
-    return validated(
-        About, read_toml(path, what="the file of what is stated of the model"), path, see=SEE
-    )
 
 
 def write_summary(audit: Audit, path: str | PathLike[str], *, about: About | None = None) -> Path:
@@ -77,16 +45,16 @@ def write_summary(audit: Audit, path: str | PathLike[str], *, about: About | Non
         made_at=str(audit.manifest.get("made_at", "")),
         synthetic=bool(audit.facts.get("truth")),
         about=[
-            *((column_name(name), value) for name, value in stated.model_dump().items()),
+            *((column_name(name), getattr(stated, name)) for name in SUMMARISED),
             ("audited on", f"{facts.dataset}: {facts.counts}; {facts.interval}s"),
         ],
         models=[(model, in_words(counts_of(tables)), tables) for model, tables in found],
-        limits=list(_limits(audit, [one for _, tables in found for one in tables])),
+        limits=list(limits_of(audit, [one for _, tables in found for one in tables])),
     )
     return write_text(Path(path), printed(html))
 
 
-def _limits(audit: Audit, found: list[Matrix]) -> Iterator[str]:
+def limits_of(audit: Audit, found: list[Matrix]) -> Iterator[str]:
     """Yield what the audit does not settle, and what makes it weaker than it looks."""
     n = counts_of(found)
     open_ = n["inconclusive"] + n["unclear-size"]

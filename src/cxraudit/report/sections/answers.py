@@ -1,6 +1,7 @@
 """Main results: what the audit supports about each model."""
 
 from cxraudit.audits.result import Audit
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Section, Statements
 from cxraudit.report.sections.context import Context
 from cxraudit.report.sections.in_short import ABOUT_SCORES
@@ -14,4 +15,4 @@ def build(audit: Audit, context: Context) -> Section | None:
         for model in context.tested
     ]
     blocks = context.one_at_a_time("results", parts)
-    return Section("Main results", "results", blocks) if blocks else None
+    return Section("Main results", Anchor.RESULTS, blocks) if blocks else None

@@ -4,6 +4,7 @@ import pandas as pd
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import column_name
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Paragraph, Section, table
 from cxraudit.report.sections.context import Context
 from cxraudit.report.statements import NULL_MODEL
@@ -27,7 +28,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         text += " The scores of the null model are independent of the images: no effect should be found."
     return Section(
         "Calibration check on synthetic data with known truth",
-        "calibration-check",
+        Anchor.CALIBRATION_CHECK,
         [Paragraph(text), table(pd.DataFrame(rows), "Planted effects and what was found")],
     )
 

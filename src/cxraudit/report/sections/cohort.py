@@ -5,6 +5,7 @@ from markupsafe import Markup
 from cxraudit import tables
 from cxraudit.audits.result import Audit
 from cxraudit.figures import flow_diagram
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Paragraph, Section, muted, table
 from cxraudit.report.sections.context import Context
 
@@ -29,7 +30,7 @@ def build(audit: Audit, context: Context) -> Section | None:
             Paragraph("No image was left out: every image of the data set is in the audit.")
         )
     notes = [Paragraph(str(note)) for note in audit.facts["notes"]]
-    return Section("Cohort", "cohort", [*blocks, *notes])
+    return Section("Cohort", Anchor.COHORT, [*blocks, *notes])
 
 
 def _listed(context: Context) -> Markup:

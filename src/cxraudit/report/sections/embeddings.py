@@ -8,6 +8,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.figures import embeddings as figures
 from cxraudit.formatting import decimal
 from cxraudit.metrics import SHIFT_MARGIN
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import (
     Block,
     Details,
@@ -40,7 +41,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         "groups with the same label can be estimated, and compared with what wrong labels and other findings "
         "would explain."
     )
-    return Section("Embeddings", "embeddings", [introduction, *blocks])
+    return Section("Embeddings", Anchor.EMBEDDINGS, [introduction, *blocks])
 
 
 def _model(audit: Audit, context: Context, model: str) -> list[Block]:

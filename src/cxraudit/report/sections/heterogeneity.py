@@ -8,6 +8,7 @@ import pandas as pd
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, p_value, sentence_case
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Details, Section, muted, table
 from cxraudit.report.facts import Facts
 from cxraudit.report.sections.context import Context
@@ -35,7 +36,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     )
     return Section(
         "Tests of all groups at once",
-        "heterogeneity",
+        Anchor.HETEROGENEITY,
         [
             muted(
                 "Whether the AUROC of a finding is the same in all groups of an attribute, in one Wald test "

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted, listed
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Listing, Paragraph, Section
 from cxraudit.report.sections.context import Context
 from cxraudit.report.statements import STATEMENTS, Statement, Tone, embeddings, of_model
@@ -54,7 +55,7 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
             for text in texts(audit.without_hidden(), model, context.name)
         ]
         blocks += [Paragraph(f"{beginning} {'; '.join(found)}.")] if found else []
-    return Section("In short", "in-short", blocks)
+    return Section("In short", Anchor.IN_SHORT, blocks)
 
 
 _NOT_SETTLED_IS = Markup(

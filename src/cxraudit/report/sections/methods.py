@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cxraudit.audits.result import Audit
 from cxraudit.files import package_version
 from cxraudit.formatting import listed, percent
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Listing, Paragraph, Section, muted
 from cxraudit.report.facts import Facts
 from cxraudit.report.sections.context import Context
@@ -28,10 +29,10 @@ _REFERENCES = {
 
 def build(audit: Audit, context: Context) -> Section | None:
     """Write the paragraph, and list the references of the analyses that were made."""
-    text, references = _paragraph(audit, context)
+    text, references = paragraph(audit, context)
     return Section(
         "Methods",
-        "methods",
+        Anchor.METHODS,
         [
             muted(
                 "For the methods section of a paper; every number is one of the settings of this run."
@@ -42,7 +43,8 @@ def build(audit: Audit, context: Context) -> Section | None:
     )
 
 
-def _paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
+def paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
+    """Return the paragraph, and the names of the references it rests on."""
     facts, references = context.facts, ["delong"]
     analyses = set(audit.results["analysis"])
     sentences = [_evaluated(audit, context), _compared(audit, facts)]

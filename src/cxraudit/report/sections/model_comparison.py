@@ -6,6 +6,7 @@ from cxraudit import tables
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import alike_models
 from cxraudit.metrics import METRICS
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Details, Paragraph, Section, muted, table
 from cxraudit.report.sections.context import Context
 from cxraudit.tables.models import COMPARED
@@ -22,7 +23,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         return None
     return Section(
         "Differences between models",
-        "models",
+        Anchor.MODELS,
         [
             muted(
                 f"On the same images and resamples, with {context.facts.interval}s; rates at the threshold "

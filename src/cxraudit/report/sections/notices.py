@@ -4,6 +4,7 @@ import pandas as pd
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import count_or_hidden
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Section, muted, table
 from cxraudit.report.sections.context import Context
 
@@ -22,7 +23,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     )
     return Section(
         "Notices",
-        "notices",
+        Anchor.NOTICES,
         [
             muted("What was unknown, converted or left out when the inputs were read."),
             table(frame, "Notices"),

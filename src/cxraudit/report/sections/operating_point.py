@@ -9,6 +9,7 @@ from markupsafe import Markup
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import count_or_hidden, sentence_case
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.schema import OVERALL, Analysis
@@ -49,7 +50,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         if attributes:
             parts.append((model, [_attribute(own, context, model, name) for name in attributes]))
     blocks += context.one_at_a_time("operating-point", parts)
-    return Section("Operating point and calibration", "operating-point", blocks)
+    return Section("Operating point and calibration", Anchor.OPERATING_POINT, blocks)
 
 
 def _thresholds(recorded: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from cxraudit import tables
 from cxraudit.audits.result import Audit
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Section, muted, table
 from cxraudit.report.sections.context import Context
 
@@ -10,7 +11,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     """Show the AUROC of every finding and model."""
     return Section(
         "All patients",
-        "all-patients",
+        Anchor.ALL_PATIENTS,
         [
             muted(f"AUROC with its {context.facts.interval}."),
             table(tables.overall_table(audit.results), "AUROC over all patients"),

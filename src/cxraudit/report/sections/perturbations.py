@@ -5,6 +5,7 @@ from cxraudit.audits.perturbations.counterfactual import FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import percent
 from cxraudit.metrics import SHIFT_MARGIN
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements.perturbations import followed_finding
@@ -27,7 +28,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     )
     parts = [(model, _model(audit, context, model)) for model in models]
     blocks = context.one_at_a_time("perturbations", parts)
-    return Section("Perturbed images", "perturbations", [introduction, *blocks])
+    return Section("Perturbed images", Anchor.PERTURBATIONS, [introduction, *blocks])
 
 
 def _model(audit: Audit, context: Context, model: str) -> list[Block]:

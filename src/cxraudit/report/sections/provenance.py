@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Code, Definitions, Section, muted
 from cxraudit.report.sections.context import Context
 
@@ -31,7 +32,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     rows = counted(len(audit.results), "row")
     return Section(
         "Provenance",
-        "provenance",
+        Anchor.PROVENANCE,
         [
             Definitions(entries),
             *([Code("\n".join(commands))] if commands else []),

@@ -8,6 +8,7 @@ from cxraudit.audits.families import SCREENED
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import listed, percent, sentence_case
 from cxraudit.metrics import METRICS, Family, of_family
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Definitions, Details, Paragraph, Section
 from cxraudit.report.facts import common, facts_of
 from cxraudit.report.sections.context import Context
@@ -22,7 +23,7 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
     """Explain what the page shows, at the level and the margin of its audits."""
     return Section(
         "How to read this",
-        "reading",
+        Anchor.READING,
         [
             Paragraph(_gaps()),
             Paragraph(_weighting(audits)),

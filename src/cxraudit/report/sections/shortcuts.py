@@ -5,6 +5,7 @@ import pandas as pd
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import sentence_case
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Paragraph, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements.shortcuts import label_errors
@@ -18,7 +19,7 @@ def build(audit: Audit, context: Context) -> Section | None:
     gaps = rows[(rows["analysis"] == Analysis.SHORTCUT) & (rows["reference"] == WITHOUT)]
     shortcuts = [str(name) for name in dict.fromkeys(gaps["attribute"])]
     blocks = [block for name in shortcuts for block in _shortcut(audit, context, name)]
-    return Section("Shortcuts", "shortcuts", blocks) if blocks else None
+    return Section("Shortcuts", Anchor.SHORTCUTS, blocks) if blocks else None
 
 
 def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:

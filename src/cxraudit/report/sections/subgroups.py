@@ -4,6 +4,7 @@ import pandas as pd
 
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements import NULL_MODEL
@@ -22,7 +23,7 @@ def build(audit: Audit, context: Context) -> Section | None:
         (_named(model), _model(of_model(rows, model), context, model, attributes))
         for model in context.models
     ]
-    return Section("Subgroups", "subgroups", context.one_at_a_time("subgroups", parts))
+    return Section("Subgroups", Anchor.SUBGROUPS, context.one_at_a_time("subgroups", parts))
 
 
 def _named(model: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cxraudit.audits.result import Audit
 from cxraudit.formatting import counted
+from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Paragraph, Section, Verdicts, muted
 from cxraudit.report.matrix import counts_of, in_words, matrices
 from cxraudit.report.sections.context import Context
@@ -24,7 +25,7 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
         blocks += context.one_at_a_time("verdicts", parts)
         if not parts:
             blocks.append(muted("No groups were compared, and no shortcut."))
-    return Section("Verdicts", "verdicts", blocks)
+    return Section("Verdicts", Anchor.VERDICTS, blocks)
 
 
 def _cohort(audit: Audit, context: Context) -> str:
