@@ -36,9 +36,11 @@ def row(old, new, verdict, **cells):
 def made(*rows, differences=(), **facts):
     """Return changes made by hand."""
     frame = results_frame([{k: v for k, v in one.items() if k not in SIDE_COLUMNS} for one in rows])
+    frame = frame.assign(old_verdict="", new_verdict="")
     sides = {name: [one[name] for one in rows] for name in SIDE_COLUMNS}
     return Diff(
         results=frame.assign(**sides),
+        label_errors=pd.DataFrame(),
         differences=pd.DataFrame(list(differences), columns=["about", "what", "old", "new"]),
         facts={
             "pairing": "same images",
@@ -46,6 +48,7 @@ def made(*rows, differences=(), **facts):
             "images": [1200, 1200],
             "patients": [600, 600],
             "shared_patients": 600,
+            "labels": "newer",
             "models": {"m": "m"},
             "findings": ["Edema"],
             "notices": [],

@@ -303,6 +303,7 @@ def changed(*rows):
     return Diff(
         results=frame.assign(**centres, **sides),
         differences=pd.DataFrame(),
+        label_errors=pd.DataFrame(),
         facts={"models": {"m": "m"}},
     )
 

@@ -13,6 +13,7 @@ def diff(
     *,
     model: Annotated[Several, repeatable("OLD=NEW")] = None,
     patients: Literal["auto", "same", "other"] = "auto",
+    labels: Literal["newer", "own"] = "newer",
     json: Switch = False,
     csv: Path | None = None,
     markdown: Path | None = None,
@@ -34,6 +35,9 @@ def diff(
         the only one of either.
     patients
         Whether equal identifiers of patients stand for the same patients. auto: as the images have it.
+    labels
+        Whose labels shared images have: those of the newer audit, or in each audit its own, such as of a
+        report labeler and of radiologists. With own labels, errors of the older ones are estimated, too.
     json
         Print everything as JSON.
     csv
@@ -49,7 +53,9 @@ def diff(
     named = pairs(model, "--model")
     if csv is not None and csv.exists() and not _is_ours(csv):
         raise ConfigError(f"{csv} is there already, and holds no changes. Name another with --csv.")
-    found = compare(open_audit(old), open_audit(new), models=named or None, patients=patients)
+    found = compare(
+        open_audit(old), open_audit(new), models=named or None, patients=patients, labels=labels
+    )
     if csv is not None:
         from cxraudit.files import write_table
 

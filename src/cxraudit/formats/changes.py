@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, Diff, widening
+from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, SIDE_VERDICTS, Diff, widening
 from cxraudit.formats.rows import markdown_cell, one_line, plain, where, without_mirrors
 from cxraudit.formatting import bounds, counted, decimal, signed
 from cxraudit.metrics import METRICS
@@ -15,6 +15,7 @@ from cxraudit.stats.estimate import Verdict
 
 SCHEMA_VERSION = 1
 """Of the JSON; raised when a key changes its meaning or goes."""
+_OF_ERRORS = (*KEY_COLUMNS, "value", "low", "high", "n", "n_positive", "n_patients", "reasons")
 _SHOWN = 20
 """Changes of a kind that are listed as text; the others are counted."""
 
@@ -38,7 +39,16 @@ def change_table(found: Diff) -> pd.DataFrame:
     rows = records(found.results)
     limits = [widening(row) if row["reference"] else (float("nan"),) * 2 for row in rows]
     judged = ("low_simultaneous", "high_simultaneous", "p_value", "p_adjusted", "family", "margin")
-    columns = [*KEY_COLUMNS, *SIDE_COLUMNS, "value", "low", "high", *judged, "verdict"]
+    columns = [
+        *KEY_COLUMNS,
+        *SIDE_COLUMNS,
+        "value",
+        "low",
+        "high",
+        *judged,
+        "verdict",
+        *SIDE_VERDICTS,
+    ]
     return found.results[columns].assign(
         widened_low=[low for low, _ in limits],
         widened_high=[high for _, high in limits],
@@ -55,10 +65,27 @@ def as_text(found: Diff) -> str:
         lines += [f"    {_sentence(row)}" for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:
             lines.append(f"    and {counted(len(rows) - _SHOWN, 'other change')}")
+    lines += _label_errors(found)
     exploratory = int((found.results["verdict"] == "").sum())
     if exploratory:
         lines.append(f"{counted(exploratory, 'other estimate')} without a verdict (exploratory).")
     return "\n".join(lines)
+
+
+def _label_errors(found: Diff) -> Iterator[str]:
+    """Name how well the older labels agree with the newer ones, and the groups for which that differs."""
+    rows = records(found.label_errors)
+    if not rows:
+        return
+    yield "Older labels, by the newer ones as the truth:"
+    for row in rows:
+        whole = not row["attribute"] and not row["reference"]
+        shown = row["reference"] and (row["low"] > 0 or row["high"] < 0)
+        if row["metric"] in ("tpr", "fpr") and (whole or shown):
+            show = signed if row["reference"] else decimal
+            interval = bounds(row["low"], row["high"], 3, signed=bool(row["reference"]))
+            name = where({**row, "model": "", "at": float("nan")})
+            yield f"    {name}: {show(row['value'], 3)} ({interval})"
 
 
 def _head(found: Diff) -> Iterator[str]:
@@ -69,6 +96,8 @@ def _head(found: Diff) -> Iterator[str]:
         for name, images, patients in zip(names, facts["images"], facts["patients"], strict=True)
     )
     yield f"{old} → {new}: {_HOW[facts['pairing']].format(n=facts['shared_patients'])}"
+    if facts["labels"] == "own":
+        yield "Each audit by its own labels, on images that both have labelled."
     for first, second in facts["models"].items():
         yield f"Model: {one_line(first)}" + (f" → {one_line(second)}" if first != second else "")
     for one in facts["notices"]:
@@ -108,7 +137,13 @@ def _size(row: Mapping[str, Any]) -> float:
 
 def _sentence(row: Mapping[str, Any]) -> str:
     """Return a change in one line."""
-    return f"{where(row)}: {_numbers(row)}; {row['verdict']}{_direction(row)}"
+    return f"{where(row)}: {_numbers(row)}; {row['verdict']}{_direction(row)}{_verdicts(row)}"
+
+
+def _verdicts(row: Mapping[str, Any]) -> str:
+    """Say how the verdict of an audit on the difference itself changed."""
+    old, new = (row[name] for name in SIDE_VERDICTS)
+    return f" (the gap itself: {old} → {new})" if old != new else ""
 
 
 def _numbers(row: Mapping[str, Any]) -> str:
@@ -133,6 +168,7 @@ def _direction(row: Mapping[str, Any]) -> str:
 def as_json(found: Diff) -> str:
     """Return everything, as documented in the reference."""
     table = records(change_table(found))
+    errors = records(found.label_errors)
     document = {
         "schema_version": SCHEMA_VERSION,
         **{name: found.facts[name] for name in ("pairing", "datasets", "images", "patients")},
@@ -142,6 +178,7 @@ def as_json(found: Diff) -> str:
         "differences": records(found.differences),
         "notices": found.facts["notices"],
         "changes": [plain(row) for row in table],
+        "label_errors": [{name: plain(row)[name] for name in _OF_ERRORS} for row in errors],
     }
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -169,5 +206,5 @@ def _markdown_rows(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "| row | older → newer, change (interval) | verdict |"
     yield "|---|---|---|"
     for row in rows:
-        verdict = f"{row['verdict']}{_direction(row)}"
+        verdict = f"{row['verdict']}{_direction(row)}{_verdicts(row)}"
         yield f"| {markdown_cell(where(row))} | {_numbers(row)} | {verdict} |"

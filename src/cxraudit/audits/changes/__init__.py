@@ -10,6 +10,13 @@ module        question
 ============  =========================================================================
 """
 
-from cxraudit.audits.changes.run import CHANGED, SIDE_COLUMNS, Diff, diff, widening
+from cxraudit.audits.changes.run import (
+    CHANGED,
+    SIDE_COLUMNS,
+    SIDE_VERDICTS,
+    Diff,
+    diff,
+    widening,
+)
 
-__all__ = ["CHANGED", "SIDE_COLUMNS", "Diff", "diff", "widening"]
+__all__ = ["CHANGED", "SIDE_COLUMNS", "SIDE_VERDICTS", "Diff", "diff", "widening"]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits import planned, verdicts
+from cxraudit.audits import operating_point, planned, verdicts
 from cxraudit.audits.changes.match import (
     Matched,
     Pairing,
@@ -20,21 +20,27 @@ from cxraudit.audits.changes.match import (
 )
 from cxraudit.audits.changes.plan import changes
 from cxraudit.audits.changes.settings import Difference, differences, settings_of
-from cxraudit.audits.cohort import Cohort, Mask, tuning_of
+from cxraudit.audits.cohort import Cohort, Mask, sample_of, tuning_of
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
+from cxraudit.audits.plan import Comparison, Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.thresholds import Given, Thresholds
 from cxraudit.audits.training_runs import Divided, divide
+from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import Notice, as_records, counted
-from cxraudit.schema import RESULT_COLUMNS, Analysis
+from cxraudit.schema import EXPLORATORY, RESULT_COLUMNS, Analysis
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import Verdict
 
+OLDER_LABELS = "older labels"
+"""The model of rows on the labels of the older audit."""
 CHANGED = "changed"
 """Verdict on a change that is shown, and estimated to be larger than the margin; the other verdicts are those
 on differences (`cxraudit.stats.estimate.Verdict`)."""
 
+SIDE_VERDICTS = ("old_verdict", "new_verdict")
+"""Columns of the changes with the verdict of either audit on its own difference."""
 SIDE_COLUMNS = ("old", "old_low", "old_high", "new", "new_low", "new_high")
 """Columns of the changes beside those of results: the estimates of either audit, with their intervals."""
 
@@ -44,10 +50,13 @@ class Diff:
     """What changed between two audits."""
 
     results: pd.DataFrame
-    """One row per estimate that both audits have, with the columns of results (``value`` is newer − older)
-    and `SIDE_COLUMNS`."""
+    """One row per estimate that both audits have, with the columns of results (``value`` is newer − older),
+    `SIDE_COLUMNS` and `SIDE_VERDICTS`."""
     differences: pd.DataFrame
     """What differs in settings, models, data and code: ``about``, ``what``, ``old``, ``new``."""
+    label_errors: pd.DataFrame
+    """With ``labels="own"``: rates of the older labels, by the newer ones as the truth, with the columns of
+    results; else empty."""
     facts: dict[str, Any]
     """How the data go together, what was compared, and notices."""
 
@@ -65,6 +74,7 @@ def diff(
     *,
     models: Mapping[str, str] | None = None,
     patients: Literal["auto", "same", "other"] = "auto",
+    labels: Literal["newer", "own"] = "newer",
 ) -> Diff:
     """Estimate what changed between two audits: two releases of a model, two years, two sites.
 
@@ -83,6 +93,9 @@ def diff(
     patients : {"auto", "same", "other"}
         Whether equal identifiers of patients stand for the same patients. ``auto``: they do where images are
         shared; where identifiers are, and images are not, it has to be stated.
+    labels : {"newer", "own"}
+        Whose labels shared images have: those of the newer audit in both, or in each its own, for instance of
+        a report labeler and of radiologists; then of the images that both have labelled.
 
     Returns
     -------
@@ -107,6 +120,8 @@ def diff(
             raise TypeError(f"{name} must be an Audit, got {type(value).__name__}.")
     if patients not in ("auto", "same", "other"):
         raise ConfigError(f"patients must be auto, same or other, got {patients!r}.")
+    if labels not in ("newer", "own"):
+        raise ConfigError(f"labels must be newer or own, got {labels!r}.")
     pairs = pairs_of_models(old.facts["models"], new.facts["models"], models)
     matched = match(old, new, patients)
     findings = in_both(old.facts["findings"], new.facts["findings"])
@@ -115,14 +130,21 @@ def diff(
             f"no finding is in both audits: the older one is of {', '.join(old.facts['findings'])}, the "
             f"newer one of {', '.join(new.facts['findings'])}."
         )
-    found, notices = _computed(old, new, matched, pairs, findings)
+    if labels == "own" and matched.pairing != Pairing.IMAGES:
+        raise ConfigError(
+            "--labels own compares two labels of the same images, and the two audits share none. Leave it "
+            "out: images of one audit only always have its own labels."
+        )
+    found, errors, notices = _computed(old, new, matched, pairs, findings, labels)
     return Diff(
         results=_results(found, new),
+        label_errors=to_frame(errors, new.facts["dataset"]["name"]),
         differences=pd.DataFrame(
             differences(old, new, matched, pairs, findings), columns=list(Difference._fields)
         ),
         facts={
             "pairing": matched.pairing.value,
+            "labels": labels,
             "images": [len(side.images) for side in (matched.old, matched.new)],
             "patients": [int(s.images["patient_id"].nunique()) for s in (matched.old, matched.new)],
             "shared_patients": matched.shared_patients,
@@ -145,9 +167,14 @@ class _Found:
 
 
 def _computed(
-    old: Audit, new: Audit, matched: Matched, pairs: Mapping[str, str], findings: Sequence[str]
-) -> tuple[list[_Found], list[Notice]]:
-    """Compute all changes, and judge them together."""
+    old: Audit,
+    new: Audit,
+    matched: Matched,
+    pairs: Mapping[str, str],
+    findings: Sequence[str],
+    labels: str,
+) -> tuple[list[_Found], list[Evaluated], list[Notice]]:
+    """Compute all changes, and judge them together; with own labels, also the errors of the older ones."""
     audits = (old, new)
     settings = _for_both(old, new)
     attributes = in_both(*(one.facts["attributes"] for one in audits))
@@ -155,7 +182,13 @@ def _computed(
     sides = [_of_findings(side, findings) for side in (matched.old, matched.new)]
     dataset = data_set(matched, old, new, findings)
     scores = pd.concat([side.scores for side in sides], ignore_index=True)
-    whole = planned.frame(dataset, scores, attributes, shortcuts, settings)
+    of_old = dataset
+    if labels == "own":
+        of_old, dataset = _with_own_labels(dataset, matched.old.images, findings)
+    frames = [
+        planned.frame(one, scores, attributes, shortcuts, settings) for one in (of_old, dataset)
+    ]
+    whole = frames[1]
     divided = [
         divide(side.scores, settings_of(one)) for side, one in zip(sides, audits, strict=True)
     ]
@@ -169,12 +202,15 @@ def _computed(
         for first, second in pairs.items():
             own = _same_images(divided, (first, second), finding, matched.pairing)
             scored = [
-                planned.scored_by(whole.cohort, one, finding, mask, thresholds)
-                for one, mask, thresholds in zip(own, tuning, given, strict=True)
+                planned.scored_by(frame.cohort, one, finding, mask, thresholds)
+                for frame, one, mask, thresholds in zip(frames, own, tuning, given, strict=True)
             ]
             if not all(scored):
                 continue
-            plans = [planned.planned(whole, one[0], shortcuts)[0] for one in scored]
+            plans = [
+                planned.planned(frame, one[0], shortcuts)[0]
+                for frame, one in zip(frames, scored, strict=True)
+            ]
             wanted, single = changes(*plans)
             alone += single
             items = [item for one in wanted for item in (one.change, one.old, one.new)]
@@ -188,8 +224,64 @@ def _computed(
     if alone:
         sentence = f"{counted(alone, 'estimate')} of one audit only (such as of groups that the other lacks)."
         notices.append(Notice(about="changes", count=alone, sentence=sentence))
-    judged = verdicts.judged([one.change for one in found], settings)
-    return [replace(one, change=change) for one, change in zip(found, judged, strict=True)], notices
+    sides = [
+        verdicts.judged([getattr(one, name) for one in found], settings)
+        for name in ("change", "old", "new")
+    ]
+    judged = [_Found(*three) for three in zip(*sides, strict=True)]
+    errors = _label_errors(engine, frames, findings) if labels == "own" else []
+    return judged, errors, notices
+
+
+def _with_own_labels(
+    dataset: Dataset, older: pd.DataFrame, findings: Sequence[str]
+) -> tuple[Dataset, Dataset]:
+    """Return the images with the labels of the older and of the newer audit, where both have them."""
+    images = dataset.images
+    by_image = older.set_index("image_id").loc[images["image_id"]]
+    columns: dict[str, dict[str, Any]] = {"old": {}, "new": {}}
+    for finding in findings:
+        one = by_image[finding].to_numpy(dtype=np.float64, na_value=np.nan)
+        other = images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
+        both = np.isfinite(one) & np.isfinite(other)
+        columns["old"][finding] = np.where(both, one, np.nan)
+        columns["new"][finding] = np.where(both, other, np.nan)
+    old, new = (replace(dataset, images=images.assign(**columns[name])) for name in columns)
+    return old, new
+
+
+_OF_LABELS = ("tpr", "fpr", "ppv", "npv")
+"""Rates of the older labels: sensitivity, one minus specificity, and predictive values."""
+
+
+def _label_errors(
+    engine: Engine, frames: Sequence[planned.Frame], findings: Sequence[str]
+) -> list[Evaluated]:
+    """Evaluate the older labels as decisions about the newer ones, over all images and by group."""
+    old, new = frames
+    cohort = new.cohort
+    no_image = np.zeros(len(cohort.images), dtype=bool)
+    found: list[Evaluated] = []
+    for finding in findings:
+        labels, truth = (
+            frame.cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
+            for frame in (old, new)
+        )
+        sample = sample_of(cohort, truth, labels, OLDER_LABELS, "", finding)
+        tuned = operating_point.tune(cohort, sample, no_image, Given(0.5, "given"))
+        items = operating_point.plan_tuned(cohort, sample, new.attributes, tuned)
+        found += engine.evaluate(
+            [_exploratory(item) for item in items if item.metric in _OF_LABELS]
+        )
+        engine.forget()
+    return [
+        replace(one, family=EXPLORATORY) if isinstance(one.item, Comparison) else one
+        for one in found
+    ]
+
+
+def _exploratory(item: Item) -> Item:
+    return replace(item, family=None) if isinstance(item, Comparison) else item
 
 
 def _for_both(old: Audit, new: Audit) -> AuditSettings:
@@ -266,9 +358,11 @@ def _results(found: Sequence[_Found], new: Audit) -> pd.DataFrame:
         sides[name] = [one.value for one in estimates]
         sides[f"{name}_low"] = [one.low for one in estimates]
         sides[f"{name}_high"] = [one.high for one in estimates]
-    return frame.assign(**{name: np.asarray(sides[name], dtype=float) for name in SIDE_COLUMNS})[
-        [*RESULT_COLUMNS, *SIDE_COLUMNS]
-    ]
+    for name in SIDE_COLUMNS:
+        frame[name] = np.asarray(sides[name], dtype=float)
+    for name in SIDE_VERDICTS:
+        frame[name] = [getattr(one, name.removesuffix("_verdict")).verdict for one in ordered]
+    return frame[[*RESULT_COLUMNS, *SIDE_COLUMNS, *SIDE_VERDICTS]]
 
 
 def widening(row: Mapping[str, Any]) -> tuple[float, float]:
