@@ -823,6 +823,9 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     """Run all steps of a run file; return the report."""
     work = Workspace(run.out)
     work.check()
+    if run.dataset is None:
+        audit_table(run)
+        return work.audit.report
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
@@ -912,6 +915,38 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
         depart=run.audit.depart,
     )
     return report_step([work.audit.folder], work.audit.report)[0]
+
+
+def audit_table(run: RunFile) -> Audit:
+    """Audit the table of a run file that holds labels beside the scores."""
+    plan = None if run.audit.plan is None else read_plan(run.audit.plan)
+    return audit_files(
+        **columns_of(run),
+        settings=run.audit_settings(plan),
+        out=Workspace(run.out).audit.folder,
+        overwrite=run.audit.overwrite,
+        plan=run.audit.plan,
+        depart=run.audit.depart,
+    )
+
+
+def columns_of(run: RunFile) -> dict[str, Any]:
+    """Return what a run file says of a table of scores, as parameters of `audit_files` and `read_pilot`."""
+    assert run.scores is not None
+    source: dict[str, Any] = {}
+    if run.dataset is not None:
+        source = {
+            "dataset": run.dataset.name,
+            "root": run.dataset.root,
+            "options": run.dataset.options,
+        }
+    return {
+        "scores": run.scores.file,
+        "attributes": run.audit.attributes,
+        "shortcuts": run.audit.shortcuts,
+        **run.scores.model_dump(exclude={"file"}),
+        **source,
+    }
 
 
 DEMO_SEED = 2025

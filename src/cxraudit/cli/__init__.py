@@ -18,6 +18,7 @@ from cxraudit.cli import (
     detector,
     encode,
     gate,
+    init,
     models,
     paper,
     perturb,
@@ -39,7 +40,7 @@ app = App(
 )
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
-    "First steps": [phantom.demo],
+    "First steps": [phantom.demo, init.init],
     "Audit": [plan.plan, audit.audit, report.report, gate.gate, report.run],
     "From images to scores": [
         datasets.app,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cxraudit.cli._options import Quiet
+from cxraudit.cli._options import Quiet, Switch
 from cxraudit.cli._progress import tell, tracker
 from cxraudit.errors import ConfigError
 
@@ -45,18 +45,28 @@ def report(
         print(written)
 
 
-def run(config: Path, *, quiet: Quiet = False) -> None:
+def run(config: Path | None = None, *, schema: Switch = False, quiet: Quiet = False) -> None:
     """Run all steps described in one TOML file: data set, encoding, scores, audit, report.
 
     The file has the sections `[dataset]`, `[encode]` or `[scores]`, `[perturb]` and `[audit]`; their
-    keys are the options of the Python functions. Finished work is kept: the same command continues
+    keys are the options of the Python functions, and those of `[audit]` the flags of `cxraudit audit`.
+    `cxraudit init` writes one for a table of scores. Finished work is kept: the same command continues
     after an interruption.
 
     Parameters
     ----------
     config
-        The file; `docs/reference/configuration.md` lists all keys.
+        The file; `--schema` lists all keys.
+    schema
+        Print the JSON schema of run files, for editors, and do nothing else.
     """
+    if schema:
+        _print_schema(config)
+        return
+    if config is None:
+        raise ConfigError(
+            "name the run file: cxraudit run audit.toml. cxraudit init TABLE writes one."
+        )
     from cxraudit.audits.result import open_audit
     from cxraudit.cli._summary import print_summary
     from cxraudit.run_file import read_run_file
@@ -67,3 +77,13 @@ def run(config: Path, *, quiet: Quiet = False) -> None:
     path = run_step(described, tracker(quiet), tell=tell)
     print_summary(open_audit(Workspace(described.out).audit.folder))
     print(f"Report: {path}")
+
+
+def _print_schema(config: Path | None) -> None:
+    import json
+
+    from cxraudit import run_file
+
+    if config is not None:
+        raise ConfigError("--schema runs nothing. Leave out the run file.")
+    print(json.dumps(run_file.schema(), indent=2, ensure_ascii=False))
