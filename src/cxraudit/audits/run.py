@@ -65,6 +65,7 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
 from cxraudit.notices import Notice, as_records
 from cxraudit.privacy import common_folder, shown_ids, without_folders
+from cxraudit.progress import stage
 from cxraudit.schema import check_scores, joined, records
 from cxraudit.settings import AuditSettings
 
@@ -176,16 +177,19 @@ def audit(
     used: list[Used] = []
     free: list[str] = []
     percentiles: list[pd.DataFrame] = []
-    for finding in scored_findings(cohort, scores):
-        scored = _scored(cohort, divided, finding, tuning, thresholds)
-        used += [one for model in scored for one in model.thresholds()]
-        free += [finding for model in scored for one in model.of_runs if one.given is None]
-        items, tables = _plan(cohort, scored, chosen, adjusters, pairs)
-        evaluated += with_other_weight(engine, items, engine.evaluate(items))
-        for one in scored:
-            evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
-        percentiles += tables
-        engine.forget()
+    findings = [*scored_findings(cohort, scores)]
+    with stage("audit scores", len(findings)) as advance:
+        for finding in findings:
+            scored = _scored(cohort, divided, finding, tuning, thresholds)
+            used += [one for model in scored for one in model.thresholds()]
+            free += [finding for model in scored for one in model.of_runs if one.given is None]
+            items, tables = _plan(cohort, scored, chosen, adjusters, pairs)
+            evaluated += with_other_weight(engine, items, engine.evaluate(items))
+            for one in scored:
+                evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
+            percentiles += tables
+            engine.forget()
+            advance(1)
     of_models = [one for one in _several(embeddings) if one.model in encoded]
     notices += _without_scores(embeddings, encoded)
     perturbed = _of_models(perturbed, encoded)
@@ -202,18 +206,18 @@ def audit(
     notices += embedded.notices
     for one in of_models:
         notices += disagreeing(one, scores[scores["model"] == one.model])
-    changed = (
-        None
-        if perturbed is None
-        else audit_perturbations(
-            dataset,
-            perturbed,
-            attributes=chosen,
-            settings=settings,
-            share=part_share(PERTURBATIONS, given),
-        )
-    )
-    found = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
+    changed = None
+    if perturbed is not None:
+        with stage("audit perturbed images"):
+            changed = audit_perturbations(
+                dataset,
+                perturbed,
+                attributes=chosen,
+                settings=settings,
+                share=part_share(PERTURBATIONS, given),
+            )
+    with stage("judge differences"):
+        found = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
     results = pd.concat(
         [
             to_frame(found, dataset.name),

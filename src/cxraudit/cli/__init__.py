@@ -14,6 +14,7 @@ from cyclopts import App, Group
 
 from cxraudit.cli import (
     audit,
+    completion,
     datasets,
     detector,
     encode,
@@ -40,7 +41,7 @@ app = App(
 )
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
-    "First steps": [phantom.demo, init.init],
+    "First steps": [phantom.demo, init.init, completion.completion],
     "Audit": [plan.plan, audit.audit, report.report, gate.gate, report.run],
     "From images to scores": [
         datasets.app,

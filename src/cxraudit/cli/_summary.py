@@ -1,9 +1,10 @@
 """The summary of an audit in a terminal: the statements of its report, word for word."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cxraudit.audits.result import Audit
+    from cxraudit.workspace import AuditFolder
 
 
 def print_summary(audit: "Audit") -> None:
@@ -23,3 +24,40 @@ def print_summary(audit: "Audit") -> None:
         for one in of_model(audit, model):
             print(f"  {one.tone.word}: {one.headline}. {one.detail}".rstrip())
     print()
+
+
+def document_of(audit: "Audit", place: "AuditFolder") -> dict[str, Any]:
+    """Return the same as plain data, with the number of verdicts and where the files are.
+
+    Rows that ``suppress_below`` hid are in no number.
+    """
+    from cxraudit.report.facts import Facts
+    from cxraudit.report.statements import of_model
+
+    facts = Facts(audit.facts)
+    rows = audit.without_hidden().results
+    judged = rows[rows["verdict"] != ""]
+    models = audit.facts["models"]
+    return {
+        "dataset": facts.dataset,
+        "models": list(models),
+        "images": audit.facts["images"],
+        "patients": audit.facts["patients"] if audit.facts.get("patients_known", True) else None,
+        "plan": list(facts.plan),
+        "statements": [
+            {
+                "model": model,
+                "kind": one.tone.word,
+                "headline": one.headline,
+                "detail": one.detail,
+            }
+            for model in models
+            for one in of_model(audit, model)
+        ],
+        "verdicts": {
+            model: judged.loc[judged["model"] == model, "verdict"].value_counts().to_dict()
+            for model in models
+        },
+        "notices": list(audit.facts.get("notices", ())),
+        "paths": {"folder": place.folder, "results": place.results, "report": place.report},
+    }

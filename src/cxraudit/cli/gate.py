@@ -6,19 +6,21 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 
 
+@shared("gate")
 def gate(
     audit: Path | None = None,
     *,
     policy: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
     junit: Path | None = None,
     markdown: Path | None = None,
     init: Path | None = None,
     schema: Annotated[bool, Parameter(negative="")] = False,
-) -> int:
+) -> Answer:
     """Judge an audit by the rules of a policy.
 
     The exit code is 0 if every rule is passed, 1 if one is failed, and 3 if one is inconclusive: what is not
@@ -31,8 +33,6 @@ def gate(
         Folder that `cxraudit audit` wrote.
     policy
         TOML file with the rules; `docs/how-to/gate-a-release.md` lists its keys.
-    json
-        Print every rule and row as JSON.
     junit
         File for the outcomes as JUnit XML.
     markdown
@@ -46,22 +46,18 @@ def gate(
     if (init is not None or schema) and (audit is not None or policy is not None):
         raise ConfigError("--init and --schema judge nothing. Leave out the audit and --policy.")
     if init is not None:
-        _write_first(init)
-        return 0
+        return _write_first(init)
     if schema:
-        _print_schema()
-        return 0
+        return _print_schema()
     if audit is None or policy is None:
         raise ConfigError(
             "name the folder of the audit and the policy: cxraudit gate AUDIT --policy policy.toml. "
             "cxraudit gate --init policy.toml writes a policy to begin with."
         )
-    return _judge(audit, policy, json=json, junit=junit, markdown=markdown)
+    return _judge(audit, policy, junit=junit, markdown=markdown)
 
 
-def _judge(
-    audit: Path, policy: Path, *, json: bool, junit: Path | None, markdown: Path | None
-) -> int:
+def _judge(audit: Path, policy: Path, *, junit: Path | None, markdown: Path | None) -> Answer:
     from cxraudit.audits.result import open_audit
     from cxraudit.files import write_text
     from cxraudit.policy import formats, judgement
@@ -75,8 +71,8 @@ def _judge(
     if markdown is not None:
         with markdown.open("a", encoding="utf-8") as file:  # also through a link, or to a device
             file.write("\n" + formats.as_markdown(result))
-    print(formats.as_json(result) if json else formats.as_text(result))
-    return result.exit_code
+    print(formats.as_text(result))
+    return Answer(formats.document_of(result), result.exit_code)
 
 
 def _refuse_other_files(
@@ -99,18 +95,21 @@ def _refuse_other_files(
         )
 
 
-def _write_first(path: Path) -> None:
+def _write_first(path: Path) -> Answer:
     from cxraudit.files import write_text
 
     if path.exists():
         raise ConfigError(f"{path} is there already. Name another file with --init.")
     write_text(path, resources.files("cxraudit.policy").joinpath("first.toml").read_text("utf-8"))
     print(f"Policy: {path}")
+    return Answer({"file": path})
 
 
-def _print_schema() -> None:
+def _print_schema() -> Answer:
     import json
 
     from cxraudit.policy.rules import Policy
 
-    print(json.dumps(Policy.model_json_schema(), indent=2))
+    made = Policy.model_json_schema()
+    print(json.dumps(made, indent=2))
+    return Answer({"schema": made})

@@ -1,21 +1,25 @@
 """``cxraudit init``: a first run file from a table."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 from cxraudit.errors import one_line, short
 
 if TYPE_CHECKING:
     from cxraudit.draft import Draft
 
 
+@shared("init")
 def init(
     table: Path,
     *,
     out: Path = Path("audit.toml"),
     dataset: str | None = None,
     root: Path | None = None,
-) -> None:
+) -> Answer:
     """Write a first run file for a table of scores: what its columns seem to be, with what was seen.
 
     Names and values of the columns are read, and nothing is computed. Patients, images, findings with their
@@ -36,7 +40,17 @@ def init(
     """
     from cxraudit.draft import draft_run_file
 
-    _show(draft_run_file(table, out, dataset=dataset, root=root))
+    draft = draft_run_file(table, out, dataset=dataset, root=root)
+    _show(draft)
+    return Answer(
+        {
+            "file": draft.path,
+            "guesses": [asdict(one) for one in draft.guesses],
+            "unused": draft.unused,
+            "missing": draft.missing,
+            "problem": draft.problem,
+        }
+    )
 
 
 def _show(draft: "Draft") -> None:

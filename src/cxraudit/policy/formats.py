@@ -85,6 +85,11 @@ def _sentence(row: Mapping[str, Any]) -> str:
 
 def as_json(result: GateResult) -> str:
     """Return the outcome, every rule and every row, as documented in the reference."""
+    return json.dumps(document_of(result), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def document_of(result: GateResult) -> dict[str, Any]:
+    """Return the same as plain data."""
     rules = [
         {
             "name": rule.name,
@@ -94,14 +99,13 @@ def as_json(result: GateResult) -> str:
         }
         for rule, (_, outcome, rows, _) in zip(result.policy.rules, _by_rule(result), strict=True)
     ]
-    document = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "policy": result.policy.name,
         "outcome": result.outcome,
         "exit_code": result.exit_code,
         "rules": rules,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
