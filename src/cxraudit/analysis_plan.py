@@ -337,7 +337,7 @@ def read_plan(path: str | PathLike[str]) -> AnalysisPlan:
     """
     file = Path(path)
     data = read_toml(file, what="the plan")
-    read = validated(_PlanFile, data, file, see="docs/how-to/plan-a-study.md")
+    read = validated(_PlanFile, data, file, see="cxraudit plan --help")
     known = {one.name for one in options(AuditSettings)} - {*FREE}
     unknown = sorted(set(read.settings) - known)
     if unknown:

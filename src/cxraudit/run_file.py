@@ -250,7 +250,7 @@ def read_run_file(path: str | PathLike[str]) -> RunFile:
     """
     file = Path(path)
     data = read_toml(file, what="the run file")
-    run = validated(RunFile, data, file, see="docs/reference/configuration.md")
+    run = validated(RunFile, data, file, see="cxraudit run --schema")
     return _anchored(run, file.parent)
 
 

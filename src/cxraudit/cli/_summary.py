@@ -10,15 +10,21 @@ if TYPE_CHECKING:
 def print_summary(audit: "Audit") -> None:
     """Print the notices of an audit on stderr, and the statements on every model, each after its kind."""
     from cxraudit.cli._progress import tell
+    from cxraudit.formatting import counted
     from cxraudit.notices import from_records
     from cxraudit.report.facts import Facts
     from cxraudit.report.statements import of_model
+    from cxraudit.stats.compare import MIN_RESAMPLES
 
     for notice in from_records(audit.facts.get("notices", ())):
         tell(notice)
     facts = Facts(audit.facts)
     if facts.plan:
         print(f"{facts.plan[0].upper()}{facts.plan[1:]}.")
+    if (resamples := facts.settings["n_resamples"]) < MIN_RESAMPLES:
+        print(
+            f"{counted(resamples, 'resample')}: no intervals and no verdicts, which take {MIN_RESAMPLES}."
+        )
     for model in audit.facts["models"]:
         print(f"\n{model} on {facts.dataset}: {facts.counts}; {facts.estimand}")
         for one in of_model(audit, model):

@@ -32,7 +32,7 @@ def gate(
     audit
         Folder that `cxraudit audit` wrote.
     policy
-        TOML file with the rules; `docs/how-to/gate-a-release.md` lists its keys.
+        TOML file with the rules; `--init` writes one to begin with, and `--schema` lists its keys.
     junit
         File for the outcomes as JUnit XML.
     markdown

@@ -155,7 +155,7 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
         Reproduction(numbers=numbers, compared=beside),
         folder,
         title=f"{dataset.name} by the published protocol",
-        intro="The same images, prompts and statistics as published; see docs/how-to/the-paper.md.",
+        intro="The same images, prompts and statistics as published; see cxraudit paper compare --help.",
         inputs={"scores": place.scores, "images": place.images},
     )
     for row in beside[beside["group"].isin(["all", "with", "without"])].itertuples():

@@ -34,7 +34,8 @@ def report(
     summary
         Also write one page for a decision to this HTML file: intended use, verdicts, limits, lines to sign.
     about
-        TOML file with what is stated of the model on this page; see docs/how-to/summary.md.
+        TOML file with what is stated of the model on this page: intended_use, population, model_version,
+        responsible and monitoring, each a text.
     """
     from cxraudit.steps import report_step
     from cxraudit.workspace import AuditFolder

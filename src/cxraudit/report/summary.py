@@ -18,7 +18,7 @@ from cxraudit.report.templates import part, template
 from cxraudit.validation import Described, Name, validated
 
 NOT_STATED = "not stated"
-SEE = "docs/how-to/summary.md"
+SEE = "cxraudit report --help"
 
 
 class About(Described):
