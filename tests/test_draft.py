@@ -335,6 +335,59 @@ def test_labels_without_scores_are_kept(tmp_path):
     assert draft.unused == {"zeta": "numbers, 120 different values"}
 
 
+def test_one_row_per_image_and_finding_needs_no_columns_of_scores(tmp_path):
+    """Under the names that such tables have; labels are those of a data set."""
+    frame = pd.DataFrame(
+        {
+            "image_id": ["a", "a", "b", "b"],
+            "finding": ["Edema", "Mass"] * 2,
+            "score": [0.1, 0.2, 0.3, 0.4],
+        }
+    )
+    draft, data = drafted(tmp_path, frame)
+
+    assert data["scores"] == {"file": str(tmp_path / "t.csv"), "image": "image_id"}
+    assert {one.partition(":")[0] for one in draft.missing} == {"dataset", "root"}
+
+
+@pytest.mark.parametrize(
+    ("frame", "missing"),
+    [
+        (table(Edema=label, Edema_prob=number, patient_id=[""] * 9 + ["p"] * 111), "patient"),
+        (pd.concat([table(Edema=label, Edema_prob=number)] * 2), "image"),
+    ],
+    ids=["patients that are not all there", "images in two rows"],
+)
+def test_what_cannot_be_guessed_is_to_be_decided(tmp_path, frame, missing):
+    """And is a comment."""
+    draft, data = drafted(tmp_path, frame)
+
+    assert [one.partition(":")[0] for one in draft.missing] == [missing]
+    assert missing not in data["scores"]
+
+
+def test_a_score_of_something_else_is_no_model(tmp_path):
+    """Nor is one that is called a score only, if the finding has its own."""
+    frame = table(Edema=label, Edema_prob=number, quality_score=number)
+    (tmp_path / "one").mkdir()
+
+    _, data = drafted(tmp_path, frame)
+    draft, alone = drafted(tmp_path / "one", frame.drop(columns="Edema_prob"))
+
+    assert data["scores"]["score"] == {"Edema": "Edema_prob"}
+    assert "score" not in alone["scores"]
+    assert draft.missing == ("score: no column of scores was recognised",)
+
+
+def test_a_column_without_any_known_value_is_a_comment(tmp_path):
+    """Ages, sexes and views."""
+    frame = table(Edema=label, Edema_prob=number, age="unknown", view="")
+    frame["sex"] = "not known"
+    _, data = drafted(tmp_path, frame)
+
+    assert {"age", "sex", "view"} & set(data["scores"]) == set()
+
+
 def test_names_are_divided_into_words():
     """As programs and people write them."""
     assert (

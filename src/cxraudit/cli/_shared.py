@@ -138,7 +138,7 @@ def reported(name: str, quiet: bool, verbose: bool, log: Path | None) -> Iterato
         if verbose:
             on_terminal = logging.StreamHandler(sys.stderr)
             on_terminal.addFilter(lambda record: record.name != MESSAGES)  # are there already
-            on_terminal.setFormatter(_OneLine("cxraudit: %(message)s"))
+            on_terminal.setFormatter(_OneLine("%(message)s"))
             handlers.append(on_terminal)
         if log is not None:
             handlers.append(_log_file(log))

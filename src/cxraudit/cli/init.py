@@ -62,7 +62,9 @@ def _show(draft: "Draft") -> None:
             f"{mark} {one_line(key.strip(), 40):28} {short(one.value)}: {one_line(one.seen, 120)}"
         )
     if draft.unused:
-        print(f"Not used: {', '.join(map(short, draft.unused))}.")
+        listed = [*map(short, draft.unused)]
+        more = f" and {len(listed) - 20:,} others" if len(listed) > 20 else ""
+        print(f"Not used: {', '.join(listed[:20])}{more}.")
     for one in draft.missing:
         print(f"To decide: {one_line(one)}.")
     if draft.problem:

@@ -12,6 +12,9 @@ from cxraudit.draft.names import Words, words_of
 from cxraudit.errors import DataError
 from cxraudit.schema import UNKNOWN
 
+MOST_LABELS = 40
+"""Different words for present, absent, uncertain and missing that a column of labels may have."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -33,8 +36,10 @@ class Column:
     @cached_property
     def n_different(self) -> int:
         """Number of different values, blanks left out; 0 if cells hold no single values."""
-        texts = self.read(values.texts)
-        return 0 if texts is None else int(texts.nunique())
+        try:
+            return int(self.cells.nunique())
+        except TypeError:  # lists and the like
+            return 0
 
     def read(self, reader: Callable[[pd.Series, str], Any]) -> Any:
         """Return what a reader of `cxraudit.datasets.values` makes of the cells; None if it refuses them."""
@@ -54,6 +59,8 @@ class Column:
     @cached_property
     def labels(self) -> pd.Series | None:
         """Labels (1, 0, −1 for uncertain), if all cells are labels or blank and one is not."""
+        if self.n_different > MOST_LABELS:
+            return None
         found = self.read(values.given_labels)
         return found.series if found is not None and found.series.notna().any() else None
 
@@ -80,7 +87,9 @@ class Column:
             return "blank, or no single values"
         if self.labels is not None:
             return "labels, or yes and no"
-        kind = "numbers" if self.scores is not None else "text"
+        present = self.cells.dropna()
+        is_numeric = pd.to_numeric(present, errors="coerce").notna().all()
+        kind = "numbers" if is_numeric else "text"
         return f"{kind}, {self.n_different:,} different values"
 
 

@@ -1,10 +1,12 @@
 """What is guessed of a table: which column is which, what was seen, and what is left to the user."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.scores import LONG
 from cxraudit.datasets import values
 from cxraudit.datasets.table import NO_PATIENTS
 from cxraudit.draft import names
@@ -91,12 +93,7 @@ def _images(found: Guesses, columns: Sequence[Column], rows: Sequence[Column]) -
             return
     for one in candidates:
         keys = [other for other in rows if other.n_different > 1]
-        if (
-            keys
-            and not pd.concat([one.cells, *(other.cells for other in keys)], axis=1)
-            .duplicated()
-            .any()
-        ):
+        if keys and not _repeat([one, *keys]):
             seen = f"{one.n_different:,} different values in {n_rows:,} rows"
             found.add("scores", "image", one.name, seen, one.name)
             _row_keys(found, keys)
@@ -113,10 +110,29 @@ def _images(found: Guesses, columns: Sequence[Column], rows: Sequence[Column]) -
             one.name,
         )
         return
+    if candidates and _is_long(columns, candidates[0], rows):
+        image = candidates[0].name
+        found.add("scores", "image", image, "one row per image and finding", image, *LONG)
+        return
     for one in unique or named:
         seen = one.refusal(values.ids) or f"{one.n_different:,} different values in {n_rows:,} rows"
         found.leave("scores", "image", one.name, seen, one.name)
     found.missing.append("image: the column that identifies the image, in one row each")
+
+
+def _is_long(columns: Sequence[Column], image: Column, rows: Sequence[Column]) -> bool:
+    """Tell whether a table has one row per image and finding, under the names that such tables have."""
+    by_name = {one.name: one for one in columns}
+    if not set(LONG) <= set(by_name) or not by_name["score"].is_number:
+        return False
+    keys = [image, by_name["finding"], *(one for one in rows if one.n_different > 1)]
+    has_labels = any(one.labels is not None for one in columns)
+    return not has_labels and not _repeat(keys)
+
+
+def _repeat(keys: Sequence[Column]) -> bool:
+    """Tell whether two rows have the same values in some columns."""
+    return bool(pd.concat([one.cells for one in keys], axis=1).duplicated().any())
 
 
 def _constant_model(found: Guesses, rows: Sequence[Column]) -> None:
@@ -149,9 +165,13 @@ def _patients(found: Guesses, columns: Sequence[Column]) -> None:
         found.add("scores", "patient", one.name, _per_patient(one), one.name)
         for other in fitting[1:]:
             found.leave("scores", "patient", other.name, "names the same patients", other.name)
-    else:
+    elif named:
         for one in named:
             found.leave("scores", "patient", one.name, one.refusal(values.ids), one.name)
+        found.missing.append(
+            'patient: the column of patients cannot be read; "none" if they are unknown'
+        )
+    else:
         seen = (
             "no column of patients was found: images are taken as independent, and intervals are too narrow "
             "if patients have several"
@@ -169,11 +189,11 @@ def _demographics(found: Guesses, columns: Sequence[Column]) -> None:
     readers = {"age": values.ages, "sex": values.sexes, "view": values.views}
     for role, reader in readers.items():
         named = [one for one in _named(columns, role) if one.name not in found.used]
-        fitting = [one for one in named if not one.refusal(reader) and one.n_different]
+        fitting = [one for one in named if not one.refusal(reader) and _any_known(one, reader)]
         fitting = [one for one in fitting if role != "view" or one.n_different <= MOST_GROUPS]
         for place, one in enumerate(fitting):
             series = reader(one.cells, one.about).series
-            known = series.notna() if role == "age" else series != UNKNOWN
+            known = _known(series)
             seen = f"{share(known)} of the values are understood"
             if role != "age":
                 seen += f", {series[known].nunique():,} groups"
@@ -183,13 +203,24 @@ def _demographics(found: Guesses, columns: Sequence[Column]) -> None:
             add("scores", role, one.name, seen, one.name)
         for one in named:
             if one not in fitting:
-                found.leave("scores", role, one.name, one.refusal(reader) or "no values", one.name)
+                found.leave(
+                    "scores", role, one.name, one.refusal(reader) or "no value is known", one.name
+                )
                 if role == "sex" and one.n_different <= 4:
                     codes = dict.fromkeys(
                         sorted(values.texts(one.cells, one.about).dropna().unique()), "SEX"
                     )
                     seen = "say what each value means: female, male, other or unknown"
                     found.leave("scores", "sex_values", codes, seen)
+
+
+def _known(series: pd.Series) -> "pd.Series[bool]":
+    """Return which values are known: numbers, or groups that are not unknown."""
+    return series.notna() & (series != UNKNOWN)
+
+
+def _any_known(one: Column, reader: Callable[[pd.Series, str], Any]) -> bool:
+    return bool(_known(reader(one.cells, one.about).series).any())
 
 
 def _findings(found: Guesses, scored: Scored) -> None:
@@ -217,7 +248,7 @@ def _findings(found: Guesses, scored: Scored) -> None:
         found.add("scores", "uncertain", "ignore", seen)
     if scored.model:
         found.add("scores", "model", scored.model, "in the names of all columns of scores")
-    if not scored.scores:
+    if not scored.scores and not set(LONG) <= found.used:
         found.missing.append("score: no column of scores was recognised")
 
 
@@ -230,8 +261,8 @@ def _shortcuts(found: Guesses, columns: Sequence[Column], findings: Sequence[str
     """Find columns of yes and no of devices, and the finding that each may stand in for."""
     for one in columns:
         hit = names.SHORTCUTS & set(one.words)
-        answers = one.read(values.yes_no)
-        if not hit or answers is None or not {"yes", "no"} <= set(answers.series):
+        answers = one.read(values.yes_no) if hit else None
+        if answers is None or not {"yes", "no"} <= set(answers.series):
             continue
         known = answers.series[answers.series != UNKNOWN]
         seen = f"yes and no, {share(known == 'yes')} yes"

@@ -1,7 +1,7 @@
 """Which columns hold labels and scores: those of labels by what they hold, scores by the names of labels."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cxraudit.draft import names
 from cxraudit.draft.columns import Column
@@ -44,12 +44,10 @@ class _Match:
 def scored_findings(columns: Sequence[Column]) -> Scored:
     """Find labels and their scores; without labels, scores whose names hold a usual finding."""
     labels = _labels(columns)
-    numbers = [
-        one
-        for one in columns
-        if one.is_number and one.name not in {c.name for c in labels.values()}
-    ]
-    matches = list(_matches(labels, numbers)) if labels else list(_by_usual_names(numbers))
+    named = {one.name for one in labels.values()}
+    others = [one for one in columns if one.name not in named]
+    matches = list(_matches(labels, others) if labels else _by_usual_names(others))
+    matches = [match for match in matches if match.column.is_number]
     matches += _binary(labels, columns, matches)
     found = Scored()
     _sort(found, matches)
@@ -98,31 +96,35 @@ def _own_name(one: Column, base: Words) -> str:
     return f"{name} (finding)" if name in _TAKEN or ":" in name else name
 
 
-def _matches(labels: dict[str, Column], numbers: Sequence[Column]) -> Iterator[_Match]:
-    """Yield the columns of numbers whose names hold the name of a label."""
+def _matches(labels: dict[str, Column], columns: Sequence[Column]) -> Iterator[_Match]:
+    """Yield the columns whose names hold the name of a label; of one label, also those called a score."""
     bases = {finding: _base(one) or (UNNAMED,) for finding, one in labels.items()}
-    only = next(iter(labels)) if len(labels) == 1 else None
-    for one in numbers:
-        match = next(
-            (
-                _match(finding, one, rest)
-                for words, rest in names.parts(one.words)
-                for finding, base in bases.items()
-                if names.same_finding(words, base)
-            ),
-            None,
-        )
-        if (
-            match is None
-            and only
-            and set(one.words) & names.SCORES
-            and not set(one.words) & names.OTHERS
-        ):
-            rest = tuple(word for word in one.words if word not in names.LABELS)
-            if not any(names.finding_named(words) for words, _ in names.parts(rest)):
-                match = _match(only, one, rest)
-        if match is not None:
-            yield match
+    found = [match for one in columns if (match := _by_label(one, bases))]
+    yield from found
+    if len(labels) == 1 and not any(match.column.is_number for match in found):
+        yield from _called_scores(next(iter(labels)), columns)
+
+
+def _by_label(one: Column, bases: dict[str, Words]) -> _Match | None:
+    return next(
+        (
+            _match(finding, one, rest)
+            for words, rest in names.parts(one.words)
+            for finding, base in bases.items()
+            if names.same_finding(words, base)
+        ),
+        None,
+    )
+
+
+def _called_scores(finding: str, columns: Sequence[Column]) -> Iterator[_Match]:
+    """Yield the columns that are called scores, of no other finding."""
+    for one in columns:
+        match = _match(finding, one, one.words)
+        is_other = any(names.finding_named(words) for words, _ in names.parts(one.words))
+        if set(one.words) & names.SCORES and not is_other:
+            # A score of something else (quality_score) is no model.
+            yield replace(match, says_score=not match.owner)
 
 
 def _match(finding: str, column: Column, rest: Words) -> _Match:
@@ -130,8 +132,8 @@ def _match(finding: str, column: Column, rest: Words) -> _Match:
     return _Match(finding, column, owner, not rest or len(owner) < len(rest))
 
 
-def _by_usual_names(numbers: Sequence[Column]) -> Iterator[_Match]:
-    for one in numbers:
+def _by_usual_names(columns: Sequence[Column]) -> Iterator[_Match]:
+    for one in columns:
         for words, rest in names.parts(one.words):
             if finding := names.finding_named(words):
                 yield _match(finding, one, rest)

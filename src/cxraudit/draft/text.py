@@ -11,6 +11,9 @@ WIDTH = 30
 LONGEST = 200
 """Characters of a comment that names a user's columns."""
 
+MOST_LINES = 100
+"""Lines of a comment; more are counted."""
+
 _KEYS = (
     "image",
     "patient",
@@ -102,5 +105,8 @@ def _line_of(guess: Guess) -> str:
 
 def comments(heading: str, lines: Iterable[str]) -> list[str]:
     """Return lines that are comments below a heading; nothing without lines."""
-    listed = [f"#   {one_line(one, LONGEST)}" for one in lines]
+    whole = [*lines]
+    listed = [f"#   {one_line(one, LONGEST)}" for one in whole[:MOST_LINES]]
+    if len(whole) > MOST_LINES:
+        listed.append(f"#   and {len(whole) - MOST_LINES:,} others")
     return ["", f"# {heading}", *listed] if listed else []
