@@ -102,7 +102,7 @@ def _matches(labels: dict[str, Column], columns: Sequence[Column]) -> Iterator[_
     found = [match for one in columns if (match := _by_label(one, bases))]
     yield from found
     if len(labels) == 1 and not any(match.column.is_number for match in found):
-        yield from _called_scores(next(iter(labels)), columns)
+        yield from _scores_by_name(next(iter(labels)), columns)
 
 
 def _by_label(one: Column, bases: dict[str, Words]) -> _Match | None:
@@ -117,7 +117,7 @@ def _by_label(one: Column, bases: dict[str, Words]) -> _Match | None:
     )
 
 
-def _called_scores(finding: str, columns: Sequence[Column]) -> Iterator[_Match]:
+def _scores_by_name(finding: str, columns: Sequence[Column]) -> Iterator[_Match]:
     """Yield the columns that are called scores, of no other finding."""
     for one in columns:
         match = _match(finding, one, one.words)
