@@ -33,8 +33,9 @@ app = App(
     name="cxraudit",
     help="Audit the fairness and robustness of image-text models for chest X-rays: in which groups of "
     "patients a model performs worse, which shortcuts it relies on, and how certain both are.\n\n"
-    "Start with `cxraudit demo`. To audit scores you have, see `cxraudit audit --help`; to begin with "
-    "images and a model, use `encode`, `score` and `audit`, or `run` to do all of it from one file.",
+    "Start with `cxraudit demo`. To audit scores you have, let `cxraudit init TABLE` write a run file, or "
+    "see `cxraudit audit --help`; to begin with images and a model, "
+    "use `encode`, `score` and `audit`, or `run` to do all of it from one file.",
     help_format="markdown",
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
