@@ -11,7 +11,9 @@ INTRODUCTION = """\
 
 Every command explains itself with `--help`.
 Progress and messages go to stderr; results go to stdout and to the folder named.
-The exit code is 0 for success, 2 for something you can correct (one sentence says what), and 130 for Ctrl-C.
+With `--json` the answer is one [JSON document](json.md).
+The exit code is 0 for success, 2 for something you can correct (one sentence says what) and 130 for Ctrl-C.
+`gate` also has 1 and 3.
 `stress` is an alias of `perturb` for one release.
 
 This page is made from the program by `scripts/write_commands.py`.

@@ -5,16 +5,19 @@ A table stands between ``<!-- name -->`` and ``<!-- end -->``.
 
 import ast
 import inspect
+import json
 import re
 from enum import StrEnum
 from pathlib import Path
 
 from cxraudit.metrics import METRICS
+from cxraudit.run_file import SCHEMA_FILE, schema
 from cxraudit.schema import Analysis, Reason
 from cxraudit.settings import AuditSettings, options_table
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 PAGES = ("configuration.md", "tables.md")
+SCHEMA = FOLDER / SCHEMA_FILE
 
 
 def page(name: str) -> str:
@@ -26,6 +29,11 @@ def page(name: str) -> str:
         text,
         flags=re.DOTALL,
     )
+
+
+def schema_text() -> str:
+    """Return the JSON schema of run files, as ``cxraudit run --schema`` prints it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def options() -> str:
@@ -88,3 +96,4 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 if __name__ == "__main__":
     for name in PAGES:
         (FOLDER / name).write_text(page(name), encoding="utf-8")
+    SCHEMA.write_text(schema_text(), encoding="utf-8")

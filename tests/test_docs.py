@@ -71,7 +71,7 @@ def test_links_lead_somewhere(page):
 
 def test_the_configuration_reference_is_accepted_and_complete():
     """Its example loads, and it shows every key there is."""
-    first, second = blocks(ROOT / "docs/reference/configuration.md", "toml")
+    first, second, third = blocks(ROOT / "docs/reference/configuration.md", "toml")
     data = tomllib.loads(first)
     config = RunFile.model_validate(data)
     scores = RunFile.model_validate(
@@ -81,9 +81,17 @@ def test_the_configuration_reference_is_accepted_and_complete():
         }
     )
 
+    own = RunFile.model_validate({"out": "o", **tomllib.loads(third)})
     shown = {
         key
-        for section in (config, config.dataset, config.encode, scores.scores, config.audit)
+        for section in (
+            config,
+            config.dataset,
+            config.encode,
+            scores.scores,
+            own.scores,
+            config.audit,
+        )
         for key in section.model_fields_set
     }
     known = {

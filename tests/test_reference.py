@@ -36,6 +36,11 @@ def test_tables_made_from_the_program_are_up_to_date(writer, name):
     assert writer.page(name) == text_of(name)
 
 
+def test_the_schema_of_run_files_is_up_to_date(writer):
+    """Likewise."""
+    assert writer.schema_text() == text_of("audit.schema.json")
+
+
 def test_the_configuration_page_holds_the_options():
     """The table that `options_table` renders, whole."""
     assert options_table(AuditSettings) in text_of("configuration.md")

@@ -1,14 +1,25 @@
 """The run file: keys are the options, mistakes are reported at once, paths are declared and not guessed."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from cxraudit.analysis_plan import make_plan
+from cxraudit.cli import main
 from cxraudit.cli._progress import tracker
 from cxraudit.errors import ConfigError, UnknownNameError
-from cxraudit.run_file import AuditSection, RunFile, read_run_file
+from cxraudit.run_file import (
+    AuditSection,
+    DatasetSection,
+    EncodeSection,
+    PerturbSection,
+    RunFile,
+    ScoresSection,
+    read_run_file,
+    schema,
+)
 from cxraudit.settings import AuditSettings, options, rules_of
 from cxraudit.steps import run_step
 
@@ -201,17 +212,83 @@ def test_a_prompt_set_is_a_name_unless_it_is_a_toml_file(tmp_path, prompts, anch
 def test_the_page_of_the_reference_shows_every_key():
     """Its example is a valid run file with all sections and keys."""
     page = Path(__file__).parents[1] / "docs" / "reference" / "configuration.md"
-    first, second = (
+    first, second, third = (
         tomllib.loads(block.split("```")[0]) for block in page.read_text().split("```toml\n")[1:]
     )
     run = RunFile.model_validate(first)
     other = {key: value for key, value in first.items() if key not in ("encode", "perturb")}
     scored = RunFile.model_validate({**other, **second})
 
+    own = RunFile.model_validate({"out": "o", **third}).scores
+    assert own is not None
     for section in (run, run.dataset, run.encode, run.perturb, scored.scores, run.audit):
         assert section is not None
         unset = set(type(section).model_fields) - section.model_fields_set
-        assert unset <= {"scores"}
+        assert unset <= {"scores"} | (own.model_fields_set if section is scored.scores else set())
+
+
+def keys_of(schema, name):
+    """Return the keys of a section by the JSON schema, with their schemas."""
+    return schema["$defs"][name]["properties"] if name else schema["properties"]
+
+
+def test_the_schema_has_every_key_with_its_meaning_and_no_other():
+    """It is made of the declaration that files are checked against."""
+    sections = {
+        "": RunFile,
+        **{
+            one.__name__: one
+            for one in (AuditSection, DatasetSection, EncodeSection, PerturbSection, ScoresSection)
+        },
+    }
+    made = schema()
+
+    assert set(made["$defs"]) == set(sections) - {""}
+    for name, model in sections.items():
+        keys = keys_of(made, name)
+        assert set(keys) == set(model.model_fields)
+        assert [key for key, one in keys.items() if not one.get("description")] == []
+        assert (made["$defs"][name] if name else made)["additionalProperties"] is False
+
+
+def test_the_schema_gives_ranges_and_choices():
+    """Those that a file is refused for."""
+    keys = keys_of(schema(), "AuditSection")
+
+    assert keys["margin"]["exclusiveMaximum"] == 1
+    assert keys["n_resamples"]["maximum"] == 1_000_000
+    assert keys["interval"]["enum"] == ["t", "percentile", "bca"]
+
+
+def test_the_schema_is_printed(capsys):
+    """By the command that reads such files; with a file it is refused."""
+    assert main(["run", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == schema()
+    assert main(["run", "a.toml", "--schema"]) == 2
+    assert main(["run"]) == 2
+    assert "cxraudit init" in capsys.readouterr().err
+
+
+OWN = "[scores]\nfile = 't.csv'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (f"out = 'o'\n{OWN}", r"labels come from \[dataset\], or"),
+        (f"out = 'o'\n{OWN}label = {{ Edema = 'e' }}\n", "also name the columns of the image"),
+        (
+            f"{HEAD}{OWN}image = 'i'\npatient = 'p'\nlabel = {{ Edema = 'e' }}\n",
+            "labels come from one place",
+        ),
+        (f"{HEAD}{OWN}sex = 's'\nage = 'a'\n", "age, sex: about a table that also holds labels"),
+        (f"{HEAD}{OWN}uncertain = 'maybe'\n", "uncertain.*'zeros', 'ones' or 'ignore'"),
+    ],
+)
+def test_a_table_with_labels_is_named_as_a_whole(tmp_path, text, match):
+    """Labels come from one place, with image and patient."""
+    with pytest.raises(ConfigError, match=match):
+        read_run_file(written(tmp_path, text))
 
 
 TWICE = f"{HEAD}{ENCODE}"

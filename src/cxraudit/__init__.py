@@ -44,6 +44,7 @@ _PUBLIC = {
     "average_precision_at": ("cxraudit.stats.ranking", "average_precision_at"),
     "average_precision_interval": ("cxraudit.stats.intervals", "average_precision_interval"),
     "diff": ("cxraudit.audits.changes.run", "diff"),
+    "draft_run_file": ("cxraudit.draft", "draft_run_file"),
     "encode_images": ("cxraudit.encode", "encode_images"),
     "gate": ("cxraudit.policy.judgement", "gate"),
     "load_dataset": ("cxraudit.datasets", "load"),
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from cxraudit.datasets import load as load_dataset
     from cxraudit.datasets.base import Dataset as Dataset
     from cxraudit.datasets.table import from_frame as table_dataset
+    from cxraudit.draft import draft_run_file as draft_run_file
     from cxraudit.encode import encode_images as encode_images
     from cxraudit.metrics import METRICS as METRICS
     from cxraudit.models import load as load_model
@@ -168,6 +170,7 @@ __all__ = [
     "average_precision_at",
     "average_precision_interval",
     "diff",
+    "draft_run_file",
     "encode_images",
     "gate",
     "load_dataset",

@@ -8,7 +8,6 @@ A hash over its content shows whether it is as it was written.
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,8 +20,8 @@ from pydantic import Field
 from cxraudit.datasets.base import NO_POLICY, UNCERTAIN
 from cxraudit.datasets.findings import find
 from cxraudit.datasets.values.labels import POLICIES
-from cxraudit.errors import ConfigError, DataError, shown
-from cxraudit.files import package_version, read_toml, write_text
+from cxraudit.errors import ConfigError, shown
+from cxraudit.files import package_version, read_toml, toml_key, toml_value, write_text
 from cxraudit.settings import OTHERS, AuditSettings, bin_edges, options, rules_of
 from cxraudit.validation import Described, Name, validated
 
@@ -126,10 +125,12 @@ class AnalysisPlan:
         content = {"sha256": self.sha256, **self.content}
         plain = {name: value for name, value in content.items() if not isinstance(value, dict)}
         sections = {name: value for name, value in content.items() if isinstance(value, dict)}
-        lines = [_HEAD + "".join(f"{name} = {_toml(value)}\n" for name, value in plain.items())]
+        lines = [
+            _HEAD + "".join(f"{name} = {toml_value(value)}\n" for name, value in plain.items())
+        ]
         for name, values in sections.items():
             lines.append(f"\n[{name}]\n")
-            lines += [f"{_toml_key(key)} = {_toml(value)}\n" for key, value in values.items()]
+            lines += [f"{toml_key(key)} = {toml_value(value)}\n" for key, value in values.items()]
         return write_text(target, "".join(lines))
 
 
@@ -336,7 +337,7 @@ def read_plan(path: str | PathLike[str]) -> AnalysisPlan:
     """
     file = Path(path)
     data = read_toml(file, what="the plan")
-    read = validated(_PlanFile, data, file, see="docs/how-to/plan-a-study.md")
+    read = validated(_PlanFile, data, file, see="cxraudit plan --help")
     known = {one.name for one in options(AuditSettings)} - {*FREE}
     unknown = sorted(set(read.settings) - known)
     if unknown:
@@ -441,20 +442,3 @@ def _planned(settings: AuditSettings, *, thresholds_as_given: bool = False) -> d
         values["thresholds"] = settings.thresholds
     planned = {name: value for name, value in values.items() if name not in FREE}
     return json.loads(json.dumps(planned, default=list))
-
-
-def _toml(value: Any) -> str:
-    """Return plain data as TOML."""
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_toml_key(key)} = {_toml(one)}" for key, one in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, (bool, int, float, str)):
-        # Numbers, true and false are written as in JSON, and so is text: its escapes are those of TOML, too.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    raise DataError(f"a plan holds text, numbers and lists, not {shown(value)}.")
-
-
-def _toml_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)

@@ -80,6 +80,13 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} that is too large to be shown"
 
 
+def _alike(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is spelled most like one, in any case; nothing if none is."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), lowered, n=1)
+    return lowered[close[0]] if close else ""
+
+
 class CxrAuditError(Exception):
     """Base of all errors that cxraudit raises deliberately."""
 
@@ -94,9 +101,11 @@ class MissingColumnsError(DataError):
     def __init__(self, table: str, missing: Iterable[str], present: Iterable[str]) -> None:
         missing, present = sorted(map(short, missing)), [short(name) for name in present]
         more = f" and {len(present) - 20} more" if len(present) > 20 else ""
+        close = [alike for name in missing if (alike := _alike(name, present))]
+        hint = f" Did you mean '{close[0]}'?" if close else ""
         super().__init__(
             f"{table} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-            f"it has {', '.join(present[:20]) or 'none'}{more}. Name the right columns or add them."
+            f"it has {', '.join(present[:20]) or 'none'}{more}.{hint} Name the right columns or add them."
         )
 
 
@@ -127,9 +136,8 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: object, known: Iterable[object]) -> None:
         name, known = short(name), sorted(map(short, known))
-        lowered = {candidate.lower(): candidate for candidate in known}
-        close = get_close_matches(name.lower(), lowered, n=1)
-        hint = f" Did you mean '{lowered[close[0]]}'?" if close else ""
+        close = _alike(name, known)
+        hint = f" Did you mean '{close}'?" if close else ""
         more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
         listed = ", ".join(known[:MOST_NAMES]) or "none"
         super().__init__(f"no {kind} named '{name}'.{hint} Known: {listed}{more}.")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, shown
 from cxraudit.privacy import make_folder, new_file, restrict, shown_command, shown_path
 from cxraudit.schema import records, typed_frame
 from cxraudit.spreadsheets import escaped, unescaped
@@ -248,6 +248,34 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:  # of TOML, of UTF-8, of dates and of numbers with too many digits
         raise ConfigError(f"{what} {path} is not valid TOML in UTF-8: {error}.") from None
+
+
+def toml_value(value: Any) -> str:
+    """Return text, numbers, lists and mappings as TOML on one line; what is not drawn is escaped.
+
+    Raises
+    ------
+    DataError
+        If it is anything else.
+    UnicodeError
+        If a text cannot be encoded.
+    """
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{toml_key(key)} = {toml_value(one)}" for key, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, (bool, int, float, str)):
+        # Numbers, true and false are written as in JSON, and so is text: its escapes are those of TOML, too.
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()
+        return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
+    raise DataError(f"TOML files hold text, numbers and lists here, not {shown(value)}.")
+
+
+def toml_key(key: str) -> str:
+    """Return a key as TOML."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ Keys have the names of the Python options: those of ``[audit]`` are the fields o
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import MinLen
 from pydantic import (
@@ -66,39 +66,91 @@ class DatasetSection(Described):
     """``[dataset]``: the images and their labels."""
 
     name: Name
+    """Name of the data set; see `cxraudit datasets`."""
     root: File
+    """Folder that the release was unpacked in."""
     options: dict[str, Plain] = Field(default_factory=dict)
+    """Options of the data set; see `cxraudit datasets NAME`."""
 
 
 class EncodeSection(Described):
     """``[encode]``: images → embeddings → scores."""
 
     models: Annotated[list[Name], MinLen(1)]
+    """Names of models; see `cxraudit models`."""
     prompts: Name = "paper"
+    """Name of a prompt set, or a TOML file with positive and negative templates."""
     findings: Annotated[list[Name], MinLen(1)] | None = None
+    """Findings to score; default: all of the data set."""
     batch_size: Count = 32
+    """Images per forward pass."""
     shard_size: Count = 1024
+    """Images per file of embeddings."""
     n_readers: Workers = 2
+    """Threads that read images."""
     device: Name = "auto"
+    """Where models are run: auto, cpu, cuda, cuda:1 …"""
 
 
 class PerturbSection(Described):
     """``[perturb]``: images are perturbed and scored again."""
 
     perturbations: Annotated[list[Name], MinLen(1)] | None = None
+    """Names of perturbations; default: all."""
     images: Count = 400
+    """At least so many images, of whole patients."""
+
+
+_OF_LABELS = {"patient", "age", "sex", "sex_values", "view", "uncertain", "shortcut_sources"}
 
 
 class ScoresSection(Described):
-    """``[scores]``: a table of scores that exists already."""
+    """``[scores]``: a table of scores that exists already, which may also hold the labels."""
 
     file: File
+    """The table: CSV, Excel or Parquet."""
     model: Name = "model"
+    """Name of the model in the results, where nothing else names it."""
     image: str | None = None
+    """Column that identifies the image."""
     model_column: Name | None = None
+    """Column that names the model of each row."""
     seed_column: Name | None = None
+    """Column that names the training run of each row."""
     score_prefix: str | list[str] | None = None
+    """What the names of score columns begin with; MODEL=PREFIX where the table has several models."""
     score: dict[str, str] = Field(default_factory=dict)
+    """Finding, or MODEL:FINDING → column of its scores."""
+    label: dict[str, str] = Field(default_factory=dict)
+    """Finding → column of its labels, in place of [dataset]."""
+    patient: Name | None = None
+    """Column that identifies the patient; none if patients are unknown."""
+    age: Name | None = None
+    """Column of ages in years."""
+    sex: Name | None = None
+    """Column of sexes."""
+    sex_values: dict[str, str] = Field(default_factory=dict)
+    """Value of the column of sexes → female, male, other or unknown."""
+    view: Name | None = None
+    """Column of view positions."""
+    uncertain: Literal["zeros", "ones", "ignore"] | None = None
+    """What uncertain labels (−1) count as; without it they are refused."""
+    shortcut_sources: dict[str, str] = Field(default_factory=dict)
+    """Shortcut → column that says who labelled it."""
+
+    @model_validator(mode="after")
+    def _labels_with_their_columns(self) -> "ScoresSection":
+        if self.label and (self.image is None or self.patient is None):
+            raise ValueError(
+                "with label, also name the columns of the image and the patient: image and patient "
+                '("none" if patients are unknown)'
+            )
+        if not self.label and (of_labels := sorted(self.model_fields_set & _OF_LABELS)):
+            raise ValueError(
+                f"{', '.join(of_labels)}: about a table that also holds labels; add label = "
+                "{ FINDING = COLUMN }"
+            )
+        return self
 
 
 @_with_options(AuditSettings, without=("seed",))
@@ -106,11 +158,17 @@ class AuditSection(Described):
     """``[audit]``: what is audited, and how it is computed."""
 
     attributes: str | list[str] | None = None
+    """Attributes to audit by: of the data set, or columns of the table; sex*age_group is an intersection."""
     shortcuts: dict[str, str] | None = None
+    """Shortcut → finding it may stand in for."""
     embeddings: bool = True
+    """Also audit the embeddings."""
     overwrite: bool = False
+    """Replace the audit of another table in the folder."""
     plan: File | None = None
+    """The plan that cxraudit plan wrote."""
     depart: str | None = None
+    """Reason to depart from the plan."""
 
     @model_validator(mode="after")
     def _allowed(self) -> "AuditSection":
@@ -130,12 +188,19 @@ class RunFile(Described):
     """A whole run."""
 
     out: File
+    """Folder for everything."""
     seed: Seed = 0
-    dataset: DatasetSection
+    """Seed of resamples, tuning patients and perturbations."""
+    dataset: DatasetSection | None = None
+    """The images and their labels."""
     encode: EncodeSection | None = None
+    """Images → embeddings → scores."""
     perturb: PerturbSection | None = None
+    """Images are perturbed and scored again."""
     scores: ScoresSection | None = None
+    """Scores that exist already, in place of [encode]."""
     audit: AuditSection = AuditSection()
+    """What is audited, and how it is computed."""
 
     def audit_settings(self, plan: AnalysisPlan | None = None) -> AuditSettings:
         """Return the settings of the audit: with a plan, its own but for the keys that are written."""
@@ -150,9 +215,27 @@ class RunFile(Described):
     def _one_source(self) -> "RunFile":
         if (self.encode is None) == (self.scores is None):
             raise ValueError("give either [encode] or [scores], and not both")
+        has_labels = self.scores is not None and bool(self.scores.label)
+        if self.dataset is None and not has_labels:
+            raise ValueError(
+                "labels come from [dataset], or from a table that has them: label in [scores]"
+            )
+        if self.dataset is not None and has_labels:
+            raise ValueError(
+                "give either [dataset] or label in [scores]: labels come from one place"
+            )
         if self.perturb and self.encode is None:
             raise ValueError("[perturb] needs [encode]: images are perturbed and encoded again")
         return self
+
+
+SCHEMA_FILE = "audit.schema.json"
+"""Name of the file for `schema` that drafts of run files give."""
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of run files: the same declaration that they are checked against."""
+    return {**RunFile.model_json_schema(), "title": "Run file of cxraudit"}
 
 
 def read_run_file(path: str | PathLike[str]) -> RunFile:
@@ -167,7 +250,7 @@ def read_run_file(path: str | PathLike[str]) -> RunFile:
     """
     file = Path(path)
     data = read_toml(file, what="the run file")
-    run = validated(RunFile, data, file, see="docs/reference/configuration.md")
+    run = validated(RunFile, data, file, see="cxraudit run --schema")
     return _anchored(run, file.parent)
 
 
@@ -176,7 +259,7 @@ def _anchored(run: RunFile, folder: Path) -> RunFile:
 
     A value is a path if its option is declared as one, whatever the value looks like.
     """
-    dataset = run.dataset.model_copy(
+    dataset = run.dataset and run.dataset.model_copy(
         update={
             "root": folder / run.dataset.root,
             "options": datasets.anchored(run.dataset.name, run.dataset.options, folder),

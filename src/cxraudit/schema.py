@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.errors import DataError, MissingColumnsError, NotAppliedError
+from cxraudit.notices import counted
 
 IMAGE_COLUMNS = ("image_id", "patient_id", "study_id", "path", "view_position")
 """What every images table has; findings (1, 0, NaN = not labelled) and attributes follow."""
@@ -340,7 +341,7 @@ def require_unique(table: str, frame: pd.DataFrame, columns: Sequence[str]) -> N
         first = frame.loc[twice, list(columns)].iloc[0].tolist()
         name = " and ".join(columns)
         raise DataError(
-            f"{table} holds {int(twice.sum())} rows with a {name} that was already there, first "
+            f"{table} holds {counted(int(twice.sum()), 'row')} whose {name} was already there, first "
             f"{', '.join(map(str, first))}. Keep one row of each."
         )
 
@@ -349,7 +350,9 @@ def require_values(table: str, frame: pd.DataFrame, columns: Sequence[str]) -> N
     """Raise `DataError` if a row lacks a value in one of `columns`."""
     for column in columns:
         if missing := int(frame[column].isna().sum()):
-            raise DataError(f"{table} has {missing} rows without a {column}. Fill the column in.")
+            raise DataError(
+                f"{table} has {counted(missing, 'row')} without {column}. Fill the column in."
+            )
 
 
 def check_findings(table: str, frame: pd.DataFrame, findings: Sequence[str]) -> None:

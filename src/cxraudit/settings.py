@@ -132,8 +132,8 @@ class AuditSettings:
     """MODEL=NAME: the model is a training run (another seed) of NAME, which may be a scored model itself.
     NAME stands in the results, with means over its runs; intervals hold the error of patients and of runs."""
     suppress_below: Annotated[int, Ge(0)] = 0
-    """Hide counts and estimates of fewer patients or images than this, and what would give them away (see
-    docs/how-to/privacy.md); 11 is usual, 0 hides nothing."""
+    """Hide counts and estimates of fewer patients or images than this, and what would give them away; 11 is
+    usual, 0 hides nothing."""
     n_threads: Annotated[Workers, Flag("threads")] = 2
     """Threads to compute with; results do not depend on it."""
 

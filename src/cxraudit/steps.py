@@ -4,6 +4,7 @@ Every file name is that of `cxraudit.workspace`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
@@ -50,6 +51,7 @@ from cxraudit.perturb.run import choose_images
 from cxraudit.planning.settings import StudyGoals
 from cxraudit.planning.study import plan_from_pilot
 from cxraudit.privacy import shown_model
+from cxraudit.progress import stage
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
 from cxraudit.report import read_about, write_report, write_summary
@@ -498,30 +500,31 @@ def audit_files(
             own = (made.get(_column_of(one)) or _name_of(one) for one in named)
             named = list(dict.fromkeys([*planned.attributes, *own]))
     settings = settings or AuditSettings()
-    read = _read_inputs(
-        file,
-        dataset=dataset,
-        root=root,
-        options=options,
-        image=image,
-        score_prefix=score_prefix,
-        score=score,
-        model=model,
-        model_column=model_column,
-        seed_column=seed_column,
-        patient=patient,
-        label=label,
-        uncertain=uncertain,
-        age=age,
-        sex=sex,
-        sex_values=sex_values,
-        view=view,
-        shortcut_sources=shortcut_sources,
-        attributes=attributes,
-        shortcuts=planned.shortcuts if planned and shortcuts is None else shortcuts,
-        settings=settings,
-        planned=planned.attributes if planned and label else (),
-    )
+    with stage("read the table"):
+        read = _read_inputs(
+            file,
+            dataset=dataset,
+            root=root,
+            options=options,
+            image=image,
+            score_prefix=score_prefix,
+            score=score,
+            model=model,
+            model_column=model_column,
+            seed_column=seed_column,
+            patient=patient,
+            label=label,
+            uncertain=uncertain,
+            age=age,
+            sex=sex,
+            sex_values=sex_values,
+            view=view,
+            shortcut_sources=shortcut_sources,
+            attributes=attributes,
+            shortcuts=planned.shortcuts if planned and shortcuts is None else shortcuts,
+            settings=settings,
+            planned=planned.attributes if planned and label else (),
+        )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
     place.check(read.files, overwrite=overwrite)
@@ -801,10 +804,12 @@ def report_step(
     claim(*pages, *printed.values(), inputs={} if about is None else {"about": about})
     beside = AuditFolder(path.parent)
     beside.clear_figures()
-    write_report(audits, path, figures=beside.figures)
+    with stage("write the report"):
+        write_report(audits, path, figures=beside.figures)
     if summary is not None:
         write_summary(audits[0], summary, about=stated)
-    return [*pages, *(write_pdf(page, file, browser) for page, file in printed.items())]
+    with stage("print the report") if printed else nullcontext():
+        return [*pages, *(write_pdf(page, file, browser) for page, file in printed.items())]
 
 
 def _demand_html(path: Path) -> None:
@@ -823,6 +828,9 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     """Run all steps of a run file; return the report."""
     work = Workspace(run.out)
     work.check()
+    if run.dataset is None:
+        audit_table(run)
+        return work.audit.report
     dataset = datasets.load(run.dataset.name, run.dataset.root, run.dataset.options)
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
@@ -912,6 +920,38 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
         depart=run.audit.depart,
     )
     return report_step([work.audit.folder], work.audit.report)[0]
+
+
+def audit_table(run: RunFile) -> Audit:
+    """Audit the table of a run file that holds labels beside the scores."""
+    plan = None if run.audit.plan is None else read_plan(run.audit.plan)
+    return audit_files(
+        **columns_of(run),
+        settings=run.audit_settings(plan),
+        out=Workspace(run.out).audit.folder,
+        overwrite=run.audit.overwrite,
+        plan=run.audit.plan,
+        depart=run.audit.depart,
+    )
+
+
+def columns_of(run: RunFile) -> dict[str, Any]:
+    """Return what a run file says of a table of scores, as parameters of `audit_files` and `read_pilot`."""
+    assert run.scores is not None
+    source: dict[str, Any] = {}
+    if run.dataset is not None:
+        source = {
+            "dataset": run.dataset.name,
+            "root": run.dataset.root,
+            "options": run.dataset.options,
+        }
+    return {
+        "scores": run.scores.file,
+        "attributes": run.audit.attributes,
+        "shortcuts": run.audit.shortcuts,
+        **run.scores.model_dump(exclude={"file"}),
+        **source,
+    }
 
 
 DEMO_SEED = 2025

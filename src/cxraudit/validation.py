@@ -20,7 +20,9 @@ _KIND = re.compile(r"(constrained-)?str|(list|dict)\[.*\]")
 class Described(BaseModel):
     """Keys of a TOML file: unknown ones are refused, and text is no number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
 
 
 def _a_path(path: Path) -> Path:

@@ -258,7 +258,7 @@ def test_scores_without_a_key_are_refused(frame, column):
     scores[column] = scores[column].astype(object)
     scores.loc[3, column] = None
 
-    with pytest.raises(DataError, match=f"1 rows without a {column}"):
+    with pytest.raises(DataError, match=f"1 row without {column}"):
         audit(planted_dataset(frame), scores, settings=POINT)
 
 

@@ -221,8 +221,8 @@ def test_a_table_may_be_parquet(dataset, tmp_path):
     [
         ("finding\nHerz\n", DataError, "lacks the column threshold"),
         ("finding,threshold\n", DataError, "no rows"),
-        ("finding,threshold\nHerz,\n", DataError, "1 rows without a finding or without a thresh"),
-        ("finding,threshold\n,0.3\n", DataError, "1 rows without a finding"),
+        ("finding,threshold\nHerz,\n", DataError, "1 row without a finding or a thresh"),
+        ("finding,threshold\n,0.3\n", DataError, "1 row without a finding"),
         ("finding,threshold\nHerz,much\n", DataError, "much"),
         ("finding,threshold\nHerz,inf\n", DataError, "infinite"),
         ("finding,threshold\nHerz,0.1\nCardiomegaly,0.2\n", ConfigError, "two thresholds of Card"),

@@ -184,3 +184,62 @@ def test_an_option_is_suggested_if_its_name_is_alike(words, hint, run, capsys):
     sentence = capsys.readouterr().err
     assert sentence.startswith("cxraudit: Unknown option: --")
     assert f".{hint} See cxraudit" in sentence
+
+
+@pytest.mark.parametrize(
+    ("flags_of_table", "hint"),
+    [
+        ("--score Pneumothorax=score_pneumothrax", "Did you mean 'score_Pneumothorax'?"),
+        ("--score Pneumothorax=SCORE_PNEUMOTHORAX", "Did you mean 'score_Pneumothorax'?"),
+        ("--score Pneumothorax=score_Pneumothorax --attribute racce", "Did you mean 'race'?"),
+        ("--score Pneumothorax=score_Pneumothorax --age years_old", "it has file"),
+    ],
+)
+def test_a_column_is_suggested_if_its_name_is_alike(flags_of_table, hint, own_table, run, capsys):
+    """In any case; otherwise the columns are listed."""
+    columns = "--image file --patient pid --label Pneumothorax=Pneumothorax"
+
+    assert run("audit", own_table, columns, flags_of_table) == 2
+
+    sentence = capsys.readouterr().err
+    assert hint in sentence
+    assert ("Did you mean" in sentence) == hint.startswith("Did")
+
+
+def test_a_sentence_on_a_command_line_ends_before_the_next_one(own_table, columns, run, capsys):
+    """Whatever the parser wrote."""
+    assert run("audit", own_table, columns.replace("--resamples 100", "--resamples 1.5")) == 2
+
+    assert "got '1.5'. See cxraudit audit --help." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("nothing_drawn")
+def test_too_few_resamples_for_a_verdict_are_stated(own_table, columns, run, capsys):
+    """Above all statements."""
+    flags_of_audit = columns.replace("--resamples 100", "--resamples 0 --operating-point none")
+
+    assert run("audit", own_table, flags_of_audit) == 0
+
+    assert "0 resamples: no intervals and no verdicts, which take 100." in capsys.readouterr().out
+
+
+def test_messages_and_help_name_no_file_of_the_documentation():
+    """An installed package has none of them."""
+    import ast
+    from pathlib import Path
+
+    import cxraudit
+
+    found = []
+    for file in sorted(Path(cxraudit.__file__).parent.rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        module = ast.get_docstring(tree, clean=False)
+        found += [
+            f"{file.name}: {node.value[:80]}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and "docs/" in node.value
+            and node.value != module
+        ]
+    assert found == []

@@ -113,7 +113,7 @@ def test_an_empty_table_is_refused():
 
 def test_a_repeated_image_is_refused():
     """The message names the first one."""
-    with pytest.raises(DataError, match="image_id that was already there, first a"):
+    with pytest.raises(DataError, match="image_id was already there, first a"):
         small_dataset(small_images(image_id=["a", "a", "c"]))
 
 
@@ -125,7 +125,7 @@ def test_a_finding_other_than_1_and_0_is_refused():
 
 def test_an_image_without_a_patient_is_refused():
     """Patients are the unit of every interval."""
-    with pytest.raises(DataError, match="1 rows without a patient_id"):
+    with pytest.raises(DataError, match="1 row without patient_id"):
         small_dataset(small_images(patient_id=["1", None, "2"]))
 
 

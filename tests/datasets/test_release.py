@@ -146,7 +146,7 @@ def test_a_column_of_a_release_table_is_read_with_its_notices(tmp_path):
 
     assert table.ids("a").tolist() == ["12", "13", "z"]
     assert table.notices[0].about == "'a' of t.csv"
-    with pytest.raises(DataError, match="1 row with a b that was already there, first y"):
+    with pytest.raises(DataError, match="1 row whose b was already there, first y"):
         table.ids("b", unique=True)
     with pytest.raises(DataError, match="has no rows"):
         open_table(write(tmp_path / "u.csv", "a,b\n"))

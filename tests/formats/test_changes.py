@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, Diff
+from cxraudit.cli._output import SCHEMA_VERSION, as_json
 from cxraudit.formats import changes
 from cxraudit.formats.rows import without_mirrors
 from cxraudit.schema import COMPLEMENT, records, results_frame
@@ -137,9 +138,9 @@ def test_json_holds_every_row_and_null_for_what_is_no_number():
     """It is what the table holds."""
     found = made(row(0.8, 0.7, CHANGED, p_value=np.nan), row(-0.03, -0.12, CHANGED, **GAP))
 
-    document = json.loads(changes.as_json(found))
+    document = json.loads(as_json("diff", changes.document_of(found)))
 
-    assert document["schema_version"] == changes.SCHEMA_VERSION
+    assert document["schema_version"] == SCHEMA_VERSION
     table = changes.change_table(found)
     assert len(document["changes"]) == len(table) == 2
     for one, (_, other) in zip(document["changes"], table.iterrows(), strict=True):
@@ -179,7 +180,7 @@ def test_hostile_names_stay_text(name):
     assert {
         line.replace("\\|", "").count("|") for line in lines if "older → newer" not in line
     } <= {4, 5}
-    assert json.loads(changes.as_json(found))["changes"][0]["finding"] == name
+    assert json.loads(as_json("diff", changes.document_of(found)))["changes"][0]["finding"] == name
     usual = made(row(0.8, 0.7, CHANGED), differences=[("data", "a", "b", "c")])
     plain = changes.as_text(found)
     assert len(plain.splitlines()) == len(changes.as_text(usual).splitlines())

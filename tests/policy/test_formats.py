@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 import pytest
 from example_audit import example, judged
 
+from cxraudit.cli._output import as_json
 from cxraudit.policy import Policy, gate
-from cxraudit.policy.formats import as_json, as_junit, as_markdown, as_text
+from cxraudit.policy.formats import as_junit, as_markdown, as_text, document_of
 from cxraudit.schema import Analysis
 
 HOSTILE = '<script>alert("1")</script>|`x`\x00\u202e' + "y" * 300
@@ -44,7 +45,7 @@ def test_text_lists_what_did_not_pass_failures_first(result):
 
 def test_json_has_every_row(result):
     """With its version, and null for what is no number."""
-    found = json.loads(as_json(result))
+    found = json.loads(as_json("gate", document_of(result)))
 
     assert (found["schema_version"], found["outcome"], found["exit_code"]) == (1, "failed", 1)
     (rule,) = found["rules"]

@@ -57,9 +57,7 @@ def test_one_name_is_a_list_of_one(tmp_path):
 )
 def test_mistakes_are_named(tmp_path, text, words):
     """In one sentence, with the file and where to look."""
-    with pytest.raises(
-        ConfigError, match=r"policy\.toml: .*See docs/how-to/gate-a-release"
-    ) as found:
+    with pytest.raises(ConfigError, match=r"policy\.toml: .*See cxraudit gate --schema") as found:
         policy(tmp_path, text)
 
     assert words in str(found.value)

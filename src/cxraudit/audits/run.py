@@ -45,6 +45,7 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
 from cxraudit.notices import Notice, as_records
 from cxraudit.privacy import common_folder, shown_ids, without_folders
+from cxraudit.progress import stage
 from cxraudit.schema import CONTENT, check_scores, joined, records
 from cxraudit.settings import AuditSettings
 
@@ -156,18 +157,21 @@ def audit(
     used: list[Used] = []
     free: list[str] = []
     percentiles: list[pd.DataFrame] = []
-    for finding in scored_findings(cohort, scores):
-        scored = planned.scored_by(cohort, divided, finding, tuning, thresholds)
-        used += [one for model in scored for one in model.thresholds()]
-        free += [finding for model in scored for one in model.of_runs if one.given is None]
-        plans = [planned.planned(found, one, pairs) for one in scored]
-        items = [item for of_model, _ in plans for item in of_model]
-        items += planned.compared(found, scored)
-        evaluated += with_other_weight(engine, items, engine.evaluate(items))
-        for one in scored:
-            evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
-        percentiles += [table for _, tables in plans for table in tables]
-        engine.forget()
+    findings = [*scored_findings(cohort, scores)]
+    with stage("audit scores", len(findings)) as advance:
+        for finding in findings:
+            scored = planned.scored_by(cohort, divided, finding, tuning, thresholds)
+            used += [one for model in scored for one in model.thresholds()]
+            free += [finding for model in scored for one in model.of_runs if one.given is None]
+            plans = [planned.planned(found, one, pairs) for one in scored]
+            items = [item for of_model, _ in plans for item in of_model]
+            items += planned.compared(found, scored)
+            evaluated += with_other_weight(engine, items, engine.evaluate(items))
+            for one in scored:
+                evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
+            percentiles += [table for _, tables in plans for table in tables]
+            engine.forget()
+            advance(1)
     of_models = [one for one in _several(embeddings) if one.model in encoded]
     notices += _without_scores(embeddings, encoded)
     perturbed = _of_models(perturbed, encoded)
@@ -184,18 +188,18 @@ def audit(
     notices += embedded.notices
     for one in of_models:
         notices += disagreeing(one, scores[scores["model"] == one.model])
-    changed = (
-        None
-        if perturbed is None
-        else audit_perturbations(
-            dataset,
-            perturbed,
-            attributes=chosen,
-            settings=settings,
-            share=part_share(PERTURBATIONS, given),
-        )
-    )
-    judged = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
+    changed = None
+    if perturbed is not None:
+        with stage("audit perturbed images"):
+            changed = audit_perturbations(
+                dataset,
+                perturbed,
+                attributes=chosen,
+                settings=settings,
+                share=part_share(PERTURBATIONS, given),
+            )
+    with stage("judge differences"):
+        judged = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
     results = pd.concat(
         [
             to_frame(judged, dataset.name),

@@ -14,7 +14,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.reading import read_table
 from cxraudit.datasets.values import numbers, texts
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
-from cxraudit.notices import Notice
+from cxraudit.notices import Notice, counted
 from cxraudit.schema import require_columns, require_rows
 from cxraudit.settings import OTHERS, AuditSettings, rules_of
 from cxraudit.stats.thresholds import rule_chooses
@@ -196,7 +196,7 @@ def _table(path: Path, names: _Names) -> tuple[list[tuple[str, str, float]], Seq
     if missing.any():
         first = frame[missing].iloc[0]
         raise DataError(
-            f"{what} has {int(missing.sum())} rows without a finding or without a threshold, first "
+            f"{what} has {counted(int(missing.sum()), 'row')} without a finding or a threshold, first "
             f"{short(first['finding'])}: {short(first['threshold'])}. Fill them in, or delete the rows."
         )
     rows = [

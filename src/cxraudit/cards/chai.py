@@ -54,7 +54,7 @@ class Layout(Described):
 def layout() -> Layout:
     """Return the fields of the card."""
     data = tomllib.loads(text_of("chai.toml"))
-    return validated(Layout, data, Path("chai.toml"), see="docs/how-to/cards.md")
+    return validated(Layout, data, Path("chai.toml"), see="cxraudit card --help")
 
 
 def usefulness(subject: Subject) -> Iterator[Result]:

@@ -75,7 +75,7 @@ def guideline_of(name: str) -> Guideline:
         raise UnknownNameError("checklist", name, GUIDELINES)
     file = f"{name}.toml"
     data = tomllib.loads(text_of(file))
-    return validated(Guideline, data, Path(file), see="docs/how-to/checklists.md")
+    return validated(Guideline, data, Path(file), see="cxraudit checklist --help")
 
 
 @dataclass(frozen=True, slots=True)

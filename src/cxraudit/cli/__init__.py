@@ -16,11 +16,13 @@ from cxraudit.cli import (
     audit,
     card,
     checklist,
+    completion,
     datasets,
     detector,
     diff,
     encode,
     gate,
+    init,
     models,
     paper,
     perturb,
@@ -34,15 +36,16 @@ app = App(
     name="cxraudit",
     help="Audit the fairness and robustness of image-text models for chest X-rays: in which groups of "
     "patients a model performs worse, which shortcuts it relies on, and how certain both are.\n\n"
-    "Start with `cxraudit demo`. To audit scores you have, see `cxraudit audit --help`; to begin with "
-    "images and a model, use `encode`, `score` and `audit`, or `run` to do all of it from one file.",
+    "Start with `cxraudit demo`. To audit scores you have, let `cxraudit init TABLE` write a run file, or "
+    "see `cxraudit audit --help`; to begin with images and a model, "
+    "use `encode`, `score` and `audit`, or `run` to do all of it from one file.",
     help_format="markdown",
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
 )
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
-    "First steps": [phantom.demo],
+    "First steps": [phantom.demo, init.init, completion.completion],
     "Audit": [
         plan.plan,
         audit.audit,

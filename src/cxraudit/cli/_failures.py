@@ -89,7 +89,7 @@ def _usage(error: CycloptsError) -> str:
     elif isinstance(error, UnknownOptionError) and _option(error).startswith("--"):
         sentence = _unknown_option(error)
     else:
-        sentence = str(error)
+        sentence = f"{str(error).strip().rstrip('.')}."
     return f"{sentence} See {' '.join(filter(None, ('cxraudit', command)))} --help."
 
 

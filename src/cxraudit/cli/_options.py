@@ -94,7 +94,8 @@ Device = Annotated[
         help="Where the model is run: auto (a GPU if there is one), cpu, cuda, cuda:1 …",
     ),
 ]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress bars.")]
+Quiet = bool
+"""See `cxraudit.cli._shared`."""
 
 
 def pairs(items: list[str] | None, flag: str) -> dict[str, str]:
@@ -150,6 +151,7 @@ def with_flags(command: Callable[..., Value]) -> Callable[..., Value]:
     """
     signature = inspect.signature(command)
     hints = get_type_hints(command, include_extras=True)
+    hints.pop("return", None)
     classes = {name: plain for name, hint in hints.items() if is_dataclass(plain := _plain(hint))}
     flattened = {name: _as_flags(cls, _group(hints[name])) for name, cls in classes.items()}
 

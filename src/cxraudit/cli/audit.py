@@ -14,6 +14,8 @@ from cxraudit.cli._options import (
     repeatable,
     with_flags,
 )
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 from cxraudit.settings import AuditSettings
 
@@ -27,6 +29,7 @@ _COLUMN = Parameter(metavar="COLUMN")
 _COLUMNS = repeatable("FINDING=COLUMN")
 
 
+@shared("audit")
 @with_flags
 def audit(
     scores: Path,
@@ -57,7 +60,7 @@ def audit(
     depart: Annotated[str | None, Parameter(metavar="REASON"), _PLANNED] = None,
     settings: Annotated[AuditSettings, _COMPUTED],
     given: GivenFlags,
-) -> None:
+) -> Answer:
     """Audit scores by group of patients and by shortcut; write results and a report.
 
     The labels of the images come from one of three places:
@@ -130,7 +133,7 @@ def audit(
         Reason to depart from the plan; the report lists every departure with it.
     """
     from cxraudit.analysis_plan import read_plan
-    from cxraudit.cli._summary import print_summary
+    from cxraudit.cli._summary import document_of, print_summary
     from cxraudit.steps import audit_files
     from cxraudit.workspace import AuditFolder, Workspace
 
@@ -171,6 +174,7 @@ def audit(
     )
     print_summary(found)
     print(f"Report: {place.report}")
+    return Answer(document_of(found, place))
 
 
 def _divided(items: list[str] | None) -> list[str]:

@@ -5,7 +5,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 
+
+@shared("card")
 def card(
     audit: Path,
     *,
@@ -14,7 +18,7 @@ def card(
     model: str | None = None,
     about: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
-) -> None:
+) -> Answer:
     """Write a model card with the evidence of an audit.
 
     What the audit contains is filled in, intervals, disparities and what is not settled among it; what only
@@ -33,7 +37,8 @@ def card(
     model
         The model, where the audit has several.
     about
-        TOML file with what is stated of the model; docs/how-to/cards.md lists its keys.
+        TOML file with what is stated of the model, such as intended_use, population, model_version,
+        responsible, license or limitations; a key that is not known is refused.
     overwrite
         Replace a file that others wrote or changed.
     """
@@ -42,7 +47,7 @@ def card(
     from cxraudit.report.about import read_about
 
     stated = None if about is None else read_about(about)
-    for written in write_card(
+    written = write_card(
         open_audit(audit),
         out,
         format=format,
@@ -50,5 +55,7 @@ def card(
         about=stated,
         overwrite=overwrite,
         inputs=[] if about is None else [about],
-    ):
-        print(written)
+    )
+    for file in written:
+        print(file)
+    return Answer({"files": list(written)})

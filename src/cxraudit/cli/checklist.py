@@ -5,7 +5,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 
+
+@shared("checklist")
 def checklist(
     guideline: Literal["stard-ai", "claim", "tripod-ai"],
     audit: Path,
@@ -14,7 +18,7 @@ def checklist(
     model: str | None = None,
     about: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
-) -> None:
+) -> Answer:
     """Write a reporting checklist, filled as far as an audit goes.
 
     Every item is answered, partly answered or open, with its place in the report and in the results.
@@ -31,7 +35,7 @@ def checklist(
     model
         The model, where the audit has several.
     about
-        TOML file with what the authors state; docs/how-to/cards.md lists its keys.
+        TOML file with what the authors state, as for `cxraudit card`.
     overwrite
         Replace a file that others wrote or changed.
     """
@@ -53,3 +57,4 @@ def checklist(
         inputs=[] if about is None else [about],
     )
     print(written)
+    return Answer({"file": written})

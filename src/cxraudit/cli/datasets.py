@@ -4,6 +4,8 @@ from pathlib import Path
 
 from cyclopts import App
 
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 from cxraudit.errors import DataError
 
 app = App(
@@ -13,7 +15,8 @@ app = App(
 
 
 @app.default
-def list_datasets(name: str | None = None) -> None:
+@shared("datasets")
+def list_datasets(name: str | None = None) -> Answer:
     """List the data sets that can be read; with a name, its files, options and published cohorts.
 
     Parameters
@@ -25,9 +28,10 @@ def list_datasets(name: str | None = None) -> None:
     from cxraudit.datasets import filters
 
     if name is None:
-        for known in sorted(datasets.available()):
-            print(f"{known:14} {datasets.module(known).SUMMARY}")
-        return
+        summaries = {one: datasets.module(one).SUMMARY for one in sorted(datasets.available())}
+        for known, summary in summaries.items():
+            print(f"{known:14} {summary}")
+        return Answer({"datasets": [{"name": k, "summary": v} for k, v in summaries.items()]})
     source = datasets.module(name)
     print(f"{name}: {source.SUMMARY}\n\nfiles")
     for file in source.FILES:
@@ -42,10 +46,24 @@ def list_datasets(name: str | None = None) -> None:
         meaning = " ".join(f"{key}={value}" for key, value in chosen.items())
         print(f"\n--option cohort={known} is {meaning}")
     print(f"\n{(source.load.__doc__ or '').split('Raises')[0].rstrip()}")
+    return Answer(
+        {
+            "name": name,
+            "summary": source.SUMMARY,
+            "files": [
+                {"name": file.name, "needed": file.needed, "source": file.source}
+                for file in source.FILES
+            ],
+            "options": {key: one.default for key, one in datasets.options(name).items()},
+            "filters": filters.OPTIONS,
+            "cohorts": getattr(source, "COHORTS", {}),
+        }
+    )
 
 
 @app.command(name="find")
-def find_datasets(root: Path) -> None:
+@shared("datasets find")
+def find_datasets(root: Path) -> Answer:
     """Find the releases under a folder; list the files that are missing and where to get them.
 
     Parameters
@@ -58,25 +76,36 @@ def find_datasets(root: Path) -> None:
 
     if not root.is_dir():
         raise DataError(f"{root} is no folder. Give the one that holds the releases.")
-    nothing = True
+    releases: list[dict[str, object]] = []
     for name in sorted(datasets.available()):
         files = datasets.module(name).FILES
         places = {file.name: file.find(root) for file in files}
         if not any(places[file.name] for file in files if file.needed):
             continue
-        nothing = False
         missing = [file for file in files if file.needed and not places[file.name]]
         print(f"{name}: {f'{len(missing)} of its files are missing' if missing else 'ready'}")
         for file in files:
             place = places[file.name]
             mark = "found   " if place else "missing " if file.needed else "optional"
             print(f"  {mark} {file.name}" + (f": {place}" if place else f" (from: {file.source})"))
-    if nothing:
+        releases.append(
+            {
+                "name": name,
+                "ready": not missing,
+                "files": [
+                    {"name": file.name, "needed": file.needed, "path": places[file.name] or None}
+                    for file in files
+                ],
+            }
+        )
+    if not releases:
         print(f"No known release within {DEPTH} folders below {root}. See cxraudit datasets.")
+    return Answer({"releases": releases})
 
 
 @app.command(name="check")
-def check_release(name: str, root: Path) -> None:
+@shared("datasets check")
+def check_release(name: str, root: Path) -> Answer:
     """Count what a release holds and compare with the published numbers; exit code 2 if they differ.
 
     Parameters
@@ -102,3 +131,10 @@ def check_release(name: str, root: Path) -> None:
             f"{differing[0].what}. Is this a part of the release, or another version?"
         )
     print(f"All {len(compared)} published counts agree.")
+    return Answer(
+        {
+            "counts": [
+                {"what": one.what, "found": one.found, "published": one.published} for one in counts
+            ]
+        }
+    )

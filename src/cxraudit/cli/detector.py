@@ -19,7 +19,9 @@ from cxraudit.cli._options import (
     Switch,
     load_dataset,
 )
+from cxraudit.cli._output import Answer
 from cxraudit.cli._progress import message, progress_bar, tell
+from cxraudit.cli._shared import shared
 
 app = App(
     name="drains",
@@ -28,6 +30,7 @@ app = App(
 
 
 @app.command
+@shared("drains train")
 def train(
     dataset: DatasetName,
     *,
@@ -47,7 +50,7 @@ def train(
     interval: Literal["t", "percentile", "bca"] = "t",
     device: Device = "auto",
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Train a DenseNet-121 on annotated images, and measure it on other patients.
 
     Training starts from ImageNet weights if densenet121/densenet121-a639ec97.pth of torchvision is in
@@ -113,9 +116,11 @@ def train(
         message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
     print(verdict(record))
     print(f"Detector: {out}")
+    return Answer({"verdict": verdict(record), "unreadable": lost, "folder": out})
 
 
 @app.command
+@shared("drains apply")
 def apply(
     detector: Path,
     dataset: DatasetName,
@@ -126,7 +131,7 @@ def apply(
     device: Device = "auto",
     readers: Readers = 2,
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Label the images that were not annotated; `--option predicted=OUT/predicted.csv` then uses them.
 
     Each label comes with its probability and with the error rates of the detector, from which the
@@ -162,3 +167,4 @@ def apply(
     if (out / UNREADABLE).is_file():
         message(f"cxraudit: images that could not be read have no label: {out / UNREADABLE}.")
     print(f"{len(labels):,} labels: {path} (use --option predicted={path})")
+    return Answer({"labels": len(labels), "file": path})

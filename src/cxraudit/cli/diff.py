@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cxraudit.cli._options import Several, Switch, pairs, repeatable
+from cxraudit.cli._options import Several, pairs, repeatable
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 
 
+@shared("diff")
 def diff(
     old: Path,
     new: Path,
@@ -14,10 +17,9 @@ def diff(
     model: Annotated[Several, repeatable("OLD=NEW")] = None,
     patients: Literal["auto", "same", "other"] = "auto",
     labels: Literal["newer", "own"] = "newer",
-    json: Switch = False,
     csv: Path | None = None,
     markdown: Path | None = None,
-) -> None:
+) -> Answer:
     """Compare two audits: a release of a model with the one before, or two sites.
 
     Names first what differs in settings, models, data and code. Then every estimate that both audits have is
@@ -38,8 +40,6 @@ def diff(
     labels
         Whose labels shared images have: those of the newer audit, or in each audit its own, such as of a
         report labeler and of radiologists. With own labels, errors of the older ones are estimated, too.
-    json
-        Print everything as JSON.
     csv
         File for all changes, also those without a verdict.
     markdown
@@ -63,7 +63,8 @@ def diff(
     if markdown is not None:
         with markdown.open("a", encoding="utf-8") as file:  # also through a link, or to a device
             file.write("\n" + changes.as_markdown(found))
-    print(changes.as_json(found) if json else changes.as_text(found))
+    print(changes.as_text(found))
+    return Answer(changes.document_of(found))
 
 
 def _is_ours(path: Path) -> bool:

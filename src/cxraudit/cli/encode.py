@@ -19,9 +19,12 @@ from cxraudit.cli._options import (
     load_dataset,
     repeatable,
 )
+from cxraudit.cli._output import Answer
 from cxraudit.cli._progress import message, progress_bar, tell, tracker
+from cxraudit.cli._shared import shared
 
 
+@shared("prepare")
 def prepare(
     dataset: DatasetName,
     *,
@@ -33,7 +36,7 @@ def prepare(
     stretching: Literal["min-max", "none"] = "min-max",
     readers: Readers = 2,
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Write the images as small greyscale PNGs: an explicit step, which the report records.
 
     The defaults are the preprocessing of Sourget et al. (2025). The result is the data set
@@ -53,6 +56,7 @@ def prepare(
     stretching
         min-max: the grey levels of each image are stretched from black to white; none: they stay.
     """
+    from cxraudit.notices import as_records
     from cxraudit.prepare import UNREADABLE, Preparation, prepare_images
 
     images = load_dataset(dataset, root, option)
@@ -64,8 +68,18 @@ def prepare(
     if lost := len(images.images) - len(kept.images):
         message(f"cxraudit: {lost} images could not be read; all are in {out / UNREADABLE}.")
     print(f"{len(kept.images):,} images of {kept.n_patients:,} patients: {out} (dataset prepared)")
+    return Answer(
+        {
+            "images": len(kept.images),
+            "patients": kept.n_patients,
+            "unreadable": lost,
+            "folder": out,
+            "notices": as_records(kept.notices),
+        }
+    )
 
 
+@shared("encode")
 def encode(
     dataset: DatasetName,
     *,
@@ -78,7 +92,7 @@ def encode(
     readers: Readers = 2,
     device: Device = "auto",
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Embed every image of a data set with one or more models.
 
     Each image is decoded once for all models. Finished shards are kept: after Ctrl-C or a crash the
@@ -115,14 +129,23 @@ def encode(
     if lost := len(failures):
         message(f"cxraudit: {lost} images could not be read; all are in {out / 'failures.csv'}.")
     print(f"{len(images.images) - lost:,} images × {len(names)} models: {out}")
+    return Answer(
+        {
+            "images": len(images.images) - lost,
+            "unreadable": lost,
+            "models": names,
+            "folder": out,
+        }
+    )
 
 
+@shared("score")
 def score(
     folder: Path,
     *,
     prompts: Annotated[str, Parameter(metavar="NAME")] = "paper",
     finding: Annotated[Several, repeatable("NAME")] = None,
-) -> None:
+) -> Answer:
     """Turn embeddings into zero-shot scores: one per image, finding and model.
 
     Parameters
@@ -141,7 +164,15 @@ def score(
 
     path = score_step(folder, prompt_set=prompts, findings=finding)
     pair = load(prompts)
-    for name in sorted(set(read_table(path)["finding"])):
+    scored = read_table(path)
+    for name in sorted(set(scored["finding"])):
         if fault := lint(*pair.pair(name)):
             message(f"cxraudit: {name}: {fault}; its scores may mean the opposite.")
     print(path)
+    return Answer(
+        {
+            "file": path,
+            "models": sorted(set(scored["model"])),
+            "findings": sorted(set(scored["finding"])),
+        }
+    )

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from cxraudit.cli._options import Several, pairs, repeatable
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 
 if TYPE_CHECKING:
     from cxraudit.audits.changes import Diff
 
 
+@shared("gate")
 def gate(
     audit: Path | None = None,
     *,
@@ -20,12 +23,11 @@ def gate(
     since: Path | None = None,
     model: Annotated[Several, repeatable("OLD=NEW")] = None,
     patients: Literal["auto", "same", "other"] = "auto",
-    json: Annotated[bool, Parameter(negative="")] = False,
     junit: Path | None = None,
     markdown: Path | None = None,
     init: Path | None = None,
     schema: Annotated[bool, Parameter(negative="")] = False,
-) -> int:
+) -> Answer:
     """Judge an audit by the rules of a policy.
 
     The exit code is 0 if every rule is passed, 1 if one is failed, and 3 if one is inconclusive: what is not
@@ -37,15 +39,13 @@ def gate(
     audit
         Folder that `cxraudit audit` wrote.
     policy
-        TOML file with the rules; `docs/how-to/gate-a-release.md` lists its keys.
+        TOML file with the rules; `--init` writes one to begin with, and `--schema` lists its keys.
     since
         Folder of an earlier audit, which rules with `change = true` are about; see `cxraudit diff`.
     model
         Model of the earlier audit and that of this one, as for `cxraudit diff`; repeatable.
     patients
         Whether equal identifiers of patients stand for the same patients, as for `cxraudit diff`.
-    json
-        Print every rule and row as JSON.
     junit
         File for the outcomes as JUnit XML.
     markdown
@@ -59,18 +59,16 @@ def gate(
     if (init is not None or schema) and (audit is not None or policy is not None):
         raise ConfigError("--init and --schema judge nothing. Leave out the audit and --policy.")
     if init is not None:
-        _write_first(init)
-        return 0
+        return _write_first(init)
     if schema:
-        _print_schema()
-        return 0
+        return _print_schema()
     if audit is None or policy is None:
         raise ConfigError(
             "name the folder of the audit and the policy: cxraudit gate AUDIT --policy policy.toml. "
             "cxraudit gate --init policy.toml writes a policy to begin with."
         )
     changed = _changed(since, audit, model, patients)
-    return _judge(audit, policy, changed, json=json, junit=junit, markdown=markdown)
+    return _judge(audit, policy, changed, junit=junit, markdown=markdown)
 
 
 def _changed(
@@ -95,10 +93,9 @@ def _judge(
     policy: Path,
     changed: "Diff | None",
     *,
-    json: bool,
     junit: Path | None,
     markdown: Path | None,
-) -> int:
+) -> Answer:
     from cxraudit.audits.result import open_audit
     from cxraudit.files import write_text
     from cxraudit.policy import formats, judgement
@@ -112,8 +109,8 @@ def _judge(
     if markdown is not None:
         with markdown.open("a", encoding="utf-8") as file:  # also through a link, or to a device
             file.write("\n" + formats.as_markdown(result))
-    print(formats.as_json(result) if json else formats.as_text(result))
-    return result.exit_code
+    print(formats.as_text(result))
+    return Answer(formats.document_of(result), result.exit_code)
 
 
 def _refuse_other_files(
@@ -136,18 +133,21 @@ def _refuse_other_files(
         )
 
 
-def _write_first(path: Path) -> None:
+def _write_first(path: Path) -> Answer:
     from cxraudit.files import write_text
 
     if path.exists():
         raise ConfigError(f"{path} is there already. Name another file with --init.")
     write_text(path, resources.files("cxraudit.policy").joinpath("first.toml").read_text("utf-8"))
     print(f"Policy: {path}")
+    return Answer({"file": path})
 
 
-def _print_schema() -> None:
+def _print_schema() -> Answer:
     import json
 
     from cxraudit.policy.rules import Policy
 
-    print(json.dumps(Policy.model_json_schema(), indent=2))
+    made = Policy.model_json_schema()
+    print(json.dumps(made, indent=2))
+    return Answer({"schema": made})

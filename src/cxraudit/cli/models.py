@@ -3,7 +3,9 @@
 from cyclopts import App
 
 from cxraudit.cli._options import Count, Device, Quiet, Switch
+from cxraudit.cli._output import Answer
 from cxraudit.cli._progress import progress_bar
+from cxraudit.cli._shared import shared
 from cxraudit.errors import CxrAuditError, DataError
 
 app = App(
@@ -12,7 +14,8 @@ app = App(
 
 
 @app.default
-def list_models(name: str | None = None) -> None:
+@shared("models")
+def list_models(name: str | None = None) -> Answer:
     """List the models that can be audited, and whether each is ready; with a name, its card.
 
     Weights are looked for under $CXRAUDIT_WEIGHTS/NAME, or in the user's cache. Any CLIP or SigLIP in
@@ -27,14 +30,17 @@ def list_models(name: str | None = None) -> None:
     from cxraudit.models import weights
 
     if name is not None:
-        _print_card(name)
-        return
+        return _print_card(name)
+    listed: list[dict[str, str]] = []
     for known in sorted(models.available()):
         try:
-            print(f"{known:16} {models.card(known).summary} [{_state(known)}]")
+            one = {"name": known, "summary": models.card(known).summary, "state": _state(known)}
         except CxrAuditError as error:  # a model of another package
-            print(f"{known:16} [{error}]")
+            one = {"name": known, "summary": "", "state": str(error)}
+        listed.append(one)
+        print(f"{known:16} {one['summary']}{' ' if one['summary'] else ''}[{one['state']}]")
     print(f"\nweights are looked for in {weights.weights_root()}/NAME")
+    return Answer({"models": listed, "weights": weights.weights_root()})
 
 
 def _state(name: str) -> str:
@@ -50,7 +56,7 @@ def _state(name: str) -> str:
     return f"no weights: cxraudit models {name}" if weights.missing(card) else "ready"
 
 
-def _print_card(name: str) -> None:
+def _print_card(name: str) -> Answer:
     """Print the card of a model, with its files and which of them are missing."""
     from dataclasses import asdict
 
@@ -70,6 +76,7 @@ def _print_card(name: str) -> None:
         print(f"@paper         {quirk.what} ({quirk.source})")
     if card.files:
         print(f"folder         {weights.folder_of(card)}")
+    return Answer({"card": asdict(card), "missing": [*missing]})
 
 
 def _shown(key: str, value: object) -> str:
@@ -81,7 +88,8 @@ def _shown(key: str, value: object) -> str:
 
 
 @app.command
-def check(name: str) -> None:
+@shared("models check")
+def check(name: str) -> Answer:
     """Verify the files of a model against published sizes and checksums, and embed sample images.
 
     Parameters
@@ -95,7 +103,8 @@ def check(name: str) -> None:
     from cxraudit.models.download import verify
     from cxraudit.testing import check_model, sample_images
 
-    for line in verify(models.card(name)):
+    verified = [*verify(models.card(name))]
+    for line in verified:
         print(line)
     model = models.load(name)
     images = sample_images(3)
@@ -107,9 +116,11 @@ def check(name: str) -> None:
     rows = model.encode_images(np.stack([model.preprocess(image) for image in images]))
     first = " ".join(f"{value:+.4f}" for value in rows[0, :5])
     print(f"the embedding of the first sample image begins with {first} on every machine")
+    return Answer({"verified": verified, "embedding": rows[0, :5].tolist()})
 
 
 @app.command
+@shared("models fetch")
 def fetch(
     name: str,
     *,
@@ -117,7 +128,7 @@ def fetch(
     unverified: Switch = False,
     insecure: Switch = False,
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Download the weights of a model if its licence allows that; otherwise print how to get them.
 
     A file gets its name only when size and checksum are the published ones. Finished files are kept, and an
@@ -148,10 +159,19 @@ def fetch(
     for file in files:
         verified = "as published" if file.published else "no checksum is published"
         print(f"{file.path} sha256 {file.sha256} ({verified})")
+    return Answer(
+        {
+            "files": [
+                {"path": file.path, "sha256": file.sha256, "published": bool(file.published)}
+                for file in files
+            ]
+        }
+    )
 
 
 @app.command
-def bench(name: str, *, images: Count = 16, device: Device = "auto") -> None:
+@shared("models bench")
+def bench(name: str, *, images: Count = 16, device: Device = "auto") -> Answer:
     """Time a model on synthetic images of 1024 × 1024, and compare bfloat16 with float32.
 
     Parameters
@@ -163,5 +183,8 @@ def bench(name: str, *, images: Count = 16, device: Device = "auto") -> None:
     """
     from cxraudit.bench import bench_model
 
+    lines: list[str] = []
     for line in bench_model(name, n_images=images, device=device):
         print(line)
+        lines.append(line)
+    return Answer({"lines": lines})

@@ -6,7 +6,9 @@ from typing import Annotated
 from cyclopts import App
 
 from cxraudit.cli._options import BatchSize, Device, Quiet, Resamples, Several, pairs, repeatable
+from cxraudit.cli._output import Answer
 from cxraudit.cli._progress import tell, tracker
+from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError, UnknownNameError
 
 STUDIED = ("mimic-cxr", "nih-cxr14")
@@ -18,6 +20,7 @@ app = App(
 
 
 @app.command
+@shared("paper run")
 def run(
     out: Path = Path("paper-run"),
     *,
@@ -30,7 +33,7 @@ def run(
     batch_size: BatchSize = 32,
     device: Device = "auto",
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Make every table and figure of the study from the releases and the weights.
 
     Cohorts, prompts and statistics are those published. Beside them: an audit of the same predictions,
@@ -76,10 +79,12 @@ def run(
         tell=tell,
     )
     print(path)
+    return Answer({"page": path})
 
 
 @app.command
-def tables(out: Path = Path("paper")) -> None:
+@shared("paper tables")
+def tables(out: Path = Path("paper")) -> Answer:
     """Draw the table and bar charts of the study from its published numbers, with conclusions.
 
     Needs no data and no weights.
@@ -103,13 +108,16 @@ def tables(out: Path = Path("paper")) -> None:
         intro="Drawn from the numbers published with the study, rounded to two decimals by its authors.",
         conclude=True,
     )
-    for sentence in sentences(numbers):
+    conclusions = [*sentences(numbers)]
+    for sentence in conclusions:
         print(f" {sentence}")
     print(path)
+    return Answer({"page": path, "conclusions": conclusions})
 
 
 @app.command
-def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = None) -> None:
+@shared("paper compare")
+def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = None) -> Answer:
     """Evaluate scores by the published protocol to the letter, beside the published numbers.
 
     1,000 bootstrap resamples of images with the published seed, adjusted AUPRC, positives with and
@@ -130,6 +138,7 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
     from cxraudit.paper.numbers import compare as beside_published
     from cxraudit.paper.page import Reproduction, write_paper
     from cxraudit.paper.protocol import evaluate
+    from cxraudit.schema import records
     from cxraudit.workspace import Workspace
 
     if as_dataset is not None and as_dataset not in STUDIED:
@@ -146,7 +155,7 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
         Reproduction(numbers=numbers, compared=beside),
         folder,
         title=f"{dataset.name} by the published protocol",
-        intro="The same images, prompts and statistics as published; see docs/how-to/the-paper.md.",
+        intro="The same images, prompts and statistics as published; see cxraudit paper compare --help.",
         inputs={"scores": place.scores, "images": place.images},
     )
     for row in beside[beside["group"].isin(["all", "with", "without"])].itertuples():
@@ -156,3 +165,4 @@ def compare(work: Path, *, out: Path | None = None, as_dataset: str | None = Non
             f"{row.value:6.3f}  published {row.published:5.2f}  {row.difference:+.2f}"
         )
     print(f"{int(beside['agrees'].sum())} of {len(beside)} numbers agree: {path}")
+    return Answer({"page": path, "rows": records(beside)})

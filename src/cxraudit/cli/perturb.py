@@ -13,9 +13,12 @@ from cxraudit.cli._options import (
     Several,
     repeatable,
 )
+from cxraudit.cli._output import Answer
 from cxraudit.cli._progress import tell, tracker
+from cxraudit.cli._shared import shared
 
 
+@shared("perturb")
 def perturb(
     folder: Path,
     *,
@@ -26,7 +29,7 @@ def perturb(
     readers: Readers = 2,
     device: Device = "auto",
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Score images again after perturbing them: with an inserted chest drain, and degraded.
 
     `drain` inserts a chest drain into each frontal image; its controls `control-outside` (the same tube
@@ -63,3 +66,4 @@ def perturb(
         tell=tell,
     )
     print(path)
+    return Answer({"file": path})

@@ -16,13 +16,16 @@ from cxraudit.cli._options import (
     number_pairs,
     repeatable,
 )
+from cxraudit.cli._output import Answer
 from cxraudit.cli._progress import progress_bar, tell, tracker
+from cxraudit.cli._shared import shared
 from cxraudit.errors import UnknownNameError
 
 
+@shared("demo")
 def demo(
     out: Path = Path("demo"), *, patients: Count = 600, seed: Seed = 2025, quiet: Quiet = False
-) -> None:
+) -> Answer:
     """Draw synthetic radiographs, audit the shipped model on them, and write a report.
 
     Two releases are drawn, in the layouts of MIMIC-CXR-JPG and NIH ChestX-ray14, and are read by the
@@ -39,16 +42,22 @@ def demo(
         Seed of the patients: another seed draws others.
     """
     from cxraudit.audits.result import open_audit
-    from cxraudit.cli._summary import print_summary
+    from cxraudit.cli._summary import document_of, print_summary
     from cxraudit.steps import demo_step
     from cxraudit.workspace import Workspace
 
     path = demo_step(out, tracker(quiet), n_patients=patients, seed=seed, tell=tell)
+    audits = []
     for work in sorted(out.glob("phantom-*")):
-        print_summary(open_audit(Workspace(work).audit.folder))
+        place = Workspace(work).audit
+        found = open_audit(place.folder)
+        print_summary(found)
+        audits.append(document_of(found, place))
     print(f"Report: {path}")
+    return Answer({"audits": audits, "report": path})
 
 
+@shared("phantom")
 def phantom(
     out: Path,
     *,
@@ -65,7 +74,7 @@ def phantom(
     record_noise: Share = 0.0,
     workers: Workers = 2,
     quiet: Quiet = False,
-) -> None:
+) -> Answer:
     """Draw synthetic chest radiographs with known truth, as a release in a real layout.
 
     Every effect is an option, so that an audit can be tested on images whose answer is known. By
@@ -130,3 +139,4 @@ def phantom(
         cohort = write_release(spec, out, layout, n_workers=workers, progress=advance)
     name = "nih-cxr14" if layout == "nih" else "mimic-cxr"
     print(f"{len(cohort):,} images of {patients:,} synthetic patients: {out} (dataset {name})")
+    return Answer({"images": len(cohort), "patients": patients, "folder": out, "dataset": name})

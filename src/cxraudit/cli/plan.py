@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from cxraudit.cli._options import GivenFlags, Several, pairs, repeatable, with_flags
+from cxraudit.cli._output import Answer
+from cxraudit.cli._shared import SHARED, shared
 from cxraudit.cli.audit import audit
 from cxraudit.errors import ConfigError
 from cxraudit.planning.settings import StudyAssumptions, StudyGoals
@@ -21,7 +23,10 @@ _WRITTEN = Parameter(group=Group("The plan that is written", sort_key=1))
 _GOALS = Group("What the study is to show", sort_key=2)
 _ASSUMED = Group("Assumptions, where there is no pilot table", sort_key=3)
 _COMPUTED = Group("How the audit will be computed", sort_key=8)
-_OF_AUDITS_ALONE = ("scores", "out", "overwrite", "embeddings", "plan", "depart", "settings")
+_OF_AUDITS_ALONE = (
+    *("scores", "out", "overwrite", "embeddings", "plan", "depart", "settings"),
+    *SHARED,
+)
 """Parameters of ``cxraudit audit`` that a pilot table does not have."""
 _PAIRS = {
     "option": ("options", "--option"),
@@ -39,7 +44,7 @@ _PLANNED_COLUMNS = ("attribute", "shortcut", "patient", "uncertain")
 Columns = dict[str, Any]
 
 
-def _with_columns_of_audit(command: Callable[..., None]) -> Callable[..., None]:
+def _with_columns_of_audit(command: Callable[..., Answer]) -> Callable[..., Answer]:
     """Let a command take the columns of a table as ``cxraudit audit`` does, with the same help."""
     source = App()
     source.default(audit)
@@ -57,9 +62,9 @@ def _with_columns_of_audit(command: Callable[..., None]) -> Callable[..., None]:
     own = [one for name, one in inspect.signature(command).parameters.items() if name != "columns"]
 
     @wraps(command)
-    def with_columns(*args: Any, **kwargs: Any) -> None:
+    def with_columns(*args: Any, **kwargs: Any) -> Answer:
         columns = {name: kwargs.pop(name) for name in names & set(kwargs)}
-        command(*args, columns=columns, **kwargs)
+        return command(*args, columns=columns, **kwargs)
 
     for_cyclopts: Any = with_columns
     for_cyclopts.__signature__ = inspect.Signature([*own, *taken])
@@ -67,6 +72,7 @@ def _with_columns_of_audit(command: Callable[..., None]) -> Callable[..., None]:
     return for_cyclopts
 
 
+@shared("plan")
 @_with_columns_of_audit
 @with_flags
 def plan(
@@ -81,7 +87,7 @@ def plan(
     settings: Annotated[AuditSettings, _COMPUTED],
     given: GivenFlags,
     columns: Columns,
-) -> None:
+) -> Answer:
     """Plan an audit: errors, power and numbers of patients; and write down what will be audited.
 
     From assumptions, or from a pilot table that is given like the table of `cxraudit audit`. Per group and
@@ -108,6 +114,7 @@ def plan(
     from cxraudit.analysis_plan import ALWAYS_STATED, make_plan
     from cxraudit.audits.run import chosen_attributes
     from cxraudit.planning.study import plan_from_pilot, plan_study
+    from cxraudit.schema import records
     from cxraudit.steps import read_pilot
 
     if write is None and (finding or audited_model):
@@ -167,6 +174,14 @@ def plan(
             if name not in planned.reading:
                 print(f"Not planned: {what} (--{name}).")
         print(f"Plan of {planned.date}, hash {planned.sha256}: {write}")
+    return Answer(
+        {
+            "rows": [] if found is None else records(found),
+            "plan": None
+            if planned is None
+            else {"file": write, "date": planned.date, "sha256": planned.sha256},
+        }
+    )
 
 
 def _given(flags: frozenset[str], settings: type[object]) -> list[str]:

@@ -77,7 +77,7 @@ class ReleaseTable:
         if twice.any():
             number = counted(int(twice.sum()), "row")
             raise DataError(
-                f"{self.path} holds {number} with a {column} that was already there, first "
+                f"{self.path} holds {number} whose {column} was already there, first "
                 f"{found[twice].iloc[0]}. Keep one row of each."
             )
 

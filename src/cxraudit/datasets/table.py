@@ -23,7 +23,7 @@ from cxraudit.settings import bin_edges
 from cxraudit.validation import Described, File, Name, validated
 
 SUMMARY = "any table of images (CSV, Excel, Parquet); a TOML file names its columns"
-FILES = (ReleaseFile("dataset.toml", "write it: see docs/how-to/audit-a-table.md"),)
+FILES = (ReleaseFile("dataset.toml", "write it; its keys are listed below"),)
 
 NO_PATIENTS = "none"
 """In place of a column of patients: they are unknown, and images are taken as independent."""
@@ -73,6 +73,11 @@ class Description(Described):
 def load(root: Path) -> Dataset:
     """Read the table that ``dataset.toml`` in the folder `root` (or the TOML file `root`) describes.
 
+    Its keys: ``file`` (the table), ``image``, ``patient`` (columns; ``"none"`` if patients are unknown) and
+    ``findings`` (columns, or finding → column) are needed. There may be ``name``, ``study``, ``path`` (of
+    image files), ``view``, ``age``, ``sex``, ``sex_values``, ``attributes``, ``shortcuts``,
+    ``shortcut_sources``, ``uncertain``, ``bins``, ``sampling_weight`` and ``severity``.
+
     Raises
     ------
     ConfigError
@@ -82,7 +87,7 @@ def load(root: Path) -> Dataset:
     """
     file = root if root.suffix == ".toml" else root / "dataset.toml"
     data = read_toml(file, what="the description of the table")
-    described = validated(Description, data, file, see="docs/how-to/audit-a-table.md")
+    described = validated(Description, data, file, see="cxraudit datasets table")
     source = file.parent / described.file
     table = read_table(source)
     return from_frame(

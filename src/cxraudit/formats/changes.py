@@ -1,20 +1,17 @@
 """What changed between two audits, as text, JSON and Markdown."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, SIDE_VERDICTS, Diff, widening
-from cxraudit.formats.rows import markdown_cell, one_line, plain, where, without_mirrors
+from cxraudit.formats.rows import markdown_cell, one_line, where, without_mirrors
 from cxraudit.formatting import bounds, counted, decimal, signed
 from cxraudit.metrics import METRICS
 from cxraudit.schema import KEY_COLUMNS, records
 from cxraudit.stats.estimate import Verdict
 
-SCHEMA_VERSION = 1
-"""Of the JSON; raised when a key changes its meaning or goes."""
 _OF_ERRORS = (*KEY_COLUMNS, "value", "low", "high", "n", "n_positive", "n_patients", "reasons")
 _SHOWN = 20
 """Changes of a kind that are listed as text; the others are counted."""
@@ -165,22 +162,28 @@ def _direction(row: Mapping[str, Any]) -> str:
     return ", better" if (row["value"] > 0) == (better == "higher") else ", worse"
 
 
-def as_json(found: Diff) -> str:
-    """Return everything, as documented in the reference."""
-    table = records(change_table(found))
+def document_of(found: Diff) -> dict[str, Any]:
+    """Return everything as plain data, as documented in the reference."""
     errors = records(found.label_errors)
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        **{name: found.facts[name] for name in ("pairing", "datasets", "images", "patients")},
-        "shared_patients": found.facts["shared_patients"],
-        "models": found.facts["models"],
-        "findings": found.facts["findings"],
+    return {
+        **{name: found.facts[name] for name in _STATED},
         "differences": records(found.differences),
         "notices": found.facts["notices"],
-        "changes": [plain(row) for row in table],
-        "label_errors": [{name: plain(row)[name] for name in _OF_ERRORS} for row in errors],
+        "changes": records(change_table(found)),
+        "label_errors": [{name: row[name] for name in _OF_ERRORS} for row in errors],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+_STATED = (
+    "pairing",
+    "labels",
+    "datasets",
+    "images",
+    "patients",
+    "shared_patients",
+    "models",
+    "findings",
+)
 
 
 def as_markdown(found: Diff) -> str:

@@ -43,14 +43,6 @@ def markdown_cell(text: str) -> str:
     return escaped
 
 
-def plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row for JSON, with null for what is not a number."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }
-
-
 def without_mirrors(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Keep one of two gaps that are the same comparison, seen from either of two groups.
 

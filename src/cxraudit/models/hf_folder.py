@@ -33,7 +33,7 @@ NAMES = (
 """All files that can be used, besides those of the weights."""
 
 PUBLISHED = "Use the files as they were published together."
-HOW_TO = "see docs/how-to/add-a-model.md"
+HOW_TO = "see help(cxraudit.ImageTextModel) in Python"
 
 DEFAULT_SIDE = 224
 DEFAULTS = {

@@ -127,7 +127,7 @@ def reproduce(
         out,
         title="The study's tables and figures, on your images",
         intro=f"{', '.join(shown)} on {' and '.join(loaded)}: prompts, cohorts and statistics as "
-        "published, and an audit of the same predictions beside them. See docs/how-to/the-paper.md.",
+        "published, and an audit of the same predictions beside them. See cxraudit paper run --help.",
         inputs={name: Workspace(out / name).audit.results for name in loaded},
     )
 

@@ -1,18 +1,15 @@
 """Outcomes of a policy as text, JSON, JUnit XML and Markdown."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from cxraudit.formats.rows import markdown_cell, one_line, plain, where
+from cxraudit.formats.rows import markdown_cell, one_line, where
 from cxraudit.formatting import counted, with_interval
 from cxraudit.policy.judgement import GateResult, Outcome
 from cxraudit.schema import records
 
-SCHEMA_VERSION = 1
-"""Of the JSON; raised when a key changes its meaning or goes."""
 _SYMBOLS = {
     Outcome.PASSED: "✓",
     Outcome.FAILED: "✗",
@@ -71,19 +68,18 @@ def _sentence(row: Mapping[str, Any]) -> str:
     return f"{where(row)}{value}; {one_line(row['why'])}"
 
 
-def as_json(result: GateResult) -> str:
-    """Return the outcome, every rule and every row, as documented in the reference."""
+def document_of(result: GateResult) -> dict[str, Any]:
+    """Return the outcome, every rule and every row as plain data, as documented in the reference."""
     rules = [
         {
             "name": rule.name,
             "because": rule.because,
             "outcome": outcome,
-            "rows": [{k: v for k, v in plain(row).items() if k != "rule"} for row in rows],
+            "rows": [{k: v for k, v in row.items() if k != "rule"} for row in rows],
         }
         for rule, (_, outcome, rows, _) in zip(result.policy.rules, _by_rule(result), strict=True)
     ]
-    document = {
-        "schema_version": SCHEMA_VERSION,
+    return {
         "policy": result.policy.name,
         "outcome": result.outcome,
         "exit_code": result.exit_code,
@@ -93,7 +89,6 @@ def as_json(result: GateResult) -> str:
         ],
         "rules": rules,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def as_junit(result: GateResult) -> str:

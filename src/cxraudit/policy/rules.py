@@ -32,7 +32,7 @@ SELECTED = (
     "label_source",
 )
 """Columns of the results, besides analysis and metric, that a rule can choose rows by."""
-SEE = "docs/how-to/gate-a-release.md"
+SEE = "cxraudit gate --schema"
 
 
 def _listed(value: Any) -> Any:

@@ -7,7 +7,7 @@ from cxraudit.files import read_toml
 from cxraudit.validation import Described, Name, Names, validated
 
 NOT_STATED = "not stated"
-SEE = "docs/how-to/cards.md"
+SEE = "cxraudit card --help"
 
 
 class About(Described):

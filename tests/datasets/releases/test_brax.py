@@ -189,7 +189,7 @@ def test_a_missing_table_an_image_twice_and_a_missing_patient_are_refused(brax, 
     table = release_table()
 
     pd.concat([table, table.iloc[:1]]).to_csv(file)
-    with pytest.raises(DataError, match="a PngPath that was already there"):
+    with pytest.raises(DataError, match="PngPath was already there"):
         loaded(brax)
     table.assign(PatientID=["", *table["PatientID"][1:]]).to_csv(file)
     with pytest.raises(DataError, match="1 row without a value in 'PatientID'"):

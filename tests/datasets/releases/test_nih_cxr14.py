@@ -45,7 +45,7 @@ def test_a_repeated_image_is_refused(nih_release, tmp_path):
     entries = pd.read_csv(nih_release / "Data_Entry_2017_v2020.csv")
     pd.concat([entries, entries.head(1)]).to_csv(tmp_path / "Data_Entry_2017.csv", index=False)
 
-    with pytest.raises(DataError, match="Image Index that was already there"):
+    with pytest.raises(DataError, match="Image Index was already there"):
         nih_cxr14.load(tmp_path)
 
 

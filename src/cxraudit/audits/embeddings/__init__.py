@@ -37,6 +37,7 @@ from cxraudit.audits.plan import Item
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import UnknownNameError, short
 from cxraudit.notices import Notice
+from cxraudit.progress import stage
 from cxraudit.schema import joined
 from cxraudit.settings import AuditSettings
 
@@ -123,7 +124,7 @@ def audit_embeddings(
         if cohort is None:
             evaluated += Engine(images).evaluate(too_few_patients(images, known, chosen))
             continue
-        with threadpool_limits(settings.n_threads):
+        with stage(f"audit embeddings of {one.model}"), threadpool_limits(settings.n_threads):
             rows, tables = _audit_model(cohort, chosen, share / of_models)
         evaluated += rows
         for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):

@@ -23,7 +23,7 @@ def entries_file(root: Path) -> tuple[Path, list[Notice]]:
     if not found:
         raise DataError(
             f"{root} holds neither {' nor '.join(ENTRIES)}. Download NIH ChestX-ray14 and give the "
-            "folder with its tables (see docs/how-to/audit-nih.md)."
+            "folder with its tables (see cxraudit datasets nih-cxr14)."
         )
     path, notices = one_of(found[0])
     if len(found) > 1:

@@ -71,7 +71,7 @@ def images_as_unit(run: ModelRun) -> Iterator[Fault]:
             f"{finding}: {bounds(row['published_low'], row['published_high'], 3)}",
             f"{bounds(row['audit_low'], row['audit_high'], 3)}, {decimal(row['width_ratio'])} times as wide "
             f"({per_patient:.1f} images per patient)",
-            "With many images per patient, intervals of 95 % cover 54 to 60 % (docs/concepts/methods.md).",
+            "With many images per patient, intervals of 95 % cover 54 to 60 % in simulations.",
         )
 
 

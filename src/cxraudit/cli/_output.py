@@ -1,0 +1,54 @@
+"""The answer of a command as one JSON document."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import PurePath
+from typing import Any
+
+SCHEMA_VERSION = 1
+"""Of the documents; raised when a key changes its meaning or goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command found, for ``--json``, and its exit code."""
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
+
+
+def as_json(command: str, document: Mapping[str, Any]) -> str:
+    """Return a document as JSON: what is no number is null, and what is not drawn is escaped."""
+    whole = {"schema_version": SCHEMA_VERSION, "command": command, **document}
+    text = json.dumps(plain(whole), indent=2, ensure_ascii=False, allow_nan=False)
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return data as JSON can hold it.
+
+    Examples
+    --------
+    >>> plain({"low": float("nan"), "paths": (PurePath("a") / "b",)})
+    {'low': None, 'paths': ['a/b']}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(plain, value))
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, date):
+        return value.isoformat()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value if not isinstance(value, str) else str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return plain(value.item()) if hasattr(value, "item") else str(value)
