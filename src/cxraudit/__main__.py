@@ -2,6 +2,6 @@
 
 import sys
 
-from cxraudit.cli import main
+from cxraudit.cli import entry
 
-sys.exit(main())
+sys.exit(entry())

@@ -102,3 +102,48 @@ def test_a_folder_without_an_audit_is_one_sentence(releases, tmp_path, run, caps
     assert run("diff", releases[0], tmp_path) == 2
 
     assert "holds no audit" in capsys.readouterr().err
+
+
+def test_a_gate_prints_what_differs_before_its_outcome(releases, tmp_path, run, capsys):
+    """Which patients, whose labels, and settings; in the JSON, too."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(WIDENS)
+    command = ("gate", releases[1], "--policy", policy, "--since", releases[0])
+
+    assert run(*command) == 1
+    shown = capsys.readouterr().out
+    assert shown.index("compared as pairs") < shown.index("Policy: failed")
+    assert run(*command, "--json", "--junit", tmp_path / "gate.xml") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["since"]["pairing"] == "same images"
+    assert "compared as pairs" in (tmp_path / "gate.xml").read_text(encoding="utf-8")
+
+
+def test_a_model_without_a_predecessor_is_inconclusive(releases, tmp_path, run):
+    """It is not passed by the others."""
+    frame = planted_table(0)
+    scores = planted_scores(frame)
+    both = pd.concat([scores, scores.assign(model="new")])
+    now = audit(planted_dataset(frame), both, settings=AuditSettings(n_resamples=200))
+    policy = tmp_path / "policy.toml"
+    policy.write_text(WIDENS)
+
+    code = run("gate", now.save(tmp_path / "now"), "--policy", policy, "--since", releases[0])
+
+    assert code == 3
+
+
+@pytest.mark.parametrize("flag", ["--csv", "--markdown"])
+def test_no_file_of_an_audit_is_written_to(releases, tmp_path, run, capsys, flag):
+    """Nor a folder made."""
+    results = releases[1] / "results.parquet"
+    before = results.read_bytes()
+
+    assert run("diff", *releases, flag, results) == 2
+    assert run("diff", *releases, flag, tmp_path / "none" / "x.csv") == 2
+    same = tmp_path / "x"
+    assert run("diff", *releases, "--csv", same, "--markdown", same) == 2
+
+    assert results.read_bytes() == before
+    assert not (tmp_path / "none").exists()
+    assert "different files" in capsys.readouterr().err

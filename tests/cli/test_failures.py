@@ -228,3 +228,18 @@ def test_a_name_that_is_no_text_is_reported(tmp_path):
 
     assert done.returncode == 2
     assert done.stderr.startswith("cxraudit: ")
+
+
+def test_a_fault_as_a_program_is_no_outcome_of_a_gate(monkeypatch, capsys):
+    """Exit code 70 after the traceback: 1 would say that a policy is not met."""
+    from cxraudit import cli
+
+    def broken(arguments=None):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(cli, "main", broken)
+
+    assert cli.entry() == cli.FAULT == 70
+    printed = capsys.readouterr().err
+    assert "planted" in printed
+    assert "Please report it" in printed

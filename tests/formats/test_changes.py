@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, Diff
+from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, WIDENED, Diff, widening
 from cxraudit.cli._output import SCHEMA_VERSION, as_json
 from cxraudit.formats import changes
 from cxraudit.formats.rows import without_mirrors
@@ -39,6 +39,8 @@ def made(*rows, differences=(), **facts):
     frame = results_frame([{k: v for k, v in one.items() if k not in SIDE_COLUMNS} for one in rows])
     frame = frame.assign(old_verdict="", new_verdict="")
     sides = {name: [one[name] for one in rows] for name in SIDE_COLUMNS}
+    limits = [widening(one) if one.get("reference") else (np.nan, np.nan) for one in rows]
+    sides |= dict(zip(WIDENED, zip(*limits, strict=True), strict=True))
     return Diff(
         results=frame.assign(**sides),
         label_errors=pd.DataFrame(),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from example_audit import by_sex, example, judged, overall, row
 
-from cxraudit.audits.changes import Diff
+from cxraudit.audits.changes import Diff, widening
 from cxraudit.errors import ConfigError
 from cxraudit.policy import Policy, gate
 from cxraudit.policy.judgement import Outcome
@@ -299,12 +299,28 @@ def changed(*rows):
         for side, of in enumerate(("old", "new"))
         for end, name in enumerate((f"{of}_low", f"{of}_high"))
     }
+    widened = [
+        widening(
+            {
+                "low": change[0],
+                "high": change[1],
+                "old": sum(old) / 2,
+                "new": sum(new) / 2,
+                "old_low": old[0],
+                "old_high": old[1],
+                "new_low": new[0],
+                "new_high": new[1],
+            }
+        )
+        for old, new, change, _ in rows
+    ]
+    sides |= {"widened_low": [w[0] for w in widened], "widened_high": [w[1] for w in widened]}
     centres = {of: [sum(ends[side]) / 2 for ends in rows] for side, of in enumerate(("old", "new"))}
     return Diff(
         results=frame.assign(**centres, **sides),
         differences=pd.DataFrame(),
         label_errors=pd.DataFrame(),
-        facts={"models": {"m": "m"}},
+        facts={"models": {"m": "m"}, "new_models": ["m"]},
     )
 
 

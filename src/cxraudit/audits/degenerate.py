@@ -109,6 +109,8 @@ class Degenerate:
         if unvaried and item.limits and self._does_not_vary(item):
             # Both at the same end, such as two AUROCs of 1: what few patients show is not 0.
             return self._gap_of_limits(item, found), enough
+        if unvaried and item.by_chance:
+            return self._agreed_by_chance(item, found), enough
         if item.paired and self._agree(item):
             return no_difference(found, p_value=1.0), True
         if unvaried:
@@ -147,6 +149,20 @@ class Degenerate:
             same = [value for value in same if value.value in (0, 1)]
         return ignores_error(found, same)
 
+    def _agreed_by_chance(self, item: Comparison, found: Gap) -> Gap:
+        """Bound a difference of which no patient of these shows any: no discordant one among n."""
+        level = self.settings.confidence_level
+        n_patients = [limiting_of(item.metric, self.count(cell)) for cell in item.by_chance]
+        if min(n_patients) < 1:
+            return found
+        none = Estimate(value=0.0, low=0.0, high=0.0, confidence_level=level, method="")
+        bounds = []
+        for one in (level, 2 * level - 1):
+            reach = math.hypot(*(wilson(0.0, n, confidence_level=one)[1] for n in n_patients))
+            bounds.append(replace(none, low=-reach, high=reach))
+        bounded = gap_of_limits((bounds[0], bounds[1]), (none, none))
+        return replace(bounded, method="no patient differs: score interval of 0 discordant ones")
+
     def _gap_of_limits(self, item: Comparison, found: Gap) -> Gap:
         level = self.settings.confidence_level
         sides = [
@@ -170,6 +186,14 @@ class Degenerate:
             method="no interval: a side does not vary",
             reason=found.reason or Reason.IDENTICAL_RESAMPLES,
         )
+
+
+def limiting_of(metric: str, counts: CellCounts) -> int:
+    """Return the number of patients that a side rests on, of those that its metric is about."""
+    return {
+        "with": counts.n_positive_patients,
+        "without": counts.n_negative_patients,
+    }.get(METRICS[metric].among, counts.limiting_patients)
 
 
 def _equal_scores(cell: Cell) -> bool:

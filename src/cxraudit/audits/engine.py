@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.audits.cohort import Cell, CellCounts, Cohort, count
-from cxraudit.audits.degenerate import Degenerate
+from cxraudit.audits.degenerate import Degenerate, limiting_of
 from cxraudit.audits.families import family_of
 from cxraudit.audits.measures import Measure
 from cxraudit.audits.plan import (
@@ -246,7 +246,7 @@ class Engine:
         counts = [self.count(cell) for cell in item.cells]
         enough = item.enough
         if enough is None:
-            enough = min(_limiting(item, c) for c in counts) >= self.settings.min_patients
+            enough = min(limiting_of(item.metric, c) for c in counts) >= self.settings.min_patients
         found, enough = self.gap(item, enough=enough)
         few = [] if enough else [Reason.TOO_FEW_PATIENTS]
         if found.standard_error > 0 and 0 < _fewest_runs(item.group, item.reference) < FEWEST_RUNS:
@@ -388,14 +388,6 @@ def _of_groups(tested: int, left_out: int, *, too_few_runs: bool) -> Iterator[st
         yield "not tested: fewer than two groups have enough patients and no perfect ranking"
     if left_out:
         yield f"{left_out} with too few patients or a perfect ranking left out"
-
-
-def _limiting(item: Comparison, counts: CellCounts) -> int:
-    """Return the number of patients that a side rests on, of those that its metric is about."""
-    return {
-        "with": counts.n_positive_patients,
-        "without": counts.n_negative_patients,
-    }.get(METRICS[item.metric].among, counts.limiting_patients)
 
 
 def _effective(found: Gap) -> float:

@@ -171,6 +171,8 @@ class _Pair:
     alike: Reason | None
     """Why there is nothing to test, if there is not."""
     note: str = ""
+    is_certain: bool = True
+    """Whether models that are alike would be so for other patients, since they rank all images alike."""
     is_rechosen: bool = False
     """Whether the thresholds of both are chosen anew in every resample."""
     levels_are_exploratory: bool = False
@@ -224,7 +226,8 @@ class _Pair:
             cells=cells,
             family=None if self.levels_are_exploratory and not named else Confirmatory.MODELS,
             scale=scale,
-            identical=found is not None,
+            identical=found is not None and self.is_certain,
+            by_chance=() if self.is_certain else cells,
             paired=self.is_rechosen,
             reasons=() if found is None else (found,),
             note=joined_phrases(alike_note, self.note),
@@ -234,7 +237,9 @@ class _Pair:
 def _ranked(first: Sample, second: Sample) -> _Pair:
     """Compare how two models rank the same images."""
     samples = first, second
-    return _Pair(samples, of_family(Family.RANKING), (ranking, ranking), alike(*samples))
+    same = alike(*samples)
+    metrics = of_family(Family.RANKING)
+    return _Pair(samples, metrics, (ranking, ranking), same, is_certain=same is not None)
 
 
 def _flagging(first: Tuned, second: Tuned) -> _Pair:
@@ -248,6 +253,7 @@ def _flagging(first: Tuned, second: Tuned) -> _Pair:
     if np.array_equal(flagged, other) and first.rechosen == second.rechosen:
         same_scores = np.array_equal(samples[0].y_score, samples[1].y_score)
         same = Reason.IDENTICAL_SCORES if same_scores else Reason.IDENTICAL_DECISIONS
+    certain = same is Reason.IDENTICAL_SCORES or alike(*samples) is not None
     notes = [f"{one.sample.model}: {one.rates_note}" for one in (first, second)]
     # Rates of equal models differ by how their thresholds happened to be chosen; gaps of groups do not.
     estimated = (first.is_estimated or second.is_estimated) and same is None
@@ -259,6 +265,7 @@ def _flagging(first: Tuned, second: Tuned) -> _Pair:
         (_rates_of(first), _rates_of(second)),
         same,
         "; ".join(notes),
+        is_certain=certain,
         is_rechosen=first.rechosen is not None and second.rechosen is not None,
         levels_are_exploratory=estimated,
     )

@@ -187,6 +187,9 @@ class Comparison:
     """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
     identical: bool = False
     """Whether both sides are the same quantity, so that there is nothing to test."""
+    by_chance: tuple[Cell, ...] = ()
+    """Cells in which sides that agree in every resample may only happen to agree in these patients, as
+    decisions of two models do; of a difference of gaps the cells of both groups."""
     reasons: tuple[Reason, ...] = ()
     note: str = ""
 
@@ -251,7 +254,7 @@ def largest_difference(item: Comparison) -> float:
 def without_images(item: Level | Comparison | Tested) -> Level | Comparison | Tested:
     """Return an item without quantities and cells: what is kept of it until all is judged."""
     if isinstance(item, Comparison):
-        return replace(item, group=NOTHING, reference=NOTHING, cells=())
+        return replace(item, group=NOTHING, reference=NOTHING, cells=(), by_chance=())
     if isinstance(item, Level):
         return replace(item, quantity=NOTHING, cell=None, parts=())
     return replace(item, cell=None)

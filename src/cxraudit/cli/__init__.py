@@ -7,6 +7,7 @@ loads no scientific package.
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -70,6 +71,10 @@ _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
 """Panel of the help → its commands, both in the order shown."""
 
 
+FAULT = 70
+"""Exit code of a fault of ours: not 1, which says that a policy is not met."""
+
+
 def _register() -> None:
     for panel, (title, commands) in enumerate(_COMMANDS.items()):
         group = Group(title, sort_key=panel)
@@ -124,6 +129,16 @@ def main(arguments: list[str] | None = None) -> int:
             _discard_output()
         return 2
     return code if isinstance(code, int) else 0
+
+
+def entry() -> int:
+    """Run the command line as a program: a fault of ours ends with its traceback and `FAULT`."""
+    try:
+        return main()
+    except Exception:
+        traceback.print_exc()
+        _print("this is a fault of cxraudit, not of what it was given. Please report it.")
+        return FAULT
 
 
 def _print(sentence: str) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from cxraudit.cli import main
+from cxraudit.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry())

@@ -2,11 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
+
+from cxraudit.errors import ConfigError
 
 SCHEMA_VERSION = 1
 """Of the documents; raised when a key changes its meaning or goes."""
@@ -18,6 +20,40 @@ class Answer:
 
     document: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
+
+
+def check_outputs(
+    outputs: Mapping[str, Path | None], *, folders: Iterable[Path], inputs: Iterable[Path] = ()
+) -> None:
+    """Refuse outputs that would spoil an audit, an input, or each other, or that have no folder.
+
+    Parameters
+    ----------
+    outputs : mapping of str to pathlib.Path or None
+        Flag → file.
+    folders : iterable of pathlib.Path
+        Folders of audits.
+    inputs : iterable of pathlib.Path
+        Files that are read.
+
+    Raises
+    ------
+    ConfigError
+        With the flag to change.
+    """
+    named = {flag: file.resolve() for flag, file in outputs.items() if file is not None}
+    for flag, file in named.items():
+        if file.is_dir():
+            raise ConfigError(f"{file} is a folder. Name a file with {flag}.")
+        if not file.parent.is_dir():
+            raise ConfigError(f"the folder {file.parent} is not there. Make it, or name another.")
+        if any(folder.resolve() in file.parents for folder in folders):
+            raise ConfigError(f"{file} lies in the folder of an audit. Name a file elsewhere.")
+    taken = {one.resolve() for one in inputs}
+    if taken & set(named.values()) or len(set(named.values())) < len(named):
+        raise ConfigError(
+            f"{', '.join(named)} and the files that are read have to be different files."
+        )
 
 
 def as_json(command: str, document: Mapping[str, Any]) -> str:

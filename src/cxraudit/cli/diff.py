@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cxraudit.cli._options import Several, pairs, repeatable
-from cxraudit.cli._output import Answer
+from cxraudit.cli._output import Answer, check_outputs
 from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 
@@ -51,6 +51,7 @@ def diff(
     from cxraudit.formats import changes
 
     named = pairs(model, "--model")
+    check_outputs({"--csv": csv, "--markdown": markdown}, folders=[old, new])
     if csv is not None and csv.exists() and not _is_ours(csv):
         raise ConfigError(f"{csv} is there already, and holds no changes. Name another with --csv.")
     found = compare(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from cxraudit.cli._options import Several, pairs, repeatable
-from cxraudit.cli._output import Answer
+from cxraudit.cli._output import Answer, check_outputs
 from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 
@@ -102,7 +102,11 @@ def _judge(
     from cxraudit.policy.rules import read_policy
 
     rules = read_policy(policy)
-    _refuse_other_files(audit, policy, junit, markdown)
+    check_outputs({"--junit": junit, "--markdown": markdown}, folders=[audit], inputs=[policy])
+    if junit is not None and junit.is_file() and b"<testsuite" not in junit.read_bytes()[:200]:
+        raise ConfigError(
+            f"{junit} is there already and holds no outcomes of a gate. Name another file with --junit."
+        )
     result = judgement.gate(open_audit(audit), rules, since=changed)
     if junit is not None:
         write_text(junit, formats.as_junit(result))
@@ -111,26 +115,6 @@ def _judge(
             file.write("\n" + formats.as_markdown(result))
     print(formats.as_text(result))
     return Answer(formats.document_of(result), result.exit_code)
-
-
-def _refuse_other_files(
-    audit: Path, policy: Path, junit: Path | None, markdown: Path | None
-) -> None:
-    """Refuse outputs that would spoil the audit, the policy, each other, or a file of something else."""
-    outputs = [one.resolve() for one in (junit, markdown) if one is not None]
-    for output in outputs:
-        if output.is_dir():
-            raise ConfigError(f"{output} is a folder. Name a file with --junit or --markdown.")
-        if not output.parent.is_dir():
-            raise ConfigError(f"the folder {output.parent} is not there. Make it, or name another.")
-        if audit.resolve() in output.parents:
-            raise ConfigError(f"{output} lies in the folder of the audit. Name a file elsewhere.")
-    if policy.resolve() in outputs or len(set(outputs)) < len(outputs):
-        raise ConfigError("--junit, --markdown and --policy have to be different files.")
-    if junit is not None and junit.is_file() and b"<testsuite" not in junit.read_bytes()[:200]:
-        raise ConfigError(
-            f"{junit} is there already and holds no outcomes of a gate. Name another file with --junit."
-        )
 
 
 def _write_first(path: Path) -> Answer:

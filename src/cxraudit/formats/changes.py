@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, SIDE_VERDICTS, Diff, widening
+from cxraudit.audits.changes import CHANGED, SIDE_COLUMNS, SIDE_VERDICTS, WIDENED, Diff
 from cxraudit.formats.rows import markdown_cell, one_line, where, without_mirrors
 from cxraudit.formatting import bounds, counted, decimal, signed
 from cxraudit.metrics import METRICS
@@ -30,33 +30,17 @@ def change_table(found: Diff) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Numbers; ``widened_low`` and ``widened_high`` are the limits of `cxraudit.audits.changes.widening`,
-        NaN for what is not a gap.
+        Numbers; see `cxraudit.Diff`.
     """
-    rows = records(found.results)
-    limits = [widening(row) if row["reference"] else (float("nan"),) * 2 for row in rows]
     judged = ("low_simultaneous", "high_simultaneous", "p_value", "p_adjusted", "family", "margin")
-    columns = [
-        *KEY_COLUMNS,
-        *SIDE_COLUMNS,
-        "value",
-        "low",
-        "high",
-        *judged,
-        "verdict",
-        *SIDE_VERDICTS,
-    ]
-    return found.results[columns].assign(
-        widened_low=[low for low, _ in limits],
-        widened_high=[high for _, high in limits],
-        reasons=found.results["reasons"],
-        note=found.results["note"],
-    )
+    columns = [*KEY_COLUMNS, *SIDE_COLUMNS, "value", "low", "high", *judged, "verdict"]
+    return found.results[[*columns, *SIDE_VERDICTS, *WIDENED, "reasons", "note"]]
 
 
 def as_text(found: Diff) -> str:
     """Return what differs before any number, then the changes with verdicts: shown ones first."""
-    lines = [*_head(found), *_differences(found)]
+    lines = [*beforehand(found)]
+    lines.append(_INTERVALS)
     for title, rows in _by_part(found):
         lines.append(f"{title} ({len(rows)}):")
         lines += [f"    {_sentence(row)}" for row in rows[:_SHOWN]]
@@ -67,6 +51,17 @@ def as_text(found: Diff) -> str:
     if exploratory:
         lines.append(f"{counted(exploratory, 'other estimate')} without a verdict (exploratory).")
     return "\n".join(lines)
+
+
+_INTERVALS = (
+    "Intervals hold for one change each; verdicts are adjusted for all changes together, and equivalence "
+    "rests on an interval at a lower level."
+)
+
+
+def beforehand(found: Diff) -> list[str]:
+    """Return what has to be known before any number: patients, models, notices, and what differs."""
+    return [*_head(found), *_differences(found)]
 
 
 def _label_errors(found: Diff) -> Iterator[str]:
@@ -95,6 +90,8 @@ def _head(found: Diff) -> Iterator[str]:
     yield f"{old} → {new}: {_HOW[facts['pairing']].format(n=facts['shared_patients'])}"
     if facts["labels"] == "own":
         yield "Each audit by its own labels, on images that both have labelled."
+    elif facts["pairing"] == "same images":
+        yield "Both by the labels and groups of the newer audit, with its settings."
     for first, second in facts["models"].items():
         yield f"Model: {one_line(first)}" + (f" → {one_line(second)}" if first != second else "")
     for one in facts["notices"]:
@@ -154,7 +151,7 @@ def _direction(row: Mapping[str, Any]) -> str:
     if row["verdict"] not in _PARTS[0][1]:
         return ""
     if row["reference"]:
-        low, high = widening(row)
+        low, high = (row[name] for name in WIDENED)
         return ", the gap widened" if low > 0 else ", the gap narrowed" if high < 0 else ""
     better = METRICS[row["metric"]].better
     if not better:
@@ -162,13 +159,20 @@ def _direction(row: Mapping[str, Any]) -> str:
     return ", better" if (row["value"] > 0) == (better == "higher") else ", worse"
 
 
-def document_of(found: Diff) -> dict[str, Any]:
-    """Return everything as plain data, as documented in the reference."""
-    errors = records(found.label_errors)
+def stated_of(found: Diff) -> dict[str, Any]:
+    """Return what has to be known before any number, as plain data."""
     return {
         **{name: found.facts[name] for name in _STATED},
         "differences": records(found.differences),
         "notices": found.facts["notices"],
+    }
+
+
+def document_of(found: Diff) -> dict[str, Any]:
+    """Return everything as plain data, as documented in the reference."""
+    errors = records(found.label_errors)
+    return {
+        **stated_of(found),
         "changes": records(change_table(found)),
         "label_errors": [{name: row[name] for name in _OF_ERRORS} for row in errors],
     }
@@ -197,6 +201,7 @@ def as_markdown(found: Diff) -> str:
             "| " + " | ".join(markdown_cell(row[name]) for name in row) + " |" for row in rows
         ]
         lines.append("")
+    lines += [_INTERVALS, ""]
     for title, changed in _by_part(found):
         lines += [f"### {title} ({len(changed)})", "", *_markdown_rows(changed[: 5 * _SHOWN])]
         if len(changed) > 5 * _SHOWN:

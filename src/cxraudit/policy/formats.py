@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from cxraudit.formats.changes import beforehand, stated_of
 from cxraudit.formats.rows import markdown_cell, one_line, where
 from cxraudit.formatting import counted, with_interval
 from cxraudit.policy.judgement import GateResult, Outcome
@@ -22,7 +23,8 @@ _SHOWN = 20
 
 def as_text(result: GateResult) -> str:
     """Return one line per rule, and below it every row that did not pass."""
-    lines = [f"{one_line(result.policy.name) or 'Policy'}: {result.outcome}"]
+    lines = [] if result.since is None else beforehand(result.since)
+    lines.append(f"{one_line(result.policy.name) or 'Policy'}: {result.outcome}")
     for rule, outcome, rows, n_passed in _by_rule(result):
         shares = f"{n_passed} of {counted(len(rows), 'row')} passed"
         lines.append(f"{_SYMBOLS[outcome]} {one_line(rule)}: {outcome} ({shares})")
@@ -88,6 +90,7 @@ def document_of(result: GateResult) -> dict[str, Any]:
             for rule, one in result.unused()
         ],
         "rules": rules,
+        "since": None if result.since is None else stated_of(result.since),
     }
 
 
@@ -102,6 +105,9 @@ def as_junit(result: GateResult) -> str:
         failures=str(counts[Outcome.FAILED]),
         errors=str(counts[Outcome.INCONCLUSIVE]),
     )
+    if result.since is not None:
+        stated = ElementTree.SubElement(suite, "system-out")
+        stated.text = "\n".join(map(one_line, beforehand(result.since)))
     for row in cases:
         case = ElementTree.SubElement(
             suite, "testcase", classname=one_line(row["rule"]), name=one_line(where(row))
@@ -129,6 +135,8 @@ def as_markdown(result: GateResult) -> str:
             f"| {markdown_cell(rule)} | {_SYMBOLS[outcome]} {outcome} | {n_passed} of {len(rows)} "
             f"| {markdown_cell(_because(result, rule))} |"
         )
+    if result.since is not None:
+        lines += ["", *(f"- {markdown_cell(line)}" for line in beforehand(result.since))]
     others = _worst_first(records(result.rows))
     if others:
         lines += ["", "| rule | row | value | outcome | why |", "|---|---|---|---|---|"]
@@ -144,6 +152,11 @@ def as_markdown(result: GateResult) -> str:
 
 
 def _value(row: Mapping[str, Any]) -> str:
+    """Return the value of a row; of a rule about a change, with its sign."""
     if not math.isfinite(row["value"]):
         return "–"
-    return with_interval(row["value"], row["low"], row["high"], signed=bool(row["reference"]))
+    is_change = bool(row["change"])
+    shown = with_interval(
+        row["value"], row["low"], row["high"], signed=is_change or bool(row["reference"])
+    )
+    return f"change {shown}" if is_change else shown

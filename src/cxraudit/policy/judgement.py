@@ -14,15 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from cxraudit.audits.changes import CHANGED, Diff, widening
+from cxraudit.audits.changes import CHANGED, Diff
 from cxraudit.audits.result import Audit
 from cxraudit.errors import ConfigError
 from cxraudit.formats.rows import without_mirrors
+from cxraudit.formatting import decimal
 from cxraudit.policy.rules import CONCLUSIONS, Allowance, Policy, Rule
 from cxraudit.schema import KEY_COLUMNS, RESULT_COLUMNS, Analysis, Reason, is_level, records
 from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
 
-COLUMNS = ("rule", "outcome", *KEY_COLUMNS, "value", "low", "high", "verdict", "why")
+COLUMNS = ("rule", "change", "outcome", *KEY_COLUMNS, "value", "low", "high", "verdict", "why")
 """Of the table of outcomes."""
 
 
@@ -51,6 +52,8 @@ class GateResult:
     policy: Policy
     rows: pd.DataFrame
     """One row per rule and row of results it is about, or that it misses; columns `COLUMNS`."""
+    since: Diff | None = None
+    """What changed since an earlier audit, if that was given."""
 
     @property
     def by_rule(self) -> dict[str, Outcome]:
@@ -142,11 +145,11 @@ def gate(
             "Python, since=cxraudit.diff(old, new))."
         )
     found = [
-        {"rule": rule.name, **row}
+        {"rule": rule.name, "change": rule.change, **row}
         for rule in policy.rules
         for row in _outcomes(rule, _judged_rows(rule, audit, since), day)
     ]
-    return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)))
+    return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)), since)
 
 
 def _check(audit: object, policy: object, since: object) -> None:
@@ -167,7 +170,7 @@ class _Rows:
 
 def _judged_rows(rule: Rule, audit: Audit, since: Diff | None) -> _Rows:
     if rule.change and since is not None:
-        return _Rows(since.results, list(since.facts["models"].values()))
+        return _Rows(since.results, since.facts["new_models"])
     return _Rows(audit.results, audit.facts["models"])
 
 
@@ -300,9 +303,14 @@ def _of_verdicts(rule: Rule, row: Mapping[str, Any]) -> Judged:
     return (Outcome.FAILED if known else Outcome.INCONCLUSIVE), why
 
 
+def _number(limit: float) -> str:
+    """Return a limit of a policy as it was given, with a minus sign."""
+    return f"{limit:g}".replace("-", "\N{MINUS SIGN}")
+
+
 def _limits(rule: Rule, row: Mapping[str, Any]) -> tuple[float, float]:
     if rule.widens_at_most is not None:
-        return widening(row) if "old_low" in row else (math.nan, math.nan)
+        return row.get("widened_low", math.nan), row.get("widened_high", math.nan)
     suffix = "_simultaneous" if rule.interval == "simultaneous" else ""
     return float(row[f"low{suffix}"]), float(row[f"high{suffix}"])
 
@@ -333,32 +341,32 @@ def _by_limits(rule: Rule, row: Mapping[str, Any]) -> Judged:
 
 def _within(limit: float, low: float, high: float, row: Mapping[str, Any]) -> Judged:
     if -limit < low and high < limit:
-        return Outcome.PASSED, f"the interval lies within ±{limit:g}"
+        return Outcome.PASSED, f"the interval lies within ±{_number(limit)}"
     if low >= limit or high <= -limit:
-        return Outcome.FAILED, f"the interval lies beyond ±{limit:g}"
+        return Outcome.FAILED, f"the interval lies beyond ±{_number(limit)}"
     verdict = f"; by the margin of the audit, {row['margin']:g}, it is {row['verdict']}"
-    why = f"the interval holds values within and beyond ±{limit:g}"
+    why = f"the interval holds values within and beyond ±{_number(limit)}"
     return Outcome.INCONCLUSIVE, why + (verdict if row["verdict"] in WITHIN_MARGIN else "")
 
 
 def _at_least(limit: float, low: float, high: float) -> Judged:
     if low >= limit:
-        return Outcome.PASSED, f"the lower limit is at least {limit:g}"
+        return Outcome.PASSED, f"the lower limit is at least {_number(limit)}"
     if high < limit:
-        return Outcome.FAILED, f"the upper limit is below {limit:g}"
-    return Outcome.INCONCLUSIVE, f"the interval holds values above and below {limit:g}"
+        return Outcome.FAILED, f"the upper limit is below {_number(limit)}"
+    return Outcome.INCONCLUSIVE, f"the interval holds values above and below {_number(limit)}"
 
 
 def _at_most(limit: float, low: float, high: float) -> Judged:
     if high <= limit:
-        return Outcome.PASSED, f"the upper limit is at most {limit:g}"
+        return Outcome.PASSED, f"the upper limit is at most {_number(limit)}"
     if low > limit:
-        return Outcome.FAILED, f"the lower limit is above {limit:g}"
-    return Outcome.INCONCLUSIVE, f"the interval holds values above and below {limit:g}"
+        return Outcome.FAILED, f"the lower limit is above {_number(limit)}"
+    return Outcome.INCONCLUSIVE, f"the interval holds values above and below {_number(limit)}"
 
 
 def _widens_at_most(limit: float, low: float, high: float) -> Judged:
-    limits = f"the gap has widened by {low:.3f} to {high:.3f}"
+    limits = f"the gap has widened by {decimal(low, 3)} to {decimal(high, 3)}"
     if high <= limit:
         return Outcome.PASSED, limits
     return (Outcome.FAILED if low > limit else Outcome.INCONCLUSIVE), limits

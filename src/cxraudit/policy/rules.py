@@ -144,7 +144,9 @@ class Rule(Selection):
     def _known_words(self) -> Self:
         _known("analysis", [self.analysis], [one.value for one in Analysis])
         _known("metric", self.metric, list(METRICS))
-        _known("verdict to require", self.verdicts or [], list(CONCLUSIONS))
+        other = Verdict.DISPARITY.value if self.change else CHANGED
+        possible = [one for one in CONCLUSIONS if one != other]
+        _known("verdict to require", self.verdicts or [], possible)
         return self
 
     @model_validator(mode="after")
@@ -153,15 +155,16 @@ class Rule(Selection):
         signed = self.change or self.reference is not None
         for metric in (METRICS[name] for name in self.metric if name in METRICS):
             reach = metric.high - metric.low
-            # The change of a difference can be twice as large as a difference.
-            ends = (-2 * reach, 2 * reach) if signed else (metric.low, metric.high)
+            # A change, or a difference, of more than half of what there can be is a level meant otherwise.
+            ends = (-reach / 2, reach / 2) if signed else (metric.low, metric.high)
             limits = {name: getattr(self, name) for name in ("at_least", "at_most")}
             sizes = {name: getattr(self, name) for name in ("within", "widens_at_most")}
             for name, limit in {**limits, **sizes}.items():
-                low, high = ends if name in limits else (0.0, 2 * reach)
+                low, high = ends if name in limits else (0.0, reach)
                 if limit is not None and not low <= limit <= high:
+                    about = "is about a difference, and" if signed else "decides nothing:"
                     raise ValueError(
-                        f"{name} = {limit:g} decides nothing: {metric.name} lies between {metric.low:g} and "
+                        f"{name} = {limit:g} {about} {metric.name} lies between {metric.low:g} and "
                         f"{metric.high:g}"
                     )
         return self

@@ -511,3 +511,113 @@ def test_a_missing_interval_gives_no_limits():
     row = dict.fromkeys(("low", "high", *SIDE_COLUMNS), 0.1) | {"old_low": math.nan}
 
     assert all(map(math.isnan, widening(row)))
+
+
+def test_images_that_share_names_by_chance_are_refused():
+    """Two sites that number images and patients alike: nothing else agrees."""
+    old, new = audited(drawn(seed=4)), audited(drawn(seed=5))
+
+    with pytest.raises(ConfigError, match="agree no better than those of different images"):
+        diff(old, new)
+    stated = diff(old, new, patients="other")
+    assert stated.facts["pairing"] == "other patients"
+    assert "300 images of the same name" in stated.facts["notices"][0]["sentence"]
+    assert diff(old, new, patients="same").facts["pairing"] == "same images"
+
+
+@pytest.mark.parametrize(("first", "second"), [((0, 1, 2), (3, 4)), ((0,), (3, 4, 5))])
+def test_other_numbers_of_training_runs_are_compared_and_named(table, first, second):
+    """Runs of two releases are other runs, and the error of a single run is not known."""
+    old, new = (
+        audit(
+            dataset(table),
+            pd.concat([scored(table, seed=s).assign(seed=f"s{s}") for s in seeds]),
+            settings=SETTINGS,
+        )
+        for seeds in (first, second)
+    )
+
+    found = diff(old, new)
+
+    assert found.results["value"].notna().any()
+    sentence = next(
+        one["sentence"] for one in found.facts["notices"] if "training run" in one["sentence"]
+    )
+    assert f"{len(first)} training run" in sentence
+    assert ("The error of a single run" in sentence) == (len(first) == 1)
+
+
+def test_runs_of_two_releases_are_independent(table):
+    """The error of the mean of either counts, also if both have as many runs."""
+    runs = [
+        pd.concat([scored(table, seed=s).assign(seed=f"s{s}") for s in seeds])
+        for seeds in ((0, 1, 2), (3, 4, 5))
+    ]
+    old, new = (audit(dataset(table), one, settings=SETTINGS) for one in runs)
+
+    rows = diff(old, new).results
+    row = rows[(rows["metric"] == "auroc") & (rows["attribute"] == "")].iloc[0]
+
+    same = diff(old, old).results
+    assert row["high"] - row["low"] > 0.01
+    assert (same.loc[same["value"].notna(), "value"] == 0).all()
+
+
+def test_two_models_cannot_be_compared_with_one(table, releases):
+    """Their rows could not be told apart."""
+    both = audit(
+        dataset(table),
+        pd.concat([scored(table), scored(table, model="z", seed=2)]),
+        settings=SETTINGS,
+    )
+
+    with pytest.raises(ConfigError, match="two models are to be compared with m"):
+        diff(both, releases[0], models={"m": "m", "z": "m"})
+
+
+def test_other_sampling_weights_are_named(table):
+    """They change what is estimated."""
+    settings = replace(SETTINGS, sampling_weight="w")
+
+    def weighted(weights):
+        frame = table.assign(w=weights)
+        data = table_dataset(
+            frame,
+            name="clinic",
+            root=".",
+            image="image",
+            patient="patient",
+            findings={one: one for one in FINDINGS},
+            sex="sex",
+            sampling_weight="w",
+        )
+        return audit(data, scored(table), settings=settings)
+
+    one = weighted(1.0 + (table.index % 2))
+    named = diff(one, weighted(1.0 + (table.index % 3))).differences
+    scaled = diff(one, weighted(5.0 + 5 * (table.index % 2))).differences
+
+    assert "sampling weights (w)" in set(named["what"])
+    assert "sampling weights (w)" not in set(scaled["what"])
+
+
+def test_an_attribute_that_is_lost_is_named(table):
+    """A newer audit of one sex only leaves nothing to compare by sex."""
+    women = table[table["sex"] == "female"].reset_index(drop=True)
+
+    found = diff(audited(table), audited(women, seed=1))
+
+    assert any("sex" in f"{one['about']} {one['sentence']}" for one in found.facts["notices"])
+
+
+def test_what_only_one_audit_estimates_is_named_by_analysis(table, releases):
+    """Constant scores have no calibration and no net benefit."""
+    constant = scored(table).assign(score=0.0)
+    new = audit(dataset(table), constant, settings=SETTINGS)
+
+    found = diff(releases[0], new)
+
+    sentences = [
+        one["sentence"] for one in found.facts["notices"] if one["about"] == "the older audit"
+    ]
+    assert any("calibration (" in sentence for sentence in sentences)

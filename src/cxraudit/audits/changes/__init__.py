@@ -14,9 +14,10 @@ from cxraudit.audits.changes.run import (
     CHANGED,
     SIDE_COLUMNS,
     SIDE_VERDICTS,
+    WIDENED,
     Diff,
     diff,
     widening,
 )
 
-__all__ = ["CHANGED", "SIDE_COLUMNS", "SIDE_VERDICTS", "Diff", "diff", "widening"]
+__all__ = ["CHANGED", "SIDE_COLUMNS", "SIDE_VERDICTS", "WIDENED", "Diff", "diff", "widening"]

@@ -42,6 +42,8 @@ class Matched:
     left_out: tuple[int, int]
     """Images of either that the other lacks, where only shared ones are compared."""
     shared_patients: int
+    same_names: int = 0
+    """Images that both have by name, and that are taken as others."""
 
     def images(self) -> pd.DataFrame:
         """Return the images of both, each once."""
@@ -73,9 +75,11 @@ def match(old: Audit, new: Audit, patients: str) -> Matched:
     shared = pd.Index(first.images["image_id"]).intersection(pd.Index(second.images["image_id"]))
     both = set(first.images["patient_id"]) & set(second.images["patient_id"])
     if patients == "other":
-        return _apart(first, second)
+        return _apart(first, second, int(shared.size))
     if shared.size:
         _demand_same_patients(first, second, shared)
+        if patients == "auto":
+            _demand_agreement(first, second, shared, _described(old, new))
         left_out = (len(first.images) - shared.size, len(second.images) - shared.size)
         return Matched(
             Pairing.IMAGES, _only(first, shared), _only(second, shared), left_out, len(both)
@@ -91,7 +95,50 @@ def match(old: Audit, new: Audit, patients: str) -> Matched:
             f"{len(both):,} patient identifiers, such as {short(min(both))}, are in both audits, and no "
             "image is. Say whether they stand for the same patients: --patients same, or --patients other."
         )
-    return _apart(first, second)
+    return _apart(first, second, 0)
+
+
+FAIR_AGREEMENT = 0.4
+"""Cohen's kappa below which two descriptions of the same images agree no better than those of others."""
+
+
+def _described(old: Audit, new: Audit) -> list[str]:
+    """Return the columns that describe the images of both audits: groups and labels."""
+    own = [[*one.facts["data"]["attributes"], *one.facts["data"]["findings"]] for one in (old, new)]
+    return in_both(*own)
+
+
+def _demand_agreement(first: Side, second: Side, shared: pd.Index, columns: Sequence[str]) -> None:
+    """Refuse images of the same name that are described differently: many sites number theirs from 1.
+
+    Raises
+    ------
+    ConfigError
+        If no column with two values or more agrees better than by chance.
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    found = []
+    sides = [side.images.set_index("image_id").loc[shared] for side in (first, second)]
+    for name in columns:
+        if any(name not in side for side in sides):
+            continue
+        one, other = (comparable(side[name]).to_numpy(dtype=str) for side in sides)
+        if len({*one}) > 1 and len({*other}) > 1:
+            found.append(float(cohen_kappa_score(one, other)))
+    if found and max(found) < FAIR_AGREEMENT:
+        raise ConfigError(
+            f"{shared.size:,} images are in both audits by name, and their groups and labels agree no better "
+            "than those of different images. If they are others (many sites number theirs from 1), use "
+            "--patients other; if they are the same, --patients same."
+        )
+
+
+def comparable(values: pd.Series) -> pd.Series:
+    """Return values as text, alike where both are missing."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    as_numbers = numbers.notna() | values.isna()
+    return numbers.astype("str") if as_numbers.all() else values.astype("str").fillna("")
 
 
 def _side(audit: Audit, which: str) -> Side:
@@ -128,9 +175,10 @@ def _only(side: Side, images: pd.Index) -> Side:
     )
 
 
-def _apart(first: Side, second: Side) -> Matched:
+def _apart(first: Side, second: Side, same_names: int) -> Matched:
     """Give the images and patients of the two audits different identifiers."""
-    return Matched(Pairing.NONE, _named(first, "old/"), _named(second, "new/"), (0, 0), 0)
+    old, new = _named(first, "old/"), _named(second, "new/")
+    return Matched(Pairing.NONE, old, new, (0, 0), 0, same_names)
 
 
 def _named(side: Side, prefix: str) -> Side:
@@ -161,6 +209,10 @@ def pairs_of_models(
         If no pair follows from the names.
     """
     if named:
+        if twice := [name for name in named.values() if list(named.values()).count(name) > 1]:
+            raise ConfigError(
+                f"two models are to be compared with {short(twice[0])}. Compare one at a time."
+            )
         for first, second in named.items():
             if first not in old:
                 raise UnknownNameError("model of the older audit", first, old)

@@ -1,6 +1,7 @@
 """Which differences between two audits to estimate: of every level, and of every gap."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,6 @@ from cxraudit.audits.plan import (
     Known,
     Level,
     Quantity,
-    joined_phrases,
     minus,
 )
 from cxraudit.audits.training_runs import place_of
@@ -32,20 +32,24 @@ class Change:
     change: Comparison
 
 
-def changes(old: Sequence[Item], new: Sequence[Item]) -> tuple[list[Change], int]:
+def changes(
+    old: Sequence[Item], new: Sequence[Item], same_ranking: bool
+) -> tuple[list[Change], Counter[tuple[str, str]]]:
     """Pair the estimates of two plans.
 
     Parameters
     ----------
     old, new : sequence of Item
         The plans of one finding and model, of either audit.
+    same_ranking : bool
+        Whether both rank the same images alike, so that equal values are no coincidence.
 
     Returns
     -------
     list of Change
         Of every level and difference that both plans have, newer − older.
-    int
-        How many of either have none in the other.
+    Counter
+        How many of either have none in the other, by side and analysis.
     """
     earlier = {_place(item): item for item in _estimated(old)}
     later = {_place(item): item for item in _estimated(new)}
@@ -53,9 +57,15 @@ def changes(old: Sequence[Item], new: Sequence[Item]) -> tuple[list[Change], int
         change
         for place in later
         if place in earlier
-        for change in _of(earlier[place], later[place])
+        for change in _of(earlier[place], later[place], same_ranking)
     ]
-    return found, len(earlier.keys() ^ later.keys())
+    alone = Counter(
+        (side, one.key.analysis.value)
+        for side, own, other in (("older", earlier, later), ("newer", later, earlier))
+        for place, one in own.items()
+        if place not in other
+    )
+    return found, alone
 
 
 def _estimated(items: Sequence[Item]) -> list[Level | Comparison]:
@@ -68,11 +78,16 @@ def _place(item: Level | Comparison) -> object:
     return type(item), place_of(replace(item, key=unnamed))
 
 
-def _of(old: Level | Comparison, new: Level | Comparison) -> Iterator[Change]:
+def _of(old: Level | Comparison, new: Level | Comparison, same_ranking: bool) -> Iterator[Change]:
+    change = None
     if isinstance(old, Level) and isinstance(new, Level):
-        yield Change(old, new, _of_levels(old, new))
+        change = _of_levels(old, new)
     elif isinstance(old, Comparison) and isinstance(new, Comparison):
-        yield Change(old, new, _of_gaps(old, new))
+        change = _of_gaps(old, new)
+    if change is not None:
+        n_sides = len(change.cells) // 2
+        by_chance = () if same_ranking else change.cells[:n_sides]
+        yield Change(old, new, replace(change, by_chance=by_chance))
 
 
 def _of_levels(old: Level, new: Level) -> Comparison:
@@ -117,8 +132,9 @@ def _named(old: Level | Comparison, new: Level | Comparison) -> dict[str, Any]:
     """Return key, reasons and note of a change; of rates at two thresholds, without a threshold."""
     key, note = new.key, new.note
     if key.at != old.key.at and math.isfinite(key.at):
-        thresholds = f"at thresholds of {as_text(old.key.at)} and {as_text(new.key.at)}"
-        key, note = replace(key, at=math.nan), joined_phrases(note, thresholds)
+        # What the newer audit notes of its threshold does not hold for the older one.
+        note = f"at thresholds of {as_text(old.key.at)} and {as_text(new.key.at)}"
+        key = replace(key, at=math.nan)
     both = tuple(reason for reason in new.reasons if reason in old.reasons)
     same = _same(_whole(old), _whole(new))
     return {"key": key, "note": note, "reasons": (Reason.IDENTICAL_SCORES,) * same + both}

@@ -1,6 +1,7 @@
 """Two audits in, one table of what changed out."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from cxraudit.audits.changes.plan import changes
 from cxraudit.audits.changes.settings import Difference, differences, settings_of
 from cxraudit.audits.cohort import Cohort, Mask, sample_of, tuning_of
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
+from cxraudit.audits.groups import not_compared
+from cxraudit.audits.model_comparison import alike_pairs
 from cxraudit.audits.plan import Comparison, Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.thresholds import Given, Thresholds
@@ -29,16 +32,20 @@ from cxraudit.audits.training_runs import Divided, divide
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import Notice, as_records, counted
-from cxraudit.schema import EXPLORATORY, RESULT_COLUMNS, Analysis
+from cxraudit.schema import EXPLORATORY, NULL_MODEL, RESULT_COLUMNS, Analysis, records
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import Verdict
 
 OLDER_LABELS = "older labels"
 """The model of rows on the labels of the older audit."""
+FEW = 0.1
+"""Share of the images of an audit below which shared names may be a coincidence."""
 CHANGED = "changed"
 """Verdict on a change that is shown, and estimated to be larger than the margin; the other verdicts are those
 on differences (`cxraudit.stats.estimate.Verdict`)."""
 
+WIDENED = ("widened_low", "widened_high")
+"""Columns of the changes with the limits of `widening`; NaN for what is no gap."""
 SIDE_VERDICTS = ("old_verdict", "new_verdict")
 """Columns of the changes with the verdict of either audit on its own difference."""
 SIDE_COLUMNS = ("old", "old_low", "old_high", "new", "new_low", "new_high")
@@ -51,7 +58,7 @@ class Diff:
 
     results: pd.DataFrame
     """One row per estimate that both audits have, with the columns of results (``value`` is newer − older),
-    `SIDE_COLUMNS` and `SIDE_VERDICTS`."""
+    `SIDE_COLUMNS`, `SIDE_VERDICTS` and `WIDENED`."""
     differences: pd.DataFrame
     """What differs in settings, models, data and code: ``about``, ``what``, ``old``, ``new``."""
     label_errors: pd.DataFrame
@@ -149,6 +156,7 @@ def diff(
             "patients": [int(s.images["patient_id"].nunique()) for s in (matched.old, matched.new)],
             "shared_patients": matched.shared_patients,
             "models": pairs,
+            "new_models": [name for name in new.facts["models"] if name != NULL_MODEL],
             "findings": findings,
             "datasets": [one.facts["dataset"]["name"] for one in (old, new)],
             "settings": settings_of(new).recorded(),
@@ -192,12 +200,13 @@ def _computed(
     divided = [
         divide(side.scores, settings_of(one)) for side, one in zip(sides, audits, strict=True)
     ]
+    divided[0] = _with_other_runs(divided[0], divided[1], pairs)
     tuning = [_tuning(whole.cohort, side) for side in sides]
     given = [_given(one) for one in audits]
-    notices = [*_of_images(matched)]
+    notices = [*_of_images(matched), *_of_patients(old, new), *_of_runs(divided, pairs)]
     engine = Engine(whole.cohort)
     found: list[_Found] = []
-    alone = 0
+    alone: Counter[tuple[str, str]] = Counter()
     for finding in findings:
         for first, second in pairs.items():
             own = _same_images(divided, (first, second), finding, matched.pairing)
@@ -211,7 +220,7 @@ def _computed(
                 planned.planned(frame, one[0], shortcuts)[0]
                 for frame, one in zip(frames, scored, strict=True)
             ]
-            wanted, single = changes(*plans)
+            wanted, single = changes(*plans, same_ranking=_rank_alike(*(one[0] for one in scored)))
             alone += single
             items = [item for one in wanted for item in (one.change, one.old, one.new)]
             evaluated = engine.evaluate(items)
@@ -221,9 +230,7 @@ def _computed(
         raise DataError(
             "the two audits have no estimate in common, so that nothing can be compared."
         )
-    if alone:
-        sentence = f"{counted(alone, 'estimate')} of one audit only (such as of groups that the other lacks)."
-        notices.append(Notice(about="changes", count=alone, sentence=sentence))
+    notices += [*_of_estimates(alone), *not_compared(whole.cohort.images, attributes)]
     sides = [
         verdicts.judged([getattr(one, name) for one in found], settings)
         for name in ("change", "old", "new")
@@ -284,6 +291,19 @@ def _exploratory(item: Item) -> Item:
     return replace(item, family=None) if isinstance(item, Comparison) else item
 
 
+def _with_other_runs(old: Divided, new: Divided, pairs: Mapping[str, str]) -> Divided:
+    """Tell the training runs of the older audit from those of the newer one, unless they are the same.
+
+    Statistics of the same runs share their error, and are known by the name of their model.
+    """
+    runs = {}
+    for model, own in old.runs.items():
+        other = new.runs.get(pairs.get(model, ""))
+        same = other is not None and other.key == own.key
+        runs[model] = own if same else replace(own, model=f"{own.model} (older audit)")
+    return replace(old, runs=runs)
+
+
 def _for_both(old: Audit, new: Audit) -> AuditSettings:
     """Return the settings of the newer audit, as far as the older one has what they name."""
     settings = settings_of(new)
@@ -336,13 +356,65 @@ def _same_images(
     return [replace(one, scores=scores) for one, scores in zip(divided, own, strict=True)]
 
 
+def _rank_alike(first: planned.Scored, second: planned.Scored) -> bool:
+    """Tell whether two releases rank the same images alike, run by run."""
+    return bool(alike_pairs(first.samples, second.samples))
+
+
+def _of_estimates(alone: Mapping[tuple[str, str], int]) -> Iterable[Notice]:
+    for which in ("older", "newer"):
+        own = {analysis: n for (side, analysis), n in alone.items() if side == which}
+        if own:
+            named = ", ".join(f"{analysis} ({n:,})" for analysis, n in own.items())
+            n = sum(own.values())
+            sentence = f"{counted(n, 'estimate')} without a counterpart in the other: {named}."
+            yield Notice(about=f"the {which} audit", count=n, sentence=sentence)
+
+
+def _of_patients(old: Audit, new: Audit) -> Iterable[Notice]:
+    for audit, which in ((old, "older"), (new, "newer")):
+        if not audit.facts["data"]["patients_known"]:
+            n = audit.facts["images"]
+            sentence = "Patients are unknown: images are taken as independent, and intervals are too narrow."
+            yield Notice(about=f"the {which} audit", count=n, sentence=sentence)
+
+
+def _of_runs(divided: Sequence[Divided], pairs: Mapping[str, str]) -> Iterable[Notice]:
+    """Name the models of which one audit has training runs, and the other another number of them."""
+    for first, second in pairs.items():
+        numbers = [
+            len(one.runs[name].names) if name in one.runs else 1
+            for one, name in zip(divided, (first, second), strict=True)
+        ]
+        if numbers[0] != numbers[1]:
+            error = " The error of a single run is in no interval." if 1 in numbers else ""
+            yield Notice(
+                about=f"model {second}",
+                count=max(numbers),
+                sentence=f"{counted(numbers[0], 'training run')} in the older audit, {numbers[1]} in the "
+                f"newer.{error}",
+            )
+
+
 def _of_images(matched: Matched) -> Iterable[Notice]:
+    if matched.same_names:
+        yield Notice(
+            about="images",
+            count=matched.same_names,
+            sentence=f"{counted(matched.same_names, 'image')} of the same name in both audits, taken as "
+            "different images of other patients.",
+        )
     for n, which in zip(matched.left_out, ("older", "newer"), strict=True):
         if n:
+            kept = len(matched.new.images)
+            chance = (
+                " If the names agree by chance, use --patients other." if kept < n * FEW else ""
+            )
             yield Notice(
                 about=f"the {which} audit",
                 count=n,
-                sentence=f"{counted(n, 'image')} not compared: the other audit does not have them.",
+                sentence=f"{counted(n, 'image')} not compared: the other audit does not have them; "
+                f"{kept:,} are.{chance}",
             )
 
 
@@ -362,7 +434,10 @@ def _results(found: Sequence[_Found], new: Audit) -> pd.DataFrame:
         frame[name] = np.asarray(sides[name], dtype=float)
     for name in SIDE_VERDICTS:
         frame[name] = [getattr(one, name.removesuffix("_verdict")).verdict for one in ordered]
-    return frame[[*RESULT_COLUMNS, *SIDE_COLUMNS, *SIDE_VERDICTS]]
+    limits = [widening(row) if row["reference"] else (math.nan, math.nan) for row in records(frame)]
+    for place, name in enumerate(WIDENED):
+        frame[name] = [one[place] for one in limits]
+    return frame[[*RESULT_COLUMNS, *SIDE_COLUMNS, *SIDE_VERDICTS, *WIDENED]]
 
 
 def widening(row: Mapping[str, Any]) -> tuple[float, float]:

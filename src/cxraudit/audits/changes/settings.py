@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cxraudit.audits.changes.match import Matched, Pairing
+from cxraudit.audits.changes.match import Matched, Pairing, comparable
 from cxraudit.audits.result import Audit
 from cxraudit.settings import AuditSettings
 
@@ -135,21 +135,29 @@ def _labels(
     sides = [side.images.set_index("image_id") for side in (matched.old, matched.new)]
     first, second = sides[0], sides[1].reindex(sides[0].index)
     attributes = [name for name in new.facts["data"]["attributes"] if name in first]
+    yield from _weights(first, second, new)
     for name in [*findings, *attributes, *new.facts["shortcuts"]]:
         if name not in first or name not in second:
             continue
-        one, other = (_comparable(side[name]) for side in (first, second))
+        one, other = (comparable(side[name]) for side in (first, second))
         if n := int((one != other).sum()):
             words = f"{n:,} of {len(first):,} images have another one"
             kind = "groups" if name in attributes else "labels"
             yield Difference("data", f"{kind} of {name}", "", words)
 
 
-def _comparable(values: pd.Series) -> pd.Series:
-    """Return values as text, alike where both are missing."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    as_numbers = numbers.notna() | values.isna()
-    return numbers.astype("str") if as_numbers.all() else values.astype("str").fillna("")
+def _weights(first: pd.DataFrame, second: pd.DataFrame, new: Audit) -> Iterator[Difference]:
+    """Yield whether sampling weights, of which only ratios matter, differ."""
+    column = new.facts["settings"]["sampling_weight"]
+    if not column or column not in first or column not in second:
+        return
+    one, other = (pd.to_numeric(side[column]) for side in (first, second))
+    if n := int(((one / one.mean() - other / other.mean()).abs() > _ROUNDING).sum()):
+        words = f"{n:,} of {len(first):,} images have another one"
+        yield Difference("data", f"sampling weights ({column})", "", words)
+
+
+_ROUNDING = 1e-9
 
 
 def _code(old: Audit, new: Audit) -> Iterator[Difference]:
