@@ -20,7 +20,7 @@ TAKES_TEXT_APART = {
 COLUMNS = {"analysis", "attribute", "condition", "group", "method", "note", "reference"}
 
 ALLOWED = {
-    ("figures/style.py", "reasons.split"),
+    ("figures/words.py", "reasons.split"),
     ("tables/probes.py", "strip"),
     ("tables/render.py", "html.replace"),
     *(

@@ -3,8 +3,8 @@
 import numpy as np
 from example_audit import example, shortcut_rows
 
+from cxraudit.charts.house import new_figure
 from cxraudit.figures.prevalence import draw_prevalence
-from cxraudit.figures.style import new_figure
 
 
 def drawn():

@@ -8,6 +8,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from cxraudit import tables
+from cxraudit.charts import Chart
+from cxraudit.charts.html import to_html
+from cxraudit.charts.numbers import numbers_of
 from cxraudit.report.checks.check import Check
 from cxraudit.report.matrix import Matrix
 from cxraudit.report.statements.statement import Statement
@@ -48,24 +51,45 @@ class Statements:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure as an SVG element."""
+    """A picture."""
 
     kind: ClassVar[str] = "drawing"
-    svg: Markup
-    id: str
-    """Unique on the page: a link to the figure."""
+    chart: Chart
+    name: str
+    """Unique on the page: of its file, and in the link to it."""
     caption: str
     """What is drawn, for those who do not see it, too."""
+
+    @property
+    def id(self) -> str:
+        """Of its element on the page."""
+        return f"figure-{self.name}"
+
+    @property
+    def html(self) -> Markup:
+        """The picture as an HTML element."""
+        return to_html(self.chart, self.id, self.caption)
+
+    @property
+    def numbers(self) -> "Details | None":
+        """The numbers of lines and points, which do not stand beside them; None if there are none."""
+        numbers = numbers_of(self.chart)
+        return Details("Numbers", [Table(numbers, self.caption)]) if len(numbers) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as an HTML element."""
+    """A table of text."""
 
     kind: ClassVar[str] = "table"
-    html: Markup
+    frame: pd.DataFrame
     caption: str
     nowrap: bool = False
+
+    @property
+    def html(self) -> Markup:
+        """The table as an HTML element."""
+        return Markup(tables.to_html(self.frame, self.caption))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +176,4 @@ def muted(text: str) -> Paragraph:
 
 def table(frame: pd.DataFrame, caption: str, *, nowrap: bool = False) -> Table:
     """Return a table of text as a block."""
-    return Table(Markup(tables.to_html(frame, caption)), caption, nowrap=nowrap)
+    return Table(frame, caption, nowrap=nowrap)

@@ -12,6 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
+from cxraudit.charts.html import style as chart_style
 from cxraudit.errors import ConfigError
 from cxraudit.files import folder_name, package_version, write_text
 from cxraudit.formatting import listed, printed
@@ -32,12 +33,7 @@ class Chapter:
     sections: Sequence[Section]
 
 
-def write_report(
-    audits: Audit | Sequence[Audit],
-    path: str | PathLike[str],
-    *,
-    figures: str | PathLike[str] | None = None,
-) -> Path:
+def write_report(audits: Audit | Sequence[Audit], path: str | PathLike[str]) -> Path:
     """Write the report on one or more audits.
 
     Parameters
@@ -46,8 +42,6 @@ def write_report(
         What to report on, one chapter each.
     path : str or path
         The HTML file; it holds everything and requests nothing.
-    figures : str or path, optional
-        Folder for the figures as SVG and PNG files, too.
 
     Returns
     -------
@@ -57,25 +51,21 @@ def write_report(
     Raises
     ------
     TypeError
-        If `audits` or a path is of another type.
+        If `audits` or `path` is of another type.
     ConfigError
         If there is no audit, or `path` is a folder.
     """
     chosen = _checked(audits)
-    target, folder = _as_path(path, "path"), None
-    if figures is not None:
-        folder = _as_path(figures, "figures")
+    target = _as_path(path, "path")
     if target.is_dir():
         raise ConfigError(
             f"{target} is a folder. Name the HTML file to write, for instance {target / 'report.html'}."
         )
     names = _chapter_names(chosen)
     drawn: Counter[str] = Counter()
-    contexts = [
-        context_of(audit, name, folder, drawn) for audit, name in zip(chosen, names, strict=True)
-    ]
+    contexts = [context_of(audit, name, drawn) for audit, name in zip(chosen, names, strict=True)]
     chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
-    script, style = (part(name) for name in ("report.js", "report.css"))
+    script, style = part("report.js"), part("report.css") + chart_style()
     html = template("report.html.j2").render(
         script=Markup(script),
         script_hash=_content_hash(script),

@@ -1,5 +1,6 @@
 """A table as HTML and as LaTeX."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -18,9 +19,13 @@ def to_html(table: pd.DataFrame, caption: str = "") -> str:
     """Return a table as an HTML element, escaped, without columns that are empty in every row."""
     kept = table.loc[:, [column for column in table if (table[column].astype("str") != "").any()]]
     html = kept.to_html(index=False, border=0, classes="data", na_rep=UNDEFINED, justify="left")
-    html = html.replace("<th>", '<th scope="col">')  # no text of a cell holds a tag
+    # No text of a cell holds a tag.
+    html = _BETWEEN_TAGS.sub("><", html.replace("<th>", '<th scope="col">'))
     head = f"<caption>{escape(caption)}</caption>" if caption else ""
     return html.replace("<thead>", f"{head}<thead>", 1)
+
+
+_BETWEEN_TAGS = re.compile(r">\n *<")
 
 
 def to_latex(table: pd.DataFrame) -> str:
