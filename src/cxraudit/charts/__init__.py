@@ -4,7 +4,7 @@
 module         what it holds
 =============  ====================================================================
 `spec`         what a picture shows, whatever draws it
-`look`         colours and shapes, told apart by colour-blind readers
+`look`         colours and shapes that colour-blind readers distinguish
 `scale`        limits and ticks of axes
 `html`         a picture as HTML: fluid, with its numbers as text
 `drawing`      a picture as a matplotlib figure, for files

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from cxraudit.charts.house import (
     INK,
     LINE,
     MUTED,
+    PIXELS_PER_INCH,
     despine,
     heading,
     house_style,
@@ -74,6 +76,8 @@ def draw(chart: Chart) -> Figure:
             _band(part, band)
         _legend(figure, chart)
         heading(figure, chart.title)
+    # Room for text is that of the PNG: at fewer pixels its letters are narrower.
+    figure.set_dpi(PIXELS_PER_INCH)
     return figure
 
 
@@ -91,7 +95,7 @@ def _height(panel: Panel) -> float:
     if isinstance(panel, Plane):
         return 2.5
     rows = sum(_HEADING * bool(part.title) + sum(map(_lines_of, part.rows)) for part in panel.parts)
-    return max(1.2, 0.85 + _LINE * rows)
+    return max(1.2, 1.0 + 0.2 * bool(panel.title) + _LINE * rows)
 
 
 def _lines_of(row: Row) -> float:
@@ -138,7 +142,7 @@ def _handle(look: Look | Line, text: str) -> Line2D:
     return Line2D([], [], ls="", ms=5, label=text, **_marker(look))
 
 
-def _marker(look: Look) -> dict[str, str | float]:
+def _marker(look: Look) -> dict[str, Any]:
     colour = COLOURS[look.colour]
     return {
         "marker": _MARKERS[look.shape],
@@ -202,11 +206,12 @@ def _rows(place: Figure | SubFigure, panel: Rows) -> None:
     for axes, column in zip(grid, panel.columns, strict=True):
         _column(axes, column)
     if panel.title:
-        grid[0].set_title(panel.title, loc="left", fontsize=10, fontweight="bold")
+        place.suptitle(panel.title, x=0.01, ha="left", fontsize=10, fontweight="bold")
 
 
 def _column(axes: Axes, column: Column) -> None:
     _set(axes, column.axis)
+    axes.set_title(textwrap.fill(column.title, 34), loc="left", fontsize=8.5, color=MUTED)
     if np.isfinite(column.margin):
         axes.axvspan(-column.margin, column.margin, color=COLOURS["band"], zorder=0)
     for guide in column.guides:
@@ -224,9 +229,10 @@ def _mark(axes: Axes, y: float, mark: Mark, tall: float) -> None:
     beside = axes.get_yaxis_transform()
     if mark.histogram:
         edges, heights = (np.array(one) for one in (mark.histogram.edges, mark.histogram.heights))
-        top = y - (tall - 0.6) * heights
+        top = y - 0.35 - (tall - 1) * heights
+        base = y - 0.35
         axes.fill_between(
-            np.repeat(edges, 2)[1:-1], y - 0.1, np.repeat(top, 2), color=colour, alpha=0.5, lw=0
+            np.repeat(edges, 2)[1:-1], base, np.repeat(top, 2), color=colour, alpha=0.5, lw=0
         )
     if mark.dots:
         at = y - 0.3 - np.linspace(0, tall - 1, len(mark.dots))
@@ -311,6 +317,8 @@ def _plane(axes: Axes, panel: Plane) -> None:
             handles=[_handle(look, text) for look, text in panel.names], frameon=False, fontsize=7
         )
     despine(axes, keep="bottom left")
+    if panel.y.label:
+        axes.set_ylabel(textwrap.fill(panel.y.label, 26), fontsize=8)
     if panel.x.ticks:
         axes.grid(color=LINE, lw=0.5)
         axes.set_axisbelow(True)

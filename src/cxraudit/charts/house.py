@@ -40,6 +40,8 @@ _RC = {
 }
 
 
+PIXELS_PER_INCH = 150
+"""Of a PNG."""
 LONGEST_LABEL, LONGEST_LINE = 60, 140
 """Characters of a label beside an axis, and of a line of any other text; more are cut in the middle."""
 
@@ -122,7 +124,11 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with house_style():
         figure.savefig(
-            buffer, format="png", dpi=150, facecolor="white", metadata={"Software": None}
+            buffer,
+            format="png",
+            dpi=PIXELS_PER_INCH,
+            facecolor="white",
+            metadata={"Software": None},
         )
     return buffer.getvalue()
 

@@ -7,6 +7,7 @@ SVGs whose lines are stretched and whose text is not. Names are escaped by the t
 import base64
 import io
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
@@ -50,7 +51,7 @@ def to_html(chart: Chart, identifier: str, caption: str) -> Markup:
     chart : Chart
         What to draw.
     identifier : str
-        Unique on the page; ids within the picture begin with it.
+        Unique on the page; ids within the picture follow from it.
     caption : str
         What is drawn, for those who do not see it.
 
@@ -58,8 +59,7 @@ def to_html(chart: Chart, identifier: str, caption: str) -> Markup:
     -------
     markupsafe.Markup
     """
-    html = _template().module.chart(chart, identifier, caption)
-    return Markup("\n".join(line for line in str(html).splitlines() if line))
+    return Markup(_template().render(drawn=chart, id=_short_id(identifier), caption=caption))
 
 
 def style() -> str:
@@ -78,25 +78,32 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals.update(
-        at=at,
-        has=math.isfinite,
-        shapes=SHAPES,
-        is_tall=is_tall,
-        with_words=with_words,
-        hover=hover,
-        outline=outline,
-        polyline=polyline,
-        band=band,
-        dots=dots,
-        lines_of=lines_of,
-        picture=picture,
-        up=up,
-        span=span,
-        kind=_kind,
-    )
     environment.filters["kind"] = _kind
-    return environment.get_template("chart.html.j2")
+    return environment.get_template(
+        "chart.html.j2",
+        globals={
+            "at": at,
+            "has": math.isfinite,
+            "shapes": SHAPES,
+            "is_tall": is_tall,
+            "with_words": with_words,
+            "hover": hover,
+            "outline": outline,
+            "polyline": polyline,
+            "band": band,
+            "dots": dots,
+            "lines_of": lines_of,
+            "picture": picture,
+            "up": up,
+            "span": span,
+            "kind": _kind,
+        },
+    )
+
+
+def _short_id(identifier: str) -> str:
+    """Return an id that every row of a picture repeats."""
+    return f"c{zlib.crc32(identifier.encode()):x}-"
 
 
 def _kind(one: object) -> str:
@@ -147,9 +154,9 @@ def with_words(panel: Rows) -> list[bool]:
 
 
 def hover(row: Row, mark: Mark) -> str:
-    """Return what a mark says when it is pointed at."""
-    said = [part for part in (mark.text, mark.words, mark.hover) if part]
-    return f"{row.name}: {'; '.join(said)}"
+    """Return the words of a mark that is pointed at."""
+    parts = [part for part in (mark.text or mark.why, mark.words, mark.hover) if part]
+    return f"{row.name}: {'; '.join(parts)}"
 
 
 def outline(histogram: Histogram, axis: Axis) -> str:
@@ -178,9 +185,9 @@ def _x(panel: Plane, value: float) -> str:
 def polyline(panel: Plane, x: Sequence[float], y: Sequence[float]) -> list[str]:
     """Return the points of a line, one text per stretch without missing values."""
     stretches: list[list[str]] = [[]]
-    for here, there in zip(x, y, strict=True):
-        if math.isfinite(here) and math.isfinite(there):
-            stretches[-1].append(f"{_x(panel, here)},{_y(panel, there)}")
+    for across, upright in zip(x, y, strict=True):
+        if math.isfinite(across) and math.isfinite(upright):
+            stretches[-1].append(f"{_x(panel, across)},{_y(panel, upright)}")
         elif stretches[-1]:
             stretches.append([])
     return [" ".join(points) for points in stretches if points]
@@ -189,9 +196,9 @@ def polyline(panel: Plane, x: Sequence[float], y: Sequence[float]) -> list[str]:
 def band(panel: Plane, line: Line) -> str:
     """Return the outline of a line's band; empty without one."""
     ends = list(line.ends.items())
-    there = [f"{_x(panel, x)},{_y(panel, high)}" for x, (_, high) in ends]
+    forth = [f"{_x(panel, x)},{_y(panel, high)}" for x, (_, high) in ends]
     back = [f"{_x(panel, x)},{_y(panel, low)}" for x, (low, _) in reversed(ends)]
-    return " ".join(there + back)
+    return " ".join(forth + back)
 
 
 def dots(panel: Plane, line: Line) -> Iterator[tuple[str, str, str]]:

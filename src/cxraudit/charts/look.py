@@ -1,4 +1,4 @@
-"""Colours and shapes of marks: one look for page and files, distinguished by colour-blind readers."""
+"""Colours and shapes of marks, for page and files; colour-blind readers distinguish them."""
 
 from dataclasses import dataclass
 

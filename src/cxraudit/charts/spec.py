@@ -85,6 +85,8 @@ class Column:
     """Half the width of the shaded band around zero."""
     ends: tuple[str, str] = ("", "")
     """What lies in the direction of either end."""
+    short: str = ""
+    """What a number is called where there is little room; empty for the title."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,7 @@ class Part:
     guides: tuple[Guide | None, ...] = ()
     """Of these rows only, one per column."""
     finding: str = ""
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,10 @@ class Line:
         places = self.x[len(self.x) - len(self.low) :]
         between = zip(places, self.low, self.high, strict=True)
         return {x: (low, high) for x, low, high in between if math.isfinite(low + high)}
+
+
+Legend = tuple[tuple[Look | Line, str], ...]
+"""Marks and lines with their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +194,11 @@ class Plane:
     """Horizontal lines."""
     upright: tuple[Guide, ...] = ()
     """Vertical lines."""
-    names: tuple[tuple[Look, str], ...] = ()
+    names: Legend = ()
     """A legend of this panel alone."""
     notes: tuple[str, ...] = ()
     """Why something is missing."""
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +221,6 @@ class Flow:
 
 
 Panel = Rows | Plane | Flow
-Legend = tuple[tuple[Look | Line, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +233,7 @@ class Chart:
     note: str = ""
     """What marks, bars and bands are."""
     attribute: str = ""
-    """Whose groups it shows; empty if of no single attribute."""
+    """Display name of what its groups are of; empty if of no single attribute."""
 
     @property
     def panels(self) -> tuple[Panel, ...]:

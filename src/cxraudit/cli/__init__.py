@@ -17,6 +17,7 @@ from cxraudit.cli import (
     datasets,
     detector,
     encode,
+    figures,
     gate,
     models,
     paper,
@@ -40,7 +41,7 @@ app = App(
 
 _COMMANDS: dict[str, list[App | Callable[..., int | None]]] = {
     "First steps": [phantom.demo],
-    "Audit": [plan.plan, audit.audit, report.report, gate.gate, report.run],
+    "Audit": [plan.plan, audit.audit, report.report, figures.figures, gate.gate, report.run],
     "From images to scores": [
         datasets.app,
         models.app,

@@ -46,7 +46,7 @@ def decision_curves(results: pd.DataFrame, attribute: str) -> Chart:
         bands=(planes,),
         legend=(*groups, (_line([], FLAG_ALL, "grey", FLAG_ALL), FLAG_ALL)),
         note="Line at 0: flag none.",
-        attribute=attribute,
+        attribute=attribute_name(attribute),
     )
 
 
@@ -59,6 +59,7 @@ def _plane(finding: str, x: Axis, rows: list[dict[str, Any]], groups: list[str])
     highest = max([0.0, *(y for line in lines for y in line.y if pd.notna(y))])
     return Plane(
         title=finding,
+        finding=finding,
         x=x,
         y=axis(METRICS["net_benefit"].label, -0.25 * highest - 0.01, 1.05 * highest + 0.01),
         lines=lines,

@@ -69,7 +69,7 @@ def error_rates(results: pd.DataFrame, attribute: str) -> Chart:
         bands=(planes,),
         legend=_legend(looks, {group for _, group in compared}),
         note=f"Bars: {interval_label(own)}; lines: all patients.",
-        attribute=attribute,
+        attribute=attribute_name(attribute),
     )
 
 
@@ -106,7 +106,8 @@ def _plane(
     looks: dict[str, Look],
     compared: set[tuple[str, str]],
 ) -> Plane:
-    points, missing = [], []
+    points: list[Point] = []
+    missing: list[str] = []
     for row in levels:
         if not np.isfinite([row["value_x"], row["value_y"]]).all():
             why = missing_because(f"{row['reasons_y']} {row['reasons_x']}") or "undefined"
@@ -132,6 +133,7 @@ def _plane(
         )
     return Plane(
         title=finding,
+        finding=finding,
         x=x,
         y=y,
         points=tuple(points),

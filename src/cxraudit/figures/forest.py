@@ -81,7 +81,7 @@ def forest(results: pd.DataFrame, attribute: str, *, metric: str = "auroc") -> C
         note=f"Behind each group: patients with the finding. Bars: {interval_label(here)}"
         f"{thin_label(gaps)}{_equivalence(gaps)}. "
         f"Line in the first column: all patients{_band(gaps)}.",
-        attribute=attribute,
+        attribute=attribute_name(attribute),
     )
 
 
@@ -116,6 +116,7 @@ def _columns(
             guides=(Guide(0, "ink"),),
             margin=margin_of(gaps),
             ends=ends,
+            short="gap",
         ),
     )
 

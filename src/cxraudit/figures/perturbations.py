@@ -188,6 +188,7 @@ def _by_group(changes: pd.DataFrame) -> Rows:
     parts = tuple(
         Part(
             title=attribute_name(attribute),
+            attribute=attribute_name(attribute),
             rows=tuple(
                 Row(
                     name=group,

@@ -80,7 +80,7 @@ def shortcut_summary(
         ),
         legend=legend_of(_kind(row) for row in records(_gap_rows(rows))),
         note=f"Bars: {interval_label(rows)}{thin_label(_gap_rows(rows))}; shaded: margin.",
-        attribute=shortcut,
+        attribute=name,
     )
 
 

@@ -72,7 +72,7 @@ def shortcut_arms(results: pd.DataFrame, shortcut: str) -> Chart:
         legend=legend_of(_kind(row) for row in gap_of.values()),
         note=f"AUROC is how often an image with {finding.lower()} is ranked above one without; dashed: "
         f"chance level. Bars: {interval_label(rows)}{thin_label(gaps)}.",
-        attribute=shortcut,
+        attribute=name,
     )
 
 

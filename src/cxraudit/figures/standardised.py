@@ -69,7 +69,7 @@ def standardised_gaps(results: pd.DataFrame, attribute: str) -> Chart | None:
         legend=legend_of(kind_of_gap(row) for row in records(shown)),
         note="Of each finding the gap with the smallest p-value. "
         f"Bars: {interval_label(shown)}{thin_label(shown)}.",
-        attribute=attribute,
+        attribute=attribute_name(attribute),
     )
 
 

@@ -6,6 +6,7 @@ room            what it holds
 `page`          `write_report`: audits in, one self-contained HTML page out
 `summary`       `write_summary`: one page for a decision
 `pdf`           a page as a PDF
+`figures`       `write_figures`: figures and tables of the page as files
 `matrix`        all verdicts of one question in one table
 `sections`      the parts of the page, one module each
 `statements`    what the results support, in sentences
@@ -15,6 +16,7 @@ room            what it holds
 ==============  =============================================================================
 """
 
+from cxraudit.report.figures import write_figures
 from cxraudit.report.page import write_report
 from cxraudit.report.statements import NULL_MODEL, Statement, Tone, of_model
 from cxraudit.report.summary import About, read_about, write_summary
@@ -26,6 +28,7 @@ __all__ = [
     "Tone",
     "of_model",
     "read_about",
+    "write_figures",
     "write_report",
     "write_summary",
 ]

@@ -74,7 +74,10 @@ class Drawing:
     def numbers(self) -> "Details | None":
         """The numbers of lines and points, which do not stand beside them; None if there are none."""
         numbers = numbers_of(self.chart)
-        return Details("Numbers", [Table(numbers, self.caption)]) if len(numbers) else None
+        if numbers.empty:
+            return None
+        shown = Table(numbers, self.caption, attribute=self.chart.attribute)
+        return Details("Numbers", [shown])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Table:
     frame: pd.DataFrame
     caption: str
     nowrap: bool = False
+    attribute: str = ""
+    """Display name of what its groups are of; empty if of no single attribute."""
 
     @property
     def html(self) -> Markup:
@@ -174,6 +179,6 @@ def muted(text: str) -> Paragraph:
     return Paragraph(text, muted=True)
 
 
-def table(frame: pd.DataFrame, caption: str, *, nowrap: bool = False) -> Table:
+def table(frame: pd.DataFrame, caption: str, *, nowrap: bool = False, attribute: str = "") -> Table:
     """Return a table of text as a block."""
-    return Table(frame, caption, nowrap=nowrap)
+    return Table(frame, caption, nowrap=nowrap, attribute=attribute)

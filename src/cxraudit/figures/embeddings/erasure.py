@@ -44,6 +44,7 @@ def erasure_changes(results: pd.DataFrame) -> Chart:
     parts = tuple(
         Part(
             title=f"{column_name(attribute)} erased",
+            attribute=column_name(attribute),
             rows=tuple(
                 Row(
                     name=finding,

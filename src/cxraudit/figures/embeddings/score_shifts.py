@@ -54,7 +54,11 @@ def score_shifts(results: pd.DataFrame) -> Chart:
         margin=SHIFT_MARGIN,
     )
     parts = tuple(
-        Part(title=column_name(str(attribute)), rows=tuple(_row(row) for row in records(own)))
+        Part(
+            title=column_name(str(attribute)),
+            attribute=column_name(str(attribute)),
+            rows=tuple(_row(row) for row in records(own)),
+        )
         for attribute, own in rows.groupby("attribute", sort=False)
     )
     present = set(rows["verdict"])
