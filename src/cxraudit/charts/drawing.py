@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.transforms import Bbox
 
 from cxraudit.charts.house import (
     INK,
@@ -16,6 +17,7 @@ from cxraudit.charts.house import (
     MUTED,
     PIXELS_PER_INCH,
     despine,
+    fit_texts,
     heading,
     house_style,
     new_figure,
@@ -51,6 +53,7 @@ _MARKERS = {
 }
 _LINE, _HEADING, _TALL = 0.215, 1.1, 2.4
 """Inches of a row; lines of a heading, and of a row with a distribution."""
+_DIGITS = 6
 _PER_LINE = 4
 """Planes side by side."""
 
@@ -78,7 +81,21 @@ def draw(chart: Chart) -> Figure:
         heading(figure, chart.title)
     # Room for text is that of the PNG: at fewer pixels its letters are narrower.
     figure.set_dpi(PIXELS_PER_INCH)
+    _lay_out(figure)
     return figure
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay a figure out once, at places without the last digits, which differ from call to call."""
+    fit_texts(figure)
+    with house_style():
+        figure.draw_without_rendering()
+    figure.set_layout_engine(None)
+    for place in figure.findobj(SubFigure):
+        box = place.bbox_relative
+        box.set_points(np.round(box.get_points(), _DIGITS))
+    for axes in figure.axes:
+        axes.set_position(Bbox(np.round(axes.get_position().get_points(), _DIGITS)))
 
 
 def _lines(band: Sequence[Panel]) -> list[Sequence[Panel]]:

@@ -137,5 +137,7 @@ def pdf(figure: Figure) -> bytes:
     """Return a figure of which `svg` was made as a PDF; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with house_style():
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+        figure.savefig(
+            buffer, format="pdf", metadata=dict.fromkeys(("CreationDate", "Creator", "Producer"))
+        )
     return buffer.getvalue()

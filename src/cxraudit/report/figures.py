@@ -46,7 +46,7 @@ def write_figures(
     Raises
     ------
     TypeError
-        If `audits` or `folder` is of another type.
+        If `audits`, `folder` or a list of formats is of another type.
     UnknownNameError
         If a format is unknown.
     ConfigError
@@ -59,6 +59,8 @@ def write_figures(
         ("format", formats, FORMATS),
         ("table format", tables, TABLE_FORMATS),
     ):
+        if isinstance(wanted, str):
+            raise TypeError(f"{name}s must be a sequence of names, got the text {wanted!r}.")
         for one in wanted:
             if one not in known:
                 raise UnknownNameError(name, one, known)
