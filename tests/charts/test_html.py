@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from pictures import AXIS, picture, plane, rows
 from PIL import Image
 
@@ -20,7 +20,7 @@ def soup_of(panel) -> BeautifulSoup:
     return BeautifulSoup(to_html(Chart(title="", bands=((panel,),)), "f", "A"), "html.parser")
 
 
-def row_of(name: str) -> BeautifulSoup:
+def row_of(name: str) -> Tag:
     """The row of a name."""
     return next(row for row in soup_of(rows()).select("tbody tr") if row.th.text.startswith(name))
 
