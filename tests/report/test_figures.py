@@ -10,10 +10,11 @@ import pytest
 from bs4 import BeautifulSoup
 from example_audit import by_sex, complete, example, overall, planted_audit
 
-from cxraudit import tables, write_figures, write_report
+from cxraudit import open_audit, tables, write_figures, write_report
 from cxraudit.cli import main
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.folders import RECORD
+from cxraudit.steps import report_step
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,9 @@ def test_every_figure_and_table_of_the_report_is_a_file(written, tmp_path):
     soup = BeautifulSoup(page, "html.parser")
 
     names = {file.name for file in files}
-    assert names | {RECORD} == {file.name for file in folder.iterdir()}
+    assert names | {RECORD, "captions.txt.manifest.json"} == {
+        file.name for file in folder.iterdir()
+    }
     drawn = {figure["id"].removeprefix("figure-") for figure in soup.find_all("figure")}
     assert {name.removesuffix(".svg") for name in names if name.endswith(".svg")} == drawn
     captions = (folder / "captions.txt").read_text(encoding="utf-8").splitlines()
@@ -66,9 +69,23 @@ def test_files_of_others_stay_and_those_of_an_earlier_call_go(small, tmp_path):
     assert {file.name for file in folder.iterdir()} == {
         *(file.name for file in files),
         "mine.svg",
+        "captions.txt.manifest.json",
         RECORD,
     }
     assert (folder / "mine.svg").read_text() == "mine"
+
+
+def test_a_report_in_the_folder_stays(small, tmp_path):
+    """In the folder of an audit, pages of ours are no figures of an earlier call."""
+    audit = planted_audit()
+    audit.save(tmp_path)
+    report_step([tmp_path], tmp_path / "report.html")
+
+    for _ in range(2):
+        write_figures(small, tmp_path, formats=["svg"], tables=["html"])
+
+    assert (tmp_path / "report.html").is_file()
+    assert len(open_audit(tmp_path).results) == len(audit.results)
 
 
 def test_a_file_of_the_user_is_not_replaced(small, tmp_path):

@@ -24,7 +24,7 @@ def numbers_of(chart: Chart) -> pd.DataFrame:
     """
     planes = [panel for panel in chart.panels if isinstance(panel, Plane)]
     rows = [
-        {"panel": plane.title, "line": line.name, **row}
+        {**_place(plane, line.name), **row}
         for plane in planes
         for line in plane.lines
         if line.counted
@@ -32,8 +32,7 @@ def numbers_of(chart: Chart) -> pd.DataFrame:
     ]
     rows += [
         {
-            "panel": plane.title,
-            "line": point.name,
+            **_place(plane, point.name),
             plane.x.label: decimal(point.x),
             f"interval of {plane.x.label}": bounds(point.low_x, point.high_x),
             plane.y.label: decimal(point.y),
@@ -43,6 +42,11 @@ def numbers_of(chart: Chart) -> pd.DataFrame:
         for point in plane.points
     ]
     return pd.DataFrame(rows)
+
+
+def _place(plane: Plane, name: str) -> dict[str, str]:
+    """Return the first columns of a row; those that are of a finding can be filtered by it."""
+    return {"finding" if plane.finding else "panel": plane.title, "name": name}
 
 
 def _of_line(plane: Plane, line: Line) -> list[dict[str, str]]:

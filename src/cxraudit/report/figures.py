@@ -7,12 +7,13 @@ from pathlib import Path
 
 from cxraudit.audits.result import Audit
 from cxraudit.errors import ConfigError, UnknownNameError
-from cxraudit.files import folder_name, write_atomic, write_text
-from cxraudit.folders import claim, discard, recorded_files, writable_folder
+from cxraudit.files import folder_name, manifest_of, write_atomic, write_manifest, write_text
+from cxraudit.folders import claim, discard, writable_folder
 from cxraudit.formatting import printed
 from cxraudit.report.blocks import Block, Details, Drawing, Switch, Table
 from cxraudit.report.page import Content, as_path, content_of
 from cxraudit.tables import to_latex, to_page
+from cxraudit.workspace.record import manifest_of_ours
 
 FORMATS, TABLE_FORMATS = ("svg", "pdf", "png"), ("tex", "html")
 CAPTIONS = "captions.txt"
@@ -32,7 +33,7 @@ def write_figures(
     audits : Audit or sequence of Audit
         Those of the report.
     folder : str or path
-        Where to; files of an earlier call that have no successor are removed, those of others stay.
+        Where to; files of an earlier call that have no successor are removed, all others stay.
     formats : sequence of {"svg", "pdf", "png"}
         Of the figures.
     tables : sequence of {"tex", "html"}
@@ -70,14 +71,15 @@ def write_figures(
     writable_folder(target)
     makers, captions = _files(content, formats, tables)
     paths = [target / name for name in (*makers, CAPTIONS)]
-    claim(*paths)
-    for name in set(recorded_files(target)) - {path.name for path in paths}:
-        if Path(name).suffix[1:] in (*FORMATS, *TABLE_FORMATS):
-            discard(target / name)
+    earlier = manifest_of_ours(target / CAPTIONS).get("outputs", {})
+    claim(*paths, manifest_of(target / CAPTIONS))
+    for name in set(earlier) - {path.name for path in paths}:
+        discard(target / name)
     for name, make in makers.items():
         made = make()
         write_atomic(target / name, lambda path, made=made: path.write_bytes(made))
     write_text(target / CAPTIONS, printed("\n".join(captions)) + "\n")
+    write_manifest(target / CAPTIONS, outputs=paths)
     return paths
 
 

@@ -17,7 +17,7 @@ def verdict_shown(row: Any) -> str:
 
 def to_html(table: pd.DataFrame, caption: str = "") -> str:
     """Return a table as an HTML element, escaped, without columns that are empty in every row."""
-    kept = table.loc[:, [column for column in table if (table[column].astype("str") != "").any()]]
+    kept = _kept(table)
     places = "".join(
         f' data-{name}-column="{list(kept).index(name)}"' for name in _FILTERED if name in kept
     )
@@ -29,17 +29,24 @@ def to_html(table: pd.DataFrame, caption: str = "") -> str:
     return html.replace("<thead>", f"{head}<thead>", 1)
 
 
+def _kept(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that are not empty in every row."""
+    return table.loc[:, [column for column in table if (table[column].astype("str") != "").any()]]
+
+
 _FILTERED = ("finding", "attribute", "verdict")
 """Columns that a page filters by: the table says where they are."""
 _BETWEEN_TAGS = re.compile(r">\n *<")
 
 
 def to_latex(table: pd.DataFrame, caption: str = "") -> str:
-    """Return a table as a LaTeX tabular (booktabs), escaped; in a float with a caption if there is one.
+    """Return a table as a LaTeX tabular (booktabs), escaped, without columns that are empty in every row.
+
+    With a caption it is in a float.
 
     Signs of our own that LaTeX does not know as text are commands; letters of other scripts stay.
     """
-    flat = table.map(_one_line).rename(columns=_one_line)
+    flat = _kept(table).map(_one_line).rename(columns=_one_line)
     if caption:
         text = flat.to_latex(index=False, escape=True, caption=_latex(_one_line(caption)))
     else:
