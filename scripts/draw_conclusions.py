@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
+from cxraudit.charts.house import PALETTE, house_style
 from cxraudit.datasets.base import Dataset
-from cxraudit.figures.style import PALETTE, house_style
 from cxraudit.schema import Analysis
 from simulations.conclusions import embedded_rows, settings_of
 from simulations.embedded import ATTRIBUTE, DESIGNS, FINDING, Design, draw

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxraudit.figures.style import house_style, new_figure
+from cxraudit.charts.house import house_style, new_figure
 from cxraudit.perturb import CORRUPTIONS, DEVICES, UNEDITED, perturb
 from cxraudit.phantom.cohort import Radiograph
 from cxraudit.phantom.findings import render

@@ -1,11 +1,9 @@
 """Fixtures: small synthetic releases, and the real data where they are present."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from blank_figures import blank_figures
 
 from cxraudit.phantom.releases import write_release
 from cxraudit.phantom.spec import PhantomSpec
@@ -45,10 +43,3 @@ def mimic_release(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("mimic")
     write_release(PhantomSpec(n_patients=40, seed=6, image_size=64), root, "mimic", n_workers=1)
     return root
-
-
-@pytest.fixture
-def nothing_drawn() -> Iterator[None]:
-    """Blank figures, for tests that are not about them."""
-    with blank_figures():
-        yield

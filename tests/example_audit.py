@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from scipy.special import expit
 
 from cxraudit.audits.result import Audit
@@ -477,13 +476,4 @@ def complete() -> Audit:
                 {"about": "column 'race'", "count": 1200, "sentence": "1,200 values are unknown."}
             ],
         },
-    )
-
-
-def marks(axes: Axes) -> list[float]:
-    """Where the marks of a panel stand."""
-    return sorted(
-        float(line.get_xdata()[0])
-        for line in axes.lines
-        if line.get_marker() not in ("None", None, "") and len(line.get_xdata())
     )

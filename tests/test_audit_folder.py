@@ -11,7 +11,7 @@ from small_audit import small_audit
 from cxraudit import steps
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.folders import RECORD, claim
+from cxraudit.folders import RECORD
 from cxraudit.workspace import AuditFolder
 from planted import planted_table
 
@@ -21,17 +21,14 @@ OWN = {
     "label": {"Pneumothorax": "Pneumothorax"},
     "score": {"Pneumothorax": "score_Pneumothorax"},
 }
-WRITTEN = {"results.parquet", "results.csv", "report.html", "figures"}
+WRITTEN = {"results.parquet", "results.csv", "report.html"}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch) -> None:
     """The audit and its page are replaced by small ones."""
 
-    def write_report(audits: list[Audit], path: Path, *, figures: Path) -> Path:
-        figures.mkdir(exist_ok=True)
-        claim(figures / "drawn.svg")
-        (figures / "drawn.svg").write_text("x")
+    def write_report(audits: list[Audit], path: Path) -> Path:
         path.write_text("report")
         return path
 
@@ -83,7 +80,6 @@ def test_neither_is_one_that_took_the_place_of_our_results(table):
         "flow.csv",
         "points.parquet",
         "report.html",
-        "figures",
         RECORD,
     ],
 )
@@ -197,7 +193,6 @@ def test_a_report_of_an_earlier_audit_does_not_stay_beside_new_results(tmp_path)
 
     assert not (tmp_path / "report.html").exists()
     assert (tmp_path / "mine.html").exists()
-    assert not (tmp_path / "figures" / "drawn.svg").exists()
 
 
 @pytest.mark.parametrize("name", ["mine.html", "MINE.HTM"])
@@ -259,13 +254,12 @@ def test_what_is_no_folder_is_refused(table, tmp_path, kind):
 
 
 def test_left_over_files_of_an_audit_are_removed(table, tmp_path):
-    """Those of a killed run, in the folder and among its figures."""
+    """Those of a killed run."""
     out = tmp_path / "out"
-    (out / "figures").mkdir(parents=True)
-    for place in (out, out / "figures"):
-        old = place / ".x.00000000-1-00000000.cxraudit-tmp"
-        old.write_text("x")
-        os.utime(old, (1, 1))
+    out.mkdir()
+    old = out / ".x.00000000-1-00000000.cxraudit-tmp"
+    old.write_text("x")
+    os.utime(old, (1, 1))
 
     steps.audit_files(table, **OWN, out=out)
 

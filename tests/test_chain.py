@@ -22,8 +22,6 @@ from cxraudit.images import Decoded, ImageNote
 from cxraudit.notices import Notice
 from cxraudit.workspace import Workspace, run
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 
 @contextmanager
 def no_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -20,19 +20,15 @@ TAKES_TEXT_APART = {
 COLUMNS = {"analysis", "attribute", "condition", "group", "method", "note", "reference"}
 
 ALLOWED = {
-    ("figures/style.py", "reasons.split"),
+    ("figures/words.py", "reasons.split"),
     ("tables/probes.py", "strip"),
     ("tables/render.py", "html.replace"),
-    *(
-        ("report/sections/context.py", use)
-        for use in (
-            *("import re", "_REFERENCE.findall", "_REFERENCE.sub", "_ID.sub", "_TAG.sub"),
-            "named.replace",
-        )
-    ),
+    ("tables/render.py", "import re"),
+    ("tables/render.py", "_BETWEEN_TAGS.sub"),
+    ("tables/render.py", "str(cell).split"),
 }
 """Codes of reasons are separated by blanks; a cell without a verdict has no blank at its end; a table gets its
-caption and the scope of its heads; a figure within a page gets ids and a name of its own."""
+caption and the scope of its heads, and loses the blanks between its tags; a cell of LaTeX is one line."""
 
 
 def files() -> list[Path]:

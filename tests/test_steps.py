@@ -16,14 +16,13 @@ from cxraudit.audits.result import Audit, open_audit
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError, TextError
 from cxraudit.files import read_manifest
-from cxraudit.folders import RECORD, claim
 from cxraudit.models import load as load_model
 from cxraudit.models.random import RandomModel
 from cxraudit.run_file import read_run_file
 from cxraudit.scoring import perturb_images, score
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore
-from cxraudit.workspace import AuditFolder, Workspace
+from cxraudit.workspace import Workspace
 from planted import planted_table
 
 
@@ -57,10 +56,7 @@ def audited(monkeypatch) -> list[dict[str, object]]:
         calls.append({"dataset": dataset, "scores": scores, **options})
         return small_audit()
 
-    def write_report(audits: list[Audit], path: Path, *, figures: Path) -> Path:
-        figures.mkdir(exist_ok=True)
-        claim(figures / "drawn.svg")
-        (figures / "drawn.svg").write_text("x")
+    def write_report(audits: list[Audit], path: Path) -> Path:
         path.write_text("report")
         return path
 
@@ -339,21 +335,6 @@ def test_a_report_needs_a_file(tmp_path):
     """A folder is refused with a name that would do."""
     with pytest.raises(ConfigError, match=r"is a folder. Name the HTML file"):
         steps.report_step([tmp_path], tmp_path)
-
-
-def test_figures_of_an_earlier_report_go_and_those_of_others_stay(audited, tmp_path):
-    """Only what a report wrote is removed by the next."""
-    small_audit().save(tmp_path)
-    figures = AuditFolder(tmp_path).figures
-    figures.mkdir()
-    (figures / "mine.svg").write_text("x")
-    steps.report_step([tmp_path], tmp_path / "report.html")
-    (figures / "drawn.svg").rename(figures / "renamed.svg")  # a user keeps one under another name
-
-    steps.report_step([tmp_path], tmp_path / "report.html")
-
-    names = {file.name for file in figures.iterdir()}
-    assert names == {"mine.svg", "renamed.svg", "drawn.svg", RECORD}
 
 
 def test_a_run_file_with_groups_that_look_like_paths_runs_to_the_report(tmp_path):

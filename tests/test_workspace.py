@@ -9,7 +9,6 @@ import pytest
 import cxraudit
 from cxraudit.datasets.table import from_frame
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.folders import record_files
 from cxraudit.schema import PERTURBED_COLUMNS, SCORE_COLUMNS
 from cxraudit.workspace import AuditFolder, Workspace, commands_of, resume_or_refuse
 
@@ -84,19 +83,6 @@ def test_a_list_of_failures_goes_when_nothing_fails_any_more(work):
     work.write_encoding(NOTHING)
 
     assert not work.failures.exists()
-
-
-def test_only_figures_that_were_recorded_are_removed(tmp_path):
-    """A picture of someone else in a folder called figures stays."""
-    place = AuditFolder(tmp_path)
-    place.figures.mkdir()
-    for name in ("ours.svg", "mine.svg"):
-        (place.figures / name).write_text("x")
-    record_files(place.figures, ["ours.svg"])
-
-    place.clear_figures()
-
-    assert [file.name for file in place.figures.iterdir()] == ["mine.svg"]
 
 
 def test_the_same_work_is_resumed(tmp_path):

@@ -65,6 +65,7 @@ _PUBLIC = {
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
     "write_card": ("cxraudit.cards", "write_card"),
     "write_checklist": ("cxraudit.cards", "write_checklist"),
+    "write_figures": ("cxraudit.report", "write_figures"),
     "write_phantom": ("cxraudit.phantom.releases", "write_release"),
     "write_report": ("cxraudit.report", "write_report"),
     "write_summary": ("cxraudit.report.summary", "write_summary"),
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from cxraudit.policy.rules import read_policy as read_policy
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
+    from cxraudit.report import write_figures as write_figures
     from cxraudit.report import write_report as write_report
     from cxraudit.report.summary import write_summary as write_summary
     from cxraudit.schema import Analysis as Analysis
@@ -191,6 +193,7 @@ __all__ = [
     "wide_scores",
     "write_card",
     "write_checklist",
+    "write_figures",
     "write_phantom",
     "write_report",
     "write_summary",

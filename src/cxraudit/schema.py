@@ -437,7 +437,18 @@ def group_names(values: pd.Series) -> pd.Series:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as dictionaries."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    # Column by column: by rows, pandas looks every cell up.
+    names = [str(name) for name in frame]
+    columns = [_native(frame.iloc[:, place]) for place in range(len(names))]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _native(column: pd.Series) -> list[Any]:
+    """Return the values of a column as objects of Python."""
+    values = column.tolist()
+    if column.dtype != object:
+        return values
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def typed_frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:

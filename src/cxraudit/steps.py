@@ -54,7 +54,7 @@ from cxraudit.privacy import shown_model
 from cxraudit.progress import stage
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
-from cxraudit.report import read_about, write_report, write_summary
+from cxraudit.report import read_about, write_figures, write_report, write_summary
 from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
 from cxraudit.schema import records
@@ -784,10 +784,9 @@ def report_step(
     summary: Path | None = None,
     about: Path | None = None,
 ) -> list[Path]:
-    """Write one report on some audit folders, with the figures in ``figures`` beside it.
+    """Write one report on some audit folders.
 
     Returns the HTML file, the summary if it is wanted, and the PDFs of both if they are.
-    Of an earlier report's figures only those it is recorded to have written are removed.
     """
     pages = [path, *([] if summary is None else [summary])]
     for page in pages:
@@ -800,16 +799,23 @@ def report_step(
     printed = {page: page.with_suffix(".pdf") for page in pages} if pdf else {}
     for page in pages:
         writable_folder(page.parent)
-    remove_left_over(path.parent, AuditFolder.figures.name)
+    remove_left_over(path.parent)
     claim(*pages, *printed.values(), inputs={} if about is None else {"about": about})
-    beside = AuditFolder(path.parent)
-    beside.clear_figures()
     with stage("write the report"):
-        write_report(audits, path, figures=beside.figures)
+        write_report(audits, path)
     if summary is not None:
         write_summary(audits[0], summary, about=stated)
     with stage("print the report") if printed else nullcontext():
         return [*pages, *(write_pdf(page, file, browser) for page, file in printed.items())]
+
+
+def figures_step(
+    folders: Sequence[Path], out: Path, *, formats: Sequence[str], tables: Sequence[str]
+) -> list[Path]:
+    """Write the figures and tables of the report on some audit folders; return the files."""
+    audits = [open_audit(folder) for folder in folders]
+    remove_left_over(out)
+    return write_figures(audits, out, formats=formats, tables=tables)
 
 
 def _demand_html(path: Path) -> None:
@@ -1015,5 +1021,4 @@ _DEMO_README = """\
 report.html      open this one
 release-*        the synthetic releases, in the layouts of their publishers
 phantom-*        images, embeddings, scores and audit of each; every table is Parquet
-figures          the figures of the report as SVG and PNG
 """

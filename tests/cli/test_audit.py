@@ -13,8 +13,6 @@ from cxraudit.files import write_manifest, write_table
 from cxraudit.schema import BOUNDS, CORRECTED, OVERALL, POSITIVES, Analysis
 from planted import planted_table
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 
 def results_in(folder) -> pd.DataFrame:
     """Read the results of an audit."""

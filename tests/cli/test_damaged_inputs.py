@@ -17,8 +17,6 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from cxraudit.cli import main
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 N = 60
 
 

@@ -9,8 +9,6 @@ import pytest
 
 from cxraudit.schema import OVERALL
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 
 def encode_random(run, root, out, *more) -> int:
     """Encode a synthetic ChestX-ray14 release with the random model."""

@@ -13,7 +13,7 @@ import pytest
 
 from cxraudit.files import TEMPORARY
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_drawn")]
+pytestmark = pytest.mark.slow
 
 COMMANDS = {
     "phantom": "phantom OUT --patients 4 --images-per-patient 1 --image-size 64 --workers 1 -q",

@@ -146,7 +146,7 @@ def test_prepared_images_name_no_folder(nih_release, secret, typed):
 
 
 def test_figures_hold_pixels_and_nothing_else(nih_release, secret, typed):
-    """No text, time, or name of a program in PNG; no date in SVG."""
+    """No text, time, or name of a program in PNG; no date in SVG and PDF."""
     secret.mkdir()
     planted_table(0, n_patients=60).to_csv(secret / "ours.csv", index=False)
 
@@ -160,7 +160,10 @@ def test_figures_hold_pixels_and_nothing_else(nih_release, secret, typed):
         == 0
     )
 
-    figures = secret / "audit" / "figures"
+    figures = secret / "figures"
+    assert typed("figures", secret / "audit", "--out", figures) == 0
+
+    assert holding(figures) == []
     for file in figures.glob("*.png"):
         with Image.open(file) as image:
             image.load()
@@ -169,4 +172,7 @@ def test_figures_hold_pixels_and_nothing_else(nih_release, secret, typed):
         text = file.read_text(encoding="utf-8")
         assert not any(word in text for word in ("dc:date", "dc:creator", "Matplotlib", "<!--"))
     assert stat.S_IMODE(figures.stat().st_mode) & 0o007 == 0
+    for file in figures.glob("*.pdf"):
+        assert not any(word in file.read_bytes() for word in (b"CreationDate", b"matplotlib"))
     assert list(figures.glob("*.svg"))
+    assert list(figures.glob("*.pdf"))

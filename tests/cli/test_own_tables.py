@@ -6,8 +6,6 @@ import pytest
 
 from cxraudit.audits.result import open_audit
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 FEW = "--resamples 20 --operating-point none --calibration none"
 COLUMNS = "--image file --patient pid --label Pneumothorax=ptx --score Pneumothorax=s"
 

@@ -10,8 +10,6 @@ from cxraudit.analysis_plan import read_plan
 from cxraudit.cli import main
 from cxraudit.planning.table import PLAN_COLUMNS
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 ASSUMED = (
     "plan --n-patients 2000 --prevalence Pneumothorax=0.2 --group sex:female=0.45 --images-per-patient 3 "
     "--images-sd 2"

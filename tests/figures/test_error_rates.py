@@ -2,19 +2,11 @@
 
 import numpy as np
 import pytest
+from charted import planes
 from example_audit import example, judged, planted_audit, row
 
 from cxraudit.figures import error_rates
 from cxraudit.schema import Analysis, is_level
-
-
-def marked(axes):
-    """Position → colour of the face of every mark of a panel."""
-    return {
-        (float(line.get_xdata()[0]), float(line.get_ydata()[0])): line.get_markerfacecolor()
-        for line in axes.lines
-        if line.get_marker() not in ("None", None, "")
-    }
 
 
 def rates(finding: str = "Pneumothorax", **cells):
@@ -30,6 +22,11 @@ def rates(finding: str = "Pneumothorax", **cells):
     return rows
 
 
+def points(results, finding: str = "Pneumothorax"):
+    """Group → its point."""
+    return {point.name: point for point in planes(error_rates(results, "sex"))[finding].points}
+
+
 def test_every_group_is_drawn_at_its_rates():
     """One panel per finding; a group without positives has no mark, and the panel says why."""
     results = planted_audit().results
@@ -40,70 +37,58 @@ def test_every_group_is_drawn_at_its_rates():
     ]
     wide = levels.pivot(index=["finding", "group"], columns="metric", values="value")
 
-    panels = {axes.get_title(loc="left"): axes for axes in error_rates(results, "race").axes}
+    found = planes(error_rates(results, "race"))
 
-    assert set(panels) == {"Cardiomegaly", "Pneumothorax"}
-    for finding, axes in panels.items():
+    assert set(found) == {"Cardiomegaly", "Pneumothorax"}
+    for finding, plane in found.items():
         expected = wide.loc[finding][["fpr", "tpr"]].dropna()
-        np.testing.assert_allclose(sorted(marked(axes)), sorted(expected.to_numpy().tolist()))
-    assert "asian: no positives" in [text.get_text() for text in panels["Cardiomegaly"].texts]
+        drawn = sorted([point.x, point.y] for point in plane.points)
+        np.testing.assert_allclose(drawn, sorted(expected.to_numpy().tolist()))
+    assert "asian: no positives" in found["Cardiomegaly"].notes
 
 
 def test_bars_are_the_intervals_of_both_rates():
     """FPR across, TPR upwards, from low to high; none where there is no interval."""
-
-    def bars(results):
-        [axes] = error_rates(results, "sex").axes
-        lines = [np.transpose(line.get_data()).tolist() for line in axes.lines]
-        return [ends for ends in lines if len(ends) == 2 and np.isfinite(ends).all()]
-
     results = example(*rates()).results
 
-    for ends in ([[0.07, 0.7], [0.13, 0.7]], [[0.1, 0.67], [0.1, 0.73]]):
-        assert any(np.allclose(ends, found) for found in bars(results))
-    without = bars(results.assign(low=np.nan, high=np.nan))
-    assert len(bars(results)) - len(without) == 6
+    point = points(results)["female"]
+
+    assert (point.low_x, point.high_x) == pytest.approx((0.07, 0.13))
+    assert (point.low_y, point.high_y) == pytest.approx((0.67, 0.73))
+    without = points(results.assign(low=np.nan, high=np.nan))["female"]
+    assert np.isnan([without.low_x, without.high_x, without.low_y, without.high_y]).all()
 
 
 def test_lines_are_the_rates_of_all_patients():
     """One across at TPR, one upwards at FPR."""
-    [axes] = error_rates(example(*rates()).results, "sex").axes
+    plane = planes(error_rates(example(*rates()).results, "sex"))["Pneumothorax"]
 
-    ends = [np.transpose(line.get_data()).tolist() for line in axes.lines]
-    assert [[0.15, 0], [0.15, 1]] in ends
-    assert [[0, 0.75], [1, 0.75]] in ends
+    assert [guide.at for guide in plane.upright] == [0.15]
+    assert [guide.at for guide in plane.across] == [0.75]
 
 
 def test_groups_that_are_not_compared_are_hollow():
     """In the panel and in the legend, where they are named so."""
-    figure = error_rates(example(*rates()).results, "sex")
+    results = example(*rates()).results
 
-    faces = marked(figure.axes[0])
-    [legend] = figure.legends
-    assert faces[0.3, 0.6] == "white"
-    assert len({faces[0.1, 0.7], faces[0.2, 0.8], "white"}) == 3
-    labels = [text.get_text() for text in legend.get_texts()]
-    assert labels == ["female", "male", "unknown (not compared)"]
+    looks = {name: point.look for name, point in points(results).items()}
+
+    assert {name: look.hollow for name, look in looks.items()} == {
+        "female": False,
+        "male": False,
+        "unknown": True,
+    }
+    assert looks["female"].colour != looks["male"].colour
+    names = [text for _, text in error_rates(results, "sex").legend]
+    assert names == ["female", "male", "unknown (not compared)"]
 
 
-@pytest.mark.parametrize(("level", "words"), [(0.95, "95 %"), (0.8, "80 %")])
-def test_the_legend_names_the_level_of_its_rows(level, words):
+@pytest.mark.parametrize(("level", "named"), [(0.95, "95 %"), (0.8, "80 %")])
+def test_the_note_names_the_level_of_its_rows(level, named):
     """Not a default."""
     rows = [one | {"confidence_level": level} for one in rates()]
 
-    [legend] = error_rates(example(*rows).results, "sex").legends
-
-    assert f"bars: {words} interval" in legend.get_title().get_text()
-
-
-def test_panels_without_one_below_have_an_axis():
-    """Also above an empty place of the grid."""
-    findings = ("Atelectasis", "Cardiomegaly", "Edema", "Pneumonia")
-    audit = example(*(one for finding in findings for one in rates(finding)))
-
-    panels = error_rates(audit.results, "sex").axes[:4]
-
-    assert [axes.get_xlabel() for axes in panels] == ["", "FPR", "FPR", "FPR"]
+    assert f"Bars: {named} interval" in error_rates(example(*rows).results, "sex").note
 
 
 def test_rates_of_other_analyses_are_not_drawn():
@@ -113,6 +98,10 @@ def test_rates_of_other_analyses_are_not_drawn():
         for metric in ("tpr", "fpr")
     ]
 
-    [axes] = error_rates(example(*rates(), *others).results, "sex").axes
+    found = points(example(*rates(), *others).results)
 
-    assert sorted(marked(axes)) == [(0.1, 0.7), (0.2, 0.8), (0.3, 0.6)]
+    assert sorted((point.x, point.y) for point in found.values()) == [
+        (0.1, 0.7),
+        (0.2, 0.8),
+        (0.3, 0.6),
+    ]

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+from charted import planes, row_panels, words
 from example_audit import corruption_rows, example, image_changes, insertion_rows, judged
 
 from cxraudit.figures import corruption_curves, corruption_gaps, counterfactual
 from cxraudit.schema import COMPLEMENT, MEAN_FINDING, Analysis
 
 
-def words(figure) -> str:
-    """All text of a figure."""
-    found = [text.get_text() for axes in figure.axes for text in axes.texts]
-    found += [axes.get_xlabel() for axes in figure.axes]
-    found += [axes.get_title("left") for axes in figure.axes]
-    return "\n".join(found)
+def line(chart, panel: str, name: str):
+    """A line of a panel."""
+    [found] = [one for one in planes(chart)[panel].lines if one.name == name]
+    return found
 
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
@@ -22,17 +21,29 @@ def test_a_counterfactual_shows_means_shares_and_groups(level):
     rows = insertion_rows("disparity", "equivalent", "disparity")
     results = example(*(r | {"confidence_level": level} for r in rows)).results
 
-    figure = counterfactual(results, image_changes(), "Pneumothorax")
+    chart = counterfactual(results, image_changes(), "Pneumothorax")
 
-    text = words(figure)
+    text = words(chart)
     assert "chest drain inserted: +1.10 (+1.07 to +1.13)" in text
     assert "control: same tube outside the lungs: +0.01 (−0.02 to +0.04)" in text
     assert "8 % → 65 %" in text
-    assert f"mean, {100 * level:g} % interval" in text
-    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == [
-        "sex: female",
-        "sex: male",
-    ]
+    assert f"bars: {100 * level:g} % interval" in text
+    [part] = row_panels(chart)[-1].parts
+    assert (part.title, [row.name for row in part.rows]) == ("sex", ["female", "male"])
+
+
+def test_the_distribution_counts_all_images():
+    """Heights are in proportion to the images of each step."""
+    rows = insertion_rows("disparity", "equivalent", "disparity")
+    changes = image_changes()
+
+    chart = counterfactual(example(*rows).results, changes, "Pneumothorax")
+
+    for row in row_panels(chart)[0].parts[0].rows:
+        histogram = row.cells[0].histogram
+        assert max(histogram.heights) == 1
+        assert len(histogram.edges) == len(histogram.heights) + 1
+        assert histogram.edges[0] <= changes["change"].quantile(0.005)
 
 
 def test_the_band_is_the_margin_of_the_rows():
@@ -40,35 +51,37 @@ def test_the_band_is_the_margin_of_the_rows():
     rows = insertion_rows("disparity", "equivalent", "disparity")
     results = example(*(r | {"margin": 0.4} for r in rows)).results
 
-    bands = counterfactual(results, image_changes(), "Pneumothorax").axes[0].patches
+    [column] = row_panels(counterfactual(results, image_changes(), "Pneumothorax"))[0].columns
 
-    assert [float(band.get_width()) for band in bands] == [pytest.approx(0.8)]
+    assert column.margin == pytest.approx(0.4)
 
 
 def test_curves_begin_with_the_unedited_images():
     """Severity 0 is the level minus its change."""
     rows = corruption_rows({"noise": ("equivalent",) * 3, "blur": ("equivalent",) * 3})
 
-    figure = corruption_curves(example(*rows).results)
+    chart = corruption_curves(example(*rows).results)
 
-    assert [axes.get_title("left") for axes in figure.axes] == ["noise", "blur"]
-    [line] = [line for line in figure.axes[0].lines if line.get_label() == "Pneumothorax"]
-    np.testing.assert_allclose(line.get_xdata(), [0, 1, 2, 3])
-    np.testing.assert_allclose(line.get_ydata(), [0.9, 0.86, 0.82, 0.78])
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["none", "1", "2", "3"]
+    assert list(planes(chart)) == ["noise", "blur"]
+    found = line(chart, "noise", "Pneumothorax")
+    np.testing.assert_allclose(found.x, [0, 1, 2, 3])
+    np.testing.assert_allclose(found.y, [0.9, 0.86, 0.82, 0.78])
+    assert [name for _, name in planes(chart)["noise"].x.ticks] == ["none", "1", "2", "3"]
 
 
 def test_the_mean_over_findings_has_the_level_of_its_rows():
-    """In the legend."""
+    """In the note; the band begins with severity 1."""
     rows = [
         r | {"finding": finding, "confidence_level": 0.8}
         for finding in ("Edema", "Mass", MEAN_FINDING)
         for r in corruption_rows({"noise": ("equivalent", "equivalent")})
     ]
 
-    labels = corruption_curves(example(*rows).results).axes[0].get_legend_handles_labels()[1]
+    chart = corruption_curves(example(*rows).results)
 
-    assert labels == ["Edema", "Mass", "mean (80 % interval)"]
+    assert [text for _, text in chart.legend] == ["Edema", "Mass", "mean"]
+    assert "80 % interval of the mean" in chart.note
+    assert list(line(chart, "noise", "mean").ends) == [1, 2]
 
 
 def test_gaps_are_those_of_the_group_with_the_lowest_gap():
@@ -88,11 +101,10 @@ def test_gaps_are_those_of_the_group_with_the_lowest_gap():
         for severity in (1, 2)
     ]
 
-    figure = corruption_gaps(example(*rows, *men).results)
+    chart = corruption_gaps(example(*rows, *men).results)
 
-    [line] = [line for line in figure.axes[0].lines if line.get_label() == "sex: female"]
-    np.testing.assert_allclose(line.get_ydata(), [-0.02, -0.04])
-    assert "sex: male" not in {line.get_label() for line in figure.axes[0].lines}
+    np.testing.assert_allclose(line(chart, "noise", "sex: female").y, [-0.02, -0.04])
+    assert "sex: male" not in {one.name for one in planes(chart)["noise"].lines}
 
 
 def test_without_groups_there_is_no_figure_of_gaps():

@@ -1,45 +1,58 @@
 """One model and one shortcut: five panels that show their rows."""
 
+import numpy as np
 import pytest
+from charted import row_panels, rows_of
 from example_audit import by_sex, example, judged, percentiles, planted_audit, shortcut_rows
 
 from cxraudit.figures import shortcut_summary
 from cxraudit.schema import ANNOTATED, Analysis
 
 
+def summary(rows):
+    """The figure of some rows."""
+    return shortcut_summary(example(*rows).results, percentiles(), "drain")
+
+
 def panels(rows):
-    """All panels of the figure, by title."""
-    figure = shortcut_summary(example(*rows).results, percentiles(), "drain")
-    found = {}
-    for axes in figure.axes:
-        for loc in ("left", "right"):
-            if axes.get_title(loc):
-                found[axes.get_title(loc)] = axes
-    return found
+    """All panels with rows, by title."""
+    return {panel.title: panel for panel in row_panels(summary(rows))}
 
 
-def labels(axes) -> list[str]:
-    """Labels of the lines of a panel."""
-    return [label.get_text() for label in axes.get_yticklabels()]
+def names(panel) -> list[str]:
+    """Names of the rows of a panel."""
+    return [row.name for row in rows_of(panel)]
 
 
 def test_a_planted_shortcut_is_drawn():
     """Five panels, the last of subgroups standardised by the shortcut."""
     audit = planted_audit()
 
-    figure = shortcut_summary(audit.results, audit.score_percentiles, "drain")
+    chart = shortcut_summary(audit.results, audit.score_percentiles, "drain")
 
-    assert len(figure.subfigs) == 3
-    assert len(figure.axes) == 5
+    assert len(chart.panels) == 5
+    assert len(chart.bands) == 4
+
+
+def test_distributions_have_the_shares_and_the_mean_of_their_rows():
+    """One per kind of image, on one scale."""
+    shown = rows_of(panels(shortcut_rows())["Distribution of scores"])
+
+    marks = [row.cells[0] for row in shown]
+    assert max(height for mark in marks for height in mark.histogram.heights) == 1
+    table = percentiles()
+    kinds = table.groupby(["has_finding", "has_shortcut"])
+    means = [float((part["percentile"] * part["share"]).sum()) for _, part in kinds]
+    np.testing.assert_allclose(sorted(mark.value for mark in marks), sorted(means))
 
 
 def test_gaps_are_named_by_their_analysis():
     """With what was held equal, and the source of labels where it is one only."""
     annotated = [r | {"label_source": ANNOTATED} for r in shortcut_rows()[:3]]
 
-    axes = panels([*shortcut_rows(), *annotated])["Gaps"]
+    panel = panels([*shortcut_rows(), *annotated])["Gaps"]
 
-    assert labels(axes) == [
+    assert names(panel) == [
         "with − without",
         "with − without, annotated labels only",
         "… standardised by age × view",
@@ -48,16 +61,16 @@ def test_gaps_are_named_by_their_analysis():
         "as observed − negatives reweighted",
         "as observed − positives reweighted",
     ]
-    assert "+0.03" in [text.get_text().strip() for text in axes.texts]
+    assert any(row.cells[0].text.startswith("+0.03") for row in rows_of(panel))
 
 
-def test_the_score_s_auroc_for_the_shortcut_is_a_diamond():
-    """In the colour of its verdict, beside the four areas of shortcut × finding."""
-    [axes] = [a for title, a in panels(shortcut_rows()).items() if title.startswith("AUROC of one")]
+def test_the_score_s_auroc_for_the_shortcut_has_a_verdict():
+    """And its look, beside the four areas of shortcut × finding."""
+    [panel] = [p for title, p in panels(shortcut_rows()).items() if title.startswith("AUROC of")]
 
-    assert len(labels(axes)) == 6
-    diamonds = [line for line in axes.lines if line.get_marker() == "D"]
-    assert [float(line.get_xdata()[0]) for line in diamonds] == [0.7, 0.7]
+    assert len(names(panel)) == 6
+    marks = [row.cells[0] for row in rows_of(panel) if row.cells[0].words]
+    assert [mark.value for mark in marks] == [0.7, 0.7]
 
 
 def test_subgroups_are_drawn_raw_and_standardised_by_the_shortcut():
@@ -71,18 +84,19 @@ def test_subgroups_are_drawn_raw_and_standardised_by_the_shortcut():
     )
     rows = [*shortcut_rows(), *by_sex("disparity"), crossed, *standardised]
 
-    axes = panels(rows)["Gaps of subgroups, standardised by chest drain"]
+    panel = panels(rows)["Gaps of subgroups in AUROC, standardised by chest drain"]
 
-    assert labels(axes) == ["sex: female"]
-    assert "95 % interval" in axes.get_xlabel()
+    assert names(panel) == ["sex: female"]
+    [row] = rows_of(panel)
+    assert [mark.value for mark in row.cells] == [-0.12, -0.1]
 
 
 @pytest.mark.parametrize("level", [0.95, 0.8])
 def test_the_level_is_that_of_the_rows(level):
-    """On the axis of the gaps."""
+    """In the note."""
     rows = [r | {"confidence_level": level} for r in shortcut_rows()]
 
-    assert f"{100 * level:g} % interval" in panels(rows)["Gaps"].get_xlabel()
+    assert f"{100 * level:g} % interval" in summary(rows).note
 
 
 def test_a_derived_shortcut_finds_its_standardised_gaps():
@@ -98,6 +112,6 @@ def test_a_derived_shortcut_finds_its_standardised_gaps():
     )
     results = example(*rows, *by_sex("disparity"), gap).results
 
-    figure = shortcut_summary(results, percentiles().assign(shortcut="race:asian"), "race:asian")
+    chart = shortcut_summary(results, percentiles().assign(shortcut="race:asian"), "race:asian")
 
-    assert len(figure.subfigs) == 3
+    assert len(chart.bands) == 4

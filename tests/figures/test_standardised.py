@@ -1,14 +1,15 @@
 """Gaps raw and standardised: one group per finding, at its values."""
 
 import numpy as np
-from example_audit import by_sex, example, marks, overall, planted_audit
+from charted import row_panels, rows_of, values
+from example_audit import by_sex, example, overall, planted_audit
 
 from cxraudit.figures import standardised_gaps
 from cxraudit.schema import COMPLEMENT, Analysis
 
 
 def test_the_gap_with_the_smallest_p_value_is_drawn_raw_and_standardised():
-    """Of each finding, at the values of its rows, labelled by what was made equal."""
+    """Of each finding, at the values of its rows, named by what was made equal."""
     results = planted_audit().results
     rows = results[
         (results["metric"] == "auroc")
@@ -20,20 +21,20 @@ def test_the_gap_with_the_smallest_p_value_is_drawn_raw_and_standardised():
     surest = raw.loc[raw.groupby("finding")["p_value"].idxmin(), ["finding", "group"]]
     drawn = rows.merge(surest, on=["finding", "group"])
 
-    axes = standardised_gaps(results, "race").axes[0]
+    chart = standardised_gaps(results, "race")
 
-    np.testing.assert_allclose(marks(axes), sorted(drawn["value"]))
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels.count("raw") == 2
-    assert "standardised by age" in labels
-    assert "standardised by chest drain" in labels
+    np.testing.assert_allclose(values(chart), sorted(drawn["value"]))
+    names = [row.name for row in rows_of(row_panels(chart)[0])]
+    assert names.count("raw") == 2
+    assert "standardised by age" in names
+    assert "standardised by chest drain" in names
 
 
-def test_the_axis_names_the_level_of_its_rows():
+def test_the_note_names_the_level_of_its_rows():
     """Not a default."""
     results = planted_audit().results.assign(confidence_level=0.8)
 
-    assert "80 % interval" in standardised_gaps(results, "race").axes[0].get_xlabel()
+    assert "80 % interval" in standardised_gaps(results, "race").note
 
 
 def test_without_standardised_gaps_there_is_no_figure():

@@ -28,7 +28,8 @@ def report(
     audits
         Folders that `cxraudit audit` wrote.
     out
-        The HTML file; figures are saved beside it. Default: report.html in the folder of the audit.
+        The HTML file; `cxraudit figures` writes its figures as files. Default: report.html in the folder of
+        the audit.
     pdf
         Also print each page to a PDF beside it, with everything unfolded; needs Chromium or Chrome.
     summary

@@ -1,4 +1,4 @@
-"""Results in, figures out: one function each, without files, windows or statistics.
+"""Results in, pictures as data out: one function each, without files, technique or statistics.
 
 =====================  ============================================================================
 figure                 shows
@@ -15,7 +15,7 @@ figure                 shows
 `flow_diagram`         images, studies and patients kept by every filter
 =====================  ============================================================================
 
-Figures of embeddings are in `cxraudit.figures.embeddings`.
+Figures of embeddings are in `cxraudit.figures.embeddings`; what draws them is in `cxraudit.charts`.
 """
 
 from cxraudit.figures.decision_curves import decision_curves

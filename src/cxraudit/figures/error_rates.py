@@ -1,40 +1,29 @@
 """Error rates at the threshold: true against false positive rate of every group of one attribute."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from cxraudit.charts.look import Look, palette
+from cxraudit.charts.scale import axis, limits
+from cxraudit.charts.spec import Axis, Chart, Guide, Legend, Plane, Point
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
-from cxraudit.figures.style import (
-    GREY,
-    MUTED,
-    PALETTE,
-    close_grid,
-    despine,
-    heading,
-    house_style,
-    interval_label,
-    missing_because,
-    new_figure,
-)
+from cxraudit.figures.words import interval_label, missing_because
+from cxraudit.formatting import bounds, decimal
 from cxraudit.metrics import METRICS
 from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, is_level, records
 from cxraudit.vocabulary import attribute_name
 
 _Y, _X = METRICS["tpr"], METRICS["fpr"]
 _RATES = ("value", "low", "high", "reasons")
-_COLUMNS = 3
-_SHAPES = "osD^v"
+_SHAPES = ("circle", "square", "diamond", "triangle", "triangle down")
 """One shape for every round through the colours."""
-
-Mark = tuple[str, str]
-"""Colour and shape of a group."""
+_COLOURS = 7
 
 
-def error_rates(results: pd.DataFrame, attribute: str) -> Figure:
-    """Draw TPR against FPR of every group at the threshold, one panel per finding.
+def error_rates(results: pd.DataFrame, attribute: str) -> Chart:
+    """Show TPR against FPR of every group at the threshold, one panel per finding.
 
     Bars are the intervals of both rates, lines the rates of all patients. Marks of groups without a
     difference from all other groups, such as unknown ones, are hollow. A group without one of the rates
@@ -46,11 +35,11 @@ def error_rates(results: pd.DataFrame, attribute: str) -> Figure:
         A results table of one data set, model and prompt set that has rates at a threshold by
         `attribute`; see `cxraudit.schema.RESULT_COLUMNS`.
     attribute : str
-        Which attribute's groups to draw.
+        Which attribute's groups to show.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    cxraudit.charts.Chart
     """
     rows = results[
         (results["analysis"] == Analysis.OPERATING_POINT)
@@ -61,25 +50,27 @@ def error_rates(results: pd.DataFrame, attribute: str) -> Figure:
     overall = _both_rates(rows[(rows["attribute"] == OVERALL) & is_level(rows)])
     gaps = own[own["reference"] == COMPLEMENT]
     compared = set(zip(gaps["finding"], gaps["group"], strict=True))
-    findings = list(dict.fromkeys(levels["finding"]))
-    marks = _marks(ordered_groups(attribute, levels["group"]))
-    columns = min(len(findings), _COLUMNS)
-    n_rows = -(-len(findings) // columns)
-    with house_style():
-        figure = new_figure(9.2, 1.3 + 2.3 * n_rows)
-        grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey=True)
-        for number, (axes, finding) in enumerate(zip(grid.flat, findings, strict=False)):
-            _all_patients(axes, overall[overall["finding"] == finding])
-            _groups(axes, levels[levels["finding"] == finding], marks, compared)
-            axes.set_title(finding, loc="left", fontsize=10, fontweight="bold")
-            lowest = number + columns >= len(findings)
-            axes.tick_params(labelbottom=lowest)
-            axes.set_xlabel(_X.label if lowest else "")
-        close_grid(grid, len(findings), y=_Y.label)
-        _limits(grid[0, 0])
-        _legend(figure, marks, {group for _, group in compared}, interval_label(own))
-        heading(figure, f"{_Y.label} and {_X.label} by {attribute_name(attribute)}")
-    return figure
+    looks = _looks(ordered_groups(attribute, levels["group"]))
+    x, y = (_axis(metric.label, levels, end) for metric, end in ((_X, "x"), (_Y, "y")))
+    planes = tuple(
+        _plane(
+            finding,
+            x,
+            y,
+            records(levels[levels["finding"] == finding]),
+            records(overall[overall["finding"] == finding]),
+            looks,
+            compared,
+        )
+        for finding in dict.fromkeys(levels["finding"])
+    )
+    return Chart(
+        title=f"{_Y.label} and {_X.label} by {attribute_name(attribute)}",
+        bands=(planes,),
+        legend=_legend(looks, {group for _, group in compared}),
+        note=f"Bars: {interval_label(own)}; lines: all patients.",
+        attribute=attribute_name(attribute),
+    )
 
 
 def _both_rates(levels: pd.DataFrame) -> pd.DataFrame:
@@ -89,80 +80,81 @@ def _both_rates(levels: pd.DataFrame) -> pd.DataFrame:
     return of_y.merge(of_x, how="left", on=key, suffixes=("_y", "_x"))
 
 
-def _marks(groups: list[str]) -> dict[str, Mark]:
-    """Return group → its mark; groups that are never compared are grey."""
+def _looks(groups: list[str]) -> dict[str, Look]:
+    """Return group → its look; groups that are never compared are grey."""
     known = [group for group in groups if group not in NO_GROUP]
-    marks = {
-        group: (PALETTE[k % len(PALETTE)], _SHAPES[k // len(PALETTE) % len(_SHAPES)])
+    looks = {
+        group: Look(palette(k), _SHAPES[k // _COLOURS % len(_SHAPES)])
         for k, group in enumerate(known)
     }
-    return {group: marks.get(group, (GREY, "o")) for group in groups}
+    return {group: looks.get(group, Look("grey")) for group in groups}
 
 
-def _all_patients(axes: Axes, overall: pd.DataFrame) -> None:
-    for row in records(overall):
-        if np.isfinite(row["value_x"]):
-            axes.axvline(row["value_x"], color=MUTED, lw=0.8, zorder=1)
-        if np.isfinite(row["value_y"]):
-            axes.axhline(row["value_y"], color=MUTED, lw=0.8, zorder=1)
-    despine(axes, keep="bottom left")
+def _axis(label: str, levels: pd.DataFrame, end: str) -> Axis:
+    """Show the rates that occur, and nothing beyond 0 and 1."""
+    drawn = levels[[f"value_{end}", f"low_{end}", f"high_{end}"]].to_numpy(dtype="float64").ravel()
+    low, high = limits(drawn.tolist())
+    return axis(label, max(low, -0.02), min(high, 1.02))
 
 
-def _groups(
-    axes: Axes, levels: pd.DataFrame, marks: dict[str, Mark], compared: set[tuple[str, str]]
-) -> None:
-    missing = []
-    for row in records(levels):
-        colour, shape = marks[row["group"]]
-        x, y = row["value_x"], row["value_y"]
-        if not np.isfinite([x, y]).all():
+def _plane(
+    finding: str,
+    x: Axis,
+    y: Axis,
+    levels: list[dict[str, Any]],
+    overall: list[dict[str, Any]],
+    looks: dict[str, Look],
+    compared: set[tuple[str, str]],
+) -> Plane:
+    points: list[Point] = []
+    missing: list[str] = []
+    for row in levels:
+        if not np.isfinite([row["value_x"], row["value_y"]]).all():
             why = missing_because(f"{row['reasons_y']} {row['reasons_x']}") or "undefined"
             missing.append(f"{row['group']}: {why}")
             continue
-        axes.plot([row["low_x"], row["high_x"]], [y, y], color=colour, lw=1.2, alpha=0.7)
-        axes.plot([x, x], [row["low_y"], row["high_y"]], color=colour, lw=1.2, alpha=0.7)
-        face = colour if (row["finding"], row["group"]) in compared else "white"
-        axes.plot([x], [y], shape, ms=5, color=colour, markerfacecolor=face, zorder=3)
-    axes.text(
-        0.98,
-        0.03,
-        "\n".join(missing),
-        transform=axes.transAxes,
-        ha="right",
-        va="bottom",
-        color=MUTED,
-        fontsize=7,
-        style="italic",
+        look = looks[row["group"]]
+        points.append(
+            Point(
+                name=row["group"],
+                x=row["value_x"],
+                y=row["value_y"],
+                low_x=row["low_x"],
+                high_x=row["high_x"],
+                low_y=row["low_y"],
+                high_y=row["high_y"],
+                look=Look(look.colour, look.shape, hollow=(finding, row["group"]) not in compared),
+                text="; ".join(
+                    f"{metric.label} {decimal(row[f'value_{end}'])} "
+                    f"({bounds(row[f'low_{end}'], row[f'high_{end}'])})"
+                    for metric, end in ((_Y, "y"), (_X, "x"))
+                ),
+            )
+        )
+    return Plane(
+        title=finding,
+        finding=finding,
+        x=x,
+        y=y,
+        points=tuple(points),
+        upright=_guides(overall, "value_x"),
+        across=_guides(overall, "value_y"),
+        notes=tuple(missing),
     )
 
 
-def _limits(axes: Axes) -> None:
-    """Show the rates that occur, and nothing beyond 0 and 1."""
-    for ends, limit in ((axes.get_xlim(), axes.set_xlim), (axes.get_ylim(), axes.set_ylim)):
-        limit(max(ends[0], -0.02), min(ends[1], 1.02))
+def _guides(overall: list[dict[str, Any]], value: str) -> tuple[Guide, ...]:
+    return tuple(
+        Guide(row[value], name=f"all patients: {decimal(row[value])}")
+        for row in overall
+        if np.isfinite(row[value])
+    )
 
 
-def _legend(figure: Figure, marks: dict[str, Mark], compared: set[str], interval: str) -> None:
-    handles = [
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker=shape,
-            ms=5,
-            color=colour,
-            markerfacecolor=colour if group in compared else "white",
-            label=group if group in compared else f"{group} (not compared)",
-        )
-        for group, (colour, shape) in marks.items()
-    ]
-    figure.legend(
-        handles=handles,
-        title=f"bars: {interval}; lines: all patients",
-        loc="outside lower center",
-        ncols=min(len(handles), 7),
-        frameon=False,
-        fontsize=8,
-        title_fontsize=8,
-        handletextpad=0.1,
+def _legend(looks: dict[str, Look], compared: set[str]) -> Legend:
+    return tuple(
+        (look, group)
+        if group in compared
+        else (Look(look.colour, look.shape, hollow=True), f"{group} (not compared)")
+        for group, look in looks.items()
     )

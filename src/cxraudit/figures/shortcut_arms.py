@@ -4,43 +4,38 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from cxraudit.figures.style import (
-    INK,
-    MUTED,
-    RED,
-    colour_of,
-    despine,
-    heading,
-    house_style,
-    missing_because,
-    new_figure,
-    vertical_lines,
+from cxraudit.charts.look import KINDS, WORSE, Look, kind_of
+from cxraudit.charts.scale import axis
+from cxraudit.charts.spec import Chart, Column, Guide, Part, Row, Rows
+from cxraudit.figures.forest import gap_axis, legend_of
+from cxraudit.figures.words import (
+    difference_mark,
+    interval_label,
+    level_mark,
+    margin_of,
+    thin_label,
 )
-from cxraudit.formatting import bounds, decimal, signed
 from cxraudit.schema import WITH, WITHOUT, Analysis, is_level, records
+from cxraudit.stats.estimate import Verdict
 from cxraudit.vocabulary import shortcut_name, with_article
 
-Row = dict[str, Any]
-
-_ARMS = ((WITH, INK, -0.13), (WITHOUT, RED, 0.13))
+_ARMS = {WITH: Look("ink"), WITHOUT: Look("red", "square")}
 
 
-def shortcut_arms(results: pd.DataFrame, shortcut: str) -> Figure:
-    """Draw, per model, the AUROC of positives with and without the shortcut, and the gap.
+def shortcut_arms(results: pd.DataFrame, shortcut: str) -> Chart:
+    """Show, per model, the AUROC of positives with and without the shortcut, and the gap.
 
     Parameters
     ----------
     results : pandas.DataFrame
-        A results table of one data set; all models in it are drawn, one below the other.
+        A results table of one data set; all models in it are shown, one below the other.
     shortcut : str
         Which shortcut; all its labels count, whatever their source.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    cxraudit.charts.Chart
     """
     rows = results[
         (results["analysis"] == Analysis.SHORTCUT)
@@ -48,80 +43,66 @@ def shortcut_arms(results: pd.DataFrame, shortcut: str) -> Figure:
         & (results["metric"] == "auroc")
         & (results["label_source"] == "")
     ]
-    levels = rows[is_level(rows)]
-    gaps = {row["model"]: row for row in records(rows[rows["reference"] == WITHOUT])}
-    models = list(dict.fromkeys(levels["model"]))
-    finding = str(levels["finding"].iloc[0])
-    name = shortcut_name(shortcut)
-    with house_style():
-        figure = new_figure(9.2, 1.75 + 0.95 * len(models))
-        axes = figure.subplots()
-        for number, model in enumerate(models):
-            own = {row["group"]: row for row in records(levels[levels["model"] == model])}
-            if _arms(axes, number, own, name) and model in gaps:
-                _explain(axes, number, gaps[model])
-        axes.set_ylim(len(models) - 0.45, -0.55)
-        axes.set_yticks(range(len(models)), models, fontsize=10, fontweight="bold")
-        low = levels["low"].min()
-        axes.set_xlim(min(0.48, low - 0.03 if np.isfinite(low) else 0.48), 1.19)
-        axes.set_xticks(
-            [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-            ["0.5\nchance level", "0.6", "0.7", "0.8", "0.9", "1.0\nalways right"],
-        )
-        despine(axes)
-        vertical_lines(axes)
-        axes.axvline(0.5, color=MUTED, lw=1, ls=(0, (3, 3)))
-        axes.set_xlabel(
-            f"AUROC: how often an image with {finding.lower()} is ranked above one without"
-        )
-        heading(figure, f"{finding} with and without {with_article(name)} in the image")
-    return figure
-
-
-def _arms(axes: Axes, number: int, arms: dict[str, Row], name: str) -> bool:
-    """Draw both arms of a model; return whether both have a value."""
-    values: list[float] = []
-    for arm, colour, offset in _ARMS:
-        row = arms[arm]
-        y = number + offset
-        if not np.isfinite(row["value"]):
-            text = f"{arm} {name}: {row['note'] or missing_because(row['reasons'])}"
-            axes.text(0.5, y, text, color=MUTED, va="center", style="italic")
-            continue
-        values.append(row["value"])
-        if np.isfinite(row["low"]):
-            axes.plot(
-                [row["low"], row["high"]],
-                [y, y],
-                color=colour,
-                lw=5,
-                alpha=0.28,
-                solid_capstyle="round",
-            )
-        axes.plot([row["value"]], [y], "o", color=colour, ms=9, zorder=3)
-        above = arm == WITH
-        axes.annotate(
-            f"{arm} {name}  {decimal(row['value'])}",
-            (row["value"], y),
-            xytext=(0, 9 if above else -9),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
-            color=colour,
-            fontweight="bold" if row["value"] >= max(values) else "normal",
-            fontsize=9.5,
-        )
-    return len(values) == len(_ARMS)
-
-
-def _explain(axes: Axes, number: int, gap: Row) -> None:
-    interval = bounds(gap["low"], gap["high"], signed=True)
-    axes.text(
-        1.185,
-        number,
-        f"gap {signed(gap['value'])}\n({interval})\n{gap['verdict']}",
-        ha="right",
-        va="center",
-        color=colour_of(gap["verdict"]),
-        fontsize=9,
+    levels, gaps = rows[is_level(rows)], rows[rows["reference"] == WITHOUT]
+    gap_of = {row["model"]: row for row in records(gaps)}
+    finding, name = str(levels["finding"].iloc[0]), shortcut_name(shortcut)
+    parts = []
+    for model in dict.fromkeys(levels["model"]):
+        arms = {row["group"]: row for row in records(levels[levels["model"] == model])}
+        both = all(np.isfinite(arms[arm]["value"]) for arm in _ARMS)
+        parts.append(_model(model, arms, gap_of.get(model) if both else None, name))
+    low = levels["low"].min()
+    lowest = min(0.48, low - 0.03 if np.isfinite(low) else 0.48)
+    columns = (
+        Column(
+            title="AUROC",
+            axis=axis(f"AUROC: how often {finding.lower()} is ranked above none", lowest, 1.005),
+            guides=(Guide(0.5, dashed=True, name="chance level"),),
+        ),
+        Column(
+            title="Gap",
+            axis=gap_axis(f"AUROC, {WITH} − {WITHOUT}", gaps),
+            guides=(Guide(0, "ink"),),
+            margin=margin_of(gaps),
+        ),
     )
+    return Chart(
+        title=f"{finding} with and without {with_article(name)} in the image",
+        bands=((Rows(columns=columns, parts=tuple(parts), names="model"),),),
+        legend=legend_of(_kind(row) for row in gap_of.values()),
+        note=f"AUROC is how often an image with {finding.lower()} is ranked above one without; dashed: "
+        f"chance level. Bars: {interval_label(rows)}{thin_label(gaps)}.",
+        attribute=name,
+    )
+
+
+def _kind(gap: dict[str, Any]) -> str:
+    """A gap of a shortcut has no better direction."""
+    return WORSE if gap["verdict"] == Verdict.DISPARITY else kind_of(gap["verdict"], gap["value"])
+
+
+def _model(
+    model: str, arms: dict[str, dict[str, Any]], gap: dict[str, Any] | None, name: str
+) -> Part:
+    rows = []
+    for arm, look in _ARMS.items():
+        row = arms[arm]
+        mark = level_mark(row, look)
+        rows.append(
+            Row(
+                name=f"{arm} {name}",
+                cells=(mark, None),
+                finding=row["finding"],
+                verdict=str(gap["verdict"]) if gap else "",
+            )
+        )
+    if gap:
+        rows.append(
+            Row(
+                name=f"{WITH} − {WITHOUT}",
+                cells=(None, difference_mark(gap, KINDS[_kind(gap)])),
+                finding=gap["finding"],
+                verdict=str(gap["verdict"]),
+            )
+        )
+    return Part(title=model, rows=tuple(rows))

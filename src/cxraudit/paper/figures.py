@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cxraudit.datasets.base import ADULT_AGE_GROUPS, NO_GROUP
-from cxraudit.figures.style import (
+from cxraudit.charts.house import (
     INK,
     LINE,
     MUTED,
@@ -17,6 +16,7 @@ from cxraudit.figures.style import (
     house_style,
     new_figure,
 )
+from cxraudit.datasets.base import ADULT_AGE_GROUPS, NO_GROUP
 from cxraudit.paper.numbers import ALL
 from cxraudit.schema import WITH, WITHOUT
 from cxraudit.vocabulary import attribute_name

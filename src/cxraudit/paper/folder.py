@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cxraudit.figures.style import XML, png, svg
+from cxraudit.charts.house import XML, png, svg
 from cxraudit.files import (
     folder_name,
     manifest_of,

@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from cxraudit.figures.style import interval_label
+from cxraudit.figures.words import interval_label
 from cxraudit.files import folder_name, package_version
 from cxraudit.formatting import decimal
 from cxraudit.paper.conclusions import sentences

@@ -8,6 +8,7 @@ room            what it holds
 `about`         what is stated of a model, from a TOML file
 `anchors`       places on the page that other documents link to
 `pdf`           a page as a PDF
+`figures`       `write_figures`: figures and tables of the page as files
 `matrix`        all verdicts of one question in one table
 `sections`      the parts of the page, one module each
 `statements`    what the results support, in sentences
@@ -18,6 +19,7 @@ room            what it holds
 """
 
 from cxraudit.report.about import About, read_about
+from cxraudit.report.figures import write_figures
 from cxraudit.report.page import write_report
 from cxraudit.report.statements import NULL_MODEL, Statement, Tone, of_model
 from cxraudit.report.summary import write_summary
@@ -29,6 +31,7 @@ __all__ = [
     "Tone",
     "of_model",
     "read_about",
+    "write_figures",
     "write_report",
     "write_summary",
 ]

@@ -8,6 +8,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from cxraudit import tables
+from cxraudit.charts import Chart
+from cxraudit.charts.html import to_html
+from cxraudit.charts.numbers import numbers_of
 from cxraudit.report.checks.check import Check
 from cxraudit.report.matrix import Matrix
 from cxraudit.report.statements.statement import Statement
@@ -48,24 +51,50 @@ class Statements:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure as an SVG element."""
+    """A picture."""
 
     kind: ClassVar[str] = "drawing"
-    svg: Markup
-    id: str
-    """Unique on the page: a link to the figure."""
+    chart: Chart
+    name: str
+    """Unique on the page: of its file, and in the link to it."""
     caption: str
     """What is drawn, for those who do not see it, too."""
+
+    @property
+    def id(self) -> str:
+        """Of its element on the page."""
+        return f"figure-{self.name}"
+
+    @property
+    def html(self) -> Markup:
+        """The picture as an HTML element."""
+        return to_html(self.chart, self.id, self.caption)
+
+    @property
+    def numbers(self) -> "Details | None":
+        """The numbers of lines and points, which do not stand beside them; None if there are none."""
+        numbers = numbers_of(self.chart)
+        if numbers.empty:
+            return None
+        shown = Table(numbers, self.caption, attribute=self.chart.attribute)
+        return Details("Numbers", [shown])
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as an HTML element."""
+    """A table of text."""
 
     kind: ClassVar[str] = "table"
-    html: Markup
+    frame: pd.DataFrame
     caption: str
     nowrap: bool = False
+    attribute: str = ""
+    """Display name of what its groups are of; empty if of no single attribute."""
+
+    @property
+    def html(self) -> Markup:
+        """The table as an HTML element."""
+        return Markup(tables.to_html(self.frame, self.caption))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +179,6 @@ def muted(text: str) -> Paragraph:
     return Paragraph(text, muted=True)
 
 
-def table(frame: pd.DataFrame, caption: str, *, nowrap: bool = False) -> Table:
+def table(frame: pd.DataFrame, caption: str, *, nowrap: bool = False, attribute: str = "") -> Table:
     """Return a table of text as a block."""
-    return Table(Markup(tables.to_html(frame, caption)), caption, nowrap=nowrap)
+    return Table(frame, caption, nowrap=nowrap, attribute=attribute)

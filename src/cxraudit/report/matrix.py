@@ -78,6 +78,8 @@ class Cell:
     """The signed difference; empty if there is none."""
     detail: str
     """The whole row in words: difference with its interval, p-value and patients."""
+    verdict: str
+    """As other parts of the page name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,13 @@ class Matrix:
     columns: tuple[Columns, ...]
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
     """Label and cells, None where nothing was compared."""
+    findings: tuple[str, ...]
+    """One per row."""
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What the groups of each cell of a row are of."""
+        return tuple(columns.title for columns in self.columns for _ in columns.labels)
 
     @property
     def kinds(self) -> list[Kind]:
@@ -164,7 +173,8 @@ def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
         for row in records(judged)
     }
     metrics = list(dict.fromkeys(judged["metric"]))
-    rows = []
+    rows: list[tuple[str, tuple[Cell | None, ...]]] = []
+    findings: list[str] = []
     for finding in dict.fromkeys(judged["finding"]):
         for metric in metrics:
             found = [
@@ -173,10 +183,11 @@ def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
             ]
             if any(row for row, _ in found):
                 label = f"{finding}, {METRICS[metric].label}" if len(metrics) > 1 else str(finding)
+                findings.append(str(finding))
                 rows.append(
                     (label, tuple(cell_of(row, other) if row else None for row, other in found))
                 )
-    return Matrix(question, caption, tuple(columns), tuple(rows))
+    return Matrix(question, caption, tuple(columns), tuple(rows), tuple(findings))
 
 
 _SHORTCUT_COLUMNS = (
@@ -189,7 +200,8 @@ _SHORTCUT_COLUMNS = (
 def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
     rows = find.of(audit, model)
     judged = _judged(rows)
-    found = []
+    found: list[tuple[str, tuple[Cell | None, ...]]] = []
+    findings: list[str] = []
     for shortcut, finding in audit.facts["shortcuts"].items():
         own = find.where(judged, attribute=shortcut, finding=finding)
         gap = find.where(own, analysis=Analysis.SHORTCUT, metric="auroc", reference=WITHOUT)
@@ -201,6 +213,7 @@ def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
         ]
         if any(cells):
             found.append((f"{finding}: {shortcut_name(shortcut)}", tuple(cells)))
+            findings.append(str(finding))
     if not found:
         return None
     used = [k for k in range(len(_SHORTCUT_COLUMNS)) if any(cells[k] for _, cells in found)]
@@ -211,6 +224,7 @@ def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
         "finding, separation can come from its severity, too; it stands under Main results.",
         (Columns("", tuple(_SHORTCUT_COLUMNS[k] for k in used)),),
         tuple((label, tuple(cells[k] for k in used)) for label, cells in found),
+        tuple(findings),
     )
 
 
@@ -240,10 +254,10 @@ def cell_of(row: dict[str, Any], other: str = "") -> Cell:
     name = _name(row, shown)
     kind = KINDS[WORSE if other and name == BETTER else name]
     if kind.name in (HIDDEN, "undefined") or not math.isfinite(row["value"]):
-        return Cell(kind, "", kind.words)
+        return Cell(kind, "", kind.words, shown)
     worse = {WORSE: row["group"], BETTER: other}.get(name, "") if other else ""
     details = [*_details(row, shown), *([f"worse for {worse}"] if worse else [])]
-    return Cell(kind, signed(row["value"]), "; ".join(details))
+    return Cell(kind, signed(row["value"]), "; ".join(details), shown)
 
 
 def _name(row: dict[str, Any], shown: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from cxraudit.audits.result import Audit
+from cxraudit.charts.html import style as chart_style
 from cxraudit.errors import ConfigError
 from cxraudit.files import folder_name, package_version, write_text
 from cxraudit.formatting import listed, printed
@@ -37,12 +38,18 @@ class Chapter:
         return section_anchor(self.id, section.id)
 
 
-def write_report(
-    audits: Audit | Sequence[Audit],
-    path: str | PathLike[str],
-    *,
-    figures: str | PathLike[str] | None = None,
-) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a page shows, whatever draws it."""
+
+    audits: Sequence[Audit]
+    title: str
+    opening: Sequence[Section]
+    chapters: Sequence[Chapter]
+    closing: Sequence[Section]
+
+
+def write_report(audits: Audit | Sequence[Audit], path: str | PathLike[str]) -> Path:
     """Write the report on one or more audits.
 
     Parameters
@@ -51,8 +58,6 @@ def write_report(
         What to report on, one chapter each.
     path : str or path
         The HTML file; it holds everything and requests nothing.
-    figures : str or path, optional
-        Folder for the figures as SVG and PNG files, too.
 
     Returns
     -------
@@ -62,38 +67,57 @@ def write_report(
     Raises
     ------
     TypeError
-        If `audits` or a path is of another type.
+        If `audits` or `path` is of another type.
     ConfigError
         If there is no audit, or `path` is a folder.
     """
-    chosen = _checked(audits)
-    target, folder = _as_path(path, "path"), None
-    if figures is not None:
-        folder = _as_path(figures, "figures")
+    page = content_of(audits)
+    target = as_path(path, "path")
     if target.is_dir():
         raise ConfigError(
             f"{target} is a folder. Name the HTML file to write, for instance {target / 'report.html'}."
         )
-    names = _chapter_names(chosen)
-    drawn: Counter[str] = Counter()
-    contexts = [
-        context_of(audit, name, folder, drawn) for audit, name in zip(chosen, names, strict=True)
-    ]
-    chapters = [_chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)]
-    script, style = (part(name) for name in ("report.js", "report.css"))
+    script, style = part("report.js"), part("report.css") + chart_style()
     html = template("report.html.j2").render(
         script=Markup(script),
         script_hash=_content_hash(script),
         style=Markup(style),
-        title=_title(contexts),
-        opening=[one.build(chosen, contexts) for one in OPENING],
-        chapters=chapters,
-        closing=[one.build(chosen, contexts) for one in CLOSING],
-        synthetic=any(audit.facts.get("truth") for audit in chosen),
+        title=page.title,
+        opening=page.opening,
+        chapters=page.chapters,
+        closing=page.closing,
+        synthetic=any(audit.facts.get("truth") for audit in page.audits),
         version=package_version(),
-        made_at=max(str(audit.manifest.get("made_at", "")) for audit in chosen),
+        made_at=max(str(audit.manifest.get("made_at", "")) for audit in page.audits),
     )
     return write_text(target, printed(html))
+
+
+def content_of(audits: Audit | Sequence[Audit]) -> Content:
+    """Return what a page on some audits shows.
+
+    Raises
+    ------
+    TypeError
+        If `audits` is of another type.
+    ConfigError
+        If there is no audit.
+    """
+    chosen = _checked(audits)
+    drawn: Counter[str] = Counter()
+    contexts = [
+        context_of(audit, name, drawn)
+        for audit, name in zip(chosen, _chapter_names(chosen), strict=True)
+    ]
+    return Content(
+        audits=chosen,
+        title=_title(contexts),
+        opening=[one.build(chosen, contexts) for one in OPENING],
+        chapters=[
+            _chapter(audit, context) for audit, context in zip(chosen, contexts, strict=True)
+        ],
+        closing=[one.build(chosen, contexts) for one in CLOSING],
+    )
 
 
 def _checked(audits: object) -> list[Audit]:
@@ -113,7 +137,8 @@ def _checked(audits: object) -> list[Audit]:
     return list(chosen)
 
 
-def _as_path(path: object, name: str) -> Path:
+def as_path(path: object, name: str) -> Path:
+    """Return a path that a user gave as `name`."""
     if not isinstance(path, (str, PathLike)):
         raise TypeError(f"{name} must be a str or a path, got {type(path).__name__}.")
     return Path(path)

@@ -22,7 +22,7 @@ from cxraudit.tables.models import models_table
 from cxraudit.tables.overall import overall_table
 from cxraudit.tables.perturbations import perturbations_table
 from cxraudit.tables.probes import probes_table
-from cxraudit.tables.render import to_html, to_latex
+from cxraudit.tables.render import to_html, to_latex, to_page
 
 __all__ = [
     "cohort_table",
@@ -36,4 +36,5 @@ __all__ = [
     "probes_table",
     "to_html",
     "to_latex",
+    "to_page",
 ]

@@ -9,7 +9,7 @@
     <run>/perturbed/              embeddings of perturbed images, with perturbed-scores.parquet and
                                   perturbed-failures.csv
     <run>/audit/                  results.parquet, results.csv, exclusions.csv, flow.csv,
-                                  excluded.parquet, the tables its figures draw, report.html, figures/
+                                  excluded.parquet, the tables its figures draw, report.html
 
 What cxraudit did not write is never replaced; see `cxraudit.folders`. Every step writes its manifest last:
 it names the hashes of what the step wrote and of what it was made of, and the next step refuses files

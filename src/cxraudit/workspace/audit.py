@@ -22,7 +22,6 @@ from cxraudit.files import (
     write_table,
 )
 from cxraudit.folders import (
-    RECORD,
     claim,
     discard,
     recorded_files,
@@ -70,8 +69,6 @@ class AuditFolder:
     """Their scores."""
     report = Inside("report.html")
     """The report on this audit."""
-    figures = Inside("figures")
-    """Its figures as files."""
 
     ALWAYS = ("results", "exclusions", "flow", "excluded")
     """Tables that every audit has."""
@@ -170,17 +167,12 @@ class AuditFolder:
         self, table: str | None, *, inputs: Mapping[str, Path] | None, overwrite: bool
     ) -> None:
         writable_folder(self.folder)
-        remove_left_over(self.folder, self.figures.name)
+        remove_left_over(self.folder)
         files = (
             *(getattr(self, name) for name in (*self.ALWAYS, *self.OPTIONAL)),
             self.results_csv,
         )
         refuse_foreign(*files, manifest_of(self.results), inputs=inputs)
-        if os.path.lexists(self.figures) and not self.figures.is_dir():
-            raise DataError(
-                f"{self.figures} is no folder: figures cannot be written there. Choose another --out, or "
-                "move it away."
-            )
         earlier = manifest_of_ours(self.results)
         if earlier and earlier.get("table") != table and not overwrite:
             named = earlier.get("inputs", {}).get("scores", {}).get("path", "")
@@ -246,11 +238,3 @@ class AuditFolder:
         for page in pages:
             if page.suffix.lower() in _PAGES:
                 discard(page)
-        if self.report in pages:
-            self.clear_figures()
-
-    def clear_figures(self) -> None:
-        """Remove the figures that an earlier report wrote, and only those."""
-        for name in recorded_files(self.figures):
-            (self.figures / name).unlink(missing_ok=True)
-        (self.figures / RECORD).unlink(missing_ok=True)

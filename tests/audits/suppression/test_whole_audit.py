@@ -11,7 +11,7 @@ from cxraudit.audits.run import audit
 from cxraudit.audits.suppression import suppressed, suppressed_image_notes
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice
-from cxraudit.report import write_report
+from cxraudit.report import write_figures, write_report
 from cxraudit.schema import KEY_COLUMNS, OVERALL, Reason, has_reason
 from cxraudit.settings import AuditSettings
 from planted import inputs_of_everything, planted_dataset, planted_scores, planted_table
@@ -153,7 +153,8 @@ def test_every_analysis_is_reported_with_small_cells_hidden(below, tmp_path, coa
     )
     found.save(tmp_path)
 
-    write_report(open_audit(tmp_path), tmp_path / "report.html", figures=tmp_path / "figures")
+    write_report(open_audit(tmp_path), tmp_path / "report.html")
+    write_figures(open_audit(tmp_path), tmp_path / "figures", formats=["svg"], tables=["tex"])
 
     rows = found.results
     shown = rows[~has_reason(rows, Reason.SUPPRESSED)]

@@ -17,6 +17,7 @@ from cxraudit.report.blocks import (
     Listing,
     Statements,
     Switch,
+    Table,
 )
 from cxraudit.report.sections import (
     CLOSING,
@@ -40,36 +41,36 @@ from cxraudit.report.sections import (
     subgroups,
     verdicts,
 )
-from cxraudit.report.sections.context import Context, context_of
+from cxraudit.report.sections.context import context_of
 from cxraudit.report.statements import Tone
 from cxraudit.schema import Analysis
 from cxraudit.settings import AuditSettings
 
 
-class Drawn(Context):
-    """A context that names figures and draws none."""
-
-    def draw(self, figure, kind, caption):
-        """Return the name in place of the figure."""
-        return Drawing(kind, kind, caption)
-
-
 def built(module, audit):
-    """Build a section of an audit without drawing."""
-    found = context_of(audit, "toy", None)
-    fields = {name: getattr(found, name) for name in Context.__slots__}
-    return module.build(audit, Drawn(**fields))
+    """Build a section of an audit."""
+    return module.build(audit, context_of(audit, "toy"))
 
 
 def on_the_page(module, *audits):
     """Build a section about all audits of a page, which are named by their number."""
-    contexts = [context_of(one, f"toy {k}", None) for k, one in enumerate(audits, start=1)]
+    contexts = [context_of(one, f"toy {k}") for k, one in enumerate(audits, start=1)]
     return module.build(audits, contexts)
 
 
 def text(blocks) -> str:
-    """All text of some blocks."""
-    return " ".join(str(block) for block in blocks)
+    """All text of some blocks, of tables in full."""
+    parts = []
+    for block in blocks:
+        if isinstance(block, Table):
+            parts.append(f"{block.caption} {block.html}")
+        elif isinstance(block, Details):
+            parts.append(f"{block.summary} {text(block.blocks)}")
+        elif isinstance(block, Switch):
+            parts += [f"{name} {text(part)}" for name, part in block.parts]
+        else:
+            parts.append(str(block))
+    return " ".join(parts)
 
 
 def drawings(blocks) -> list[str]:
@@ -77,7 +78,7 @@ def drawings(blocks) -> list[str]:
     found = []
     for block in blocks:
         if isinstance(block, Drawing):
-            found.append(str(block.svg))
+            found.append(block.name.removeprefix("toy-"))
         if isinstance(block, Details):
             found += drawings(block.blocks)
         if isinstance(block, Switch):

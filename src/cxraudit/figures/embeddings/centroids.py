@@ -1,14 +1,18 @@
 """Sorted differences between the mean embedding of a group and that of all other groups."""
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from cxraudit.figures.style import LINE, PALETTE, close_grid, despine, house_style, new_figure
+from cxraudit.charts.look import palette
+from cxraudit.charts.scale import axis, limits
+from cxraudit.charts.spec import Chart, Line, Plane
 from cxraudit.formatting import column_name
 
+_MOST = 120
+"""Dimensions of a line; of more, evenly spaced ones: the line is sorted, and so smooth."""
 
-def centroid_curves(curves: pd.DataFrame) -> Figure:
-    """Draw the sorted centroid differences of one model with their simultaneous bands.
+
+def centroid_curves(curves: pd.DataFrame) -> Chart:
+    """Show the sorted centroid differences of one model with their simultaneous bands.
 
     Parameters
     ----------
@@ -17,24 +21,36 @@ def centroid_curves(curves: pd.DataFrame) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    cxraudit.charts.Chart
     """
-    attributes = list(dict.fromkeys(curves["attribute"]))
-    n_rows = (len(attributes) + 2) // 3
-    with house_style():
-        figure = new_figure(10.4, 2.7 * n_rows)
-        grid = figure.subplots(n_rows, 3, squeeze=False, sharex=True, sharey=True)
-        for axes, attribute in zip(grid.flat, attributes, strict=False):
-            own = curves[curves["attribute"] == attribute]
-            for number, (group, part) in enumerate(own.groupby("group", sort=False)):
-                colour = PALETTE[number % len(PALETTE)]
-                axes.fill_between(
-                    part["rank"], part["low"], part["high"], color=colour, alpha=0.14, lw=0
-                )
-                axes.plot(part["rank"], part["value"], color=colour, lw=1.4, label=str(group))
-            axes.set_title(column_name(attribute), fontsize=10.5, fontweight="bold", loc="left")
-            axes.legend(frameon=False, fontsize=7.5, loc="upper right")
-            despine(axes, keep="bottom left")
-            axes.grid(color=LINE, lw=0.5)
-        close_grid(grid, len(attributes), x="dimension, sorted", y="|difference of the means|")
-    return figure
+    x = axis("dimension, sorted", *limits(curves["rank"]), most=4)
+    drawn = curves[["value", "low", "high"]].to_numpy(dtype="float64").ravel()
+    y = axis("|difference of the means|", *limits(drawn.tolist()))
+    planes = []
+    for attribute, own in curves.groupby("attribute", sort=False):
+        lines = tuple(
+            _line(str(group), part, palette(number))
+            for number, (group, part) in enumerate(own.groupby("group", sort=False))
+        )
+        planes.append(
+            Plane(
+                title=column_name(str(attribute)),
+                x=x,
+                y=y,
+                lines=lines,
+                names=tuple((line, line.name) for line in lines),
+            )
+        )
+    return Chart(title="Sorted differences of the means of groups", bands=(tuple(planes),))
+
+
+def _line(group: str, part: pd.DataFrame, colour: str) -> Line:
+    kept = part.iloc[:: -(-len(part) // _MOST)]
+    return Line(
+        name=group,
+        x=tuple(kept["rank"]),
+        y=tuple(kept["value"]),
+        low=tuple(kept["low"]),
+        high=tuple(kept["high"]),
+        colour=colour,
+    )

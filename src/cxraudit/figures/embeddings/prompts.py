@@ -1,23 +1,15 @@
 """Gaps of subgroups by prompt pair."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from cxraudit.figures.style import (
-    BLUE,
-    INK,
-    MUTED,
-    RED,
-    despine,
-    house_style,
-    interval_label,
-    new_figure,
-    vertical_lines,
-)
+from cxraudit.charts.look import Look
+from cxraudit.charts.scale import axis, reach
+from cxraudit.charts.spec import Chart, Column, Guide, Mark, Part, Row, Rows
+from cxraudit.figures.words import interval_label, numbers
 from cxraudit.formatting import column_name, whole_percent
 from cxraudit.schema import Analysis, records
 
@@ -30,8 +22,8 @@ def prompt_gaps(
     *,
     scored: Mapping[str, tuple[str, str]] | None = None,
     shown: int = 8,
-) -> Figure:
-    """Draw the gaps over all prompt pairs: those whose mean over the pairs is largest.
+) -> Chart:
+    """Show the gaps over all prompt pairs: those whose mean over the pairs is largest.
 
     Parameters
     ----------
@@ -42,48 +34,61 @@ def prompt_gaps(
     scored : mapping of str to tuple of str, optional
         Finding → positive and negative prompt of the audited scores; they are ringed.
     shown : int
-        How many gaps to draw.
+        How many gaps to show.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    cxraudit.charts.Chart
     """
     rows = results[results["analysis"] == Analysis.PROMPT_SENSITIVITY]
     means = rows[rows["metric"] == "auroc_gap"]
     largest = means.reindex(means["value"].abs().sort_values(ascending=False).index).head(shown)
     shares = rows[rows["metric"] == "prompt_variance_share"].set_index(_GAP)
-    with house_style():
-        figure = new_figure(10.4, 1.05 + 0.55 * len(largest))
-        axes = figure.subplots()
-        ringed = 0
-        for y, row in enumerate(records(largest)):
-            own = gaps[np.logical_and.reduce([gaps[column] == row[column] for column in _GAP])]
-            ringed += _pairs(axes, y, own.sort_values("gap"), (scored or {}).get(row["finding"]))
-            axes.plot([row["low"], row["high"]], [y + 0.36] * 2, color=RED, lw=2.2)
-            axes.plot([row["value"]], [y + 0.36], "D", color=RED, ms=4.5)
-            axes.text(
-                1.005,
-                y,
-                _by_prompt(shares.loc[tuple(row[column] for column in _GAP)]),
-                va="center",
-                fontsize=8.5,
-                transform=axes.get_yaxis_transform(),
-                color=MUTED,
-            )
-        labels = [
-            f"{r['finding']}: {column_name(r['attribute'])} {r['group']}" for r in records(largest)
-        ]
-        axes.axvline(0, color=MUTED, lw=0.8)
-        axes.set_yticks(range(len(labels)), labels, fontsize=8.8)
-        axes.set_ylim(len(labels) - 0.4, -0.6)
-        explained = " (ringed: of the audited scores)" if ringed else ""
-        axes.set_xlabel(
-            f"AUROC gap to all other groups; dots: prompt pairs{explained}; "
-            f"diamond and bar: their mean, {interval_label(largest)}"
-        )
-        despine(axes)
-        vertical_lines(axes)
-    return figure
+    drawn = []
+    for row in records(largest):
+        own = gaps[np.logical_and.reduce([gaps[column] == row[column] for column in _GAP])]
+        share = shares.loc[tuple(row[column] for column in _GAP)]
+        drawn.append(_row(row, own.sort_values("gap"), (scored or {}).get(row["finding"]), share))
+    marks = [mark for row in drawn for mark in row.cells if mark]
+    values = [value for mark in marks for value in (mark.value, mark.low, mark.high, *mark.dots)]
+    far = reach(values, at_least=0.05)
+    column = Column(
+        title="AUROC gap to all other groups",
+        axis=axis("AUROC gap to all other groups", -far, far, signed=True),
+        guides=(Guide(0),),
+    )
+    explained = " (ringed: of the audited scores)" if any(mark.ringed for mark in marks) else ""
+    return Chart(
+        title="Gaps in AUROC by prompt",
+        bands=(
+            (Rows(columns=(column,), parts=(Part(title="", rows=tuple(drawn)),), names="gap"),),
+        ),
+        note=f"Dots: prompt pairs{explained}; mark and bar: their mean, {interval_label(largest)}.",
+    )
+
+
+def _row(
+    row: dict[str, Any],
+    own: pd.DataFrame,
+    scored: tuple[str, str] | None,
+    share: "pd.Series[float]",
+) -> Row:
+    ringed: tuple[float, ...] = ()
+    if scored is not None:
+        same = (own["positive"] == scored[0]) & (own["negative"] == scored[1])
+        ringed = tuple(own["gap"][same])
+    mark = Mark(
+        value=row["value"],
+        low=row["low"],
+        high=row["high"],
+        look=Look("red", "diamond"),
+        text=numbers(row, signed=True),
+        words=_by_prompt(share),
+        dots=tuple(own["gap"]),
+        ringed=ringed,
+    )
+    name = f"{row['finding']}: {column_name(row['attribute'])} {row['group']}"
+    return Row(name=name, cells=(mark,), finding=row["finding"])
 
 
 def _by_prompt(share: "pd.Series[float]") -> str:
@@ -92,16 +97,3 @@ def _by_prompt(share: "pd.Series[float]") -> str:
         return ""
     low = max(share["low"], 0.0)
     return f"by prompt {whole_percent(low)} to {whole_percent(share['high'])}"
-
-
-def _pairs(axes: Axes, y: int, own: pd.DataFrame, scored: tuple[str, str] | None) -> int:
-    """Draw one dot per prompt pair, spread out so that none hides another; count the ringed ones."""
-    at = y + np.linspace(-0.24, 0.24, len(own))
-    axes.scatter(own["gap"], at, s=13, color=BLUE, alpha=0.75, lw=0)
-    if scored is None:
-        return 0
-    same = ((own["positive"] == scored[0]) & (own["negative"] == scored[1])).to_numpy()
-    axes.scatter(
-        own["gap"][same], at[same], s=34, facecolor="none", edgecolor=INK, lw=1.1, zorder=4
-    )
-    return int(same.sum())

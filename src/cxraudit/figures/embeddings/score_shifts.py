@@ -1,9 +1,8 @@
 """Shift of scores between the groups of an attribute, among images with the same label."""
 
-import numpy as np
+from typing import Any
+
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from cxraudit.audits.embeddings.probes import NOT_DECODABLE, UNCLEAR
 from cxraudit.audits.embeddings.score_direction import (
@@ -13,38 +12,27 @@ from cxraudit.audits.embeddings.score_direction import (
     ONLY_ASSOCIATED,
     ONLY_ASSOCIATED_UNCLEAR_SIZE,
 )
-from cxraudit.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    MUTED,
-    RED,
-    close_grid,
-    despine,
-    house_style,
-    interval_label,
-    new_figure,
-    shade_margin,
-)
-from cxraudit.formatting import column_name
+from cxraudit.charts.look import Look
+from cxraudit.charts.scale import axis, reach
+from cxraudit.charts.spec import Chart, Column, Guide, Mark, Part, Row, Rows
+from cxraudit.figures.words import interval_label, missing_because, numbers, of_whom
+from cxraudit.formatting import column_name, sentence_case
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.schema import Analysis, records
 
-COLOURS = {
-    ASSOCIATED: RED,
-    ASSOCIATED_UNCLEAR_SIZE: RED,
-    ONLY_ASSOCIATED: RED,
-    ONLY_ASSOCIATED_UNCLEAR_SIZE: RED,
-    NOT_ASSOCIATED: BLUE,
-    NOT_DECODABLE: GREEN,
-    UNCLEAR: GREY,
+LOOKS = {
+    ASSOCIATED: Look("red", "diamond"),
+    ASSOCIATED_UNCLEAR_SIZE: Look("red", "diamond", hollow=True),
+    ONLY_ASSOCIATED: Look("red", "triangle"),
+    ONLY_ASSOCIATED_UNCLEAR_SIZE: Look("red", "triangle", hollow=True),
+    NOT_ASSOCIATED: Look("blue"),
+    NOT_DECODABLE: Look("green", "square"),
+    UNCLEAR: Look("grey", hollow=True),
 }
-HOLLOW = (UNCLEAR, ASSOCIATED_UNCLEAR_SIZE, ONLY_ASSOCIATED_UNCLEAR_SIZE)
 
 
-def score_shifts(results: pd.DataFrame) -> Figure:
-    """Draw the shift of every score between the groups of every attribute, coloured by the verdict.
+def score_shifts(results: pd.DataFrame) -> Chart:
+    """Show the shift of every score between the groups of every attribute; marks are verdicts.
 
     Parameters
     ----------
@@ -53,53 +41,53 @@ def score_shifts(results: pd.DataFrame) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
-        One panel per attribute, one line per finding: the group and label whose shift decides.
+    cxraudit.charts.Chart
+        One part per attribute, one row per finding: the group and label whose shift decides.
     """
     rows = results[results["analysis"] == Analysis.ENCODING_USE]
-    attributes = list(dict.fromkeys(rows["attribute"]))
-    findings = list(dict.fromkeys(rows["finding"]))
-    n_rows = (len(attributes) + 1) // 2
-    with house_style():
-        figure = new_figure(10.4, 0.9 + (0.9 + 0.28 * len(findings)) * n_rows)
-        grid = figure.subplots(n_rows, 2, squeeze=False, sharex=True)
-        drawn = rows[["value", "low", "high"]].abs().max().max()
-        reach = float(np.nanmax([drawn, 2 * SHIFT_MARGIN])) * 1.05
-        for axes, attribute in zip(grid.flat, attributes, strict=False):
-            _shifts(axes, rows[rows["attribute"] == attribute], findings)
-            axes.set_xlim(-reach, reach)
-            axes.set_title(column_name(attribute), fontsize=10.5, fontweight="bold", loc="left")
-        close_grid(
-            grid,
-            len(attributes),
-            x="shift of the score, group − all other groups, given the label (SD)\n"
-            f"{interval_label(rows)}; band: margin",
-        )
-    return figure
-
-
-def _shifts(axes: Axes, rows: pd.DataFrame, findings: list[str]) -> None:
-    shade_margin(axes, SHIFT_MARGIN)
-    axes.axvline(0, color=MUTED, lw=0.8)
-    for row in records(rows):
-        y, colour = findings.index(row["finding"]), COLOURS[row["verdict"]]
-        axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.6)
-        axes.plot(
-            [row["value"]],
-            [y],
-            "o",
-            color=colour,
-            ms=5.5,
-            markerfacecolor="white" if row["verdict"] in HOLLOW else colour,
-        )
-    axes.set_yticks(range(len(findings)), findings, fontsize=8.5)
-    axes.set_ylim(len(findings) - 0.5, -0.5)
-    verdicts = list(dict.fromkeys(rows["verdict"]))
-    axes.set_title(
-        " / ".join(verdicts),
-        fontsize=9,
-        loc="right",
-        fontweight="bold",
-        color=COLOURS[verdicts[0]] if len(verdicts) == 1 else INK,
+    ends = rows[["value", "low", "high"]].to_numpy(dtype="float64").ravel()
+    far = reach(ends.tolist(), at_least=2.1 * SHIFT_MARGIN)
+    column = Column(
+        title="Shift of the score, group − all other groups, given the label (SD)",
+        axis=axis("shift of the score, group − all other groups (SD)", -far, far, signed=True),
+        guides=(Guide(0),),
+        margin=SHIFT_MARGIN,
     )
-    despine(axes)
+    parts = tuple(
+        Part(
+            title=column_name(str(attribute)),
+            attribute=column_name(str(attribute)),
+            rows=tuple(_row(row) for row in records(own)),
+        )
+        for attribute, own in rows.groupby("attribute", sort=False)
+    )
+    present = set(rows["verdict"])
+    return Chart(
+        title="Shift of scores given the label",
+        bands=((Rows(columns=(column,), parts=parts, names="finding"),),),
+        legend=tuple(
+            (look, sentence_case(name)) for name, look in LOOKS.items() if name in present
+        ),
+        note=f"Bars: {interval_label(rows)}; shaded: margin.",
+    )
+
+
+def _row(row: dict[str, Any]) -> Row:
+    return Row(
+        name=row["finding"],
+        note=row["group"],
+        cells=(
+            Mark(
+                value=row["value"],
+                low=row["low"],
+                high=row["high"],
+                look=LOOKS[row["verdict"]],
+                text=numbers(row, signed=True),
+                words=str(row["verdict"]),
+                why=missing_because(str(row["reasons"])),
+                hover=of_whom(row),
+            ),
+        ),
+        finding=row["finding"],
+        verdict=str(row["verdict"]),
+    )

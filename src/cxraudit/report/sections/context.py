@@ -1,18 +1,14 @@
-"""What a section needs besides the audit: its facts in words, its models, and where figures go."""
+"""What a section needs besides the audit: its facts in words, its models, and the names of its figures."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 
 from cxraudit.audits.result import Audit
-from cxraudit.figures.style import save, svg
+from cxraudit.charts import Chart
 from cxraudit.files import folder_name
 from cxraudit.report.blocks import Block, Drawing, Heading, Switch
 from cxraudit.report.facts import Facts, facts_of
@@ -33,8 +29,6 @@ class Context:
     """Model → its card, where one came with the scores."""
     training: Mapping[str, Training]
     """Model → what it was trained on."""
-    figures: Path | None
-    """Folder for the figures as files, too."""
     drawn: Counter[str] = field(default_factory=Counter)
     """How often the figures of the page were called the same: names differ that make one file name."""
 
@@ -51,47 +45,16 @@ class Context:
             return [Switch(f"{section}-{folder_name(self.name)}", parts)]
         return [block for model, blocks in parts for block in (Heading(model), *blocks)]
 
-    def draw(self, figure: Figure, kind: str, caption: str) -> Drawing:
-        """Return a figure as a block; `kind` names its file, and its place on the page."""
+    def draw(self, chart: Chart, kind: str, caption: str) -> Drawing:
+        """Return a picture as a block; `kind` names its file, and its place on the page."""
         name = folder_name(f"{self.name}-{kind}")
         self.drawn[name] += 1
         if self.drawn[name] > 1:
             name = f"{name}-{self.drawn[name]}"
-        element = svg(figure) if self.figures is None else save(figure, self.figures, name)
-        identifier = f"figure-{name}"
-        return Drawing(Markup(inlined(element, identifier, caption)), identifier, caption)
+        return Drawing(chart, name, caption)
 
 
-def inlined(element: str, identifier: str, caption: str) -> str:
-    """Return an SVG element for a page with others: an image with a name, whose ids are its own.
-
-    Ids that nothing in the figure refers to are dropped.
-
-    Examples
-    --------
-    >>> inlined('<svg width="9"><g id="a"/><path id="b"/><use href="#b"/></svg>', "f", "A line")
-    '<svg role="img" aria-label="A line" width="9"><g/><path id="f-b"/><use href="#f-b"/></svg>'
-    """
-    wanted = set(_REFERENCE.findall(element))
-
-    def own(tag: re.Match[str]) -> str:
-        kept = _ID.sub(
-            lambda found: f' id="{identifier}-{found[1]}"' if found[1] in wanted else "", tag[0]
-        )
-        return _REFERENCE.sub(lambda found: f"#{identifier}-{found[1]}", kept)
-
-    named = _TAG.sub(own, element)
-    return named.replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
-
-
-_TAG = re.compile(r"<[^>]+>")
-_ID = re.compile(r' id="([^"]*)"')
-_REFERENCE = re.compile(r"(?<=[\"(])#([\w.-]+)")
-
-
-def context_of(
-    audit: Audit, name: str, figures: Path | None, drawn: Counter[str] | None = None
-) -> Context:
+def context_of(audit: Audit, name: str, drawn: Counter[str] | None = None) -> Context:
     """Return the context of an audit; those of a page share what was drawn."""
     return Context(
         name=name,
@@ -99,7 +62,6 @@ def context_of(
         models=tuple(str(model) for model in dict.fromkeys(audit.results["model"])),
         cards=audit.manifest.get("cards", {}),
         training=training_of(audit),
-        figures=figures,
         drawn=Counter() if drawn is None else drawn,
     )
 

@@ -91,7 +91,9 @@ def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: s
             )
         )
     numbers = tables.operating_table(results, attribute)
-    blocks.append(table(numbers, f"{model}: rates and calibration by {name}", nowrap=True))
+    blocks.append(
+        table(numbers, f"{model}: rates and calibration by {name}", nowrap=True, attribute=name)
+    )
     curves = results[results["analysis"] == Analysis.DECISION_CURVE]
     if (curves["attribute"] == attribute).any():
         figure = figures.decision_curves(results, attribute)
@@ -110,6 +112,9 @@ def _attribute(results: pd.DataFrame, context: Context, model: str, attribute: s
         shown = tables.decision_table(results, attribute)
         summary = "Net benefit by threshold probability"
         blocks.append(
-            Details(summary, [table(shown, f"{model}: net benefit by {name}", nowrap=True)])
+            Details(
+                summary,
+                [table(shown, f"{model}: net benefit by {name}", nowrap=True, attribute=name)],
+            )
         )
     return Details(f"By {name}", blocks)

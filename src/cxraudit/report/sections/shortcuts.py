@@ -62,7 +62,10 @@ def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:
     )
     return [
         *blocks,
-        Details("Numbers", [table(numbers, f"{sentence_case(name)}: gaps for {finding}")]),
+        Details(
+            "Numbers",
+            [table(numbers, f"{sentence_case(name)}: gaps for {finding}", attribute=name)],
+        ),
     ]
 
 

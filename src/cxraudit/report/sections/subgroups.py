@@ -53,8 +53,14 @@ def _model(
             caption = f"{model}: gaps in AUROC by {name}, as observed and standardised"
             blocks.append(context.draw(standardised, f"{model}-{attribute}-standardised", caption))
         numbers = [
-            table(tables.levels_table(results, attribute), f"{model}: AUROC by {name}"),
-            table(tables.gaps_table(results, attribute), f"{model}: gaps in AUROC by {name}"),
+            table(
+                tables.levels_table(results, attribute), f"{model}: AUROC by {name}", attribute=name
+            ),
+            table(
+                tables.gaps_table(results, attribute),
+                f"{model}: gaps in AUROC by {name}",
+                attribute=name,
+            ),
         ]
         blocks.append(Details(f"Numbers by {name}", numbers))
     return blocks

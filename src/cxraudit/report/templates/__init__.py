@@ -1,5 +1,6 @@
 """Templates of pages, with their style and script."""
 
+from functools import cache
 from importlib.resources import files
 
 import jinja2
@@ -10,6 +11,7 @@ def part(name: str) -> str:
     return (files(__name__) / name).read_text(encoding="utf-8")
 
 
+@cache
 def template(name: str) -> jinja2.Template:
     """Return a template; what it is given is escaped."""
     environment = jinja2.Environment(

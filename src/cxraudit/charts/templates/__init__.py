@@ -1,0 +1,1 @@
+"""Template and style of pictures as HTML."""
