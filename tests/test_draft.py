@@ -128,7 +128,6 @@ def quickly(path: Path) -> None:
     path.write_text(text.replace("[audit]\n", QUICK_KEYS), encoding="utf-8")
 
 
-@pytest.mark.usefixtures("nothing_drawn")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_the_file_runs_and_gives_what_the_flags_give(tmp_path, monkeypatch, shape, kind):

@@ -213,7 +213,6 @@ def test_a_sentence_on_a_command_line_ends_before_the_next_one(own_table, column
     assert "got '1.5'. See cxraudit audit --help." in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("nothing_drawn")
 def test_too_few_resamples_for_a_verdict_are_stated(own_table, columns, run, capsys):
     """Above all statements."""
     flags_of_audit = columns.replace("--resamples 100", "--resamples 0 --operating-point none")

@@ -19,8 +19,6 @@ from cxraudit.cli._shared import SHARED, shared
 from cxraudit.progress import shown_by, stage
 from cxraudit.report.statements import of_model
 
-pytestmark = pytest.mark.usefixtures("nothing_drawn")
-
 ROOT = Path(__file__).parents[2]
 GROUPS = {("drains",), ("paper",)}
 """Commands that only hold others."""

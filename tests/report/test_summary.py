@@ -48,7 +48,7 @@ def test_what_is_stated_stands_there_as_text(tmp_path):
         ('population = ""', "population: "),
         ("population", "about.toml"),
         ('keywords = "x"', "keywords: "),
-        ("keywords = [3]", "keywords.0: Input should be a valid string"),
+        ("keywords = [3]", "keywords.1: Input should be a valid string"),
     ],
 )
 def test_a_file_with_other_keys_or_values_is_refused(tmp_path, text, words):
