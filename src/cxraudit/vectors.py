@@ -46,7 +46,7 @@ def read_vectors(
         For ``.npy``: a text file with one image id per line, an array of text, or a table with a column of
         ids, in the order of the rows.
     image : str, optional
-        Column or array of image ids, where it has another name.
+        Column or array of image ids, where it has another name than a usual one.
 
     Returns
     -------
@@ -90,6 +90,8 @@ def _loaded(path: Path) -> Any:
     DataError
         If it cannot be read.
     """
+    if path.suffix.lower() == ".npz" and not zipfile.is_zipfile(path):
+        raise DataError(f"{path} cannot be read as arrays of NumPy. Save it again.")
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -117,7 +119,9 @@ def _ids_of(path: Path, image: str | None) -> NDArray[np.str_]:
     if suffix in (".txt", ""):
         return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=np.str_)
     frame = read_table(path, what="the table of ids")
-    return _as_text(path, "", frame[_one_of(path, list(frame), IDS, image, "image ids")])
+    return _as_text(
+        path, "", frame[_one_of(path, [str(name) for name in frame], IDS, image, "image ids")]
+    )
 
 
 def _of_arrays(path: Path, ids: object, image: str | None) -> Embedded:
@@ -151,11 +155,14 @@ def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
 
 def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
     frame = read_table(path, what="the table of embeddings")
-    own = _one_of(path, list(frame), IDS, image, "image ids")
-    listed = next((name for name in VECTORS if name in frame and name != own), None)
-    if listed is None:
-        lists = [name for name in frame if name != own and _holds_lists(frame[name])]
-        listed = lists[0] if len(lists) == 1 else None
+    own = _one_of(path, [str(name) for name in frame], IDS, image, "image ids")
+    lists = [name for name in frame if name != own and _holds_lists(frame[name])]
+    listed = next((name for name in VECTORS if name in lists), lists[0] if lists else None)
+    if len(lists) > 1 and listed not in VECTORS:
+        raise DataError(
+            f"{path} has {len(lists)} columns of lists ({short(', '.join(map(str, lists)))}). Call the "
+            "embeddings 'global'."
+        )
     if listed is not None:
         lengths = {np.size(one) for one in frame[listed]}
         if len(lengths) != 1:
@@ -177,17 +184,12 @@ def _holds_lists(column: pd.Series) -> bool:
 def _one_of(
     path: Path, names: list[str], usual: tuple[str, ...], given: str | None, what: str
 ) -> str:
-    """Return the name of a column or array: the one given, or a usual one."""
-    if given is not None:
-        if given not in names:
-            raise DataError(
-                f"{path} has no '{short(given)}' with {what}; it has {short(', '.join(names))}."
-            )
-        return given
-    found = next((name for name in usual if name in names), None)
+    """Return the name of a column or array: the one given where there is one, or a usual one."""
+    wanted = [name for name in (given, *usual) if name is not None]
+    found = next((name for name in wanted if name in names), None)
     if found is None:
         raise DataError(
-            f"{path} has no {what} under a usual name ({', '.join(usual)}); it has "
+            f"{path} has no {what} under a usual name ({', '.join(wanted)}); it has "
             f"{short(', '.join(names))}. Name it with --image."
         )
     return found

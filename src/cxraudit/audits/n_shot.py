@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
 from cxraudit.audits.cohort import Cohort, Sample, sample_of
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings
@@ -59,7 +60,7 @@ def _sample(
     cohort: Cohort, model: str, embeddings: ModelEmbeddings, finding: str, scores: np.ndarray
 ) -> Sample:
     labels = cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
-    at = cohort.images.index.get_indexer(embeddings.image_ids)
+    at = cohort.images.index.get_indexer(pd.Index(embeddings.image_ids))
     by_image = np.full(len(labels), np.nan)
     by_image[at[at >= 0]] = scores[at >= 0]
     return sample_of(cohort, labels, by_image, model, HEAD, finding)

@@ -6,7 +6,7 @@ difference of two prompts is in an image–text model, so that every analysis of
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -78,6 +78,10 @@ class Heads:
             for finding, head in self.by_finding.items()
         ]
         return pd.concat(tables, ignore_index=True)[list(SCORE_COLUMNS)]
+
+    def embedded(self, embeddings: ModelEmbeddings) -> ModelEmbeddings:
+        """Return embeddings with the weights of the heads in place of prompts."""
+        return replace(embeddings, prompts=self.directions(), bank=())
 
     def held_out(self, dataset: Dataset) -> Dataset:
         """Return the data set without the patients that the heads were fitted on."""
@@ -254,14 +258,7 @@ def _notices(
     if not without:
         return []
     sentence = (
-        f"No head for {', '.join(without)}: fewer than {FEWEST} training patients have, or do not have, "
-        f"{'it' if len(without) == 1 else 'them'}."
+        f"No head for {', '.join(without)}: fewer than {FEWEST} training patients have the finding, or are "
+        "without it."
     )
-    about = f"heads of {shown(embeddings.model)}"
-    return [
-        Notice(
-            about=about,
-            count=len(without),
-            sentence=f"{counted(len(without), 'finding')}. {sentence}",
-        )
-    ]
+    return [Notice(about=f"heads of {embeddings.model}", count=len(without), sentence=sentence)]
