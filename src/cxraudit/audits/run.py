@@ -236,6 +236,7 @@ def audit(
         facts={
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
+            "heads": [_of_heads(one) for one in heads],
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
@@ -335,6 +336,15 @@ def _shortcut_findings(
             )
     _demand_different(dataset, wanted)
     return dict(wanted)
+
+
+def _of_heads(heads: Heads) -> dict[str, Any]:
+    """Return how heads were fitted, as plain data."""
+    return {
+        "model": heads.model,
+        "patients": len(heads.patients),
+        "findings": records(heads.fitted),
+    }
 
 
 def _check_heads(
