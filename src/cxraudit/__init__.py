@@ -20,6 +20,7 @@ _PUBLIC = {
     "Estimate": ("cxraudit.stats.estimate", "Estimate"),
     "Gap": ("cxraudit.stats.estimate", "Gap"),
     "GateResult": ("cxraudit.policy.judgement", "GateResult"),
+    "Heads": ("cxraudit.audits.embeddings.heads", "Heads"),
     "ImageTextModel": ("cxraudit.models.base", "ImageTextModel"),
     "ModelCard": ("cxraudit.models.base", "ModelCard"),
     "ModelEmbeddings": ("cxraudit.audits.embeddings", "ModelEmbeddings"),
@@ -46,6 +47,7 @@ _PUBLIC = {
     "diff": ("cxraudit.audits.changes.run", "diff"),
     "draft_run_file": ("cxraudit.draft", "draft_run_file"),
     "encode_images": ("cxraudit.encode", "encode_images"),
+    "fit_heads": ("cxraudit.audits.embeddings.heads", "fit_heads"),
     "gate": ("cxraudit.policy.judgement", "gate"),
     "load_dataset": ("cxraudit.datasets", "load"),
     "load_model": ("cxraudit.models", "load"),
@@ -60,6 +62,7 @@ _PUBLIC = {
     "read_embeddings": ("cxraudit.steps", "read_embeddings"),
     "read_plan": ("cxraudit.analysis_plan", "read_plan"),
     "read_policy": ("cxraudit.policy.rules", "read_policy"),
+    "read_vectors": ("cxraudit.vectors", "read_vectors"),
     "score": ("cxraudit.scoring", "score"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
@@ -82,6 +85,8 @@ if TYPE_CHECKING:
     from cxraudit.audits.embeddings import ModelEmbeddings as ModelEmbeddings
     from cxraudit.audits.embeddings import PromptPair as PromptPair
     from cxraudit.audits.embeddings import audit_embeddings as audit_embeddings
+    from cxraudit.audits.embeddings.heads import Heads as Heads
+    from cxraudit.audits.embeddings.heads import fit_heads as fit_heads
     from cxraudit.audits.perturbations import audit_perturbations as audit_perturbations
     from cxraudit.audits.result import Audit as Audit
     from cxraudit.audits.result import open_audit as open_audit
@@ -134,6 +139,7 @@ if TYPE_CHECKING:
     from cxraudit.steps import plan_files as plan_files
     from cxraudit.steps import read_embeddings as read_embeddings
     from cxraudit.store import EmbeddingStore as EmbeddingStore
+    from cxraudit.vectors import read_vectors as read_vectors
     from cxraudit.zeroshot import zero_shot_scores as zero_shot_scores
 
 __all__ = [
@@ -148,6 +154,7 @@ __all__ = [
     "Estimate",
     "Gap",
     "GateResult",
+    "Heads",
     "ImageTextModel",
     "ModelCard",
     "ModelEmbeddings",
@@ -174,6 +181,7 @@ __all__ = [
     "diff",
     "draft_run_file",
     "encode_images",
+    "fit_heads",
     "gate",
     "load_dataset",
     "load_model",
@@ -188,6 +196,7 @@ __all__ = [
     "read_embeddings",
     "read_plan",
     "read_policy",
+    "read_vectors",
     "score",
     "table_dataset",
     "wide_scores",

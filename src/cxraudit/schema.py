@@ -169,6 +169,8 @@ class Analysis(StrEnum):
     """Whether what is decodable is associated with the score given the label."""
     PROMPT_SENSITIVITY = "prompt_sensitivity"
     """The same gaps over a bank of prompt pairs."""
+    N_SHOT = "n_shot"
+    """AUROC and gaps of heads that were fitted on ``at`` patients; exploratory."""
 
 
 class Confirmatory(StrEnum):

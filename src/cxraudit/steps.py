@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
+from cxraudit.audits.embeddings.heads import SHARE, Heads, fit_heads
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
@@ -68,6 +69,7 @@ from cxraudit.scoring import (
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
+from cxraudit.vectors import read_vectors
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
@@ -348,6 +350,7 @@ def audit_step(
     settings: AuditSettings | None = None,
     inputs: Mapping[str, Path] | None = None,
     embeddings: Sequence[ModelEmbeddings] = (),
+    heads: Sequence[Heads] = (),
     perturbed: pd.DataFrame | None = None,
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
@@ -375,6 +378,7 @@ def audit_step(
         shortcuts=shortcuts,
         settings=settings,
         embeddings=embeddings,
+        heads=heads,
         perturbed=perturbed,
         notices=[*notices, *of_images],
         plan=plan,
@@ -410,6 +414,9 @@ def audit_files(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
     embeddings: bool = True,
+    vectors: Mapping[str, str | PathLike[str]] | None = None,
+    vector_ids: str | PathLike[str] | None = None,
+    head_share: float = SHARE,
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
     plan: str | PathLike[str] | None = None,
@@ -463,6 +470,13 @@ def audit_files(
         How the audit is computed.
     embeddings : bool
         Audit the embeddings beside the scores, where there are any.
+    vectors : mapping of str to str or path, optional
+        Model → file of its embeddings; see `cxraudit.read_vectors`. Where no columns of scores are named,
+        heads are fitted on a share of the patients (`cxraudit.fit_heads`) and audited on the others.
+    vector_ids : str or path, optional
+        Image ids of embeddings in a ``.npy`` file.
+    head_share : float
+        Share of the patients that heads are fitted on.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
     overwrite : bool
@@ -524,7 +538,10 @@ def audit_files(
             shortcuts=planned.shortcuts if planned and shortcuts is None else shortcuts,
             settings=settings,
             planned=planned.attributes if planned and label else (),
+            scored=bool(score or score_prefix or not vectors),
         )
+    own = _own_embeddings(read, vectors or {}, vector_ids, image, head_share, settings.seed)
+    read = own.inputs
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
     place.check(read.files, overwrite=overwrite)
@@ -538,7 +555,8 @@ def audit_files(
         shortcuts=shortcuts and _resolved(shortcuts, read.cohort),
         settings=settings,
         inputs=read.files if plan is None else {**read.files, "plan": Path(plan)},
-        embeddings=read_embeddings(work.folder) if ours and embeddings else (),
+        embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
+        heads=own.heads,
         perturbed=work.read_perturbed() if ours else None,
         notices=read.notices,
         work=work if ours else None,
@@ -595,10 +613,12 @@ def _read_inputs(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings,
     planned: Sequence[str] = (),
+    scored: bool = True,
 ) -> Inputs:
     """Read scores and the labels of their images; parameters as in `audit_files`.
 
-    Of `planned` attributes, those that are columns of the table are read, too.
+    Of `planned` attributes, those that are columns of the table are read, too. Without `scored`, the table
+    holds labels only.
     """
     for name, value in (("label", label), ("score", score), ("shortcuts", shortcuts)):
         if value is not None and not isinstance(value, Mapping):
@@ -667,6 +687,8 @@ def _read_inputs(
             f"nothing says what the images of {file} show. Give --dataset and --root, or the columns "
             "of labels with --label FINDING=COLUMN (see cxraudit audit --help)."
         )
+    if not scored:
+        return Inputs(cohort, pd.DataFrame(), names, inputs, table.notices)
     read = scores_from(
         table.frame.drop(columns=list((label or {}).values())),
         cohort,
@@ -679,6 +701,41 @@ def _read_inputs(
         table=str(file),
     )
     return Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
+
+
+class _Own(NamedTuple):
+    """What an audit is made of, with embeddings of the user."""
+
+    inputs: Inputs
+    embeddings: list[ModelEmbeddings]
+    heads: list[Heads]
+
+
+def _own_embeddings(
+    read: Inputs,
+    vectors: Mapping[str, str | PathLike[str]],
+    ids: str | PathLike[str] | None,
+    image: str | None,
+    share: float,
+    seed: int,
+) -> _Own:
+    """Read embeddings of the user; where there are no scores, fit heads and score the other patients."""
+    embedded = []
+    for model, file in vectors.items():
+        found = read_vectors(file, ids=ids, image=image)
+        embedded.append(ModelEmbeddings(model, found.image_ids, found.vectors, ()))
+    files = read.files | {f"embeddings of {model}": Path(file) for model, file in vectors.items()}
+    if not embedded or not read.scores.empty:
+        return _Own(read._replace(files=files), embedded, [])
+    heads = [fit_heads(read.cohort, one, share=share, seed=seed) for one in embedded]
+    scores = [head.scores(one) for head, one in zip(heads, embedded, strict=True)]
+    inputs = read._replace(
+        cohort=heads[0].held_out(read.cohort),
+        scores=pd.concat(scores, ignore_index=True),
+        files=files,
+        notices=(*read.notices, *(notice for head in heads for notice in head.notices)),
+    )
+    return _Own(inputs, [h.embedded(one) for h, one in zip(heads, embedded, strict=True)], heads)
 
 
 def _with_planned(

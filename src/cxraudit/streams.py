@@ -42,6 +42,9 @@ class Stream(IntEnum):
     TRAINING_RUNS = 46
     ERASURE_HALVES = 50
     PROMPT_VARIANCE = 51
+    HEAD_PATIENTS = 52
+    HEAD_FOLDS = 53
+    SHOTS = 54
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cxraudit.analysis_plan import AnalysisPlan, read_plan
 from cxraudit.audits import (
+    n_shot,
     planned,
     shrunken,
     verdicts,
@@ -21,6 +22,7 @@ from cxraudit.audits.cohort import (
 )
 from cxraudit.audits.embeddings import EmbeddingAudit, ModelEmbeddings, audit_embeddings
 from cxraudit.audits.embeddings.checks import disagreeing
+from cxraudit.audits.embeddings.heads import Heads
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.families import EMBEDDINGS, PERTURBATIONS, SCORES, part_share
 from cxraudit.audits.followed import follow
@@ -58,6 +60,7 @@ def audit(
     shortcuts: Mapping[str, str] | None = None,
     settings: AuditSettings | None = None,
     embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
+    heads: Sequence[Heads] = (),
     perturbed: Any = None,
     notices: Sequence[Notice] = (),
     plan: AnalysisPlan | str | PathLike[str] | None = None,
@@ -85,6 +88,9 @@ def audit(
         Resamples, margin, thresholds and what else is compared.
     embeddings : ModelEmbeddings or sequence of ModelEmbeddings, optional
         Of the audited models; see `cxraudit.audit_embeddings`.
+    heads : sequence of Heads, optional
+        What the scores of some models come from, fitted on other patients (`cxraudit.fit_heads`): how
+        performance and gaps grow with the number of training patients.
     perturbed : data frame, optional
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
     notices : sequence of Notice, optional
@@ -150,6 +156,7 @@ def audit(
     for model in settings.trained_on:
         if model not in audited:
             raise UnknownNameError("model", model, audited)
+    _check_heads(heads, _several(embeddings), dataset)
     scores = divided.by_model()
     tuning = cohort.tuning()
     engine = Engine(cohort)
@@ -167,6 +174,9 @@ def audit(
             items = [item for of_model, _ in plans for item in of_model]
             items += planned.compared(found, scored)
             evaluated += with_other_weight(engine, items, engine.evaluate(items))
+            for one in heads:
+                of_model = next(e for e in _several(embeddings) if e.model == one.model)
+                evaluated += engine.evaluate(n_shot.plan(cohort, one, of_model, finding, chosen))
             for one in scored:
                 evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
             percentiles += [table for _, tables in plans for table in tables]
@@ -226,6 +236,7 @@ def audit(
         facts={
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
+            "heads": [_of_heads(one) for one in heads],
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
@@ -325,6 +336,40 @@ def _shortcut_findings(
             )
     _demand_different(dataset, wanted)
     return dict(wanted)
+
+
+def _of_heads(heads: Heads) -> dict[str, Any]:
+    """Return how heads were fitted, as plain data."""
+    return {
+        "model": heads.model,
+        "patients": len(heads.patients),
+        "findings": records(heads.fitted),
+    }
+
+
+def _check_heads(
+    heads: Sequence[Heads], embeddings: Sequence[ModelEmbeddings], dataset: Dataset
+) -> None:
+    """Refuse heads without their embeddings, and the patients they were fitted on.
+
+    Raises
+    ------
+    ConfigError
+        If the embeddings of a model are missing.
+    DataError
+        If a patient is one of those.
+    """
+    for one in heads:
+        if one.model not in [e.model for e in embeddings]:
+            raise ConfigError(
+                f"the heads of {one.model} need its embeddings, too: audit(..., embeddings=...)."
+            )
+        seen = int(dataset.images["patient_id"].isin(one.patients).sum())
+        if seen:
+            raise DataError(
+                f"{seen:,} images are of patients that the heads of {one.model} were fitted on, whose scores "
+                "say nothing. Audit Heads.held_out(dataset)."
+            )
 
 
 def _without_scores(

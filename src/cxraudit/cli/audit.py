@@ -9,6 +9,7 @@ from cxraudit.cli._options import (
     DatasetOptions,
     GivenFlags,
     Several,
+    Share,
     Switch,
     pairs,
     repeatable,
@@ -24,6 +25,7 @@ _SCORES = Parameter(group=Group("Columns of a table of scores", sort_key=3))
 _LABELS = Parameter(group=Group("Columns of a table that also holds labels", sort_key=4))
 _COMPARED = Parameter(group=Group("What is audited", sort_key=5))
 _PLANNED = Parameter(group=Group("By a plan", sort_key=7))
+_EMBEDDED = Parameter(group=Group("Embeddings", sort_key=5.5))
 _COMPUTED = Group("How it is computed", sort_key=6)
 _COLUMN = Parameter(metavar="COLUMN")
 _COLUMNS = repeatable("FINDING=COLUMN")
@@ -55,7 +57,10 @@ def audit(
     shortcut_source: Annotated[Several, repeatable("NAME=COLUMN"), _LABELS] = None,
     attribute: Annotated[Several, repeatable("NAME"), _COMPARED] = None,
     shortcut: Annotated[Several, repeatable("NAME=FINDING"), _COMPARED] = None,
-    embeddings: Annotated[bool, _COMPARED] = True,
+    embeddings: Annotated[Several, repeatable("[MODEL=]FILE"), _EMBEDDED] = None,
+    embedding_ids: Annotated[Path | None, _EMBEDDED] = None,
+    head_share: Annotated[Share, _EMBEDDED] = 0.5,
+    no_embeddings: Annotated[Switch, _EMBEDDED] = False,
     plan: Annotated[Path | None, _PLANNED] = None,
     depart: Annotated[str | None, Parameter(metavar="REASON"), _PLANNED] = None,
     settings: Annotated[AuditSettings, _COMPUTED],
@@ -72,10 +77,13 @@ def audit(
        --label Pneumothorax=ptx --score Pneumothorax=ptx_score --age age --sex sex
        --attribute hospital --shortcut drain=Pneumothorax`
 
+    Embeddings need no scores: `cxraudit audit labels.csv --patient pid --image file --label Edema=edema
+    --sex sex --embeddings model.npz`.
+
     Parameters
     ----------
     scores
-        The scores, as CSV, Excel or Parquet.
+        The scores, as CSV, Excel or Parquet; with --embeddings, a table of labels will do.
     out
         Folder for results.parquet, results.csv and report.html. Default: `audit` beside the scores.
     overwrite
@@ -124,7 +132,15 @@ def audit(
         Something in the image that may stand in for a finding, such as drain=Pneumothorax;
         COLUMN:GROUP makes a shortcut of one group, as in view_position:AP=Pneumothorax; repeatable.
     embeddings
-        Where embeddings lie beside the scores, also audit what is decodable from them and whether it
+        Embeddings of your model: .npz with ids, .npy with --embedding-ids, Parquet, or a folder that
+        `cxraudit encode` wrote; repeatable, MODEL=FILE for several. Where no columns of scores are named,
+        heads for the findings are fitted on a share of the patients, and the others are audited.
+    embedding_ids
+        Image ids of the rows of a .npy file: text with one per line, .npy, or a table.
+    head_share
+        Share of the patients that heads are fitted on.
+    no_embeddings
+        Do not audit the embeddings that lie beside the scores: what is decodable from them and whether it
         is associated with the score.
     plan
         The plan that `cxraudit plan --write` wrote: findings, attributes, shortcuts and all options of
@@ -166,7 +182,10 @@ def audit(
         attributes=attribute,
         shortcuts=pairs(shortcut, "--shortcut") or None,
         settings=settings,
-        embeddings=embeddings,
+        embeddings=not no_embeddings,
+        vectors=_files(embeddings, model),
+        vector_ids=embedding_ids,
+        head_share=head_share,
         out=place.folder,
         overwrite=overwrite,
         plan=plan,
@@ -180,3 +199,23 @@ def audit(
 def _divided(items: list[str] | None) -> list[str]:
     """Divide ``H=male,M=female`` into its parts."""
     return [part for item in items or [] for part in item.split(",")]
+
+
+def _files(items: list[str] | None, model: str) -> dict[str, str]:
+    """Return model → file of its embeddings; a file without a name is of the model that --model names.
+
+    Raises
+    ------
+    ConfigError
+        If two files are of one model.
+    """
+    found: dict[str, str] = {}
+    for item in items or []:
+        name, equals, file = item.partition("=")
+        own, path = (name, file) if equals and not Path(item).exists() else (model, item)
+        if own in found:
+            raise ConfigError(
+                f"two files of embeddings are of the model '{own}'. Name each: --embeddings MODEL=FILE."
+            )
+        found[own] = path
+    return found

@@ -1,0 +1,227 @@
+"""Embeddings from files of one's own: arrays of NumPy, Parquet, or a store of cxraudit."""
+
+import zipfile
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cxraudit.errors import ConfigError, DataError, short
+from cxraudit.files import read_table
+from cxraudit.store import EmbeddingStore
+
+IDS = ("ids", "image_ids", "image_id", "names", "filenames", "paths")
+"""Names of arrays or columns of image ids, in the order they are looked for."""
+VECTORS = ("global", "embeddings", "embedding", "features", "vectors", "x")
+"""Names of arrays or columns of embeddings."""
+
+
+class Embedded(NamedTuple):
+    """Embeddings of some images."""
+
+    image_ids: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    """Shape (n, d)."""
+
+
+def read_vectors(
+    file: str | PathLike[str],
+    *,
+    ids: str | PathLike[str] | None = None,
+    image: str | None = None,
+) -> Embedded:
+    """Read embeddings and the images they are of.
+
+    Parameters
+    ----------
+    file : str or path
+        One of: a ``.npy`` array of shape (n, d), with `ids`; an ``.npz`` with an array of ids (one of `IDS`)
+        and one of embeddings (one of `VECTORS`, or the only one of two dimensions); a Parquet table with a
+        column of ids and a column of lists, or one column of numbers per dimension; a folder that
+        ``cxraudit encode`` wrote.
+    ids : str or path, optional
+        For ``.npy``: a text file with one image id per line, an array of text, or a table with a column of
+        ids, in the order of the rows.
+    image : str, optional
+        Column or array of image ids, where it has another name than a usual one.
+
+    Returns
+    -------
+    Embedded
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, or is none of these.
+    ConfigError
+        If it is not known which images the rows are of.
+    """
+    path = Path(file)
+    if path.is_dir():
+        return _of_store(path)
+    if not path.is_file():
+        raise DataError(f"{path} is not there. Name the file of the embeddings.")
+    if ids is not None and path.suffix.lower() != ".npy":
+        raise ConfigError(f"ids are for .npy files: {path.name} has to hold its own.")
+    kinds = {".npy": _of_array, ".npz": _of_arrays, ".parquet": _of_table}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(
+            f"{path} is no file of embeddings that is known by its name. Give .npy (with ids), .npz, "
+            ".parquet, or the folder of a store."
+        )
+    return kind(path, ids, image)
+
+
+def _of_store(folder: Path) -> Embedded:
+    index, vectors = EmbeddingStore(folder).read()
+    ok = index["ok"].to_numpy(dtype=bool)
+    return Embedded(index.loc[ok, "image_id"].to_numpy(dtype=np.str_), vectors[ok])
+
+
+def _loaded(path: Path) -> Any:
+    """Load arrays; what is pickled is refused, since unpickling runs code.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    if path.suffix.lower() == ".npz" and not zipfile.is_zipfile(path):
+        raise DataError(f"{path} cannot be read as arrays of NumPy. Save it again.")
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} cannot be read as arrays of NumPy ({error}). Save it again."
+        ) from None
+
+
+def _of_array(path: Path, ids: str | PathLike[str] | None, image: str | None) -> Embedded:
+    vectors = _loaded(path)
+    if ids is None:
+        raise ConfigError(
+            f"{path.name} does not say which images its rows are of: name a file of ids with "
+            "--embedding-ids (in Python, ids=)."
+        )
+    return _matched(path, _ids_of(Path(ids), image), vectors)
+
+
+def _ids_of(path: Path, image: str | None) -> NDArray[np.str_]:
+    if not path.is_file():
+        raise DataError(f"{path} is not there. Name the file of the ids.")
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return _as_text(path, "", _loaded(path))
+    if suffix in (".txt", ""):
+        return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=np.str_)
+    frame = read_table(path, what="the table of ids")
+    return _as_text(
+        path, "", frame[_one_of(path, [str(name) for name in frame], IDS, image, "image ids")]
+    )
+
+
+def _of_arrays(path: Path, ids: object, image: str | None) -> Embedded:
+    arrays = _loaded(path)
+    if isinstance(arrays, np.ndarray):
+        raise DataError(f"{path} is one array. Rename it to .npy and give its ids.")
+    with arrays:
+        names = list(arrays)
+        own = _one_of(path, names, IDS, image, "image ids")
+        found = {name: _array(path, arrays, name) for name in names if name != own}
+        tables = [name for name, array in found.items() if array.ndim == 2]
+        chosen = next((name for name in VECTORS if name in tables), None)
+        if chosen is None and len(tables) != 1:
+            raise DataError(
+                f"{path} has {len(tables)} arrays of two dimensions beside the ids "
+                f"({short(', '.join(names))}). Call the embeddings 'global'."
+            )
+        image_ids = _as_text(path, own, _array(path, arrays, own))
+    return _matched(path, image_ids, found[chosen or tables[0]])
+
+
+def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
+    try:
+        return arrays[name]
+    except ValueError:
+        raise DataError(
+            f"{path}: the array '{short(name)}' holds pickled objects, which are not read since they can run "
+            "code. Save text as text: ids.astype(str)."
+        ) from None
+
+
+def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
+    frame = read_table(path, what="the table of embeddings")
+    own = _one_of(path, [str(name) for name in frame], IDS, image, "image ids")
+    lists = [name for name in frame if name != own and _holds_lists(frame[name])]
+    listed = next((name for name in VECTORS if name in lists), lists[0] if lists else None)
+    if len(lists) > 1 and listed not in VECTORS:
+        raise DataError(
+            f"{path} has {len(lists)} columns of lists ({short(', '.join(map(str, lists)))}). Call the "
+            "embeddings 'global'."
+        )
+    if listed is not None:
+        lengths = {np.size(one) for one in frame[listed]}
+        if len(lengths) != 1:
+            raise DataError(
+                f"{path}: the lists of the column '{short(listed)}' have {len(lengths)} lengths. Give one "
+                "length."
+            )
+        vectors: Any = np.stack([np.asarray(one) for one in frame[listed]])
+    else:
+        numbers = frame.drop(columns=own).select_dtypes("number")
+        vectors = numbers.to_numpy()
+    return _matched(path, _as_text(path, own, frame[own]), vectors)
+
+
+def _holds_lists(column: pd.Series) -> bool:
+    return column.dtype == object and len(column) > 0 and np.ndim(column.iloc[0]) == 1
+
+
+def _one_of(
+    path: Path, names: list[str], usual: tuple[str, ...], given: str | None, what: str
+) -> str:
+    """Return the name of a column or array: the one given where there is one, or a usual one."""
+    wanted = [name for name in (given, *usual) if name is not None]
+    found = next((name for name in wanted if name in names), None)
+    if found is None:
+        raise DataError(
+            f"{path} has no {what} under a usual name ({', '.join(wanted)}); it has "
+            f"{short(', '.join(names))}. Name it with --image."
+        )
+    return found
+
+
+def _as_text(path: Path, name: str, values: Any) -> NDArray[np.str_]:
+    """Return ids as text; numbers as they are written, and only whole ones.
+
+    Raises
+    ------
+    DataError
+        If an id is missing, or is no text and no whole number.
+    """
+    ids = pd.Series(np.asarray(values).reshape(-1))
+    about = f"{path}{f' ({short(name)})' if name else ''}"
+    if ids.isna().any():
+        raise DataError(f"{about}: {int(ids.isna().sum()):,} image ids are missing.")
+    if ids.dtype.kind == "f":
+        raise DataError(f"{about}: image ids are numbers with decimals. Save them as text.")
+    if ids.dtype.kind == "S":
+        ids = ids.str.decode("utf-8", errors="replace")
+    return ids.astype("str").to_numpy(dtype=np.str_)
+
+
+def _matched(path: Path, image_ids: NDArray[np.str_], vectors: NDArray[Any]) -> Embedded:
+    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+        raise DataError(
+            f"{path}: the embeddings are an array of {vectors.dtype} and shape {vectors.shape}. Give numbers "
+            "of shape (images, dimensions)."
+        )
+    if len(vectors) != len(image_ids):
+        raise DataError(
+            f"{path}: {len(vectors):,} embeddings and {len(image_ids):,} image ids. Give one id per row."
+        )
+    return Embedded(image_ids, np.asarray(vectors, dtype=np.float32))

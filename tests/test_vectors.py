@@ -1,0 +1,150 @@
+"""Embeddings are read from every layout alike; what is none is refused in one sentence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxraudit import read_vectors
+from cxraudit.errors import ConfigError, DataError
+
+IDS = np.array(["a.png", "b/ü.png", "0007"])
+VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+
+def npz(path, **arrays):
+    """Write arrays."""
+    np.savez(path / "e.npz", **arrays)
+    return path / "e.npz"
+
+
+def parquet(path, frame):
+    """Write a table."""
+    frame.to_parquet(path / "e.parquet")
+    return path / "e.parquet"
+
+
+def npy(path, ids):
+    """Write an array, and its ids beside it."""
+    np.save(path / "e.npy", VECTORS)
+    return path / "e.npy", ids
+
+
+LAYOUTS = {
+    "npz of RadHarmony": lambda p: (npz(p, ids=IDS, **{"global": VECTORS}), {}),
+    "npz with other arrays": lambda p: (
+        npz(p, image_ids=IDS, embeddings=VECTORS, patch=np.zeros((3, 2, 4))),
+        {},
+    ),
+    "npz with one table": lambda p: (npz(p, ids=IDS, anything=VECTORS), {}),
+    "npz in bytes": lambda p: (npz(p, ids=np.char.encode(IDS, "utf-8"), x=VECTORS), {}),
+    "npz in half precision": lambda p: (npz(p, ids=IDS, x=VECTORS.astype(np.float16)), {}),
+    "parquet of lists": lambda p: (
+        parquet(p, pd.DataFrame({"image_id": IDS, "embedding": list(VECTORS)})),
+        {},
+    ),
+    "parquet of a list under another name": lambda p: (
+        parquet(p, pd.DataFrame({"file": IDS, "cls": list(VECTORS), "site": "a"})),
+        {"image": "file"},
+    ),
+    "parquet of columns": lambda p: (
+        parquet(p, pd.DataFrame(VECTORS, columns=list("wxyz")).assign(image_id=IDS)),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_same(tmp_path, layout):
+    """Ids as text, vectors in single precision."""
+    file, options = LAYOUTS[layout](tmp_path)
+
+    found = read_vectors(file, **options)
+
+    assert found.image_ids.tolist() == IDS.tolist()
+    assert found.vectors.dtype == np.float32
+    np.testing.assert_array_equal(found.vectors, VECTORS)
+
+
+def test_ids_of_an_array_come_from_a_file(tmp_path):
+    """Text, an array, or a table."""
+    np.save(tmp_path / "e.npy", VECTORS)
+    (tmp_path / "ids.txt").write_text("\n".join(IDS) + "\n", encoding="utf-8")
+    np.save(tmp_path / "ids.npy", IDS)
+    pd.DataFrame({"image_id": IDS, "x": 1}).to_csv(tmp_path / "ids.csv", index=False)
+
+    for name in ("ids.txt", "ids.npy", "ids.csv"):
+        found = read_vectors(tmp_path / "e.npy", ids=tmp_path / name)
+        assert found.image_ids.tolist() == IDS.tolist()
+
+
+def test_whole_numbers_are_ids(tmp_path):
+    """As they are written."""
+    found = read_vectors(npz(tmp_path, ids=np.array([3, 1, 2]), x=VECTORS))
+
+    assert found.image_ids.tolist() == ["3", "1", "2"]
+
+
+WRONG = {
+    "a missing file": (lambda p: (p / "none.npz", {}), "is not there"),
+    "no ids": (lambda p: (npz(p, x=VECTORS), {}), "no image ids"),
+    "no table": (lambda p: (npz(p, ids=IDS, x=np.arange(3)), {}), "0 arrays of two dimensions"),
+    "two tables": (
+        lambda p: (npz(p, ids=IDS, u=VECTORS, v=VECTORS), {}),
+        "2 arrays of two dimensions",
+    ),
+    "too few ids": (lambda p: (npz(p, ids=IDS[:2], x=VECTORS), {}), "3 embeddings and 2 image ids"),
+    "ids with decimals": (
+        lambda p: (npz(p, ids=np.array([1.0, 2.0, 3.0]), x=VECTORS), {}),
+        "numbers with decimals",
+    ),
+    "pickled ids": (
+        lambda p: (npz(p, ids=IDS.astype(object), x=VECTORS), {}),
+        "pickled objects",
+    ),
+    "complex numbers": (lambda p: (npz(p, ids=IDS, x=VECTORS * 1j), {}), "complex"),
+    "lists of two lengths": (
+        lambda p: (
+            parquet(p, pd.DataFrame({"ids": IDS, "x": [[1.0, 2.0], [1.0], [2.0, 3.0]]})),
+            {},
+        ),
+        "2 lengths",
+    ),
+    "missing ids": (
+        lambda p: (parquet(p, pd.DataFrame({"ids": ["a", None, "b"], "x": list(VECTORS)})), {}),
+        "1 image ids are missing",
+    ),
+    "another kind of file": (lambda p: (_text(p), {}), "no file of embeddings"),
+    "no array": (lambda p: (_broken(p), {}), "cannot be read as arrays"),
+}
+
+
+def _text(path):
+    (path / "e.csv").write_text("image_id,x\na,1\n")
+    return path / "e.csv"
+
+
+def _broken(path):
+    (path / "e.npz").write_bytes(b"PK\x03\x04 not an archive")
+    return path / "e.npz"
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_no_embedding_is_refused(tmp_path, case):
+    """In one sentence that names the file."""
+    make, words = WRONG[case]
+    file, options = make(tmp_path)
+
+    with pytest.raises(DataError, match=words) as found:
+        read_vectors(file, **options)
+
+    assert str(tmp_path) in str(found.value)
+
+
+def test_an_array_without_ids_asks_for_them(tmp_path):
+    """Rows are of no image that could be known."""
+    file, _ = npy(tmp_path, None)
+
+    with pytest.raises(ConfigError, match="--embedding-ids"):
+        read_vectors(file)
+    with pytest.raises(ConfigError, match="has to hold its own"):
+        read_vectors(npz(tmp_path, ids=IDS, x=VECTORS), ids=file)
