@@ -21,6 +21,7 @@ class Anchor(StrEnum):
     SHORTCUTS = "shortcuts"
     PERTURBATIONS = "perturbations"
     EMBEDDINGS = "embeddings"
+    HEADS = "heads"
     MODELS = "models"
     CHECKS = "checks"
     NOTICES = "notices"
