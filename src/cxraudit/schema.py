@@ -446,11 +446,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _native(column: pd.Series) -> list[Any]:
-    """Return the values of a column as objects of Python."""
+    """Return the values of a column as objects of Python; a count that is hidden is None."""
     values = column.tolist()
-    if column.dtype != object:
-        return values
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
+    if column.dtype == object:
+        return [value.item() if isinstance(value, np.generic) else value for value in values]
+    return [None if value is pd.NA else value for value in values]
 
 
 def typed_frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
