@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit import datasets
+from cxraudit import datasets, open_audit
 from cxraudit.files import write_manifest, write_table
 from cxraudit.schema import BOUNDS, CORRECTED, OVERALL, POSITIVES, Analysis
 from planted import planted_table
@@ -218,3 +218,65 @@ def test_other_refused_commands_leave_nothing(own_table, nih_release, tmp_path, 
     ):
         assert run(refused) == 2, refused
     assert [path.name for path in tmp_path.iterdir()] == [own_table.name]
+
+
+class TestOwnEmbeddings:
+    """``--embeddings``: heads where there are no scores."""
+
+    def written(self, folder):
+        """Write labels and embeddings of 200 patients, a direction per finding."""
+        rng = np.random.default_rng(0)
+        patients = np.repeat(np.arange(200), 2)
+        frame = pd.DataFrame(
+            {
+                "file": [f"i{k}" for k in range(400)],
+                "pid": patients,
+                "sex": rng.choice(["F", "M"], 200)[patients],
+                "edema": (rng.random(400) < 0.4).astype(int),
+            }
+        )
+        vectors = rng.normal(size=(400, 8)).astype(np.float32)
+        vectors[:, 0] += 2 * frame["edema"]
+        frame.to_csv(folder / "labels.csv", index=False)
+        np.savez(folder / "e.npz", ids=frame["file"].to_numpy(str), **{"global": vectors})
+        np.save(folder / "e.npy", vectors)
+        (folder / "ids.txt").write_text("\n".join(frame["file"]))
+        labels = ("--patient", "pid", "--image", "file", "--label", "Edema=edema", "--sex", "sex")
+        return ("audit", folder / "labels.csv", *labels, "--resamples", "60")
+
+    def test_labels_and_embeddings_are_all_that_is_needed(self, tmp_path, run):
+        """From an archive, or an array with its ids: the same results and a section of the report."""
+        command = self.written(tmp_path)
+        options = ("--embeddings", "fm=" + str(tmp_path / "e.npz"))
+        ids = ("--embedding-ids", tmp_path / "ids.txt", "--model", "fm")
+
+        assert run(*command, *options, "--out", tmp_path / "a") == 0
+        assert run(*command, "--embeddings", tmp_path / "e.npy", *ids, "--out", tmp_path / "b") == 0
+
+        first, second = (open_audit(tmp_path / name) for name in "ab")
+        pd.testing.assert_frame_equal(first.results, second.results)
+        assert set(first.results["model"]) == {"fm"}
+        assert {"n_shot", "score_direction", "probe"} <= set(first.results["analysis"])
+        assert first.facts["patients"] == 100
+        assert "heads" in set(first.flow["step"])
+        page = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+        assert ">Heads</h3>" in page
+
+    def test_two_files_of_one_model_are_refused(self, tmp_path, run, capsys):
+        """They would be told apart by nothing."""
+        command = self.written(tmp_path)
+        file = str(tmp_path / "e.npz")
+
+        assert run(*command, "--embeddings", file, "--embeddings", file) == 2
+
+        assert "two files of embeddings are of the model" in capsys.readouterr().err
+
+    def test_embeddings_of_other_images_are_refused(self, tmp_path, run, capsys):
+        """In one sentence, with nothing written."""
+        command = self.written(tmp_path)
+        np.savez(tmp_path / "x.npz", ids=np.array(["a", "b"]), x=np.eye(2))
+
+        assert run(*command, "--embeddings", tmp_path / "x.npz", "--out", tmp_path / "out") == 2
+
+        assert "none of them is in the data set" in capsys.readouterr().err
+        assert not (tmp_path / "out" / "results.parquet").exists()
