@@ -428,6 +428,19 @@ def curves() -> pd.DataFrame:
     )
 
 
+def shot_rows() -> list[Row]:
+    """AUROC and gaps of heads for two numbers of training patients."""
+    rows = []
+    for at in (16.0, 64.0):
+        rows.append(row(Analysis.N_SHOT, 0.7 + at / 1000, at=at))
+        for group in ("female", "male"):
+            named: Row = {"attribute": "sex", "group": group, "at": at}
+            rows.append(row(Analysis.N_SHOT, 0.7, **named))
+            gap = row(Analysis.N_SHOT, -0.02, reference=COMPLEMENT, family=EXPLORATORY, **named)
+            rows.append(gap)
+    return rows
+
+
 def complete() -> Audit:
     """An audit with something for every section."""
     corrupted = {"noise": ("equivalent", "equivalent"), "blur": ("inconclusive", "disparity")}
@@ -462,6 +475,7 @@ def complete() -> Audit:
         *insertion_rows("disparity", "equivalent", "disparity"),
         *corruption_rows(corrupted),
         *embedded,
+        *shot_rows(),
         score_percentiles=percentiles(),
         image_changes=image_changes(),
         points=points(),
@@ -471,6 +485,21 @@ def complete() -> Audit:
             "shortcuts": {"drain": "Pneumothorax"},
             "perturbed": {"images": 80},
             "truth": {"origin": "phantom", "planted": {"sex": True, "drain": False}},
+            "heads": [
+                {
+                    "model": "m",
+                    "patients": 100,
+                    "findings": [
+                        {
+                            "finding": "Pneumothorax",
+                            "images": 180,
+                            "positive": 60,
+                            "patients": 100,
+                            "strength": 0.01,
+                        }
+                    ],
+                }
+            ],
             "notes": ["A note on the labels."],
             "notices": [
                 {"about": "column 'race'", "count": 1200, "sentence": "1,200 values are unknown."}

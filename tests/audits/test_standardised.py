@@ -12,7 +12,7 @@ from planted import QUICK, pick, planned, planted_table, the
 AP_AND_PA = ("view_position",)
 
 
-def gaps_of(frame, attributes, adjusters, *, settings=QUICK, shortcuts=()):
+def gaps_of(frame, attributes, adjusters, *, settings=QUICK, shortcuts=(), changes=False):
     """Gaps to all other groups, as observed and after standardisation."""
 
     def plan(cohort, sample):
@@ -22,7 +22,8 @@ def gaps_of(frame, attributes, adjusters, *, settings=QUICK, shortcuts=()):
         ]
 
     named = list(dict.fromkeys([*attributes, *adjusters]))
-    return pick(planned(frame, plan, settings=settings, attributes=named), reference=COMPLEMENT)
+    found = planned(frame, plan, settings=settings, attributes=named)
+    return found if changes else pick(found, reference=COMPLEMENT)
 
 
 def test_a_gap_that_is_all_age_vanishes_at_one_mix_of_age():
@@ -46,6 +47,30 @@ def test_a_gap_that_is_all_age_vanishes_at_one_mix_of_age():
     assert abs(adjusted["value"]) < 0.4 * abs(observed["value"])
     assert adjusted["low"] <= 0 <= adjusted["high"]
     assert "effective images" in adjusted["note"]
+
+
+def test_the_change_by_standardisation_is_judged_by_itself():
+    """It is the difference of the two gaps, excludes 0 where the mix explains one, and holds 0 where not."""
+    frame = planted_table(4, n_patients=1500, age_gap=1.8)
+    rng = np.random.default_rng(0)
+    old = frame.groupby("pid")["age"].first() >= 80
+    ward = np.where(rng.random(old.size) < np.where(old, 0.9, 0.2), "geriatric", "other")
+    frame["race"] = ward[frame["pid"]]
+    found = {}
+    for attribute, group in (("race", "geriatric"), ("sex", "female")):
+        rows = gaps_of(frame, [attribute], ["age_group"], changes=True)
+        own = pick(rows, finding="Cardiomegaly", group=group, metric="auroc")
+        gaps = pick(own, reference=COMPLEMENT)
+        change = the(own, analysis=Analysis.STANDARDISATION)
+        observed = the(gaps, analysis=Analysis.SUBGROUPS)["value"]
+        adjusted = the(gaps, analysis=Analysis.STANDARDISED, condition="age_group")["value"]
+        assert change["value"] == pytest.approx(adjusted - observed, abs=1e-12)
+        assert (change["family"], change["verdict"]) == ("exploratory", "")
+        found[attribute] = change
+
+    assert found["race"]["low"] > 0
+    assert found["sex"]["low"] <= 0 <= found["sex"]["high"]
+    assert found["sex"]["high"] - found["sex"]["low"] < 0.08
 
 
 def test_a_gap_that_is_all_drains_vanishes_at_one_mix_of_drains():

@@ -5,7 +5,7 @@ from charted import row_panels, rows_of, values
 from example_audit import by_sex, example, overall, planted_audit
 
 from cxraudit.figures import standardised_gaps
-from cxraudit.schema import COMPLEMENT, Analysis
+from cxraudit.schema import COMPLEMENT, OBSERVED_GAP, Analysis
 
 
 def test_the_gap_with_the_smallest_p_value_is_drawn_raw_and_standardised():
@@ -14,8 +14,10 @@ def test_the_gap_with_the_smallest_p_value_is_drawn_raw_and_standardised():
     rows = results[
         (results["metric"] == "auroc")
         & (results["attribute"] == "race")
-        & (results["reference"] == COMPLEMENT)
-        & results["analysis"].isin([Analysis.SUBGROUPS, Analysis.STANDARDISED])
+        & results["reference"].isin([COMPLEMENT, OBSERVED_GAP])
+        & results["analysis"].isin(
+            [Analysis.SUBGROUPS, Analysis.STANDARDISED, Analysis.STANDARDISATION]
+        )
     ]
     raw = rows[(rows["analysis"] == Analysis.SUBGROUPS) & rows["p_value"].notna()]
     surest = raw.loc[raw.groupby("finding")["p_value"].idxmin(), ["finding", "group"]]
@@ -26,7 +28,8 @@ def test_the_gap_with_the_smallest_p_value_is_drawn_raw_and_standardised():
     np.testing.assert_allclose(values(chart), sorted(drawn["value"]))
     names = [row.name for row in rows_of(row_panels(chart)[0])]
     assert names.count("raw") == 2
-    assert "standardised by age" in names
+    at = names.index("standardised by age")
+    assert names[at + 1] == "change by it"
     assert "standardised by chest drain" in names
 
 

@@ -11,13 +11,23 @@ import numpy as np
 from cxraudit.audits.cohort import Cohort, Sample, Vector
 from cxraudit.audits.groups import ADJUSTERS, comparisons, parts
 from cxraudit.audits.measures import StandardisedRanking
-from cxraudit.audits.plan import Comparison, Item, Statistic, joined_phrases, key
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Statistic,
+    joined_phrases,
+    key,
+    minus,
+    ranking,
+)
 from cxraudit.audits.shortcuts.labels import NO_CAVEATS, Caveats, caveats, labels_of
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.metrics import METRICS, Family, of_family
-from cxraudit.schema import COMPLEMENT, POSITIVES, Analysis, Confirmatory
+from cxraudit.schema import COMPLEMENT, OBSERVED_GAP, POSITIVES, Analysis, Confirmatory
 from cxraudit.stats.standardise import overlap
 
+CHANGE = "auroc"
+"""The metric of which the change by standardisation is estimated."""
 HOW = {"both": "weighted", "matched": "matched by weights"}
 
 
@@ -42,7 +52,9 @@ def plan(
     Returns
     -------
     list of Item
-        ``condition`` is the adjuster; the note gives the effective number of images on the group's side.
+        ``condition`` is the adjuster; the note gives the effective number of images on the group's side. Of
+        AUROC also how much standardisation changes the gap: two gaps that are nearly the same can have two
+        verdicts, and a changed one can keep its.
     """
     if not sample.both_classes:
         return []
@@ -109,3 +121,25 @@ def _by(
                 reasons=stated.reasons,
                 note=joined_phrases(note, stated.note),
             )
+            if metric == CHANGE:
+                yield Comparison(
+                    key=key(
+                        sample,
+                        Analysis.STANDARDISATION,
+                        attribute=group.attribute,
+                        group=group.name,
+                        reference=OBSERVED_GAP,
+                        condition=adjuster,
+                    ),
+                    metric=metric,
+                    group=minus(inside, outside),
+                    reference=minus(
+                        *(ranking(one, metric) for one in (group.inside, group.outside))
+                    ),
+                    cells=cells,
+                    family=None,
+                    scale="plain",
+                    error="replicates",
+                    reasons=stated.reasons,
+                    note=joined_phrases(note, stated.note),
+                )

@@ -110,7 +110,11 @@ def sides(row: Mapping[str, Any]) -> str:
     against = f" against {row['reference']}" if row["reference"] else ""
     at = f"at {row['at']:g}" if math.isfinite(row["at"]) else ""
     condition = str(row["condition"])
-    if row.get("analysis") in (Analysis.STANDARDISED, Analysis.SHORTCUT_STANDARDISED):
+    if row.get("analysis") in (
+        Analysis.STANDARDISED,
+        Analysis.STANDARDISATION,
+        Analysis.SHORTCUT_STANDARDISED,
+    ):
         condition = f"standardised by {column_name(condition)}"
     return ", ".join(filter(None, (f"{side}{against}", condition, at)))
 

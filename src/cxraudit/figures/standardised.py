@@ -40,6 +40,9 @@ def standardised_gaps(results: pd.DataFrame, attribute: str) -> Chart | None:
     ]
     raw = rows[(rows["analysis"] == Analysis.SUBGROUPS) & rows["p_value"].notna()]
     standardised = rows[rows["analysis"] == Analysis.STANDARDISED]
+    changes = results[
+        (results["attribute"] == attribute) & (results["analysis"] == Analysis.STANDARDISATION)
+    ]
     both = ["finding", "group"]
     raw = raw.merge(standardised[both].drop_duplicates(), on=both)
     if raw.empty:
@@ -49,9 +52,12 @@ def standardised_gaps(results: pd.DataFrame, attribute: str) -> Chart | None:
         pd.concat(
             [
                 raw.loc[[k]],
-                standardised[(standardised["finding"] == f) & (standardised["group"] == g)],
+                *(
+                    table[(table["finding"] == f) & (table["group"] == g)]
+                    for table in (standardised, changes)
+                ),
             ]
-        )
+        ).sort_values("condition", kind="stable")
         for k, f, g in zip(surest.index, surest["finding"], surest["group"], strict=True)
     ]
     shown = pd.concat(drawn)
@@ -67,7 +73,8 @@ def standardised_gaps(results: pd.DataFrame, attribute: str) -> Chart | None:
         title=f"Gaps by {attribute_name(attribute)}, raw and standardised",
         bands=((Rows(columns=(column,), parts=parts, names="gap"),),),
         legend=legend_of(kind_of_gap(row) for row in records(shown)),
-        note="Of each finding the gap with the smallest p-value. "
+        note="Of each finding the gap with the smallest p-value, and by how much standardisation changes it: "
+        "where that interval holds 0, the mix is not shown to explain anything, whatever the two verdicts. "
         f"Bars: {interval_label(shown)}{thin_label(shown)}.",
         attribute=attribute_name(attribute),
     )
@@ -80,9 +87,7 @@ def _part(rows: list[dict[str, Any]]) -> Part:
         finding=first["finding"],
         rows=tuple(
             Row(
-                name=f"standardised by {column_name(row['condition'])}"
-                if row["condition"]
-                else "raw",
+                name=_named(row),
                 cells=(difference_mark(row),),
                 finding=row["finding"],
                 verdict=str(row["verdict"]),
@@ -90,3 +95,9 @@ def _part(rows: list[dict[str, Any]]) -> Part:
             for row in rows
         ),
     )
+
+
+def _named(row: dict[str, Any]) -> str:
+    if row["analysis"] == Analysis.STANDARDISATION:
+        return "change by it"
+    return f"standardised by {column_name(row['condition'])}" if row["condition"] else "raw"

@@ -10,8 +10,14 @@ from cxraudit.schema import Analysis, is_level, records
 from cxraudit.stats.verdict import POWER
 from cxraudit.tables.render import verdict_shown
 
+_OF_MIX = (
+    Analysis.STANDARDISED,
+    Analysis.STANDARDISATION,
+    Analysis.SHORTCUT_STANDARDISED,
+)
 _BESIDE = {
     Analysis.STANDARDISED: "{reference}, standardised by {condition}",
+    Analysis.STANDARDISATION: "{reference}; change by standardising by {condition}",
     Analysis.SHORTCUT_STANDARDISED: "{reference}, standardised by {condition}",
     Analysis.SHORTCUT_LABEL_ERRORS: "{reference}, label errors: {condition}",
     Analysis.MODELS: "{reference} (model)",
@@ -72,6 +78,7 @@ _WITH_GAPS = (
     Analysis.REFERENCE_GROUP,
     Analysis.GROUP_PAIRS,
     Analysis.STANDARDISED,
+    Analysis.STANDARDISATION,
     Analysis.OPERATING_POINT,
     Analysis.CALIBRATION,
     Analysis.MODELS,
@@ -90,7 +97,7 @@ def _simultaneous(row: dict[str, Any]) -> str:
 
 def _reference(row: dict[str, Any]) -> str:
     condition = row["condition"]
-    if row["analysis"] in (Analysis.STANDARDISED, Analysis.SHORTCUT_STANDARDISED):
+    if row["analysis"] in _OF_MIX:
         condition = column_name(condition)
     form = _BESIDE.get(row["analysis"], "{reference}")
     return form.format(reference=row["reference"], condition=condition)
