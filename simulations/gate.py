@@ -47,12 +47,14 @@ POLICY = """
 [[rules]]
 name = "No gap by sex has changed"
 change = true
+metric = "auroc"
 attribute = "sex"
 no_disparity = true
 
 [[rules]]
 name = "No gap by sex may widen by more than 0.02"
 change = true
+metric = "auroc"
 attribute = "sex"
 widens_at_most = 0.02
 """

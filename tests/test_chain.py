@@ -70,7 +70,7 @@ def audited(monkeypatch) -> list[dict[str, object]]:
         calls.append({"dataset": dataset, "scores": scores, **options})
         return small_audit()
 
-    def write_report(audits: list[Audit], path: Path, *, figures: Path) -> Path:
+    def write_report(audits: list[Audit], path: Path) -> Path:
         path.write_text("report")
         return path
 

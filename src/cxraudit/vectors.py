@@ -149,7 +149,7 @@ def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
     except ValueError:
         raise DataError(
             f"{path}: the array '{short(name)}' holds pickled objects, which are not read since they can run "
-            "code. Save text as text: ids.astype(str)."
+            "code. Save text as text: numpy.array(ids, dtype=str)."
         ) from None
 
 
@@ -190,7 +190,7 @@ def _one_of(
     if found is None:
         raise DataError(
             f"{path} has no {what} under a usual name ({', '.join(wanted)}); it has "
-            f"{short(', '.join(names))}. Name it with --image."
+            f"{short(', '.join(names))}. Call it ids, or name it (--image)."
         )
     return found
 

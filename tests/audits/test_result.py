@@ -14,13 +14,13 @@ from cxraudit.workspace import AuditFolder
 
 def test_every_table_is_the_same_read_back_from_its_folder(tmp_path):
     """Tables that figures draw included."""
-    drawn = {name: pd.DataFrame({"x": [1.5]}) for name in AuditFolder.DRAWN}
+    drawn = {name: pd.DataFrame({"x": [1.5]}) for name in AuditFolder.OPTIONAL}
     audit = small_audit(**drawn)
 
     audit.save(tmp_path)
     read = open_audit(tmp_path)
 
-    for name in (*AuditFolder.ALWAYS, *AuditFolder.DRAWN):
+    for name in (*AuditFolder.ALWAYS, *AuditFolder.OPTIONAL):
         pd.testing.assert_frame_equal(getattr(read, name), getattr(audit, name))
 
 
@@ -28,7 +28,7 @@ def test_the_folder_of_an_audit_has_a_place_for_every_table():
     """So that a new table cannot be forgotten in save and open."""
     tables = {one.name for one in dataclasses.fields(Audit)} - {"facts", "manifest"}
 
-    assert tables == {*AuditFolder.ALWAYS, *AuditFolder.DRAWN}
+    assert tables == {*AuditFolder.ALWAYS, *AuditFolder.OPTIONAL}
 
 
 def test_facts_are_read_back_from_the_manifest(tmp_path):

@@ -117,3 +117,23 @@ def test_the_schema_is_printed(run, capsys):
     assert run("gate --schema") == 0
 
     assert json.loads(capsys.readouterr().out)["title"] == "Policy"
+
+
+@pytest.mark.parametrize("json_", [(), ("--json",)])
+def test_a_reader_who_leaves_does_not_change_the_exit_code(audited, tmp_path, json_):
+    """As ``grep -q`` and ``head`` do."""
+    import os
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "cxraudit", "gate", str(audited), "--policy"]
+    command += [str(written(tmp_path, AGE)), *json_]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(write)
+
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr

@@ -38,7 +38,7 @@ def test_text_lists_what_did_not_pass_failures_first(result):
     first, rule, *rows = as_text(result).splitlines()
 
     assert first == "P: failed"
-    assert rule == "✗ No | disparity: failed (1 of 4 rows passed)"
+    assert rule == "✗ No | disparity: failed (1 of 4 rows passed: auroc)"
     assert [line.split()[0] for line in rows] == ["✗", "?", "~"]
     assert "\x00" not in as_text(result)
 

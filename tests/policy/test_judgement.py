@@ -340,7 +340,7 @@ def test_a_gap_may_not_widen(old, new, change, expected):
     """To either side; what has no limits is not passed."""
     since = changed((old, new, change, "inconclusive"))
 
-    result = gate(example(overall()), policy(change=True, widens_at_most=0.02), since=since)
+    result = gate(example(overall()), policy(change=True, metric="auroc", widens_at_most=0.02), since=since)
 
     assert str(result.outcome) == expected
 
@@ -353,7 +353,7 @@ def test_no_disparity_of_a_change_is_no_change(verdict, expected):
     """By its verdict."""
     since = changed(((-0.06, -0.04), (-0.06, -0.04), (-0.01, 0.01), verdict))
 
-    result = gate(example(overall()), policy(change=True, no_disparity=True), since=since)
+    result = gate(example(overall()), policy(change=True, metric="auroc", no_disparity=True), since=since)
 
     assert str(result.outcome) == expected
 
@@ -371,7 +371,7 @@ def test_rules_about_a_change_and_about_the_audit_stand_side_by_side():
         {
             "rules": [
                 {"name": "level", "at_least": 0.1},
-                {"name": "change", "change": True, "within": 0.05},
+                {"name": "change", "metric": "auroc", "change": True, "within": 0.05},
             ]
         }
     )
@@ -430,3 +430,42 @@ def test_arguments_of_another_type_are_named(wrong):
         gate(wrong, policy(at_least=0.5))
     with pytest.raises(TypeError, match="policy must be a"):
         gate(example(overall()), wrong)
+
+
+def rates(value, verdict):
+    """Return a gap in TPR by sex."""
+    return judged(
+        Analysis.OPERATING_POINT, value, verdict, metric="tpr", attribute="sex", group="female"
+    )
+
+
+def test_a_metric_names_its_analysis():
+    """TPR is of the operating point, AUROC of the subgroups; one rule can be about both."""
+    audit = example(
+        judged(Analysis.SUBGROUPS, 0.0, "equivalent", attribute="sex", group="female"),
+        rates(-0.3, "disparity"),
+    )
+
+    assert outcomes(audit, no_disparity=True, metric="auroc")[0] == "passed"
+    assert outcomes(audit, no_disparity=True, metric="tpr")[0] == "failed"
+    assert outcomes(audit, no_disparity=True, metric=["auroc", "tpr"])[1] == ["passed", "failed"]
+    assert outcomes(audit, no_disparity=True)[1] == ["passed"]
+
+
+def test_a_change_of_any_rate_is_a_change():
+    """A rule that names no metric is about AUROC, TPR and FPR."""
+    rule = Policy.model_validate(
+        {"rules": [{"name": "one", "change": True, "no_disparity": True}]}
+    ).rules[0]
+
+    assert [metric for _, metric in rule.judged] == ["auroc", "tpr", "fpr"]
+
+
+def test_the_null_model_is_judged_only_by_name():
+    """Its AUROC of 0.5 fails no release."""
+    rows = [overall(0.9), overall(0.5, model="random")]
+    audit = example(*(one | {"low": one["value"], "high": one["value"]} for one in rows))
+    audit.facts["models"] = ["m", "random"]
+
+    assert outcomes(audit, at_least=0.8) == ("passed", ["passed"])
+    assert outcomes(audit, at_least=0.8, model="random")[0] == "failed"

@@ -22,7 +22,7 @@ def test_one_name_is_a_list_of_one(tmp_path):
 
     (rule,) = read.rules
     assert rule.attribute == ["sex"]
-    assert rule.metric == ["auroc"]
+    assert rule.judged == [("subgroups", "auroc")]
     assert rule.kind == "within"
 
 

@@ -5,7 +5,6 @@ loads no scientific package.
 """
 
 import io
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from cxraudit.cli import (
     report,
 )
 from cxraudit.cli._failures import sentence_of
+from cxraudit.cli._output import discard_output
 
 app = App(
     name="cxraudit",
@@ -110,13 +110,13 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A file name need not be valid text, and a terminal may not be able to show all of it.
             stream.reconfigure(errors="backslashreplace")
+    code = None
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         _flush()
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone; nothing is left to print.
-        _discard_output()
-        return 0
+        # The reader of our output (head, less) has gone; nothing is left to print. The code stays.
+        discard_output()
     except KeyboardInterrupt:
         _print("stopped. Finished work is kept; the same command continues from here.")
         return 130
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             _flush()
         except OSError:
-            _discard_output()
+            discard_output()
         return 2
     return code if isinstance(code, int) else 0
 
@@ -153,8 +153,3 @@ def _flush() -> None:
     """Write what is printed now, where a full disk or a closed pipe can still be reported."""
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def _discard_output() -> None:
-    """Send what is still to be printed nowhere, so that the end of the program raises nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +22,19 @@ class Answer:
 
     document: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
+
+
+def say(text: str) -> None:
+    """Print the answer of a command whose exit code counts: a reader who has gone does not change it."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        discard_output()
+
+
+def discard_output() -> None:
+    """Send what is still to be printed nowhere, so that the end of the program raises nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_outputs(

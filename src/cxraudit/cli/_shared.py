@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from cxraudit.cli._failures import sentence_of
-from cxraudit.cli._output import Answer, as_json
+from cxraudit.cli._output import Answer, as_json, say
 from cxraudit.cli._progress import MESSAGES, show_stage
 from cxraudit.errors import ConfigError, one_line
 from cxraudit.progress import shown_by
@@ -120,7 +120,7 @@ def _as_document(name: str, command: Callable[[], Answer | None]) -> int:
         if not isinstance(error, BrokenPipeError) and (sentence := sentence_of(error)):
             print(as_json(name, {"error": sentence, "exit_code": 2}))
         raise
-    print(as_json(name, answer.document))
+    say(as_json(name, answer.document))
     return answer.exit_code
 
 

@@ -17,6 +17,9 @@ def diff(
     model: Annotated[Several, repeatable("OLD=NEW")] = None,
     patients: Literal["auto", "same", "other"] = "auto",
     labels: Literal["newer", "own"] = "newer",
+    finding: Annotated[Several, repeatable("NAME")] = None,
+    attribute: Annotated[Several, repeatable("NAME")] = None,
+    metric: Annotated[Several, repeatable("NAME")] = None,
     csv: Path | None = None,
     markdown: Path | None = None,
 ) -> Answer:
@@ -40,6 +43,13 @@ def diff(
     labels
         Whose labels shared images have: those of the newer audit, or in each audit its own, such as of a
         report labeler and of radiologists. With own labels, errors of the older ones are estimated, too.
+    finding
+        Compare only this finding; repeatable. What is left out has no part in the error rate, so choose
+        before you see the results.
+    attribute
+        Compare only the groups of this attribute, or this shortcut; repeatable.
+    metric
+        Compare only this metric, such as auroc or tpr; repeatable.
     csv
         File for all changes, also those without a verdict.
     markdown
@@ -55,7 +65,14 @@ def diff(
     if csv is not None and csv.exists() and not _is_ours(csv):
         raise ConfigError(f"{csv} is there already, and holds no changes. Name another with --csv.")
     found = compare(
-        open_audit(old), open_audit(new), models=named or None, patients=patients, labels=labels
+        open_audit(old),
+        open_audit(new),
+        models=named or None,
+        patients=patients,
+        labels=labels,
+        findings=finding,
+        attributes=attribute,
+        metrics=metric,
     )
     if csv is not None:
         from cxraudit.files import write_table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from cxraudit.cli._options import Several, pairs, repeatable
-from cxraudit.cli._output import Answer, check_outputs
+from cxraudit.cli._output import Answer, check_outputs, say
 from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
 
@@ -113,7 +113,7 @@ def _judge(
     if markdown is not None:
         with markdown.open("a", encoding="utf-8") as file:  # also through a link, or to a device
             file.write("\n" + formats.as_markdown(result))
-    print(formats.as_text(result))
+    say(formats.as_text(result))
     return Answer(formats.document_of(result), result.exit_code)
 
 

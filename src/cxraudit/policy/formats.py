@@ -26,7 +26,8 @@ def as_text(result: GateResult) -> str:
     lines = [] if result.since is None else beforehand(result.since)
     lines.append(f"{one_line(result.policy.name) or 'Policy'}: {result.outcome}")
     for rule, outcome, rows, n_passed in _by_rule(result):
-        shares = f"{n_passed} of {counted(len(rows), 'row')} passed"
+        metrics = ", ".join(dict.fromkeys(str(row["metric"]) for row in rows))
+        shares = f"{n_passed} of {counted(len(rows), 'row')} passed: {metrics}"
         lines.append(f"{_SYMBOLS[outcome]} {one_line(rule)}: {outcome} ({shares})")
         if outcome != Outcome.PASSED and (because := _because(result, rule)):
             lines.append(f"    Required because: {because}")
@@ -37,6 +38,8 @@ def as_text(result: GateResult) -> str:
         if len(others) > _SHOWN:
             lines.append(f"    and {counted(len(others) - _SHOWN, 'other row')}")
     lines += [f"Not needed: {one}" for one in _unused(result)]
+    if result.since is not None and not any(rule.change for rule in result.policy.rules):
+        lines.append("No rule is about a change: the earlier audit decides nothing.")
     return "\n".join(lines)
 
 

@@ -20,7 +20,15 @@ from cxraudit.errors import ConfigError
 from cxraudit.formats.rows import without_mirrors
 from cxraudit.formatting import decimal
 from cxraudit.policy.rules import CONCLUSIONS, Allowance, Policy, Rule
-from cxraudit.schema import KEY_COLUMNS, RESULT_COLUMNS, Analysis, Reason, is_level, records
+from cxraudit.schema import (
+    KEY_COLUMNS,
+    NULL_MODEL,
+    RESULT_COLUMNS,
+    Analysis,
+    Reason,
+    is_level,
+    records,
+)
 from cxraudit.stats.estimate import WITHIN_MARGIN, Verdict
 
 COLUMNS = ("rule", "change", "outcome", *KEY_COLUMNS, "value", "low", "high", "verdict", "why")
@@ -177,7 +185,10 @@ def _judged_rows(rule: Rule, audit: Audit, since: Diff | None) -> _Rows:
 def _outcomes(rule: Rule, judged: _Rows, day: datetime.date) -> Iterator[dict[str, Any]]:
     """Yield the outcome of every row of a rule, and of what the rule names and the audit lacks."""
     results = judged.results
-    of_rule = (results["analysis"] == rule.analysis) & results["metric"].isin(rule.metric)
+    pairs = pd.MultiIndex.from_frame(results[["analysis", "metric"]])
+    of_rule = pd.Series(pairs.isin(rule.judged), index=results.index)
+    if rule.model is None:
+        of_rule &= results["model"] != NULL_MODEL
     if rule.reference is None:
         of_rule &= _about(rule.kind, results)
     for column, values in rule.chosen().items():
@@ -216,9 +227,11 @@ def _missing(
     """
     given = rule.chosen()
     # Of a comparison of models one of them is the reference, and has no row of its own.
-    wanted = given.get("model", [] if rule.analysis == Analysis.MODELS else list(models))
+    tested = [name for name in models if name != NULL_MODEL]
+    of_models = {analysis for analysis, _ in rule.judged} == {Analysis.MODELS}
+    wanted = given.get("model", [] if of_models else tested)
     crossed = {"model": wanted} if wanted else {}
-    crossed |= {"metric": rule.metric}
+    crossed |= {"metric": [metric for _, metric in rule.judged]}
     crossed |= {name: given[name] for name in ("finding", "attribute") if name in given}
     if wanted and "finding" not in crossed and rows:
         crossed["finding"] = list(dict.fromkeys(row["finding"] for row in rows))
@@ -237,7 +250,7 @@ def _missing(
 def _blank(rule: Rule) -> dict[str, Any]:
     """Return a row of results without values."""
     empty = {name: "" if kind == "str" else math.nan for name, kind in RESULT_COLUMNS.items()}
-    return empty | {"analysis": rule.analysis}
+    return empty | {"analysis": rule.judged[0][0]}
 
 
 def _row(

@@ -16,7 +16,7 @@ from cxraudit.audits.embeddings.score_direction import (
 )
 from cxraudit.errors import UnknownNameError
 from cxraudit.files import read_toml
-from cxraudit.metrics import METRICS
+from cxraudit.metrics import METRICS, Family
 from cxraudit.schema import Analysis
 from cxraudit.stats.estimate import Verdict
 from cxraudit.validation import Described, Name, validated
@@ -98,8 +98,10 @@ class Rule(Selection):
     name: Name
     because: str = ""
     """Why it is required; shown beside the outcome."""
-    analysis: Name = Analysis.SUBGROUPS.value
-    metric: Names = Field(default_factory=lambda: ["auroc"])
+    analysis: Name | None = None
+    """Default: that of the metric."""
+    metric: Names | None = None
+    """Default: auroc; TPR and FPR for rates at the threshold; all three of a change."""
     change: bool = False
     """The rule is about what changed since an earlier audit; see `cxraudit.diff`."""
     no_disparity: Literal[True] | None = None
@@ -124,6 +126,17 @@ class Rule(Selection):
         """Name of the kind that is given."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
+    @property
+    def judged(self) -> list[tuple[str, str]]:
+        """Analysis and metric of the rows that it is about."""
+        rates = [(Analysis.OPERATING_POINT.value, name) for name in RATES]
+        if self.metric is None and self.analysis is None:
+            return [(Analysis.SUBGROUPS.value, "auroc"), *(rates if self.change else [])]
+        if self.metric is None:
+            given = str(self.analysis)
+            return rates if given == Analysis.OPERATING_POINT else [(given, "auroc")]
+        return [(self.analysis or _analysis_of(name), name) for name in self.metric]
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
@@ -142,8 +155,8 @@ class Rule(Selection):
 
     @model_validator(mode="after")
     def _known_words(self) -> Self:
-        _known("analysis", [self.analysis], [one.value for one in Analysis])
-        _known("metric", self.metric, list(METRICS))
+        _known("analysis", [self.analysis or "subgroups"], [one.value for one in Analysis])
+        _known("metric", self.metric or [], list(METRICS))
         other = Verdict.DISPARITY.value if self.change else CHANGED
         possible = [one for one in CONCLUSIONS if one != other]
         _known("verdict to require", self.verdicts or [], possible)
@@ -153,7 +166,7 @@ class Rule(Selection):
     def _possible_limits(self) -> Self:
         """Refuse limits that no value can meet or miss, such as percentages."""
         signed = self.change or self.reference is not None
-        for metric in (METRICS[name] for name in self.metric if name in METRICS):
+        for metric in (METRICS[name] for _, name in self.judged if name in METRICS):
             reach = metric.high - metric.low
             # A change, or a difference, of more than half of what there can be is a level meant otherwise.
             ends = (-reach / 2, reach / 2) if signed else (metric.low, metric.high)
@@ -168,6 +181,20 @@ class Rule(Selection):
                         f"{metric.high:g}"
                     )
         return self
+
+
+RATES = ("tpr", "fpr")
+"""Rates at the threshold that a rule without a metric is about."""
+_OF_FAMILIES = {
+    Family.DECISION: Analysis.OPERATING_POINT,
+    Family.CALIBRATION: Analysis.CALIBRATION,
+}
+
+
+def _analysis_of(metric: str) -> str:
+    """Return the analysis whose rows a metric is usually in."""
+    known = METRICS.get(metric)
+    return _OF_FAMILIES.get(known.family, Analysis.SUBGROUPS).value if known else "subgroups"
 
 
 KINDS = ("no_disparity", "within", "at_least", "at_most", "widens_at_most", "verdicts")

@@ -621,3 +621,19 @@ def test_what_only_one_audit_estimates_is_named_by_analysis(table, releases):
         one["sentence"] for one in found.facts["notices"] if one["about"] == "the older audit"
     ]
     assert any("calibration (" in sentence for sentence in sentences)
+
+
+def test_one_question_has_the_error_rate_for_itself(releases):
+    """What is not compared is in no row, estimates are the same, and the p-value is adjusted for fewer."""
+    whole = keyed(diff(*releases).results)
+    found = diff(*releases, findings=["Edema"], attributes=["sex"], metrics=["auroc"]).results
+
+    own = keyed(found)
+    assert set(found["finding"]) == {"Edema"}
+    assert set(found["attribute"]) == {"", "sex"}
+    assert set(found["metric"]) == {"auroc"}
+    np.testing.assert_allclose(own["low"], whole.loc[own.index, "low"])
+    adjusted = own["p_adjusted"].dropna()
+    assert (adjusted <= whole.loc[adjusted.index, "p_adjusted"]).all()
+    with pytest.raises(UnknownNameError, match="sxe"):
+        diff(*releases, attributes=["sxe"])

@@ -30,9 +30,10 @@ from cxraudit.audits.result import Audit
 from cxraudit.audits.thresholds import Given, Thresholds
 from cxraudit.audits.training_runs import Divided, divide
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.metrics import METRICS
 from cxraudit.notices import Notice, as_records, counted
-from cxraudit.schema import EXPLORATORY, NULL_MODEL, RESULT_COLUMNS, Analysis, records
+from cxraudit.schema import EXPLORATORY, NULL_MODEL, OVERALL, RESULT_COLUMNS, Analysis, records
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import Verdict
 
@@ -82,6 +83,9 @@ def diff(
     models: Mapping[str, str] | None = None,
     patients: Literal["auto", "same", "other"] = "auto",
     labels: Literal["newer", "own"] = "newer",
+    findings: Sequence[str] | None = None,
+    attributes: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> Diff:
     """Estimate what changed between two audits: two releases of a model, two years, two sites.
 
@@ -103,6 +107,8 @@ def diff(
     labels : {"newer", "own"}
         Whose labels shared images have: those of the newer audit in both, or in each its own, for instance of
         a report labeler and of radiologists; then of the images that both have labelled.
+    findings, attributes, metrics : sequence of str, optional
+        Only these are compared, and share the error rate; chosen before the results are seen.
 
     Returns
     -------
@@ -131,7 +137,20 @@ def diff(
         raise ConfigError(f"labels must be newer or own, got {labels!r}.")
     pairs = pairs_of_models(old.facts["models"], new.facts["models"], models)
     matched = match(old, new, patients)
-    findings = in_both(old.facts["findings"], new.facts["findings"])
+    shared = in_both(old.facts["findings"], new.facts["findings"])
+    chosen = _Chosen(
+        _named("finding", findings, shared),
+        _named(
+            "attribute",
+            attributes,
+            [
+                *in_both(*(one.facts["attributes"] for one in (old, new))),
+                *_shared_shortcuts(old, new),
+            ],
+        ),
+        _named("metric", metrics, list(METRICS)),
+    )
+    findings = chosen.findings or shared
     if not findings:
         raise ConfigError(
             f"no finding is in both audits: the older one is of {', '.join(old.facts['findings'])}, the "
@@ -142,7 +161,7 @@ def diff(
             "--labels own compares two labels of the same images, and the two audits share none. Leave it "
             "out: images of one audit only always have its own labels."
         )
-    found, errors, notices = _computed(old, new, matched, pairs, findings, labels)
+    found, errors, notices = _computed(old, new, matched, pairs, findings, labels, chosen)
     return Diff(
         results=_results(found, new),
         label_errors=to_frame(errors, new.facts["dataset"]["name"]),
@@ -166,6 +185,28 @@ def diff(
 
 
 @dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What is compared; empty: everything."""
+
+    findings: list[str]
+    attributes: list[str]
+    metrics: list[str]
+
+    def holds(self, attribute: str, metric: str) -> bool:
+        """Tell whether an estimate is compared; those over all images are of every attribute."""
+        named = attribute == OVERALL or attribute in self.attributes
+        return (named or not self.attributes) and (metric in self.metrics or not self.metrics)
+
+
+def _named(what: str, given: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the names that were given, all of which have to be known."""
+    for name in given or ():
+        if name not in known:
+            raise UnknownNameError(what, name, known)
+    return list(dict.fromkeys(given or ()))
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A change with the estimates of either audit."""
 
@@ -181,6 +222,7 @@ def _computed(
     pairs: Mapping[str, str],
     findings: Sequence[str],
     labels: str,
+    chosen: "_Chosen",
 ) -> tuple[list[_Found], list[Evaluated], list[Notice]]:
     """Compute all changes, and judge them together; with own labels, also the errors of the older ones."""
     audits = (old, new)
@@ -222,6 +264,7 @@ def _computed(
             ]
             wanted, single = changes(*plans, same_ranking=_rank_alike(*(one[0] for one in scored)))
             alone += single
+            wanted = [one for one in wanted if chosen.holds(one.new.key.attribute, one.new.metric)]
             items = [item for one in wanted for item in (one.change, one.old, one.new)]
             evaluated = engine.evaluate(items)
             found += [_Found(*evaluated[k : k + 3]) for k in range(0, len(evaluated), 3)]

@@ -50,6 +50,8 @@ class Heads:
     by_finding: Mapping[str, LinearHead]
     patients: NDArray[np.str_] = field(repr=False)
     """Whom they were fitted on: scores of their images say nothing."""
+    images: NDArray[np.str_] = field(repr=False)
+    """The images of these patients in the data set."""
     shots: Mapping[str, tuple[Shots, ...]] = field(repr=False)
     """Finding → heads fitted on few patients, in growing numbers; last, the head itself."""
     fitted: pd.DataFrame = field(repr=False)
@@ -64,7 +66,11 @@ class Heads:
         )
 
     def scores(self, embeddings: ModelEmbeddings) -> pd.DataFrame:
-        """Return the log odds of every finding as a scores table; see `cxraudit.schema.SCORE_COLUMNS`."""
+        """Return the log odds of every finding, of images of other patients, as a scores table.
+
+        See `cxraudit.schema.SCORE_COLUMNS`.
+        """
+        embeddings = self._of_others(embeddings)
         tables = [
             pd.DataFrame(
                 {
@@ -80,8 +86,18 @@ class Heads:
         return pd.concat(tables, ignore_index=True)[list(SCORE_COLUMNS)]
 
     def embedded(self, embeddings: ModelEmbeddings) -> ModelEmbeddings:
-        """Return embeddings with the weights of the heads in place of prompts."""
-        return replace(embeddings, prompts=self.directions(), bank=())
+        """Return embeddings of other patients, with the weights of the heads in place of prompts."""
+        return replace(self._of_others(embeddings), prompts=self.directions(), bank=())
+
+    def _of_others(self, embeddings: ModelEmbeddings) -> ModelEmbeddings:
+        kept = ~np.isin(embeddings.image_ids, self.images)
+        texts = embeddings.texts
+        return replace(
+            embeddings,
+            image_ids=embeddings.image_ids[kept],
+            vectors=embeddings.vectors[kept],
+            texts=None if texts is None else texts[kept],
+        )
 
     def held_out(self, dataset: Dataset) -> Dataset:
         """Return the data set without the patients that the heads were fitted on."""
@@ -184,13 +200,15 @@ def fit_heads(
             f"no head can be fitted for {embeddings.model}: fewer than {FEWEST} of the {len(training):,} "
             "training patients have, or do not have, each finding. Give more patients, or scores."
         )
+    of_training = dataset.images["patient_id"].isin(training)
     return Heads(
         embeddings.model,
         heads,
         training,
+        dataset.images.loc[of_training, "image_id"].to_numpy(dtype=np.str_),
         few,
         pd.DataFrame(rows),
-        tuple(_notices(known, wanted, heads)),
+        tuple(_notices(known, wanted, heads, len(training))),
     )
 
 
@@ -252,13 +270,22 @@ def _of_patients(
 
 
 def _notices(
-    embeddings: ModelEmbeddings, wanted: Sequence[str], heads: Mapping[str, LinearHead]
+    embeddings: ModelEmbeddings,
+    wanted: Sequence[str],
+    heads: Mapping[str, LinearHead],
+    n_patients: int,
 ) -> list[Notice]:
+    about = f"scores of {embeddings.model}"
+    sentence = (
+        f"They are those of heads for {', '.join(heads)}, fitted on {n_patients:,} patients, who are not "
+        "audited."
+    )
+    fitted = Notice(about=about, count=n_patients, sentence=sentence)
     without = [name for name in wanted if name not in heads]
     if not without:
-        return []
+        return [fitted]
     sentence = (
         f"No head for {', '.join(without)}: fewer than {FEWEST} training patients have the finding, or are "
         "without it."
     )
-    return [Notice(about=f"heads of {embeddings.model}", count=len(without), sentence=sentence)]
+    return [fitted, Notice(about=about, count=len(without), sentence=sentence)]

@@ -1,6 +1,6 @@
 """What was computed, how, and where it is kept."""
 
-from cxraudit.cards.answers.answer import Answer, rows_of, sentences
+from cxraudit.cards.answers.answer import RESULTS, Answer, rows_of, sentences
 from cxraudit.cards.answers.data import attributes
 from cxraudit.cards.subject import Subject
 from cxraudit.files import package_version
@@ -159,7 +159,7 @@ def stored_outputs(subject: Subject) -> Answer:
         "settings, versions and commands in its manifest.",
         f"Inputs: {hashes}." if inputs else "",
     )
-    return Answer(text, (Anchor.PROVENANCE, "results.parquet", "results.parquet.manifest.json"))
+    return Answer(text, (Anchor.PROVENANCE, RESULTS, f"{RESULTS}.manifest.json"))
 
 
 def evaluation(subject: Subject) -> Answer:

@@ -4,6 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cxraudit.report.anchors import Anchor
+from cxraudit.workspace import AuditFolder
+
+RESULTS, FLOW, EXCLUSIONS = (
+    one.name for one in (AuditFolder.results, AuditFolder.flow, AuditFolder.exclusions)
+)
+"""Files of an audit that answers point to."""
 
 
 @dataclass(frozen=True, slots=True)

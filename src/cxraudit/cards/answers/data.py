@@ -3,7 +3,14 @@
 import pandas as pd
 
 from cxraudit.cards import evidence
-from cxraudit.cards.answers.answer import Answer, by_finding, rows_of, sentences
+from cxraudit.cards.answers.answer import (
+    EXCLUSIONS,
+    FLOW,
+    Answer,
+    by_finding,
+    rows_of,
+    sentences,
+)
 from cxraudit.cards.subject import Subject
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.formatting import count_or_hidden, listed, percent
@@ -35,7 +42,7 @@ def eligibility(subject: Subject) -> Answer | None:
         return None
     listed_ = "; ".join(f"{row['step']}: {row['reason']}" for row in steps)
     text = f"Steps that select images, in their order: {listed_}."
-    return Answer(text, (Anchor.COHORT, "flow.csv"), complete=False)
+    return Answer(text, (Anchor.COHORT, FLOW), complete=False)
 
 
 def flow(subject: Subject) -> Answer | None:
@@ -48,9 +55,7 @@ def flow(subject: Subject) -> Answer | None:
         f"{count_or_hidden(row['images'])} images of {count_or_hidden(row['patients'])} patients left"
         for row in steps
     )
-    return Answer(
-        sentences(f"{kept}.", _positives(subject)), (Anchor.COHORT, "flow.csv", "exclusions.csv")
-    )
+    return Answer(sentences(f"{kept}.", _positives(subject)), (Anchor.COHORT, FLOW, EXCLUSIONS))
 
 
 def _positives(subject: Subject) -> str:
@@ -116,7 +121,7 @@ def missing_data(subject: Subject) -> Answer:
             without,
             groups,
         ),
-        (Anchor.COHORT, Anchor.CHECKS, Anchor.NOTICES, "exclusions.csv"),
+        (Anchor.COHORT, Anchor.CHECKS, Anchor.NOTICES, EXCLUSIONS),
     )
 
 
