@@ -340,7 +340,9 @@ def test_a_gap_may_not_widen(old, new, change, expected):
     """To either side; what has no limits is not passed."""
     since = changed((old, new, change, "inconclusive"))
 
-    result = gate(example(overall()), policy(change=True, metric="auroc", widens_at_most=0.02), since=since)
+    result = gate(
+        example(overall()), policy(change=True, metric="auroc", widens_at_most=0.02), since=since
+    )
 
     assert str(result.outcome) == expected
 
@@ -353,7 +355,9 @@ def test_no_disparity_of_a_change_is_no_change(verdict, expected):
     """By its verdict."""
     since = changed(((-0.06, -0.04), (-0.06, -0.04), (-0.01, 0.01), verdict))
 
-    result = gate(example(overall()), policy(change=True, metric="auroc", no_disparity=True), since=since)
+    result = gate(
+        example(overall()), policy(change=True, metric="auroc", no_disparity=True), since=since
+    )
 
     assert str(result.outcome) == expected
 
