@@ -176,6 +176,17 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def in_sentence(name: str) -> str:
+    """Return a name as it is written within a sentence: abbreviations stay as they are.
+
+    Examples
+    --------
+    >>> in_sentence("Pleural Effusion"), in_sentence("COPD"), in_sentence("F0")
+    ('pleural effusion', 'COPD', 'F0')
+    """
+    return " ".join(word.lower() if word[1:].islower() else word for word in name.split(" "))
+
+
 def printed(text: str) -> str:
     r"""Return a text for a page or a figure without characters that are never printed.
 

@@ -23,6 +23,7 @@ from cxraudit.charts.spec import (
     Rows,
 )
 from cxraudit.figures.words import from_to, interval_label, margin_of, missing_because, numbers
+from cxraudit.formatting import in_sentence
 from cxraudit.schema import (
     COMPLEMENT,
     CONTROL_EDGE,
@@ -94,7 +95,7 @@ def counterfactual(results: pd.DataFrame, image_changes: pd.DataFrame, finding: 
     of_groups = changes[changes["attribute"] != OVERALL]
     flagged = _flagged(rows, conditions)
     return Chart(
-        title=f"Change of the score for {finding.lower()}",
+        title=f"Change of the score for {in_sentence(finding)}",
         bands=(
             (_changes(overall, images, conditions),),
             *([(flagged,)] if flagged else []),

@@ -19,7 +19,7 @@ from cxraudit.figures.words import (
     numbers,
     thin_label,
 )
-from cxraudit.formatting import column_name, whole_percent
+from cxraudit.formatting import column_name, in_sentence, whole_percent
 from cxraudit.schema import (
     ANNOTATED,
     CHANCE,
@@ -86,7 +86,7 @@ def shortcut_summary(
 
 def _distributions(percentiles: pd.DataFrame, name: str) -> Rows:
     """One row per kind of image, on the scale of images with neither finding nor shortcut."""
-    finding = str(percentiles["finding"].iloc[0]).lower()
+    finding = in_sentence(str(percentiles["finding"].iloc[0]))
     kinds = [
         (has, positive, part)
         for positive in (True, False)
@@ -152,7 +152,7 @@ def _areas(rows: pd.DataFrame, finding: str, name: str) -> Rows:
         for row in records(rows[own & is_level(rows)])
         if row["group"] not in judged or row["label_source"] == judged[row["group"]]["label_source"]
     }
-    short = finding.lower()
+    short = in_sentence(finding)
     wanted = [
         ("bnsp", f"{short} + {name} against neither"),
         ("subgroup", f"{short} or not, all with {name}"),

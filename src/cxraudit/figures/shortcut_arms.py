@@ -16,6 +16,7 @@ from cxraudit.figures.words import (
     margin_of,
     thin_label,
 )
+from cxraudit.formatting import in_sentence
 from cxraudit.schema import WITH, WITHOUT, Analysis, is_level, records
 from cxraudit.stats.estimate import Verdict
 from cxraudit.vocabulary import shortcut_name, with_article
@@ -56,7 +57,9 @@ def shortcut_arms(results: pd.DataFrame, shortcut: str) -> Chart:
     columns = (
         Column(
             title="AUROC",
-            axis=axis(f"AUROC: how often {finding.lower()} is ranked above none", lowest, 1.005),
+            axis=axis(
+                f"AUROC: how often {in_sentence(finding)} is ranked above none", lowest, 1.005
+            ),
             guides=(Guide(0.5, dashed=True, name="chance level"),),
         ),
         Column(
@@ -70,7 +73,7 @@ def shortcut_arms(results: pd.DataFrame, shortcut: str) -> Chart:
         title=f"{finding} with and without {with_article(name)} in the image",
         bands=((Rows(columns=columns, parts=tuple(parts), names="model"),),),
         legend=legend_of(_kind(row) for row in gap_of.values()),
-        note=f"AUROC is how often an image with {finding.lower()} is ranked above one without; dashed: "
+        note=f"AUROC is how often an image with {in_sentence(finding)} is ranked above one without; dashed: "
         f"chance level. Bars: {interval_label(rows)}{thin_label(gaps)}.",
         attribute=name,
     )

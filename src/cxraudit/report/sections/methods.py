@@ -60,8 +60,8 @@ def paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
 def _evaluated(audit: Audit, context: Context) -> str:
     return (
         f"{listed(context.models)} {'was' if len(context.models) == 1 else 'were'} evaluated on "
-        f"{context.facts.counts} of {context.name} for {listed(list(audit.facts['findings'])).lower()} with "
-        f"cxraudit {package_version()}; {context.facts.estimand}."
+        f"{context.facts.counts} of {context.name} for "
+        f"{listed([*map(in_sentence, audit.facts['findings'])])} with cxraudit {package_version()}; {context.facts.estimand}."
     )
 
 

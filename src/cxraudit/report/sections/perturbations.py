@@ -3,7 +3,7 @@
 from cxraudit import figures, tables
 from cxraudit.audits.perturbations.counterfactual import FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import percent
+from cxraudit.formatting import in_sentence, percent
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
@@ -42,7 +42,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
             context.draw(
                 drawn,
                 f"{model}-{finding}-counterfactual",
-                f"{model}: change of the score for {finding.lower()} by inserted devices",
+                f"{model}: change of the score for {in_sentence(finding)} by inserted devices",
             ),
             muted(_COUNTERFACTUAL),
         ]

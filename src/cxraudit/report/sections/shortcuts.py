@@ -4,7 +4,7 @@ import pandas as pd
 
 from cxraudit import figures, tables
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import sentence_case
+from cxraudit.formatting import in_sentence, sentence_case
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Paragraph, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
@@ -24,7 +24,7 @@ def build(audit: Audit, context: Context) -> Section | None:
 
 def _shortcut(audit: Audit, context: Context, shortcut: str) -> list[Block]:
     name = shortcut_name(shortcut)
-    finding = str(audit.facts["shortcuts"][shortcut]).lower()
+    finding = in_sentence(str(audit.facts["shortcuts"][shortcut]))
     blocks: list[Block] = [
         Heading(f"{sentence_case(name)} and {finding}"),
         context.draw(

@@ -35,6 +35,7 @@ from cxraudit.formatting import (
     column_name,
     counted,
     decimal,
+    in_sentence,
     listed,
     sentence_case,
     whole_percent,
@@ -222,7 +223,7 @@ def _associated(
     return Statement(
         _SHOWN[row["verdict"]],
         f"{name}: {_decoded_and(linear, with_score)}",
-        f"{numbers} Among {row['condition']} the score shifts most for {row['finding'].lower()}: "
+        f"{numbers} Among {row['condition']} the score shifts most for {in_sentence(row['finding'])}: "
         f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
         f"{f', {adjusted}' if adjusted else ''}. {_explanations(rows, row, severity)}"
         f"{_after_erasure(rows, row)}",
@@ -289,7 +290,7 @@ def _doubtful(rows: pd.DataFrame, doubtful: pd.DataFrame, severity: str) -> str:
         return ""
     row = find.largest(records(doubtful))
     return (
-        f" Among {row['condition']} the score for {row['finding'].lower()} shifts by "
+        f" Among {row['condition']} the score for {in_sentence(row['finding'])} shifts by "
         f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
         f"{f', {adjusted}' if (adjusted := _adjusted(rows, row, severity)) else ''}. "
         f"{_explanations(rows, row, severity)}"
@@ -304,7 +305,7 @@ def _too_wide(rows: pd.DataFrame, unsettled: pd.DataFrame, severity: str) -> str
     row = find.largest(known)
     adjusted = _adjusted(rows, row, severity)
     return (
-        f" The largest shift, for {row['finding'].lower()} among {row['condition']}, is "
+        f" The largest shift, for {in_sentence(row['finding'])} among {row['condition']}, is "
         f"{find.difference(row)} standard deviations in {_images(row['attribute'], row['group'])}"
         f"{f', {adjusted}' if adjusted else ''}. With all comparisons adjusted together, it is not settled "
         f"whether it differs from 0, or is below {SHIFT_MARGIN:g}."

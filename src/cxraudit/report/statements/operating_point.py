@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted
+from cxraudit.formatting import counted, in_sentence
 from cxraudit.metrics import METRICS
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
@@ -66,7 +66,7 @@ def _disparities(gaps: pd.DataFrame) -> list[Statement]:
                 Tone.DISPARITY,
                 f"{_WHERE}{_PHRASES[row['metric']]} in {group_phrase(str(attribute), str(group))}",
                 f"Disparity for {len(part)} of {counted(n_findings, 'finding')}. Largest for "
-                f"{row['finding'].lower()}{at}: {label} gap {find.difference(row)}.",
+                f"{in_sentence(row['finding'])}{at}: {label} gap {find.difference(row)}.",
             )
         )
     return found

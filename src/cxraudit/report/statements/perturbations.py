@@ -7,7 +7,7 @@ import pandas as pd
 from cxraudit.audits.perturbations.counterfactual import DEVICE, FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
-from cxraudit.formatting import listed, percent, sentence_case, signed, whole_percent
+from cxraudit.formatting import in_sentence, listed, percent, sentence_case, signed, whole_percent
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
@@ -70,7 +70,7 @@ def _inserted(audit: Audit, model: str, finding: str) -> list[Statement]:
         f"standard deviations; its controls, which change the images by as much: {of_controls}."
         f"{_flagged(rows)}"
     )
-    score = f"score for {finding.lower()}"
+    score = f"score for {in_sentence(finding)}"
     verdict = change["verdict"]
     flagged = find.where(rows, condition=DEVICE, metric="fpr", reference=UNEDITED)
     if verdict in WITHIN_MARGIN and flagged["verdict"].isin(SHOWN).any():
@@ -170,9 +170,9 @@ def _single_losses(changes: pd.DataFrame) -> str:
     if losses.empty:
         return ""
     row = records(losses.loc[[losses["value"].idxmin()]])[0]
-    findings = listed([str(name).lower() for name in losses["finding"].unique()])
+    findings = listed([in_sentence(str(name)) for name in losses["finding"].unique()])
     return (
-        f" Single findings lose more ({findings}): most for {row['finding'].lower()} with "
+        f" Single findings lose more ({findings}): most for {in_sentence(row['finding'])} with "
         f"{row['condition']} at severity {row['at']:g}, {find.difference(row)}."
     )
 
@@ -186,6 +186,6 @@ def _costly(costs: dict[str, Row], what: str, changes: pd.DataFrame) -> Statemen
     return Statement(
         Tone.DISPARITY,
         f"AUROC falls with {listed(list(costs))}",
-        f"{sentence_case(what)}: {first}. Most for {row['finding'].lower()} with {row['condition']} at "
+        f"{sentence_case(what)}: {first}. Most for {in_sentence(row['finding'])} with {row['condition']} at "
         f"severity {row['at']:g}: {find.difference(row)}.",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import bounds, column_name, decimal, sentence_case, signed
+from cxraudit.formatting import bounds, column_name, decimal, in_sentence, sentence_case, signed
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
@@ -51,7 +51,7 @@ def _gap(arms: pd.DataFrame, gap: Row) -> Statement:
     """State the gap between positives with and without a shortcut."""
     name = shortcut_name(gap["attribute"], gap["label_source"])
     a_shortcut = with_article(name)
-    finding = gap["finding"].lower()
+    finding = in_sentence(gap["finding"])
     levels = find.where(
         arms[is_level(arms)],
         attribute=gap["attribute"],
@@ -102,7 +102,7 @@ def _no_verdict(judged: pd.DataFrame, name: str) -> str:
 def _separation(audit: Audit, model: str, shortcut: str, judged: pd.DataFrame) -> Statement:
     """State whether the score of the finding separates images with and without the shortcut."""
     name = shortcut_name(shortcut)
-    finding = str(judged["finding"].iloc[0]).lower()
+    finding = in_sentence(str(judged["finding"].iloc[0]))
     levels = find.of(
         audit, model, analysis=Analysis.SHORTCUT_SEPARATION, attribute=shortcut, reference=""
     ).dropna(subset=["value"])

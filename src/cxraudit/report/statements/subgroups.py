@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import bounds, counted, decimal, listed
+from cxraudit.formatting import bounds, counted, decimal, in_sentence, listed
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.report.statements.verdicts import (
@@ -52,14 +52,14 @@ def _overall(auroc: pd.DataFrame) -> Statement:
     sentences = []
     if len(ordered) > 1:
         sentences.append(
-            f"Highest for {best['finding'].lower()} ({decimal(best['value'])}), lowest for "
-            f"{worst['finding'].lower()} ({decimal(worst['value'])})."
+            f"Highest for {in_sentence(best['finding'])} ({decimal(best['value'])}), lowest for "
+            f"{in_sentence(worst['finding'])} ({decimal(worst['value'])})."
         )
     inverted = overall.loc[below_chance(overall), "finding"].tolist()
     if inverted:
         sentences.append(
-            f"Below chance for {listed(inverted).lower()}: the score may be inverted; check the prompts "
-            "or the direction of the score."
+            f"Below chance for {listed([*map(in_sentence, inverted)])}: the score may be inverted; check the "
+            "prompts or the direction of the score."
         )
     mean = decimal(overall["value"].mean())
     headline = f"Mean AUROC {mean} over {counted(len(overall), 'finding')}"
@@ -79,8 +79,8 @@ def _disparities(gaps: pd.DataFrame, levels: pd.DataFrame) -> list[Statement]:
                 Tone.DISPARITY,
                 f"AUROC is lower in {group_phrase(worst['attribute'], str(group))}",
                 f"Disparity for {len(part)} of {counted(n_findings, 'finding')}. Largest for "
-                f"{worst['finding'].lower()}: AUROC {decimal(level)}, {decimal(abs(worst['value']))} below "
-                f"all other groups (gap {bounds(worst['low'], worst['high'], signed=True)}).",
+                f"{in_sentence(worst['finding'])}: AUROC {decimal(level)}, {decimal(abs(worst['value']))} "
+                f"below all other groups (gap {bounds(worst['low'], worst['high'], signed=True)}).",
             )
         )
     return found

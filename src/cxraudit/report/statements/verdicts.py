@@ -9,7 +9,7 @@ from typing import Self
 import pandas as pd
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted, decimal, listed, percent
+from cxraudit.formatting import counted, decimal, in_sentence, listed, percent
 from cxraudit.metrics import METRICS, Family, with_margin
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.statement import Statement, Tone
@@ -177,7 +177,7 @@ def _unclear_size(judged: pd.DataFrame, begin: str, what: str) -> list[Statement
         Statement(
             Tone.UNCLEAR_SIZE,
             f"{begin}: {count} in {what} of unclear size",
-            f"Largest: {METRICS[row['metric']].label} for {row['finding'].lower()} in "
+            f"Largest: {METRICS[row['metric']].label} for {in_sentence(row['finding'])} in "
             f"{group_phrase(row['attribute'], row['group'])}, {find.difference(row)}. It differs from zero; "
             "whether it exceeds the margin is not settled.",
         )
