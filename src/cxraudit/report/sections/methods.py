@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cxraudit.audits.result import Audit
 from cxraudit.files import package_version
-from cxraudit.formatting import listed, percent
+from cxraudit.formatting import in_sentence, listed, percent
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Listing, Paragraph, Section, muted
 from cxraudit.report.facts import Facts
@@ -61,7 +61,8 @@ def _evaluated(audit: Audit, context: Context) -> str:
     return (
         f"{listed(context.models)} {'was' if len(context.models) == 1 else 'were'} evaluated on "
         f"{context.facts.counts} of {context.name} for "
-        f"{listed([*map(in_sentence, audit.facts['findings'])])} with cxraudit {package_version()}; {context.facts.estimand}."
+        f"{listed([*map(in_sentence, audit.facts['findings'])])} with cxraudit {package_version()}; "
+        f"{context.facts.estimand}."
     )
 
 
