@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import recall_score, roc_auc_score
 
 from cxraudit import AuditSettings, audit, diff, table_dataset, wide_scores
-from cxraudit.audits.changes.run import OLDER_LABELS
+from cxraudit.audits.changes.labels import OLDER_LABELS
 from cxraudit.errors import ConfigError
 from cxraudit.formats.changes import as_text
 from cxraudit.schema import COMPLEMENT, Analysis

@@ -2,14 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits import operating_point, planned, verdicts
+from cxraudit.audits import planned, verdicts
+from cxraudit.audits.changes.labels import label_errors, with_own_labels
 from cxraudit.audits.changes.match import (
     Matched,
     Pairing,
@@ -19,28 +20,24 @@ from cxraudit.audits.changes.match import (
     match,
     pairs_of_models,
 )
+from cxraudit.audits.changes.notices import of_estimates, of_images, of_patients, of_runs
 from cxraudit.audits.changes.plan import changes
 from cxraudit.audits.changes.settings import Difference, differences, settings_of
-from cxraudit.audits.cohort import Cohort, Mask, sample_of, tuning_of
+from cxraudit.audits.changes.sizes import widening
+from cxraudit.audits.cohort import Cohort, Mask, tuning_of
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import not_compared
 from cxraudit.audits.model_comparison import alike_pairs
-from cxraudit.audits.plan import Comparison, Item
 from cxraudit.audits.result import Audit
 from cxraudit.audits.thresholds import Given, Thresholds
 from cxraudit.audits.training_runs import Divided, divide
-from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.metrics import METRICS
-from cxraudit.notices import Notice, as_records, counted
-from cxraudit.schema import EXPLORATORY, NULL_MODEL, OVERALL, RESULT_COLUMNS, Analysis, records
+from cxraudit.notices import Notice, as_records
+from cxraudit.schema import NULL_MODEL, OVERALL, RESULT_COLUMNS, Analysis, records
 from cxraudit.settings import AuditSettings
 from cxraudit.stats.estimate import Verdict
 
-OLDER_LABELS = "older labels"
-"""The model of rows on the labels of the older audit."""
-FEW = 0.1
-"""Share of the images of an audit below which shared names may be a coincidence."""
 CHANGED = "changed"
 """Verdict on a change that is shown, and estimated to be larger than the margin; the other verdicts are those
 on differences (`cxraudit.stats.estimate.Verdict`)."""
@@ -234,7 +231,7 @@ def _computed(
     scores = pd.concat([side.scores for side in sides], ignore_index=True)
     of_old = dataset
     if labels == "own":
-        of_old, dataset = _with_own_labels(dataset, matched.old.images, findings)
+        of_old, dataset = with_own_labels(dataset, matched.old.images, findings)
     frames = [
         planned.frame(one, scores, attributes, shortcuts, settings) for one in (of_old, dataset)
     ]
@@ -245,7 +242,7 @@ def _computed(
     divided[0] = _with_other_runs(divided[0], divided[1], pairs)
     tuning = [_tuning(whole.cohort, side) for side in sides]
     given = [_given(one) for one in audits]
-    notices = [*_of_images(matched), *_of_patients(old, new), *_of_runs(divided, pairs)]
+    notices = [*of_images(matched), *of_patients(old, new), *of_runs(divided, pairs)]
     engine = Engine(whole.cohort)
     found: list[_Found] = []
     alone: Counter[tuple[str, str]] = Counter()
@@ -273,65 +270,14 @@ def _computed(
         raise DataError(
             "the two audits have no estimate in common, so that nothing can be compared."
         )
-    notices += [*_of_estimates(alone), *not_compared(whole.cohort.images, attributes)]
+    notices += [*of_estimates(alone), *not_compared(whole.cohort.images, attributes)]
     sides = [
         verdicts.judged([getattr(one, name) for one in found], settings)
         for name in ("change", "old", "new")
     ]
     judged = [_Found(*three) for three in zip(*sides, strict=True)]
-    errors = _label_errors(engine, frames, findings) if labels == "own" else []
+    errors = label_errors(engine, frames, findings) if labels == "own" else []
     return judged, errors, notices
-
-
-def _with_own_labels(
-    dataset: Dataset, older: pd.DataFrame, findings: Sequence[str]
-) -> tuple[Dataset, Dataset]:
-    """Return the images with the labels of the older and of the newer audit, where both have them."""
-    images = dataset.images
-    by_image = older.set_index("image_id").loc[images["image_id"]]
-    columns: dict[str, dict[str, Any]] = {"old": {}, "new": {}}
-    for finding in findings:
-        one = by_image[finding].to_numpy(dtype=np.float64, na_value=np.nan)
-        other = images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
-        both = np.isfinite(one) & np.isfinite(other)
-        columns["old"][finding] = np.where(both, one, np.nan)
-        columns["new"][finding] = np.where(both, other, np.nan)
-    old, new = (replace(dataset, images=images.assign(**columns[name])) for name in columns)
-    return old, new
-
-
-_OF_LABELS = ("tpr", "fpr", "ppv", "npv")
-"""Rates of the older labels: sensitivity, one minus specificity, and predictive values."""
-
-
-def _label_errors(
-    engine: Engine, frames: Sequence[planned.Frame], findings: Sequence[str]
-) -> list[Evaluated]:
-    """Evaluate the older labels as decisions about the newer ones, over all images and by group."""
-    old, new = frames
-    cohort = new.cohort
-    no_image = np.zeros(len(cohort.images), dtype=bool)
-    found: list[Evaluated] = []
-    for finding in findings:
-        labels, truth = (
-            frame.cohort.images[finding].to_numpy(dtype=np.float64, na_value=np.nan)
-            for frame in (old, new)
-        )
-        sample = sample_of(cohort, truth, labels, OLDER_LABELS, "", finding)
-        tuned = operating_point.tune(cohort, sample, no_image, Given(0.5, "given"))
-        items = operating_point.plan_tuned(cohort, sample, new.attributes, tuned)
-        found += engine.evaluate(
-            [_exploratory(item) for item in items if item.metric in _OF_LABELS]
-        )
-        engine.forget()
-    return [
-        replace(one, family=EXPLORATORY) if isinstance(one.item, Comparison) else one
-        for one in found
-    ]
-
-
-def _exploratory(item: Item) -> Item:
-    return replace(item, family=None) if isinstance(item, Comparison) else item
 
 
 def _with_other_runs(old: Divided, new: Divided, pairs: Mapping[str, str]) -> Divided:
@@ -404,63 +350,6 @@ def _rank_alike(first: planned.Scored, second: planned.Scored) -> bool:
     return bool(alike_pairs(first.samples, second.samples))
 
 
-def _of_estimates(alone: Mapping[tuple[str, str], int]) -> Iterable[Notice]:
-    for which in ("older", "newer"):
-        own = {analysis: n for (side, analysis), n in alone.items() if side == which}
-        if own:
-            named = ", ".join(f"{analysis} ({n:,})" for analysis, n in own.items())
-            n = sum(own.values())
-            sentence = f"{counted(n, 'estimate')} without a counterpart in the other: {named}."
-            yield Notice(about=f"the {which} audit", count=n, sentence=sentence)
-
-
-def _of_patients(old: Audit, new: Audit) -> Iterable[Notice]:
-    for audit, which in ((old, "older"), (new, "newer")):
-        if not audit.facts["data"]["patients_known"]:
-            n = audit.facts["images"]
-            sentence = "Patients are unknown: images are taken as independent, and intervals are too narrow."
-            yield Notice(about=f"the {which} audit", count=n, sentence=sentence)
-
-
-def _of_runs(divided: Sequence[Divided], pairs: Mapping[str, str]) -> Iterable[Notice]:
-    """Name the models of which one audit has training runs, and the other another number of them."""
-    for first, second in pairs.items():
-        numbers = [
-            len(one.runs[name].names) if name in one.runs else 1
-            for one, name in zip(divided, (first, second), strict=True)
-        ]
-        if numbers[0] != numbers[1]:
-            error = " The error of a single run is in no interval." if 1 in numbers else ""
-            yield Notice(
-                about=f"model {second}",
-                count=max(numbers),
-                sentence=f"{counted(numbers[0], 'training run')} in the older audit, {numbers[1]} in the "
-                f"newer.{error}",
-            )
-
-
-def _of_images(matched: Matched) -> Iterable[Notice]:
-    if matched.same_names:
-        yield Notice(
-            about="images",
-            count=matched.same_names,
-            sentence=f"{counted(matched.same_names, 'image')} of the same name in both audits, taken as "
-            "different images of other patients.",
-        )
-    for n, which in zip(matched.left_out, ("older", "newer"), strict=True):
-        if n:
-            kept = len(matched.new.images)
-            chance = (
-                " If the names agree by chance, use --patients other." if kept < n * FEW else ""
-            )
-            yield Notice(
-                about=f"the {which} audit",
-                count=n,
-                sentence=f"{counted(n, 'image')} not compared: the other audit does not have them; "
-                f"{kept:,} are.{chance}",
-            )
-
-
 def _results(found: Sequence[_Found], new: Audit) -> pd.DataFrame:
     """Return one row per change, in the order of results."""
     order = {analysis: number for number, analysis in enumerate(Analysis)}
@@ -481,32 +370,3 @@ def _results(found: Sequence[_Found], new: Audit) -> pd.DataFrame:
     for place, name in enumerate(WIDENED):
         frame[name] = [one[place] for one in limits]
     return frame[[*RESULT_COLUMNS, *SIDE_COLUMNS, *SIDE_VERDICTS, *WIDENED]]
-
-
-def widening(row: Mapping[str, Any]) -> tuple[float, float]:
-    """Return between which limits a gap has widened: the size of the newer one less that of the older.
-
-    The size of a difference has no interval of its own near 0. But |new| − |old| exceeds c where new − old
-    and new + old both do (or both of their opposites), and does not where one of either pair does not: its
-    limits are those of the change and of the sum, whose error follows from those of the change and of both
-    gaps.
-
-    Parameters
-    ----------
-    row : mapping
-        A row of `Diff.results`.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper limit; NaN where an interval is missing.
-    """
-    old, new, low, high = (float(row[name]) for name in ("old", "new", "low", "high"))
-    reach = [float(row[f"{side}_high"]) - float(row[f"{side}_low"]) for side in ("old", "new")]
-    error = math.sqrt(max(2 * (reach[0] ** 2 + reach[1] ** 2) - (high - low) ** 2, 0.0)) / 2
-    if not math.isfinite(error):
-        return math.nan, math.nan
-    change, total = (low, high), (new + old - error, new + old + error)
-    lower = max(min(change[0], total[0]), min(-change[1], -total[1]))
-    upper = max(min(change[1], total[1]), min(-change[0], -total[0]))
-    return lower, upper
