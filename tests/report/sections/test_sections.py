@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from example_audit import by_sex, complete, example, judged, shortcut_rows
+from example_audit import by_sex, complete, example, judged, planted_audit, shortcut_rows
 from example_audit import overall as overall_row
 
 from cxraudit.report.blocks import (
@@ -357,6 +357,17 @@ def test_exclusions_show_the_flow_and_the_notes():
     for section in (some, none):
         assert "Labels were mined from reports." in text(section.blocks)
     assert "every image of the data set is in the audit" in text(none.blocks)
+
+
+def test_methods_name_what_was_made_equal_and_how_heads_were_fitted(audit):
+    """Only mixes that gaps were standardised by; heads with the patients they were fitted on."""
+    planted = text(built(methods, planted_audit()).blocks)
+
+    assert "standardised to one mix, within each class, of age" in planted
+    assert "heads" not in planted
+    assert "heads: logistic regression on its embeddings, fitted on 100" in text(
+        built(methods, complete()).blocks
+    )
 
 
 def test_methods_are_those_of_the_run(audit):

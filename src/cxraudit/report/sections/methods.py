@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cxraudit.audits.result import Audit
 from cxraudit.files import package_version
-from cxraudit.formatting import in_sentence, listed, percent
+from cxraudit.formatting import column_name, in_sentence, listed, percent
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Listing, Paragraph, Section, muted
 from cxraudit.report.facts import Facts
@@ -54,6 +54,7 @@ def paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
     for sentence, names in _further(analyses, facts):
         sentences.append(sentence)
         references += names
+    sentences += [*_mixes(audit), *_heads(audit)]
     return " ".join(sentences), references
 
 
@@ -99,17 +100,30 @@ def _tests(facts: Facts) -> str:
     )
 
 
+def _mixes(audit: Audit) -> Iterator[str]:
+    """Say what gaps were standardised by."""
+    rows = audit.results[audit.results["analysis"] == Analysis.STANDARDISED]
+    if len(rows):
+        mixes = [column_name(name) for name in dict.fromkeys(rows["condition"])]
+        yield f"Gaps were also standardised to one mix, within each class, of {listed(mixes)}."
+
+
+def _heads(audit: Audit) -> Iterator[str]:
+    """Say how scores of embeddings came about."""
+    for one in audit.facts.get("heads") or ():
+        yield (
+            f"Scores of {one['model']} are those of heads: logistic regression on its embeddings, fitted on "
+            f"{one['patients']:,} other patients, with an L2 penalty chosen by the AUROC over folds of "
+            "patients."
+        )
+
+
 def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]]:
     """Yield a sentence and its references for each further analysis that was made."""
     if Analysis.OPERATING_POINT in analyses:
         yield (
             f"Rates were computed at one threshold per finding ({facts.operating_point}).",
             (["platt"] if facts.settings["calibration"] == "platt" else []),
-        )
-    if Analysis.STANDARDISED in analyses:
-        yield (
-            "Gaps were also standardised to one mix of age, view or shortcut within each class.",
-            [],
         )
     if Analysis.SHORTCUT in analyses:
         yield (
@@ -130,8 +144,8 @@ def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]
         )
     if Analysis.PROBE in analyses:
         yield (
-            "Probes were fitted to embeddings on half of the patients and measured on others; shifts of the "
-            "score between groups were estimated given the label and the labels of other findings.",
+            "Probes were fitted to embeddings of some patients, and chosen and measured on others; shifts of "
+            "the score between groups were estimated given the label and the labels of other findings.",
             ["cinelli"],
         )
     if Analysis.ERASURE in analyses:
