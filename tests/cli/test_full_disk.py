@@ -23,7 +23,8 @@ COMMANDS = {
     "perturb": "perturb OUT --images 5 --perturbation blur -q",
     "audit": "audit OUT/scores.parquet --resamples 20",
     "audit of a table": "audit TABLE COLUMNS --sex sex --out OUT",
-    "report": "report WORK/audit --out OUT/r.html",
+    "report": "report WORK/audit --out OUT/r.html --summary OUT/s.html",
+    "figures": "figures WORK/audit --out OUT --format svg",
     "run": "run RUN -q",
     "paper tables": "paper tables OUT",
 }

@@ -93,3 +93,12 @@ def test_about_names_every_key_in_the_documentation():
     for page, keys in (("summary.md", SUMMARISED), ("cards.md", About.model_fields)):
         text = (folder / page).read_text(encoding="utf-8")
         assert [key for key in keys if f"{key} = " not in text and f"`{key}`" not in text] == []
+
+
+def test_the_null_model_alone_has_a_summary(tmp_path):
+    """It is left out only beside others."""
+    alone = example(overall(0.5, model="random"))
+
+    page = write_summary(alone, tmp_path / "s.html").read_text(encoding="utf-8")
+
+    assert "random on toy" in page

@@ -36,7 +36,8 @@ def write_summary(audit: Audit, path: str | PathLike[str], *, about: About | Non
         The HTML file.
     """
     facts, stated = facts_of(audit), about or About()
-    models = [str(one) for one in dict.fromkeys(audit.results["model"]) if one != NULL_MODEL]
+    every = [str(one) for one in dict.fromkeys(audit.results["model"])]
+    models = [one for one in every if one != NULL_MODEL] or every
     found = [(model, matrices(audit, model)) for model in models]
     html = template("summary.html.j2").render(
         title=f"{listed(models)} on {facts.dataset}: fairness and robustness",
