@@ -5,6 +5,7 @@ positives and among negatives.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -103,7 +104,7 @@ def _by(
                 Statistic(StandardisedRanking(frozenset(sides), codes, side), metric)
                 for side in sides
             )
-            yield Comparison(
+            gap = Comparison(
                 key=key(
                     sample,
                     Analysis.STANDARDISED,
@@ -121,25 +122,14 @@ def _by(
                 reasons=stated.reasons,
                 note=joined_phrases(note, stated.note),
             )
+            yield gap
             if metric == CHANGE:
-                yield Comparison(
-                    key=key(
-                        sample,
-                        Analysis.STANDARDISATION,
-                        attribute=group.attribute,
-                        group=group.name,
-                        reference=OBSERVED_GAP,
-                        condition=adjuster,
-                    ),
-                    metric=metric,
+                observed = (ranking(one, metric) for one in (group.inside, group.outside))
+                yield replace(
+                    gap,
+                    key=replace(gap.key, analysis=Analysis.STANDARDISATION, reference=OBSERVED_GAP),
                     group=minus(inside, outside),
-                    reference=minus(
-                        *(ranking(one, metric) for one in (group.inside, group.outside))
-                    ),
-                    cells=cells,
+                    reference=minus(*observed),
                     family=None,
                     scale="plain",
-                    error="replicates",
-                    reasons=stated.reasons,
-                    note=joined_phrases(note, stated.note),
                 )

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits import operating_point, planned
+from cxraudit.audits import operating_point, planned, verdicts
 from cxraudit.audits.cohort import sample_of
 from cxraudit.audits.engine import Engine, Evaluated
 from cxraudit.audits.plan import Comparison, Item
 from cxraudit.audits.thresholds import Given
 from cxraudit.datasets.base import Dataset
-from cxraudit.schema import EXPLORATORY
 
 OLDER_LABELS = "older labels"
 """The model of rows on the labels of the older audit."""
@@ -60,10 +59,7 @@ def label_errors(
             [_exploratory(item) for item in items if item.metric in _OF_LABELS]
         )
         engine.forget()
-    return [
-        replace(one, family=EXPLORATORY) if isinstance(one.item, Comparison) else one
-        for one in found
-    ]
+    return verdicts.judged(found, cohort.settings)
 
 
 def _exploratory(item: Item) -> Item:

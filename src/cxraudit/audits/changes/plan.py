@@ -104,7 +104,6 @@ def _of_levels(old: Level, new: Level) -> Comparison:
         reference=old.quantity,
         cells=(*cells[0], *cells[1]),
         family=Confirmatory.MODELS if whole else None,
-        identical=_same(new.quantity, old.quantity),
         enough=True if new.one_class else None,
     )
 
@@ -124,12 +123,14 @@ def _of_gaps(old: Comparison, new: Comparison) -> Comparison:
         enough=bool(new.enough and old.enough) if decided else None,
         caution=new.caution or old.caution,
         paired=new.paired and old.paired,
-        identical=_same(group, reference),
     )
 
 
 def _named(old: Level | Comparison, new: Level | Comparison) -> dict[str, Any]:
-    """Return key, reasons and note of a change; of rates at two thresholds, without a threshold."""
+    """Return key, reasons and note of a change, and whether nothing can differ.
+
+    The key of rates at two thresholds is without a threshold.
+    """
     key, note = new.key, new.note
     if key.at != old.key.at and math.isfinite(key.at):
         # What the newer audit notes of its threshold does not hold for the older one.
@@ -137,7 +138,8 @@ def _named(old: Level | Comparison, new: Level | Comparison) -> dict[str, Any]:
         key = replace(key, at=math.nan)
     both = tuple(reason for reason in new.reasons if reason in old.reasons)
     same = _same(_whole(old), _whole(new))
-    return {"key": key, "note": note, "reasons": (Reason.IDENTICAL_SCORES,) * same + both}
+    reasons = (Reason.IDENTICAL_SCORES, *both) if same else both
+    return {"key": key, "note": note, "reasons": reasons, "identical": same}
 
 
 def _whole(one: Level | Comparison) -> Quantity:

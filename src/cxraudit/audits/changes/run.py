@@ -232,10 +232,11 @@ def _computed(
     of_old = dataset
     if labels == "own":
         of_old, dataset = with_own_labels(dataset, matched.old.images, findings)
-    frames = [
-        planned.frame(one, scores, attributes, shortcuts, settings) for one in (of_old, dataset)
-    ]
-    whole = frames[1]
+    whole = planned.frame(dataset, scores, attributes, shortcuts, settings)
+    older = whole
+    if of_old is not dataset:
+        older = planned.frame(of_old, scores, attributes, shortcuts, settings)
+    frames = [older, whole]
     divided = [
         divide(side.scores, settings_of(one)) for side, one in zip(sides, audits, strict=True)
     ]
