@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.encode import BATCH_SIZE, Progress, encode_images
+from cxraudit.encode import BATCH_SIZE, Perturbed, Progress, encode_perturbed
 from cxraudit.encode.reading import Perturbation
 from cxraudit.errors import DataError, NotAppliedError
 from cxraudit.files import folder_name
@@ -22,6 +22,9 @@ from cxraudit.schema import PERTURBED_COLUMNS, not_applied
 from cxraudit.store import EmbeddingStore
 from cxraudit.streams import Stream, generator
 from cxraudit.zeroshot import zero_shot_scores
+
+SHARD_SIZE = 128
+"""Images per shard: all perturbations of a shard are finished together, and a kill costs one shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +182,17 @@ def perturbed_scores(
     """
     scores: list[pd.DataFrame] = []
     unread: list[pd.DataFrame] = []
-    for one in planned:
-        failed = encode_images(
-            images,
-            models,
-            folder / one.folder,
-            batch_size=batch_size,
-            n_readers=n_readers,
-            progress=progress,
-            perturbation=one.apply,
-            perturbation_name=one.fingerprint,
-            tell=tell,
-        )
+    tables = encode_perturbed(
+        images,
+        models,
+        [Perturbed(folder / one.folder, one.apply, one.fingerprint) for one in planned],
+        batch_size=batch_size,
+        shard_size=_shard_size(folder),
+        n_readers=n_readers,
+        progress=progress,
+        tell=tell,
+    )
+    for one, failed in zip(planned, tables, strict=True):
         left_out = not_applied(failed)
         if failed.loc[~left_out, "image_id"].nunique() == len(images):
             raise DataError(
@@ -213,6 +215,16 @@ def perturbed_scores(
         pd.concat(scores, ignore_index=True)[list(PERTURBED_COLUMNS)],
         pd.concat(unread, ignore_index=True),
     )
+
+
+def _shard_size(folder: Path) -> int:
+    """Return the number of images per shard: as it was for what is in the folder already."""
+    for record in sorted(folder.glob("*/*/store.json")):
+        try:
+            return int(EmbeddingStore(record.parent).record()["shard size"])
+        except DataError:  # damaged, and made again
+            continue
+    return SHARD_SIZE
 
 
 def _without_score(
