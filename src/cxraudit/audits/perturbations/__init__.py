@@ -4,6 +4,7 @@
 module            question
 ================  ==============================================================================
 `counterfactual`  does the score follow a device that is inserted or removed, and nothing else
+`region`          what is left of the AUROC when a region is removed, or kept alone
 `corruption`      how much AUROC and the gaps between groups change as images degrade
 ================  ==============================================================================
 """
@@ -11,22 +12,30 @@ module            question
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from cxraudit.audits import verdicts
-from cxraudit.audits.cohort import Cohort, Sample, make_cohort, samples
+from cxraudit.audits.cohort import Cohort, make_cohort, samples
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.other_weight import with_other_weight
-from cxraudit.audits.perturbations import corruption, counterfactual
-from cxraudit.audits.perturbations.pairs import Pair
+from cxraudit.audits.perturbations import corruption, counterfactual, region
+from cxraudit.audits.perturbations.pairs import Pair, shared
 from cxraudit.audits.plan import Tested, key
 from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError
 from cxraudit.frames import to_pandas
-from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED, Analysis, Reason, require_columns
+from cxraudit.schema import (
+    KIND,
+    PERTURBED_COLUMNS,
+    REGION_KIND,
+    UNEDITED,
+    Analysis,
+    Reason,
+    group_names,
+    require_columns,
+)
 from cxraudit.settings import AuditSettings
 
 
@@ -35,7 +44,8 @@ class PerturbationAudit:
     """The result of auditing scores of perturbed images."""
 
     results: pd.DataFrame
-    """Rows of the analyses ``counterfactual`` and ``corruption``; see `cxraudit.schema.RESULT_COLUMNS`."""
+    """Rows of the analyses ``counterfactual``, ``corruption`` and ``region``; see
+    `cxraudit.schema.RESULT_COLUMNS`."""
     image_changes: pd.DataFrame
     """One row per image, model, finding and counterfactual perturbation: ``image_id``, ``model``,
     ``prompt_set``, ``finding``, ``condition``, ``change`` of the score in standard deviations of the
@@ -71,7 +81,7 @@ def audit_perturbations(
     -------
     PerturbationAudit
         Counterfactual changes are adjusted together, stepwise; corruptions are screened
-        (Benjamini–Hochberg).
+        (Benjamini–Hochberg); regions are exploratory.
 
     Raises
     ------
@@ -81,6 +91,8 @@ def audit_perturbations(
     settings = settings or AuditSettings()
     table = to_pandas(perturbed, "the scores of perturbed images")
     require_columns("the scores of perturbed images", table, PERTURBED_COLUMNS)
+    table = table.assign(**{KIND: group_names(table[KIND]) if KIND in table else ""})
+    table[KIND] = table[KIND].where(table[KIND] == REGION_KIND, "")
     unedited = table[table["perturbation"] == UNEDITED]
     if unedited.empty:
         raise DataError(
@@ -102,10 +114,13 @@ def audit_perturbations(
         pairs = list(_pairs(cohort, table[table["model"] == model]))
         # Where a perturbation applies to no image, there is nothing to compare, and one row says so.
         applied = [p for p in pairs if p.before.rows.size]
-        moved = [counterfactual.Counterfactual(cohort, p) for p in applied if not p.severity]
+        of_regions = [p for p in applied if p.kind == REGION_KIND]
+        others = [p for p in applied if p.kind != REGION_KIND]
+        moved = [counterfactual.Counterfactual(cohort, p) for p in others if not p.severity]
         plan = [
             *counterfactual.plan(moved, chosen),
-            *corruption.plan(cohort, [p for p in applied if p.severity], chosen),
+            *corruption.plan(cohort, [p for p in others if p.severity], chosen),
+            *region.plan(cohort, of_regions, chosen),
             *(_of_none(p) for p in pairs if not p.before.rows.size),
         ]
         evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
@@ -128,17 +143,17 @@ def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
     }
     perturbed = table[table["perturbation"] != UNEDITED]
     kinds = perturbed.groupby(
-        ["prompt_set", "finding", "perturbation", "severity"], sort=False, observed=True
+        ["prompt_set", "finding", "perturbation", "severity", KIND], sort=False, observed=True
     )
-    for (prompt_set, finding, name, severity), part in kinds:
+    for (prompt_set, finding, name, severity, kind), part in kinds:
         if (prompt_set, finding) not in before:
             continue  # nothing to compare with
         (after,) = samples(cohort, part, str(finding))
         first = before[prompt_set, finding]
-        sides = _shared(cohort, first, after), _shared(cohort, after, first)
+        sides = shared(cohort, first, after), shared(cohort, after, first)
         of_finding = cohort.images.index[first.rows]
         left_out = part.loc[part["score"].isna(), "image_id"].isin(of_finding).sum()
-        pair = Pair(str(name), int(severity), *sides, n_not_applied=int(left_out))
+        pair = Pair(str(name), int(severity), *sides, int(left_out), str(kind), first)
         if pair.before.rows.size or pair.n_not_applied:
             yield pair
 
@@ -146,17 +161,13 @@ def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
 def _of_none(pair: Pair) -> Tested:
     """Return the row of a perturbation that applies to no image, without a value or a verdict."""
     analysis = Analysis.CORRUPTION if pair.severity else Analysis.COUNTERFACTUAL
+    if pair.kind == REGION_KIND:
+        analysis = Analysis.REGION
     at = {"at": float(pair.severity)} if pair.severity else {}
     return Tested(
         key=key(pair.after, analysis, reference=UNEDITED, condition=pair.condition, **at),
-        metric="auroc" if pair.severity else "score_change",
+        metric="score_change" if analysis == Analysis.COUNTERFACTUAL else "auroc",
         cell=None,
         reasons=(Reason.NOT_APPLIED,),
         note="not applied to any of the images",
     )
-
-
-def _shared(cohort: Cohort, sample: Sample, other: Sample) -> Sample:
-    """Return a sample on the images that another has, too; itself, where these are all."""
-    kept = np.isin(sample.rows, other.rows)
-    return sample if kept.all() else sample.sharing(cohort, kept)

@@ -1,8 +1,10 @@
 """The same images unedited and perturbed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cxraudit.audits.cohort import Sample
+import numpy as np
+
+from cxraudit.audits.cohort import Cohort, Sample
 from cxraudit.schema import Reason
 
 
@@ -13,11 +15,30 @@ class Pair:
     condition: str
     """Name of the perturbation."""
     severity: int
-    """1 to 5; 0 for counterfactuals."""
+    """1 to 5; 0 for all but corruptions."""
     before: Sample
     after: Sample
     n_not_applied: int = 0
     """Images that the perturbation does not apply to, which are in neither sample."""
+    kind: str = ""
+    """As in `cxraudit.schema.KIND`."""
+    all_before: Sample | None = None
+    """All unedited images, also those that it does not apply to; None: the same as `before`."""
+
+    @property
+    def unedited(self) -> Sample:
+        """All unedited images of the finding and model."""
+        return self.before if self.all_before is None else self.all_before
+
+    def on(self, cohort: Cohort, other: "Pair") -> "Pair":
+        """Return the pair on the images that another pair has, too."""
+        n_other = self.before.rows.size - np.isin(self.before.rows, other.before.rows).sum()
+        return replace(
+            self,
+            before=shared(cohort, self.before, other.before),
+            after=shared(cohort, self.after, other.after),
+            n_not_applied=self.n_not_applied + int(n_other),
+        )
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -31,3 +52,9 @@ class Pair:
         total = self.n_not_applied + self.before.rows.size
         some = "some images" if hidden else f"{self.n_not_applied:,} of {total:,} images"
         return f"not applied to {some}, which are left out"
+
+
+def shared(cohort: Cohort, sample: Sample, other: Sample) -> Sample:
+    """Return a sample on the images that another has, too; itself, where these are all."""
+    kept = np.isin(sample.rows, other.rows)
+    return sample if kept.all() else sample.sharing(cohort, kept)
