@@ -12,6 +12,7 @@ _SHOWS = {
     Anchor.OPERATING_POINT: (Analysis.OPERATING_POINT, Analysis.CALIBRATION),
     Anchor.SHORTCUTS: (Analysis.SHORTCUT,),
     Anchor.PERTURBATIONS: (Analysis.COUNTERFACTUAL, Analysis.CORRUPTION),
+    Anchor.REGIONS: (Analysis.REGION,),
     Anchor.EMBEDDINGS: (Analysis.PROBE,),
     Anchor.MODELS: (Analysis.MODELS,),
     Anchor.HETEROGENEITY: (Analysis.HETEROGENEITY,),

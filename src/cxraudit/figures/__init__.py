@@ -12,6 +12,7 @@ figure                 shows
 `counterfactual`       change of scores by an inserted or removed device
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
+`regions`              AUROC with a region removed, or kept alone, beside its control
 `n_shot_curves`        AUROC of heads by the number of training patients
 `flow_diagram`         images, studies and patients kept by every filter
 =====================  ============================================================================
@@ -25,6 +26,7 @@ from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
 from cxraudit.figures.n_shot import n_shot_curves
 from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, counterfactual
+from cxraudit.figures.regions import regions
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
 from cxraudit.figures.standardised import standardised_gaps
@@ -38,6 +40,7 @@ __all__ = [
     "flow_diagram",
     "forest",
     "n_shot_curves",
+    "regions",
     "shortcut_arms",
     "shortcut_summary",
     "standardised_gaps",

@@ -20,6 +20,7 @@ class Anchor(StrEnum):
     OPERATING_POINT = "operating-point"
     SHORTCUTS = "shortcuts"
     PERTURBATIONS = "perturbations"
+    REGIONS = "regions"
     EMBEDDINGS = "embeddings"
     HEADS = "heads"
     MODELS = "models"

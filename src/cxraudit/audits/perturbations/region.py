@@ -9,18 +9,29 @@ The yardstick of how far scores move is the distance between two images of one p
 which differ in all that does not matter. All of this is exploratory: estimates with their intervals.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxraudit.audits.cohort import Cohort, Sample, Vector
+from cxraudit.audits.cohort import Cell, Cohort, Sample, Vector, count
 from cxraudit.audits.groups import comparisons
-from cxraudit.audits.perturbations.counterfactual import Counterfactual
+from cxraudit.audits.perturbations.counterfactual import deviation, on_linear_scale
 from cxraudit.audits.perturbations.pairs import Pair
-from cxraudit.audits.plan import Comparison, Item, Known, Level, key, mean, minus, ranking
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Key,
+    Known,
+    Level,
+    Quantity,
+    key,
+    mean,
+    minus,
+    ranking,
+)
 from cxraudit.schema import (
     CHANCE,
     COMPLEMENT,
@@ -34,6 +45,30 @@ from cxraudit.schema import (
 )
 
 CHANCE_AUROC = 0.5
+
+LUNGS, HEART = "lungs", "heart"
+RELEVANT: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "Atelectasis",
+            "Consolidation",
+            "Edema",
+            "Emphysema",
+            "Fibrosis",
+            "Infiltration",
+            "Lung Lesion",
+            "Lung Opacity",
+            "Mass",
+            "Nodule",
+            "Pleural Effusion",
+            "Pneumonia",
+            "Pneumothorax",
+        ),
+        LUNGS,
+    ),
+    **dict.fromkeys(("Cardiomegaly", "Enlarged Cardiomediastinum"), HEART),
+}
+"""Finding → the region its signs lie in; of others nothing is said about where a score has to look."""
 
 
 def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> list[Item]:
@@ -141,8 +176,7 @@ class _Edited:
             for group, mask in _parts(before):
                 part = before.cell(mask)
                 quantity = mean(part, Vector(change))
-                named = {"group": group, "cells": (part,), "scale": "plain"}
-                yield self._paired("score_change", quantity, Known(0.0), UNEDITED, **named)
+                yield self._moved(quantity, part, UNEDITED, group)
 
     def against_chance(self) -> Iterator[Item]:
         """AUROC minus that of scores that say nothing."""
@@ -164,10 +198,7 @@ class _Edited:
         beyond = mine._change() - other._change()
         for group, mask in _parts(after):
             part = mine.pair.before.cell(mask)
-            named = {"group": group, "cells": (part,), "scale": "plain"}
-            yield mine._paired(
-                "score_change", mean(part, Vector(beyond)), Known(0.0), name, **named
-            )
+            yield mine._moved(mean(part, Vector(beyond)), part, name, group)
 
     def gaps(self, attributes: Sequence[str]) -> Iterator[Item]:
         """The gap of each group to all other groups, and its change."""
@@ -199,7 +230,7 @@ class _Edited:
                 **self._stated(),
             )
 
-    def _key(self, **named: Any) -> Any:
+    def _key(self, **named: Any) -> Key:
         return key(self.pair.after, Analysis.REGION, condition=self.pair.condition, **named)
 
     def _stated(self) -> dict[str, Any]:
@@ -208,28 +239,41 @@ class _Edited:
 
     def _change(self) -> NDArray[np.float64]:
         """Return the change of each image's score, in standard deviations of the unedited scores."""
-        return Counterfactual(self.cohort, self.pair).change
+        everything = self.pair.unedited
+        before, after = self.pair.before, self.pair.after
+        # One scale for all images, so that neither depends on which of them an edit applies to.
+        linear = on_linear_scale(np.r_[everything.y_score, before.y_score, after.y_score])
+        n = everything.rows.size
+        spread = deviation(linear[:n], everything)
+        moved = linear[n + before.rows.size :] - linear[n : n + before.rows.size]
+        return moved / (spread or 1.0)
 
-    def _paired(
-        self,
-        metric: str,
-        first: Any,
-        second: Any,
-        reference: str,
-        *,
-        group: str = OVERALL,
-        cells: Any = None,
-        scale: str | None = None,
-    ) -> Comparison:
+    def _paired(self, metric: str, first: Quantity, second: Quantity, reference: str) -> Comparison:
         return Comparison(
-            key=self._key(reference=reference, group=group),
+            key=self._key(reference=reference),
             metric=metric,
             group=first,
             reference=second,
-            cells=cells or (self.pair.after.everything,),
+            cells=(self.pair.after.everything,),
             family=None,
-            scale=scale,
             paired=reference != CHANCE,
+            **self._stated(),
+        )
+
+    def _moved(self, change: Quantity, cell: Cell, reference: str, group: str) -> Comparison:
+        smallest = self.cohort.settings.min_patients
+        return Comparison(
+            key=self._key(reference=reference, group=group),
+            metric="score_change",
+            group=change,
+            reference=Known(0.0),
+            cells=(cell,),
+            family=None,
+            scale="plain",
+            # Each image is compared with itself, so only the edited ones have to be many.
+            enough=count(cell).n_patients >= smallest,
+            caution=f"fewer than {smallest} patients were edited",
+            paired=True,
             **self._stated(),
         )
 

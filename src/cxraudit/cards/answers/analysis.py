@@ -106,6 +106,7 @@ _ROBUSTNESS = {
     Analysis.SHORTCUT: ("positives with and without a shortcut", Anchor.SHORTCUTS),
     Analysis.COUNTERFACTUAL: ("devices inserted into images, with controls", Anchor.PERTURBATIONS),
     Analysis.CORRUPTION: ("image degradation of increasing severity", Anchor.PERTURBATIONS),
+    Analysis.REGION: ("regions of images removed, with controls", Anchor.REGIONS),
     Analysis.PROMPT_SENSITIVITY: ("the same gaps with other prompts", Anchor.EMBEDDINGS),
 }
 

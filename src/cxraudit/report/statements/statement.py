@@ -11,6 +11,7 @@ from cxraudit.audits.embeddings.score_direction import (
     ONLY_ASSOCIATED,
     ONLY_ASSOCIATED_UNCLEAR_SIZE,
 )
+from cxraudit.schema import EXPLORATORY
 from cxraudit.stats.estimate import Verdict
 
 
@@ -35,6 +36,8 @@ class Tone(StrEnum):
     UNDEFINED = "undefined"
     UNCLEAR = "unclear"
     """It is not settled whether an attribute is decodable, or associated with the score."""
+    EXPLORATORY = "exploratory"
+    """An estimate with its interval, without a verdict."""
     SMALL = "small"
     EQUIVALENT = "equivalent"
     NOT_ASSOCIATED = "not-associated"
@@ -67,6 +70,7 @@ _WORDS = {
     Tone.NOT_ASSOCIATED: NOT_ASSOCIATED,
     Tone.NOT_DECODABLE: NOT_DECODABLE,
     Tone.UNCLEAR: UNCLEAR,
+    Tone.EXPLORATORY: EXPLORATORY,
 }
 
 
