@@ -62,7 +62,8 @@ def drawn_regions(image: Radiograph) -> dict[str, NDArray[np.bool_]]:
     -------
     dict
         ``left-lung`` and ``right-lung`` (of the patient) but for what heart and great vessels cover;
-        ``heart``; and ``drain`` where one is drawn. Lungs and drain include their blurred border.
+        ``heart``; and ``drain`` where one is drawn. Lungs and drain include their blurred border, also
+        where it lies on the heart.
     """
     canvas = draw_chest(image, anatomy_of(image))
     solid, heart, _ = mediastinum(canvas.anatomy, canvas.x, canvas.y)

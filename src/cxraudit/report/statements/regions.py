@@ -6,7 +6,7 @@ import pandas as pd
 
 from cxraudit.audits.perturbations.region import CHANCE_AUROC, HEART, LUNGS, RELEVANT
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import bounds, decimal, in_sentence, listed, sentence_case, with_interval
+from cxraudit.formatting import bounds, counted, decimal, in_sentence, listed, sentence_case
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
@@ -24,6 +24,8 @@ from cxraudit.schema import (
     records,
 )
 
+MOST = 3
+"""Findings that are named of those whose scores move with a region: the ones that move most."""
 NEAR_CHANCE = 0.1
 """Largest distance of the interval from 0.5, up to which an AUROC is said to be at chance."""
 _WITHOUT = {LUNGS: "without-lungs", HEART: "without-heart"}
@@ -119,7 +121,7 @@ def _areas(levels: dict[str, Row], findings: Sequence[str]) -> str:
 
 
 def _area(row: Row) -> str:
-    return with_interval(row["value"], row["low"], row["high"])
+    return f"{decimal(row['value'])} ({bounds(row['low'], row['high'])})"
 
 
 def _outline(rows: pd.DataFrame, findings: Sequence[str]) -> str:
@@ -143,14 +145,15 @@ def _detail(
     own = find.where(rows, metric="auroc", reference="")
     control = _by_finding(find.where(own, condition=control_of(condition)))
     wider = _by_finding(find.where(own, condition=_WIDER)) if condition == _WITHOUT[LUNGS] else {}
+    several = len(findings) > 1
     for finding in findings:
         level = levels[finding]
         before = level["value"] - changes[finding]["value"]
         name = sentence_case(in_sentence(finding))
         text = f"{name}: AUROC {decimal(before)} unedited, {_area(level)} without"
-        if finding in wider:
+        if finding in wider and not several:
             text += f", {_area(wider[finding])} without a margin around it, too"
-        if finding in control:
+        if finding in control and not several:
             text += f", {_area(control[finding])} with a region of the same size elsewhere removed"
         parts.append(text)
     return f"{'; '.join(parts)}.{_yardstick(rows, findings, condition)}"
@@ -184,8 +187,11 @@ def _other_regions(rows: pd.DataFrame) -> Iterator[Statement]:
     clear = clear[clear["value"].abs() > SHIFT_MARGIN]
     for condition, part in clear.groupby("condition", sort=False):
         ordered = records(part.reindex(part["value"].abs().sort_values(ascending=False).index))
-        texts = [f"{in_sentence(row['finding'])} by {find.difference(row)}" for row in ordered]
-        names = [in_sentence(row["finding"]) for row in ordered]
+        most = ordered[:MOST]
+        texts = [f"{in_sentence(row['finding'])} by {find.difference(row)}" for row in most]
+        names = [in_sentence(row["finding"]) for row in most]
+        if len(ordered) > MOST:
+            names.append(counted(len(ordered) - MOST, "other finding"))
         scores = "score" if len(names) == 1 else "scores"
         headline = (
             f"The {scores} for {listed(names)} {'moves' if len(names) == 1 else 'move'} with the edit "

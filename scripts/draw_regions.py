@@ -1,0 +1,67 @@
+"""Draw the edits of regions of one synthetic radiograph: the figure of docs/how-to/regions.md.
+
+Run: python scripts/draw_regions.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cxraudit.charts.house import house_style, new_figure
+from cxraudit.errors import NotAppliedError
+from cxraudit.masks import Masks
+from cxraudit.perturb.regions import RegionEdit, region_edits
+from cxraudit.phantom.cohort import Radiograph
+from cxraudit.phantom.findings import render
+from cxraudit.phantom.regions import Drawn
+
+OUT = Path(__file__).parents[1] / "docs/images/regions.png"
+EDITS = (
+    *("without-lungs", "without-wider-lungs", "without-narrower-lungs", "without-lung-box"),
+    *("without-heart", "without-drain", "only-lungs", "only-lung-box", "outline-lungs"),
+)
+
+
+def main() -> None:
+    """Write the figure: edits above, their controls below."""
+    radiograph = Radiograph(
+        seed=3,
+        patient=5,
+        number=0,
+        age=60,
+        sex="male",
+        view_position="PA",
+        findings=("Pneumothorax",),
+        drain=True,
+        contrast=1.0,
+        image_size=256,
+    )
+    image = Image.fromarray(render(radiograph))
+    regions = ("left-lung", "right-lung", "heart", "drain")
+    masks = Masks("drawing", {"a": {name: Drawn(radiograph, name) for name in regions}})
+    edits = {edit.name: edit for edit in region_edits(EDITS, masks)}
+    with house_style():
+        figure = new_figure(12.6, 3.3)
+        grid = figure.subplots(2, len(EDITS) + 1)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        grid[0, 0].imshow(np.asarray(image), cmap="gray", vmin=0, vmax=255)
+        grid[0, 0].set_title("unedited", fontsize=7)
+        for column, name in enumerate(EDITS, start=1):
+            for row, title in enumerate((name, f"control-{name}")):
+                if title in edits:
+                    _show(grid[row, column], edits[title], image, name if row == 0 else "control")
+        figure.savefig(OUT, dpi=110, facecolor="white")
+
+
+def _show(axes: object, edit: RegionEdit, image: Image.Image, title: str) -> None:
+    axes.set_title(title, fontsize=7)
+    try:
+        axes.imshow(np.asarray(edit(image, "a")), cmap="gray", vmin=0, vmax=255)
+    except NotAppliedError:
+        axes.text(0.5, 0.5, "no room", ha="center", va="center", transform=axes.transAxes)
+
+
+if __name__ == "__main__":
+    main()
