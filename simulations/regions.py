@@ -31,6 +31,7 @@ from PIL import Image
 
 from cxraudit import datasets, models
 from cxraudit.audits.perturbations import audit_perturbations
+from cxraudit.formatting import signed
 from cxraudit.images import to_grey
 from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.models.base import Embeddings, ImageTextModel, ModelCard, Pixels
@@ -117,7 +118,7 @@ def audited(
     n_resamples: int,
     tokens: tuple[float, float] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Draw, edit and audit a cohort; return the rows about regions of each model."""
+    """Draw, perturbation and audit a cohort; return the rows about regions of each model."""
     write_release(spec, folder / "release", "nih", n_workers=1)
     dataset = datasets.load("nih-cxr14", folder / "release").choose_findings([FINDING])
     if tokens:
@@ -170,9 +171,11 @@ def evaluate(seed: int, n_resamples: int) -> list[dict[str, Any]]:
             one = {"caught": above_chance(rows), "alone": above_chance(rows), "value": _area(rows)}
             found.append({"reading": "marker", "truth": truth, **one})
         loaded = {truth: models.load(model) for truth, model in MODELS.items()}
-        edits = [WITHOUT_LUNGS, WITHOUT_DRAIN]
+        perturbations = [WITHOUT_LUNGS, WITHOUT_DRAIN]
         spec = specification(seed, 64)
-        for truth, rows in audited(Path(name) / "drain", spec, loaded, edits, n_resamples).items():
+        for truth, rows in audited(
+            Path(name) / "drain", spec, loaded, perturbations, n_resamples
+        ).items():
             (change,) = _rows(rows, WITHOUT_DRAIN, control_of(WITHOUT_DRAIN), "score_change")
             one = {"caught": falls(rows), "alone": above_chance(rows), "value": change["value"]}
             found.append({"reading": "drain", "truth": truth, **one})
@@ -199,7 +202,9 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
             [
                 "a token in a corner" if marker else "the chest drain",
                 str(truth),
-                f"AUROC {mean:.2f} without lungs" if marker else f"{mean:+.2f} SD without drain",
+                f"AUROC {mean:.2f} without the lungs"
+                if marker
+                else f"{signed(mean)} SD without the drain",
                 f"{part['caught'].sum()} of {n}",
                 f"{part['alone'].sum()} of {n}",
             ]

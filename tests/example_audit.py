@@ -21,11 +21,13 @@ from cxraudit.schema import (
     OBSERVED,
     POSITIVES,
     REWEIGHTED,
+    SAME_LABEL_SWAP,
     UNEDITED,
     WITH,
     WITHOUT,
     Analysis,
     Confirmatory,
+    control_of,
     results_frame,
 )
 from cxraudit.settings import AuditSettings
@@ -441,6 +443,29 @@ def shot_rows() -> list[Row]:
     return rows
 
 
+def region_rows(*, without: float = 0.72, chance: float = 0.22) -> list[Row]:
+    """AUROC with the lungs removed, by its difference to chance, beside its control, and a swap."""
+    condition = "without-lungs"
+    control = control_of(condition)
+    rows = [
+        row(Analysis.REGION, without, condition=condition),
+        row(Analysis.REGION, 0.9, condition=control),
+        row(Analysis.REGION, 0.89, condition=SAME_LABEL_SWAP),
+    ]
+    for name, value, reference in (
+        (condition, without - 0.91, UNEDITED),
+        (condition, chance, CHANCE),
+        (condition, without - 0.9, control),
+        (control, -0.01, UNEDITED),
+        (SAME_LABEL_SWAP, -0.02, UNEDITED),
+    ):
+        named: Row = {"condition": name, "reference": reference, "family": EXPLORATORY}
+        rows.append(row(Analysis.REGION, value, **named))
+    for name, value in ((condition, 1.1), (control, 0.2), (SAME_LABEL_SWAP, 0.6)):
+        rows.append(row(Analysis.REGION, value, condition=name, metric="absolute_change"))
+    return rows
+
+
 def complete() -> Audit:
     """An audit with something for every section."""
     corrupted = {"noise": ("equivalent", "equivalent"), "blur": ("inconclusive", "disparity")}
@@ -476,6 +501,7 @@ def complete() -> Audit:
         *corruption_rows(corrupted),
         *embedded,
         *shot_rows(),
+        *region_rows(),
         score_percentiles=percentiles(),
         image_changes=image_changes(),
         points=points(),

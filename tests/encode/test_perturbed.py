@@ -25,7 +25,7 @@ def picky(image, image_id):
     return image.point(lambda level: min(level + 9, 255))
 
 
-EDITS = {
+PERTURBATIONS = {
     "unedited": (None, ""),
     "blur": (Perturbation("blur", 2), "blur 2"),
     "picky": (picky, "picky"),
@@ -47,9 +47,9 @@ def images(tmp_path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def edits(folder: Path) -> list[Perturbed]:
+def perturbations(folder: Path) -> list[Perturbed]:
     """Return all perturbations, below a folder."""
-    return [Perturbed(folder / name, *edit) for name, edit in EDITS.items()]
+    return [Perturbed(folder / name, *perturbation) for name, perturbation in PERTURBATIONS.items()]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -67,20 +67,20 @@ def test_stores_are_those_of_one_call_per_perturbation(images, tmp_path, batch_s
     models = {"one": RandomModel(), "two": load("phantom-clip")}
     sizes = {"batch_size": batch_size, "shard_size": 10, "n_readers": n_readers}
 
-    together = encode_perturbed(images, models, edits(tmp_path / "together"), **sizes)
+    together = encode_perturbed(images, models, perturbations(tmp_path / "together"), **sizes)
 
-    for failed, (name, (apply, said)) in zip(together, EDITS.items(), strict=True):
+    for failed, (name, (apply, stated)) in zip(together, PERTURBATIONS.items(), strict=True):
         alone = encode_images(
             images,
             models,
             tmp_path / "alone" / name,
             perturbation=apply,
-            perturbation_name=said,
+            perturbation_name=stated,
             **sizes,
         )
         pd.testing.assert_frame_equal(failed, alone)
     assert content(tmp_path / "together") == content(tmp_path / "alone")
-    assert len(content(tmp_path / "together")) == len(EDITS) * 2 * 3 * 2
+    assert len(content(tmp_path / "together")) == len(PERTURBATIONS) * 2 * 3 * 2
 
 
 def test_each_image_is_decoded_once(images, tmp_path, monkeypatch):
@@ -96,10 +96,10 @@ def test_each_image_is_decoded_once(images, tmp_path, monkeypatch):
     models = {"one": RandomModel(), "two": RandomModel()}
     done: list[int] = []
 
-    encode_perturbed(images, models, edits(tmp_path), shard_size=10, progress=done.append)
+    encode_perturbed(images, models, perturbations(tmp_path), shard_size=10, progress=done.append)
 
     assert sorted(decoded) == sorted(Path(path).name for path in images["path"].drop(3))
-    assert sum(done) == N * len(EDITS)
+    assert sum(done) == N * len(PERTURBATIONS)
 
 
 def test_decoded_images_are_not_kept(images, tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_decoded_images_are_not_kept(images, tmp_path, monkeypatch):
 
     monkeypatch.setattr(reading, "decode_image", watching)
 
-    encode_perturbed(images, {"one": RandomModel()}, edits(tmp_path), batch_size=3)
+    encode_perturbed(images, {"one": RandomModel()}, perturbations(tmp_path), batch_size=3)
 
     assert 3 <= most <= 7
 
@@ -140,12 +140,18 @@ def test_after_a_kill_finished_shards_are_kept(images, tmp_path, after):
             return super().encode_images(pixels)
 
     whole = tmp_path / "whole"
-    encode_perturbed(images, {"one": RandomModel()}, edits(whole), batch_size=4, shard_size=8)
+    encode_perturbed(
+        images, {"one": RandomModel()}, perturbations(whole), batch_size=4, shard_size=8
+    )
     killed = tmp_path / "killed"
     with pytest.raises(StoppingError):
-        encode_perturbed(images, {"one": Stopping()}, edits(killed), batch_size=4, shard_size=8)
+        encode_perturbed(
+            images, {"one": Stopping()}, perturbations(killed), batch_size=4, shard_size=8
+        )
     kept = {path: path.stat().st_mtime_ns for path in killed.rglob("part-*.npy")}
-    encode_perturbed(images, {"one": RandomModel()}, edits(killed), batch_size=4, shard_size=8)
+    encode_perturbed(
+        images, {"one": RandomModel()}, perturbations(killed), batch_size=4, shard_size=8
+    )
 
     assert content(killed) == content(whole)
     assert len(kept) == 3 * (after // 6)

@@ -199,9 +199,9 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_damaged_tables_are_refused_in_a_sentence(written, kind):
     """Which says what was found."""
-    change, said = BROKEN[kind]
+    change, stated = BROKEN[kind]
 
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=stated) as caught:
         read_masks(written(change(chexmask(("a.png", 0.9)))))
 
     assert "\n" not in str(caught.value)

@@ -34,7 +34,7 @@ def test_runs_are_counted_from_one_row_by_row(gaps):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "stated"),
     [
         ("1 2 3", "3 numbers are no pairs"),
         ("0 2", "counted from 1"),
@@ -51,7 +51,7 @@ def test_runs_are_counted_from_one_row_by_row(gaps):
         ("nan", "no whole number"),
     ],
 )
-def test_damaged_runs_are_refused(text, said):
+def test_damaged_runs_are_refused(text, stated):
     """In one sentence that says what is wrong."""
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=stated):
         decode(text, (4, 3))

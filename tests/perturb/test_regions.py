@@ -1,4 +1,4 @@
-"""Edits of regions: nothing of what is removed is left, nothing else changes, and controls are as large."""
+"""Perturbations of regions: nothing of what is removed is left, nothing else changes, and controls are as large."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,7 @@ from cxraudit.images import read_image
 from cxraudit.masks import Masks, read_masks
 from cxraudit.masks.run_lengths import encode
 from cxraudit.masks.tables import RunLengths
-from cxraudit.perturb.regions import default_edits, elsewhere, filled, region_edits
+from cxraudit.perturb.regions import default_names, elsewhere, filled, region_perturbations
 from cxraudit.phantom.regions import drawn_masks
 from cxraudit.schema import control_of
 from cxraudit.streams import named_generator
@@ -48,27 +48,29 @@ def example(size=(50, 41)):
 
 
 def test_edits_change_nothing_outside_of_what_they_remove(drawn):
-    """Every default edit of synthetic radiographs, bit by bit; a control removes as many pixels."""
+    """Every default perturbation of synthetic radiographs, bit by bit; a control removes as many pixels."""
     masks, paths = drawn
     n_applied = 0
     for image_id in list(paths)[:12]:
         image = read_image(paths[image_id])
         before = np.asarray(image)
-        for edit in region_edits(None, masks):
-            if edit.action == "outline":
+        for perturbation in region_perturbations(None, masks):
+            if perturbation.action == "outline":
                 continue
             try:
-                region = edit.mask(image, image_id)
-                after = np.asarray(edit(image, image_id))
+                region = perturbation.mask(image, image_id)
+                after = np.asarray(perturbation(image, image_id))
             except NotAppliedError:
                 continue
             n_applied += 1
-            kept = ~region if edit.action == "without" else region
+            kept = ~region if perturbation.action == "without" else region
             assert (after[kept] == before[kept]).all()
-            if edit.control:
+            if perturbation.control:
                 (own,) = (
                     e
-                    for e in region_edits([f"{edit.action}-{edit.region}"], masks)
+                    for e in region_perturbations(
+                        [f"{perturbation.action}-{perturbation.region}"], masks
+                    )
                     if not e.control
                 )
                 target = own.mask(image, image_id)
@@ -81,11 +83,11 @@ def test_edits_change_nothing_outside_of_what_they_remove(drawn):
 def test_nothing_of_what_is_removed_is_left(action):
     """Whatever was there, the result is the same."""
     levels, region = example()
-    (edit, _) = region_edits([f"{action}-tube"], masks_of(tube=region))
+    (perturbation, _) = region_perturbations([f"{action}-tube"], masks_of(tube=region))
     removed = region if action == "without" else ~region
     other = np.where(removed, 255 - levels, levels)
 
-    results = [np.asarray(edit(Image.fromarray(one), "a")) for one in (levels, other)]
+    results = [np.asarray(perturbation(Image.fromarray(one), "a")) for one in (levels, other)]
 
     assert (results[0] == results[1]).all()
     assert not (results[0][removed] == levels[removed]).all()
@@ -135,16 +137,16 @@ def test_there_is_no_control_where_there_is_no_room():
 
 
 def test_an_edited_image_depends_on_image_id_and_seed_only(drawn):
-    """Not on the order of images or edits; controls lie elsewhere for another seed or id."""
+    """Not on the order of images or perturbations; controls lie elsewhere for another seed or id."""
     masks, paths = drawn
     first, second = list(paths)[:2]
     image = read_image(paths[first])
-    (_, edit) = region_edits(["without-heart"], masks)
-    before = edit(image, first).tobytes()
-    edit(read_image(paths[second]), second)
+    (_, perturbation) = region_perturbations(["without-heart"], masks)
+    before = perturbation(image, first).tobytes()
+    perturbation(read_image(paths[second]), second)
 
-    assert edit(image, first).tobytes() == before
-    (_, other) = region_edits(["without-heart"], masks, seed=1)
+    assert perturbation(image, first).tobytes() == before
+    (_, other) = region_perturbations(["without-heart"], masks, seed=1)
     assert other(image, first).tobytes() != before
 
 
@@ -154,7 +156,7 @@ def test_wider_and_narrower_lungs_hold_and_are_held_by_the_lungs(drawn):
     image_id = next(iter(paths))
     image = read_image(paths[image_id])
     wider, narrower, box, lungs = (
-        region_edits([f"without-{name}"], masks)[0].mask(image, image_id)
+        region_perturbations([f"without-{name}"], masks)[0].mask(image, image_id)
         for name in ("wider-lungs", "narrower-lungs", "lung-box", "lungs")
     )
 
@@ -169,19 +171,19 @@ def test_every_edit_has_a_control_but_the_outline():
     region = example()[1]
     masks = masks_of(left_lung=region, right_lung=region[:, ::-1].copy(), tube=region)
 
-    names = [edit.name for edit in region_edits(None, masks)]
+    names = [perturbation.name for perturbation in region_perturbations(None, masks)]
 
     plain = [f"without-{r}" for r in ("lungs", "lung-box", "wider-lungs", "narrower-lungs", "tube")]
     plain += ["only-lungs", "only-lung-box"]
-    assert default_edits(masks) == [*plain, "outline-lungs"]
+    assert default_names(masks) == [*plain, "outline-lungs"]
     assert names == [one for name in plain for one in (name, control_of(name))] + ["outline-lungs"]
 
 
 @pytest.mark.parametrize("name", ["without-hart", "lungs", "control-without-lungs", "<b>", ""])
 def test_unknown_edits_are_refused(name):
     """By name, with the ones there are."""
-    with pytest.raises(UnknownNameError, match="region edit"):
-        region_edits([name], masks_of(lungs=example()[1]))
+    with pytest.raises(UnknownNameError, match="region perturbation"):
+        region_perturbations([name], masks_of(lungs=example()[1]))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "1"])
@@ -193,10 +195,10 @@ def test_images_of_every_mode_are_edited(mode):
         Image.fromarray(levels.astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
     )
 
-    for edit in region_edits(None, masks_of(lungs=region)):
-        if edit.region != "narrower-lungs":
-            edited = edit(image, "a")
-            assert (edited.mode, edited.size) == ("L", image.size)
+    for perturbation in region_perturbations(None, masks_of(lungs=region)):
+        if perturbation.region != "narrower-lungs":
+            perturbed = perturbation(image, "a")
+            assert (perturbed.mode, perturbed.size) == ("L", image.size)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 3)])
@@ -204,9 +206,9 @@ def test_tiny_images_are_edited_or_left_out(size):
     """None fails in another way."""
     region = np.zeros(size[::-1], dtype=bool)
     region.ravel()[0] = True
-    for edit in region_edits(None, masks_of(lungs=region)):
+    for perturbation in region_perturbations(None, masks_of(lungs=region)):
         with suppress(NotAppliedError):
-            assert edit(Image.new("L", size, 9), "a").size == size
+            assert perturbation(Image.new("L", size, 9), "a").size == size
 
 
 def test_drawn_masks_are_where_lungs_heart_and_drain_are_drawn(drawn):
@@ -246,9 +248,9 @@ def test_real_radiographs_are_edited_with_a_synthetic_mask(real_data):
     for file in files:
         image = read_image(file)
         masks = Masks("a test", {file.stem: {"lungs": RunLengths(encode(lungs), (256, 256))}})
-        for edit in region_edits(["without-lungs", "only-lungs"], masks):
-            edited = np.asarray(edit(image, file.name))
-            assert (edited != np.asarray(image)).any()
+        for perturbation in region_perturbations(["without-lungs", "only-lungs"], masks):
+            perturbed = np.asarray(perturbation(image, file.name))
+            assert (perturbed != np.asarray(image)).any()
 
 
 def test_real_masks_leave_room_for_controls(real_data):
@@ -259,6 +261,6 @@ def test_real_masks_leave_room_for_controls(real_data):
     masks = read_masks(file)
     levels = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
     image = Image.fromarray(levels)
-    for edit in region_edits(["without-lungs", "without-heart"], masks):
+    for perturbation in region_perturbations(["without-lungs", "without-heart"], masks):
         for name in masks.images:
-            assert edit.mask(image, name).any()
+            assert perturbation.mask(image, name).any()

@@ -11,16 +11,16 @@ from cxraudit.formatting import decimal
 from cxraudit.schema import OVERALL, SAME_LABEL_SWAP, Analysis, control_of, is_level, records
 
 CHANCE = 0.5
-_EDIT, _CONTROL, _SWAP = Look("red", "diamond"), Look("grey"), Look("ink", "square")
+_REGION, _CONTROL, _SWAP = Look("red", "diamond"), Look("grey"), Look("ink", "square")
 LEGEND = (
-    (_EDIT, "the region removed, or kept alone"),
+    (_REGION, "the region removed, or kept alone"),
     (_CONTROL, "control: a region of the same size elsewhere"),
     (_SWAP, "another image of the same patient with the same label"),
 )
 
 
 def regions(results: pd.DataFrame) -> Chart:
-    """Show the AUROC of every finding under each edit of a region, with lines at chance and unedited.
+    """Show the AUROC of every finding under each perturbation of a region, with lines at chance and unedited.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def regions(results: pd.DataFrame) -> Chart:
     column = Column(title="AUROC", axis=shared, guides=(Guide(CHANCE, dashed=True, name="chance"),))
     return Chart(
         title="AUROC with a region removed, or kept alone",
-        bands=((Rows(names="edit", columns=(column,), parts=parts),),),
+        bands=((Rows(names="perturbation", columns=(column,), parts=parts),),),
         legend=tuple(one for one in LEGEND if _used(one[0], conditions, controls)),
         note=f"Bars: {interval_label(levels)}. Dashed line: chance; line: unedited images.",
     )
@@ -71,7 +71,7 @@ def regions(results: pd.DataFrame) -> Chart:
 def _look(condition: str, controls: set[str]) -> Look:
     if condition == SAME_LABEL_SWAP:
         return _SWAP
-    return _CONTROL if condition in controls else _EDIT
+    return _CONTROL if condition in controls else _REGION
 
 
 def _used(look: Look, conditions: list[str], controls: set[str]) -> bool:
@@ -83,7 +83,7 @@ def _guide(value: float) -> Guide | None:
 
 
 def _unedited(levels: pd.DataFrame, changes: pd.DataFrame) -> dict[str, float]:
-    """Return the AUROC of the unedited images of each finding, from its first edit."""
+    """Return the AUROC of the unedited images of each finding, from its first perturbation."""
     found: dict[str, float] = {}
     change = {
         (row["finding"], row["condition"]): row["value"]

@@ -93,7 +93,7 @@ def without_ending(name: str) -> str:
     return _ENDING.sub("", name)
 
 
-def called(image_ids: Iterable[str]) -> frozenset[str]:
+def names_of(image_ids: Iterable[str]) -> frozenset[str]:
     """Return what images are called in files of masks: their ids, with and without an ending."""
     return frozenset(name for one in image_ids for name in (one, without_ending(one)))
 

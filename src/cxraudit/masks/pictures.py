@@ -44,7 +44,7 @@ class Picture:
 
 
 def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
-    """Read a folder; `wanted` are the names of images, as `cxraudit.masks.base.called` gives them."""
+    """Read a folder; `wanted` are the names of images, as `cxraudit.masks.base.names_of` gives them."""
     files = sorted(
         path
         for path in folder.rglob("*")

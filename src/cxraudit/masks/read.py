@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.masks.base import Masks, called
+from cxraudit.masks.base import Masks, names_of
 from cxraudit.masks.pictures import read_pictures
 from cxraudit.masks.tables import read_table_of_masks
 
@@ -50,7 +50,7 @@ def read_masks(
     if not 0 <= minimum_quality <= 1:
         raise ConfigError(f"minimum_quality must be between 0 and 1, got {minimum_quality}.")
     source = Path(path)
-    wanted = None if image_ids is None else called(map(str, image_ids))
+    wanted = None if image_ids is None else names_of(map(str, image_ids))
     if source.is_dir():
         return read_pictures(source, wanted)
     if not source.is_file():

@@ -47,7 +47,7 @@ class RunLengths:
 
 
 def read_table_of_masks(file: Path, wanted: Set[str] | None, minimum_quality: float) -> Masks:
-    """Read a table; `wanted` are the names of images, as `cxraudit.masks.base.called` gives them."""
+    """Read a table; `wanted` are the names of images, as `cxraudit.masks.base.names_of` gives them."""
     found = _Found(file, wanted, minimum_quality)
     for chunk in _chunks(file):
         columns = list(map(str, chunk.columns))

@@ -38,7 +38,7 @@ from cxraudit.schema import control_of
 from cxraudit.streams import named_generator
 
 VERSION = 1
-"""Version of the edits, part of the fingerprint."""
+"""Version of the perturbations, part of the fingerprint."""
 
 MARGIN = 0.05
 """Share of the shorter side of the image by which lungs are made wider and narrower."""
@@ -48,12 +48,12 @@ DERIVED = (BOX, WIDER, NARROWER)
 WITHOUT, ONLY, OUTLINE = "without", "only", "outline"
 """What is done: the region is removed, everything else is, or only its outline is shown."""
 ALL = "all"
-"""In place of names of edits: those of `default_edits`."""
+"""In place of names of perturbations: those of `default_names`."""
 OUTLINE_LEVELS = (64, 192)
 """Grey levels inside and outside of an outline."""
 
 _KEPT_ALONE = (LUNGS, BOX)
-"""Regions of which ``only`` is among the default edits."""
+"""Regions of which ``only`` is among the default perturbations."""
 _GRID = 64
 """Cells along the longer side, in which shifts are tried."""
 _FINE = 512
@@ -63,8 +63,8 @@ _LOBES = 6
 
 
 @dataclass(frozen=True, slots=True)
-class RegionEdit:
-    """One edit of one region, which is called with an image and its image_id."""
+class RegionPerturbation:
+    """One perturbation of one region, which is called with an image and its image_id."""
 
     action: str
     """`WITHOUT`, `ONLY` or `OUTLINE`."""
@@ -76,18 +76,18 @@ class RegionEdit:
 
     @property
     def name(self) -> str:
-        """Name of the edit in tables."""
+        """Name of the perturbation in tables."""
         name = f"{self.action}-{self.region}"
         return control_of(name) if self.control else name
 
     def fingerprint(self, image_ids: Iterable[str]) -> str:
-        """Return all that an edited image depends on besides the image and its id."""
+        """Return all that an perturbed image depends on besides the image and its id."""
         needed = LUNGS if self.region in DERIVED else self.region
         masks = self.masks.fingerprint(image_ids, [needed])
         return f"{self.name}, seed {self.seed}, masks {masks}, version {VERSION}"
 
     def __call__(self, image: Image.Image, image_id: str) -> Image.Image:
-        """Return the edited image in 8-bit grey, of the same size.
+        """Return the perturbed image in 8-bit grey, of the same size.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class RegionEdit:
             raise NotAppliedError(f"the region '{self.region}' is all of the image")
         if not self.control:
             return region
-        # Edits of one region share its control.
+        # Perturbations of one region share its control.
         rng = named_generator(self.seed, image_id, f"control of {self.region}")
         return elsewhere(region, find_content(grey), rng)
 
@@ -130,14 +130,16 @@ class RegionEdit:
         return inner
 
 
-def region_edits(names: Sequence[str] | None, masks: Masks, *, seed: int = 0) -> list[RegionEdit]:
-    """Return edits by name, each with its control.
+def region_perturbations(
+    names: Sequence[str] | None, masks: Masks, *, seed: int = 0
+) -> list[RegionPerturbation]:
+    """Return perturbations by name, each with its control.
 
     Parameters
     ----------
     names : sequence of str, optional
         ``without-REGION``, ``only-REGION`` or ``outline-REGION``, or `ALL` (default): those of
-        `default_edits`.
+        `default_names`.
     masks : Masks
         The regions of the images.
     seed : int
@@ -146,36 +148,36 @@ def region_edits(names: Sequence[str] | None, masks: Masks, *, seed: int = 0) ->
     Raises
     ------
     UnknownNameError
-        If there is no such edit, or no image has a mask of the region.
+        If there is no such perturbation, or no image has a mask of the region.
     """
     possible = {
         f"{action}-{region}": (action, region)
         for region in available(masks)
         for action in (WITHOUT, ONLY, OUTLINE)
     }
-    found: list[RegionEdit] = []
+    found: list[RegionPerturbation] = []
     named = [ALL] if names is None else names
-    chosen = [one for name in named for one in (default_edits(masks) if name == ALL else [name])]
+    chosen = [one for name in named for one in (default_names(masks) if name == ALL else [name])]
     for name in dict.fromkeys(chosen):
         if name not in possible:
             raise UnknownNameError(
-                f"region edit by the masks of {masks.source}", name, [ALL, *possible]
+                f"region perturbation by the masks of {masks.source}", name, [ALL, *possible]
             )
         action, region = possible[name]
-        found.append(RegionEdit(action, region, masks, seed=seed))
+        found.append(RegionPerturbation(action, region, masks, seed=seed))
         if action != OUTLINE:
-            found.append(RegionEdit(action, region, masks, control=True, seed=seed))
+            found.append(RegionPerturbation(action, region, masks, control=True, seed=seed))
     return found
 
 
 def available(masks: Masks) -> list[str]:
-    """Return the regions that can be edited, those made of the lungs among them."""
+    """Return the regions that can be perturbed, those made of the lungs among them."""
     given = list(masks.regions)
     return [*given, *(DERIVED if LUNGS in given else ())]
 
 
-def default_edits(masks: Masks) -> list[str]:
-    """Return the names of the default edits: each region removed, lungs and their box also kept alone.
+def default_names(masks: Masks) -> list[str]:
+    """Return the default names: each region removed, lungs and their box also kept alone.
 
     A single lung is part of both, and no default.
     """

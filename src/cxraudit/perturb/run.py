@@ -18,7 +18,7 @@ from cxraudit.masks import LUNGS, Masks
 from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Notice, Tell, about_images, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
-from cxraudit.perturb.regions import DERIVED, region_edits
+from cxraudit.perturb.regions import DERIVED, region_perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.phantom.regions import drawn_masks
 from cxraudit.prompts import PromptSet
@@ -108,7 +108,7 @@ def plan_regions(
     *,
     seed: int = 0,
 ) -> tuple[list[PlannedPerturbation], list[Notice]]:
-    """Return the edits of regions to apply to some images, each followed by its control.
+    """Return the perturbations of regions to apply to some images, each followed by its control.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def plan_regions(
     images : pandas.DataFrame
         Those of its images that are perturbed.
     names : sequence of str, optional
-        Names as in `cxraudit.perturb.regions.region_edits`; default: all that the masks allow.
+        Names as in `cxraudit.perturb.regions.region_perturbations`; default: all that the masks allow.
     masks : Masks, optional
         Of these images; default: those of the drawing, for a synthetic release.
     seed : int
@@ -135,7 +135,7 @@ def plan_regions(
     DataError
         If there are no masks, or none of these images.
     UnknownNameError
-        If there is no such edit, or no mask of its region.
+        If there is no such perturbation, or no mask of its region.
     """
     ids = images["image_id"].astype("str").tolist()
     if masks is None:
@@ -149,8 +149,8 @@ def plan_regions(
     notices = list(masks.notices)
     if without:
         notices.append(about_images("Images without a mask: no region is removed.", without))
-    edits = region_edits(names, masks, seed=seed)
-    regions = {LUNGS if one.region in DERIVED else one.region for one in edits}
+    perturbations = region_perturbations(names, masks, seed=seed)
+    regions = {LUNGS if one.region in DERIVED else one.region for one in perturbations}
     paths = zip(ids, images["path"].astype("str"), strict=True)
     sizes = {one: size for one, path in paths if (size := size_of(Path(path)))}
     for region in sorted(regions):
@@ -159,7 +159,7 @@ def plan_regions(
             notices.append(about_images(sentence, resized))
     planned = [
         PlannedPerturbation(one.name, 0, one.name, one, one.fingerprint(ids), REGION_KIND)
-        for one in edits
+        for one in perturbations
     ]
     return planned, notices
 

@@ -39,7 +39,7 @@ class Drawn:
 
 @lru_cache(maxsize=128)
 def _regions(image: Radiograph) -> dict[str, NDArray[np.uint8]]:
-    """Return the structures of an image as bits; several edits of one batch of images use them."""
+    """Return the structures of an image as bits; several perturbations of one batch of images use them."""
     return {name: np.packbits(mask) for name, mask in drawn_regions(image).items()}
 
 

@@ -24,7 +24,7 @@ from cxraudit.schema import (
     is_level,
 )
 from cxraudit.settings import AuditSettings
-from tests.planted import perturbed_scores, planted_dataset, planted_table
+from planted import perturbed_scores, planted_dataset, planted_table
 
 QUICK = AuditSettings(n_resamples=200)
 WITHOUT, CONTROL = "without-lungs", control_of("without-lungs")
@@ -50,9 +50,11 @@ def frame():
     return planted_table(n_patients=160, seed=3)
 
 
-def audited(frame, edits, settings=QUICK, change=None):
-    """Audit edits of regions."""
-    table = perturbed_scores(frame, {(name, 0): edit for name, edit in edits.items()})
+def audited(frame, perturbations, settings=QUICK, change=None):
+    """Audit perturbations of regions."""
+    table = perturbed_scores(
+        frame, {(name, 0): perturbation for name, perturbation in perturbations.items()}
+    )
     kinds = np.where(table["perturbation"] == UNEDITED, "", REGION_KIND)
     table = table.assign(**{KIND: kinds})
     table = table if change is None else change(table)
@@ -88,7 +90,7 @@ def test_what_is_left_without_a_region_is_compared_with_chance(frame, share, abo
 
 
 def test_controls_have_a_level_and_a_change_and_no_gaps(frame):
-    """And edits have the gap of each group, and its change."""
+    """And perturbations have the gap of each group, and its change."""
     rows = audited(frame, {WITHOUT: lost(1.0), CONTROL: unmoved})
     of_control, of_edit = (rows[rows["condition"] == name] for name in (CONTROL, WITHOUT))
 
@@ -157,7 +159,7 @@ def test_a_swap_needs_two_images_of_a_patient(frame):
 
 
 def test_images_without_a_mask_are_left_out_and_counted(frame):
-    """The control is compared on the images that have both; an edit of none has one row that says so."""
+    """The control is compared on the images that have both; an perturbation of none has one row that says so."""
 
     def change(table):
         first = table["image_id"].isin(sorted(set(table["image_id"]))[:50])
@@ -165,8 +167,8 @@ def test_images_without_a_mask_are_left_out_and_counted(frame):
         none = table["perturbation"] == "without-heart"
         return table.assign(score=table["score"].mask(missing | none))
 
-    edits = {WITHOUT: lost(0.5), CONTROL: unmoved, "without-heart": unmoved}
-    rows = audited(frame, edits, change=change)
+    perturbations = {WITHOUT: lost(0.5), CONTROL: unmoved, "without-heart": unmoved}
+    rows = audited(frame, perturbations, change=change)
     finding = rows["finding"].iloc[0]
     about = {"finding": finding, "metric": "auroc"}
 
@@ -183,9 +185,11 @@ def test_images_without_a_mask_are_left_out_and_counted(frame):
 
 def test_results_do_not_depend_on_the_order_of_rows(frame):
     """Of the scores."""
-    edits = {WITHOUT: lost(0.5), CONTROL: unmoved}
-    rows = audited(frame, edits)
-    shuffled = audited(frame, edits, change=lambda table: table.sample(frac=1, random_state=1))
+    perturbations = {WITHOUT: lost(0.5), CONTROL: unmoved}
+    rows = audited(frame, perturbations)
+    shuffled = audited(
+        frame, perturbations, change=lambda table: table.sample(frac=1, random_state=1)
+    )
 
     keys = list(KEY_COLUMNS)
     pd.testing.assert_frame_equal(

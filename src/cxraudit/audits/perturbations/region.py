@@ -68,48 +68,48 @@ RELEVANT: Mapping[str, str] = {
     ),
     **dict.fromkeys(("Cardiomegaly", "Enlarged Cardiomediastinum"), HEART),
 }
-"""Finding → the region its signs lie in; of others nothing is said about where a score has to look."""
+"""Finding → the region its signs lie in; of others nothing is stated."""
 
 
 def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> list[Item]:
-    """Plan all edits of regions of a model.
+    """Plan all perturbations of regions of a model.
 
     Parameters
     ----------
     cohort : Cohort
-        The edited images.
+        The perturbed images.
     pairs : sequence of Pair
-        Of all findings and edits, controls among them.
+        Of all findings and perturbations, controls among them.
     attributes : sequence of str
         Attributes whose groups are compared.
 
     Returns
     -------
     list of Item
-        Per edit ``auroc``, its change (``reference`` unedited), and its differences to that with the control
-        (``reference`` is its name) and to chance; ``score_change``, also of positives and negatives and
+        Per perturbation ``auroc``, its change (``reference`` unedited), and its differences to that with the
+        control (``reference`` is its name) and to chance; ``score_change``, also of positives and negatives and
         beyond the control; ``absolute_change``; the gap of each group to all other groups, and its change
-        (``auroc_gap``). Of a control its own level and change; of `SAME_LABEL_SWAP`, which needs no edit, the
-        same once per finding.
+        (``auroc_gap``). Of a control its own level and change; of `SAME_LABEL_SWAP`, which needs no
+        perturbation, the same once per finding.
     """
     of_finding: dict[tuple[str, str], dict[str, Pair]] = {}
     for pair in pairs:
         first = pair.before
         of_finding.setdefault((first.prompt_set, first.finding), {})[pair.condition] = pair
     items: list[Item] = []
-    for edits in of_finding.values():
-        controls = {control_of(name) for name in edits}
-        for name, pair in edits.items():
-            one = _Edited(cohort, pair)
+    for perturbations in of_finding.values():
+        controls = {control_of(name) for name in perturbations}
+        for name, pair in perturbations.items():
+            one = _Perturbed(cohort, pair)
             items += one.levels()
             if name not in controls:
                 items += one.against_chance()
                 items += one.gaps(attributes)
-                if control_of(name) in edits:
-                    items += one.against_control(edits[control_of(name)])
-        swapped = swap(cohort, next(iter(edits.values())).unedited)
+                if control_of(name) in perturbations:
+                    items += one.against_control(perturbations[control_of(name)])
+        swapped = swap(cohort, next(iter(perturbations.values())).unedited)
         if swapped is not None:
-            items += _Edited(cohort, swapped).levels()
+            items += _Perturbed(cohort, swapped).levels()
     return items
 
 
@@ -143,8 +143,8 @@ def swap(cohort: Cohort, sample: Sample) -> Pair | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edited:
-    """The images of one finding under one edit."""
+class _Perturbed:
+    """The images of one finding under one perturbation."""
 
     cohort: Cohort
     pair: Pair
@@ -187,18 +187,18 @@ class _Edited:
     def against_control(self, control: Pair) -> Iterator[Item]:
         """AUROC and change of scores minus those with the control, on the images that have both."""
         name = control.condition
-        mine = _Edited(self.cohort, self.pair.on(self.cohort, control))
-        other = _Edited(self.cohort, control.on(self.cohort, self.pair))
-        after = mine.pair.after
+        own = _Perturbed(self.cohort, self.pair.on(self.cohort, control))
+        other = _Perturbed(self.cohort, control.on(self.cohort, self.pair))
+        after = own.pair.after
         if after.both_classes:
             sides = (ranking(after.everything), ranking(other.pair.after.everything))
-            yield mine._paired("auroc", *sides, name)
+            yield own._paired("auroc", *sides, name)
         if not after.rows.size:
             return
-        beyond = mine._change() - other._change()
+        beyond = own._change() - other._change()
         for group, mask in _parts(after):
-            part = mine.pair.before.cell(mask)
-            yield mine._moved(mean(part, Vector(beyond)), part, name, group)
+            part = own.pair.before.cell(mask)
+            yield own._moved(mean(part, Vector(beyond)), part, name, group)
 
     def gaps(self, attributes: Sequence[str]) -> Iterator[Item]:
         """The gap of each group to all other groups, and its change."""
@@ -241,7 +241,7 @@ class _Edited:
         """Return the change of each image's score, in standard deviations of the unedited scores."""
         everything = self.pair.unedited
         before, after = self.pair.before, self.pair.after
-        # One scale for all images, so that neither depends on which of them an edit applies to.
+        # One scale for all images, so that neither depends on which of them an perturbation applies to.
         linear = on_linear_scale(np.r_[everything.y_score, before.y_score, after.y_score])
         n = everything.rows.size
         spread = deviation(linear[:n], everything)
@@ -270,9 +270,9 @@ class _Edited:
             cells=(cell,),
             family=None,
             scale="plain",
-            # Each image is compared with itself, so only the edited ones have to be many.
+            # Each image is compared with itself, so only the perturbed ones have to be many.
             enough=count(cell).n_patients >= smallest,
-            caution=f"fewer than {smallest} patients were edited",
+            caution=f"fewer than {smallest} patients were perturbed",
             paired=True,
             **self._stated(),
         )

@@ -13,7 +13,7 @@ from cxraudit.schema import OVERALL, Analysis, is_level, records
 
 
 def build(audit: Audit, context: Context) -> Section | None:
-    """Show, per model, the AUROC of every finding under each edit of a region."""
+    """Show, per model, the AUROC of every finding under each perturbation of a region."""
     audit = audit.without_hidden()
     rows = audit.results[
         (audit.results["analysis"] == Analysis.REGION) & (audit.results["attribute"] == OVERALL)
@@ -46,7 +46,7 @@ def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "finding": [row["finding"] for row in shown],
-            "edit": [row["condition"] for row in shown],
+            "perturbation": [row["condition"] for row in shown],
             "images": [row["group"] or "all" for row in shown],
             "metric": [METRICS[row["metric"]].label for row in shown],
             "compared with": [row["reference"] for row in shown],

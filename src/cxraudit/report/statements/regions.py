@@ -27,7 +27,7 @@ from cxraudit.schema import (
 MOST = 3
 """Findings that are named of those whose scores move with a region: the ones that move most."""
 NEAR_CHANCE = 0.1
-"""Largest distance of the interval from 0.5, up to which an AUROC is said to be at chance."""
+"""Largest distance of the interval from 0.5, up to which an AUROC is stated to be at chance."""
 _WITHOUT = {LUNGS: "without-lungs", HEART: "without-heart"}
 _WIDER = "without-wider-lungs"
 _OF_ANATOMY = frozenset(
@@ -194,7 +194,7 @@ def _other_regions(rows: pd.DataFrame) -> Iterator[Statement]:
             names.append(counted(len(ordered) - MOST, "other finding"))
         scores = "score" if len(names) == 1 else "scores"
         headline = (
-            f"The {scores} for {listed(names)} {'moves' if len(names) == 1 else 'move'} with the edit "
+            f"The {scores} for {listed(names)} {'moves' if len(names) == 1 else 'move'} with "
             f"‘{condition}’, by more than with a region of the same size elsewhere"
         )
         detail = f"In standard deviations, beyond the control: {'; '.join(texts)}."
