@@ -87,9 +87,9 @@ def plan(cohort: Cohort, pairs: Sequence[Pair], attributes: Sequence[str]) -> li
     -------
     list of Item
         Per perturbation ``auroc``, its change (``reference`` unedited), and its differences to that with the
-        control (``reference`` is its name) and to chance; ``score_change``, also of positives and negatives and
-        beyond the control; ``absolute_change``; the gap of each group to all other groups, and its change
-        (``auroc_gap``). Of a control its own level and change; of `SAME_LABEL_SWAP`, which needs no
+        control (``reference`` is its name) and to chance; ``score_change``, also of positives and negatives
+        and beyond the control; ``absolute_change``; the gap of each group to all other groups, and its
+        change (``auroc_gap``). Of a control its own level and change; of `SAME_LABEL_SWAP`, which needs no
         perturbation, the same once per finding.
     """
     of_finding: dict[tuple[str, str], dict[str, Pair]] = {}
