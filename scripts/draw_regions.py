@@ -68,7 +68,8 @@ def _show(axes: object, perturbation: RegionPerturbation, image: Image.Image, ti
     try:
         axes.imshow(np.asarray(perturbation(image, "a")), cmap="gray", vmin=0, vmax=255)
     except NotAppliedError:
-        axes.text(0.5, 0.5, "no room", ha="center", va="center", transform=axes.transAxes)
+        axes.imshow(np.full((256, 256), 255), cmap="gray", vmin=0, vmax=255)
+        axes.text(128, 128, "no room", ha="center", va="center", fontsize=7)
 
 
 if __name__ == "__main__":
