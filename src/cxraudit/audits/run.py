@@ -167,6 +167,12 @@ def audit(
     tuning = cohort.tuning()
     reference = _reference(reference_labels, dataset)
     compared: list[dict[str, Any]] = []
+
+    def reference_of(one: planned.Scored) -> two_labels.TwoLabels | None:
+        if reference is None:
+            return None
+        return two_labels.joined(cohort, one.samples, one.runs, reference)
+
     engine = Engine(cohort)
     evaluated: list[Evaluated] = []
     used: list[Used] = []
@@ -187,9 +193,8 @@ def audit(
                 evaluated += engine.evaluate(n_shot.plan(cohort, one, of_model, finding, chosen))
             for one in scored:
                 evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
-                if reference and (
-                    both := two_labels.TwoLabels.of(cohort, one.samples, one.runs, reference)
-                ):
+                both = reference_of(one)
+                if both is not None:
                     of_labels, unlike = two_labels.evaluate(engine, both, chosen)
                     evaluated += of_labels
                     compared += unlike
@@ -198,6 +203,8 @@ def audit(
             advance(1)
     if reference:
         notices += [*reference.notices, *two_labels.notices(reference.name, compared)]
+        if settings.hides_small_numbers:
+            notices.append(two_labels.hidden(reference.name))
     of_models = [one for one in _several(embeddings) if one.model in encoded]
     notices += _without_scores(embeddings, encoded)
     perturbed = _of_models(perturbed, encoded)
@@ -253,7 +260,9 @@ def audit(
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
             "heads": [_of_heads(one) for one in heads],
-            "reference_labels": reference and _of_reference(reference, cohort, compared),
+            "reference_labels": None
+            if reference is None or settings.hides_small_numbers
+            else _of_reference(reference, cohort, compared),
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,

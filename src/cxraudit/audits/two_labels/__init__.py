@@ -21,14 +21,16 @@ from cxraudit.audits.two_labels.conclusions import (
     reversed_by_labels,
 )
 from cxraudit.audits.two_labels.plan import plan
-from cxraudit.audits.two_labels.sides import TwoLabels
-from cxraudit.audits.two_labels.subset import notices, unlike
+from cxraudit.audits.two_labels.sides import TwoLabels, joined
+from cxraudit.audits.two_labels.subset import hidden, notices, unlike
 from cxraudit.schema import EXPLORATORY
 
 __all__ = [
     "LabelConclusion",
     "TwoLabels",
     "evaluate",
+    "hidden",
+    "joined",
     "label_conclusions",
     "notices",
     "reversed_by_labels",

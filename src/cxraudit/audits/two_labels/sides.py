@@ -1,7 +1,6 @@
 """What working labels say of all images, and what reference labels say of some of them."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ RATES = ("tpr", "fpr", "ppv", "npv")
 """Of the working labels against the reference labels: sensitivity, 1 − specificity, predictive values."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TwoLabels:
     """The images of a finding that a model scored, with both labels where there are both."""
 
@@ -52,44 +51,6 @@ class TwoLabels:
     """The subset by working labels."""
     as_scores: Sample
     """The subset by reference labels, with the working labels in place of scores."""
-
-    @classmethod
-    def of(
-        cls,
-        cohort: Cohort,
-        samples: list[Sample],
-        runs: Runs | None,
-        source: ReferenceLabels,
-    ) -> Self | None:
-        """Join both labels; None where no image has both."""
-        first = samples[0]
-        ids = cohort.images.index[first.rows]
-        reference = source.of(ids, first.finding)
-        known = np.isfinite(reference)
-        if not known.any():
-            return None
-        weights = source.weights_of(ids)
-
-        def subset(sample: Sample) -> Sample:
-            part = sample.only(known)
-            if weights is None:
-                return part
-            own = 1.0 if part.weights is None else part.weights
-            return part.with_(weights=own * weights[known])
-
-        by_working = [subset(one) for one in samples]
-        is_positive = reference[known] == 1
-        by_reference = [one.with_(y_true=is_positive) for one in by_working]
-        labels = by_working[0].y_true.astype(np.float64)
-        return cls(
-            runs,
-            samples,
-            known,
-            reference,
-            by_reference,
-            by_working,
-            by_reference[0].with_(y_score=labels),
-        )
 
     @property
     def sample(self) -> Sample:
@@ -114,6 +75,51 @@ class TwoLabels:
         """Name a rate of the working labels against the reference labels."""
         flagged = Flagged(self.as_scores.cell(cell.mask[self.known]), 0.5, np.nan)
         return Statistic(flagged, metric)
+
+
+def joined(
+    cohort: Cohort, samples: list[Sample], runs: Runs | None, source: ReferenceLabels
+) -> TwoLabels | None:
+    """Join both labels of a finding; None where no image has both.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The images.
+    samples : list of Sample
+        A finding as a model scored it, of each training run.
+    runs : Runs or None
+        The training runs.
+    source : ReferenceLabels
+        For part of the images.
+    """
+    first = samples[0]
+    ids = cohort.images.index[first.rows]
+    reference = source.of(ids, first.finding)
+    known = np.isfinite(reference)
+    if not known.any():
+        return None
+    weights = source.weights_of(ids)
+
+    def subset(sample: Sample) -> Sample:
+        part = sample.only(known)
+        if weights is None:
+            return part
+        own = 1.0 if part.weights is None else part.weights
+        return part.with_(weights=own * weights[known])
+
+    by_working = [subset(one) for one in samples]
+    is_positive = reference[known] == 1
+    by_reference = [one.with_(y_true=is_positive) for one in by_working]
+    return TwoLabels(
+        runs=runs,
+        working=samples,
+        known=known,
+        reference=reference,
+        by_reference=by_reference,
+        by_working=by_working,
+        as_scores=by_reference[0].with_(y_score=by_working[0].y_true.astype(np.float64)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

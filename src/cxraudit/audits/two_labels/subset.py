@@ -104,3 +104,12 @@ def notices(name: str, found: Sequence[dict[str, Any]]) -> list[Notice]:
         "corrected estimates."
     )
     return [Notice(about=f"reference labels {name}", count=len(findings), sentence=stated)]
+
+
+def hidden(name: str) -> Notice:
+    """Say that nothing is shown of reference labels where small cells are hidden."""
+    stated = (
+        "Nothing is shown of errors of the labels and of gaps by reference labels: these are few images of a "
+        "subset, and small cells are hidden."
+    )
+    return Notice(about=f"reference labels {name}", count=1, sentence=stated)
