@@ -28,9 +28,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from cxraudit import AuditSettings, audit, table_dataset
+from cxraudit import Audit, AuditSettings, audit, read_reference_labels, table_dataset
 from cxraudit.audits.two_labels import LabelConclusion, label_conclusions
-from cxraudit.datasets.reference_labels import read_reference_labels
 from cxraudit.schema import BOTH_LABELS, BOUNDS, CHANCE, COMPLEMENT, CORRECTED, ON_SUBSET, Analysis
 from simulations.arguments import parser, print_lines, table_head, table_line
 
@@ -113,30 +112,27 @@ def drawn(design: Design, seed: int) -> pd.DataFrame:
     )
 
 
-def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, float]:
+def audited(table: pd.DataFrame, design: Design, *, n_resamples: int, seed: int) -> Audit:
     """Audit a cohort with the reference labels of its subset."""
-    table = drawn(design, seed)
     dataset = table_dataset(
         table, name="t", root=".", image="image", patient="patient", findings=[FINDING], sex="sex"
     )
-    scores = pd.DataFrame(
-        {
-            "image_id": table["image"],
-            "model": "m",
-            "prompt_set": "none",
-            "finding": FINDING,
-            "score": table["score"],
-        }
+    named = {"model": "m", "prompt_set": "none", "finding": FINDING}
+    scores = pd.DataFrame({"image_id": table["image"], **named, "score": table["score"]})
+    columns = {"image": "image_id", "reference": FINDING, "weight": "w"}
+    known = table.loc[table["reference"].notna(), list(columns)].rename(columns=columns)
+    source = read_reference_labels(
+        known, dataset, columns={FINDING: FINDING}, weight="w" if design.weighted else None
     )
-    known = table[table["reference"].notna()]
-    reference = pd.DataFrame({"image_id": known["image"], FINDING: known["reference"]})
-    if design.weighted:
-        reference["w"] = known["weight"]
-    source = read_reference_labels(reference, dataset, weight="w" if design.weighted else None)
     settings = AuditSettings(
         n_resamples=n_resamples, n_threads=1, seed=seed, operating_point="none", calibration="none"
     )
-    found = audit(dataset, scores, attributes=["sex"], settings=settings, reference_labels=source)
+    return audit(dataset, scores, attributes=["sex"], settings=settings, reference_labels=source)
+
+
+def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, float]:
+    """Say what is concluded of a cohort, and which intervals hold the true gap."""
+    found = audited(drawn(design, seed), design, n_resamples=n_resamples, seed=seed)
     conclusion = label_conclusions(found).set_index("group").loc[GROUP]
     rows = found.results
     ours = rows[(rows["analysis"] == Analysis.REFERENCE_LABELS) & (rows["group"] == GROUP)]
@@ -163,7 +159,6 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, float]:
     ):
         low, high = gaps.loc[condition, ["low", "high"]]
         row[name] = float(low <= design.gap <= high) if np.isfinite(low) else np.nan
-        row[f"{name} width"] = high - low
     return row
 
 

@@ -137,7 +137,7 @@ def _test(root: Path, findings: tuple[str, ...], labels: str, views: str) -> Dat
     source = "groundtruth" if labels == "published" else labels
     read = read_test(root, findings, source)
     images, notices = read.images, list(read.notices)
-    demographics = _demographics(root)
+    demographics = _demographics(root, images["patient_id"])
     attributes: tuple[str, ...] = ()
     if demographics is not None:
         table, patients = demographics
@@ -190,14 +190,16 @@ TEST_NOTES = {
 """Source of the labels of test studies → what the report says of it."""
 
 
-def _demographics(root: Path) -> tuple[ReleaseTable, pd.Series] | None:
-    """Return the demographic table and its patients; None if it is missing."""
+def _demographics(root: Path, wanted: pd.Series) -> tuple[ReleaseTable, pd.Series] | None:
+    """Return the rows of some patients in the demographic table, and these; None if it is missing."""
     if next(find_all(root, _DEMOGRAPHICS), None) is None:
         return None
     path, notices = find_one(root, (_DEMOGRAPHICS,), hint="Download it from Stanford AIMI.")
     columns = ("PATIENT", "GENDER", "AGE_AT_CXR", "PRIMARY_RACE")
     table = open_table(path, columns=columns, notices=notices)
-    return table, table.ids("PATIENT", unique=True)
+    patients = table.ids("PATIENT", unique=True)
+    known = patients.isin(wanted)
+    return table.rows(known), patients[known].reset_index(drop=True)
 
 
 def _read(root: Path, split: str) -> ReleaseTable:

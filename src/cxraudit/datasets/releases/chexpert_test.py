@@ -66,10 +66,7 @@ def read_test(root: Path, findings: Sequence[str], labels: str) -> TestStudies:
     images = pd.DataFrame(list(_images(root, studies)), columns=list(_COLUMNS))
     if not images["there"].all():
         number = int((~images["there"]).sum())
-        stated = (
-            f"{number:,} of {len(studies):,} studies have no image file; their first frontal image is taken to "
-            "be missing."
-        )
+        stated = f"{number:,} of {len(studies):,} studies have no image file; each counts as a frontal image."
         notices.append(Notice(about="images", count=number, sentence=stated))
     found = of_study.reindex(images["study"]).reset_index(drop=True)
     if unread := int(found.isna().all(axis=1).sum()):
@@ -139,7 +136,7 @@ def _of_readers(
     for one in by_reader[1:]:
         studies = studies.union(one.index, sort=False)
     stacked = np.stack([one.reindex(studies).to_numpy() for one in by_reader])
-    complete = np.isfinite(stacked).all(axis=0)
+    complete = np.asarray(np.isfinite(stacked).all(axis=0))
     votes = np.where(complete, stacked.sum(axis=0), np.nan)
     split = complete & (votes > 0) & (votes < len(by_reader))
     stated = ", ".join(
