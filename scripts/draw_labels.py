@@ -36,8 +36,8 @@ def main() -> None:
             design = DESIGNS[name]
             found = audited(drawn(design, SEED), design, n_resamples=N_RESAMPLES, seed=SEED)
             draw(axis, found, design.gap)
-            told = label_conclusions(found).set_index("group").loc[GROUP, "conclusion"]
-            axis.set_title(f"{truth}\nReport: {told}", fontsize=8.5)
+            concluded = label_conclusions(found).set_index("group").loc[GROUP, "conclusion"]
+            axis.set_title(f"{truth}\nReport: {concluded}", fontsize=8.5)
         axes[0].set_yticks([-k for k in range(len(NAMES))], list(NAMES.values()))
         axes[1].set_xlabel("AUROC gap of the group (dashed: the true one)")
         figure.savefig(OUT, dpi=90)

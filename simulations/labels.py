@@ -1,4 +1,4 @@
-"""How often label errors are told from gaps, by reference labels of a subset of the patients.
+"""How often label errors are concluded from gaps, by reference labels of a subset of the patients.
 
     python -m simulations.labels [--cohorts 24] [--resamples 300] [--workers 2] [--seed 0] [DESIGN ...]
 
@@ -61,8 +61,10 @@ class Design:
 
 
 DESIGNS = {
-    "a gap that is not there": Design(missed=(0.6, 0.05), n_reference=600),
-    "a gap that is hidden": Design(auroc=(0.78, 0.88), missed=(0.05, 0.6), n_reference=600),
+    "a gap that is not there": Design(missed=(0.6, 0.05), n_patients=3000, n_reference=900),
+    "a gap that is hidden": Design(
+        auroc=(0.78, 0.88), missed=(0.05, 0.6), n_patients=3000, n_reference=900
+    ),
     "equally wrong, no gap": Design(missed=(0.3, 0.3)),
     "equally wrong, a gap": Design(auroc=(0.78, 0.88), missed=(0.3, 0.3)),
     "low scores missed": Design(missed=(0.5, 0.1), depends=1.5, n_reference=600),
@@ -142,12 +144,12 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, float]:
         & (rows["reference"] == CHANCE)
         & (rows["attribute"] == "sex")
     ]
-    told = conclusion["conclusion"]
+    concluded = conclusion["conclusion"]
     row = {
         "working gap": float(conclusion["working_low"] > 0 or conclusion["working_high"] < 0),
-        "label error": float(told in (LabelConclusion.LABEL_ERROR, LabelConclusion.PARTLY)),
-        "hidden": float(told == LabelConclusion.HIDDEN),
-        "other": float(told == LabelConclusion.REVERSED),
+        "label error": float(concluded in (LabelConclusion.LABEL_ERROR, LabelConclusion.PARTLY)),
+        "hidden": float(concluded == LabelConclusion.HIDDEN),
+        "other": float(concluded == LabelConclusion.REVERSED),
         "unlike": float(any(one["differs"] for one in found.facts["reference_labels"]["compared"])),
         "dependent": float(((errors["low"] > 0) | (errors["high"] < 0)).any()),
     }

@@ -73,13 +73,13 @@ def test_a_gap_by_labels_that_are_missed_in_one_group_is_recognised(missed):
     """The working labels show a disparity, the reference labels none, and both differ."""
     _, found = missed
 
-    told = label_conclusions(found).set_index("group").loc[GROUP]
+    concluded = label_conclusions(found).set_index("group").loc[GROUP]
 
-    assert told["working_verdict"] == "disparity"
-    assert told["conclusion"] == LabelConclusion.LABEL_ERROR
-    assert told["rests_on"] == BOTH_LABELS
-    assert told["low"] < 0 < told["high"]
-    assert told["change_low"] > 0
+    assert concluded["working_verdict"] == "disparity"
+    assert concluded["conclusion"] == LabelConclusion.LABEL_ERROR
+    assert concluded["rests_on"] == BOTH_LABELS
+    assert concluded["low"] < 0 < concluded["high"]
+    assert concluded["change_low"] > 0
 
 
 def test_estimates_on_the_subset_are_plain_statistics_of_it(missed):

@@ -117,9 +117,9 @@ def test_the_majority_of_readers_counts_where_they_disagree(chexpert_test):
     dataset = datasets.load("chexpert", chexpert_test, options)
 
     assert dataset.images["Edema"].tolist() == [1, 1, 0, 0]
-    told = [one.sentence for one in dataset.notices if one.about == "readers"]
-    assert len(told) == 1
-    assert "Edema (2 of 4)" in told[0]
+    concluded = [one.sentence for one in dataset.notices if one.about == "readers"]
+    assert len(concluded) == 1
+    assert "Edema (2 of 4)" in concluded[0]
 
 
 def test_single_readers_are_of_the_test_studies_only(chexpert_test):

@@ -76,7 +76,7 @@ def load(
     Raises
     ------
     ConfigError
-        If other labels than the published ones are asked for of another split.
+        If another split is to have other labels than the published ones.
     DataError
         If a file is missing, lacks a column, or has an image twice.
     """

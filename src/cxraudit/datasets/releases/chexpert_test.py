@@ -61,8 +61,8 @@ def read_test(root: Path, findings: Sequence[str], labels: str) -> TestStudies:
         of_study = _labels(table, findings, notices).set_axis(studies[0])
     else:
         names = READERS if labels == MAJORITY else (labels,)
-        of_study, told = _of_readers(root, names, findings)
-        notices += told
+        of_study, stated = _of_readers(root, names, findings)
+        notices += stated
     images = pd.DataFrame(list(_images(root, studies)), columns=list(_COLUMNS))
     if not images["there"].all():
         number = int((~images["there"]).sum())

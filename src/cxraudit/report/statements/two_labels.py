@@ -37,7 +37,7 @@ def statements(audit: Audit, model: str) -> list[Statement]:
 
 
 def _statement(row: dict[str, Any]) -> Statement:
-    told = LabelConclusion(row["conclusion"])
+    concluded = LabelConclusion(row["conclusion"])
     group = group_phrase(row["attribute"], str(row["group"]))
     value = f"{signed(row['value'])} " if math.isfinite(row["value"]) else ""
     change = ""
@@ -46,7 +46,7 @@ def _statement(row: dict[str, Any]) -> Statement:
         change = f"; they differ by {signed(row['change'])} ({ends})"
     return Statement(
         Tone.BY_LABELS,
-        _HEADLINES[told].format(finding=in_sentence(row["finding"]), group=group),
+        _HEADLINES[concluded].format(finding=in_sentence(row["finding"]), group=group),
         f"Gap by working labels {signed(row['working'])} "
         f"({bounds(row['working_low'], row['working_high'], signed=True)}), {ESTIMATES[row['rests_on']]} "
         f"{value}({bounds(row['low'], row['high'], signed=True)}){change}. Exploratory.",
