@@ -78,6 +78,15 @@ def test_labels_that_may_be_no_better_than_chance_bound_nothing():
     assert np.isnan(corrected_auroc((0.6, 0.55, 0.65), NONE)[0])
 
 
+def test_a_correction_beyond_a_perfect_ranking_is_none_and_no_certainty():
+    """Errors that do not depend on the score would leave a lower AUROC; a part of the interval may be left."""
+    assert np.isnan(corrected_auroc((0.9, 0.88, 0.92), (0.5, 0.4, 0.6))).all()
+
+    value, low, high = corrected_auroc((0.78, 0.7, 0.86), (0.5, 0.4, 0.6))
+    assert (value, high) == (1.0, 1.0)
+    assert low < 0.95
+
+
 @pytest.mark.parametrize("right", [(1, 2), (0, 2), (2, 3), (2, 1)])
 def test_bounds_are_the_extremes_of_every_labelling(right):
     """Of images labelled 1, and of those labelled 0, as many are right as the predictive values say."""

@@ -1,6 +1,7 @@
 """What reference labels of a subset make of a gap: as observed, and estimated in four ways."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ NAMES = {
 }
 """Condition → name of the row, in the order in which they are drawn."""
 
+NOT_CORRECTED = "no AUROC fits: too few images, or errors depend on the score"
 _LOOKS = {
     WORKING_ON_SUBSET: Look("grey"),
     BOTH_LABELS: Look("ink", "diamond"),
@@ -114,6 +116,8 @@ def _part(finding: str, group: str, shown: pd.DataFrame) -> Part:
 def _mark(row: dict[str, Any], estimated: dict[str, Any] | None) -> Mark:
     if row["condition"] == WORKING:
         return difference_mark(row)
+    if row["condition"] == CORRECTED and not math.isfinite(row["value"]):
+        return replace(difference_mark(row, PLAIN, words=""), why=NOT_CORRECTED)
     if row["condition"] != BOUNDS:
         return difference_mark(row, _LOOKS.get(row["condition"], PLAIN), words="")
     if estimated is None or not math.isfinite(row["low"]):

@@ -49,8 +49,9 @@ def corrected_auroc(observed: Limits, kept: Limits) -> Limits:
     Returns
     -------
     tuple of float
-        Within 0–1; NaN where working labels are no better than chance in the subset. Where the interval of
-        `kept` reaches 0, so that they may be, it reaches as far as AUROCs do.
+        Within 0–1; NaN where working labels are no better than chance in the subset, or where no AUROC is
+        compatible, so that errors depend on the score. Where the interval of `kept` reaches 0, so that they
+        may be no better, it reaches as far as AUROCs do.
     """
     factor, least, most = kept
     distance, below, above = (x - 0.5 for x in observed)
@@ -68,8 +69,8 @@ def corrected_auroc(observed: Limits, kept: Limits) -> Limits:
     high = apart + np.hypot(above - distance, raised)
     low = apart - np.hypot(distance - below, lowered)
     inside = np.flatnonzero((high >= 0) & (low <= 0))
-    if not inside.size:  # beyond what an AUROC can be
-        return value, value, value
+    if not inside.size:  # narrower than what is tried, or beyond what an AUROC can be
+        return (value, value, value) if abs(distance / factor) <= 0.5 else NONE
     ends = [
         _end(tried, (high, low), int(inside[0]), -1),
         _end(tried, (high, low), int(inside[-1]), 1),

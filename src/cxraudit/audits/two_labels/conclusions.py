@@ -109,12 +109,15 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
     for gap in records(gaps):
         where = tuple(gap[name] for name in place)
         is_random = (gap["model"], gap["finding"]) not in unlike
-        order = [BOTH_LABELS] if is_random else [BOUNDS] if where in dependent else [CORRECTED]
-        for condition in order:
-            found = estimates.get((*where, gap["group"], condition, COMPLEMENT))
-            change = estimates.get((*where, gap["group"], condition, BY_WORKING_LABELS))
-            if found is not None:
-                rows.append(_row(gap, found, change))
+        condition = BOTH_LABELS if is_random else CORRECTED
+        corrected = estimates.get((*where, gap["group"], CORRECTED, COMPLEMENT))
+        holds = corrected is not None and math.isfinite(corrected["low"])
+        if not is_random and (where in dependent or not holds):
+            condition = BOUNDS
+        found = estimates.get((*where, gap["group"], condition, COMPLEMENT))
+        change = estimates.get((*where, gap["group"], condition, BY_WORKING_LABELS))
+        if found is not None:
+            rows.append(_row(gap, found, change))
     return typed_frame(rows, COLUMNS)
 
 

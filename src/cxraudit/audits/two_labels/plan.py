@@ -182,7 +182,7 @@ def _gaps(labels: TwoLabels, inside: Side, outside: Side, named: dict[str, str])
     yield _change_by_both(labels, inside, outside, named)
     corrected = difference(inside.corrected, outside.corrected)
     yield _tested(labels, inside, CORRECTED, corrected, INDEPENDENT, own)
-    moved = difference(*(change_by_correction(one.observed, one.kept) for one in (inside, outside)))
+    moved = difference(*(_moved(one) for one in (inside, outside)))
     yield _tested(
         labels,
         inside,
@@ -194,6 +194,13 @@ def _gaps(labels: TwoLabels, inside: Side, outside: Side, named: dict[str, str])
     lower = difference(inside.lower, outside.upper)
     upper = difference(inside.upper, outside.lower)
     yield from _bounded(labels, inside, (lower, upper), own)
+
+
+def _moved(side: Side) -> Limits:
+    """Return what correction changes on a side; NaN where nothing can be corrected."""
+    if not math.isfinite(side.corrected[0]):
+        return NONE
+    return change_by_correction(side.observed, side.kept)
 
 
 def _change_by_both(
