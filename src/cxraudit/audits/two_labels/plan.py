@@ -15,6 +15,7 @@ from cxraudit.audits.plan import (
     Known,
     Level,
     Tested,
+    joined_phrases,
     key,
     minus,
     ranking,
@@ -43,6 +44,7 @@ INDEPENDENT = "holds if errors do not depend on the score within a class and a s
 ANY = (
     "holds whatever images the errors fall on, if predictive values on the subset are those of all"
 )
+NOT_COMPATIBLE = "the value does not exist for these images: too few, or errors depend on the score"
 MOVER = "limits of both sides (MOVER)"
 
 
@@ -234,6 +236,7 @@ def _tested(
     named: dict[str, str],
 ) -> Tested:
     value, low, high = found
+    missing = condition == CORRECTED and not math.isfinite(value)
     return Tested(
         key=key(labels.sample, Analysis.REFERENCE_LABELS, condition=condition, **named),
         metric=METRIC,
@@ -242,12 +245,9 @@ def _tested(
         low=low,
         high=high,
         method=MOVER if math.isfinite(low) else "",
-        reasons=() if math.isfinite(value) or condition in _BOUNDS else (Reason.UNDEFINED_VALUE,),
-        note=note,
+        reasons=(Reason.UNDEFINED_VALUE,) if missing else (),
+        note=joined_phrases(note, NOT_COMPATIBLE if missing else ""),
     )
-
-
-_BOUNDS = (BOUNDS, BOUNDS_AS_ESTIMATED)
 
 
 def _bounded(
