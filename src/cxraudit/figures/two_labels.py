@@ -35,7 +35,7 @@ NAMES = {
 }
 """Condition → name of the row, in the order in which they are drawn."""
 
-NOT_CORRECTED = "no AUROC fits: too few images, or errors depend on the score"
+NOT_CORRECTED = "no AUROC fits the errors"
 _LOOKS = {
     WORKING_ON_SUBSET: Look("grey"),
     BOTH_LABELS: Look("ink", "diamond"),
