@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
-from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
-from cxraudit.audits.embeddings.heads import SHARE, Heads, fit_heads
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings
+from cxraudit.audits.embeddings.heads import SHARE, Heads
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
@@ -28,6 +28,7 @@ from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
+from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_labels
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -47,6 +48,7 @@ from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_f
 from cxraudit.models import load as load_model
 from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
+from cxraudit.own_embeddings import own_embeddings, prompt_pairs
 from cxraudit.perturb import CORRUPTIONS, DEVICES
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.perturb.regions import ALL
@@ -60,7 +62,6 @@ from cxraudit.prompts import load as load_prompts
 from cxraudit.report import read_about, write_figures, write_report, write_summary
 from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
-from cxraudit.schema import records
 from cxraudit.scoring import (
     PERTURBED_IMAGES,
     Tracker,
@@ -71,7 +72,6 @@ from cxraudit.scoring import (
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
-from cxraudit.vectors import read_vectors
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
@@ -335,25 +335,12 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
                 name,
                 ids,
                 vectors[ok],
-                _prompt_pairs(directions[~in_bank]),
-                _prompt_pairs(directions[in_bank]),
+                prompt_pairs(directions[~in_bank]),
+                prompt_pairs(directions[in_bank]),
                 _read_reports(reports.get(name), ids),
             )
         )
     return found
-
-
-def _prompt_pairs(directions: pd.DataFrame) -> tuple[PromptPair, ...]:
-    return tuple(
-        PromptPair(
-            row["pair"],
-            row["finding"],
-            row["positive"],
-            row["negative"],
-            np.asarray(row["direction"], dtype=np.float32),
-        )
-        for row in records(directions)
-    )
 
 
 def _read_reports(
@@ -381,6 +368,7 @@ def audit_step(
     embeddings: Sequence[ModelEmbeddings] = (),
     heads: Sequence[Heads] = (),
     perturbed: pd.DataFrame | None = None,
+    reference_labels: ReferenceLabels | None = None,
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
     overwrite: bool = False,
@@ -409,6 +397,7 @@ def audit_step(
         embeddings=embeddings,
         heads=heads,
         perturbed=perturbed,
+        reference_labels=reference_labels,
         notices=[*notices, *of_images],
         plan=plan,
         depart=depart,
@@ -445,7 +434,11 @@ def audit_files(
     embeddings: bool = True,
     vectors: Mapping[str, str | PathLike[str]] | None = None,
     vector_ids: str | PathLike[str] | None = None,
+    prompt_vectors: Mapping[str, str | PathLike[str]] | None = None,
     head_share: float = SHARE,
+    reference_labels: str | PathLike[str] | None = None,
+    reference_label: Mapping[str, str] | None = None,
+    reference_weight: str | None = None,
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
     plan: str | PathLike[str] | None = None,
@@ -504,8 +497,18 @@ def audit_files(
         heads are fitted on a share of the patients (`cxraudit.fit_heads`) and audited on the others.
     vector_ids : str or path, optional
         Image ids of embeddings in a ``.npy`` file.
+    prompt_vectors : mapping of str to str or path, optional
+        Model → file of the embeddings of its prompts; see `cxraudit.read_prompt_vectors`. Its images are
+        scored by them, and no head is fitted.
     head_share : float
         Share of the patients that heads are fitted on.
+    reference_labels : str or path, optional
+        Labels of part of the images by a better source: a table (see `cxraudit.read_reference_labels`), or a
+        label source of the data set, such as ``experts``. With `reference_label` alone: the table of scores.
+    reference_label : mapping of str to str, optional
+        Finding → column of its reference labels; default: the columns with the name of a finding.
+    reference_weight : str, optional
+        Column with the sampling weight of each row of reference labels, if they were drawn in strata.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
     overwrite : bool
@@ -568,13 +571,39 @@ def audit_files(
             settings=settings,
             planned=planned.attributes if planned and label else (),
             scored=bool(score or score_prefix or not vectors),
+            besides=[*(reference_label or {}).values(), *filter(None, [reference_weight])],
         )
-    own = _own_embeddings(read, vectors or {}, vector_ids, image, head_share, settings.seed)
-    read = own.inputs
+    own = own_embeddings(
+        read.cohort,
+        vectors or {},
+        prompt_vectors or {},
+        ids=vector_ids,
+        image=image,
+        scored=not read.scores.empty,
+        share=head_share,
+        seed=settings.seed,
+    )
+    read = read._replace(
+        cohort=own.dataset,
+        scores=read.scores if own.scores.empty else own.scores,
+        files=read.files | own.files,
+        notices=(*read.notices, *own.notices),
+    )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
-    place.check(read.files, overwrite=overwrite)
-    refuse_foreign(place.report, inputs=read.files)
+    reference = _reference(
+        read,
+        reference_labels,
+        columns=reference_label,
+        weight=reference_weight,
+        image=image,
+        release=dataset,
+        root=root,
+        options=options,
+    )
+    files = read.files | reference_file(reference_labels)
+    place.check(files, overwrite=overwrite)
+    refuse_foreign(place.report, inputs=files)
     ours = work.holds(file)
     found = audit_step(
         read.cohort,
@@ -583,10 +612,11 @@ def audit_files(
         attributes=named if planned else read.attributes,
         shortcuts=shortcuts and _resolved(shortcuts, read.cohort),
         settings=settings,
-        inputs=read.files if plan is None else {**read.files, "plan": Path(plan)},
+        inputs=files if plan is None else {**files, "plan": Path(plan)},
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
         perturbed=work.read_perturbed() if ours else None,
+        reference_labels=reference,
         notices=read.notices,
         work=work if ours else None,
         overwrite=overwrite,
@@ -595,6 +625,11 @@ def audit_files(
     )
     report_step([place.folder], place.report)
     return found
+
+
+def reference_file(source: str | PathLike[str] | None) -> dict[str, Path]:
+    """Return the file of reference labels among the inputs of an audit, if there is one."""
+    return {"reference labels": Path(source)} if source and Path(source).is_file() else {}
 
 
 def _name_of(attribute: str) -> str:
@@ -643,11 +678,12 @@ def _read_inputs(
     settings: AuditSettings,
     planned: Sequence[str] = (),
     scored: bool = True,
+    besides: Sequence[str] = (),
 ) -> Inputs:
     """Read scores and the labels of their images; parameters as in `audit_files`.
 
     Of `planned` attributes, those that are columns of the table are read, too. Without `scored`, the table
-    holds labels only.
+    holds labels only. Columns `besides` hold no scores, whatever they are called.
     """
     for name, value in (("label", label), ("score", score), ("shortcuts", shortcuts)):
         if value is not None and not isinstance(value, Mapping):
@@ -719,7 +755,9 @@ def _read_inputs(
     if not scored:
         return Inputs(cohort, pd.DataFrame(), names, inputs, table.notices)
     read = scores_from(
-        table.frame.drop(columns=list((label or {}).values())),
+        table.frame.drop(
+            columns=[*(label or {}).values(), *(one for one in besides if one in table.frame)]
+        ),
         cohort,
         image=image,
         score=score,
@@ -732,39 +770,28 @@ def _read_inputs(
     return Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
 
 
-class _Own(NamedTuple):
-    """What an audit is made of, with embeddings of the user."""
-
-    inputs: Inputs
-    embeddings: list[ModelEmbeddings]
-    heads: list[Heads]
-
-
-def _own_embeddings(
+def _reference(
     read: Inputs,
-    vectors: Mapping[str, str | PathLike[str]],
-    ids: str | PathLike[str] | None,
+    source: str | PathLike[str] | None,
+    *,
+    columns: Mapping[str, str] | None,
+    weight: str | None,
     image: str | None,
-    share: float,
-    seed: int,
-) -> _Own:
-    """Read embeddings of the user; where there are no scores, fit heads and score the other patients."""
-    embedded = []
-    for model, file in vectors.items():
-        found = read_vectors(file, ids=ids, image=image)
-        embedded.append(ModelEmbeddings(model, found.image_ids, found.vectors, ()))
-    files = read.files | {f"embeddings of {model}": Path(file) for model, file in vectors.items()}
-    if not embedded or not read.scores.empty:
-        return _Own(read._replace(files=files), embedded, [])
-    heads = [fit_heads(read.cohort, one, share=share, seed=seed) for one in embedded]
-    scores = [head.scores(one) for head, one in zip(heads, embedded, strict=True)]
-    inputs = read._replace(
-        cohort=heads[0].held_out(read.cohort),
-        scores=pd.concat(scores, ignore_index=True),
-        files=files,
-        notices=(*read.notices, *(notice for head in heads for notice in head.notices)),
+    **release: Any,
+) -> ReferenceLabels | None:
+    """Read reference labels from where they are; those of the table of scores need their columns."""
+    if source is None and weight and not columns:
+        raise ConfigError("--reference-weight is about reference labels: add --reference-labels.")
+    if source is None and not columns:
+        return None
+    return find_reference_labels(
+        read.files["scores"] if source is None else source,
+        read.cohort,
+        columns=columns,
+        weight=weight,
+        image=image,
+        **release,
     )
-    return _Own(inputs, [h.embedded(one) for h, one in zip(heads, embedded, strict=True)], heads)
 
 
 def _with_planned(

@@ -23,6 +23,7 @@ class Anchor(StrEnum):
     REGIONS = "regions"
     EMBEDDINGS = "embeddings"
     HEADS = "heads"
+    LABELS = "labels"
     MODELS = "models"
     CHECKS = "checks"
     NOTICES = "notices"

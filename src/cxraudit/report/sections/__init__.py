@@ -24,6 +24,7 @@ from cxraudit.report.sections import (
     regions,
     shortcuts,
     subgroups,
+    two_labels,
     verdicts,
 )
 
@@ -37,6 +38,7 @@ SECTIONS = (
     subgroups,
     heterogeneity,
     operating_point,
+    two_labels,
     shortcuts,
     perturbations,
     regions,

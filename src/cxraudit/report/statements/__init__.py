@@ -16,6 +16,7 @@ from cxraudit.report.statements import (
     regions,
     shortcuts,
     subgroups,
+    two_labels,
 )
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import NULL_MODEL
@@ -30,6 +31,7 @@ STATEMENTS = (
     perturbations,
     regions,
     embeddings,
+    two_labels,
 )
 _OF_NULL_MODEL = (subgroups, operating_point)
 _NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE, Tone.UNDEFINED)
