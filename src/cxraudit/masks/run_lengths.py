@@ -38,7 +38,7 @@ def decode(text: str, size: tuple[int, int]) -> Mask:
     edges = np.zeros(width * height + 1, dtype=np.int8)
     np.add.at(edges, starts, 1)
     np.add.at(edges, stops, -1)
-    return np.cumsum(edges[:-1]).astype(bool).reshape(height, width)
+    return np.cumsum(edges[:-1], dtype=np.int8).astype(bool).reshape(height, width)
 
 
 def _runs(text: str, n_pixels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -24,7 +24,7 @@ ROWS_OF = ("image_id", "region", "rle", "height", "width")
 
 _AT_ONCE = 500
 """Rows: those of CheXmask have some 20 kB each."""
-_LARGEST = 2**16
+_LARGEST = 2**14
 """Pixels of a side."""
 
 

@@ -16,7 +16,7 @@ def stated(*rows):
 
 
 @pytest.mark.parametrize(
-    ("without", "chance", "stated"),
+    ("without", "chance", "expected"),
     [
         (0.72, 0.22, "still ranked above chance .*rests in part on something else"),
         (0.90, 0.40, "still ranked above chance .*the score does not need them"),
@@ -25,12 +25,12 @@ def stated(*rows):
         (0.58, 0.12, "still ranked above chance"),
     ],
 )
-def test_the_headline_follows_the_interval(without, chance, stated):
+def test_the_headline_follows_the_interval(without, chance, expected):
     """Of the difference to chance, and of the change."""
     (one,) = stated(*region_rows(without=without, chance=chance))
 
     assert one.tone == Tone.EXPLORATORY
-    assert re.search(stated, one.headline)
+    assert re.search(expected, one.headline)
     assert "Without the lungs" in one.headline
     assert "0.60 from an image to another one of the same patient" in one.detail
 
