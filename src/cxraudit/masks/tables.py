@@ -56,8 +56,15 @@ def read_table_of_masks(file: Path, wanted: Set[str] | None, minimum_quality: fl
         elif set(CHEXMASK_REGIONS) & set(columns):
             found.add_images(chunk)
         else:
-            raise MissingColumnsError(f"{file} (a table of masks)", ROWS_OF, columns)
+            raise MissingColumnsError(f"{file} (a table of masks)", ROWS_OF, _columns(file))
     return found.masks()
+
+
+def _columns(file: Path) -> list[str]:
+    """Return all columns of a table, for a message."""
+    if file.suffix == ".parquet":
+        return list(map(str, pd.read_parquet(file).columns))
+    return list(map(str, pd.read_csv(file, nrows=0, encoding="utf-8-sig").columns))
 
 
 def _chunks(file: Path) -> Iterator[pd.DataFrame]:
