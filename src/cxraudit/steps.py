@@ -18,6 +18,7 @@ from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
 from cxraudit.audits.embeddings.heads import SHARE, Heads, fit_heads
+from cxraudit.audits.pair_scores import pair_scores
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
@@ -28,6 +29,7 @@ from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
+from cxraudit.edits import beside
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -66,6 +68,7 @@ from cxraudit.scoring import (
     perturb_images,
     same_model,
     score,
+    score_pairs,
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
@@ -258,6 +261,64 @@ def perturb_step(
     return work.perturbed_scores
 
 
+def pairs_step(
+    out: Path,
+    pairs: Path,
+    track: Tracker,
+    *,
+    root: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    batch_size: int = BATCH_SIZE,
+    n_readers: int = 2,
+    device: str = "auto",
+    tell: Tell = logged,
+) -> Path:
+    """Score images that the user edited, of the cohort under `out`; return the table of scores.
+
+    Models, prompts and findings are those of the scores under `out`. Finished work is kept, so the same call
+    continues after an interruption.
+    """
+    work = Workspace(out)
+    work.clean()
+    written = (
+        work.pair_scores,
+        manifest_of(work.pair_scores),
+        work.pair_checks,
+        work.pair_failures,
+    )
+    refuse_foreign(*written, inputs={"pairs": pairs})
+    scores = work.read_scores()
+    dataset = work.open_dataset()
+    manifest = read_manifest(work.scores)
+    prompts = PromptSet(**manifest["prompts"])
+    encoded = work.encoded(manifest["stores"])
+    loaded = {name: same_model(name, store, device) for name, store in encoded.items()}
+    done = score_pairs(
+        dataset,
+        loaded,
+        sorted(set(scores["finding"])),
+        prompts,
+        pairs,
+        work.pairs,
+        root=root,
+        columns=columns,
+        scores=scores,
+        batch_size=batch_size,
+        n_readers=n_readers,
+        track=track,
+        tell=tell,
+    )
+    work.write_pairs(
+        done.scores,
+        done.checks,
+        done.unread,
+        pairs,
+        notices=as_records(done.notices),
+        prompt_hash=prompts.fingerprint,
+    )
+    return work.pair_scores
+
+
 def _with_earlier(
     before: Mapping[str, Any], names: Sequence[str] | None, seed: int, n_images: int
 ) -> list[str] | None:
@@ -418,6 +479,8 @@ def audit_files(
     vector_ids: str | PathLike[str] | None = None,
     head_share: float = SHARE,
     out: str | PathLike[str] | None = None,
+    pairs: str | PathLike[str] | None = None,
+    pair_columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
     plan: str | PathLike[str] | None = None,
     depart: str | None = None,
@@ -479,6 +542,11 @@ def audit_files(
         Share of the patients that heads are fitted on.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
+    pairs : str or path, optional
+        A table of scores of edited images, which are compared with those of the originals; see
+        `cxraudit.pair_scores`.
+    pair_columns : mapping of str to str, optional
+        What a column of `pairs` is usually called → what it is called there.
     overwrite : bool
         Replace the audit of another table in that folder.
     plan : str or path, optional
@@ -544,9 +612,27 @@ def audit_files(
     read = own.inputs
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
+    ours = work.holds(file)
+    perturbed = work.read_perturbed() if ours else None
+    if pairs is None and pair_columns:
+        raise ConfigError("columns of pairs were named, and no table of pairs: add --pairs.")
+    if pairs is not None:
+        read, own_pairs = _with_pairs(
+            read,
+            pairs,
+            made_here=work.pair_scores if ours else None,
+            fitted=bool(own.heads),
+            columns=pair_columns,
+            image=image,
+            score=score,
+            score_prefix=score_prefix,
+            model=None if model == "model" else model,
+            model_column=model_column,
+        )
+    else:
+        own_pairs = work.read_pairs() if ours else None
     place.check(read.files, overwrite=overwrite)
     refuse_foreign(place.report, inputs=read.files)
-    ours = work.holds(file)
     found = audit_step(
         read.cohort,
         read.scores,
@@ -557,7 +643,7 @@ def audit_files(
         inputs=read.files if plan is None else {**read.files, "plan": Path(plan)},
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
-        perturbed=work.read_perturbed() if ours else None,
+        perturbed=beside(perturbed, own_pairs),
         notices=read.notices,
         work=work if ours else None,
         overwrite=overwrite,
@@ -566,6 +652,31 @@ def audit_files(
     )
     report_step([place.folder], place.report)
     return found
+
+
+def _with_pairs(
+    read: "Inputs",
+    pairs: str | PathLike[str],
+    *,
+    made_here: Path | None,
+    fitted: bool,
+    **columns: Any,
+) -> tuple["Inputs", pd.DataFrame]:
+    """Read scores of edited images beside those of an audit; `columns` are those of `pair_scores`."""
+    if fitted:
+        raise ConfigError(
+            "--pairs compares with scores, and there are none: heads are fitted to the embeddings. Name the "
+            "columns of scores."
+        )
+    if made_here is not None and made_here.is_file():
+        raise ConfigError(
+            f"{made_here} holds scores of edited images already, which cxraudit perturb --pairs made. Delete "
+            "it, or audit without --pairs."
+        )
+    found = pair_scores(Path(pairs), read.cohort, read.scores, **columns)
+    files = {**read.files, "pairs": Path(pairs)}
+    notices = (*read.notices, *found.notices)
+    return read._replace(files=files, notices=notices), found.frame
 
 
 def _name_of(attribute: str) -> str:
