@@ -1,6 +1,6 @@
 """Embeddings and models → scores: one call for the images of a store, one for perturbed images."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -243,6 +243,7 @@ def score_pairs(
     root: str | PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
     scores: pd.DataFrame | None = None,
+    taken: Collection[str] = (),
     batch_size: int = BATCH_SIZE,
     n_readers: int = 2,
     track: Tracker | None = None,
@@ -275,6 +276,8 @@ def score_pairs(
     scores : pandas.DataFrame, optional
         Scores of the data set, unedited: changes are then in standard deviations of all of them, and not of
         the edited images only.
+    taken : collection of str
+        Names that no edit may have, since other perturbations have them.
     batch_size, n_readers : int
         As in `cxraudit.encode_images`.
     track : callable, optional
@@ -291,6 +294,11 @@ def score_pairs(
     """
     pair = load_prompts(prompts) if isinstance(prompts, str) else prompts
     read = read_pairs(pairs, dataset, root=root, columns=columns)
+    if both := sorted(set(read.frame["edit"]) & set(taken)):
+        raise DataError(
+            f"'{short(both[0])}' is the name of an edit and of a perturbation that cxraudit perturb made of "
+            "this cohort. Call the edit something else, such as 'my drain'."
+        )
     place = Path(folder)
     given: dict[Notice, None] = {}
 

@@ -293,6 +293,7 @@ def pairs_step(
     prompts = PromptSet(**manifest["prompts"])
     encoded = work.encoded(manifest["stores"])
     loaded = {name: same_model(name, store, device) for name, store in encoded.items()}
+    made = manifest_of_ours(work.perturbed_scores).get("perturbations", ())
     done = score_pairs(
         dataset,
         loaded,
@@ -303,6 +304,7 @@ def pairs_step(
         root=root,
         columns=columns,
         scores=scores,
+        taken=[one["name"] for one in made],
         batch_size=batch_size,
         n_readers=n_readers,
         track=track,

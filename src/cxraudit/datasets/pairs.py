@@ -176,14 +176,13 @@ def known_images(found: Edits, images: pd.DataFrame, where: str) -> Edits:
 
 def _names(images: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield (name, image_id) of paths, file names and file names without an ending that are of one image."""
-    if "path" not in images:
-        return
-    paths = [PurePosixPath(str(path).replace("\\", "/")) for path in images["path"]]
     ids = images["image_id"].reset_index(drop=True)
-    for names in ([one.stem for one in paths], [one.name for one in paths], [*map(str, paths)]):
-        name = pd.Series(names, dtype="str")
-        once = ~name.duplicated(keep=False)
-        yield from zip(name[once], ids[once], strict=True)
+    for column in [name for name in ("path", "image_id") if name in images]:
+        paths = [PurePosixPath(str(path).replace("\\", "/")) for path in images[column]]
+        for names in ([one.stem for one in paths], [one.name for one in paths], [*map(str, paths)]):
+            name = pd.Series(names, dtype="str")
+            once = ~name.duplicated(keep=False)
+            yield from zip(name[once], ids[once], strict=True)
 
 
 def _keys(name: str) -> tuple[str, ...]:

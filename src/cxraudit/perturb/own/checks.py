@@ -248,8 +248,8 @@ def notices_of(checks: pd.DataFrame) -> list[Notice]:
         ),
         (
             compared["shift"].gt(SHIFTED),
-            f"displaced by more than {SHIFTED:.0%} of the shorter side: a change of the score can be due to "
-            "that",
+            f"displaced by more than {100 * SHIFTED:g} % of the shorter side: a change of the score "
+            "can be due to that",
         ),
         (
             compared["turned"].astype(bool),
@@ -257,8 +257,8 @@ def notices_of(checks: pd.DataFrame) -> list[Notice]:
         ),
         (
             compared["changed"].gt(NEARLY_ALL),
-            f"with more than {NEARLY_ALL:.0%} of the pixels changed by more than {GREY_LEVELS} of 256 grey "
-            "levels: the edit is not local",
+            f"with more than {100 * NEARLY_ALL:g} % of the pixels changed by more than {GREY_LEVELS} of 256 "
+            "grey levels: the edit is not local",
         ),
     )
     notices = []

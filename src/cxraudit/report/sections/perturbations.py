@@ -103,7 +103,7 @@ def _own(audit: Audit, context: Context, model: str) -> list[Block]:
 MOST_FINDINGS = 3
 """Findings whose changes by own edits are drawn."""
 _OWN = (
-    "Left: each edited image is one entry; dots are means with their interval; band: ±"
+    "Above: each edited image is one entry; dots are means with their interval; band: ±"
     f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. A score follows an edit only if it "
     "changes more with it than with each of its controls, on the images that have both. Standard deviation "
     f"and threshold (which flags {percent(FALSE_POSITIVE_RATE)} of images without the finding) are those of "

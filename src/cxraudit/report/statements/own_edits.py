@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import product
 
 import pandas as pd
 
@@ -36,12 +37,17 @@ class Response(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
+    """What the score of a finding does under an edit."""
+
+    edit: str
     finding: str
     response: Response
     change: Row
     controls: Mapping[str, Row]
     """Control → its own change."""
+    beyond: Mapping[str, Row]
+    """Control → the change by the edit minus that by the control."""
 
 
 def own_edits(audit: Audit) -> dict[str, tuple[str, ...]]:
@@ -99,33 +105,45 @@ def statements(audit: Audit, model: str) -> Iterator[Statement]:
     if not own:
         return
     rows = find.of(audit, model, analysis=Analysis.COUNTERFACTUAL, attribute=OVERALL)
-    for edit, controls in controls_of(own).items():
-        found = list(_found(rows, edit, controls))
-        for response in Response:
-            alike = [one for one in found if one.response == response]
-            if alike:
-                alike.sort(key=lambda one: -abs(one.change["value"]))
-                yield _statement(edit, response, alike)
+    found = list(responses(rows, own))
+    for edit, response in product(controls_of(own), Response):
+        alike = [one for one in found if (one.edit, one.response) == (edit, response)]
+        if alike:
+            alike.sort(key=lambda one: -abs(one.change["value"]))
+            yield _statement(edit, response, alike)
 
 
-def _found(rows: pd.DataFrame, edit: str, controls: Sequence[str]) -> Iterator[_Found]:
+def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[Found]:
+    """Yield what the score of each finding does under each edit.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Results of the counterfactuals of one model, over all patients.
+    own : mapping of str to sequence of str
+        Edit → the edits that it is the control of.
+    """
     changes = find.where(rows, metric="score_change", group=OVERALL)
-    rates = find.where(rows, metric=("fpr", "tpr"), condition=edit, reference=UNEDITED)
-    for finding in dict.fromkeys(find.where(changes, condition=edit)["finding"]):
-        of_finding = records(find.where(changes, finding=finding))
-        by_key = {(row["condition"], row["reference"]): row for row in of_finding}
-        change = by_key.get((edit, UNEDITED))
-        if change is None or pd.isna(change["value"]):
-            continue
-        beyond = [by_key.get((edit, name)) for name in controls]
-        moved = {name: by_key.get((name, UNEDITED)) for name in controls}
-        flagged = find.where(rates, finding=finding)["verdict"].isin(SHOWN).any()
-        response = respond(change, beyond, list(moved.values()), bool(flagged))
-        shown = {name: row for name, row in moved.items() if row is not None}
-        yield _Found(str(finding), response, change, shown)
+    for edit, controls in controls_of(own).items():
+        rates = find.where(rows, metric=("fpr", "tpr"), condition=edit, reference=UNEDITED)
+        for finding in dict.fromkeys(find.where(changes, condition=edit)["finding"]):
+            of_finding = records(find.where(changes, finding=finding))
+            by_key = {(row["condition"], row["reference"]): row for row in of_finding}
+            change = by_key.get((edit, UNEDITED))
+            if change is None or pd.isna(change["value"]):
+                continue
+            beyond = {name: by_key.get((edit, name)) for name in controls}
+            moved = {name: by_key.get((name, UNEDITED)) for name in controls}
+            flagged = find.where(rates, finding=finding)["verdict"].isin(SHOWN).any()
+            response = respond(change, [*beyond.values()], [*moved.values()], bool(flagged))
+            yield Found(edit, str(finding), response, change, _present(moved), _present(beyond))
 
 
-def _statement(edit: str, response: Response, found: Sequence[_Found]) -> Statement:
+def _present(rows: Mapping[str, Row | None]) -> dict[str, Row]:
+    return {name: row for name, row in rows.items() if row is not None}
+
+
+def _statement(edit: str, response: Response, found: Sequence[Found]) -> Statement:
     several = len(found) > 1
     name = f"‘{short(edit)}’"
     named = [in_sentence(one.finding) for one in found[:MOST]]
@@ -169,30 +187,31 @@ def _statement(edit: str, response: Response, found: Sequence[_Found]) -> Statem
     return Statement(tone, headline, _detail(response, found))
 
 
-def _way(found: Sequence[_Found]) -> str:
+def _way(found: Sequence[Found]) -> str:
     ways = {one.change["value"] > 0 for one in found}
     return "changes" if len(ways) > 1 else "raises" if ways.pop() else "lowers"
 
 
-def _detail(response: Response, found: Sequence[_Found]) -> str:
-    parts = [
-        "; ".join(
-            [
-                f"{in_sentence(one.finding)} {find.difference(one.change)}",
-                *(
-                    f"control ‘{short(name)}’ {find.difference(row)}"
-                    for name, row in one.controls.items()
-                ),
-            ]
-        )
-        for one in found[:MOST]
-    ]
+def _detail(response: Response, found: Sequence[Found]) -> str:
+    parts = [_of_finding(one) for one in found[:MOST]]
     rest = len(found) - MOST
     more = f" {rest:,} more in the table." if rest > 0 else ""
-    shown = sentence_case(". ".join(sentence_case(part) for part in parts))
     unknown = (
         " Without a control, a change may be due to any other trace of the edit."
         if response == Response.ALONE
         else ""
     )
-    return f"Mean change in standard deviations. {shown}.{more}{unknown}"
+    return f"Mean change in standard deviations. {' '.join(parts)}{more}{unknown}"
+
+
+def _of_finding(found: Found) -> str:
+    """State the change of a score, by its controls, and beyond each."""
+    parts = [f"{sentence_case(in_sentence(found.finding))} {find.difference(found.change)}"]
+    for name, row in found.controls.items():
+        part = f"control ‘{short(name)}’ {find.difference(row)}"
+        if name in found.beyond:
+            part += f", beyond it {find.difference(found.beyond[name])}"
+        else:
+            part += ", on other images"
+        parts.append(part)
+    return f"{'; '.join(parts)}."
