@@ -51,7 +51,7 @@ MODELS = ("phantom-clip", "phantom-clip-clean")
 FINDING = "Pneumothorax"
 NOISE = "noise"
 PATIENTS, SIDE = 40, 128
-TOLD = (Response.BEYOND, Response.ALONE, Response.CONTROL, Response.UNCLEAR, Response.WITHIN)
+OUTCOMES = (Response.BEYOND, Response.ALONE, Response.CONTROL, Response.UNCLEAR, Response.WITHIN)
 
 
 def edit_images(dataset: Dataset, folder: Path, seed: int) -> Path:
@@ -121,21 +121,21 @@ def stated(seed: int, n_resamples: int) -> list[tuple[str, str, Response, float]
 
 def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
     """Yield the lines of a table in Markdown."""
-    yield from table_head(["model", "edit", "mean change", *(one.name.lower() for one in TOLD)])
+    yield from table_head(["model", "edit", "mean change", *(one.name.lower() for one in OUTCOMES)])
     seeds = range(seed * 1000, seed * 1000 + n)
     with ProcessPoolExecutor(workers) as pool:
-        told = [
+        found = [
             row
             for rows in pool.map(partial(stated, n_resamples=n_resamples), seeds)
             for row in rows
         ]
     for model in MODELS:
         for edit in (DEVICE, NOISE):
-            own = [row for row in told if row[:2] == (model, edit)]
+            own = [row for row in found if row[:2] == (model, edit)]
             tally = Counter(row[2] for row in own)
             mean = np.mean([row[3] for row in own])
             cells = [model, edit, f"{mean:+.2f}".replace("-", "−")]
-            yield table_line([*cells, *(str(tally[one]) for one in TOLD)])
+            yield table_line([*cells, *(str(tally[one]) for one in OUTCOMES)])
 
 
 if __name__ == "__main__":
