@@ -356,8 +356,7 @@ def _of_left_out(gone: pd.DataFrame) -> list[Notice]:
     for why, part in gone.groupby(reason, sort=True):
         sentence = (
             f"{counted(len(part), 'pair')} left out: {why}. First: '{short(part['edit'].iloc[0])}' of "
-            f"{short(part['image_id'].iloc[0])}"
-            + ("." if part["error"].iloc[0] == why else f": {part['error'].iloc[0]}")
+            f"{short(part['image_id'].iloc[0])}."
         )
         found.append(Notice(about="pairs", count=len(part), sentence=sentence))
     return found

@@ -29,7 +29,7 @@ from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
-from cxraudit.edits import beside
+from cxraudit.edits import beside, is_own
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -334,8 +334,9 @@ def _with_earlier(
 
 
 def read_perturbed(out: str | PathLike[str]) -> pd.DataFrame | None:
-    """Read the scores of perturbed images under `out`; None if there are none."""
-    return Workspace(Path(out)).read_perturbed()
+    """Read the scores of perturbed images under `out`, own edits included; None if there are none."""
+    work = Workspace(Path(out))
+    return beside(work.read_perturbed(), work.read_pairs())
 
 
 def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
@@ -434,6 +435,7 @@ def audit_step(
     of_images = work.notices() if work else []
     if work and perturbed is not None:
         of_images += work.perturbed_notices()
+        of_images += work.pair_notices() if is_own(perturbed).any() else []
     found = audit(
         dataset,
         scores,

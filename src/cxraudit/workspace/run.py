@@ -394,13 +394,13 @@ class Workspace:
         manifest = read_manifest(self.perturbed_scores)
         left_out = from_records(manifest.get("notices", ()))
         unread = _unread("perturbed images", "left out", manifest.get("unread", {}))
-        of_pairs = from_records(read_manifest(self.pair_scores).get("notices", ()))
-        return [
-            *left_out,
-            *unread,
-            *map(_not_applied_to, manifest.get("not_applied", ())),
-            *of_pairs,
-        ]
+        return [*left_out, *unread, *map(_not_applied_to, manifest.get("not_applied", ()))]
+
+    def pair_notices(self) -> list[Notice]:
+        """Return what a reader must know about images that the user edited; none if there are none."""
+        if not self.pair_scores.is_file():
+            return []
+        return list(from_records(read_manifest(self.pair_scores).get("notices", ())))
 
 
 def reports_left_out(reports: Mapping[str, EmbeddingStore]) -> list[Notice]:

@@ -18,13 +18,14 @@ from PIL import Image
 from cxraudit.content import read_source
 from cxraudit.datasets.pairs import PAIR
 from cxraudit.encode import Progress
-from cxraudit.errors import DataError, ImageError
+from cxraudit.errors import DataError, ImageError, short
 from cxraudit.files import read_table, write_table
 from cxraudit.folders import claim
 from cxraudit.images import decode_image, to_grey
 from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.perturb.own.table import KEY, ORIGINAL_FILE
 from cxraudit.privacy import without_folders
+from cxraudit.schema import records
 
 VERSION = 1
 """Of the measures: those of other versions are not reused."""
@@ -84,10 +85,13 @@ def compare(original: Image.Image, edited: Image.Image) -> Checks:
     resized = before if same_size else before.resize(after.size, Image.Resampling.BILINEAR)
     difference = np.abs(np.asarray(resized, np.int16) - np.asarray(after, np.int16))
     squares = _square(before), _square(after)
+    down, across = _displacement(*squares)
+    width, height = before.size
+    shift = float(np.hypot(down * height, across * width)) / (SIDE * min(width, height))
     return Checks(
         same_size=same_size,
-        shift=_shift(squares[0], squares[1], before.size),
-        turned=_is_turned(*squares),
+        shift=shift,
+        turned=_is_turned(squares[0], squares[1], (down, across)),
         changed=float((difference > GREY_LEVELS).mean()),
         content=content,
         original=digest,
@@ -107,25 +111,33 @@ def _square(image: Image.Image) -> NDArray[np.float64]:
 _WINDOW = np.outer(np.hanning(SIDE), np.hanning(SIDE))
 
 
-def _shift(before: NDArray[np.float64], after: NDArray[np.float64], size: tuple[int, int]) -> float:
-    """Return the displacement by phase correlation, as a share of the shorter side."""
+def _displacement(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[int, int]:
+    """Return the displacement down and across in pixels, by phase correlation."""
     one, other = (np.fft.rfft2(image * _WINDOW) for image in (before, after))
     cross = np.conj(one) * other
     # Damped where there is little of both: fine noise of a generator has no position.
     cross /= np.abs(cross) + 1e-3 * np.abs(cross).max() + 1e-12
     surface = np.fft.irfft2(cross, before.shape)
-    down, across = np.unravel_index(int(surface.argmax()), surface.shape)
-    signed = [float(k - SIDE if k > SIDE // 2 else k) / SIDE for k in (down, across)]
-    width, height = size
-    return float(np.hypot(signed[0] * height, signed[1] * width)) / min(width, height)
+    down, across = divmod(int(surface.argmax()), SIDE)
+    return _signed(down), _signed(across)
 
 
-def _is_turned(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
-    """Tell whether the image resembles the other more if turned by right angles, or mirrored."""
+def _signed(place: int) -> int:
+    return place - SIDE if place > SIDE // 2 else place
+
+
+def _is_turned(
+    before: NDArray[np.float64], after: NDArray[np.float64], displaced: tuple[int, int]
+) -> bool:
+    """Tell whether the image resembles the other more if turned by right angles, or mirrored.
+
+    A displaced image is moved back first: it is not mirrored, however symmetrical radiographs are.
+    """
+    back = np.roll(after, (-displaced[0], -displaced[1]), axis=(0, 1))
     ways = [np.rot90(side, k) for side in (after, np.fliplr(after)) for k in range(4)]
     scale = float(np.sqrt((before**2).sum() * (after**2).sum())) or 1.0
-    likeness = [float((before * way).sum()) / scale for way in ways]
-    return max(likeness[1:]) > likeness[0] + TURNED
+    first, *others = (float((before * way).sum()) / scale for way in ways)
+    return max(others) > max(first, float((before * back).sum()) / scale) + TURNED
 
 
 def check_pairs(
@@ -154,35 +166,47 @@ def check_pairs(
         One row per pair: ``edit``, ``pair``, ``image_id``, ``edited`` and the fields of `Checks`.
     """
     once = pairs.drop_duplicates([PAIR.edit, KEY])
-    parts = []
+    files = list(zip(once[ORIGINAL_FILE], once[PAIR.edited], strict=True))
+    states = [f"{_state(original)}\n{_state(edited)}" for original, edited in files]
+    kept = folder / KEPT
+    known = _known(kept)
+    found = {state: known[state] for state in states if state in known}
+    if progress:
+        progress(sum(state in found for state in states))
+    missing = [
+        (state, pair) for state, pair in zip(states, files, strict=True) if state not in found
+    ]
     with ThreadPoolExecutor(max(n_readers, 1)) as readers:
-        for start in range(0, len(once), BLOCK):
-            block = once.iloc[start : start + BLOCK]
-            parts.append(_of_block(block, folder, readers))
+        for start in range(0, len(missing), BLOCK):
+            block = missing[start : start + BLOCK]
+            checked = readers.map(_check, *zip(*(pair for _, pair in block), strict=True))
+            found |= {state: _as_row(one) for (state, _), one in zip(block, checked, strict=True)}
+            claim(kept)
+            table = [{"state": state, "version": VERSION, **row} for state, row in found.items()]
+            write_table(pd.DataFrame(table), kept)
             if progress:
                 progress(len(block))
-    found = pd.concat(parts, ignore_index=True)
     names = once[[PAIR.edit, KEY, PAIR.image, PAIR.edited]].reset_index(drop=True)
-    return pd.concat([names, found], axis=1)
+    return pd.concat([names, pd.DataFrame([found[state] for state in states])], axis=1)
 
 
-def _of_block(block: pd.DataFrame, folder: Path, readers: ThreadPoolExecutor) -> pd.DataFrame:
-    files = list(zip(block[ORIGINAL_FILE], block[PAIR.edited], strict=True))
-    text = f"version {VERSION}\n" + "\n".join(_state(file) for pair in files for file in pair)
-    kept = folder / f"checks-{hashlib.sha256(text.encode()).hexdigest()[:20]}.parquet"
-    if kept.is_file():
-        try:
-            found = read_table(kept)
-        except DataError:
-            found = pd.DataFrame()
-        if len(found) == len(block):
-            return found
-    measured = [readers.submit(_check, *pair) for pair in files]
-    fields = [_as_row(one.result()) for one in measured]
-    found = pd.DataFrame(fields)
-    claim(kept)
-    write_table(found, kept)
-    return found
+KEPT = "checks.parquet"
+"""File of the measures of pairs, by the state of both files."""
+
+
+def _known(kept: Path) -> dict[str, dict[str, Any]]:
+    """Return the measures of earlier calls; none if they are damaged, or of another version."""
+    if not kept.is_file():
+        return {}
+    try:
+        table = read_table(kept)
+    except DataError:
+        return {}
+    if not {"state", "version", *Checks.__slots__} <= set(table.columns):
+        return {}
+    table = table[table["version"] == VERSION]
+    rows = records(table[list(Checks.__slots__)])
+    return dict(zip(table["state"], rows, strict=True))
 
 
 def _as_row(checks: Checks) -> dict[str, Any]:
@@ -190,6 +214,7 @@ def _as_row(checks: Checks) -> dict[str, Any]:
 
 
 def _state(file: str) -> str:
+    """Return what says whether a file is still the one that was compared."""
     try:
         status = Path(file).stat()
     except (OSError, ValueError):
@@ -265,17 +290,20 @@ def notices_of(checks: pd.DataFrame) -> list[Notice]:
     for mask, what in kinds:
         number = int(mask.sum())
         if number:
-            first = ", ".join(
-                Path(name).name for name in compared.loc[mask, PAIR.edited].head(SHOWN)
-            )
+            first = _first(compared[mask])
             sentence = f"{number:,} of {counted(total, 'edited image')} {what}. First: {first}."
             notices.append(Notice(about="pairs", count=number, sentence=sentence))
     repeated = compared[compared["content"].duplicated(keep=False)]
     if len(repeated):
-        first = ", ".join(Path(name).name for name in repeated[PAIR.edited].head(SHOWN))
+        first = _first(repeated)
         sentence = (
             f"{counted(len(repeated), 'edited image')} with the pixels of another edited image. First: "
             f"{first}."
         )
         notices.append(Notice(about="pairs", count=len(repeated), sentence=sentence))
     return notices
+
+
+def _first(pairs: pd.DataFrame) -> str:
+    """Name the first originals; not the files, whose names can hold theirs."""
+    return ", ".join(short(name) for name in pairs[PAIR.image].unique()[:SHOWN])

@@ -145,7 +145,7 @@ def _once(frame: pd.DataFrame, unedited: Collection[str]) -> tuple[pd.DataFrame,
     for wrong, why in kinds:
         if not wrong.any():
             continue
-        first = Path(frame.loc[wrong, PAIR.edited].iloc[0]).name
+        first = frame.loc[wrong, PAIR.image].iloc[0]
         sentence = f"{counted(int(wrong.sum()), 'pair')} left out: {why}. First: {short(first)}."
         if wrong.all():
             raise DataError(f"{sentence} Write the right file in each row.")
