@@ -89,7 +89,12 @@ def pair_scores(
     >>> import cxraudit
     >>> images = pd.DataFrame({"file": ["a", "b"], "patient": ["1", "2"], "edema": [1, 0]})
     >>> dataset = cxraudit.table_dataset(
-    ...     images, image="file", patient="patient", findings={"Edema": "edema"}
+    ...     images,
+    ...     name="ours",
+    ...     root=Path(),
+    ...     image="file",
+    ...     patient="patient",
+    ...     findings={"Edema": "edema"},
     ... )
     >>> scores = cxraudit.wide_scores(
     ...     images.assign(score=[0.7, 0.2]), image="file", columns={"Edema": "score"}, model="m"
