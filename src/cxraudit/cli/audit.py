@@ -27,6 +27,7 @@ _COMPARED = Parameter(group=Group("What is audited", sort_key=5))
 _PLANNED = Parameter(group=Group("By a plan", sort_key=7))
 _EMBEDDED = Parameter(group=Group("Embeddings", sort_key=5.5))
 _PAIRED = Parameter(group=Group("Edited images", sort_key=5.6))
+_REFERENCE = Parameter(group=Group("Reference labels of a subset", sort_key=5.7))
 _COMPUTED = Group("How it is computed", sort_key=6)
 _COLUMN = Parameter(metavar="COLUMN")
 _COLUMNS = repeatable("FINDING=COLUMN")
@@ -65,6 +66,9 @@ def audit(
     no_embeddings: Annotated[Switch, _EMBEDDED] = False,
     pairs: Annotated[Path | None, _PAIRED] = None,
     pair_column: Annotated[Several, repeatable("NAME=COLUMN"), _PAIRED] = None,
+    reference_labels: Annotated[str | None, Parameter(metavar="FILE|SOURCE"), _REFERENCE] = None,
+    reference_label: Annotated[Several, _COLUMNS, _REFERENCE] = None,
+    reference_weight: Annotated[str | None, _COLUMN, _REFERENCE] = None,
     plan: Annotated[Path | None, _PLANNED] = None,
     depart: Annotated[str | None, Parameter(metavar="REASON"), _PLANNED] = None,
     settings: Annotated[AuditSettings, _COMPUTED],
@@ -155,6 +159,15 @@ def audit(
         with the scores of the originals: columns image_id, edit and scores as in the table, and control_of.
     pair_column
         What a column of --pairs is called: edit=manipulation; repeatable.
+    reference_labels
+        Labels of part of the images by a better source, such as radiologists: a table with image_id (or
+        study_id, or the column of --image) and a column per finding, or a label source of the data set, such
+        as experts. What errors of the labels do to gaps is then estimated, corrected and bounded.
+    reference_label
+        Column of the reference labels of a finding; repeatable. Without --reference-labels: of the table of
+        scores itself.
+    reference_weight
+        Column of sampling weights of reference labels that were drawn in strata.
     plan
         The plan that `cxraudit plan --write` wrote: findings, attributes, shortcuts and all options of
         how it is computed are those planned. What contradicts it is refused.
@@ -202,6 +215,9 @@ def audit(
         head_share=head_share,
         pairs=pairs,
         pair_columns=columns_of(pair_column, "--pair-column"),
+        reference_labels=reference_labels,
+        reference_label=columns_of(reference_label, "--reference-label") or None,
+        reference_weight=reference_weight,
         out=place.folder,
         overwrite=overwrite,
         plan=plan,
