@@ -55,6 +55,7 @@ _PUBLIC = {
     "load_prompts": ("cxraudit.prompts", "load"),
     "make_plan": ("cxraudit.analysis_plan", "make_plan"),
     "open_audit": ("cxraudit.audits.result", "open_audit"),
+    "pair_scores": ("cxraudit.audits.pair_scores", "pair_scores"),
     "perturb_image": ("cxraudit.perturb", "perturb"),
     "perturb_images": ("cxraudit.scoring", "perturb_images"),
     "plan_files": ("cxraudit.steps", "plan_files"),
@@ -67,6 +68,7 @@ _PUBLIC = {
     "read_reference_labels": ("cxraudit.datasets.reference_labels", "read_reference_labels"),
     "read_vectors": ("cxraudit.vectors", "read_vectors"),
     "score": ("cxraudit.scoring", "score"),
+    "score_pairs": ("cxraudit.scoring", "score_pairs"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
     "write_card": ("cxraudit.cards", "write_card"),
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from cxraudit.audits.embeddings import audit_embeddings as audit_embeddings
     from cxraudit.audits.embeddings.heads import Heads as Heads
     from cxraudit.audits.embeddings.heads import fit_heads as fit_heads
+    from cxraudit.audits.pair_scores import pair_scores as pair_scores
     from cxraudit.audits.perturbations import audit_perturbations as audit_perturbations
     from cxraudit.audits.result import Audit as Audit
     from cxraudit.audits.result import open_audit as open_audit
@@ -130,6 +133,7 @@ if TYPE_CHECKING:
     from cxraudit.schema import Reason as Reason
     from cxraudit.scoring import perturb_images as perturb_images
     from cxraudit.scoring import score as score
+    from cxraudit.scoring import score_pairs as score_pairs
     from cxraudit.settings import AuditSettings as AuditSettings
     from cxraudit.stats.estimate import Estimate as Estimate
     from cxraudit.stats.estimate import Gap as Gap
@@ -197,6 +201,7 @@ __all__ = [
     "load_prompts",
     "make_plan",
     "open_audit",
+    "pair_scores",
     "perturb_image",
     "perturb_images",
     "plan_files",
@@ -209,6 +214,7 @@ __all__ = [
     "read_reference_labels",
     "read_vectors",
     "score",
+    "score_pairs",
     "table_dataset",
     "wide_scores",
     "write_card",

@@ -18,6 +18,7 @@ from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings
 from cxraudit.audits.embeddings.heads import SHARE, Heads
+from cxraudit.audits.pair_scores import pair_scores
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
@@ -29,6 +30,7 @@ from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
 from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_labels
+from cxraudit.edits import beside, is_own
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -67,6 +69,7 @@ from cxraudit.scoring import (
     perturb_images,
     same_model,
     score,
+    score_pairs,
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
@@ -258,6 +261,66 @@ def perturb_step(
     return work.perturbed_scores
 
 
+def pairs_step(
+    out: Path,
+    pairs: Path,
+    track: Tracker,
+    *,
+    root: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    batch_size: int = BATCH_SIZE,
+    n_readers: int = 2,
+    device: str = "auto",
+    tell: Tell = logged,
+) -> Path:
+    """Score images that the user edited, of the cohort under `out`; return the table of scores.
+
+    Models, prompts and findings are those of the scores under `out`. Finished work is kept, so the same call
+    continues after an interruption.
+    """
+    work = Workspace(out)
+    work.clean()
+    written = (
+        work.pair_scores,
+        manifest_of(work.pair_scores),
+        work.pair_checks,
+        work.pair_failures,
+    )
+    refuse_foreign(*written, inputs={"pairs": pairs})
+    scores = work.read_scores()
+    dataset = work.open_dataset()
+    manifest = read_manifest(work.scores)
+    prompts = PromptSet(**manifest["prompts"])
+    encoded = work.encoded(manifest["stores"])
+    loaded = {name: same_model(name, store, device) for name, store in encoded.items()}
+    made = manifest_of_ours(work.perturbed_scores).get("perturbations", ())
+    done = score_pairs(
+        dataset,
+        loaded,
+        sorted(set(scores["finding"])),
+        prompts,
+        pairs,
+        work.pairs,
+        root=root,
+        columns=columns,
+        scores=scores,
+        taken=[one["name"] for one in made],
+        batch_size=batch_size,
+        n_readers=n_readers,
+        track=track,
+        tell=tell,
+    )
+    work.write_pairs(
+        done.scores,
+        done.checks,
+        done.unread,
+        pairs,
+        notices=as_records(done.notices),
+        prompt_hash=prompts.fingerprint,
+    )
+    return work.pair_scores
+
+
 def _with_earlier(
     before: Mapping[str, Any], names: Sequence[str] | None, seed: int, n_images: int
 ) -> list[str] | None:
@@ -271,8 +334,9 @@ def _with_earlier(
 
 
 def read_perturbed(out: str | PathLike[str]) -> pd.DataFrame | None:
-    """Read the scores of perturbed images under `out`; None if there are none."""
-    return Workspace(Path(out)).read_perturbed()
+    """Read the scores of perturbed images under `out`, own edits included; None if there are none."""
+    work = Workspace(Path(out))
+    return beside(work.read_perturbed(), work.read_pairs())
 
 
 def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
@@ -359,6 +423,7 @@ def audit_step(
     of_images = work.notices() if work else []
     if work and perturbed is not None:
         of_images += work.perturbed_notices()
+        of_images += work.pair_notices() if is_own(perturbed).any() else []
     found = audit(
         dataset,
         scores,
@@ -411,6 +476,8 @@ def audit_files(
     reference_label: Mapping[str, str] | None = None,
     reference_weight: str | None = None,
     out: str | PathLike[str] | None = None,
+    pairs: str | PathLike[str] | None = None,
+    pair_columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
     plan: str | PathLike[str] | None = None,
     depart: str | None = None,
@@ -482,6 +549,11 @@ def audit_files(
         Column with the sampling weight of each row of reference labels, if they were drawn in strata.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
+    pairs : str or path, optional
+        A table of scores of edited images, which are compared with those of the originals; see
+        `cxraudit.pair_scores`.
+    pair_columns : mapping of str to str, optional
+        What a column of `pairs` is usually called → what it is called there.
     overwrite : bool
         Replace the audit of another table in that folder.
     plan : str or path, optional
@@ -562,6 +634,25 @@ def audit_files(
     )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
+    ours = work.holds(file)
+    perturbed = work.read_perturbed() if ours else None
+    if pairs is None and pair_columns:
+        raise ConfigError("columns of pairs were named, and no table of pairs: add --pairs.")
+    if pairs is not None:
+        read, own_pairs = _with_pairs(
+            read,
+            pairs,
+            made_here=work.pair_scores if ours else None,
+            fitted=bool(own.heads),
+            columns=pair_columns,
+            image=image,
+            score=score,
+            score_prefix=score_prefix,
+            model=None if model == "model" else model,
+            model_column=model_column,
+        )
+    else:
+        own_pairs = work.read_pairs() if ours else None
     reference = _reference(
         read,
         reference_labels,
@@ -575,7 +666,6 @@ def audit_files(
     files = read.files | reference_file(reference_labels)
     place.check(files, overwrite=overwrite)
     refuse_foreign(place.report, inputs=files)
-    ours = work.holds(file)
     found = audit_step(
         read.cohort,
         read.scores,
@@ -586,7 +676,7 @@ def audit_files(
         inputs=files if plan is None else {**files, "plan": Path(plan)},
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
-        perturbed=work.read_perturbed() if ours else None,
+        perturbed=beside(perturbed, own_pairs),
         reference_labels=reference,
         notices=read.notices,
         work=work if ours else None,
@@ -596,6 +686,31 @@ def audit_files(
     )
     report_step([place.folder], place.report)
     return found
+
+
+def _with_pairs(
+    read: "Inputs",
+    pairs: str | PathLike[str],
+    *,
+    made_here: Path | None,
+    fitted: bool,
+    **columns: Any,
+) -> tuple["Inputs", pd.DataFrame]:
+    """Read scores of edited images beside those of an audit; `columns` are those of `pair_scores`."""
+    if fitted:
+        raise ConfigError(
+            "--pairs compares with scores, and there are none: heads are fitted to the embeddings. Name the "
+            "columns of scores."
+        )
+    if made_here is not None and made_here.is_file():
+        raise ConfigError(
+            f"{made_here} holds scores of edited images already, which cxraudit perturb --pairs made. Delete "
+            "it, or audit without --pairs."
+        )
+    found = pair_scores(Path(pairs), read.cohort, read.scores, **columns)
+    files = {**read.files, "pairs": Path(pairs)}
+    notices = (*read.notices, *found.notices)
+    return read._replace(files=files, notices=notices), found.frame
 
 
 def reference_file(source: str | PathLike[str] | None) -> dict[str, Path]:

@@ -525,6 +525,12 @@ def _largest(images: pd.DataFrame) -> dict[str, Any] | None:
     return {"patients": few, "share": float(of_patients.iloc[:few].sum() / len(images))}
 
 
+def _perturbed(changed: PerturbationAudit) -> dict[str, Any]:
+    """Return what a report states of perturbed images, with the user's edits where there are any."""
+    edits = [{"name": one.name, "control_of": list(one.control_of)} for one in changed.own_edits]
+    return {"images": changed.n_images, **({"edits": edits} if edits else {})}
+
+
 def _facts(
     cohort: Cohort,
     scores: pd.DataFrame,
@@ -550,6 +556,6 @@ def _facts(
         "notes": list(dataset.notes),
         "truth": dict(dataset.truth) if dataset.truth else None,
         "settings": settings.recorded(),
-        "perturbed": None if changed is None else {"images": changed.n_images},
+        "perturbed": None if changed is None else _perturbed(changed),
         "embedded": sorted(set(embedded.results["model"])),
     }

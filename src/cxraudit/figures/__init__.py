@@ -10,6 +10,7 @@ figure                 shows
 `shortcut_arms`        AUROC with and without a shortcut, model by model
 `shortcut_summary`     one model and one shortcut: scores, AUROCs, prevalence, gaps
 `counterfactual`       change of scores by an inserted or removed device
+`own_edits`            change of scores by edits of the user, with their controls
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
 `n_shot_curves`        AUROC of heads by the number of training patients
@@ -25,7 +26,12 @@ from cxraudit.figures.error_rates import error_rates
 from cxraudit.figures.flow import flow_diagram
 from cxraudit.figures.forest import forest
 from cxraudit.figures.n_shot import n_shot_curves
-from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, counterfactual
+from cxraudit.figures.perturbations import (
+    corruption_curves,
+    corruption_gaps,
+    counterfactual,
+    own_edits,
+)
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
 from cxraudit.figures.standardised import standardised_gaps
@@ -41,6 +47,7 @@ __all__ = [
     "forest",
     "label_gaps",
     "n_shot_curves",
+    "own_edits",
     "shortcut_arms",
     "shortcut_summary",
     "standardised_gaps",

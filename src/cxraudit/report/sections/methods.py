@@ -133,8 +133,11 @@ def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]
         )
     if Analysis.COUNTERFACTUAL in analyses:
         yield (
-            "Devices and two controls of equal contrast were inserted into images, and each image was "
-            "compared with itself.",
+            "Edited images were each compared with the unedited one, and the change by an edit with that "
+            "by each of its controls."
+            if (facts.recorded.get("perturbed") or {}).get("edits")
+            else "Devices and two controls of equal contrast were inserted into images, and each image "
+            "was compared with itself.",
             [],
         )
     if Analysis.CORRUPTION in analyses:
