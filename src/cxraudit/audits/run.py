@@ -32,6 +32,7 @@ from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
+from cxraudit.audits.slices import audit_slices
 from cxraudit.audits.suppression import suppressed
 from cxraudit.audits.thresholds import (
     Used,
@@ -148,6 +149,7 @@ def audit(
     )
     chosen = chosen_attributes(dataset, attributes)
     found = planned.frame(dataset, scores, chosen, shortcuts or {}, settings)
+    given_columns = [str(name) for name in dataset.images]
     dataset, cohort = found.dataset, found.cohort
     notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
     notices += not_compared(cohort.images, chosen)
@@ -165,6 +167,7 @@ def audit(
     free: list[str] = []
     percentiles: list[pd.DataFrame] = []
     findings = [*scored_findings(cohort, scores)]
+    by_finding: list[planned.Scored] = []
     with stage("audit scores", len(findings)) as advance:
         for finding in findings:
             scored = planned.scored_by(cohort, divided, finding, tuning, thresholds)
@@ -180,10 +183,13 @@ def audit(
             for one in scored:
                 evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
             percentiles += [table for _, tables in plans for table in tables]
+            by_finding += scored if settings.slices else []
             engine.forget()
             advance(1)
     of_models = [one for one in _several(embeddings) if one.model in encoded]
-    notices += _without_scores(embeddings, encoded)
+    sliced = audit_slices(engine, by_finding, of_models, given_columns)
+    evaluated += sliced.evaluated
+    notices += [*_without_scores(embeddings, encoded), *sliced.notices]
     perturbed = _of_models(perturbed, encoded)
     given = [SCORES]
     given += [] if perturbed is None else [PERTURBATIONS]
@@ -237,6 +243,7 @@ def audit(
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
             "heads": [_of_heads(one) for one in heads],
+            "slices": sliced.facts,
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
