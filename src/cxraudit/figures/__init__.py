@@ -12,6 +12,7 @@ figure                 shows
 `counterfactual`       change of scores by an inserted or removed device
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
+`slice_gaps`           gaps of slices, where they were searched and on other patients
 `n_shot_curves`        AUROC of heads by the number of training patients
 `flow_diagram`         images, studies and patients kept by every filter
 =====================  ============================================================================
@@ -27,6 +28,7 @@ from cxraudit.figures.n_shot import n_shot_curves
 from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, counterfactual
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
+from cxraudit.figures.slices import slice_gaps
 from cxraudit.figures.standardised import standardised_gaps
 
 __all__ = [
@@ -40,5 +42,6 @@ __all__ = [
     "n_shot_curves",
     "shortcut_arms",
     "shortcut_summary",
+    "slice_gaps",
     "standardised_gaps",
 ]

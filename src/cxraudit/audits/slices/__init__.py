@@ -166,8 +166,8 @@ def _notices(left_out: Sequence[LeftOut], models: Sequence[Mapping[str, Any]]) -
                 about="slices",
                 count=len(without),
                 sentence="No slices were searched for "
-                f"{counted(len(without), 'model')}: no finding has enough patients, with and without it, for two "
-                "sides among those that are searched.",
+                f"{counted(len(without), 'model')}: no finding has enough patients, with and without it, for "
+                "two sides among those that are searched.",
             )
         )
     return found

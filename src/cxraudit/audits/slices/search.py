@@ -42,6 +42,10 @@ class Slice:
         """What it consists of."""
         return " & ".join(self.names)
 
+    def holds(self, other: "Slice") -> bool:
+        """Tell whether another slice has all of its parts, and so lies within it."""
+        return set(self.names) <= set(other.names)
+
     @property
     def inside(self) -> Mask:
         """Images that have all parts."""
@@ -79,7 +83,7 @@ def search(
 
     Slices are ranked by how much lower their AUROC is than that of all other images, shrunken for their size
     (`Shortfalls.lower`). Of two that are nearly the same images the one of fewer parts is kept, and none that
-    only divides a worse one further.
+    is worse only as part of another one, or because it holds images of one.
 
     Parameters
     ----------
@@ -95,33 +99,46 @@ def search(
     settings = cohort.settings
     found: list[Slice] = []
     n_examined = 0
-    findings: list[str] = []
+    findings: dict[str, _Finding] = {}
     for finding, runs in samples.items():
         one = _Finding.of(finding, runs, parts, searched, settings)
         if one is None:
             continue
-        findings.append(finding)
+        findings[finding] = one
         for candidates in one.levels(settings.slice_depth):
             n_examined += len(candidates)
             found += candidates
     found = [one for one in found if one.lower > 0]
     found.sort(key=lambda one: (-round(one.lower, 12), len(one.parts), one.finding, one.name))
-    return Searched(_worst(found, searched, settings.slices), n_examined, tuple(findings))
+    return Searched(_worst(found, findings, searched, settings), n_examined, tuple(findings))
 
 
-def _worst(found: Sequence[Slice], searched: Mask, most: int) -> list[Slice]:
-    """Return the first that are not nearly the same as one before, and do not only divide it further."""
+def _worst(
+    found: Sequence[Slice],
+    findings: Mapping[str, "_Finding"],
+    searched: Mask,
+    settings: AuditSettings,
+) -> list[Slice]:
+    """Return the first that are not nearly the same as one before, and not worse because of it alone.
+
+    Part of a slice that is worse is worse, too: it is one of its own where it is so by more than the margin.
+    What holds images of such a slice is worse, too: it is one of its own where it is so without them.
+    """
     kept: list[Slice] = []
     for one in found:
         own = {n: k for n, k in enumerate(kept) if k.finding == one.finding}
-        if any(set(k.names) <= set(one.names) for k in own.values()):
+        if any(
+            k.holds(one) and one.shortfall <= k.shortfall + settings.margin for k in own.values()
+        ):
             continue
         same = next((n for n, k in own.items() if _overlap(one, k, searched) > SAME), None)
         if same is not None:
             if len(one.parts) < len(kept[same].parts):
                 kept[same] = one
-        elif len(kept) < most:
-            kept.append(one)
+        elif len(kept) < settings.slices:
+            apart = [k.inside for k in own.values() if not k.holds(one)]
+            if not apart or findings[one.finding].without(one, np.logical_or.reduce(apart)) > 0:
+                kept.append(one)
     return kept
 
 
@@ -149,6 +166,8 @@ class _Finding:
     """The searched images of one finding."""
 
     name: str
+    rows: NDArray[np.intp]
+    """Where the images stand in `Cohort.images`."""
     runs: list[Ranked]
     parts: list[Part]
     singles: _Level
@@ -177,6 +196,7 @@ class _Finding:
         shape = len(own), sample.rows.size
         return cls(
             name,
+            sample.rows,
             [ranked(one.y_true, one.y_score, one.patients, one.weights) for one in kept],
             own,
             _Level([(k,) for k in range(len(own))], yes.reshape(shape), no.reshape(shape)),
@@ -208,6 +228,12 @@ class _Finding:
             rank = np.full(len(level.parts), -np.inf)
             rank[both] = lower
             level = level.only(np.argsort(-rank, kind="stable")[:BEAM])
+
+    def without(self, one: Slice, apart: Mask) -> float:
+        """Return what is left of the shortfall of a slice without some images, shrunken for size."""
+        left = ~apart[self.rows]
+        inside, outside = ((side[self.rows] & left)[None] for side in (one.inside, one.outside))
+        return float(self._shortfalls(_Level([()], inside, outside)).lower(self.spread)[0])
 
     def _divided(self, level: _Level, singles: _Level) -> _Level:
         """Return every slice of a level with each part of another column, each once."""

@@ -22,6 +22,7 @@ from cxraudit.report.sections import (
     provenance,
     reading_guide,
     shortcuts,
+    slices,
     subgroups,
     verdicts,
 )
@@ -37,6 +38,7 @@ SECTIONS = (
     heterogeneity,
     operating_point,
     shortcuts,
+    slices,
     perturbations,
     heads,
     embeddings,

@@ -14,6 +14,7 @@ from cxraudit.report.statements import (
     operating_point,
     perturbations,
     shortcuts,
+    slices,
     subgroups,
 )
 from cxraudit.report.statements.statement import Statement, Tone
@@ -26,6 +27,7 @@ STATEMENTS = (
     models,
     operating_point,
     shortcuts,
+    slices,
     perturbations,
     embeddings,
 )
