@@ -87,6 +87,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "Tests of all groups at once",
         "Operating point and calibration",
         "Shortcuts",
+        "Slices",
         "Perturbed images",
         "Heads",
         "Embeddings",

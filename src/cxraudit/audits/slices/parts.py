@@ -87,6 +87,7 @@ def _eligible(cohort: Cohort, columns: Collection[str]) -> Iterator[str]:
         *data.findings,
         *data.aliases,
         *map(source_column, data.shortcuts),
+        *(f"{name}_confidence" for name in data.shortcuts),
         REPORT,
         CONTENT,
         settings.sampling_weight,
