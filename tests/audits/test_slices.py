@@ -10,15 +10,17 @@ from cxraudit.audits import slices
 from cxraudit.audits.cohort import make_cohort, samples
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
 from cxraudit.audits.engine import Engine
+from cxraudit.audits.families import shares
 from cxraudit.audits.planned import Run, Scored
 from cxraudit.audits.run import audit
 from cxraudit.audits.slices.halves import search_images
 from cxraudit.audits.slices.neighbours import neighbourhoods
 from cxraudit.audits.slices.parts import parts_of
 from cxraudit.datasets.table import from_frame
+from cxraudit.report.page import write_report
 from cxraudit.report.slices import examined
 from cxraudit.report.statements.slices import statements
-from cxraudit.schema import ALL_OTHERS, SEARCHED, Analysis, Reason
+from cxraudit.schema import ALL_OTHERS, SEARCHED, Analysis, Confirmatory, Reason
 from cxraudit.settings import AuditSettings
 
 SETTINGS = AuditSettings(n_resamples=200, operating_point="none", calibration="none", slices=5)
@@ -391,3 +393,36 @@ def test_the_null_model_is_left_out():
     found = audit(dataset_of(frame), scores, attributes=["sex"], shortcuts={}, settings=SETTINGS)
 
     assert {one["model"] for one in found.facts["slices"]["models"]} == {"m"}
+
+
+def test_a_search_reports_what_it_could_and_could_not_use(planted):
+    """In facts that a program reads; the same audit in a folder has them."""
+    facts = planted.facts["slices"]
+
+    assert facts["search_patients"] + facts["confirmation_patients"] == planted.facts["patients"]
+    assert facts["columns"] == ["device", "sex", "view_position", "ward"]
+    assert facts["models"][0]["searched"] > 50
+    assert len(facts["models"][0]["slices"]) <= 5
+
+
+def test_other_families_have_less_only_where_there_are_slices():
+    """Shares of the error rate: without slices they are as they were."""
+    present = [Confirmatory.PRIMARY, Confirmatory.THRESHOLD, Confirmatory.ALL_GROUPS]
+    without = shares(present)
+    with_ = shares([*present, Confirmatory.SLICES])
+
+    assert sum(without.values()) == pytest.approx(1)
+    assert sum(with_.values()) == pytest.approx(1)
+    assert without[Confirmatory.PRIMARY] == pytest.approx(0.4 / 0.65)
+    assert with_[Confirmatory.PRIMARY] < without[Confirmatory.PRIMARY]
+
+
+def test_the_page_names_confirmed_slices_and_counts_the_others(tmp_path):
+    """From an audit with a value that is HTML; names of the others stand in a table of their own alone."""
+    frame = table(11)
+    frame["ward"] = frame["ward"].where(frame["ward"] != "ICU", "<script>alert(1)</script>")
+    page = write_report(audited(frame), tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert "<script>alert(1)" not in page
+    assert "Examined, not confirmed" in page
+    assert "sex &#39;female&#39; and view &#39;AP&#39;" in page

@@ -34,7 +34,7 @@ SCORES = Part(
         Confirmatory.ALL_GROUPS: 0.1,
         Confirmatory.PAIRS: 0.05,
         Confirmatory.INTERSECTIONS: 0.05,
-        # Beyond the whole: without slices, which have to be asked for, the others have all of it.
+        # Beyond the whole: where no slices are searched, which is the default, the others have all.
         Confirmatory.SLICES: 0.1,
     },
 )

@@ -37,7 +37,7 @@ class SliceAudit:
 
     evaluated: list[Evaluated] = field(default_factory=list)
     facts: dict[str, Any] | None = None
-    """What the report states of the search; None where none was asked for."""
+    """What the report states of the search; None without a search."""
     notices: tuple[Notice, ...] = ()
 
 
@@ -72,7 +72,7 @@ def audit_slices(
     Returns
     -------
     SliceAudit
-        Nothing where the settings ask for no slices.
+        Nothing where the settings want no slices.
     """
     cohort = engine.cohort
     if not cohort.settings.slices:

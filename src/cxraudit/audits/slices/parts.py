@@ -34,7 +34,7 @@ class Part:
     """Shape (n_images,), as `Cohort.images`."""
     no: Mask = field(repr=False)
     finding: str = ""
-    """Of a text that asks for a finding: this one."""
+    """Of a text about a finding: this one."""
     likeness: NDArray[np.float64] | None = field(default=None, repr=False)
     """How alike each image is to the text; NaN without an embedding."""
 

@@ -79,7 +79,7 @@ def search(
     parts: Sequence[Part],
     searched: Mask,
 ) -> Searched:
-    """Return the slices of one model that seem worst, at most as many as the settings ask for.
+    """Return the slices of one model that seem worst, at most as many as the settings say.
 
     Slices are ranked by how much lower their AUROC is than that of all other images, shrunken for their size
     (`Shortfalls.lower`). Of two that are nearly the same images the one of fewer parts is kept, and none that
