@@ -245,6 +245,15 @@ def test_too_few_patients_are_not_searched_and_that_is_said():
     assert any(one["about"] == "slices" for one in found.facts["notices"])
 
 
+def test_without_resamples_nothing_is_confirmed_and_that_is_said():
+    """There is no test; the differences are in the results."""
+    found = audited(table(), settings=replace(SETTINGS, n_resamples=0))
+
+    (statement,) = statements(found, "m")
+    assert "Without resamples" in statement.detail
+    assert gaps(found)["value"].notna().all()
+
+
 def test_hostile_values_stay_apart():
     """What joins parts in a name is quoted where a value holds it."""
     frame = table(7)

@@ -47,7 +47,9 @@ def _others(
     """Say how many slices were examined without being confirmed."""
     searched = searches(audit, model)
     large = sum(one["searched"] for one in searched)
-    detail = f"{counted(large, 'slice')} large enough to be searched. {_NOT_NONE}"
+    tested = audit.facts["settings"]["n_resamples"] > 0
+    why = _NOT_NONE if tested else "Without resamples nothing is tested, nor confirmed."
+    detail = f"{counted(large, 'slice')} large enough to be searched. {why}"
     if not any(one["findings"] for one in searched):
         return Statement(Tone.INCONCLUSIVE, "No slices were searched", _TOO_FEW)
     if not found:
