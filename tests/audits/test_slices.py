@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxraudit import gate, read_policy
 from cxraudit.audits import slices
 from cxraudit.audits.cohort import make_cohort, samples
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
@@ -252,6 +253,18 @@ def test_without_resamples_nothing_is_confirmed_and_that_is_said():
     (statement,) = statements(found, "m")
     assert "Without resamples" in statement.detail
     assert gaps(found)["value"].notna().all()
+
+
+def test_a_rule_of_a_gate_is_about_the_patients_who_confirm(tmp_path, planted):
+    """What was selected on the searched patients is no requirement."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        '[[rules]]\nname = "slices"\nanalysis = "slices"\nverdicts = ["equivalent"]\n', "utf-8"
+    )
+    found = gate(planted, read_policy(policy))
+
+    assert len(found.rows) == len(gaps(planted))
+    assert SEARCHED not in set(found.rows["condition"])
 
 
 def test_hostile_values_stay_apart():
