@@ -11,6 +11,7 @@ from scipy.special import expit
 from cxraudit.audits.result import Audit
 from cxraudit.audits.run import audit
 from cxraudit.schema import (
+    ALL_OTHERS,
     CHANCE,
     COMPLEMENT,
     CONTROLS,
@@ -21,6 +22,8 @@ from cxraudit.schema import (
     OBSERVED,
     POSITIVES,
     REWEIGHTED,
+    SEARCHED,
+    SLICE,
     UNEDITED,
     WITH,
     WITHOUT,
@@ -499,6 +502,60 @@ def label_rows() -> list[Row]:
     return rows
 
 
+def slice_rows() -> list[Row]:
+    """Two slices, of which one is confirmed."""
+    rows = []
+    for name, value, verdict in (
+        ("sex = female", -0.12, "disparity"),
+        ("drain = yes", -0.02, "inconclusive"),
+    ):
+        named: Row = {"attribute": SLICE, "group": name}
+        rows += [
+            row(Analysis.SLICES, 0.7, **named),
+            row(Analysis.SLICES, 0.8, condition=ALL_OTHERS, **named),
+            judged(
+                Analysis.SLICES,
+                value,
+                verdict,
+                reference=ALL_OTHERS,
+                p_adjusted=0.001 if verdict == "disparity" else 0.8,
+                family="slices",
+                **named,
+            ),
+            row(Analysis.SLICES, -0.2, reference=ALL_OTHERS, condition=SEARCHED, **named),
+        ]
+    return rows
+
+
+def slice_facts() -> dict[str, Any]:
+    """What was recorded of their search."""
+    parts = {
+        "sex = female": {"column": "sex", "value": "female"},
+        "drain = yes": {"column": "drain", "value": "yes"},
+    }
+    return {
+        "search_patients": 80,
+        "confirmation_patients": 120,
+        "smallest": 10,
+        "columns": ["drain", "sex"],
+        "left_out": [{"column": "accession", "why": "more than 50 different values"}],
+        "models": [
+            {
+                "model": "m",
+                "prompt_set": "p",
+                "searched": 40,
+                "findings": ["Pneumothorax"],
+                "neighbourhoods": 0,
+                "slices": [
+                    {"finding": "Pneumothorax", "name": name, "parts": [part]}
+                    for name, part in parts.items()
+                ],
+                "hidden": 0,
+            }
+        ],
+    }
+
+
 def complete() -> Audit:
     """An audit with something for every section."""
     corrupted = {"noise": ("equivalent", "equivalent"), "blur": ("inconclusive", "disparity")}
@@ -535,6 +592,7 @@ def complete() -> Audit:
         *embedded,
         *shot_rows(),
         *label_rows(),
+        *slice_rows(),
         score_percentiles=percentiles(),
         image_changes=image_changes(),
         points=points(),
@@ -542,6 +600,7 @@ def complete() -> Audit:
         prompt_gaps=prompt_gaps(),
         facts={
             "shortcuts": {"drain": "Pneumothorax"},
+            "slices": slice_facts(),
             "perturbed": {"images": 80},
             "truth": {"origin": "phantom", "planted": {"sex": True, "drain": False}},
             "heads": [

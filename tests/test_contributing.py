@@ -33,7 +33,7 @@ def test_every_room_is_in_the_tree_and_in_the_contract():
     below = {
         f"{name}/"
         for name in (
-            *("changes", "two_labels", "shortcuts", "perturbations", "embeddings"),
+            *("changes", "two_labels", "shortcuts", "perturbations", "embeddings", "slices"),
             "suppression",
         )
     }

@@ -33,6 +33,7 @@ from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
+from cxraudit.audits.slices import audit_slices
 from cxraudit.audits.suppression import suppressed
 from cxraudit.audits.thresholds import (
     Used,
@@ -154,6 +155,7 @@ def audit(
     )
     chosen = chosen_attributes(dataset, attributes)
     found = planned.frame(dataset, scores, chosen, shortcuts or {}, settings)
+    given_columns = [str(name) for name in dataset.images]
     dataset, cohort = found.dataset, found.cohort
     notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
     notices += not_compared(cohort.images, chosen)
@@ -179,6 +181,7 @@ def audit(
     free: list[str] = []
     percentiles: list[pd.DataFrame] = []
     findings = [*scored_findings(cohort, scores)]
+    by_finding: list[planned.Scored] = []
     with stage("audit scores", len(findings)) as advance:
         for finding in findings:
             scored = planned.scored_by(cohort, divided, finding, tuning, thresholds)
@@ -199,6 +202,7 @@ def audit(
                     evaluated += of_labels
                     compared += unlike
             percentiles += [table for _, tables in plans for table in tables]
+            by_finding += scored if settings.slices else []
             engine.forget()
             advance(1)
     if reference:
@@ -206,7 +210,9 @@ def audit(
         if settings.hides_small_numbers:
             notices.append(two_labels.hidden(reference.name))
     of_models = [one for one in _several(embeddings) if one.model in encoded]
-    notices += _without_scores(embeddings, encoded)
+    sliced = audit_slices(engine, by_finding, of_models, given_columns)
+    evaluated += sliced.evaluated
+    notices += [*_without_scores(embeddings, encoded), *sliced.notices]
     perturbed = _of_models(perturbed, encoded)
     given = [SCORES]
     given += [] if perturbed is None else [PERTURBATIONS]
@@ -263,6 +269,7 @@ def audit(
             "reference_labels": None
             if reference is None or settings.hides_small_numbers
             else _of_reference(reference, cohort, compared),
+            "slices": sliced.facts,
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,

@@ -13,6 +13,7 @@ figure                 shows
 `own_edits`            change of scores by edits of the user, with their controls
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
+`slice_gaps`           gaps of slices, where they were searched and on other patients
 `n_shot_curves`        AUROC of heads by the number of training patients
 `label_gaps`           gaps by working labels, and what reference labels of a subset make of them
 `flow_diagram`         images, studies and patients kept by every filter
@@ -34,6 +35,7 @@ from cxraudit.figures.perturbations import (
 )
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
+from cxraudit.figures.slices import slice_gaps
 from cxraudit.figures.standardised import standardised_gaps
 from cxraudit.figures.two_labels import label_gaps
 
@@ -50,5 +52,6 @@ __all__ = [
     "own_edits",
     "shortcut_arms",
     "shortcut_summary",
+    "slice_gaps",
     "standardised_gaps",
 ]

@@ -19,6 +19,7 @@ class Anchor(StrEnum):
     HETEROGENEITY = "heterogeneity"
     OPERATING_POINT = "operating-point"
     SHORTCUTS = "shortcuts"
+    SLICES = "slices"
     PERTURBATIONS = "perturbations"
     EMBEDDINGS = "embeddings"
     HEADS = "heads"

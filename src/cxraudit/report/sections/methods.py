@@ -131,6 +131,12 @@ def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]
             "and the score was tested for separating images with and without it, given the finding.",
             ["borkan"],
         )
+    if Analysis.SLICES in analyses:
+        yield (
+            "The slices in which the model ranked worst were searched among combinations of groups on some "
+            "patients, and compared with all other images on the others.",
+            [],
+        )
     if Analysis.COUNTERFACTUAL in analyses:
         yield (
             "Edited images were each compared with the unedited one, and the change by an edit with that "

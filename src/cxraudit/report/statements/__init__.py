@@ -14,6 +14,7 @@ from cxraudit.report.statements import (
     operating_point,
     perturbations,
     shortcuts,
+    slices,
     subgroups,
     two_labels,
 )
@@ -27,6 +28,7 @@ STATEMENTS = (
     models,
     operating_point,
     shortcuts,
+    slices,
     perturbations,
     embeddings,
     two_labels,
