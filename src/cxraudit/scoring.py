@@ -12,6 +12,7 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.encode import BATCH_SIZE, Progress
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models import load as load_model
+from cxraudit.models import require_text_side
 from cxraudit.models.base import LOCATION, ImageTextModel
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.perturb.run import (
@@ -74,6 +75,7 @@ def score(
     )
     record = store.record()
     loaded = load_model(model) if isinstance(model, str) else model
+    require_text_side(loaded.card)
     _require_same_weights(store, loaded, loaded.card.name)
     index, vectors = store.read()
     pair = load_prompts(prompts) if isinstance(prompts, str) else prompts

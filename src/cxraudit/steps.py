@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -44,8 +44,10 @@ from cxraudit.encode.resume import (
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
+from cxraudit.models import card as card_of
 from cxraudit.models import load as load_model
-from cxraudit.models.base import ImageTextModel
+from cxraudit.models import load_image_model, require_text_side
+from cxraudit.models.base import ImageModel, ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.perturb.run import choose_images
@@ -113,11 +115,14 @@ def encode_step(
             progress=advance,
             tell=tell,
         )
-    if REPORT in dataset.images:
+    readers = {
+        name: cast("ImageTextModel", one) for name, one in loaded.items() if one.card.text_side
+    }
+    if REPORT in dataset.images and readers:
         with track("encode reports", len(dataset.images)) as advance:
             encode_reports(
                 dataset.images,
-                loaded,
+                readers,
                 work.report_embeddings,
                 shard_size=shard_size,
                 progress=advance,
@@ -149,7 +154,7 @@ def encode_step(
     return unread.drop_duplicates("image_id")
 
 
-def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
+def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageModel]:
     """Load models, by the names that results have."""
     by_name: dict[str, str] = {}
     for spec in specs:
@@ -159,7 +164,7 @@ def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
                 f"{other} and {spec} would both be called {shown_model(spec)} in the results. Rename one "
                 "of the folders."
             )
-    return {name: load_model(spec, device=device) for name, spec in by_name.items()}
+    return {name: load_image_model(spec, device=device) for name, spec in by_name.items()}
 
 
 def score_step(
@@ -178,6 +183,7 @@ def score_step(
     work.clean()
     refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
     encoded = work.encoded(None if model_names is None else list(map(shown_model, model_names)))
+    _require_text_sides(encoded)
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = load_prompts(prompt_set)
@@ -196,6 +202,20 @@ def score_step(
         cards={name: store.record()["card"] for name, store in encoded.items()},
     )
     return work.scores
+
+
+def _require_text_sides(encoded: Mapping[str, EmbeddingStore]) -> None:
+    """Refuse to score by prompts what was encoded by a model of images alone."""
+    cards = {name: store.record()["card"] for name, store in encoded.items()}
+    others = [name for name, card in cards.items() if card.get("text_side", True)]
+    for name, store in encoded.items():
+        if name in others:
+            continue
+        rest = f" Score the others: --model {' --model '.join(others)}." if others else ""
+        raise ConfigError(
+            f"the model '{name}' has no text side, so its images cannot be scored by prompts. Fit heads for "
+            f"the findings of a table: cxraudit audit TABLE --embeddings {store.folder}.{rest}"
+        )
 
 
 def perturb_step(
@@ -912,6 +932,8 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     if run.perturb:
         perturbations_named(run.perturb.perturbations)
     if run.encode:
+        for name in run.encode.models:
+            require_text_side(card_of(name))
         models = {name: [name] for name in run.encode.models}
         given_thresholds(settings, dataset, models)  # refused before any work
         encode_step(
