@@ -110,10 +110,11 @@ def card(spec: str) -> ModelCard:
 
 def missing_needs(card: ModelCard) -> list[str]:
     """Return the optional packages a model needs that are not installed."""
-    return [package for package in card.needs if not _is_installed(package)]
+    return [package for package in card.needs if not is_installed(package)]
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Return whether a package can be imported."""
     try:
         return importlib.util.find_spec(package) is not None
     except (ImportError, ValueError):  # its parent is missing, or it is blocked

@@ -53,16 +53,15 @@ def load(
     device: str = "auto",
     precision: str = "fp32",
     folder: Path | None = None,
-    card: ModelCard = CARD,
 ) -> ImageTextModel:
     """Load the files of the hub, with one of two ways to resize images."""
     if protocol not in PROTOCOLS:
         raise ConfigError(
-            f"protocol of {card.name} must be {' or '.join(PROTOCOLS)}, got '{protocol}'."
+            f"protocol of {CARD.name} must be {' or '.join(PROTOCOLS)}, got '{protocol}'."
         )
     other = protocol == "tf-resize"
     return hf_clip.published(
-        replace(card, protocol=protocol, transform=TRANSFORM if other else card.transform),
+        replace(CARD, protocol=protocol, transform=TRANSFORM if other else CARD.transform),
         MedSiglipTensorflow if other else hf_clip.HfClip,
         device=device,
         precision=precision,

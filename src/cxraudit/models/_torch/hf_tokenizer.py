@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cxraudit.models import untrusted
+from cxraudit.errors import MissingExtraError
+from cxraudit.models import is_installed, untrusted
 from cxraudit.models.hf_folder import PUBLISHED
+
+PIECES = "spiece.model"
 
 
 @contextmanager
@@ -29,8 +32,16 @@ def hf_tokenizer(folder: Path, where: str) -> Any:
     ------
     DataError
         If it cannot be read.
+    MissingExtraError
+        If it is one of SentencePiece, which is not installed.
     """
     import transformers
+
+    converted = any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json"))
+    if (folder / PIECES).is_file() and not converted:
+        for package in ("sentencepiece", "google.protobuf"):
+            if not is_installed(package):
+                raise MissingExtraError(f"the tokenizer of '{where}' ({PIECES})", "models")
 
     fault = f"'{where}' has a tokenizer that cannot be read"
     with untrusted.one_sentence(fault, PUBLISHED), silent():
