@@ -70,7 +70,7 @@ from cxraudit.scoring import (
     score,
 )
 from cxraudit.settings import AuditSettings
-from cxraudit.store import EmbeddingStore, stores
+from cxraudit.store import RECORD, EmbeddingStore, stores
 from cxraudit.vectors import read_vectors
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
@@ -174,16 +174,17 @@ def score_step(
     findings: Sequence[str] | None = None,
     model_names: Sequence[str] | None = None,
     device: str = "auto",
+    tell: Tell = logged,
 ) -> Path:
     """Score every embedded image under `out` with a prompt set; return the scores file.
 
-    `model_names` are the models to score; default: all that were encoded there.
+    `model_names` are the models to score; default: all that were encoded there, but those of images alone.
     """
     work = Workspace(out)
     work.clean()
     refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
     encoded = work.encoded(None if model_names is None else list(map(shown_model, model_names)))
-    _require_text_sides(encoded)
+    encoded = _with_texts(encoded, named=model_names is not None, tell=tell)
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = load_prompts(prompt_set)
@@ -204,18 +205,27 @@ def score_step(
     return work.scores
 
 
-def _require_text_sides(encoded: Mapping[str, EmbeddingStore]) -> None:
-    """Refuse to score by prompts what was encoded by a model of images alone."""
+def _with_texts(
+    encoded: Mapping[str, EmbeddingStore], *, named: bool, tell: Tell
+) -> dict[str, EmbeddingStore]:
+    """Return what can be scored by prompts; models of images alone are left out with a notice.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing else, or they were named.
+    """
     cards = {name: store.record()["card"] for name, store in encoded.items()}
-    others = [name for name, card in cards.items() if card.get("text_side", True)]
-    for name, store in encoded.items():
-        if name in others:
-            continue
-        rest = f" Score the others: --model {' --model '.join(others)}." if others else ""
-        raise ConfigError(
-            f"the model '{name}' has no text side, so its images cannot be scored by prompts. Fit heads for "
-            f"the findings of a table: cxraudit audit TABLE --embeddings {store.folder}.{rest}"
-        )
+    found = {name: encoded[name] for name, card in cards.items() if card.get("text_side", True)}
+    for name in [name for name in encoded if name not in found]:
+        sentence = f"The model '{name}' has no text side, so its images are not scored by prompts."
+        if named or not found:
+            raise ConfigError(
+                f"{sentence} Fit heads for the findings of a table: cxraudit audit TABLE --embeddings "
+                f"{encoded[name].folder}."
+            )
+        tell(Notice(about="scores", count=1, sentence=sentence))
+    return found
 
 
 def perturb_step(
@@ -371,6 +381,7 @@ def audit_step(
     inputs: Mapping[str, Path] | None = None,
     embeddings: Sequence[ModelEmbeddings] = (),
     heads: Sequence[Heads] = (),
+    cards: Mapping[str, Mapping[str, Any]] | None = None,
     perturbed: pd.DataFrame | None = None,
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
@@ -406,7 +417,7 @@ def audit_step(
     )
     if work:
         found.facts["image_notes"] = suppressed_image_notes(work.image_notes(), found)
-    found.save(folder, inputs=files, overwrite=overwrite)
+    found.save(folder, inputs=files, cards=cards, overwrite=overwrite)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
 
 
@@ -577,6 +588,7 @@ def audit_files(
         inputs=read.files if plan is None else {**read.files, "plan": Path(plan)},
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
+        cards=own.cards,
         perturbed=work.read_perturbed() if ours else None,
         notices=read.notices,
         work=work if ours else None,
@@ -729,6 +741,8 @@ class _Own(NamedTuple):
     inputs: Inputs
     embeddings: list[ModelEmbeddings]
     heads: list[Heads]
+    cards: dict[str, dict[str, Any]]
+    """Of models that cxraudit encoded with."""
 
 
 def _own_embeddings(
@@ -741,12 +755,18 @@ def _own_embeddings(
 ) -> _Own:
     """Read embeddings of the user; where there are no scores, fit heads and score the other patients."""
     embedded = []
+    folders = {model: Path(file) for model, file in vectors.items() if Path(file).is_dir()}
+    cards = {model: EmbeddingStore(one).record()["card"] for model, one in folders.items()}
     for model, file in vectors.items():
         found = read_vectors(file, ids=ids, image=image)
         embedded.append(ModelEmbeddings(model, found.image_ids, found.vectors, ()))
-    files = read.files | {f"embeddings of {model}": Path(file) for model, file in vectors.items()}
+    files = dict(read.files)
+    for model, file in vectors.items():
+        files[f"embeddings of {model}"] = (
+            folders[model] / RECORD if model in folders else Path(file)
+        )
     if not embedded or not read.scores.empty:
-        return _Own(read._replace(files=files), embedded, [])
+        return _Own(read._replace(files=files), embedded, [], cards)
     heads = [fit_heads(read.cohort, one, share=share, seed=seed) for one in embedded]
     scores = [head.scores(one) for head, one in zip(heads, embedded, strict=True)]
     inputs = read._replace(
@@ -755,7 +775,8 @@ def _own_embeddings(
         files=files,
         notices=(*read.notices, *(notice for head in heads for notice in head.notices)),
     )
-    return _Own(inputs, [h.embedded(one) for h, one in zip(heads, embedded, strict=True)], heads)
+    own = [head.embedded(one) for head, one in zip(heads, embedded, strict=True)]
+    return _Own(inputs, own, heads, cards)
 
 
 def _with_planned(

@@ -68,6 +68,9 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 }
 """What ``store.json`` holds."""
 
+RECORD = "store.json"
+"""File of a store that says what it holds."""
+
 NO_REPORT = "no report"
 """Reason of a row that belongs to an image without a report."""
 
@@ -129,7 +132,7 @@ class EmbeddingStore:
 
     @property
     def _record(self) -> Path:
-        return self.folder / "store.json"
+        return self.folder / RECORD
 
     def open(
         self, model: ImageModel, shards: list[Shard], name: str = "", perturbation: str = ""
