@@ -84,6 +84,8 @@ def _print_card(name: str) -> Answer:
 def _shown(key: str, value: object) -> str:
     if key == "trained_on" and value is None:
         return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (frozenset, tuple)):
         return ", ".join(sorted(map(str, value))) or "none"
     return str(value)

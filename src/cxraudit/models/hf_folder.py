@@ -198,10 +198,7 @@ def _explain_open_clip(folder: Path, where: str) -> None:
             f"'{where}' is BiomedCLIP in the format of open_clip, which the model biomedclip reads. Use "
             "--model biomedclip; cxraudit models biomedclip names its files and their folder."
         )
-    raise DataError(
-        f"'{where}' is in the format of open_clip ({OPEN_CLIP}); hf-clip reads that of transformers. Use "
-        "open-clip:PATH."
-    )
+    raise DataError(f"'{where}' is in the format of open_clip ({OPEN_CLIP}). Use open-clip:PATH.")
 
 
 def weight_files(folder: Path, where: str) -> dict[Path, list[str] | None]:

@@ -23,14 +23,14 @@ def folder_of(where: str, configuration: str) -> Path:
         If there is none, or it cannot be downloaded.
     """
     folder = Path(where)
-    if folder.is_dir():
+    if where and folder.is_dir():
         return folder
     if folder.exists() or not HUB_NAME.fullmatch(where):
         raise DataError(
             f"'{where}' is no folder or hub name of a model. Name the folder that contains "
             f"{configuration}."
         )
-    found = _asked(where, "hf_hub_download", configuration, filename=configuration)
+    found = _from_hub(where, "hf_hub_download", configuration, filename=configuration)
     return Path(found).parent
 
 
@@ -39,13 +39,13 @@ def whole(where: str, folder: Path, names: list[str], configuration: str) -> Pat
     if Path(where).is_dir():
         return folder
     return Path(
-        _asked(
+        _from_hub(
             where, "snapshot_download", configuration, revision=folder.name, allow_patterns=names
         )
     )
 
 
-def _asked(where: str, function: str, configuration: str, **wanted: Any) -> str:
+def _from_hub(where: str, function: str, configuration: str, **wanted: Any) -> str:
     """Call a function of the hub's client; if the hub does not answer, for what was downloaded before."""
     try:
         import huggingface_hub

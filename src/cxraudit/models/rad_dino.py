@@ -16,7 +16,7 @@ CARD = ModelCard(
     embedding_dim=768,
     image_size=518,
     trained_on=frozenset({"brax", "chexpert", "mimic-cxr", "nih-cxr14", "padchest"}),
-    reference="Pérez-García et al. 2025, Nature Machine Intelligence 7:119-130",
+    reference="Pérez-García et al. 2025, Nature Machine Intelligence, doi:10.1038/s42256-024-00965-w",
     transform=hf_image.TRANSFORM.format("dinov2"),
     needs=hf_image.NEEDS,
     files=tuple(WeightFile(name=name, url=f"{HUB}/resolve/main/{name}") for name in FILES),
