@@ -13,7 +13,7 @@ WORDS = {"clip": ("vocab.json", "merges.txt"), "siglip": ("spiece.model",)}
 TRAINED_ON = frozenset(
     {"brax", "chexpert", "mimic-cxr", "nih-cxr14", "padchest", "other radiographs (CheXinstruct)"}
 )
-"""The data sets of CheXinstruct: which of them went into these checkpoints is not published, so all are named."""
+"""The data sets of CheXinstruct: which of them these checkpoints were trained on is not published."""
 
 
 def _load(
