@@ -441,6 +441,64 @@ def shot_rows() -> list[Row]:
     return rows
 
 
+def label_rows() -> list[Row]:
+    """Errors of labels by sex, and what reference labels make of the gap."""
+    sex: Row = {"attribute": "sex", "group": "female"}
+    rows = []
+    for metric in ("tpr", "fpr", "ppv", "npv"):
+        rows.append(row(Analysis.LABEL_ERRORS, 0.8, metric=metric))
+        for group in ("female", "male"):
+            own: Row = {"attribute": "sex", "group": group, "metric": metric}
+            rows.append(row(Analysis.LABEL_ERRORS, 0.7, **own))
+            rows.append(
+                row(Analysis.LABEL_ERRORS, -0.1, reference=COMPLEMENT, family=EXPLORATORY, **own)
+            )
+    rows += [
+        row(
+            Analysis.LABEL_ERRORS,
+            0.02,
+            attribute="sex",
+            group=POSITIVES,
+            reference="chance",
+            family=EXPLORATORY,
+            low=-0.1,
+            high=0.1,
+            p_value=0.8,
+        ),
+        *(
+            row(
+                Analysis.REFERENCE_LABELS,
+                value,
+                reference=COMPLEMENT,
+                condition=condition,
+                family=EXPLORATORY,
+                low=low,
+                high=high,
+                **sex,
+            )
+            for condition, value, low, high in (
+                ("subset", 0.02, -0.05, 0.09),
+                ("subset, working labels", -0.1, -0.2, 0.0),
+                ("both labels", 0.01, -0.03, 0.05),
+                ("corrected", 0.0, -0.06, 0.07),
+                ("bounds", float("nan"), -0.4, 0.2),
+                ("bounds as estimated", float("nan"), -0.35, 0.15),
+            )
+        ),
+        row(
+            Analysis.REFERENCE_LABELS,
+            0.13,
+            reference="the gap by working labels",
+            condition="both labels",
+            family=EXPLORATORY,
+            low=0.05,
+            high=0.2,
+            **sex,
+        ),
+    ]
+    return rows
+
+
 def complete() -> Audit:
     """An audit with something for every section."""
     corrupted = {"noise": ("equivalent", "equivalent"), "blur": ("inconclusive", "disparity")}
@@ -476,6 +534,7 @@ def complete() -> Audit:
         *corruption_rows(corrupted),
         *embedded,
         *shot_rows(),
+        *label_rows(),
         score_percentiles=percentiles(),
         image_changes=image_changes(),
         points=points(),
@@ -500,6 +559,14 @@ def complete() -> Audit:
                     ],
                 }
             ],
+            "reference_labels": {
+                "name": "readers.csv",
+                "findings": ["Pneumothorax"],
+                "images": 400,
+                "patients": 300,
+                "weighted": False,
+                "compared": [],
+            },
             "notes": ["A note on the labels."],
             "notices": [
                 {"about": "column 'race'", "count": 1200, "sentence": "1,200 values are unknown."}

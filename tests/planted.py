@@ -389,4 +389,13 @@ def inputs_of_everything(seed: int = 0, n_patients: int = 150) -> dict[str, Any]
         "shortcuts": {"drain": FINDING, "view_position:AP": "Edema"},
         "embeddings": [embedded],
         "perturbed": pd.concat(perturbed, ignore_index=True),
+        "reference_labels": _reference_labels(images, np.random.default_rng([seed, 2])),
     }
+
+
+def _reference_labels(images: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return labels of half of the images, of which a tenth differ from those of the data set."""
+    chosen = images[rng.random(len(images)) < 0.5]
+    differs = rng.random((len(chosen), 2)) < 0.1
+    labels = chosen[[FINDING, "Edema"]].astype(float)
+    return labels.mask(differs, 1 - labels).assign(image_id=chosen["image_id"])

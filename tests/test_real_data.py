@@ -12,8 +12,9 @@ from cxraudit.audits.run import audit
 from cxraudit.audits.scores import read_scores
 from cxraudit.cli import main
 from cxraudit.datasets.base import AGE_GROUPS
+from cxraudit.datasets.reference_labels import find_reference_labels
 from cxraudit.datasets.releases import neatx
-from cxraudit.schema import OVERALL, Analysis, is_level
+from cxraudit.schema import CHANCE, NEGATIVES, OVERALL, Analysis, is_level
 from cxraudit.settings import AuditSettings
 from cxraudit.store import stores
 from cxraudit.workspace import Workspace
@@ -273,3 +274,27 @@ def test_the_mimic_layout_of_another_project_is_read(real_data, tmp_path):
     assert len(dataset.images) == len(both)
     assert dataset.images["Atelectasis"].sum() == (both["Atelectasis"] == 1).sum()
     assert dataset.images["Atelectasis"].isna().sum() == (both["Atelectasis"] == -1).sum()
+
+
+def test_errors_of_report_labels_against_radiologists_are_those_counted_by_hand(chexnet, real_data):
+    """Pneumothorax; their errors depend on the score, so that no correction fits."""
+    dataset, scores = chexnet
+    root = real_data / "nih_cxr14"
+    source = find_reference_labels("experts", dataset, release="nih-cxr14", root=root)
+    own = scores[scores["finding"] == "Pneumothorax"]
+    settings = AuditSettings(n_resamples=100, operating_point="none", calibration="none")
+
+    found = audit(
+        dataset, own, attributes=["sex"], settings=settings, shortcuts={}, reference_labels=source
+    )
+
+    both = dataset.images.set_index("image_id").loc[own["image_id"], "Pneumothorax"]
+    truth = source.labels["Pneumothorax"].reindex(both.index).dropna()
+    working = both[truth.index]
+    rows = found.results[found.results["analysis"] == Analysis.LABEL_ERRORS]
+    rates = rows[(rows["attribute"] == OVERALL) & is_level(rows)].set_index("metric")
+    assert rates.loc["tpr", "value"] == pytest.approx(working[truth == 1].mean())
+    assert rates.loc["ppv", "value"] == pytest.approx(truth[working == 1].mean())
+    assert rates.loc["tpr", "n"] == len(truth)
+    dependence = rows[(rows["reference"] == CHANCE) & (rows["group"] == NEGATIVES)]
+    assert (dependence["low"] > 0).all()

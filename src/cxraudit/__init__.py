@@ -49,6 +49,7 @@ _PUBLIC = {
     "encode_images": ("cxraudit.encode", "encode_images"),
     "fit_heads": ("cxraudit.audits.embeddings.heads", "fit_heads"),
     "gate": ("cxraudit.policy.judgement", "gate"),
+    "label_conclusions": ("cxraudit.audits.two_labels.conclusions", "label_conclusions"),
     "load_dataset": ("cxraudit.datasets", "load"),
     "load_image_model": ("cxraudit.models", "load_image_model"),
     "load_model": ("cxraudit.models", "load"),
@@ -64,6 +65,7 @@ _PUBLIC = {
     "read_plan": ("cxraudit.analysis_plan", "read_plan"),
     "read_policy": ("cxraudit.policy.rules", "read_policy"),
     "read_prompt_vectors": ("cxraudit.vectors", "read_prompt_vectors"),
+    "read_reference_labels": ("cxraudit.datasets.reference_labels", "read_reference_labels"),
     "read_vectors": ("cxraudit.vectors", "read_vectors"),
     "score": ("cxraudit.scoring", "score"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
@@ -94,10 +96,14 @@ if TYPE_CHECKING:
     from cxraudit.audits.result import open_audit as open_audit
     from cxraudit.audits.run import audit as audit
     from cxraudit.audits.scores import scores_from_wide as wide_scores
+    from cxraudit.audits.two_labels.conclusions import label_conclusions as label_conclusions
     from cxraudit.cards import write_card as write_card
     from cxraudit.cards import write_checklist as write_checklist
     from cxraudit.datasets import load as load_dataset
     from cxraudit.datasets.base import Dataset as Dataset
+    from cxraudit.datasets.reference_labels import (
+        read_reference_labels as read_reference_labels,
+    )
     from cxraudit.datasets.table import from_frame as table_dataset
     from cxraudit.draft import draft_run_file as draft_run_file
     from cxraudit.encode import encode_images as encode_images
@@ -187,6 +193,7 @@ __all__ = [
     "encode_images",
     "fit_heads",
     "gate",
+    "label_conclusions",
     "load_dataset",
     "load_image_model",
     "load_model",
@@ -202,6 +209,7 @@ __all__ = [
     "read_plan",
     "read_policy",
     "read_prompt_vectors",
+    "read_reference_labels",
     "read_vectors",
     "score",
     "table_dataset",

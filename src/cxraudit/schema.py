@@ -127,6 +127,11 @@ class Analysis(StrEnum):
     """Every two groups."""
     SHRUNKEN = "shrunken"
     """AUROC of the cells of an intersection, shrunk towards their mean; exploratory, without verdicts."""
+    LABEL_ERRORS = "label_errors"
+    """Errors of the labels where a subset has reference labels, too, and whether they depend on the score
+    (reference `CHANCE`); exploratory."""
+    REFERENCE_LABELS = "reference_labels"
+    """AUROC and gaps by reference labels, as estimated in the way of ``condition``; exploratory."""
     SHORTCUT = "shortcut"
     """Positives with and without a shortcut, each against all negatives."""
     SHORTCUT_SUBSETS = "shortcut_subsets"
@@ -292,6 +297,15 @@ REWEIGHTED = (INDEPENDENT, NEGATIVES_REWEIGHTED, POSITIVES_REWEIGHTED)
 CORRECTED, BOUNDS = "corrected", "bounds"
 """Conditions of a difference by a detector's labels of a shortcut: corrected for errors that do not depend on
 the score, and over every way errors can fall (``low`` and ``high``; no value)."""
+ON_SUBSET, WORKING_ON_SUBSET = "subset", "subset, working labels"
+"""Conditions of an estimate on the images with reference labels alone: by these, and by working labels."""
+BOTH_LABELS = "both labels"
+"""Condition of an estimate by reference labels on the subset that takes off what working labels show there
+and not among all images."""
+BOUNDS_AS_ESTIMATED = "bounds as estimated"
+"""Condition of bounds without the error of what they are computed from."""
+BY_WORKING_LABELS = "the gap by working labels"
+"""The reference of what reference labels change of a gap."""
 ANNOTATED = "annotated"
 """Source of a label given by annotators; of a result, that it rests on such labels alone."""
 PREDICTED = "predicted"

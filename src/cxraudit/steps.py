@@ -28,6 +28,7 @@ from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
+from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_labels
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -369,6 +370,7 @@ def audit_step(
     heads: Sequence[Heads] = (),
     cards: Mapping[str, Mapping[str, Any]] | None = None,
     perturbed: pd.DataFrame | None = None,
+    reference_labels: ReferenceLabels | None = None,
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
     overwrite: bool = False,
@@ -397,6 +399,7 @@ def audit_step(
         embeddings=embeddings,
         heads=heads,
         perturbed=perturbed,
+        reference_labels=reference_labels,
         notices=[*notices, *of_images],
         plan=plan,
         depart=depart,
@@ -435,6 +438,9 @@ def audit_files(
     vector_ids: str | PathLike[str] | None = None,
     prompt_vectors: Mapping[str, str | PathLike[str]] | None = None,
     head_share: float = SHARE,
+    reference_labels: str | PathLike[str] | None = None,
+    reference_label: Mapping[str, str] | None = None,
+    reference_weight: str | None = None,
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
     plan: str | PathLike[str] | None = None,
@@ -498,6 +504,13 @@ def audit_files(
         scored by them, and no head is fitted.
     head_share : float
         Share of the patients that heads are fitted on.
+    reference_labels : str or path, optional
+        Labels of part of the images by a better source: a table (see `cxraudit.read_reference_labels`), or a
+        label source of the data set, such as ``experts``. With `reference_label` alone: the table of scores.
+    reference_label : mapping of str to str, optional
+        Finding → column of its reference labels; default: the columns with the name of a finding.
+    reference_weight : str, optional
+        Column with the sampling weight of each row of reference labels, if they were drawn in strata.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
     overwrite : bool
@@ -560,6 +573,7 @@ def audit_files(
             settings=settings,
             planned=planned.attributes if planned and label else (),
             scored=bool(score or score_prefix or not vectors),
+            besides=[*(reference_label or {}).values(), *filter(None, [reference_weight])],
         )
     own = own_embeddings(
         read.cohort,
@@ -579,8 +593,19 @@ def audit_files(
     )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
-    place.check(read.files, overwrite=overwrite)
-    refuse_foreign(place.report, inputs=read.files)
+    reference = _reference(
+        read,
+        reference_labels,
+        columns=reference_label,
+        weight=reference_weight,
+        image=image,
+        release=dataset,
+        root=root,
+        options=options,
+    )
+    files = read.files | reference_file(reference_labels)
+    place.check(files, overwrite=overwrite)
+    refuse_foreign(place.report, inputs=files)
     ours = work.holds(file)
     found = audit_step(
         read.cohort,
@@ -589,11 +614,12 @@ def audit_files(
         attributes=named if planned else read.attributes,
         shortcuts=shortcuts and _resolved(shortcuts, read.cohort),
         settings=settings,
-        inputs=read.files if plan is None else {**read.files, "plan": Path(plan)},
+        inputs=files if plan is None else {**files, "plan": Path(plan)},
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
         cards=own.cards,
         perturbed=work.read_perturbed() if ours else None,
+        reference_labels=reference,
         notices=read.notices,
         work=work if ours else None,
         overwrite=overwrite,
@@ -602,6 +628,11 @@ def audit_files(
     )
     report_step([place.folder], place.report)
     return found
+
+
+def reference_file(source: str | PathLike[str] | None) -> dict[str, Path]:
+    """Return the file of reference labels among the inputs of an audit, if there is one."""
+    return {"reference labels": Path(source)} if source and Path(source).is_file() else {}
 
 
 def _name_of(attribute: str) -> str:
@@ -650,11 +681,12 @@ def _read_inputs(
     settings: AuditSettings,
     planned: Sequence[str] = (),
     scored: bool = True,
+    besides: Sequence[str] = (),
 ) -> Inputs:
     """Read scores and the labels of their images; parameters as in `audit_files`.
 
     Of `planned` attributes, those that are columns of the table are read, too. Without `scored`, the table
-    holds labels only.
+    holds labels only. Columns `besides` hold no scores, whatever they are called.
     """
     for name, value in (("label", label), ("score", score), ("shortcuts", shortcuts)):
         if value is not None and not isinstance(value, Mapping):
@@ -726,7 +758,9 @@ def _read_inputs(
     if not scored:
         return Inputs(cohort, pd.DataFrame(), names, inputs, table.notices)
     read = scores_from(
-        table.frame.drop(columns=list((label or {}).values())),
+        table.frame.drop(
+            columns=[*(label or {}).values(), *(one for one in besides if one in table.frame)]
+        ),
         cohort,
         image=image,
         score=score,
@@ -737,6 +771,30 @@ def _read_inputs(
         table=str(file),
     )
     return Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
+
+
+def _reference(
+    read: Inputs,
+    source: str | PathLike[str] | None,
+    *,
+    columns: Mapping[str, str] | None,
+    weight: str | None,
+    image: str | None,
+    **release: Any,
+) -> ReferenceLabels | None:
+    """Read reference labels from where they are; those of the table of scores need their columns."""
+    if source is None and weight and not columns:
+        raise ConfigError("--reference-weight is about reference labels: add --reference-labels.")
+    if source is None and not columns:
+        return None
+    return find_reference_labels(
+        read.files["scores"] if source is None else source,
+        read.cohort,
+        columns=columns,
+        weight=weight,
+        image=image,
+        **release,
+    )
 
 
 def _with_planned(

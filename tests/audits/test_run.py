@@ -456,6 +456,7 @@ def test_results_do_not_depend_on_the_order_of_any_table(everything):
         shortcuts=inputs["shortcuts"],
         embeddings=shuffled,
         perturbed=inputs["perturbed"].sample(frac=1, random_state=3),
+        reference_labels=inputs["reference_labels"].sample(frac=1, random_state=4),
         settings=replace(settings, n_threads=1),
     )
 

@@ -86,6 +86,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "Subgroups",
         "Tests of all groups at once",
         "Operating point and calibration",
+        "Labels",
         "Shortcuts",
         "Perturbed images",
         "Heads",

@@ -14,6 +14,7 @@ from cxraudit.audits import (
     n_shot,
     planned,
     shrunken,
+    two_labels,
     verdicts,
 )
 from cxraudit.audits.cohort import (
@@ -43,6 +44,7 @@ from cxraudit.audits.training_runs import (
     models_of,
 )
 from cxraudit.datasets.base import REPORT, Dataset, excluded_images, flow
+from cxraudit.datasets.reference_labels import ReferenceLabels, read_reference_labels
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
 from cxraudit.notices import Notice, as_records
@@ -62,6 +64,7 @@ def audit(
     embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
     heads: Sequence[Heads] = (),
     perturbed: Any = None,
+    reference_labels: ReferenceLabels | Any = None,
     notices: Sequence[Notice] = (),
     plan: AnalysisPlan | str | PathLike[str] | None = None,
     depart: str | None = None,
@@ -93,6 +96,9 @@ def audit(
         performance and gaps grow with the number of training patients.
     perturbed : data frame, optional
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
+    reference_labels : ReferenceLabels or data frame, optional
+        Labels of part of the images by a better source: errors of the labels of the data set by group, and
+        what they make of its gaps; see `cxraudit.read_reference_labels` and `cxraudit.label_conclusions`.
     notices : sequence of Notice, optional
         What the report says of the inputs, besides the notices of the data set.
     plan : AnalysisPlan, str or path, optional
@@ -159,6 +165,14 @@ def audit(
     _check_heads(heads, _several(embeddings), dataset)
     scores = divided.by_model()
     tuning = cohort.tuning()
+    reference = _reference(reference_labels, dataset)
+    compared: list[dict[str, Any]] = []
+
+    def reference_of(one: planned.Scored) -> two_labels.TwoLabels | None:
+        if reference is None:
+            return None
+        return two_labels.joined(cohort, one.samples, one.runs, reference)
+
     engine = Engine(cohort)
     evaluated: list[Evaluated] = []
     used: list[Used] = []
@@ -179,9 +193,18 @@ def audit(
                 evaluated += engine.evaluate(n_shot.plan(cohort, one, of_model, finding, chosen))
             for one in scored:
                 evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
+                both = reference_of(one)
+                if both is not None:
+                    of_labels, unlike = two_labels.evaluate(engine, both, chosen)
+                    evaluated += of_labels
+                    compared += unlike
             percentiles += [table for _, tables in plans for table in tables]
             engine.forget()
             advance(1)
+    if reference:
+        notices += [*reference.notices, *two_labels.notices(reference.name, compared)]
+        if settings.hides_small_numbers:
+            notices.append(two_labels.hidden(reference.name))
     of_models = [one for one in _several(embeddings) if one.model in encoded]
     notices += _without_scores(embeddings, encoded)
     perturbed = _of_models(perturbed, encoded)
@@ -237,6 +260,9 @@ def audit(
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
             "heads": [_of_heads(one) for one in heads],
+            "reference_labels": None
+            if reference is None or settings.hides_small_numbers
+            else _of_reference(reference, cohort, compared),
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
@@ -344,6 +370,28 @@ def _of_heads(heads: Heads) -> dict[str, Any]:
         "model": heads.model,
         "patients": len(heads.patients),
         "findings": records(heads.fitted),
+    }
+
+
+def _reference(given: ReferenceLabels | Any, dataset: Dataset) -> ReferenceLabels | None:
+    """Return reference labels; those of a data frame are read."""
+    if given is None or isinstance(given, ReferenceLabels):
+        return given
+    return read_reference_labels(given, dataset)
+
+
+def _of_reference(
+    reference: ReferenceLabels, cohort: Cohort, compared: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what a report states of the reference labels, as plain data."""
+    audited = cohort.images.index.isin(reference.labels.index)
+    return {
+        "name": reference.name,
+        "findings": list(reference.labels.columns),
+        "images": int(audited.sum()),
+        "patients": int(cohort.images.loc[audited, "patient_id"].nunique()),
+        "weighted": reference.weights is not None,
+        "compared": list(compared),
     }
 
 

@@ -50,6 +50,7 @@ _MARKERS = {
     "triangle down": "v",
     "plus": "P",
     "cross": "x",
+    "none": "",
 }
 _LINE, _HEADING, _TALL = 0.215, 1.1, 2.4
 """Inches of a row; lines of a heading, and of a row with a distribution."""

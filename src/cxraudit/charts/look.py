@@ -34,9 +34,10 @@ SHAPES: dict[str, str] = {
     "triangle": "M0-5.5L5 4H-5z",
     "triangle down": "M0 5.5L5-4H-5z",
     "plus": "M-1.5-5H1.5V-1.5H5V1.5H1.5V5H-1.5V1.5H-5V-1.5H-1.5z",
+    "none": "M0 0z",
     "cross": "M-4-4L4 4M-4 4L4-4",
 }
-"""Name → outline around (0, 0), in CSS pixels."""
+"""Name → outline around (0, 0), in CSS pixels; ``none`` draws an interval without a value."""
 
 
 @dataclass(frozen=True, slots=True)

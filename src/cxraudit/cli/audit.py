@@ -26,6 +26,7 @@ _LABELS = Parameter(group=Group("Columns of a table that also holds labels", sor
 _COMPARED = Parameter(group=Group("What is audited", sort_key=5))
 _PLANNED = Parameter(group=Group("By a plan", sort_key=7))
 _EMBEDDED = Parameter(group=Group("Embeddings", sort_key=5.5))
+_REFERENCE = Parameter(group=Group("Reference labels of a subset", sort_key=5.7))
 _COMPUTED = Group("How it is computed", sort_key=6)
 _COLUMN = Parameter(metavar="COLUMN")
 _COLUMNS = repeatable("FINDING=COLUMN")
@@ -62,6 +63,9 @@ def audit(
     prompt_embeddings: Annotated[Several, repeatable("[MODEL=]FILE"), _EMBEDDED] = None,
     head_share: Annotated[Share, _EMBEDDED] = 0.5,
     no_embeddings: Annotated[Switch, _EMBEDDED] = False,
+    reference_labels: Annotated[str | None, Parameter(metavar="FILE|SOURCE"), _REFERENCE] = None,
+    reference_label: Annotated[Several, _COLUMNS, _REFERENCE] = None,
+    reference_weight: Annotated[str | None, _COLUMN, _REFERENCE] = None,
     plan: Annotated[Path | None, _PLANNED] = None,
     depart: Annotated[str | None, Parameter(metavar="REASON"), _PLANNED] = None,
     settings: Annotated[AuditSettings, _COMPUTED],
@@ -147,6 +151,15 @@ def audit(
     no_embeddings
         Do not audit the embeddings that lie beside the scores: what is decodable from them and whether it
         is associated with the score.
+    reference_labels
+        Labels of part of the images by a better source, such as radiologists: a table with image_id (or
+        study_id, or the column of --image) and a column per finding, or a label source of the data set, such
+        as experts. What errors of the labels do to gaps is then estimated, corrected and bounded.
+    reference_label
+        Column of the reference labels of a finding; repeatable. Without --reference-labels: of the table of
+        scores itself.
+    reference_weight
+        Column of sampling weights of reference labels that were drawn in strata.
     plan
         The plan that `cxraudit plan --write` wrote: findings, attributes, shortcuts and all options of
         how it is computed are those planned. What contradicts it is refused.
@@ -192,6 +205,9 @@ def audit(
         vector_ids=embedding_ids,
         prompt_vectors=_files(prompt_embeddings, model, "--prompt-embeddings"),
         head_share=head_share,
+        reference_labels=reference_labels,
+        reference_label=pairs(reference_label, "--reference-label") or None,
+        reference_weight=reference_weight,
         out=place.folder,
         overwrite=overwrite,
         plan=plan,

@@ -13,6 +13,7 @@ figure                 shows
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
 `n_shot_curves`        AUROC of heads by the number of training patients
+`label_gaps`           gaps by working labels, and what reference labels of a subset make of them
 `flow_diagram`         images, studies and patients kept by every filter
 =====================  ============================================================================
 
@@ -28,6 +29,7 @@ from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, c
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
 from cxraudit.figures.standardised import standardised_gaps
+from cxraudit.figures.two_labels import label_gaps
 
 __all__ = [
     "corruption_curves",
@@ -37,6 +39,7 @@ __all__ = [
     "error_rates",
     "flow_diagram",
     "forest",
+    "label_gaps",
     "n_shot_curves",
     "shortcut_arms",
     "shortcut_summary",

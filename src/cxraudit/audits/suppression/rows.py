@@ -33,6 +33,9 @@ _BY_GROUP = (Analysis.SUBGROUPS, Analysis.REFERENCE_GROUP, Analysis.GROUP_PAIRS)
 """Analyses of the very groups that `cxraudit.audits.suppression.groups` decides on."""
 _OF_SHORTCUTS = tuple(one for one in Analysis if one.value.startswith("shortcut"))
 OF_EMBEDDINGS = tuple(list(Analysis)[list(Analysis).index(Analysis.PROBE) :])
+_OF_SMALL_CELLS = (Analysis.SHRUNKEN, Analysis.LABEL_ERRORS, Analysis.REFERENCE_LABELS)
+"""Analyses that are hidden as a whole: a shrunken value depends on all cells, small ones included, and errors
+of labels are few images of a subset."""
 _NOTES = (Analysis.OPERATING_POINT, Analysis.CALIBRATION, Analysis.HETEROGENEITY, *OF_EMBEDDINGS)
 """Analyses whose notes do not count images of a group."""
 _COUNTED = re.compile(r"\b(\d[\d,]*)(?= (?:other )?(?:patients|images|positives|labels))")
@@ -63,8 +66,7 @@ def hidden_rows(results: pd.DataFrame, hidden: Hidden, below: int) -> "pd.Series
     hide |= _of_hidden_shortcuts(rows, hide)
     hide |= _of_hidden_embeddings(rows, hide)
     hide |= _of_hidden_means(rows, hide)
-    # Each shrunken value depends on all cells, small ones included.
-    return hide | (rows["analysis"] == Analysis.SHRUNKEN)
+    return hide | rows["analysis"].isin(_OF_SMALL_CELLS)
 
 
 def _with_counts(results: pd.DataFrame) -> pd.DataFrame:

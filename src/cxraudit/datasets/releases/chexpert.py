@@ -10,8 +10,9 @@ from cxraudit.datasets.base import Dataset, age_groups, resolve_per_patient
 from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all, find_one
 from cxraudit.datasets.release_table import ReleaseTable, find_table, open_table
 from cxraudit.datasets.releases.chexpert_labels import chosen_findings, resolved
+from cxraudit.datasets.releases.chexpert_test import READERS, SOURCES, TRUTH, read_test
 from cxraudit.datasets.values.text import plain
-from cxraudit.errors import DataError
+from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import Notice, counted
 from cxraudit.schema import UNKNOWN
 
@@ -24,13 +25,15 @@ FILES = (
     ReleaseFile("train.csv", _SOURCE),
     ReleaseFile("valid.csv", f"{_SOURCE}; needed for split=valid", needed=False),
     ReleaseFile("train/patient00001/study1/view1_frontal.jpg", _SOURCE, ("train/patient*",)),
+    ReleaseFile(TRUTH, f"{_SOURCE}, labels of the test set; needed for split=test", needed=False),
     ReleaseFile(
         "CHEXPERT DEMO.xlsx, or saved as .csv", f"{_SOURCE}; race", (_DEMOGRAPHICS,), needed=False
     ),
 )
 
 CHOICES = {
-    "split": ("train", "valid", "all"),
+    "split": ("train", "valid", "all", "test"),
+    "labels": ("published", *SOURCES),
     "uncertain": ("zeros", "ones", "ignore"),
     "blank": ("zeros", "ones", "ignore"),
     "views": ("frontal", "all"),
@@ -47,6 +50,7 @@ def load(
     blank: str = "zeros",
     views: str = "frontal",
     findings: str = "six",
+    labels: str = "published",
 ) -> Dataset:
     """Read CheXpert-v1.0 or CheXpert-v1.0-small unpacked under `root`.
 
@@ -54,8 +58,9 @@ def load(
     ----------
     root : pathlib.Path
         Folder that holds ``train.csv`` and ``valid.csv``, or one above it.
-    split : {"valid", "train", "all"}
-        The published split; the labels of ``valid`` (200 patients) are those of radiologists.
+    split : {"valid", "train", "all", "test"}
+        The published split; the labels of ``valid`` (200 patients) and of ``test`` (500 studies, published in
+        2022) are those of radiologists. ``all`` is train and valid.
     uncertain : {"zeros", "ones", "ignore"}
         Value of uncertain labels (−1): 0, 1, or not labelled.
     blank : {"zeros", "ones", "ignore"}
@@ -64,13 +69,19 @@ def load(
         Views to keep.
     findings : {"six", "all"}
         The six findings of Sourget et al. (2025), or all labelled ones.
+    labels : {"published", "groundtruth", "majority", "bc4", "bc6", "bc8"}
+        Whose labels test studies have: the published ground truth (the majority of five radiologists), the
+        majority of three other readers, or one of these. Other splits have the published labels only.
 
     Raises
     ------
+    ConfigError
+        If another split is to have other labels than the published ones.
     DataError
         If a file is missing, lacks a column, or has an image twice.
     """
     options = {
+        "labels": labels,
         "split": split,
         "uncertain": uncertain,
         "blank": blank,
@@ -79,6 +90,12 @@ def load(
     }
     check_choices(options, CHOICES)
     chosen = chosen_findings(findings)
+    if split == "test":
+        return _test(root, chosen, labels, views)
+    if labels != "published":
+        raise ConfigError(
+            f"labels={labels} are of the test studies: add --option split=test, or leave it out."
+        )
     tables = [_read(root, name) for name in ("train", "valid") if split in (name, "all")]
     policies = {"uncertain": uncertain, "blank": blank}
     frames = [_images(table, chosen, policies) for table in tables]
@@ -108,10 +125,81 @@ def load(
         ),
         notices=tuple(notices),
     )
-    if views == "frontal":
-        frontal = images["frontal"] == "FRONTAL"
-        dataset = dataset.keep(frontal, step="frontal", reason="lateral, or no view recorded")
-    return dataset
+    return _frontal(dataset, images["frontal"]) if views == "frontal" else dataset
+
+
+def _frontal(dataset: Dataset, kinds: pd.Series) -> Dataset:
+    return dataset.keep(kinds == "FRONTAL", step="frontal", reason="lateral, or no view recorded")
+
+
+def _test(root: Path, findings: tuple[str, ...], labels: str, views: str) -> Dataset:
+    """Return the test studies, whose ages, sexes and races are in the demographic table only."""
+    source = "groundtruth" if labels == "published" else labels
+    read = read_test(root, findings, source)
+    images, notices = read.images, list(read.notices)
+    demographics = _demographics(root, images["patient_id"])
+    attributes: tuple[str, ...] = ()
+    if demographics is not None:
+        table, patients = demographics
+        of_image = images["patient_id"]
+        ages = table.ages("AGE_AT_CXR")
+        groups = {
+            "age": ages.series,
+            "age_group": age_groups(ages),
+            "sex": table.sexes("GENDER"),
+            "race": table.coded("PRIMARY_RACE", race_group),
+        }
+        for name, column in groups.items():
+            found = of_image.map(column.set_axis(patients))
+            images[name] = found if name == "age" else found.fillna(UNKNOWN).astype("str")
+        notices += table.notices
+        attributes = ("age_group", "sex", "race")
+    images["view_position"] = images["frontal"]
+    unlabelled = images[list(findings)].isna().all(axis=1)
+    dataset = Dataset(
+        name="chexpert",
+        version=f"{read.version} (test)",
+        license="Stanford University Dataset Research Use Agreement",
+        root=root,
+        images=images.drop(columns="frontal"),
+        findings=findings,
+        attributes=attributes,
+        notes=(
+            TEST_NOTES[source],
+            *(
+                ()
+                if attributes
+                else ("Age, sex and race are unknown: CHEXPERT DEMO.xlsx is missing.",)
+            ),
+        ),
+        notices=tuple(notices),
+    )
+    dataset = dataset.keep(~unlabelled, step="labelled", reason=f"no label by {source}")
+    kinds = images.loc[~unlabelled, "frontal"].reset_index(drop=True)
+    return _frontal(dataset, kinds) if views == "frontal" else dataset
+
+
+TEST_NOTES = {
+    "groundtruth": "Labels are those of the majority of five radiologists, from the images.",
+    "majority": "Labels are those of the majority of three radiologists, from the images.",
+    **{
+        reader: f"Labels are those of one radiologist ({reader}), from the images."
+        for reader in READERS
+    },
+}
+"""Source of the labels of test studies → what the report says of it."""
+
+
+def _demographics(root: Path, wanted: pd.Series) -> tuple[ReleaseTable, pd.Series] | None:
+    """Return the rows of some patients in the demographic table, and these; None if it is missing."""
+    if next(find_all(root, _DEMOGRAPHICS), None) is None:
+        return None
+    path, notices = find_one(root, (_DEMOGRAPHICS,), hint="Download it from Stanford AIMI.")
+    columns = ("PATIENT", "GENDER", "AGE_AT_CXR", "PRIMARY_RACE")
+    table = open_table(path, columns=columns, notices=notices)
+    patients = table.ids("PATIENT", unique=True)
+    known = patients.isin(wanted)
+    return table.rows(known), patients[known].reset_index(drop=True)
 
 
 def _read(root: Path, split: str) -> ReleaseTable:

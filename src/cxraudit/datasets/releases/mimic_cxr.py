@@ -41,6 +41,12 @@ FILES = (
         ("mimic-cxr-2*-chexpert.csv*", "mimic-cxr-2*-negbio.csv*"),
     ),
     ReleaseFile(
+        "mimic-cxr-2.1.0-test-set-labeled.csv",
+        "PhysioNet, MIMIC-CXR-JPG 2.1.0; needed for labels=radiologist",
+        ("mimic-cxr-2*-test-set-labeled.csv*",),
+        needed=False,
+    ),
+    ReleaseFile(
         "mimic-cxr-2.0.0-split.csv.gz",
         "PhysioNet, MIMIC-CXR-JPG; needed unless split=all",
         ("mimic-cxr-2*-split.csv*",),
@@ -62,7 +68,7 @@ FILES = (
 
 CHOICES = {
     "split": ("test", "validate", "train", "all"),
-    "labels": ("chexpert", "negbio"),
+    "labels": ("chexpert", "negbio", "radiologist"),
     "uncertain": ("zeros", "ones", "ignore"),
     "blank": ("zeros", "ones", "ignore"),
     "views": ("frontal", "all"),
@@ -113,8 +119,9 @@ def load(
         Folder that contains both releases.
     split : {"test", "validate", "train", "all"}
         The official split.
-    labels : {"chexpert", "negbio"}
-        Labeler.
+    labels : {"chexpert", "negbio", "radiologist"}
+        Labeler; or the labels that a radiologist gave 687 reports of the test split (release 2.1.0), on which
+        the labelers were evaluated. Studies without them are excluded.
     uncertain : {"zeros", "ones", "ignore"}
         Value of uncertain labels (−1): 0 (as in Sourget et al. 2025), 1, or not labelled.
     blank : {"zeros", "ones", "ignore"}
@@ -269,12 +276,34 @@ def _labels(
     folder: Path, labeler: str, findings: tuple[str, ...], policies: Mapping[str, str]
 ) -> _Labelled:
     """Return the labels of each study by a labeler, with support devices where it has them."""
-    needed = ("study_id", *findings)
-    table = find_table(folder, (f"mimic-cxr-2*-{labeler}.csv*",), hint=_HINT, columns=needed)
+    if labeler == RADIOLOGIST:
+        table = _by_radiologist(folder, findings)
+    else:
+        needed = ("study_id", *findings)
+        table = find_table(folder, (f"mimic-cxr-2*-{labeler}.csv*",), hint=_HINT, columns=needed)
     studies = table.ids("study_id", unique=True)
     columns = (*findings, DEVICES) if DEVICES in table.frame else findings
     labels = resolved(table, columns, uncertain=policies["uncertain"], blank=policies["blank"])
     return _Labelled(labels.set_axis(studies), table)
+
+
+RADIOLOGIST = "radiologist"
+_OF_RADIOLOGIST = {"Airspace Opacity": "Lung Opacity"}
+"""Name of a finding in the labels of the radiologist → in those of the labelers."""
+
+
+def _by_radiologist(folder: Path, findings: tuple[str, ...]) -> ReleaseTable:
+    """Return the labels that a radiologist gave reports, with the names of findings of the labelers."""
+    table = find_table(
+        folder,
+        ("mimic-cxr-2*-test-set-labeled.csv*",),
+        hint="It is part of MIMIC-CXR-JPG 2.1.0; download it, or use --option labels=chexpert.",
+        columns=("study_id",),
+    )
+    known = {new: old for old, new in _OF_RADIOLOGIST.items() if old in table.frame}
+    named = replace(table, frame=table.frame.rename(columns={v: k for k, v in known.items()}))
+    named.require(findings)
+    return named
 
 
 def _note_studies(given: _Labelled, studies: pd.Series, subjects: pd.Series) -> None:
@@ -362,8 +391,11 @@ def _dicom_paths(root: Path, dicoms: pd.Series, notices: list[Notice]) -> pd.Ser
 
 
 def _notes(options: Mapping[str, str]) -> tuple[str, ...]:
+    source = f"extracted from the reports by the {options['labels']} labeler"
+    if options["labels"] == RADIOLOGIST:
+        source = "given by a radiologist from the reports, not from the images"
     notes = [
-        f"Labels were extracted from the reports by the {options['labels']} labeler; uncertain (-1) counts "
+        f"Labels were {source}; uncertain (-1) counts "
         f"as {values.MEANS[options['uncertain']]}, a finding the report does not mention as "
         f"{values.MEANS[options['blank']]}."
     ]

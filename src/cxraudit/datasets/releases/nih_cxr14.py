@@ -20,8 +20,10 @@ from cxraudit.datasets.releases.nih_files import (
     listed,
 )
 from cxraudit.datasets.releases.nih_labels import (
+    ALL_FINDINGS,
     BOXES,
     EXPERT_FINDINGS,
+    EXPERT_PARTS,
     EXPERTS,
     PUBLISHED_NAMES,
     REPORT_FINDINGS,
@@ -61,6 +63,13 @@ FILES = (
     ReleaseFile(
         EXPERTS,
         "Majkowska et al. 2019, labels of 4,376 images by radiologists; needed for labels=experts",
+        (EXPERTS, *EXPERT_PARTS[0]),
+        needed=False,
+    ),
+    ReleaseFile(
+        ALL_FINDINGS[0],
+        "Nabulsi et al. 2021, labels of 810 images by radiologists; needed for labels=all-findings",
+        ALL_FINDINGS,
         needed=False,
     ),
 )
@@ -103,16 +112,17 @@ def load(
         Folder of the images, if they are not under `root`.
     drains : pathlib.Path, optional
         NEATX file; default: the one in `root`, if any.
-    labels : {"reports", "experts"}
-        Published labels, extracted from reports, with *No Finding*; or labels of 4,376 images by
-        radiologists (Majkowska et al. 2019) for pneumothorax and three groups of findings.
+    labels : {"reports", "experts", "all-findings"}
+        Published labels, extracted from reports, with *No Finding*; labels of 4,376 images by radiologists
+        (Majkowska et al. 2019) for pneumothorax and three groups of findings; or those of 810 images for all
+        14 findings (Nabulsi et al. 2021).
 
     Raises
     ------
     DataError
         If a file is missing, lacks a column, has an image twice, or labels that are not understood.
     """
-    check_choices({"labels": labels}, {"labels": ("reports", "experts")})
+    check_choices({"labels": labels}, {"labels": ("reports", *EXPERT_NOTES)})
     path, notices = entries_file(root)
     entries = open_table(path, what="the entry table", columns=COLUMNS, notices=notices)
     table = _images(entries, root, images)
@@ -138,7 +148,7 @@ def load(
         truth=truth,
     )
     dataset = _choose_subset(dataset, str(subset), root)
-    return _with_expert_labels(dataset, root) if labels == "experts" else dataset
+    return dataset if labels == "reports" else _with_expert_labels(dataset, root, labels)
 
 
 def _images(entries: ReleaseTable, root: Path, folder: Path | None) -> pd.DataFrame:
@@ -215,9 +225,17 @@ def _variant(entries: ReleaseTable) -> str:
     return "raw 2017" if with_unit.any() else "Kaggle"
 
 
-def _with_expert_labels(dataset: Dataset, root: Path) -> Dataset:
+EXPERT_NOTES = {
+    "experts": "Labels were given by radiologists from the images (Majkowska et al. 2019).",
+    "all-findings": "Labels were given from the images by the majority of three radiologists (Nabulsi et al. "
+    "2021).",
+}
+"""Source of labels by radiologists → what the report says of it."""
+
+
+def _with_expert_labels(dataset: Dataset, root: Path, source: str) -> Dataset:
     """Replace the labels by those of radiologists; images without one are excluded."""
-    expert, table = expert_labels(root, dataset.images["image_id"])
+    expert, notices = expert_labels(root, dataset.images["image_id"], source)
     dataset = dataset.keep(
         dataset.images["image_id"].isin(expert.index),
         step="labelled by experts",
@@ -228,13 +246,10 @@ def _with_expert_labels(dataset: Dataset, root: Path) -> Dataset:
     return replace(
         dataset,
         images=pd.concat([images, labels], axis=1),
-        findings=EXPERT_FINDINGS,
-        aliases={},
-        notes=(
-            "Labels were given by radiologists from the images (Majkowska et al. 2019).",
-            *dataset.notes[1:],
-        ),
-        notices=(*dataset.notices, *table.notices),
+        findings=tuple(expert.columns),
+        aliases={old: new for old, new in dataset.aliases.items() if new in expert},
+        notes=(EXPERT_NOTES[source], *dataset.notes[1:]),
+        notices=(*dataset.notices, *notices),
     )
 
 

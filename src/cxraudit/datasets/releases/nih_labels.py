@@ -1,5 +1,6 @@
 """Labels of NIH ChestX-ray14: those of reports, those of radiologists, and boxes."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from cxraudit.datasets.release import find_one
 from cxraudit.datasets.release_table import ReleaseTable, open_table
 from cxraudit.datasets.values.text import is_missing, refuse, unknown_notice
 from cxraudit.errors import DataError
-from cxraudit.notices import counted, named
+from cxraudit.notices import Notice, counted, named
 from cxraudit.schema import NO_FINDING
 
 PUBLISHED_NAMES = {
@@ -39,6 +40,19 @@ EXPERT_FINDINGS = ("Fracture", "Pneumothorax", "Airspace opacity", "Nodule or ma
 
 BOXES = "BBox_List_2017.csv"
 EXPERTS = "google2019_nih-chest-xray-labels.csv"
+EXPERT_PARTS = tuple(
+    (
+        f"four_findings_expert_labels_{part}_labels.csv",
+        f"four_findings_expert_labels/{part}_labels.csv",
+    )
+    for part in ("test", "validation")
+)
+"""The same labels as they are distributed: two files, with or without the folder's name in theirs."""
+ALL_FINDINGS = (
+    "all_findings_expert_labels_test_labels.csv",
+    "all_findings_expert_labels/test_labels.csv",
+)
+"""Labels of all 14 findings by the majority of three radiologists (Nabulsi et al. 2021)."""
 
 
 def report_labels(table: ReleaseTable) -> pd.DataFrame:
@@ -91,35 +105,80 @@ def _finding(word: str) -> str | None:
     return finding_names.find(word, REPORT_FINDINGS, PUBLISHED_NAMES) if word else None
 
 
-def expert_labels(root: Path, images: pd.Series) -> tuple[pd.DataFrame, ReleaseTable]:
-    """Return the labels of radiologists, indexed by image, and the table they were read from.
+def expert_labels(
+    root: Path, images: pd.Series, labels: str = "experts"
+) -> tuple[pd.DataFrame, list[Notice]]:
+    """Return the labels of radiologists, indexed by image, and the notices of the tables they were read from.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Folder of the release.
+    images : pandas.Series
+        Names of its images.
+    labels : {"experts", "all-findings"}
+        Pneumothorax and three groups of findings, adjudicated (Majkowska et al. 2019); or all 14 findings of
+        810 PA images of the official test list, by majority (Nabulsi et al. 2021).
 
     Raises
     ------
     DataError
         If the table is missing, lacks a column, has an image twice, or values that are not understood.
     """
-    # The header splits "OriginalImage[Width,Height]" in two, as in the entry table.
-    path, notices = find_one(
-        root, (EXPERTS,), depth=0, hint="Download it, or use --option labels=reports."
+    # The header of some splits "OriginalImage[Width,Height]" in two, as in the entry table.
+    if labels == "all-findings":
+        paths = [_of_any(root, ALL_FINDINGS)]
+        columns = dict(PUBLISHED_NAMES)
+    else:
+        in_parts = any((root / name).is_file() for part in EXPERT_PARTS for name in part)
+        whole = not in_parts or (root / EXPERTS).is_file()
+        paths = [_of_any(root, one) for one in ([(EXPERTS,)] if whole else EXPERT_PARTS)]
+        columns = {finding: finding for finding in EXPERT_FINDINGS}
+    parts: list[pd.DataFrame] = []
+    notices: list[Notice] = []
+    for path in paths:
+        table = open_table(path, what="the file of expert labels")
+        part = _of_experts(table, columns)
+        unmatched = part.index[~part.index.isin(images)].to_series()
+        table.note_unmatched("image", unmatched, "of images that the entry table does not have")
+        parts.append(part)
+        notices += table.notices
+    found = pd.concat(parts)
+    if found.index.has_duplicates:
+        first = found.index[found.index.duplicated()][0]
+        raise DataError(
+            f"the image {first} is in two files of expert labels under {root}. Keep one row of each image."
+        )
+    return found, notices
+
+
+def _of_any(root: Path, names: Sequence[str]) -> Path:
+    """Return the first of some files that is there; what is missing is the first of them."""
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise DataError(
+        f"{names[0]} is missing under {root}. Download it, or use --option labels=reports."
     )
-    table = open_table(
-        path,
-        what="the file of expert labels",
-        columns=("Image Index", *EXPERT_FINDINGS),
-        notices=notices,
-    )
-    names = table.ids("Image Index", unique=True)
-    labels = pd.DataFrame(
+
+
+def _of_experts(table: ReleaseTable, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return the labels of one table: YES and NO as 1 and 0."""
+    key = next((one for one in ("Image Index", "Image ID") if one in table.frame), "Image Index")
+    table.require((key,))
+    spelled = {finding_names.plain(str(one)): str(one) for one in table.frame}
+    own = {
+        name: spelled.get(finding_names.plain(column), column) for column, name in columns.items()
+    }
+    table.require(own.values())
+    names = table.ids(key, unique=True)
+    return pd.DataFrame(
         {
-            finding: table.read(finding, values.yes_no).map({"yes": 1.0, "no": 0.0}).to_numpy()
-            for finding in EXPERT_FINDINGS
+            name: table.read(column, values.yes_no).map({"yes": 1.0, "no": 0.0}).to_numpy()
+            for name, column in own.items()
         },
         index=names.to_numpy(),
     )
-    unmatched = names[~names.isin(images)]
-    table.note_unmatched("Image Index", unmatched, "of images that the entry table does not have")
-    return labels, table
 
 
 def load_boxes(root: Path) -> pd.DataFrame:

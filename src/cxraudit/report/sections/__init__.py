@@ -23,6 +23,7 @@ from cxraudit.report.sections import (
     reading_guide,
     shortcuts,
     subgroups,
+    two_labels,
     verdicts,
 )
 
@@ -36,6 +37,7 @@ SECTIONS = (
     subgroups,
     heterogeneity,
     operating_point,
+    two_labels,
     shortcuts,
     perturbations,
     heads,

@@ -27,6 +27,8 @@ class Tone(StrEnum):
     """It is associated, though no linear probe is shown to decode it."""
     IN_FAVOUR = "in-favour"
     """A disparity in favour of a group."""
+    BY_LABELS = "by-labels"
+    """A gap is another one by reference labels than by working labels."""
     UNCLEAR_SIZE = "unclear-size"
     ASSOCIATED_UNCLEAR_SIZE = "associated-unclear-size"
     """It is associated, and whether by more than the margin is not settled."""
@@ -55,6 +57,7 @@ _WORDS = {
     Tone.OVERALL: "overall",
     Tone.DISPARITY: Verdict.DISPARITY.value,
     Tone.IN_FAVOUR: Verdict.DISPARITY.value,
+    Tone.BY_LABELS: "label error",
     Tone.UNCLEAR_SIZE: Verdict.UNCLEAR_SIZE.value,
     Tone.SMALL: Verdict.SMALL.value,
     Tone.EQUIVALENT: Verdict.EQUIVALENT.value,

@@ -1,0 +1,151 @@
+"""`cxraudit audit` with reference labels of part of the images, from a file, a column or a release."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxraudit.cli import main
+from cxraudit.schema import Analysis
+from simulations.labels import DESIGNS, drawn
+
+HOSTILE = "<b>a|b\"'\n$\\frac{"
+FAST = ["--n-resamples", "100", "--operating-point", "none", "--calibration", "none", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Images of two sexes with both labels for some."""
+    return drawn(DESIGNS["a gap that is not there"], 3).iloc[:900]
+
+
+def run(folder, table, *more, out="audit"):
+    """Audit a table with labels and scores; return the exit code."""
+    table.to_csv(folder / "table.csv", index=False)
+    columns = ["--image", "image", "--patient", "patient", "--label", "Edema=Edema"]
+    columns += ["--score", "Edema=score", "--sex", "sex"]
+    args = ["audit", str(folder / "table.csv"), *columns, "--out", str(folder / out), *FAST]
+    return main([*args, *more])
+
+
+def results(folder, out="audit"):
+    """The rows of an audit by reference labels."""
+    rows = pd.read_parquet(folder / out / "results.parquet")
+    return rows[rows["analysis"] == Analysis.REFERENCE_LABELS].reset_index(drop=True)
+
+
+def test_a_column_a_file_and_a_file_by_image_id_are_one_source(table, tmp_path):
+    """The same reference labels in three places; the report has their section."""
+    known = table[table["reference"].notna()]
+    named = known[["image", "reference"]].rename(columns={"reference": "Edema"})
+    named.to_csv(tmp_path / "readers.csv", index=False)
+    named.rename(columns={"image": "image_id"}).to_parquet(tmp_path / "readers.parquet")
+    sources = {
+        "a": ["--reference-label", "Edema=reference"],
+        "b": ["--reference-labels", str(tmp_path / "readers.csv")],
+        "c": ["--reference-labels", str(tmp_path / "readers.parquet")],
+    }
+
+    codes = [run(tmp_path, table, *flags, out=out) for out, flags in sources.items()]
+
+    assert codes == [0, 0, 0]
+    first = results(tmp_path, "a")
+    assert len(first) > 0
+    for out in ("b", "c"):
+        pd.testing.assert_frame_equal(results(tmp_path, out), first)
+    assert "Errors of the working labels" in (tmp_path / "a" / "report.html").read_text()
+    manifest = json.loads((tmp_path / "b" / "results.parquet.manifest.json").read_text())
+    assert "reference labels" in json.dumps(manifest)
+
+
+def test_without_reference_labels_the_report_has_no_such_section(table, tmp_path):
+    """Nothing to show."""
+    assert run(tmp_path, table) == 0
+
+    assert results(tmp_path).empty
+    assert "working labels" not in (tmp_path / "audit" / "report.html").read_text()
+
+
+def _readers(table, **changed):
+    known = table[table["reference"].notna()]
+    frame = pd.DataFrame({"image_id": known["image"], "Edema": known["reference"]})
+    return frame.assign(**changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "flags", "message"),
+    [
+        (lambda f: f.rename(columns={"image_id": "file"}), [], "has no column image or image_id"),
+        (
+            lambda f: f.rename(columns={"Edema": "<b>a\"'$\\frac{"}),
+            [],
+            "no column that is a finding",
+        ),
+        (lambda f: f.assign(image_id="x" + f["image_id"]), [], "shares no image_id"),
+        (lambda f: pd.concat([f, f.head(1)]), [], "already there"),
+        (lambda f: f.assign(Edema=np.nan), [], "has no label in any row"),
+        (lambda f: f.assign(Edema="maybe"), [], "label"),
+        (lambda f: f.assign(edema=1), [], "several columns of Edema"),
+        (lambda f: f.assign(w=-1), ["--reference-weight", "w"], "no number above 0"),
+        (lambda f: f, ["--reference-weight", "nothing"], "nothing"),
+        (lambda f: f, ["--reference-label", "Edema=nothing"], "nothing"),
+        (lambda f: f, ["--reference-label", "Hernia=Edema"], "Hernia"),
+        (lambda f: f.iloc[:0], [], "no rows"),
+    ],
+)
+def test_a_table_that_says_nothing_is_refused_in_one_sentence(
+    table, tmp_path, capsys, change, flags, message
+):
+    """Before any work is done; nothing is written."""
+    change(_readers(table)).to_csv(tmp_path / "readers.csv", index=False)
+
+    code = run(tmp_path, table, "--reference-labels", str(tmp_path / "readers.csv"), *flags)
+
+    error = capsys.readouterr().err
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "audit").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--reference-labels", "experts"], "no release is named"),
+        (["--reference-labels", "missing.csv"], "missing.csv"),
+        (["--reference-weight", "weight"], "add --reference-labels"),
+    ],
+)
+def test_a_source_that_is_not_there_is_refused(table, tmp_path, capsys, flags, message):
+    """A file, or the label source of a release."""
+    assert run(tmp_path, table, *flags) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_hostile_names_stay_text(table, tmp_path):
+    """Of the column, the file and the groups."""
+    changed = table.rename(columns={"reference": HOSTILE.replace("\n", " ")})
+    changed = changed.assign(site=np.where(changed["sex"] == "male", HOSTILE, "b"))
+    flags = ["--reference-label", f"Edema={HOSTILE.replace(chr(10), ' ')}", "--attribute", "site"]
+
+    code = run(tmp_path, changed.assign(site=changed["site"].str.replace("\n", " ")), *flags)
+
+    assert code == 0
+    page = (tmp_path / "audit" / "report.html").read_text()
+    assert "<b>a|b" not in page
+
+
+def test_uncertain_labels_and_other_images_are_counted(table, tmp_path, capsys):
+    """They are left out, with a notice each."""
+    frame = _readers(table)
+    frame.loc[frame.index[:3], "Edema"] = -1
+    more = pd.DataFrame({"image_id": ["other"], "Edema": [1.0], "reader": ["r"]})
+    pd.concat([frame, more]).to_csv(tmp_path / "readers.csv", index=False)
+
+    assert run(tmp_path, table, "--reference-labels", str(tmp_path / "readers.csv")) == 0
+
+    page = (tmp_path / "audit" / "report.html").read_text()
+    assert "3 uncertain labels" in page
+    assert "1 row of images that are not audited" in page
+    assert "1 column left out" in page
