@@ -51,6 +51,7 @@ _PUBLIC = {
     "gate": ("cxraudit.policy.judgement", "gate"),
     "label_conclusions": ("cxraudit.audits.two_labels.conclusions", "label_conclusions"),
     "load_dataset": ("cxraudit.datasets", "load"),
+    "load_image_model": ("cxraudit.models", "load_image_model"),
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
     "make_plan": ("cxraudit.analysis_plan", "make_plan"),
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from cxraudit.encode import encode_images as encode_images
     from cxraudit.metrics import METRICS as METRICS
     from cxraudit.models import load as load_model
+    from cxraudit.models import load_image_model as load_image_model
     from cxraudit.models.base import ImageTextModel as ImageTextModel
     from cxraudit.models.base import ModelCard as ModelCard
     from cxraudit.perturb import perturb as perturb_image
@@ -197,6 +199,7 @@ __all__ = [
     "gate",
     "label_conclusions",
     "load_dataset",
+    "load_image_model",
     "load_model",
     "load_prompts",
     "make_plan",

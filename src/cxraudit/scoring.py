@@ -14,6 +14,7 @@ from cxraudit.edits import CONTROL_OF
 from cxraudit.encode import BATCH_SIZE, Progress
 from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.models import load as load_model
+from cxraudit.models import require_text_side
 from cxraudit.models.base import LOCATION, ImageTextModel
 from cxraudit.notices import Notice, Tell, counted, logged
 from cxraudit.perturb.own.checks import OTHER, UNCHANGED, check_pairs, left_out, notices_of
@@ -80,6 +81,7 @@ def score(
     )
     record = store.record()
     loaded = load_model(model) if isinstance(model, str) else model
+    require_text_side(loaded.card)
     _require_same_weights(store, loaded, loaded.card.name)
     index, vectors = store.read()
     pair = load_prompts(prompts) if isinstance(prompts, str) else prompts

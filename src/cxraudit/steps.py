@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -47,8 +47,10 @@ from cxraudit.encode.resume import (
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
+from cxraudit.models import card as card_of
 from cxraudit.models import load as load_model
-from cxraudit.models.base import ImageTextModel
+from cxraudit.models import load_image_model, require_text_side
+from cxraudit.models.base import ImageModel, ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.own_embeddings import own_embeddings, prompt_pairs
 from cxraudit.perturb import perturbations as perturbations_named
@@ -116,11 +118,14 @@ def encode_step(
             progress=advance,
             tell=tell,
         )
-    if REPORT in dataset.images:
+    readers = {
+        name: cast("ImageTextModel", one) for name, one in loaded.items() if one.card.text_side
+    }
+    if REPORT in dataset.images and readers:
         with track("encode reports", len(dataset.images)) as advance:
             encode_reports(
                 dataset.images,
-                loaded,
+                readers,
                 work.report_embeddings,
                 shard_size=shard_size,
                 progress=advance,
@@ -152,7 +157,7 @@ def encode_step(
     return unread.drop_duplicates("image_id")
 
 
-def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
+def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageModel]:
     """Load models, by the names that results have."""
     by_name: dict[str, str] = {}
     for spec in specs:
@@ -162,7 +167,7 @@ def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
                 f"{other} and {spec} would both be called {shown_model(spec)} in the results. Rename one "
                 "of the folders."
             )
-    return {name: load_model(spec, device=device) for name, spec in by_name.items()}
+    return {name: load_image_model(spec, device=device) for name, spec in by_name.items()}
 
 
 def score_step(
@@ -172,15 +177,17 @@ def score_step(
     findings: Sequence[str] | None = None,
     model_names: Sequence[str] | None = None,
     device: str = "auto",
+    tell: Tell = logged,
 ) -> Path:
     """Score every embedded image under `out` with a prompt set; return the scores file.
 
-    `model_names` are the models to score; default: all that were encoded there.
+    `model_names` are the models to score; default: all that were encoded there, but those of images alone.
     """
     work = Workspace(out)
     work.clean()
     refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
     encoded = work.encoded(None if model_names is None else list(map(shown_model, model_names)))
+    encoded = _with_texts(encoded, named=model_names is not None, tell=tell)
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = load_prompts(prompt_set)
@@ -199,6 +206,29 @@ def score_step(
         cards={name: store.record()["card"] for name, store in encoded.items()},
     )
     return work.scores
+
+
+def _with_texts(
+    encoded: Mapping[str, EmbeddingStore], *, named: bool, tell: Tell
+) -> dict[str, EmbeddingStore]:
+    """Return what can be scored by prompts; models of images alone are left out with a notice.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing else, or they were named.
+    """
+    cards = {name: store.record()["card"] for name, store in encoded.items()}
+    found = {name: encoded[name] for name, card in cards.items() if card.get("text_side", True)}
+    for name in [name for name in encoded if name not in found]:
+        sentence = f"The model '{name}' has no text side, so its images are not scored by prompts."
+        if named or not found:
+            raise ConfigError(
+                f"{sentence} Fit heads for the findings of a table: cxraudit audit TABLE --embeddings "
+                f"{encoded[name].folder}."
+            )
+        tell(Notice(about="scores", count=1, sentence=sentence))
+    return found
 
 
 def perturb_step(
@@ -402,6 +432,7 @@ def audit_step(
     inputs: Mapping[str, Path] | None = None,
     embeddings: Sequence[ModelEmbeddings] = (),
     heads: Sequence[Heads] = (),
+    cards: Mapping[str, Mapping[str, Any]] | None = None,
     perturbed: pd.DataFrame | None = None,
     reference_labels: ReferenceLabels | None = None,
     notices: Sequence[Notice] = (),
@@ -440,7 +471,7 @@ def audit_step(
     )
     if work:
         found.facts["image_notes"] = suppressed_image_notes(work.image_notes(), found)
-    found.save(folder, inputs=files, overwrite=overwrite)
+    found.save(folder, inputs=files, cards=cards, overwrite=overwrite)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
 
 
@@ -677,6 +708,7 @@ def audit_files(
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
         perturbed=beside(perturbed, own_pairs),
+        cards=own.cards,
         reference_labels=reference,
         notices=read.notices,
         work=work if ours else None,
@@ -1054,6 +1086,8 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     if run.perturb:
         perturbations_named(run.perturb.perturbations)
     if run.encode:
+        for name in run.encode.models:
+            require_text_side(card_of(name))
         models = {name: [name] for name in run.encode.models}
         given_thresholds(settings, dataset, models)  # refused before any work
         encode_step(

@@ -162,7 +162,7 @@ def score(
     from cxraudit.prompts.bank import lint
     from cxraudit.steps import score_step
 
-    path = score_step(folder, prompt_set=prompts, findings=finding)
+    path = score_step(folder, prompt_set=prompts, findings=finding, tell=tell)
     pair = load(prompts)
     scored = read_table(path)
     for name in sorted(set(scored["finding"])):

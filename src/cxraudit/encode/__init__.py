@@ -17,7 +17,7 @@ from cxraudit.encode.reading import Perturbation, Prepared, Reader
 from cxraudit.encode.resume import of_damaged, survey
 from cxraudit.errors import ConfigError, CxrAuditError
 from cxraudit.files import folder_name
-from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.schema import CONTENT
 from cxraudit.store import NO_REPORT, DamagedError, EmbeddingStore, Shard, index_of, plan_shards
@@ -31,7 +31,7 @@ BATCH_SIZE = 32
 
 def encode_images(
     images: pd.DataFrame,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     folder: str | PathLike[str],
     *,
     batch_size: int = BATCH_SIZE,
@@ -53,7 +53,7 @@ def encode_images(
     ----------
     images : pandas.DataFrame
         An images table; ``image_id`` and ``path`` are used.
-    models : mapping of str to ImageTextModel
+    models : mapping of str to ImageModel
         Name → model; the name is that of its store.
     folder : str or path
         Folder of one store per model; see `cxraudit.store`.
@@ -181,7 +181,7 @@ def _encode_texts(
 
 def open_stores(
     images: pd.DataFrame,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     folder: str | PathLike[str],
     shard_size: int,
     perturbation_name: str = "",
@@ -223,7 +223,7 @@ def failures(stores: Mapping[str, EmbeddingStore]) -> pd.DataFrame:
 
 def _encode_shard(
     shard: Shard,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     targets: Mapping[str, EmbeddingStore],
     batches: Iterator[tuple[int, list[Prepared]]],
     progress: Progress | None,
@@ -262,7 +262,7 @@ def _usable(rows: Embeddings) -> NDArray[np.bool_]:
     return np.isfinite(rows).all(axis=1) & (rows != 0).any(axis=1)
 
 
-def _attempted(reader: Reader, path: str, image_id: str, model: ImageTextModel) -> Prepared:
+def _attempted(reader: Reader, path: str, image_id: str, model: ImageModel) -> Prepared:
     """Try to read and encode one image."""
     read = reader.read(path, image_id, [model])
     if not read.error and not _usable(model.encode_images(read.pixels[0][None])).all():
@@ -272,7 +272,7 @@ def _attempted(reader: Reader, path: str, image_id: str, model: ImageTextModel) 
 
 def _batches(
     shard: Shard,
-    models: list[ImageTextModel],
+    models: list[ImageModel],
     batch_size: int,
     readers: ThreadPoolExecutor,
     reader: Reader,

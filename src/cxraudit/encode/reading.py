@@ -9,7 +9,7 @@ from PIL import Image
 from cxraudit.content import Source, read_source
 from cxraudit.errors import ImageError
 from cxraudit.images import decode_image
-from cxraudit.models.base import ImageTextModel, Pixels
+from cxraudit.models.base import ImageModel, Pixels
 from cxraudit.privacy import without_folders
 
 Perturbation = Callable[[Image.Image, str], Image.Image]
@@ -44,7 +44,7 @@ class Reader:
     stated: Mapping[str, str] = field(default_factory=dict)
     """image_id → SHA-256 that the data set states of its image; other content is not taken for it."""
 
-    def read(self, path: str, image_id: str, models: Sequence[ImageTextModel]) -> Prepared:
+    def read(self, path: str, image_id: str, models: Sequence[ImageModel]) -> Prepared:
         """Read an image and prepare it for each model; an image for which that fails has an error.
 
         Errors name the file without its folders, since they are listed in tables that are handed on.
@@ -52,7 +52,7 @@ class Reader:
         prepared = self._read(path, image_id, models)
         return replace(prepared, error=without_folders(prepared.error, path))
 
-    def _read(self, path: str, image_id: str, models: Sequence[ImageTextModel]) -> Prepared:
+    def _read(self, path: str, image_id: str, models: Sequence[ImageModel]) -> Prepared:
         file = Path(path)
         try:
             data, source = read_source(file)

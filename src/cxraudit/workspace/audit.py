@@ -90,6 +90,7 @@ class AuditFolder:
         *,
         inputs: Mapping[str, Path] | None = None,
         manifest: Mapping[str, Any] | None = None,
+        cards: Mapping[str, Mapping[str, Any]] | None = None,
         overwrite: bool = False,
     ) -> None:
         """Write the tables of an audit and its manifest.
@@ -106,6 +107,8 @@ class AuditFolder:
             over from the manifest of ``scores``.
         manifest : mapping, optional
             The manifest of an audit that was computed before: it is kept as it is.
+        cards : mapping of str to mapping, optional
+            Model → its card, beside those in the manifest of ``scores``.
         overwrite : bool
             Replace the audit of another table of scores.
 
@@ -138,7 +141,7 @@ class AuditFolder:
             outputs=outputs,
             facts=facts,
             table=table,
-            cards=upstream.get("cards", {}),
+            cards={**upstream.get("cards", {}), **(cards or {})},
             prompt_hash=upstream.get("prompt_hash"),
             commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
         )
