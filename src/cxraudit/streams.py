@@ -45,6 +45,7 @@ class Stream(IntEnum):
     HEAD_PATIENTS = 52
     HEAD_FOLDS = 53
     SHOTS = 54
+    WORDINGS = 55
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -42,6 +42,8 @@ from cxraudit.audits.training_runs import (
     divide,
     models_of,
 )
+from cxraudit.audits.wordings import Worded, audit_wordings, of_embeddings, of_tables
+from cxraudit.audits.wordings.variants import by_variant, check_variants
 from cxraudit.datasets.base import REPORT, Dataset, excluded_images, flow
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
@@ -62,6 +64,7 @@ def audit(
     embeddings: ModelEmbeddings | Sequence[ModelEmbeddings] = (),
     heads: Sequence[Heads] = (),
     perturbed: Any = None,
+    worded: Any = None,
     notices: Sequence[Notice] = (),
     plan: AnalysisPlan | str | PathLike[str] | None = None,
     depart: str | None = None,
@@ -93,6 +96,10 @@ def audit(
         performance and gaps grow with the number of training patients.
     perturbed : data frame, optional
         Scores of perturbed images; see `cxraudit.audit_perturbations`.
+    worded : data frame, optional
+        Scores with other wordings of the prompts: the columns of the scores and those of
+        `cxraudit.schema.VARIANT_COLUMNS`. They may also be rows of `scores`, where one wording is that of
+        the audit (``variant_kind`` ``base``).
     notices : sequence of Notice, optional
         What the report says of the inputs, besides the notices of the data set.
     plan : AnalysisPlan, str or path, optional
@@ -115,7 +122,11 @@ def audit(
     ConfigError
         If a shortcut's finding has no scores, or what is given contradicts the plan.
     """
-    scores = check_scores(to_pandas(scores, "the scores table"), seeds=True)
+    variants = by_variant(to_pandas(scores, "the scores table"), "the scores table")
+    scores = check_scores(variants.base, seeds=True)
+    worded = variants.others if worded is None else to_pandas(worded, "the scores with wordings")
+    if len(worded):
+        worded = check_variants(scores, worded, "the scores with wordings")
     followed = None
     if plan is not None:
         followed = follow(
@@ -157,7 +168,7 @@ def audit(
         if model not in audited:
             raise UnknownNameError("model", model, audited)
     _check_heads(heads, _several(embeddings), dataset)
-    scores = divided.by_model()
+    as_given, scores = scores, divided.by_model()
     tuning = cohort.tuning()
     engine = Engine(cohort)
     evaluated: list[Evaluated] = []
@@ -208,6 +219,8 @@ def audit(
                 settings=settings,
                 share=part_share(PERTURBATIONS, given),
             )
+    by_wording = audit_wordings(dataset, _sources(of_models, as_given, worded), chosen, settings)
+    notices += by_wording.notices
     with stage("judge differences"):
         judged = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
     results = pd.concat(
@@ -215,6 +228,7 @@ def audit(
             to_frame(judged, dataset.name),
             *([] if changed is None else [changed.results]),
             embedded.results,
+            *([by_wording.results] if len(by_wording.results) else []),
         ],
         ignore_index=True,
     )
@@ -237,6 +251,7 @@ def audit(
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
             "heads": [_of_heads(one) for one in heads],
+            "wordings": by_wording.facts,
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
@@ -249,6 +264,7 @@ def audit(
         points=embedded.points,
         curves=embedded.curves,
         prompt_gaps=embedded.prompt_gaps,
+        wording_changes=by_wording.changes,
         audited_images=kept,
         audited_scores=scored_rows,
     )
@@ -304,6 +320,18 @@ def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) 
     if attributes is None:
         return list(dict.fromkeys(dataset.attributes))
     return list(dict.fromkeys([attributes] if isinstance(attributes, str) else attributes))
+
+
+def _sources(
+    embeddings: Sequence[ModelEmbeddings], scores: pd.DataFrame, worded: pd.DataFrame
+) -> list[Worded]:
+    """Return what scored images with several wordings of the prompts: embeddings, and rows of tables."""
+    with_words = [one for one in embeddings if one.wordings]
+    sets = dict(zip(scores["model"], scores["prompt_set"], strict=True))
+    return [
+        *(of_embeddings(one, sets[one.model]) for one in with_words),
+        *(of_tables(scores, worded) if len(worded) else []),
+    ]
 
 
 def _of_models(perturbed: Any, models: Sequence[str]) -> pd.DataFrame | None:
