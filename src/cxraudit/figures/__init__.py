@@ -13,6 +13,7 @@ figure                 shows
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
 `n_shot_curves`        AUROC of heads by the number of training patients
+`wording_changes`      what words for groups, and neutral words, do to gaps
 `flow_diagram`         images, studies and patients kept by every filter
 =====================  ============================================================================
 
@@ -28,6 +29,7 @@ from cxraudit.figures.perturbations import corruption_curves, corruption_gaps, c
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
 from cxraudit.figures.standardised import standardised_gaps
+from cxraudit.figures.wordings import wording_changes
 
 __all__ = [
     "corruption_curves",
@@ -41,4 +43,5 @@ __all__ = [
     "shortcut_arms",
     "shortcut_summary",
     "standardised_gaps",
+    "wording_changes",
 ]

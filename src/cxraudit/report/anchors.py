@@ -22,6 +22,7 @@ class Anchor(StrEnum):
     PERTURBATIONS = "perturbations"
     EMBEDDINGS = "embeddings"
     HEADS = "heads"
+    WORDINGS = "wordings"
     MODELS = "models"
     CHECKS = "checks"
     NOTICES = "notices"

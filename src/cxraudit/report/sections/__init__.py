@@ -24,6 +24,7 @@ from cxraudit.report.sections import (
     shortcuts,
     subgroups,
     verdicts,
+    wordings,
 )
 
 OPENING = (verdicts, in_short)
@@ -40,6 +41,7 @@ SECTIONS = (
     perturbations,
     heads,
     embeddings,
+    wordings,
     model_comparison,
     checks,
     notices,

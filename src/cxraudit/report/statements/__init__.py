@@ -15,6 +15,7 @@ from cxraudit.report.statements import (
     perturbations,
     shortcuts,
     subgroups,
+    wordings,
 )
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import NULL_MODEL
@@ -28,6 +29,7 @@ STATEMENTS = (
     shortcuts,
     perturbations,
     embeddings,
+    wordings,
 )
 _OF_NULL_MODEL = (subgroups, operating_point)
 _NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE, Tone.UNDEFINED)

@@ -1,0 +1,159 @@
+"""Whether words for groups of patients in the prompt move scores and gaps further than neutral words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from cxraudit.audits.result import Audit
+from cxraudit.figures.wordings import times, words_name
+from cxraudit.formatting import (
+    bounds,
+    column_name,
+    counted,
+    decimal,
+    in_sentence,
+    listed,
+    signed,
+)
+from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL
+from cxraudit.report.statements import rows as find
+from cxraudit.report.statements.rows import Row
+from cxraudit.report.statements.statement import Statement, Tone
+from cxraudit.schema import NEUTRAL_WORDS, WORDS_FOR_GROUPS, Analysis, records
+from cxraudit.vocabulary import group_phrase
+
+GAP = "wording_gap"
+_MOVED = {
+    GAP: "the AUROC gap of {group}",
+    "wording_auroc": "AUROC",
+    "wording_score": "the mean score",
+    "wording_score_gap": "the score gap of {group}",
+}
+"""What words move, in the order it is stated."""
+_SD_OF_SCORE = ("wording_score", "wording_score_gap")
+
+
+def statements(audit: Audit, model: str) -> list[Statement]:
+    """State how far words for groups move gaps and scores, beside neutral words."""
+    found = [one for one in audit.facts.get("wordings") or () if one["model"] == model]
+    return [_statement(audit, model, one) for one in found if one["findings"]]
+
+
+def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
+    rows = find.of(audit, model, analysis=Analysis.WORDING)
+    ratios = rows[rows["metric"].str.endswith("_ratio") & rows["low"].notna()]
+    if not fact["compared"]:
+        return _not_compared(fact)
+    if ratios.empty:
+        return Statement(
+            Tone.EXPLORATORY,
+            "Words for groups in the prompt: not compared with neutral words",
+            "There are too few patients, resamples or words for an interval.",
+        )
+    beyond = ratios[ratios["low"] > 1]
+    by_chance = (1 - float(ratios["confidence_level"].iloc[0])) / 2
+    of_all = (
+        f"Of {counted(len(ratios), 'ratio')} to neutral words, {len(beyond)} "
+        f"{'is' if len(beyond) == 1 else 'are'} above 1 with the whole interval; {by_chance * len(ratios):.1f} would be by chance alone."
+    )
+    gaps = beyond[beyond["metric"] == f"{GAP}_ratio"]
+    which = gaps if len(gaps) else beyond
+    chosen = which if len(which) else _of_gaps(ratios)
+    row = max(records(chosen), key=lambda one: (one["low"], one["value"]))
+    detail = f"{_moved(audit, rows, row)} {of_all}{_alike(fact)}"
+    return Statement(Tone.EXPLORATORY, _headline(len(gaps), len(beyond)), detail)
+
+
+def _of_gaps(ratios: pd.DataFrame) -> pd.DataFrame:
+    gaps = ratios[ratios["metric"] == f"{GAP}_ratio"]
+    return gaps if len(gaps) else ratios
+
+
+def _headline(gaps: int, beyond: int) -> str:
+    if gaps:
+        return "Words for groups in the prompt move AUROC gaps further than neutral words do"
+    if beyond:
+        return "Words for groups in the prompt move scores, and no AUROC gap, further than neutral words do"
+    return (
+        "Words for groups in the prompt: not shown to move anything further than neutral words do"
+    )
+
+
+def _moved(audit: Audit, rows: pd.DataFrame, row: Row) -> str:
+    """State how far the words of a row move something, and neutral words beside them."""
+    metric = str(row["metric"]).removesuffix("_ratio")
+    places = {name: row[name] for name in ("finding", "attribute", "group")}
+    spreads = find.where(rows, metric=f"{metric}_sd", **places)
+    own = find.where(spreads, condition=row["condition"])
+    neutral = find.where(spreads, condition=NEUTRAL_WORDS)
+    if own.empty or neutral.empty:
+        return ""
+    group = group_phrase(row["attribute"], row["group"]) if row["attribute"] else ""
+    what = _MOVED[metric].format(group=group)
+    words = words_name(row["condition"])
+    unit = " SD of the score" if metric in _SD_OF_SCORE else ""
+    [one], [other] = records(own), records(neutral)
+    return (
+        f"For {in_sentence(row['finding'])}, {words} move {what} by a standard deviation of "
+        f"{decimal(one['value'], 3)}{unit} ({bounds(one['low'], one['high'], 3)})"
+        f"{_range(audit, row, metric)}, neutral words by {decimal(other['value'], 3)} ({bounds(other['low'], other['high'], 3)}): "
+        f"{times(row)}."
+    )
+
+
+def _range(audit: Audit, row: Row, metric: str) -> str:
+    """Return the words that lie furthest apart, with what they change."""
+    changes = audit.wording_changes
+    if changes.empty:
+        return ""
+    own = find.where(
+        changes[changes["model"] == row["model"]],
+        finding=row["finding"],
+        metric=metric,
+        attribute=row["attribute"],
+        group=row["group"],
+        kind=DEMOGRAPHIC,
+    )
+    if row["condition"] != WORDS_FOR_GROUPS:
+        own = find.where(own, words_attribute=row["condition"])
+    known = own.dropna(subset=["value"]).sort_values("value", kind="stable")
+    if len(known) < 2:
+        return ""
+    ends = [
+        f"{signed(one['value'], 3)} (“{one['words_group']}”)"
+        for one in records(known.iloc[[0, -1]])
+    ]
+    return f", from {ends[0]} to {ends[1]}"
+
+
+def _not_compared(fact: Mapping[str, Any]) -> Statement:
+    """State why nothing follows where words of a kind are not told apart."""
+    alike = fact["alike"]
+    kinds = [kind for kind in (DEMOGRAPHIC, NEUTRAL) if alike[kind]]
+    if not kinds:
+        return Statement(
+            Tone.EXPLORATORY,
+            "Words for groups in the prompt: not compared with neutral words",
+            "Words of one kind are missing, or nothing changes with any of them.",
+        )
+    which = {DEMOGRAPHIC: "words for groups", NEUTRAL: "neutral words"}
+    names = listed([f"{which[kind]} ({_topics(alike[kind])})" for kind in kinds])
+    return Statement(
+        Tone.EXPLORATORY,
+        "Words for groups in the prompt: the scores do not tell them apart",
+        f"Its scores are the same whichever of the {names} stand in the prompt, as where a text side has "
+        "none of the words. Nothing follows about how the model would treat words that it has.",
+    )
+
+
+def _topics(names: list[str]) -> str:
+    return listed([column_name(name) if name else "without an attribute" for name in names])
+
+
+def _alike(fact: Mapping[str, Any]) -> str:
+    """Name words that are not told apart where others are."""
+    left = [name for kind in (DEMOGRAPHIC, NEUTRAL) for name in fact["alike"][kind]]
+    if not left:
+        return ""
+    return f" Words for {_topics(left)} are left out: the scores do not tell them apart."
