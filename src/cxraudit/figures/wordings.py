@@ -139,5 +139,5 @@ def times(ratio: dict[str, Any]) -> str:
     if math.isfinite(ratio["high"]):
         limits = f"{decimal(ratio['low'], 1)} to {decimal(ratio['high'], 1)}"
     else:
-        limits = f"{decimal(ratio['low'], 1)} or more" if math.isfinite(ratio["low"]) else ""
+        limits = f"{decimal(ratio['low'], 1)} or more" if ratio["low"] > 0 else ""
     return f"{value} ({limits})" if value and limits else value or limits

@@ -17,8 +17,13 @@ from cxraudit.report.statements import wordings
 from cxraudit.schema import NEUTRAL_WORDS, Analysis, records
 from cxraudit.vocabulary import group_phrase
 
-_DRAWN = ("wording_gap", "wording_score")
-"""What is drawn, as far as there are rows: the first openly, others in what can be opened."""
+_DRAWN = {
+    "wording_gap": "AUROC gaps",
+    "wording_score_gap": "score gaps",
+    "wording_score": "mean scores",
+}
+"""What is drawn, as far as words move it: that which words for groups move furthest beside neutral words
+openly, the others in what can be opened."""
 
 
 def build(audit: Audit, context: Context) -> Section | None:
@@ -41,9 +46,8 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     rows = rows[rows["analysis"] == Analysis.WORDING]
     changes = of_model(audit.wording_changes, model)
     blocks: list[Block] = [Statements(statements_on(audit, model, about=(wordings,)))]
-    drawn = [one for one in _DRAWN if (rows["metric"] == f"{one}_sd").any() and len(changes)]
-    for place, metric in enumerate(drawn):
-        what = "AUROC gaps" if metric == "wording_gap" else "mean scores"
+    for place, metric in enumerate(_drawn(rows) if len(changes) else ()):
+        what = _DRAWN[metric]
         picture = context.draw(
             figures.wording_changes(changes, rows, metric),
             f"{model}-{metric}",
@@ -54,6 +58,16 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
         numbers = table(_numbers(rows), f"{model}: words for groups beside neutral words")
         blocks += [muted(_READING), Details("Numbers of the wordings", [numbers])]
     return blocks
+
+
+def _drawn(rows: pd.DataFrame) -> list[str]:
+    """Return what words move, the furthest beyond neutral words first."""
+
+    def of(metric: str, column: str) -> float:
+        return float(rows.loc[rows["metric"] == metric, column].fillna(0).max())
+
+    moved = [one for one in _DRAWN if of(f"{one}_sd", "value") > 0]
+    return sorted(moved, key=lambda one: -max(1.0, of(f"{one}_ratio", "low")))
 
 
 def _numbers(rows: pd.DataFrame) -> pd.DataFrame:

@@ -52,16 +52,17 @@ def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
             "There are too few patients, resamples or words for an interval.",
         )
     beyond = ratios[ratios["low"] > 1]
-    by_chance = (1 - float(ratios["confidence_level"].iloc[0])) / 2
+    expected = (1 - float(ratios["confidence_level"].iloc[0])) / 2 * len(ratios)
+    are = "is" if len(beyond) == 1 else "are"
     of_all = (
-        f"Of {counted(len(ratios), 'ratio')} to neutral words, {len(beyond)} "
-        f"{'is' if len(beyond) == 1 else 'are'} above 1 with the whole interval; {by_chance * len(ratios):.1f} would be by chance alone."
+        f"Of {counted(len(ratios), 'ratio')} to neutral words, {len(beyond)} {are} above 1 with the whole "
+        f"interval; {expected:.1f} would be by chance alone."
     )
     gaps = beyond[beyond["metric"] == f"{GAP}_ratio"]
     which = gaps if len(gaps) else beyond
     chosen = which if len(which) else _of_gaps(ratios)
     row = max(records(chosen), key=lambda one: (one["low"], one["value"]))
-    detail = f"{_moved(audit, rows, row)} {of_all}{_alike(fact)}"
+    detail = f"{_moved(audit, rows, row)} {of_all}{_own_words(rows)}{_alike(fact)}"
     return Statement(Tone.EXPLORATORY, _headline(len(gaps), len(beyond)), detail)
 
 
@@ -91,14 +92,26 @@ def _moved(audit: Audit, rows: pd.DataFrame, row: Row) -> str:
         return ""
     group = group_phrase(row["attribute"], row["group"]) if row["attribute"] else ""
     what = _MOVED[metric].format(group=group)
-    words = words_name(row["condition"])
-    unit = " SD of the score" if metric in _SD_OF_SCORE else ""
+    unit = " standard deviations of the score" if metric in _SD_OF_SCORE else ""
     [one], [other] = records(own), records(neutral)
+    theirs = f"{decimal(other['value'], 3)} ({bounds(other['low'], other['high'], 3)})"
     return (
-        f"For {in_sentence(row['finding'])}, {words} move {what} by a standard deviation of "
-        f"{decimal(one['value'], 3)}{unit} ({bounds(one['low'], one['high'], 3)})"
-        f"{_range(audit, row, metric)}, neutral words by {decimal(other['value'], 3)} ({bounds(other['low'], other['high'], 3)}): "
-        f"{times(row)}."
+        f"For {in_sentence(row['finding'])}, {what} varies between {words_name(row['condition'])} with a "
+        f"standard deviation of {decimal(one['value'], 3)} ({bounds(one['low'], one['high'], 3)})"
+        f"{_range(audit, row, metric)}, and between neutral words with one of {theirs}{unit}: {times(row)}."
+    )
+
+
+def _own_words(rows: pd.DataFrame) -> str:
+    """State the largest shift by the words for a group in the scores of its own patients, if there is one."""
+    found = find.where(rows, metric="own_words_shift").dropna(subset=["value", "low"])
+    apart = records(found[(found["low"] > 0) | (found["high"] < 0)])
+    if not apart:
+        return ""
+    row = find.largest(apart)
+    return (
+        f" Words for {group_phrase(row['attribute'], row['group'])} move the scores of these by "
+        f"{find.difference(row)} standard deviations beside those of others ({in_sentence(row['finding'])})."
     )
 
 
