@@ -52,6 +52,7 @@ _PUBLIC = {
     "load_dataset": ("cxraudit.datasets", "load"),
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
+    "load_wordings": ("cxraudit.prompts.wordings", "load_wordings"),
     "make_plan": ("cxraudit.analysis_plan", "make_plan"),
     "open_audit": ("cxraudit.audits.result", "open_audit"),
     "perturb_image": ("cxraudit.perturb", "perturb"),
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
     from cxraudit.policy.rules import read_policy as read_policy
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
+    from cxraudit.prompts.wordings import load_wordings as load_wordings
     from cxraudit.report import write_figures as write_figures
     from cxraudit.report import write_report as write_report
     from cxraudit.report.summary import write_summary as write_summary
@@ -186,6 +188,7 @@ __all__ = [
     "load_dataset",
     "load_model",
     "load_prompts",
+    "load_wordings",
     "make_plan",
     "open_audit",
     "perturb_image",

@@ -12,6 +12,7 @@ from cxraudit.audits.engine import Engine
 from cxraudit.audits.plan import Combination, Key, Tested, average, key, minus, unless_finite
 from cxraudit.audits.wordings.outcomes import Outcome, Scored, outcomes, rank_agreement
 from cxraudit.audits.wordings.words import Word, contrasts, demographic_attributes
+from cxraudit.metrics import METRICS
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL, Phrase
 from cxraudit.schema import NEUTRAL_WORDS, WORDS_FOR_GROUPS, Analysis, Reason
 from cxraudit.stats.compare import MIN_RESAMPLES
@@ -124,13 +125,14 @@ def _spread(
         )
         low = min(low, max(effects.variance, 0.0))
     value = _root(effects.variance)
+    metric = f"{outcome.metric}_{SD}"
     return Tested(
         key=_key(found, condition, named),
-        metric=f"{outcome.metric}_{SD}",
+        metric=metric,
         cell=outcome.cell,
         value=value,
         low=_root(low),
-        high=_root(high),
+        high=min(_root(high), METRICS[metric].high) if math.isfinite(high) else high,
         reasons=() if math.isfinite(value) else (Reason.TOO_FEW_RESAMPLES,),
         method="inverted test of the sum of squares" if effects.enough else "",
         note=f"{len(effects.points)} contrasts of words",
