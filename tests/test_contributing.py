@@ -32,7 +32,10 @@ def test_every_room_is_in_the_tree_and_in_the_contract():
     """Each module and package of the first level, and those of audits, with what it is for."""
     below = {
         f"{name}/"
-        for name in ("changes", "shortcuts", "perturbations", "embeddings", "suppression")
+        for name in (
+            *("changes", "shortcuts", "perturbations", "embeddings", "suppression"),
+            "wordings",
+        )
     }
     drawn = re.findall(r"[├└]── (\S+) +\S", TREE)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cxraudit.audits.wordings.outcomes import RATIOS, SDS
 from cxraudit.charts.look import Look
 from cxraudit.charts.scale import axis, reach
 from cxraudit.charts.spec import NONE, Chart, Column, Guide, Mark, Part, Row, Rows
@@ -45,8 +46,8 @@ def wording_changes(
     cxraudit.charts.Chart
     """
     rows = results[results["analysis"] == Analysis.WORDING]
-    spreads = rows[rows["metric"] == f"{metric}_sd"]
-    ratios = rows[rows["metric"] == f"{metric}_ratio"]
+    spreads = rows[rows["metric"] == SDS[metric]]
+    ratios = rows[rows["metric"] == RATIOS[metric]]
     own = changes[changes["metric"] == metric]
     places = _furthest(spreads, ratios).head(shown)
     longest = _LONGEST * max(0.0, spreads["value"].max())

@@ -111,7 +111,7 @@ def load_wordings(name_or_path: str | os.PathLike[str] = DEFAULT) -> Wordings:
 
 
 def refuse_too_few(phrases: Sequence[Phrase], kind: str, where: str) -> None:
-    """Refuse wordings without two of a kind that can be told apart within one attribute or topic.
+    """Refuse wordings without two of a kind that can be compared within one attribute or topic.
 
     Raises
     ------

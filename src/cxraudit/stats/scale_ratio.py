@@ -14,7 +14,7 @@ Sets = NDArray[np.intp]
 MOST_SETS = 4000
 """Exchanges that are enumerated; of more, so many are drawn."""
 LARGEST = 1000.0
-"""A ratio beyond it, or below its inverse, is not told from one without end."""
+"""A ratio beyond it, or below its inverse, is as good as one without end."""
 _HALVINGS = 40
 
 
@@ -36,8 +36,8 @@ def scale_ratio(
 
     If effects of both kinds have one distribution, which of them are of which kind is arbitrary: the mean
     square of the first kind is compared with those of all other sets of as many effects. The interval holds
-    the ratios by which the effects of the first kind may be divided so that this test does not tell them
-    from the second: exact for effects that can be exchanged after the division.
+    the ratios by which the effects of the first kind may be divided so that this test does not distinguish
+    them from the second: exact for effects that can be exchanged after the division.
 
     Parameters
     ----------

@@ -177,7 +177,7 @@ def test_a_common_shift_of_a_topic_is_in_no_spread(drawn, found):
     assert after == pytest.approx(before, rel=1e-6)
 
 
-def test_words_that_a_text_side_does_not_tell_apart_are_said_to_be_so(drawn):
+def test_words_that_a_text_side_does_not_distinguish_are_said_to_be_so(drawn):
     """All words of a kind give one direction: nothing is compared, and nothing looks robust."""
     dataset, _, embedded = drawn
     neutral = [w for w in embedded.wordings if w.phrase.kind == "neutral"]

@@ -5,7 +5,7 @@ module       question
 ===========  ====================================================================
 `sources`    scores with and without words: of embeddings, or of a table
 `variants`   which rows of a table are of which wording
-`words`      which words are told apart, and compared with which
+`words`      which words are distinguished, and compared with which
 `outcomes`   what words can move: mean score, AUROC, gaps
 `compare`    how far words of both kinds move it, and the ratio of both
 ===========  ====================================================================
@@ -32,7 +32,7 @@ from cxraudit.audits.wordings.sources import (
     of_tables,
     with_groups,
 )
-from cxraudit.audits.wordings.words import Told, both_kinds, told_apart
+from cxraudit.audits.wordings.words import Distinguished, both_kinds, distinguish
 from cxraudit.datasets.base import Dataset
 from cxraudit.notices import Notice
 from cxraudit.progress import stage
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 MOST_RESAMPLES = 400
-"""Resamples of patients, which only tell sampling from words; more make no difference."""
+"""Resamples of patients, which only separate sampling from words; more make no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class WordingAudit:
     """What each word does: model, finding, kind, words_attribute, words_group, wordings, metric, attribute,
     group, value, low, high."""
     facts: list[dict[str, Any]]
-    """Per model: wordings, findings, and words that its scores do not tell apart."""
+    """Per model: wordings, findings, and words that its scores do not distinguish."""
     notices: tuple[Notice, ...] = ()
 
 
@@ -116,11 +116,11 @@ class _Found:
     def __init__(self, cohort: Cohort, worded: Worded) -> None:
         self._cohort, self._worded = cohort, worded
         self._engine = Engine(cohort)
-        self._told: dict[str, tuple[WordedScores, Told]] = {}
+        self._found: dict[str, tuple[WordedScores, Distinguished]] = {}
         self.notices: list[Notice] = []
 
     def of(self, finding: str, attributes: Sequence[str]) -> tuple[list[Evaluated], pd.DataFrame]:
-        """Compare the words for one finding; nothing where no words of a kind are told apart."""
+        """Compare the words for one finding; nothing where no words of a kind are distinguished."""
         cohort = self._cohort
         scores = self._worded.of(finding)
         if notice := incomplete(self._worded, finding, scores):
@@ -137,12 +137,12 @@ class _Found:
         scores = replace(scores, phrases=with_groups(scores.phrases, cohort.dataset))
         rows = np.zeros(len(complete), dtype=bool)
         rows[base.rows] = True
-        told = told_apart(scores, rows)
-        self._told[finding] = scores, told
-        if not both_kinds(told.words):
+        apart = distinguish(scores, rows)
+        self._found[finding] = scores, apart
+        if not both_kinds(apart.words):
             return [], pd.DataFrame()
         own = scored(cohort, base, scores.worded[:, base.rows])
-        items, table = compare(self._engine, own, scores.phrases, told.words, attributes)
+        items, table = compare(self._engine, own, scores.phrases, apart.words, attributes)
         plan: list[Item] = list(items)
         evaluated = self._engine.evaluate(plan)
         self._engine.forget()
@@ -162,19 +162,19 @@ class _Found:
         }
         return {
             "model": self._worded.model,
-            "findings": sorted(self._told),
+            "findings": sorted(self._found),
             "wordings": {
                 kind: max(
-                    (sum(p.kind == kind for p in s.phrases) for s, _ in self._told.values()),
+                    (sum(p.kind == kind for p in s.phrases) for s, _ in self._found.values()),
                     default=0,
                 )
                 for kind in (DEMOGRAPHIC, NEUTRAL)
             },
-            "unchanged": min((told.unchanged for _, told in self._told.values()), default=0),
-            "compared": sorted(f for f, (_, told) in self._told.items() if both_kinds(told.words)),
+            "unchanged": min((one.unchanged for _, one in self._found.values()), default=0),
+            "compared": sorted(f for f, (_, one) in self._found.items() if both_kinds(one.words)),
             "alike": alike,
         }
 
     def _alike(self, kind: str) -> Iterator[list[str]]:
-        for _, told in self._told.values():
-            yield [topic for of_kind, topic in told.alike if of_kind == kind]
+        for _, one in self._found.values():
+            yield [topic for of_kind, topic in one.alike if of_kind == kind]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cxraudit.audits.embeddings.prompt_sensitivity import variances
 from cxraudit.audits.engine import Engine
 from cxraudit.audits.plan import Combination, Key, Tested, average, key, minus, unless_finite
-from cxraudit.audits.wordings.outcomes import Outcome, Scored, outcomes, rank_agreement
+from cxraudit.audits.wordings.outcomes import RATIOS, SDS, Outcome, Scored, outcomes, rank_agreement
 from cxraudit.audits.wordings.words import Word, contrasts, demographic_attributes
 from cxraudit.metrics import METRICS
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL, Phrase
@@ -19,7 +19,6 @@ from cxraudit.stats.compare import MIN_RESAMPLES
 from cxraudit.stats.scale_ratio import scale_ratio
 from cxraudit.streams import Stream, generator
 
-SD, RATIO = "sd", "ratio"
 AGREEMENT, OWN_WORDS = "rank_agreement", "own_words_shift"
 
 
@@ -41,7 +40,7 @@ def compare(
     phrases : sequence of Phrase
         In the same order.
     words : sequence of Word
-        Those that are told apart, of both kinds.
+        Those that are distinguished, of both kinds.
     attributes : sequence of str
         Attributes whose gaps are followed.
 
@@ -125,7 +124,7 @@ def _spread(
         )
         low = min(low, max(effects.variance, 0.0))
     value = _root(effects.variance)
-    metric = f"{outcome.metric}_{SD}"
+    metric = SDS[outcome.metric]
     return Tested(
         key=_key(found, condition, named),
         metric=metric,
@@ -152,7 +151,7 @@ def _ratio(
     if not (effects.enough and neutral.enough):
         return Tested(
             key=_key(found, condition, named),
-            metric=f"{outcome.metric}_{RATIO}",
+            metric=RATIOS[outcome.metric],
             cell=outcome.cell,
             reasons=(Reason.TOO_FEW_RESAMPLES,),
         )
@@ -164,7 +163,7 @@ def _ratio(
     )
     return Tested(
         key=_key(found, condition, named),
-        metric=f"{outcome.metric}_{RATIO}",
+        metric=RATIOS[outcome.metric],
         cell=outcome.cell,
         value=ratio.value,
         low=ratio.low,
@@ -235,7 +234,7 @@ def _listed(
     words: Sequence[Word],
     moved: Sequence[Combination],
 ) -> pd.DataFrame:
-    estimates = [engine.estimate(one, f"{outcome.metric}_{SD}") for one in moved]
+    estimates = [engine.estimate(one, SDS[outcome.metric]) for one in moved]
     return pd.DataFrame(
         {
             "model": found.base.model,

@@ -12,13 +12,20 @@ from cxraudit.audits.plan import Combination, Known, Quantity, average, mean, mi
 from cxraudit.datasets.base import NO_GROUP
 from cxraudit.schema import OVERALL
 
+MOVED = ("wording_score", "wording_auroc", "wording_gap", "wording_score_gap")
+"""What words can move."""
+SDS = {name: f"{name}_sd" for name in MOVED}
+"""What words can move → the metric of how far."""
+RATIOS = {name: f"{name}_ratio" for name in MOVED}
+"""What words can move → the metric of how far words for groups do beside neutral ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Something that words can move, and by how much each phrase does."""
 
     metric: str
-    """Beginning of the names of its metrics: ``wording_score`` …"""
+    """One of `MOVED`."""
     attribute: str
     group: str
     cell: Cell

@@ -27,8 +27,8 @@ class Word:
     """Its texts among the phrases."""
 
 
-class Told(NamedTuple):
-    """Words that scores tell apart, and the topics whose words they do not."""
+class Distinguished(NamedTuple):
+    """Words that scores distinguish, and the topics whose words they do not."""
 
     words: tuple[Word, ...]
     alike: tuple[tuple[str, str], ...]
@@ -46,7 +46,7 @@ def words_of(phrases: Sequence[Phrase]) -> list[Word]:
     return [Word(*key, tuple(places[key])) for key in sorted(places)]
 
 
-def told_apart(scores: WordedScores, known: NDArray[np.bool_]) -> Told:
+def distinguish(scores: WordedScores, known: NDArray[np.bool_]) -> Distinguished:
     """Leave out topics of which no two words have different scores.
 
     A text side that has none of the words, or takes all unknown words for one, makes no difference between
@@ -65,7 +65,7 @@ def told_apart(scores: WordedScores, known: NDArray[np.bool_]) -> Told:
             words += topic
         else:
             alike.append((topic[0].kind, topic[0].attribute))
-    return Told(tuple(words), tuple(alike), unchanged)
+    return Distinguished(tuple(words), tuple(alike), unchanged)
 
 
 def _topics(words: Sequence[Word]) -> Iterator[list[Word]]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from cxraudit import figures
 from cxraudit.audits.result import Audit
+from cxraudit.audits.wordings.outcomes import RATIOS, SDS
 from cxraudit.figures.wordings import times, words_name
 from cxraudit.formatting import with_interval
 from cxraudit.metrics import METRICS
@@ -14,7 +15,7 @@ from cxraudit.report.blocks import Block, Details, Section, Statements, muted, t
 from cxraudit.report.sections.context import Context, of_model
 from cxraudit.report.statements import of_model as statements_on
 from cxraudit.report.statements import wordings
-from cxraudit.schema import NEUTRAL_WORDS, Analysis, records
+from cxraudit.schema import Analysis, records
 from cxraudit.vocabulary import group_phrase
 
 _DRAWN = {
@@ -66,16 +67,16 @@ def _drawn(rows: pd.DataFrame) -> list[str]:
     def of(metric: str, column: str) -> float:
         return float(rows.loc[rows["metric"] == metric, column].fillna(0).max())
 
-    moved = [one for one in _DRAWN if of(f"{one}_sd", "value") > 0]
-    return sorted(moved, key=lambda one: -max(1.0, of(f"{one}_ratio", "low")))
+    moved = [one for one in _DRAWN if of(SDS[one], "value") > 0]
+    return sorted(moved, key=lambda one: -max(1.0, of(RATIOS[one], "low")))
 
 
 def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
     ratios = {
-        (*_place(row), row["metric"].removesuffix("_ratio")): row
-        for row in records(rows[rows["metric"].str.endswith("_ratio")])
+        (_MOVED_BY[row["metric"]], *_place(row)): row
+        for row in records(rows[rows["metric"].isin(list(RATIOS.values()))])
     }
-    shown = records(rows[~rows["metric"].str.endswith("_ratio")])
+    shown = records(rows[~rows["metric"].isin(list(RATIOS.values()))])
     return pd.DataFrame(
         {
             "finding": [row["finding"] for row in shown],
@@ -87,13 +88,15 @@ def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
             "words": [words_name(row["condition"]) for row in shown],
             "estimate": [with_interval(row["value"], row["low"], row["high"]) for row in shown],
             "beside neutral words": [
-                _beside(ratios.get((*_place(row), row["metric"].removesuffix("_sd"))))
-                if row["condition"] != NEUTRAL_WORDS
-                else ""
+                _beside(ratios.get((_MOVED_BY.get(row["metric"], ""), *_place(row))))
                 for row in shown
             ],
         }
     )
+
+
+_MOVED_BY = {metric: name for named in (SDS, RATIOS) for name, metric in named.items()}
+"""Metric → what words move."""
 
 
 def _place(row: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits.result import Audit
+from cxraudit.audits.wordings.outcomes import RATIOS, SDS
 from cxraudit.figures.wordings import times, words_name
 from cxraudit.formatting import (
     bounds,
@@ -31,6 +32,8 @@ _MOVED = {
     "wording_score_gap": "the score gap of {group}",
 }
 """What words move, in the order it is stated."""
+_OF_RATIO = {metric: name for name, metric in RATIOS.items()}
+"""Metric of a ratio → what words move."""
 _SD_OF_SCORE = ("wording_score", "wording_score_gap")
 
 
@@ -42,7 +45,7 @@ def statements(audit: Audit, model: str) -> list[Statement]:
 
 def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
     rows = find.of(audit, model, analysis=Analysis.WORDING)
-    ratios = rows[rows["metric"].str.endswith("_ratio") & rows["low"].notna()]
+    ratios = rows[rows["metric"].isin(list(_OF_RATIO)) & rows["low"].notna()]
     if not fact["compared"]:
         return _not_compared(fact)
     if ratios.empty:
@@ -58,7 +61,7 @@ def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
         f"Of {counted(len(ratios), 'ratio')} to neutral words, {len(beyond)} {are} above 1 with the whole "
         f"interval; {expected:.1f} would be by chance alone."
     )
-    gaps = beyond[beyond["metric"] == f"{GAP}_ratio"]
+    gaps = beyond[beyond["metric"] == RATIOS[GAP]]
     which = gaps if len(gaps) else beyond
     chosen = which if len(which) else _of_gaps(ratios)
     row = max(records(chosen), key=lambda one: (one["low"], one["value"]))
@@ -67,7 +70,7 @@ def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
 
 
 def _of_gaps(ratios: pd.DataFrame) -> pd.DataFrame:
-    gaps = ratios[ratios["metric"] == f"{GAP}_ratio"]
+    gaps = ratios[ratios["metric"] == RATIOS[GAP]]
     return gaps if len(gaps) else ratios
 
 
@@ -83,9 +86,9 @@ def _headline(gaps: int, beyond: int) -> str:
 
 def _moved(audit: Audit, rows: pd.DataFrame, row: Row) -> str:
     """State how far the words of a row move something, and neutral words beside them."""
-    metric = str(row["metric"]).removesuffix("_ratio")
+    metric = _OF_RATIO[row["metric"]]
     places = {name: row[name] for name in ("finding", "attribute", "group")}
-    spreads = find.where(rows, metric=f"{metric}_sd", **places)
+    spreads = find.where(rows, metric=SDS[metric], **places)
     own = find.where(spreads, condition=row["condition"])
     neutral = find.where(spreads, condition=NEUTRAL_WORDS)
     if own.empty or neutral.empty:
@@ -141,7 +144,7 @@ def _range(audit: Audit, row: Row, metric: str) -> str:
 
 
 def _not_compared(fact: Mapping[str, Any]) -> Statement:
-    """State why nothing follows where words of a kind are not told apart."""
+    """State why nothing follows where words of a kind are not distinguished."""
     alike = fact["alike"]
     kinds = [kind for kind in (DEMOGRAPHIC, NEUTRAL) if alike[kind]]
     if not kinds:
@@ -154,7 +157,7 @@ def _not_compared(fact: Mapping[str, Any]) -> Statement:
     names = listed([f"{which[kind]} ({_topics(alike[kind])})" for kind in kinds])
     return Statement(
         Tone.EXPLORATORY,
-        "Words for groups in the prompt: the scores do not tell them apart",
+        "Words for groups in the prompt: the scores do not distinguish them",
         f"Its scores are the same whichever of the {names} stand in the prompt, as where a text side has "
         "none of the words. Nothing follows about how the model would treat words that it has.",
     )
@@ -165,8 +168,8 @@ def _topics(names: list[str]) -> str:
 
 
 def _alike(fact: Mapping[str, Any]) -> str:
-    """Name words that are not told apart where others are."""
+    """Name words that are not distinguished where others are."""
     left = [name for kind in (DEMOGRAPHIC, NEUTRAL) for name in fact["alike"][kind]]
     if not left:
         return ""
-    return f" Words for {_topics(left)} are left out: the scores do not tell them apart."
+    return f" Words for {_topics(left)} are left out: the scores do not distinguish them."
