@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from cxraudit.audits.embeddings.prompt_sensitivity import variances
 from cxraudit.audits.engine import Engine
-from cxraudit.audits.plan import Combination, Key, Tested, average, key, minus, unless_finite
+from cxraudit.audits.plan import (
+    Combination,
+    Key,
+    Tested,
+    average,
+    joined_phrases,
+    key,
+    minus,
+    unless_finite,
+)
 from cxraudit.audits.wordings.outcomes import RATIOS, SDS, Outcome, Scored, outcomes, rank_agreement
 from cxraudit.audits.wordings.words import Word, contrasts, demographic_attributes
 from cxraudit.metrics import METRICS
@@ -171,7 +180,10 @@ def _ratio(
         p_value=ratio.p_value,
         reasons=unless_finite(ratio.value),
         method="inverted test that exchanges words",
-        note=f"{len(effects.points)} against {len(neutral.points)} contrasts of words",
+        note=joined_phrases(
+            "" if math.isfinite(ratio.value) else "the value does not exist for these images",
+            f"{len(effects.points)} against {len(neutral.points)} contrasts of words",
+        ),
     )
 
 
