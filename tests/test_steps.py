@@ -13,12 +13,15 @@ from small_audit import small_audit
 
 from cxraudit import datasets, steps
 from cxraudit.audits.result import Audit, open_audit
+from cxraudit.audits.run import audit
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError, TextError
 from cxraudit.files import read_manifest
 from cxraudit.models import load as load_model
 from cxraudit.models.random import RandomModel
+from cxraudit.own_embeddings import own_embeddings
 from cxraudit.run_file import read_run_file
+from cxraudit.schema import Analysis
 from cxraudit.scoring import perturb_images, score
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore
@@ -373,3 +376,35 @@ def test_an_audit_of_a_table_is_computed_and_reported(table):
     overall = audit.results.query("group == '' and metric == 'auroc' and reference == ''")
     assert overall["value"].iloc[0] > 0.8
     assert (table.parent / "audit" / "report.html").is_file()
+
+
+def test_exported_embeddings_are_audited_as_the_run_that_made_them(encoded, cohort, tmp_path):
+    """Embeddings and directions in files, and labels in a table: the same numbers as of the folder."""
+    scores = encoded.read_scores()
+    settings = AuditSettings(n_resamples=200)
+    (embedded,) = steps.read_embeddings(encoded.folder)
+    folder = audit(cohort, scores, settings=settings, embeddings=[embedded])
+    np.savez(tmp_path / "images.npz", ids=embedded.image_ids, embeddings=embedded.vectors)
+    np.savez(
+        tmp_path / "paper.npz",
+        findings=[pair.finding for pair in embedded.prompts],
+        directions=[pair.direction for pair in embedded.prompts],
+        logit_scale=load_model("random").logit_scale,
+    )
+
+    own = own_embeddings(
+        cohort,
+        {"random": tmp_path / "images.npz"},
+        {"random": tmp_path / "paper.npz"},
+        ids=None,
+        image=None,
+        scored=False,
+        share=0.5,
+        seed=0,
+    )
+    found = audit(own.dataset, own.scores, settings=settings, embeddings=own.embeddings)
+
+    of_bank = folder.results["analysis"] == Analysis.PROMPT_SENSITIVITY
+    pd.testing.assert_frame_equal(
+        found.results, folder.results[~of_bank].reset_index(drop=True), rtol=0, atol=1e-9
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit import read_vectors
+from cxraudit import read_prompt_vectors, read_vectors
 from cxraudit.errors import ConfigError, DataError
 
 IDS = np.array(["a.png", "b/ü.png", "0007"])
@@ -148,3 +148,108 @@ def test_an_array_without_ids_asks_for_them(tmp_path):
         read_vectors(file)
     with pytest.raises(ConfigError, match="has to hold its own"):
         read_vectors(npz(tmp_path, ids=IDS, x=VECTORS), ids=file)
+
+
+ASKED = np.array(["Edema", "Pneumonia"])
+SIDES = {
+    "positive": np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]], dtype=np.float32),
+    "negative": np.array([[1.0, 0, 0, 0], [0, 0, 0, 5]], dtype=np.float32),
+}
+DIFFERENCES = np.array([[-0.4, 0, 0, 0.8], [0, 1, 0, -1]], dtype=np.float32)
+
+PROMPTS = {
+    "both sides": lambda p: npz(p, findings=ASKED, **SIDES, logit_scale=50.0),
+    "differences": lambda p: npz(p, findings=ASKED, directions=DIFFERENCES),
+    "a table": lambda p: parquet(
+        p, pd.DataFrame({"finding": ASKED, "direction": list(DIFFERENCES)})
+    ),
+    "a table with a bank": lambda p: parquet(
+        p,
+        pd.DataFrame(
+            {
+                "finding": ["Edema", "Edema", "Pneumonia"],
+                "direction": [DIFFERENCES[0], DIFFERENCES[1], DIFFERENCES[1]],
+                "in_bank": [False, True, False],
+            }
+        ),
+    ),
+    "a table of two models": lambda p: parquet(
+        p,
+        pd.DataFrame(
+            {
+                "finding": [*ASKED, *ASKED],
+                "direction": [*-DIFFERENCES, *DIFFERENCES],
+                "model": ["other", "other", "mine", "mine"],
+            }
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", PROMPTS)
+def test_prompts_are_differences_of_unit_vectors(tmp_path, layout):
+    """Of every layout: findings, directions and the factor, where it is known."""
+    found = read_prompt_vectors(PROMPTS[layout](tmp_path), model="mine")
+
+    asked = found.table[~found.table["in_bank"]]
+    assert asked["finding"].tolist() == ASKED.tolist()
+    np.testing.assert_allclose(np.stack(asked["direction"]), DIFFERENCES, atol=1e-7)
+    known = layout == "both sides"
+    np.testing.assert_equal(found.logit_scale, 50.0 if known else np.nan)
+
+
+NO_PROMPTS = {
+    "one side": (lambda p: npz(p, findings=ASKED, positive=SIDES["positive"]), "'negative'"),
+    "no findings": (lambda p: npz(p, **SIDES), "no findings under a usual name"),
+    "a finding twice": (
+        lambda p: npz(p, findings=np.array(["Edema", "Edema"]), **SIDES),
+        "two pairs of prompts for 'Edema'",
+    ),
+    "a prompt of zero": (
+        lambda p: npz(p, findings=ASKED, positive=SIDES["positive"] * 0, negative=np.eye(4)[:2]),
+        "zero or not finite",
+    ),
+    "a logarithm of the scale": (
+        lambda p: npz(p, findings=ASKED, **SIDES, logit_scale=-2.3),
+        "not its logarithm",
+    ),
+    "scales": (lambda p: npz(p, findings=ASKED, **SIDES, logit_scale=np.ones(2)), "one number"),
+    "fewer findings": (
+        lambda p: npz(p, findings=ASKED[:1], **SIDES),
+        "2 embeddings and 1 findings",
+    ),
+    "another model": (
+        lambda p: parquet(
+            p,
+            pd.DataFrame({"finding": ASKED, "direction": list(DIFFERENCES), "model": ["a", "b"]}),
+        ),
+        "none of 'mine'",
+    ),
+    "no lists": (
+        lambda p: parquet(p, pd.DataFrame({"finding": ASKED, "direction": [1.0, 2.0]})),
+        "lists of numbers",
+    ),
+    "an empty table": (
+        lambda p: parquet(p, pd.DataFrame({"finding": [], "direction": []})),
+        "no prompts",
+    ),
+    "only a bank": (
+        lambda p: parquet(
+            p,
+            pd.DataFrame({"finding": ASKED, "direction": list(DIFFERENCES), "in_bank": True}),
+        ),
+        "no prompts",
+    ),
+    "an array": (lambda p: npy(p, None)[0], "Give .npz or .parquet"),
+}
+
+
+@pytest.mark.parametrize("case", NO_PROMPTS)
+def test_what_is_no_prompt_is_refused(tmp_path, case):
+    """In one sentence that names the file."""
+    make, words = NO_PROMPTS[case]
+
+    with pytest.raises(DataError, match=words) as found:
+        read_prompt_vectors(make(tmp_path), model="mine")
+
+    assert str(tmp_path) in str(found.value)

@@ -63,6 +63,7 @@ _PUBLIC = {
     "read_embeddings": ("cxraudit.steps", "read_embeddings"),
     "read_plan": ("cxraudit.analysis_plan", "read_plan"),
     "read_policy": ("cxraudit.policy.rules", "read_policy"),
+    "read_prompt_vectors": ("cxraudit.vectors", "read_prompt_vectors"),
     "read_vectors": ("cxraudit.vectors", "read_vectors"),
     "score": ("cxraudit.scoring", "score"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
     from cxraudit.steps import plan_files as plan_files
     from cxraudit.steps import read_embeddings as read_embeddings
     from cxraudit.store import EmbeddingStore as EmbeddingStore
+    from cxraudit.vectors import read_prompt_vectors as read_prompt_vectors
     from cxraudit.vectors import read_vectors as read_vectors
     from cxraudit.zeroshot import zero_shot_scores as zero_shot_scores
 
@@ -199,6 +201,7 @@ __all__ = [
     "read_embeddings",
     "read_plan",
     "read_policy",
+    "read_prompt_vectors",
     "read_vectors",
     "score",
     "table_dataset",

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
-from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair, WordedPair
-from cxraudit.audits.embeddings.heads import SHARE, Heads, fit_heads
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings, WordedPair
+from cxraudit.audits.embeddings.heads import SHARE, Heads
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
@@ -48,6 +48,7 @@ from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_f
 from cxraudit.models import load as load_model
 from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
+from cxraudit.own_embeddings import own_embeddings, prompt_pairs
 from cxraudit.perturb import perturbations as perturbations_named
 from cxraudit.perturb.run import choose_images
 from cxraudit.planning.settings import StudyGoals
@@ -71,7 +72,6 @@ from cxraudit.scoring import (
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
-from cxraudit.vectors import read_vectors
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
@@ -322,8 +322,8 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
                 name,
                 ids,
                 vectors[ok],
-                _prompt_pairs(directions[~in_bank]),
-                _prompt_pairs(directions[in_bank]),
+                prompt_pairs(directions[~in_bank]),
+                prompt_pairs(directions[in_bank]),
                 _read_reports(reports.get(name), ids),
                 _worded_pairs(worded[worded["model"] == name]) if len(worded) else (),
             )
@@ -331,23 +331,10 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
     return found
 
 
-def _prompt_pairs(directions: pd.DataFrame) -> tuple[PromptPair, ...]:
-    return tuple(
-        PromptPair(
-            row["pair"],
-            row["finding"],
-            row["positive"],
-            row["negative"],
-            np.asarray(row["direction"], dtype=np.float32),
-        )
-        for row in records(directions)
-    )
-
-
 def _worded_pairs(directions: pd.DataFrame) -> tuple[WordedPair, ...]:
     return tuple(
         WordedPair(Phrase(name=pair.name, **{one: row[one] for one in PHRASE_COLUMNS}), pair)
-        for row, pair in zip(records(directions), _prompt_pairs(directions), strict=True)
+        for row, pair in zip(records(directions), prompt_pairs(directions), strict=True)
     )
 
 
@@ -442,6 +429,7 @@ def audit_files(
     embeddings: bool = True,
     vectors: Mapping[str, str | PathLike[str]] | None = None,
     vector_ids: str | PathLike[str] | None = None,
+    prompt_vectors: Mapping[str, str | PathLike[str]] | None = None,
     head_share: float = SHARE,
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
@@ -501,6 +489,9 @@ def audit_files(
         heads are fitted on a share of the patients (`cxraudit.fit_heads`) and audited on the others.
     vector_ids : str or path, optional
         Image ids of embeddings in a ``.npy`` file.
+    prompt_vectors : mapping of str to str or path, optional
+        Model → file of the embeddings of its prompts; see `cxraudit.read_prompt_vectors`. Its images are
+        scored by them, and no head is fitted.
     head_share : float
         Share of the patients that heads are fitted on.
     out : str or path, optional
@@ -566,8 +557,22 @@ def audit_files(
             planned=planned.attributes if planned and label else (),
             scored=bool(score or score_prefix or not vectors),
         )
-    own = _own_embeddings(read, vectors or {}, vector_ids, image, head_share, settings.seed)
-    read = own.inputs
+    own = own_embeddings(
+        read.cohort,
+        vectors or {},
+        prompt_vectors or {},
+        ids=vector_ids,
+        image=image,
+        scored=not read.scores.empty,
+        share=head_share,
+        seed=settings.seed,
+    )
+    read = read._replace(
+        cohort=own.dataset,
+        scores=read.scores if own.scores.empty else own.scores,
+        files=read.files | own.files,
+        notices=(*read.notices, *own.notices),
+    )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
     place.check(read.files, overwrite=overwrite)
@@ -732,41 +737,6 @@ def _read_inputs(
     )
     notices = (*table.notices, *read.notices)
     return Inputs(cohort, read.frame, names, inputs, notices, read.worded)
-
-
-class _Own(NamedTuple):
-    """What an audit is made of, with embeddings of the user."""
-
-    inputs: Inputs
-    embeddings: list[ModelEmbeddings]
-    heads: list[Heads]
-
-
-def _own_embeddings(
-    read: Inputs,
-    vectors: Mapping[str, str | PathLike[str]],
-    ids: str | PathLike[str] | None,
-    image: str | None,
-    share: float,
-    seed: int,
-) -> _Own:
-    """Read embeddings of the user; where there are no scores, fit heads and score the other patients."""
-    embedded = []
-    for model, file in vectors.items():
-        found = read_vectors(file, ids=ids, image=image)
-        embedded.append(ModelEmbeddings(model, found.image_ids, found.vectors, ()))
-    files = read.files | {f"embeddings of {model}": Path(file) for model, file in vectors.items()}
-    if not embedded or not read.scores.empty:
-        return _Own(read._replace(files=files), embedded, [])
-    heads = [fit_heads(read.cohort, one, share=share, seed=seed) for one in embedded]
-    scores = [head.scores(one) for head, one in zip(heads, embedded, strict=True)]
-    inputs = read._replace(
-        cohort=heads[0].held_out(read.cohort),
-        scores=pd.concat(scores, ignore_index=True),
-        files=files,
-        notices=(*read.notices, *(notice for head in heads for notice in head.notices)),
-    )
-    return _Own(inputs, [h.embedded(one) for h, one in zip(heads, embedded, strict=True)], heads)
 
 
 def _with_planned(

@@ -1,5 +1,6 @@
-"""Embeddings from files of one's own: arrays of NumPy, Parquet, or a store of cxraudit."""
+"""Embeddings of images and prompts from files of one's own: NumPy, Parquet, or a store of cxraudit."""
 
+import math
 import zipfile
 from os import PathLike
 from pathlib import Path
@@ -17,6 +18,12 @@ IDS = ("ids", "image_ids", "image_id", "names", "filenames", "paths")
 """Names of arrays or columns of image ids, in the order they are looked for."""
 VECTORS = ("global", "embeddings", "embedding", "features", "vectors", "x")
 """Names of arrays or columns of embeddings."""
+FINDINGS = ("findings", "finding")
+"""Names of arrays or columns of findings, of prompts."""
+DIRECTIONS = ("directions", "direction")
+"""Names of arrays or columns of differences of prompts."""
+SIDES = ("positive", "negative")
+"""Arrays of the embeddings of prompts that affirm, and that deny, a finding."""
 
 
 class Embedded(NamedTuple):
@@ -25,6 +32,16 @@ class Embedded(NamedTuple):
     image_ids: NDArray[np.str_]
     vectors: NDArray[np.float32]
     """Shape (n, d)."""
+
+
+class EmbeddedPrompts(NamedTuple):
+    """Pairs of prompts, as directions of embedding space."""
+
+    table: pd.DataFrame
+    """One row per pair: ``finding``, ``pair`` (its name), ``positive`` and ``negative`` (the texts, where
+    they are known), ``in_bank`` (whether it is only another way to ask) and ``direction``."""
+    logit_scale: float
+    """Factor that scores have before the logistic function; NaN where it is not known."""
 
 
 def read_vectors(
@@ -188,14 +205,15 @@ def _one_of(
     wanted = [name for name in (given, *usual) if name is not None]
     found = next((name for name in wanted if name in names), None)
     if found is None:
+        option = ", or name it (--image)" if usual == IDS else ""
         raise DataError(
             f"{path} has no {what} under a usual name ({', '.join(wanted)}); it has "
-            f"{short(', '.join(names))}. Call it ids, or name it (--image)."
+            f"{short(', '.join(names))}. Call it {usual[0]}{option}."
         )
     return found
 
 
-def _as_text(path: Path, name: str, values: Any) -> NDArray[np.str_]:
+def _as_text(path: Path, name: str, values: Any, *, what: str = "image ids") -> NDArray[np.str_]:
     """Return ids as text; numbers as they are written, and only whole ones.
 
     Raises
@@ -206,22 +224,141 @@ def _as_text(path: Path, name: str, values: Any) -> NDArray[np.str_]:
     ids = pd.Series(np.asarray(values).reshape(-1))
     about = f"{path}{f' ({short(name)})' if name else ''}"
     if ids.isna().any():
-        raise DataError(f"{about}: {int(ids.isna().sum()):,} image ids are missing.")
+        raise DataError(f"{about}: {int(ids.isna().sum()):,} {what} are missing.")
     if ids.dtype.kind == "f":
-        raise DataError(f"{about}: image ids are numbers with decimals. Save them as text.")
+        raise DataError(f"{about}: {what} are numbers with decimals. Save them as text.")
     if ids.dtype.kind == "S":
         ids = ids.str.decode("utf-8", errors="replace")
     return ids.astype("str").to_numpy(dtype=np.str_)
 
 
-def _matched(path: Path, image_ids: NDArray[np.str_], vectors: NDArray[Any]) -> Embedded:
+def _matched(
+    path: Path, names: NDArray[np.str_], vectors: NDArray[Any], *, what: str = "image ids"
+) -> Embedded:
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: the embeddings are an array of {vectors.dtype} and shape {vectors.shape}. Give numbers "
-            "of shape (images, dimensions)."
+            "of shape ({what}, dimensions)."
         )
-    if len(vectors) != len(image_ids):
+    if len(vectors) != len(names):
         raise DataError(
-            f"{path}: {len(vectors):,} embeddings and {len(image_ids):,} image ids. Give one id per row."
+            f"{path}: {len(vectors):,} embeddings and {len(names):,} {what}. Give one per row."
         )
-    return Embedded(image_ids, np.asarray(vectors, dtype=np.float32))
+    return Embedded(names, np.asarray(vectors, dtype=np.float32))
+
+
+def read_prompt_vectors(file: str | PathLike[str], *, model: str | None = None) -> EmbeddedPrompts:
+    """Read the text side of a model: what its prompts for each finding are in embedding space.
+
+    Parameters
+    ----------
+    file : str or path
+        One of: an ``.npz`` with ``findings`` (names) and either ``positive`` and ``negative``, the embeddings
+        of the prompts that affirm and deny each, shape (n, d), or their differences ``directions``; and
+        optionally ``logit_scale``. Or a Parquet table with the columns ``finding`` and ``direction`` (lists),
+        as ``directions.parquet`` of ``cxraudit score``.
+    model : str, optional
+        Of a table with several models (column ``model``): which rows are read.
+
+    Returns
+    -------
+    EmbeddedPrompts
+        Embeddings of prompts are taken at length 1, and directions as they are.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, or is none of these; if a finding has two pairs.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise DataError(f"{path} is not there. Name the file of the embeddings of prompts.")
+    kinds = {".npz": _prompts_of_arrays, ".parquet": _prompts_of_table}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(
+            f"{path} is no file of embeddings of prompts that is known by its name. Give .npz or .parquet."
+        )
+    found = kind(path, model)
+    scoring = found.table.loc[~found.table["in_bank"], "finding"]
+    if scoring.empty:
+        raise DataError(f"{path} holds no prompts. Give one pair per finding.")
+    if (twice := scoring[scoring.duplicated()]).any():
+        raise DataError(
+            f"{path} has two pairs of prompts for '{short(twice.iloc[0])}'. Give one per finding."
+        )
+    return found
+
+
+def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
+    arrays = _loaded(path)
+    if isinstance(arrays, np.ndarray):
+        raise DataError(f"{path} is one array. Give the findings with it, as .npz.")
+    with arrays:
+        names = list(arrays)
+        own = _one_of(path, names, FINDINGS, None, "findings")
+        findings = _as_text(path, own, _array(path, arrays, own), what="findings")
+        given = next((name for name in DIRECTIONS if name in names), None)
+        if given is None and not set(SIDES) <= set(names):
+            raise DataError(
+                f"{path} has the arrays {short(', '.join(names))}. Give 'positive' and 'negative', the "
+                "embeddings of the prompts for each finding, or 'directions'."
+            )
+        sides = [_array(path, arrays, name) for name in ([given] if given else SIDES)]
+        tables = [_matched(path, findings, side, what="findings").vectors for side in sides]
+        scale = np.asarray(
+            _array(path, arrays, "logit_scale") if "logit_scale" in names else math.nan
+        )
+    if scale.size != 1 or scale.dtype.kind not in "fiu" or not (scale > 0 or np.isnan(scale)):
+        raise DataError(
+            f"{path}: logit_scale must be one number above 0, the factor itself and not its logarithm."
+        )
+    directions = tables[0] if given else _unit(path, tables[0]) - _unit(path, tables[1])
+    table = pd.DataFrame(
+        {
+            "finding": findings.astype(str),
+            "pair": path.stem,
+            "positive": "",
+            "negative": "",
+            "in_bank": False,
+            "direction": list(directions),
+        }
+    )
+    return EmbeddedPrompts(table, float(scale.reshape(-1)[0]))
+
+
+def _unit(path: Path, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise DataError(f"{path}: an embedding of a prompt is zero or not finite. Embed it again.")
+    return vectors / lengths
+
+
+def _prompts_of_table(path: Path, model: str | None) -> EmbeddedPrompts:
+    frame = read_table(path, what="the table of prompts")
+    names = [str(name) for name in frame]
+    own = _one_of(path, names, FINDINGS, None, "findings")
+    lists = _one_of(path, names, DIRECTIONS, None, "directions")
+    if "model" in names and frame["model"].nunique() > 1:
+        of_model = frame["model"].astype("str") == model
+        if not of_model.any():
+            known = short(", ".join(map(str, frame["model"].unique())))
+            raise DataError(f"{path} has prompts of {known}, and none of '{short(model)}'.")
+        frame = frame[of_model].reset_index(drop=True)
+    if frame.empty:
+        raise DataError(f"{path} holds no prompts. Give one pair per finding.")
+    if not _holds_lists(frame[lists]) or frame[lists].map(np.size).nunique() > 1:
+        raise DataError(f"{path}: the column '{lists}' must hold lists of numbers of one length.")
+    findings = _as_text(path, own, frame[own], what="findings")
+    vectors = np.stack([np.asarray(one) for one in frame[lists]])
+    texts = {name: frame[name].fillna("").astype(str) if name in frame else "" for name in SIDES}
+    table = pd.DataFrame(
+        {
+            "finding": findings.astype(str),
+            "pair": frame["pair"].astype(str) if "pair" in frame else path.stem,
+            **texts,
+            "in_bank": frame["in_bank"].astype(bool) if "in_bank" in frame else False,
+            "direction": list(_matched(path, findings, vectors, what="findings").vectors),
+        }
+    )
+    return EmbeddedPrompts(table, math.nan)

@@ -1,6 +1,8 @@
 """Zero-shot scores from embeddings and prompts."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,11 +145,48 @@ def zero_shot_scores(
     pandas.DataFrame
         A scores table: one row per image and finding; scores in [0, 1].
     """
-    directions = prompt_directions(model, findings, prompts)
     ok = index["ok"].to_numpy(dtype=bool)
-    # float64 after the product: in float32 the logistic function would tie images that differ.
-    logits = (embeddings[ok] @ directions.T).astype(np.float64) * model.logit_scale
-    table = pd.DataFrame(expit(logits), columns=list(findings))
-    table.insert(0, "image_id", index.loc[ok, "image_id"].to_numpy())
-    scores = table.melt(id_vars="image_id", var_name="finding", value_name="score")
+    scores = scores_along(
+        index.loc[ok, "image_id"].to_numpy(),
+        embeddings[ok],
+        findings,
+        prompt_directions(model, findings, prompts),
+        model.logit_scale,
+    )
     return check_scores(scores.assign(model=name or model.card.name, prompt_set=prompts.name))
+
+
+def scores_along(
+    image_ids: NDArray[Any],
+    embeddings: Embeddings,
+    findings: Sequence[str],
+    directions: Embeddings,
+    logit_scale: float,
+) -> pd.DataFrame:
+    """Score images along the directions of findings.
+
+    Parameters
+    ----------
+    image_ids : numpy.ndarray, shape (n_images,)
+        Of the embeddings.
+    embeddings : numpy.ndarray of float32, shape (n_images, embedding_dim)
+        Unit rows.
+    findings : sequence of str
+        Findings to score.
+    directions : numpy.ndarray of float32, shape (n_findings, embedding_dim)
+        t₊ − t₋ of each finding.
+    logit_scale : float
+        Factor before the logistic function; NaN where it is not known: scores are then the differences of
+        two cosines themselves.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``image_id``, ``finding`` and ``score``, one row per image and finding.
+    """
+    # float64 after the product: in float32 the logistic function would tie images that differ.
+    along = (embeddings @ directions.T).astype(np.float64)
+    scores = along if math.isnan(logit_scale) else expit(along * logit_scale)
+    table = pd.DataFrame(scores, columns=list(findings))
+    table.insert(0, "image_id", image_ids)
+    return table.melt(id_vars="image_id", var_name="finding", value_name="score")

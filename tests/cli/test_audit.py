@@ -269,7 +269,7 @@ class TestOwnEmbeddings:
 
         assert run(*command, "--embeddings", file, "--embeddings", file) == 2
 
-        assert "two files of embeddings are of the model" in capsys.readouterr().err
+        assert "two files are of the model" in capsys.readouterr().err
 
     def test_embeddings_of_other_images_are_refused(self, tmp_path, run, capsys):
         """In one sentence, with nothing written."""
@@ -280,3 +280,92 @@ class TestOwnEmbeddings:
 
         assert "none of them is in the data set" in capsys.readouterr().err
         assert not (tmp_path / "out" / "results.parquet").exists()
+
+    def prompts(self, folder, **more):
+        """Write the embeddings of the prompts of one finding, along the planted direction."""
+        away = np.zeros((1, 8), dtype=np.float32)
+        away[0, :2] = -0.5, 1.0
+        sides = {"positive": np.eye(8, dtype=np.float32)[:1] * 3, "negative": away}
+        file = folder / "texts.npz"
+        np.savez(file, **({"findings": np.array(["edema"]), **sides} | more))
+        return file
+
+    def test_prompts_score_all_images(self, tmp_path, run):
+        """By the difference of cosines, or its logistic function where the factor is known; no heads."""
+        command = self.written(tmp_path)
+        options = ("--embeddings", tmp_path / "e.npz", "--prompt-embeddings")
+
+        file = self.prompts(tmp_path)
+        assert run(*command, *options, file, "--out", tmp_path / "a") == 0
+        file = self.prompts(tmp_path, logit_scale=np.float32(4))
+        assert run(*command, *options, file, "--out", tmp_path / "b") == 0
+
+        plain, scaled = (
+            pd.read_parquet(tmp_path / name / "audited-scores.parquet").set_index("image_id")
+            for name in "ab"
+        )
+        arrays, texts = np.load(tmp_path / "e.npz"), np.load(file)
+        unit = {
+            name: values / np.linalg.norm(values, axis=1, keepdims=True)
+            for name, values in (
+                ("image", arrays["global"]),
+                ("positive", texts["positive"]),
+                ("negative", texts["negative"]),
+            )
+        }
+        expected = pd.Series(
+            (unit["image"] @ (unit["positive"] - unit["negative"])[0]), index=arrays["ids"]
+        )
+        np.testing.assert_allclose(
+            plain["score"], expected[plain.index].to_numpy(), rtol=0, atol=1e-6
+        )
+        np.testing.assert_allclose(
+            np.log(scaled["score"] / (1 - scaled["score"])),
+            4 * expected[scaled.index].to_numpy(),
+            rtol=0,
+            atol=1e-4,
+        )
+        found = open_audit(tmp_path / "b")
+        assert found.facts["patients"] == 200
+        assert "n_shot" not in set(found.results["analysis"])
+        assert "score_direction" in set(found.results["analysis"])
+
+    def test_a_model_with_prompts_beside_one_without(self, tmp_path, run):
+        """Both are audited on the patients that the heads of the other were not fitted on."""
+        command = self.written(tmp_path)
+        file = tmp_path / "e.npz"
+        options = ("--embeddings", f"clip={file}", "--embeddings", f"fm={file}")
+
+        asked = ("--prompt-embeddings", f"clip={self.prompts(tmp_path)}")
+        assert run(*command, *options, *asked, "--out", tmp_path / "a") == 0
+
+        found = open_audit(tmp_path / "a")
+        assert set(found.results["model"]) >= {"clip", "fm"}
+        assert found.facts["patients"] == 100
+
+    def test_prompts_that_fit_nothing_are_refused(self, tmp_path, run, capsys):
+        """Of no model, of no finding of the table, of another dimension: nothing is written."""
+        command = self.written(tmp_path)
+        own = ("--embeddings", tmp_path / "e.npz", "--out", tmp_path / "out", "--prompt-embeddings")
+
+        assert run(*command, *own, f"other={self.prompts(tmp_path)}") == 2
+        assert "none of its images (those of model)" in capsys.readouterr().err
+
+        assert run(*command, *own, self.prompts(tmp_path, findings=np.array(["Mass"]))) == 2
+        assert "no finding named 'Mass'" in capsys.readouterr().err
+
+        assert (
+            run(
+                *command,
+                *own,
+                self.prompts(
+                    tmp_path,
+                    positive=np.eye(3),
+                    negative=-np.eye(3),
+                    findings=np.array(["Edema", "a", "b"]),
+                ),
+            )
+            == 2
+        )
+        assert "the embeddings of model" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()

@@ -59,6 +59,7 @@ def audit(
     shortcut: Annotated[Several, repeatable("NAME=FINDING"), _COMPARED] = None,
     embeddings: Annotated[Several, repeatable("[MODEL=]FILE"), _EMBEDDED] = None,
     embedding_ids: Annotated[Path | None, _EMBEDDED] = None,
+    prompt_embeddings: Annotated[Several, repeatable("[MODEL=]FILE"), _EMBEDDED] = None,
     head_share: Annotated[Share, _EMBEDDED] = 0.5,
     no_embeddings: Annotated[Switch, _EMBEDDED] = False,
     plan: Annotated[Path | None, _PLANNED] = None,
@@ -137,6 +138,10 @@ def audit(
         heads for the findings are fitted on a share of the patients, and the others are audited.
     embedding_ids
         Image ids of the rows of a .npy file: text with one per line, .npy, or a table.
+    prompt_embeddings
+        Embeddings of the prompts of your model, by which its images are scored: .npz with `findings` and
+        `positive` and `negative` (or `directions`), and `logit_scale`; or Parquet as directions.parquet of
+        `cxraudit score`; repeatable. Without them heads are fitted.
     head_share
         Share of the patients that heads are fitted on.
     no_embeddings
@@ -183,8 +188,9 @@ def audit(
         shortcuts=pairs(shortcut, "--shortcut") or None,
         settings=settings,
         embeddings=not no_embeddings,
-        vectors=_files(embeddings, model),
+        vectors=_files(embeddings, model, "--embeddings"),
         vector_ids=embedding_ids,
+        prompt_vectors=_files(prompt_embeddings, model, "--prompt-embeddings"),
         head_share=head_share,
         out=place.folder,
         overwrite=overwrite,
@@ -201,7 +207,7 @@ def _divided(items: list[str] | None) -> list[str]:
     return [part for item in items or [] for part in item.split(",")]
 
 
-def _files(items: list[str] | None, model: str) -> dict[str, str]:
+def _files(items: list[str] | None, model: str, flag: str) -> dict[str, str]:
     """Return model → file of its embeddings; a file without a name is of the model that --model names.
 
     Raises
@@ -214,8 +220,6 @@ def _files(items: list[str] | None, model: str) -> dict[str, str]:
         name, equals, file = item.partition("=")
         own, path = (name, file) if equals and not Path(item).exists() else (model, item)
         if own in found:
-            raise ConfigError(
-                f"two files of embeddings are of the model '{own}'. Name each: --embeddings MODEL=FILE."
-            )
+            raise ConfigError(f"two files are of the model '{own}'. Name each: {flag} MODEL=FILE.")
         found[own] = path
     return found
