@@ -68,8 +68,8 @@ def wording_changes(
         title="What words in the prompt do",
         bands=((Rows(columns=columns, parts=tuple(parts), names="words"),),),
         note="Left: dots are words, the mark is their mean. Right: standard deviation between the words of "
-        f"one attribute or topic, sampling of patients taken off, {interval_label(spreads)}; a longer "
-        f"one than {_LONGEST:g} of the largest stands in the text alone.",
+        f"one attribute or topic, sampling of patients taken off, {interval_label(spreads)}; one that "
+        f"ends beyond {_LONGEST:g} times the largest value stands in the text alone.",
     )
 
 

@@ -34,6 +34,8 @@ _MOVED = {
 """What words move, in the order it is stated."""
 _OF_RATIO = {metric: name for name, metric in RATIOS.items()}
 """Metric of a ratio → what words move."""
+_TIMES_CHANCE = 2.0
+"""Ratios are not independent of each other: up to so many times as many as expected may be by chance."""
 _SD_OF_SCORE = ("wording_score", "wording_score_gap")
 
 
@@ -66,7 +68,7 @@ def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
     chosen = which if len(which) else _of_gaps(ratios)
     row = max(records(chosen), key=lambda one: (one["low"], one["value"]))
     detail = f"{_moved(audit, rows, row)} {of_all}{_own_words(rows)}{_alike(fact)}"
-    return Statement(Tone.EXPLORATORY, _headline(len(gaps), len(beyond)), detail)
+    return Statement(Tone.EXPLORATORY, _headline(len(gaps), len(beyond), expected), detail)
 
 
 def _of_gaps(ratios: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +76,10 @@ def _of_gaps(ratios: pd.DataFrame) -> pd.DataFrame:
     return gaps if len(gaps) else ratios
 
 
-def _headline(gaps: int, beyond: int) -> str:
+def _headline(gaps: int, beyond: int, expected: float) -> str:
+    """State what words move; nothing where no more ratios lie above 1 than may by chance."""
+    if 0 < beyond <= max(1.0, _TIMES_CHANCE * expected):
+        return "Words for groups in the prompt: beyond neutral words about as often as by chance"
     if gaps:
         return "Words for groups in the prompt move AUROC gaps further than neutral words do"
     if beyond:
