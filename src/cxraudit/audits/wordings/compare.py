@@ -123,7 +123,7 @@ def _spread(
     settings = engine.settings
     low = high = math.nan
     if effects.enough:
-        rng = generator(Stream.WORDINGS, settings.seed)
+        rng = _drawing(engine, SPREADS)
         low, high = variances(
             effects.errors,
             float((effects.points**2).sum()),
@@ -167,7 +167,7 @@ def _ratio(
     ratio = scale_ratio(
         effects.squares,
         neutral.squares,
-        generator(Stream.WORDINGS, settings.seed, 1),
+        _drawing(engine, SETS),
         confidence_level=settings.confidence_level,
     )
     return Tested(
@@ -267,6 +267,14 @@ def _listed(
 
 def _key(found: Scored, condition: str, named: dict[str, str]) -> Key:
     return key(found.base, Analysis.WORDING, condition=condition, **named)
+
+
+SPREADS, SETS = 0, 1
+"""What is drawn: deviations of words, and sets of contrasts."""
+
+
+def _drawing(engine: Engine, what: int) -> np.random.Generator:
+    return generator(Stream.WORDINGS, engine.settings.seed, what)
 
 
 def _root(variance: float) -> float:
