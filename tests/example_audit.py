@@ -19,6 +19,7 @@ from cxraudit.schema import (
     INDEPENDENT,
     MEAN_FINDING,
     NEGATIVES,
+    NEUTRAL_WORDS,
     OBSERVED,
     POSITIVES,
     REWEIGHTED,
@@ -27,6 +28,7 @@ from cxraudit.schema import (
     UNEDITED,
     WITH,
     WITHOUT,
+    WORDS_FOR_GROUPS,
     Analysis,
     Confirmatory,
     results_frame,
@@ -556,6 +558,68 @@ def slice_facts() -> dict[str, Any]:
     }
 
 
+def wording_rows() -> list[Row]:
+    """What words for a group and neutral words move, the ratio of both, and what else is said of words."""
+    named: Row = {"attribute": "sex", "group": "female"}
+    rows = []
+    for metric, about in (("gap", named), ("score", {})):
+        rows += [
+            row(
+                Analysis.WORDING,
+                0.01,
+                metric=f"wording_{metric}_sd",
+                condition=NEUTRAL_WORDS,
+                **about,
+            ),
+            row(Analysis.WORDING, 0.03, metric=f"wording_{metric}_sd", condition="sex", **about),
+            row(
+                Analysis.WORDING,
+                3.0,
+                metric=f"wording_{metric}_ratio",
+                condition="sex",
+                p_value=0.01,
+                **about,
+            ),
+        ]
+    own = row(Analysis.WORDING, 0.2, metric="own_words_shift", condition="sex", **named)
+    agreement = row(Analysis.WORDING, 0.9, metric="rank_agreement", condition=WORDS_FOR_GROUPS)
+    return [*rows, own, agreement]
+
+
+def wording_changes() -> pd.DataFrame:
+    """What words for two groups and two neutral words change."""
+    words = pd.DataFrame(
+        {
+            "model": "m",
+            "finding": "Pneumothorax",
+            "kind": ["demographic", "demographic", "neutral", "neutral"],
+            "words_attribute": ["sex", "sex", "day", "day"],
+            "words_group": ["female", "male", "Monday", "Friday"],
+            "wordings": ["… in a woman", "… in a man", "… on a Monday", "… on a Friday"],
+            "value": [-0.03, 0.03, 0.01, -0.01],
+            "low": [-0.04, 0.02, 0.0, -0.02],
+            "high": [-0.02, 0.04, 0.02, 0.0],
+        }
+    )
+    return pd.concat(
+        [
+            words.assign(metric="wording_gap", attribute="sex", group="female"),
+            words.assign(metric="wording_score", attribute="", group=""),
+        ],
+        ignore_index=True,
+    )
+
+
+WORDINGS_FACT: Row = {
+    "model": "m",
+    "findings": ["Pneumothorax"],
+    "wordings": {"demographic": 2, "neutral": 2},
+    "unchanged": 0,
+    "compared": ["Pneumothorax"],
+    "alike": {"demographic": [], "neutral": []},
+}
+
+
 def complete() -> Audit:
     """An audit with something for every section."""
     corrupted = {"noise": ("equivalent", "equivalent"), "blur": ("inconclusive", "disparity")}
@@ -593,12 +657,15 @@ def complete() -> Audit:
         *shot_rows(),
         *label_rows(),
         *slice_rows(),
+        *wording_rows(),
         score_percentiles=percentiles(),
         image_changes=image_changes(),
         points=points(),
         curves=curves(),
         prompt_gaps=prompt_gaps(),
+        wording_changes=wording_changes(),
         facts={
+            "wordings": [WORDINGS_FACT],
             "shortcuts": {"drain": "Pneumothorax"},
             "slices": slice_facts(),
             "perturbed": {"images": 80},

@@ -34,7 +34,7 @@ def test_every_room_is_in_the_tree_and_in_the_contract():
         f"{name}/"
         for name in (
             *("changes", "two_labels", "shortcuts", "perturbations", "embeddings", "slices"),
-            "suppression",
+            *("suppression", "wordings"),
         )
     }
     drawn = re.findall(r"[├└]── (\S+) +\S", TREE)

@@ -54,6 +54,7 @@ _PUBLIC = {
     "load_image_model": ("cxraudit.models", "load_image_model"),
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
+    "load_wordings": ("cxraudit.prompts.wordings", "load_wordings"),
     "make_plan": ("cxraudit.analysis_plan", "make_plan"),
     "open_audit": ("cxraudit.audits.result", "open_audit"),
     "pair_scores": ("cxraudit.audits.pair_scores", "pair_scores"),
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     from cxraudit.policy.rules import read_policy as read_policy
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
+    from cxraudit.prompts.wordings import load_wordings as load_wordings
     from cxraudit.report import write_figures as write_figures
     from cxraudit.report import write_report as write_report
     from cxraudit.report.summary import write_summary as write_summary
@@ -202,6 +204,7 @@ __all__ = [
     "load_image_model",
     "load_model",
     "load_prompts",
+    "load_wordings",
     "make_plan",
     "open_audit",
     "pair_scores",

@@ -36,6 +36,16 @@ SEED = "seed"
 NULL_MODEL = "random"
 """The control model whose scores are independent of the images; only what departs from chance is stated."""
 
+VARIANT, VARIANT_KIND = "prompt_variant", "variant_kind"
+VARIANT_ATTRIBUTE, VARIANT_GROUP = "variant_attribute", "variant_group"
+VARIANT_YEARS = "variant_years"
+VARIANT_COLUMNS = (VARIANT, VARIANT_KIND, VARIANT_ATTRIBUTE, VARIANT_GROUP, VARIANT_YEARS)
+"""Columns of a scores table with the same images scored with several wordings of the prompt: the name of the
+wording, its kind (`BASE_VARIANT`, demographic or neutral), and, where given, the attribute and the group it
+is about, or an age in years in place of the group."""
+BASE_VARIANT = "base"
+"""Kind of the wording that is audited; the others are compared with it."""
+
 PERTURBED_COLUMNS = (*SCORE_COLUMNS[:-1], "perturbation", "severity", "score")
 """Scores of images changed on purpose; see `cxraudit.perturb`."""
 
@@ -181,6 +191,9 @@ class Analysis(StrEnum):
     """The same gaps over a bank of prompt pairs."""
     N_SHOT = "n_shot"
     """AUROC and gaps of heads that were fitted on ``at`` patients; exploratory."""
+    WORDING = "wording"
+    """How far words for groups of patients, added to the prompts, move scores, AUROC and gaps, beside neutral
+    words (``condition`` names the words); exploratory."""
 
 
 class Confirmatory(StrEnum):
@@ -321,6 +334,9 @@ ANNOTATED = "annotated"
 """Source of a label given by annotators; of a result, that it rests on such labels alone."""
 PREDICTED = "predicted"
 """Source of a label given by a detector."""
+WORDS_FOR_GROUPS, NEUTRAL_WORDS = "words for groups", "neutral words"
+"""Conditions of what words do that are added to prompts: those for groups of all attributes, and neutral
+ones; words for the groups of one attribute have its name."""
 MEAN_FINDING = "mean over findings"
 """Finding of rows that average over the findings of a model."""
 NO_FINDING = "No Finding"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
-from cxraudit.audits.embeddings.cohort import ModelEmbeddings
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings, WordedPair
 from cxraudit.audits.embeddings.heads import SHARE, Heads
 from cxraudit.audits.pair_scores import pair_scores
 from cxraudit.audits.result import Audit, open_audit
@@ -25,6 +25,7 @@ from cxraudit.audits.scores import intersections, own_cohort, read_scores, score
 from cxraudit.audits.shortcuts import with_derived
 from cxraudit.audits.suppression import suppressed_image_notes
 from cxraudit.audits.thresholds import given_thresholds
+from cxraudit.audits.wordings.variants import by_variant
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
@@ -61,9 +62,11 @@ from cxraudit.privacy import shown_model
 from cxraudit.progress import stage
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
+from cxraudit.prompts.wordings import Phrase, load_wordings
 from cxraudit.report import read_about, write_figures, write_report, write_summary
 from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
+from cxraudit.schema import records
 from cxraudit.scoring import (
     PERTURBED_IMAGES,
     Tracker,
@@ -78,7 +81,7 @@ from cxraudit.store import EmbeddingStore, stores
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
-from cxraudit.zeroshot import direction_table
+from cxraudit.zeroshot import PHRASE_COLUMNS, direction_table, wording_table
 
 
 def encode_step(
@@ -177,15 +180,21 @@ def score_step(
     findings: Sequence[str] | None = None,
     model_names: Sequence[str] | None = None,
     device: str = "auto",
+    wordings: str | PathLike[str] | None = None,
     tell: Tell = logged,
 ) -> Path:
     """Score every embedded image under `out` with a prompt set; return the scores file.
 
     `model_names` are the models to score; default: all that were encoded there, but those of images alone.
+    With `wordings` (``default``, or a TOML file) the prompts are also encoded with words for groups of
+    patients, and with neutral words; no image is read again.
     """
     work = Workspace(out)
     work.clean()
-    refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
+    phrases = None if wordings is None else load_wordings(wordings)
+    refuse_foreign(
+        *(work.scores, manifest_of(work.scores), work.directions, work.wording_directions)
+    )
     encoded = work.encoded(None if model_names is None else list(map(shown_model, model_names)))
     encoded = _with_texts(encoded, named=model_names is not None, tell=tell)
     dataset = work.open_dataset()
@@ -193,14 +202,21 @@ def score_step(
     pair = load_prompts(prompt_set)
     scores: list[pd.DataFrame] = []
     directions: list[pd.DataFrame] = []
+    worded: list[pd.DataFrame] = []
     for name, store in encoded.items():
         model = same_model(name, store, device)
         scores.append(score(store, model, chosen.findings, pair, name=name))
         directions.append(direction_table(model, chosen.findings, pair, name=name))
+        if phrases is not None:
+            worded.append(wording_table(model, chosen.findings, pair, phrases.phrases, name=name))
     work.write_scores(
         pd.concat(scores, ignore_index=True),
         pd.concat(directions, ignore_index=True),
         encoded,
+        pd.concat(worded, ignore_index=True) if worded else None,
+        wordings=None
+        if phrases is None
+        else {"name": phrases.name, "hash": phrases.fingerprint, "texts": len(phrases.phrases)},
         prompts=asdict(pair),
         prompt_hash=pair.fingerprint,
         cards={name: store.record()["card"] for name, store in encoded.items()},
@@ -388,6 +404,7 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
     if table.empty or not made_of:
         return []
     encoded, reports = work.encoded(made_of), work.encoded_reports()
+    worded = work.read_wording_directions()
     found = []
     for name, store in encoded.items():
         directions = table[table["model"] == name]
@@ -403,9 +420,17 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
                 prompt_pairs(directions[~in_bank]),
                 prompt_pairs(directions[in_bank]),
                 _read_reports(reports.get(name), ids),
+                _worded_pairs(worded[worded["model"] == name]) if len(worded) else (),
             )
         )
     return found
+
+
+def _worded_pairs(directions: pd.DataFrame) -> tuple[WordedPair, ...]:
+    return tuple(
+        WordedPair(Phrase(name=pair.name, **{one: row[one] for one in PHRASE_COLUMNS}), pair)
+        for row, pair in zip(records(directions), prompt_pairs(directions), strict=True)
+    )
 
 
 def _read_reports(
@@ -435,6 +460,7 @@ def audit_step(
     cards: Mapping[str, Mapping[str, Any]] | None = None,
     perturbed: pd.DataFrame | None = None,
     reference_labels: ReferenceLabels | None = None,
+    worded: pd.DataFrame | None = None,
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
     overwrite: bool = False,
@@ -465,6 +491,7 @@ def audit_step(
         heads=heads,
         perturbed=perturbed,
         reference_labels=reference_labels,
+        worded=worded,
         notices=[*notices, *of_images],
         plan=plan,
         depart=depart,
@@ -710,6 +737,7 @@ def audit_files(
         perturbed=beside(perturbed, own_pairs),
         cards=own.cards,
         reference_labels=reference,
+        worded=None if read.worded.empty else read.worded,
         notices=read.notices,
         work=work if ours else None,
         overwrite=overwrite,
@@ -769,6 +797,8 @@ class Inputs(NamedTuple):
     attributes: list[str] | None
     files: dict[str, Path]
     notices: tuple[Notice, ...]
+    worded: pd.DataFrame = pd.DataFrame()
+    """Scores with other wordings of the prompts."""
 
 
 def _read_inputs(
@@ -832,10 +862,11 @@ def _read_inputs(
     if work.holds(file):
         work.check_current()
     table = read_table(file, what="the scores table")
+    labelled = by_variant(table.frame, str(file)).base
     if label and planned:
         made = {"age_group": age, "sex": sex, "view_position": view}
         ours = {name for name, column in made.items() if column}
-        names = _with_planned(names or [], planned, table.frame, ours)
+        names = _with_planned(names or [], planned, labelled, ours)
     if dataset is not None:
         if root is None:
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
@@ -843,7 +874,7 @@ def _read_inputs(
     elif label:
         cohort = own_cohort(
             file,
-            table.frame,
+            labelled,
             image=image,
             patient=patient,
             label=label,
@@ -860,7 +891,7 @@ def _read_inputs(
             sampling_weight=settings.sampling_weight or None,
             severity=settings.severity or None,
         )
-        crossed = intersections(names or [], table.frame, age=age, sex=sex, view=view)
+        crossed = intersections(names or [], labelled, age=age, sex=sex, view=view)
         names = [*cohort.attributes, *crossed]
     elif work.images.is_file():
         cohort = work.open_dataset()
@@ -885,7 +916,8 @@ def _read_inputs(
         seed_column=seed_column,
         table=str(file),
     )
-    return Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
+    notices = (*table.notices, *read.notices)
+    return Inputs(cohort, read.frame, names, inputs, notices, read.worded)
 
 
 def _reference(
@@ -1072,6 +1104,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
     notices: Sequence[Notice] = ()
+    worded = pd.DataFrame()
     plan = None if run.audit.plan is None else read_plan(run.audit.plan)
     settings = run.audit_settings(plan)
     if plan is not None:
@@ -1107,6 +1140,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             prompt_set=run.encode.prompts,
             findings=run.encode.findings,
             device=run.encode.device,
+            wordings=run.encode.wordings,
         )
         scores = work.read_scores()
         if run.perturb:
@@ -1134,7 +1168,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             model_column=run.scores.model_column,
             seed_column=run.scores.seed_column,
         )
-        scores, notices = read.frame, read.notices
+        scores, notices, worded = read.frame, read.notices, read.worded
         refuse_foreign(work.images, work.excluded, inputs={**tables, "scores": file})
         work.save_dataset(dataset)
     refuse_foreign(work.audit.report)
@@ -1152,6 +1186,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
         },
         embeddings=read_embeddings(work.folder) if run.encode and run.audit.embeddings else (),
         perturbed=work.read_perturbed() if run.perturb else None,
+        worded=None if worded.empty else worded,
         notices=notices,
         work=work if run.encode else None,
         overwrite=run.audit.overwrite,

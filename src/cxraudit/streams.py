@@ -47,6 +47,7 @@ class Stream(IntEnum):
     SHOTS = 54
     SLICE_PATIENTS = 55
     SLICE_CLUSTERS = 56
+    WORDINGS = 57
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -47,6 +47,8 @@ class Audit:
     """Sorted differences of centroids, with their permutation band."""
     prompt_gaps: pd.DataFrame = field(default_factory=_no_table)
     """Gaps by prompt pair."""
+    wording_changes: pd.DataFrame = field(default_factory=_no_table)
+    """What each word in the prompts does to scores, AUROC and gaps."""
     audited_images: pd.DataFrame = field(default_factory=_no_table)
     """The images with their labels and attributes: what `cxraudit.diff` compares another audit with."""
     audited_scores: pd.DataFrame = field(default_factory=_no_table)

@@ -16,6 +16,7 @@ figure                 shows
 `slice_gaps`           gaps of slices, where they were searched and on other patients
 `n_shot_curves`        AUROC of heads by the number of training patients
 `label_gaps`           gaps by working labels, and what reference labels of a subset make of them
+`wording_changes`      what words for groups, and neutral words, do to gaps
 `flow_diagram`         images, studies and patients kept by every filter
 =====================  ============================================================================
 
@@ -38,6 +39,7 @@ from cxraudit.figures.shortcut_arms import shortcut_arms
 from cxraudit.figures.slices import slice_gaps
 from cxraudit.figures.standardised import standardised_gaps
 from cxraudit.figures.two_labels import label_gaps
+from cxraudit.figures.wordings import wording_changes
 
 __all__ = [
     "corruption_curves",
@@ -54,4 +56,5 @@ __all__ = [
     "shortcut_summary",
     "slice_gaps",
     "standardised_gaps",
+    "wording_changes",
 ]

@@ -24,6 +24,7 @@ class Anchor(StrEnum):
     EMBEDDINGS = "embeddings"
     HEADS = "heads"
     LABELS = "labels"
+    WORDINGS = "wordings"
     MODELS = "models"
     CHECKS = "checks"
     NOTICES = "notices"

@@ -63,6 +63,8 @@ class AuditFolder:
     """Sorted differences of centroids."""
     prompt_gaps = Inside("prompt-gaps.parquet")
     """Gaps by prompt pair."""
+    wording_changes = Inside("wording-changes.parquet")
+    """What each word in the prompts does to scores, AUROC and gaps."""
     audited_images = Inside("audited-images.parquet")
     """The images with their labels and attributes."""
     audited_scores = Inside("audited-scores.parquet")
@@ -78,6 +80,7 @@ class AuditFolder:
         "points",
         "curves",
         "prompt_gaps",
+        "wording_changes",
         "audited_images",
         "audited_scores",
     )

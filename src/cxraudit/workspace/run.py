@@ -65,6 +65,8 @@ class Workspace:
     """See `cxraudit.schema.SCORE_COLUMNS`."""
     directions = Inside("directions.parquet")
     """Prompts and their embedding directions."""
+    wording_directions = Inside("wording-directions.parquet")
+    """The same with words for groups of patients, and with neutral words."""
     perturbed = Inside("perturbed")
     """Embeddings of perturbed images, one folder per perturbation and severity."""
     perturbed_scores = Inside("perturbed-scores.parquet")
@@ -215,6 +217,7 @@ class Workspace:
         scores: pd.DataFrame,
         directions: pd.DataFrame,
         encoded: Mapping[str, EmbeddingStore] | None = None,
+        worded: pd.DataFrame | None = None,
         **facts: Any,
     ) -> None:
         """Write the scores, the directions of their prompts, and the manifest of both.
@@ -225,17 +228,23 @@ class Workspace:
             One or more rows per model.
         encoded : mapping of str to EmbeddingStore, optional
             Name of a model → the embeddings its scores were made of.
+        worded : pandas.DataFrame, optional
+            Directions of the prompts with further words; those of an earlier call are removed without.
         **facts
             Plain data to record in the manifest.
         """
         claim(self.scores, manifest_of(self.scores), self.directions)
+        write_or_discard(pd.DataFrame() if worded is None else worded, self.wording_directions)
         write_table(directions, self.directions)
         write_table(check_scores(scores, seeds=True), self.scores)
         upstream = read_manifest(self.embeddings)
         write_manifest(
             self.scores,
             inputs={"images": self.images},
-            outputs=[self.scores, self.directions],
+            outputs=[
+                *(self.scores, self.directions),
+                *([] if worded is None else [self.wording_directions]),
+            ],
             stores=_fingerprints(encoded or {}),
             **{name: upstream[name] for name in _OF_IMAGES if name in upstream},
             commands=[*commands_of(self.embeddings), command_line()],
@@ -301,6 +310,13 @@ class Workspace:
             return pd.DataFrame()
         self.check_current()
         return read_table(self.directions, what="the directions of the prompts")
+
+    def read_wording_directions(self) -> pd.DataFrame:
+        """Read the directions of the prompts with further words; empty if there are none."""
+        if not self.scores.is_file() or not self.wording_directions.is_file():
+            return pd.DataFrame()
+        self.check_current()
+        return read_table(self.wording_directions, what="the directions of the wordings")
 
     def write_perturbed(self, scores: pd.DataFrame, unread: pd.DataFrame, **facts: Any) -> None:
         """Write the scores of perturbed images, those that could not be read, and the manifest."""

@@ -93,6 +93,7 @@ def suppressed(found: Audit, cohort: Cohort, scores: pd.DataFrame) -> Audit:
         },
         curves=_without(found.curves, found.results[hide], Analysis.CENTROID),
         prompt_gaps=_without(found.prompt_gaps, found.results[hide], Analysis.PROMPT_SENSITIVITY),
+        wording_changes=_without(found.wording_changes, found.results[hide], Analysis.WORDING),
         image_changes=pd.DataFrame(),
         points=pd.DataFrame(),
         score_percentiles=pd.DataFrame(),

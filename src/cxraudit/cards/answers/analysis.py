@@ -108,6 +108,7 @@ _ROBUSTNESS = {
     Analysis.COUNTERFACTUAL: ("devices inserted into images, with controls", Anchor.PERTURBATIONS),
     Analysis.CORRUPTION: ("image degradation of increasing severity", Anchor.PERTURBATIONS),
     Analysis.PROMPT_SENSITIVITY: ("the same gaps with other prompts", Anchor.EMBEDDINGS),
+    Analysis.WORDING: ("words for groups of patients in the prompts", Anchor.WORDINGS),
 }
 
 

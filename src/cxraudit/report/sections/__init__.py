@@ -26,6 +26,7 @@ from cxraudit.report.sections import (
     subgroups,
     two_labels,
     verdicts,
+    wordings,
 )
 
 OPENING = (verdicts, in_short)
@@ -44,6 +45,7 @@ SECTIONS = (
     perturbations,
     heads,
     embeddings,
+    wordings,
     model_comparison,
     checks,
     notices,

@@ -54,7 +54,7 @@ def paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
     for sentence, names in _further(analyses, facts):
         sentences.append(sentence)
         references += names
-    sentences += [*_mixes(audit), *_heads(audit)]
+    sentences += [*_mixes(audit), *_heads(audit), *_wordings(audit)]
     return " ".join(sentences), references
 
 
@@ -115,6 +115,16 @@ def _heads(audit: Audit) -> Iterator[str]:
             f"Scores of {one['model']} are those of heads: logistic regression on its embeddings, fitted on "
             f"{one['patients']:,} other patients, with an L2 penalty chosen by the AUROC over folds of "
             "patients."
+        )
+
+
+def _wordings(audit: Audit) -> Iterator[str]:
+    """Say how words in the prompts were compared."""
+    if (audit.results["analysis"] == Analysis.WORDING).any():
+        yield (
+            "Prompts were also worded for groups of patients, and with neutral words; the variance between "
+            "words of one attribute or topic, sampling of patients taken off, was compared between both "
+            "kinds by exchanging words."
         )
 
 

@@ -17,6 +17,7 @@ from cxraudit.report.statements import (
     slices,
     subgroups,
     two_labels,
+    wordings,
 )
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import NULL_MODEL
@@ -32,6 +33,7 @@ STATEMENTS = (
     perturbations,
     embeddings,
     two_labels,
+    wordings,
 )
 _OF_NULL_MODEL = (subgroups, operating_point)
 _NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE, Tone.UNDEFINED)

@@ -11,6 +11,7 @@ from cxraudit.audits.embeddings.score_direction import (
     ONLY_ASSOCIATED,
     ONLY_ASSOCIATED_UNCLEAR_SIZE,
 )
+from cxraudit.schema import EXPLORATORY
 from cxraudit.stats.estimate import Verdict
 
 
@@ -41,6 +42,8 @@ class Tone(StrEnum):
     EQUIVALENT = "equivalent"
     NOT_ASSOCIATED = "not-associated"
     NOT_DECODABLE = "not-decodable"
+    EXPLORATORY = "exploratory"
+    """An estimate without a verdict."""
 
     @property
     def word(self) -> str:
@@ -70,6 +73,7 @@ _WORDS = {
     Tone.NOT_ASSOCIATED: NOT_ASSOCIATED,
     Tone.NOT_DECODABLE: NOT_DECODABLE,
     Tone.UNCLEAR: UNCLEAR,
+    Tone.EXPLORATORY: EXPLORATORY,
 }
 
 
