@@ -52,6 +52,7 @@ simulations: $(INSTALLED)
 	$(BIN)/python -m simulations.reliability $(if $(N),--cohorts $(N))
 	$(BIN)/python -m simulations.planning $(if $(N),--cohorts $(N))
 	$(BIN)/python -m simulations.training_runs $(if $(N),--cohorts $(N))
+	$(BIN)/python -m simulations.pairs $(if $(N),--cohorts $(N))
 
 conclusions: $(INSTALLED)
 	$(BIN)/python -m simulations.conclusions $(if $(N),--cohorts $(N))

@@ -77,6 +77,29 @@ def perturbed(folder: Path) -> None:
     run(folder, "perturb", WORK, "--perturbation", "markers", "--images", "10", "--quiet")
 
 
+def paired(folder: Path) -> None:
+    """Write a release with scores, and edited images of some of its images."""
+    scored(folder)
+    edit_images(folder, 60)
+
+
+def edit_images(folder: Path, darker: int) -> None:
+    """Write edited images, and the table of pairs."""
+    (folder / "edited").mkdir(exist_ok=True)
+    rows = []
+    for file in images_of(folder)[:24]:
+        with Image.open(file) as image:
+            edited = image.convert("L").point(lambda level: max(level - darker, 0))
+        edited.save(folder / "edited" / file.name)
+        rows.append({"image_id": file.name, "edited": f"edited/{file.name}", "edit": "darker"})
+    pd.DataFrame(rows).to_csv(folder / "pairs.csv", index=False)
+
+
+def edited_again(folder: Path) -> None:
+    """Change what was edited."""
+    edit_images(folder, 90)
+
+
 def images_of(folder: Path) -> list[Path]:
     """Return the images of the release in a folder, in order."""
     return sorted((folder / RELEASE).rglob("*.png"))
@@ -164,6 +187,7 @@ ENCODE = (
 )
 SCORE = ("score", WORK, "--prompts", "prompts.toml", "--finding", "Pneumothorax")
 PERTURB = ("perturb", WORK, "--perturbation", "blur", "--images", "10", "--quiet")
+PAIRS = ("perturb", WORK, "--pairs", "pairs.csv", "--quiet")
 PREPARE = ("prepare", "nih-cxr14", "--root", RELEASE, "--out", WORK, "--size", "32", "--quiet")
 TRAIN = (
     *("drains", "train", "nih-cxr14", "--root", RELEASE, "--image-size", "32", "--epochs", "2"),
@@ -200,6 +224,16 @@ STEPS = {
         command=PERTURB,
         setup=perturbed,
         change=encoded_again,
+        follow=(
+            *("audit", f"{WORK}/scores.parquet", "--resamples", "100", "--no-embeddings"),
+            *("--attribute", "sex", "--threads", "1"),
+        ),
+    ),
+    "pairs": Step(
+        command=PAIRS,
+        setup=paired,
+        change=edited_again,
+        ignore=("checks.parquet",),
         follow=(
             *("audit", f"{WORK}/scores.parquet", "--resamples", "100", "--no-embeddings"),
             *("--attribute", "sex", "--threads", "1"),

@@ -11,6 +11,7 @@ from scipy.special import expit
 from cxraudit.audits.result import Audit
 from cxraudit.audits.run import audit
 from cxraudit.schema import (
+    ALL_OTHERS,
     CHANCE,
     COMPLEMENT,
     CONTROLS,
@@ -18,13 +19,17 @@ from cxraudit.schema import (
     INDEPENDENT,
     MEAN_FINDING,
     NEGATIVES,
+    NEUTRAL_WORDS,
     OBSERVED,
     POSITIVES,
     REWEIGHTED,
     SAME_LABEL_SWAP,
+    SEARCHED,
+    SLICE,
     UNEDITED,
     WITH,
     WITHOUT,
+    WORDS_FOR_GROUPS,
     Analysis,
     Confirmatory,
     control_of,
@@ -524,6 +529,122 @@ def label_rows() -> list[Row]:
     return rows
 
 
+def slice_rows() -> list[Row]:
+    """Two slices, of which one is confirmed."""
+    rows = []
+    for name, value, verdict in (
+        ("sex = female", -0.12, "disparity"),
+        ("drain = yes", -0.02, "inconclusive"),
+    ):
+        named: Row = {"attribute": SLICE, "group": name}
+        rows += [
+            row(Analysis.SLICES, 0.7, **named),
+            row(Analysis.SLICES, 0.8, condition=ALL_OTHERS, **named),
+            judged(
+                Analysis.SLICES,
+                value,
+                verdict,
+                reference=ALL_OTHERS,
+                p_adjusted=0.001 if verdict == "disparity" else 0.8,
+                family="slices",
+                **named,
+            ),
+            row(Analysis.SLICES, -0.2, reference=ALL_OTHERS, condition=SEARCHED, **named),
+        ]
+    return rows
+
+
+def slice_facts() -> dict[str, Any]:
+    """What was recorded of their search."""
+    parts = {
+        "sex = female": {"column": "sex", "value": "female"},
+        "drain = yes": {"column": "drain", "value": "yes"},
+    }
+    return {
+        "search_patients": 80,
+        "confirmation_patients": 120,
+        "smallest": 10,
+        "columns": ["drain", "sex"],
+        "left_out": [{"column": "accession", "why": "more than 50 different values"}],
+        "models": [
+            {
+                "model": "m",
+                "prompt_set": "p",
+                "searched": 40,
+                "findings": ["Pneumothorax"],
+                "neighbourhoods": 0,
+                "slices": [
+                    {"finding": "Pneumothorax", "name": name, "parts": [part]}
+                    for name, part in parts.items()
+                ],
+                "hidden": 0,
+            }
+        ],
+    }
+
+
+def wording_rows() -> list[Row]:
+    """What words for a group and neutral words move, the ratio of both, and what else is said of words."""
+    named: Row = {"attribute": "sex", "group": "female"}
+    rows = []
+    for metric, about in (("gap", named), ("score", {})):
+        rows += [
+            row(
+                Analysis.WORDING,
+                0.01,
+                metric=f"wording_{metric}_sd",
+                condition=NEUTRAL_WORDS,
+                **about,
+            ),
+            row(Analysis.WORDING, 0.03, metric=f"wording_{metric}_sd", condition="sex", **about),
+            row(
+                Analysis.WORDING,
+                3.0,
+                metric=f"wording_{metric}_ratio",
+                condition="sex",
+                p_value=0.01,
+                **about,
+            ),
+        ]
+    own = row(Analysis.WORDING, 0.2, metric="own_words_shift", condition="sex", **named)
+    agreement = row(Analysis.WORDING, 0.9, metric="rank_agreement", condition=WORDS_FOR_GROUPS)
+    return [*rows, own, agreement]
+
+
+def wording_changes() -> pd.DataFrame:
+    """What words for two groups and two neutral words change."""
+    words = pd.DataFrame(
+        {
+            "model": "m",
+            "finding": "Pneumothorax",
+            "kind": ["demographic", "demographic", "neutral", "neutral"],
+            "words_attribute": ["sex", "sex", "day", "day"],
+            "words_group": ["female", "male", "Monday", "Friday"],
+            "wordings": ["… in a woman", "… in a man", "… on a Monday", "… on a Friday"],
+            "value": [-0.03, 0.03, 0.01, -0.01],
+            "low": [-0.04, 0.02, 0.0, -0.02],
+            "high": [-0.02, 0.04, 0.02, 0.0],
+        }
+    )
+    return pd.concat(
+        [
+            words.assign(metric="wording_gap", attribute="sex", group="female"),
+            words.assign(metric="wording_score", attribute="", group=""),
+        ],
+        ignore_index=True,
+    )
+
+
+WORDINGS_FACT: Row = {
+    "model": "m",
+    "findings": ["Pneumothorax"],
+    "wordings": {"demographic": 2, "neutral": 2},
+    "unchanged": 0,
+    "compared": ["Pneumothorax"],
+    "alike": {"demographic": [], "neutral": []},
+}
+
+
 def complete() -> Audit:
     """An audit with something for every section."""
     corrupted = {"noise": ("equivalent", "equivalent"), "blur": ("inconclusive", "disparity")}
@@ -561,13 +682,18 @@ def complete() -> Audit:
         *shot_rows(),
         *region_rows(),
         *label_rows(),
+        *slice_rows(),
+        *wording_rows(),
         score_percentiles=percentiles(),
         image_changes=image_changes(),
         points=points(),
         curves=curves(),
         prompt_gaps=prompt_gaps(),
+        wording_changes=wording_changes(),
         facts={
+            "wordings": [WORDINGS_FACT],
             "shortcuts": {"drain": "Pneumothorax"},
+            "slices": slice_facts(),
             "perturbed": {"images": 80},
             "truth": {"origin": "phantom", "planted": {"sex": True, "drain": False}},
             "heads": [

@@ -15,6 +15,7 @@ from cxraudit.audits.embeddings.cohort import (
     EmbeddedCohort,
     ModelEmbeddings,
     PromptPair,
+    WordedPair,
     embedded_cohort,
 )
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
@@ -26,6 +27,7 @@ from cxraudit.audits.scores import scores_from_wide
 from cxraudit.audits.verdicts import judged
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.table import from_frame
+from cxraudit.prompts.wordings import Phrase
 from cxraudit.schema import CONTROLS, PERTURBED_COLUMNS, REGION_KIND, UNEDITED, control_of
 from cxraudit.settings import AuditSettings
 
@@ -323,6 +325,20 @@ def embedding_scores(embedded: ModelEmbeddings) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def worded_pairs(embedded: ModelEmbeddings, rng: np.random.Generator) -> tuple[WordedPair, ...]:
+    """Return the prompts with words for two groups, and with three neutral words, that turn their direction."""
+    words = [("demographic", "used", "yes"), ("demographic", "used", "no")]
+    words += [("neutral", "day", name) for name in ("Monday", "Tuesday", "Friday")]
+    pairs = []
+    for kind, attribute, group in words:
+        phrase = Phrase(name=f"… {group}", kind=kind, attribute=attribute, group=group)
+        for pair in embedded.prompts:
+            turned = pair.direction + 0.3 * rng.normal(size=pair.direction.size)
+            vector = turned.astype(np.float32)
+            pairs.append(WordedPair(phrase, replace(pair, name=phrase.name, direction=vector)))
+    return tuple(pairs)
+
+
 def inputs_of_everything(seed: int = 0, n_patients: int = 150) -> dict[str, Any]:
     """Return what `cxraudit.audits.run.audit` takes, for an audit with rows of every analysis.
 
@@ -363,6 +379,7 @@ def inputs_of_everything(seed: int = 0, n_patients: int = 150) -> dict[str, Any]
         embedded,
         prompts=(*embedded.prompts, edema),
         texts=embedded.vectors[:, ::-1].copy(),
+        wordings=worded_pairs(embedded, rng),
     )
     first = embedding_scores(embedded)
     second = first.assign(model="n", score=first["score"] + rng.normal(size=len(first)))

@@ -33,8 +33,8 @@ def test_every_room_is_in_the_tree_and_in_the_contract():
     below = {
         f"{name}/"
         for name in (
-            *("changes", "two_labels", "shortcuts", "perturbations", "embeddings"),
-            "suppression",
+            *("changes", "two_labels", "shortcuts", "perturbations", "embeddings", "slices"),
+            *("suppression", "wordings"),
         )
     }
     drawn = re.findall(r"[├└]── (\S+) +\S", TREE)

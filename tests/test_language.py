@@ -58,7 +58,6 @@ INSTEAD = {
     r"(encoded|known),? (and|is|but)? ?(not )?used": "decodable, (not) associated with the score",
     r"detectable gaps?": "smallest difference detectable with 80 % power",
     r"detectability": "separation; shortcut AUROC",
-    r"edit(s|ed|ing)?": "perturbation",
     r"drawn[- ]in drains?|drawn drains?|drains? drawn in(to)?": "inserted drain",
     r"shortcut cards?": "analyses of a shortcut",
     r"gives? (it|the finding|a finding) away": "stands in for",
@@ -69,7 +68,7 @@ INSTEAD = {
 
 NAMES = (
     r"films?|shams?|doses?|leans?|owed|knows|knowledge|multiverse|untidy|untidiness|told|said|asked|mine|"
-    r"there|strangers?|mended|edit|edits|edited|wear|worn|ill|healthy|called|nobody|coin|toss|sees|"
+    r"there|strangers?|mended|wear|worn|ill|healthy|called|nobody|coin|toss|sees|"
     r"detectability|examine"
 )
 """Words that are not part of a name in the package."""

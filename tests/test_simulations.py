@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from simulations import conclusions, embedded, shortcuts
+from cxraudit.report.statements.own_edits import Response
+from simulations import conclusions, embedded, pairs, shortcuts
 from simulations.conclusions import Conclusion
 
 
@@ -105,3 +106,15 @@ def test_false_and_missed_verdicts_on_a_shortcut():
     third = "33.3"
     assert large == ["one", "gap, with, without", "+0.100", "25.0", *[third] * 4, "66.7", "66.7"]
     assert absent[3:] == ["25.0", *[third] * 4, "0.0", third]
+
+
+@pytest.mark.slow
+def test_an_edit_is_claimed_of_the_model_that_relies_on_it_alone():
+    """One cohort of the table of the documentation; noise is claimed of none."""
+    found = {row[:2]: row[2] for row in pairs.stated(1, n_resamples=200)}
+
+    assert found["phantom-clip", "drain"] == Response.BEYOND
+    claimed = (Response.BEYOND, Response.ALONE)
+    assert [key for key, response in found.items() if response in claimed] == [
+        ("phantom-clip", "drain")
+    ]

@@ -142,7 +142,7 @@ def test_reports_that_a_model_cannot_take_are_in_the_notices_of_the_audit(
                 raise TextError("the text has 600 tokens; random takes at most 512.")
             return super().encode_texts(texts)
 
-    monkeypatch.setattr(steps, "load_model", lambda name, device: Short())
+    monkeypatch.setattr(steps, "load_image_model", lambda name, device: Short())
     dataset = datasets.load("mimic-cxr", mimic_release, {"reports": "findings"})
     n_long = int((dataset.images["report"].str.len() > 60).sum())
     assert 0 < n_long < len(dataset.images)

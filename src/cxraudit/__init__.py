@@ -51,10 +51,13 @@ _PUBLIC = {
     "gate": ("cxraudit.policy.judgement", "gate"),
     "label_conclusions": ("cxraudit.audits.two_labels.conclusions", "label_conclusions"),
     "load_dataset": ("cxraudit.datasets", "load"),
+    "load_image_model": ("cxraudit.models", "load_image_model"),
     "load_model": ("cxraudit.models", "load"),
     "load_prompts": ("cxraudit.prompts", "load"),
+    "load_wordings": ("cxraudit.prompts.wordings", "load_wordings"),
     "make_plan": ("cxraudit.analysis_plan", "make_plan"),
     "open_audit": ("cxraudit.audits.result", "open_audit"),
+    "pair_scores": ("cxraudit.audits.pair_scores", "pair_scores"),
     "perturb_image": ("cxraudit.perturb", "perturb"),
     "perturb_images": ("cxraudit.scoring", "perturb_images"),
     "plan_files": ("cxraudit.steps", "plan_files"),
@@ -68,6 +71,7 @@ _PUBLIC = {
     "read_reference_labels": ("cxraudit.datasets.reference_labels", "read_reference_labels"),
     "read_vectors": ("cxraudit.vectors", "read_vectors"),
     "score": ("cxraudit.scoring", "score"),
+    "score_pairs": ("cxraudit.scoring", "score_pairs"),
     "table_dataset": ("cxraudit.datasets.table", "from_frame"),
     "wide_scores": ("cxraudit.audits.scores", "scores_from_wide"),
     "write_card": ("cxraudit.cards", "write_card"),
@@ -91,6 +95,7 @@ if TYPE_CHECKING:
     from cxraudit.audits.embeddings import audit_embeddings as audit_embeddings
     from cxraudit.audits.embeddings.heads import Heads as Heads
     from cxraudit.audits.embeddings.heads import fit_heads as fit_heads
+    from cxraudit.audits.pair_scores import pair_scores as pair_scores
     from cxraudit.audits.perturbations import audit_perturbations as audit_perturbations
     from cxraudit.audits.result import Audit as Audit
     from cxraudit.audits.result import open_audit as open_audit
@@ -110,6 +115,7 @@ if TYPE_CHECKING:
     from cxraudit.masks import read_masks as read_masks
     from cxraudit.metrics import METRICS as METRICS
     from cxraudit.models import load as load_model
+    from cxraudit.models import load_image_model as load_image_model
     from cxraudit.models.base import ImageTextModel as ImageTextModel
     from cxraudit.models.base import ModelCard as ModelCard
     from cxraudit.perturb import perturb as perturb_image
@@ -125,6 +131,7 @@ if TYPE_CHECKING:
     from cxraudit.policy.rules import read_policy as read_policy
     from cxraudit.prompts import PromptSet as PromptSet
     from cxraudit.prompts import load as load_prompts
+    from cxraudit.prompts.wordings import load_wordings as load_wordings
     from cxraudit.report import write_figures as write_figures
     from cxraudit.report import write_report as write_report
     from cxraudit.report.summary import write_summary as write_summary
@@ -132,6 +139,7 @@ if TYPE_CHECKING:
     from cxraudit.schema import Reason as Reason
     from cxraudit.scoring import perturb_images as perturb_images
     from cxraudit.scoring import score as score
+    from cxraudit.scoring import score_pairs as score_pairs
     from cxraudit.settings import AuditSettings as AuditSettings
     from cxraudit.stats.estimate import Estimate as Estimate
     from cxraudit.stats.estimate import Gap as Gap
@@ -195,10 +203,13 @@ __all__ = [
     "gate",
     "label_conclusions",
     "load_dataset",
+    "load_image_model",
     "load_model",
     "load_prompts",
+    "load_wordings",
     "make_plan",
     "open_audit",
+    "pair_scores",
     "perturb_image",
     "perturb_images",
     "plan_files",
@@ -212,6 +223,7 @@ __all__ = [
     "read_reference_labels",
     "read_vectors",
     "score",
+    "score_pairs",
     "table_dataset",
     "wide_scores",
     "write_card",

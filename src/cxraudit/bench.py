@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit import models, prompts
-from cxraudit.models.base import Embeddings, ImageTextModel, Pixels
+from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel, Pixels
 from cxraudit.zeroshot import prompt_directions
 
 SIDE = 1024
@@ -40,7 +40,7 @@ def bench_model(spec: str, *, n_images: int = 16, device: str = "auto") -> Itera
     """Time loading, preprocessing and encoding, compare bfloat16 with float32; yield lines to print."""
     images = synthetic_images(n_images)
     started = time.perf_counter()
-    model = models.load(spec, device=device)
+    model = models.load_image_model(spec, device=device)
     yield f"load: {time.perf_counter() - started:.1f} s, peak memory {_peak():.2f} GB"
     started = time.perf_counter()
     pixels = np.stack([model.preprocess(image) for image in images])
@@ -51,26 +51,26 @@ def bench_model(spec: str, *, n_images: int = 16, device: str = "auto") -> Itera
     yield f"encode, float32 on {on}: {speed:.2f} images/s, peak memory {_peak():.2f} GB"
     if not hasattr(model, "precision") or model.precision == "bf16":
         return
-    directions = prompt_directions(model, FINDINGS, prompts.load("paper"))
-    del model
-    half, speed = _timed(models.load(f"{spec}+bf16", device=device), pixels)
-    cosines = (rows * half).sum(1) / (np.linalg.norm(rows, axis=1) * np.linalg.norm(half, axis=1))
-    ranks = [
-        _rank_correlation(a, b)
-        for a, b in zip(directions @ rows.T, directions @ half.T, strict=True)
-    ]
-    ranked = (
-        f", rank correlation of zero-shot scores at least {min(ranks):.4f}"
-        if n_images >= 10
-        else ""
+    directions = (
+        prompt_directions(model, FINDINGS, prompts.load("paper"))
+        if isinstance(model, ImageTextModel)
+        else None
     )
+    del model
+    half, speed = _timed(models.load_image_model(f"{spec}+bf16", device=device), pixels)
+    cosines = (rows * half).sum(1) / (np.linalg.norm(rows, axis=1) * np.linalg.norm(half, axis=1))
+    ranked = ""
+    if directions is not None and n_images >= 10:
+        scores = zip(directions @ rows.T, directions @ half.T, strict=True)
+        least = min(_rank_correlation(a, b) for a, b in scores)
+        ranked = f", rank correlation of zero-shot scores at least {least:.4f}"
     yield (
         f"encode, bfloat16 on {on}: {speed:.2f} images/s; cosine with float32 at least "
         f"{cosines.min():.6f}{ranked}"
     )
 
 
-def _timed(model: ImageTextModel, pixels: Pixels) -> tuple[Embeddings, float]:
+def _timed(model: ImageModel, pixels: Pixels) -> tuple[Embeddings, float]:
     """Return embeddings and images per second, after a first image to warm up."""
     model.encode_images(pixels[:1])
     started = time.perf_counter()

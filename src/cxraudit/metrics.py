@@ -32,6 +32,7 @@ class Family(StrEnum):
     SHORTCUT = "shortcut"
     PERTURBATION = "perturbation"
     EMBEDDING = "embedding"
+    WORDING = "wording"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -535,6 +536,82 @@ _ROWS = (
         description="share of the variance of an AUROC gap that is due to the wording of the prompt; below 0 "
         "where prompts differ less than by sampling",
         low=-math.inf,
+    ),
+    Metric(
+        name="wording_score_sd",
+        label="SD of the mean score between words",
+        family=Family.WORDING,
+        description="standard deviation between words, each in place of another in the same prompt, of the "
+        "mean score in standard deviations of the score, sampling taken off",
+        high=math.inf,
+    ),
+    Metric(
+        name="wording_auroc_sd",
+        label="SD of AUROC between words",
+        family=Family.WORDING,
+        description="the same of AUROC",
+    ),
+    Metric(
+        name="wording_gap_sd",
+        label="SD of the AUROC gap between words",
+        family=Family.WORDING,
+        description="the same of the AUROC gap of a group to all other groups",
+    ),
+    Metric(
+        name="wording_score_gap_sd",
+        label="SD of the score gap between words",
+        family=Family.WORDING,
+        description="the same of the difference of the mean score between a group and all other groups among "
+        "images with the same label, in standard deviations of the score",
+        high=math.inf,
+    ),
+    Metric(
+        name="wording_score_ratio",
+        label="mean score: words for groups to neutral words",
+        family=Family.WORDING,
+        description="standard deviation of the mean score between words for groups, as a multiple of that "
+        "between neutral words",
+        high=math.inf,
+    ),
+    Metric(
+        name="wording_auroc_ratio",
+        label="AUROC: words for groups to neutral words",
+        family=Family.WORDING,
+        description="the same of AUROC",
+        high=math.inf,
+    ),
+    Metric(
+        name="wording_gap_ratio",
+        label="AUROC gap: words for groups to neutral words",
+        family=Family.WORDING,
+        description="the same of the AUROC gap of a group to all other groups",
+        high=math.inf,
+    ),
+    Metric(
+        name="wording_score_gap_ratio",
+        label="score gap: words for groups to neutral words",
+        family=Family.WORDING,
+        description="the same of the difference of the mean score between a group and all other groups among "
+        "images with the same label",
+        high=math.inf,
+    ),
+    Metric(
+        name="own_words_shift",
+        label="shift by the group's own words",
+        family=Family.WORDING,
+        description="how much more the words for a group raise the scores of its patients than those of all "
+        "other groups, less the same of the words for other groups, among images with the same label, in "
+        "standard deviations of the score",
+        low=-math.inf,
+        high=math.inf,
+    ),
+    Metric(
+        name="rank_agreement",
+        label="rank agreement",
+        family=Family.WORDING,
+        description="mean rank correlation of the scores with and without the words",
+        low=-1.0,
+        source="Spearman 1904",
     ),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from cxraudit.datasets.findings import find
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.notices import Notice
 from cxraudit.schema import SCORE_COLUMNS, records
+from cxraudit.store import RECORD, EmbeddingStore
 from cxraudit.vectors import read_prompt_vectors, read_vectors
 from cxraudit.zeroshot import scores_along
 
@@ -34,6 +35,8 @@ class OwnEmbeddings(NamedTuple):
     heads: list[Heads]
     files: dict[str, Path]
     notices: tuple[Notice, ...]
+    cards: dict[str, dict[str, Any]]
+    """Model → its card, of those whose embeddings are in a folder that cxraudit encoded into."""
 
 
 def own_embeddings(
@@ -106,14 +109,17 @@ def own_embeddings(
             embedded[number] = by_model[own.model].embedded(own)
         elif not scored:
             scores.append(_scored(own, dataset, directions[own.model].logit_scale))
+    folders = {model: Path(file) for model, file in vectors.items() if Path(file).is_dir()}
     return OwnEmbeddings(
         dataset,
         pd.concat(scores, ignore_index=True) if scores else pd.DataFrame(),
         embedded,
         heads,
         {f"embeddings of {model}": Path(file) for model, file in vectors.items()}
+        | {f"embeddings of {model}": folder / RECORD for model, folder in folders.items()}
         | {f"prompts of {model}": Path(file) for model, file in prompts.items()},
         tuple(notices),
+        {model: EmbeddingStore(folder).record()["card"] for model, folder in folders.items()},
     )
 
 

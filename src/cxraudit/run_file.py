@@ -80,6 +80,9 @@ class EncodeSection(Described):
     """Names of models; see `cxraudit models`."""
     prompts: Name = "paper"
     """Name of a prompt set, or a TOML file with positive and negative templates."""
+    wordings: Name | None = None
+    """Words for groups of patients, and neutral ones, that are added to the prompts: default, or a TOML
+    file."""
     findings: Annotated[list[Name], MinLen(1)] | None = None
     """Findings to score; default: all of the data set."""
     batch_size: Count = 32
@@ -271,7 +274,10 @@ def _anchored(run: RunFile, folder: Path) -> RunFile:
     )
     scores = run.scores and run.scores.model_copy(update={"file": folder / run.scores.file})
     encode = run.encode and run.encode.model_copy(
-        update={"prompts": _prompts(run.encode.prompts, folder)}
+        update={
+            "prompts": _prompts(run.encode.prompts, folder),
+            "wordings": run.encode.wordings and _prompts(run.encode.wordings, folder),
+        }
     )
     audit: Any = run.audit
     thresholds = audit.thresholds
@@ -293,5 +299,5 @@ def _anchored(run: RunFile, folder: Path) -> RunFile:
 
 
 def _prompts(name: str, folder: Path) -> str:
-    """Return the name of a prompt set as it is; a file of prompts ends in .toml."""
+    """Return the name of a prompt set, or of wordings, as it is; a file of them ends in .toml."""
     return str(folder / name) if name.endswith(".toml") else name

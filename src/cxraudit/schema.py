@@ -36,6 +36,16 @@ SEED = "seed"
 NULL_MODEL = "random"
 """The control model whose scores are independent of the images; only what departs from chance is stated."""
 
+VARIANT, VARIANT_KIND = "prompt_variant", "variant_kind"
+VARIANT_ATTRIBUTE, VARIANT_GROUP = "variant_attribute", "variant_group"
+VARIANT_YEARS = "variant_years"
+VARIANT_COLUMNS = (VARIANT, VARIANT_KIND, VARIANT_ATTRIBUTE, VARIANT_GROUP, VARIANT_YEARS)
+"""Columns of a scores table with the same images scored with several wordings of the prompt: the name of the
+wording, its kind (`BASE_VARIANT`, demographic or neutral), and, where given, the attribute and the group it
+is about, or an age in years in place of the group."""
+BASE_VARIANT = "base"
+"""Kind of the wording that is audited; the others are compared with it."""
+
 PERTURBED_COLUMNS = (*SCORE_COLUMNS[:-1], "perturbation", "severity", "score")
 """Scores of images changed on purpose; see `cxraudit.perturb`."""
 
@@ -161,6 +171,9 @@ class Analysis(StrEnum):
     DECISION_CURVE = "decision_curve"
     """Net benefit of flagging at the threshold probability ``at``; with ``condition`` `FLAG_ALL`, of flagging
     every image. That of flagging none is 0."""
+    SLICES = "slices"
+    """The worst combinations of groups that a search found on some patients, on the others; with
+    ``condition`` `SEARCHED`, on those who were searched."""
     MODELS = "models"
     """One model against another (``reference``), of the level overall or of a group's gap; rates are those at
     the threshold of each model."""
@@ -187,6 +200,9 @@ class Analysis(StrEnum):
     """The same gaps over a bank of prompt pairs."""
     N_SHOT = "n_shot"
     """AUROC and gaps of heads that were fitted on ``at`` patients; exploratory."""
+    WORDING = "wording"
+    """How far words for groups of patients, added to the prompts, move scores, AUROC and gaps, beside neutral
+    words (``condition`` names the words); exploratory."""
 
 
 class Confirmatory(StrEnum):
@@ -209,6 +225,8 @@ class Confirmatory(StrEnum):
     """One model against another."""
     PAIRS = "pairs"
     """Chosen reference groups, and all pairs of groups."""
+    SLICES = "slices"
+    """AUROC of each slice that was searched, on other patients."""
     INTERSECTIONS = "intersections"
     """Any of these by an intersection of attributes; screened."""
     COUNTERFACTUAL = "counterfactual"
@@ -278,6 +296,12 @@ OVERALL = ""
 """Attribute and group of rows over all images."""
 COMPLEMENT = "all other groups"
 """The reference of a gap to all other images whose group is known."""
+SLICE = "slice"
+"""The attribute of rows about a slice, whose group is named by what it consists of."""
+ALL_OTHERS = "all other images"
+"""The reference of a slice: the images that are known to lack a part of it."""
+SEARCHED = "as searched"
+"""The condition of a difference on the patients a slice was searched on, which is too far from 0."""
 OBSERVED_GAP = "the gap as observed"
 """The reference of the change of a gap by standardisation."""
 EACH_OTHER = "each other"
@@ -321,6 +345,9 @@ ANNOTATED = "annotated"
 """Source of a label given by annotators; of a result, that it rests on such labels alone."""
 PREDICTED = "predicted"
 """Source of a label given by a detector."""
+WORDS_FOR_GROUPS, NEUTRAL_WORDS = "words for groups", "neutral words"
+"""Conditions of what words do that are added to prompts: those for groups of all attributes, and neutral
+ones; words for the groups of one attribute have its name."""
 MEAN_FINDING = "mean over findings"
 """Finding of rows that average over the findings of a model."""
 NO_FINDING = "No Finding"

@@ -1,7 +1,7 @@
 """Embeddings and models → scores: one call for the images of a store, one for perturbed images."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,12 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.pairs import describe
+from cxraudit.edits import CONTROL_OF
 from cxraudit.encode import BATCH_SIZE, Progress
-from cxraudit.errors import ConfigError, DataError
+from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.masks import Masks, read_masks
 from cxraudit.models import load as load_model
+from cxraudit.models import require_text_side
 from cxraudit.models.base import LOCATION, ImageTextModel
-from cxraudit.notices import Notice, Tell, logged
+from cxraudit.notices import Notice, Tell, counted, logged
+from cxraudit.perturb.own.checks import OTHER, UNCHANGED, check_pairs, left_out, notices_of
+from cxraudit.perturb.own.run import score_pairs as scores_of_pairs
+from cxraudit.perturb.own.table import read_pairs
 from cxraudit.perturb.run import (
     PlannedPerturbation,
     choose_images,
@@ -24,6 +30,7 @@ from cxraudit.perturb.run import (
 )
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
+from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED
 from cxraudit.store import EmbeddingStore
 from cxraudit.workspace import PERTURBED_RECORD, resume_or_refuse
 from cxraudit.zeroshot import zero_shot_scores
@@ -76,6 +83,7 @@ def score(
     )
     record = store.record()
     loaded = load_model(model) if isinstance(model, str) else model
+    require_text_side(loaded.card)
     _require_same_weights(store, loaded, loaded.card.name)
     index, vectors = store.read()
     pair = load_prompts(prompts) if isinstance(prompts, str) else prompts
@@ -228,3 +236,158 @@ def perturb_images(
         return PerturbedScores(*scored(None), planned, notices)
     with track(f"perturb {dataset.name}", len(images) * len(planned)) as advance:
         return PerturbedScores(*scored(advance), planned, notices)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedScores:
+    """Scores of edited images and of their originals, and how the images of each pair differ."""
+
+    scores: pd.DataFrame
+    """One row per image, finding, model and edit: what `cxraudit.audit` takes as ``perturbed``."""
+    checks: pd.DataFrame
+    """One row per pair: ``edit``, ``image_id``, ``edited``, and how it differs from its original; see
+    `cxraudit.perturb.own.checks.Checks`."""
+    unread: pd.DataFrame
+    """Pairs that are not compared: ``image_id``, ``edit`` and ``error``."""
+    notices: list[Notice]
+    """What a reader must know of the pairs."""
+
+
+def score_pairs(
+    dataset: Dataset,
+    models: Mapping[str, ImageTextModel],
+    findings: str | Sequence[str],
+    prompts: PromptSet | str,
+    pairs: object,
+    folder: str | PathLike[str],
+    *,
+    root: str | PathLike[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    scores: pd.DataFrame | None = None,
+    taken: Collection[str] = (),
+    batch_size: int = BATCH_SIZE,
+    n_readers: int = 2,
+    track: Tracker | None = None,
+    tell: Tell = logged,
+) -> PairedScores:
+    """Score images that a user edited, such as by a generator of counterfactuals, and their originals.
+
+    Both are read in 8-bit grey and prepared in the same way, so that images of equal pixels have equal
+    scores. Finished work is kept, so the same call continues after an interruption.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The cohort that the originals are of.
+    models : mapping of str to ImageTextModel
+        Name → model.
+    findings : str or sequence of str
+        Findings to score.
+    prompts : PromptSet or str
+        The prompts, their name, or their TOML file.
+    pairs : data frame, str or path
+        Which image was edited, by which edit, into which file: ``image_id``, ``edited``, ``edit`` and
+        optional columns; see `cxraudit.perturb.own.table.read_pairs`.
+    folder : str or path
+        For the embeddings of edited images and their originals.
+    root : str or path, optional
+        Folder that files are named from; default: that of the table.
+    columns : mapping of str to str, optional
+        Name of a column → what it is called in `pairs`.
+    scores : pandas.DataFrame, optional
+        Scores of the data set, unedited: changes are then in standard deviations of all of them, and not of
+        the edited images only.
+    taken : collection of str
+        Names that no edit may have, since other perturbations have them.
+    batch_size, n_readers : int
+        As in `cxraudit.encode_images`.
+    track : callable, optional
+        Opens a progress bar.
+    tell : callable, optional
+        Called once with each notice.
+
+    Raises
+    ------
+    DataError
+        If the table is not what it should be, or no pair can be compared.
+    UnknownNameError
+        If there is no such finding or prompt set.
+    """
+    pair = load_prompts(prompts) if isinstance(prompts, str) else prompts
+    read = read_pairs(pairs, dataset, root=root, columns=columns)
+    if both := sorted(set(read.frame["edit"]) & set(taken)):
+        raise DataError(
+            f"'{short(both[0])}' is the name of an edit and of a perturbation that cxraudit perturb made of "
+            "this cohort. Call the edit something else, such as 'my drain'."
+        )
+    place = Path(folder)
+    given: dict[Notice, None] = {}
+
+    def once(notice: Notice) -> None:
+        """Pass on what is the same for every edit once."""
+        if notice not in given:
+            tell(notice)
+        given[notice] = None
+
+    for notice in read.notices:
+        once(notice)
+    track = track or _untracked
+    with track("compare pairs", len(read.frame)) as advance:
+        checks = check_pairs(read.frame, place, n_readers=n_readers, progress=advance)
+    gone = left_out(checks)
+    for notice in (*_of_left_out(gone), *notices_of(checks)):
+        once(notice)
+    with track(f"encode pairs of {dataset.name}", len(read.frame)) as advance:
+        found, unread = scores_of_pairs(
+            dataset.images,
+            read.frame,
+            gone,
+            models,
+            listed(findings),
+            pair,
+            place,
+            batch_size=batch_size,
+            n_readers=n_readers,
+            progress=advance,
+            tell=tell,
+        )
+    for notice in describe(found[found["perturbation"] != UNEDITED]):
+        once(notice)
+    return PairedScores(
+        found if scores is None else _with_others(found, scores),
+        checks.drop(columns=["pair", "content", "original"]),
+        pd.concat([gone[unread.columns], unread], ignore_index=True),
+        list(given),
+    )
+
+
+@contextmanager
+def _untracked(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show nothing."""
+    yield lambda _: None
+
+
+def _of_left_out(gone: pd.DataFrame) -> list[Notice]:
+    """Count the pairs that are not compared, by the reason."""
+    missing = gone["error"].str.endswith(" is missing.")
+    reason = gone["error"].mask(missing, "the file is missing")
+    known = reason.isin([UNCHANGED, OTHER]) | missing
+    reason = reason.where(known, "an image cannot be read")
+    found = []
+    for why, part in gone.groupby(reason, sort=True):
+        sentence = (
+            f"{counted(len(part), 'pair')} left out: {why}. First: '{short(part['edit'].iloc[0])}' of "
+            f"{short(part['image_id'].iloc[0])}."
+        )
+        found.append(Notice(about="pairs", count=len(part), sentence=sentence))
+    return found
+
+
+def _with_others(found: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Add the scores of images that were not edited, as unedited ones."""
+    originals = found[found["perturbation"] == UNEDITED]
+    key = ["model", "prompt_set", "finding"]
+    others = scores.merge(originals[key].drop_duplicates(), on=key)
+    others = others[~others["image_id"].isin(originals["image_id"])]
+    others = others.assign(**{"perturbation": UNEDITED, "severity": 0, CONTROL_OF: ""})
+    return pd.concat([found, others[[*PERTURBED_COLUMNS, CONTROL_OF]]], ignore_index=True)

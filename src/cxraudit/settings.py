@@ -125,6 +125,15 @@ class AuditSettings:
     label_error_rate: Annotated[float, Ge(0), Lt(0.5)] = 0.15
     """Share of labels of a finding that may be wrong. A shift of scores between groups with the same label
     that so many wrong labels could explain is unclear; 0 takes labels as they are."""
+    slices: Annotated[int, Ge(0), Le(100)] = 0
+    """Slices of each model that are searched and confirmed: combinations of groups, and images alike in the
+    embedding, whose AUROC seems lowest on some patients, compared on the others; 0 searches none, 5 is
+    usual."""
+    slice_depth: Annotated[int, Ge(1), Le(3)] = 2
+    """Values that a slice combines at most, as in women with a chest drain: 2."""
+    search_share: Annotated[float, Gt(0), Lt(1)] = 0.4
+    """Share of patients, drawn by the seed, that slices are searched on, tuning patients among them; the
+    others confirm them."""
     trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
     with the audited data set."""

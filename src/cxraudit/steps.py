@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -16,19 +16,22 @@ from numpy.typing import NDArray
 
 from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan, agree, read_plan
-from cxraudit.audits.embeddings.cohort import ModelEmbeddings
+from cxraudit.audits.embeddings.cohort import ModelEmbeddings, WordedPair
 from cxraudit.audits.embeddings.heads import SHARE, Heads
+from cxraudit.audits.pair_scores import pair_scores
 from cxraudit.audits.result import Audit, open_audit
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import intersections, own_cohort, read_scores, scores_from
 from cxraudit.audits.shortcuts import with_derived
 from cxraudit.audits.suppression import suppressed_image_notes
 from cxraudit.audits.thresholds import given_thresholds
+from cxraudit.audits.wordings.variants import by_variant
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
 from cxraudit.datasets.reading import read_table
 from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_labels
+from cxraudit.edits import beside, is_own
 from cxraudit.encode import (
     BATCH_SIZE,
     SHARD_SIZE,
@@ -45,8 +48,10 @@ from cxraudit.encode.resume import (
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
+from cxraudit.models import card as card_of
 from cxraudit.models import load as load_model
-from cxraudit.models.base import ImageTextModel
+from cxraudit.models import load_image_model, require_text_side
+from cxraudit.models.base import ImageModel, ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.own_embeddings import own_embeddings, prompt_pairs
 from cxraudit.perturb import CORRUPTIONS, DEVICES
@@ -59,9 +64,11 @@ from cxraudit.privacy import shown_model
 from cxraudit.progress import stage
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
+from cxraudit.prompts.wordings import Phrase, load_wordings
 from cxraudit.report import read_about, write_figures, write_report, write_summary
 from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
+from cxraudit.schema import records
 from cxraudit.scoring import (
     PERTURBED_IMAGES,
     Tracker,
@@ -69,13 +76,14 @@ from cxraudit.scoring import (
     perturb_images,
     same_model,
     score,
+    score_pairs,
 )
 from cxraudit.settings import AuditSettings
 from cxraudit.store import EmbeddingStore, stores
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
-from cxraudit.zeroshot import direction_table
+from cxraudit.zeroshot import PHRASE_COLUMNS, direction_table, wording_table
 
 
 def encode_step(
@@ -115,11 +123,14 @@ def encode_step(
             progress=advance,
             tell=tell,
         )
-    if REPORT in dataset.images:
+    readers = {
+        name: cast("ImageTextModel", one) for name, one in loaded.items() if one.card.text_side
+    }
+    if REPORT in dataset.images and readers:
         with track("encode reports", len(dataset.images)) as advance:
             encode_reports(
                 dataset.images,
-                loaded,
+                readers,
                 work.report_embeddings,
                 shard_size=shard_size,
                 progress=advance,
@@ -151,7 +162,7 @@ def encode_step(
     return unread.drop_duplicates("image_id")
 
 
-def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
+def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageModel]:
     """Load models, by the names that results have."""
     by_name: dict[str, str] = {}
     for spec in specs:
@@ -161,7 +172,7 @@ def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageTextModel]:
                 f"{other} and {spec} would both be called {shown_model(spec)} in the results. Rename one "
                 "of the folders."
             )
-    return {name: load_model(spec, device=device) for name, spec in by_name.items()}
+    return {name: load_image_model(spec, device=device) for name, spec in by_name.items()}
 
 
 def score_step(
@@ -171,33 +182,71 @@ def score_step(
     findings: Sequence[str] | None = None,
     model_names: Sequence[str] | None = None,
     device: str = "auto",
+    wordings: str | PathLike[str] | None = None,
+    tell: Tell = logged,
 ) -> Path:
     """Score every embedded image under `out` with a prompt set; return the scores file.
 
-    `model_names` are the models to score; default: all that were encoded there.
+    `model_names` are the models to score; default: all that were encoded there, but those of images alone.
+    With `wordings` (``default``, or a TOML file) the prompts are also encoded with words for groups of
+    patients, and with neutral words; no image is read again.
     """
     work = Workspace(out)
     work.clean()
-    refuse_foreign(work.scores, manifest_of(work.scores), work.directions)
+    phrases = None if wordings is None else load_wordings(wordings)
+    refuse_foreign(
+        *(work.scores, manifest_of(work.scores), work.directions, work.wording_directions)
+    )
     encoded = work.encoded(None if model_names is None else list(map(shown_model, model_names)))
+    encoded = _with_texts(encoded, named=model_names is not None, tell=tell)
     dataset = work.open_dataset()
     chosen = dataset.choose_findings(findings) if findings else dataset
     pair = load_prompts(prompt_set)
     scores: list[pd.DataFrame] = []
     directions: list[pd.DataFrame] = []
+    worded: list[pd.DataFrame] = []
     for name, store in encoded.items():
         model = same_model(name, store, device)
         scores.append(score(store, model, chosen.findings, pair, name=name))
         directions.append(direction_table(model, chosen.findings, pair, name=name))
+        if phrases is not None:
+            worded.append(wording_table(model, chosen.findings, pair, phrases.phrases, name=name))
     work.write_scores(
         pd.concat(scores, ignore_index=True),
         pd.concat(directions, ignore_index=True),
         encoded,
+        pd.concat(worded, ignore_index=True) if worded else None,
+        wordings=None
+        if phrases is None
+        else {"name": phrases.name, "hash": phrases.fingerprint, "texts": len(phrases.phrases)},
         prompts=asdict(pair),
         prompt_hash=pair.fingerprint,
         cards={name: store.record()["card"] for name, store in encoded.items()},
     )
     return work.scores
+
+
+def _with_texts(
+    encoded: Mapping[str, EmbeddingStore], *, named: bool, tell: Tell
+) -> dict[str, EmbeddingStore]:
+    """Return what can be scored by prompts; models of images alone are left out with a notice.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing else, or they were named.
+    """
+    cards = {name: store.record()["card"] for name, store in encoded.items()}
+    found = {name: encoded[name] for name, card in cards.items() if card.get("text_side", True)}
+    for name in [name for name in encoded if name not in found]:
+        sentence = f"The model '{name}' has no text side, so its images are not scored by prompts."
+        if named or not found:
+            raise ConfigError(
+                f"{sentence} Fit heads for the findings of a table: cxraudit audit TABLE --embeddings "
+                f"{encoded[name].folder}."
+            )
+        tell(Notice(about="scores", count=1, sentence=sentence))
+    return found
 
 
 def perturb_step(
@@ -275,6 +324,66 @@ def perturb_step(
     return work.perturbed_scores
 
 
+def pairs_step(
+    out: Path,
+    pairs: Path,
+    track: Tracker,
+    *,
+    root: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    batch_size: int = BATCH_SIZE,
+    n_readers: int = 2,
+    device: str = "auto",
+    tell: Tell = logged,
+) -> Path:
+    """Score images that the user edited, of the cohort under `out`; return the table of scores.
+
+    Models, prompts and findings are those of the scores under `out`. Finished work is kept, so the same call
+    continues after an interruption.
+    """
+    work = Workspace(out)
+    work.clean()
+    written = (
+        work.pair_scores,
+        manifest_of(work.pair_scores),
+        work.pair_checks,
+        work.pair_failures,
+    )
+    refuse_foreign(*written, inputs={"pairs": pairs})
+    scores = work.read_scores()
+    dataset = work.open_dataset()
+    manifest = read_manifest(work.scores)
+    prompts = PromptSet(**manifest["prompts"])
+    encoded = work.encoded(manifest["stores"])
+    loaded = {name: same_model(name, store, device) for name, store in encoded.items()}
+    made = manifest_of_ours(work.perturbed_scores).get("perturbations", ())
+    done = score_pairs(
+        dataset,
+        loaded,
+        sorted(set(scores["finding"])),
+        prompts,
+        pairs,
+        work.pairs,
+        root=root,
+        columns=columns,
+        scores=scores,
+        taken=[one["name"] for one in made],
+        batch_size=batch_size,
+        n_readers=n_readers,
+        track=track,
+        tell=tell,
+    )
+    work.write_pairs(
+        done.scores,
+        done.checks,
+        done.unread,
+        pairs,
+        notices=as_records(done.notices),
+        prompt_hash=prompts.fingerprint,
+    )
+    return work.pair_scores
+
+
 class _Requested(NamedTuple):
     """What is done to images: names of perturbations, None for all, and of regions."""
 
@@ -300,8 +409,9 @@ def _requested(
 
 
 def read_perturbed(out: str | PathLike[str]) -> pd.DataFrame | None:
-    """Read the scores of perturbed images under `out`; None if there are none."""
-    return Workspace(Path(out)).read_perturbed()
+    """Read the scores of perturbed images under `out`, own edits included; None if there are none."""
+    work = Workspace(Path(out))
+    return beside(work.read_perturbed(), work.read_pairs())
 
 
 def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
@@ -323,6 +433,7 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
     if table.empty or not made_of:
         return []
     encoded, reports = work.encoded(made_of), work.encoded_reports()
+    worded = work.read_wording_directions()
     found = []
     for name, store in encoded.items():
         directions = table[table["model"] == name]
@@ -338,9 +449,17 @@ def read_embeddings(out: str | PathLike[str]) -> list[ModelEmbeddings]:
                 prompt_pairs(directions[~in_bank]),
                 prompt_pairs(directions[in_bank]),
                 _read_reports(reports.get(name), ids),
+                _worded_pairs(worded[worded["model"] == name]) if len(worded) else (),
             )
         )
     return found
+
+
+def _worded_pairs(directions: pd.DataFrame) -> tuple[WordedPair, ...]:
+    return tuple(
+        WordedPair(Phrase(name=pair.name, **{one: row[one] for one in PHRASE_COLUMNS}), pair)
+        for row, pair in zip(records(directions), prompt_pairs(directions), strict=True)
+    )
 
 
 def _read_reports(
@@ -367,8 +486,10 @@ def audit_step(
     inputs: Mapping[str, Path] | None = None,
     embeddings: Sequence[ModelEmbeddings] = (),
     heads: Sequence[Heads] = (),
+    cards: Mapping[str, Mapping[str, Any]] | None = None,
     perturbed: pd.DataFrame | None = None,
     reference_labels: ReferenceLabels | None = None,
+    worded: pd.DataFrame | None = None,
     notices: Sequence[Notice] = (),
     work: Workspace | None = None,
     overwrite: bool = False,
@@ -388,6 +509,7 @@ def audit_step(
     of_images = work.notices() if work else []
     if work and perturbed is not None:
         of_images += work.perturbed_notices()
+        of_images += work.pair_notices() if is_own(perturbed).any() else []
     found = audit(
         dataset,
         scores,
@@ -398,13 +520,14 @@ def audit_step(
         heads=heads,
         perturbed=perturbed,
         reference_labels=reference_labels,
+        worded=worded,
         notices=[*notices, *of_images],
         plan=plan,
         depart=depart,
     )
     if work:
         found.facts["image_notes"] = suppressed_image_notes(work.image_notes(), found)
-    found.save(folder, inputs=files, overwrite=overwrite)
+    found.save(folder, inputs=files, cards=cards, overwrite=overwrite)
     return replace(found, facts=as_plain(found.facts), manifest=read_manifest(place.results))
 
 
@@ -440,6 +563,8 @@ def audit_files(
     reference_label: Mapping[str, str] | None = None,
     reference_weight: str | None = None,
     out: str | PathLike[str] | None = None,
+    pairs: str | PathLike[str] | None = None,
+    pair_columns: Mapping[str, str] | None = None,
     overwrite: bool = False,
     plan: str | PathLike[str] | None = None,
     depart: str | None = None,
@@ -511,6 +636,11 @@ def audit_files(
         Column with the sampling weight of each row of reference labels, if they were drawn in strata.
     out : str or path, optional
         Folder for results and report; default: ``audit`` beside the scores.
+    pairs : str or path, optional
+        A table of scores of edited images, which are compared with those of the originals; see
+        `cxraudit.pair_scores`.
+    pair_columns : mapping of str to str, optional
+        What a column of `pairs` is usually called → what it is called there.
     overwrite : bool
         Replace the audit of another table in that folder.
     plan : str or path, optional
@@ -591,6 +721,25 @@ def audit_files(
     )
     if planned is not None:
         agree(planned, settings=settings, reading=read.cohort.reading, reason=depart)
+    ours = work.holds(file)
+    perturbed = work.read_perturbed() if ours else None
+    if pairs is None and pair_columns:
+        raise ConfigError("columns of pairs were named, and no table of pairs: add --pairs.")
+    if pairs is not None:
+        read, own_pairs = _with_pairs(
+            read,
+            pairs,
+            made_here=work.pair_scores if ours else None,
+            fitted=bool(own.heads),
+            columns=pair_columns,
+            image=image,
+            score=score,
+            score_prefix=score_prefix,
+            model=None if model == "model" else model,
+            model_column=model_column,
+        )
+    else:
+        own_pairs = work.read_pairs() if ours else None
     reference = _reference(
         read,
         reference_labels,
@@ -604,7 +753,6 @@ def audit_files(
     files = read.files | reference_file(reference_labels)
     place.check(files, overwrite=overwrite)
     refuse_foreign(place.report, inputs=files)
-    ours = work.holds(file)
     found = audit_step(
         read.cohort,
         read.scores,
@@ -615,8 +763,10 @@ def audit_files(
         inputs=files if plan is None else {**files, "plan": Path(plan)},
         embeddings=own.embeddings or (read_embeddings(work.folder) if ours and embeddings else ()),
         heads=own.heads,
-        perturbed=work.read_perturbed() if ours else None,
+        perturbed=beside(perturbed, own_pairs),
+        cards=own.cards,
         reference_labels=reference,
+        worded=None if read.worded.empty else read.worded,
         notices=read.notices,
         work=work if ours else None,
         overwrite=overwrite,
@@ -625,6 +775,31 @@ def audit_files(
     )
     report_step([place.folder], place.report)
     return found
+
+
+def _with_pairs(
+    read: "Inputs",
+    pairs: str | PathLike[str],
+    *,
+    made_here: Path | None,
+    fitted: bool,
+    **columns: Any,
+) -> tuple["Inputs", pd.DataFrame]:
+    """Read scores of edited images beside those of an audit; `columns` are those of `pair_scores`."""
+    if fitted:
+        raise ConfigError(
+            "--pairs compares with scores, and there are none: heads are fitted to the embeddings. Name the "
+            "columns of scores."
+        )
+    if made_here is not None and made_here.is_file():
+        raise ConfigError(
+            f"{made_here} holds scores of edited images already, which cxraudit perturb --pairs made. Delete "
+            "it, or audit without --pairs."
+        )
+    found = pair_scores(Path(pairs), read.cohort, read.scores, **columns)
+    files = {**read.files, "pairs": Path(pairs)}
+    notices = (*read.notices, *found.notices)
+    return read._replace(files=files, notices=notices), found.frame
 
 
 def reference_file(source: str | PathLike[str] | None) -> dict[str, Path]:
@@ -651,6 +826,8 @@ class Inputs(NamedTuple):
     attributes: list[str] | None
     files: dict[str, Path]
     notices: tuple[Notice, ...]
+    worded: pd.DataFrame = pd.DataFrame()
+    """Scores with other wordings of the prompts."""
 
 
 def _read_inputs(
@@ -714,10 +891,11 @@ def _read_inputs(
     if work.holds(file):
         work.check_current()
     table = read_table(file, what="the scores table")
+    labelled = by_variant(table.frame, str(file)).base
     if label and planned:
         made = {"age_group": age, "sex": sex, "view_position": view}
         ours = {name for name, column in made.items() if column}
-        names = _with_planned(names or [], planned, table.frame, ours)
+        names = _with_planned(names or [], planned, labelled, ours)
     if dataset is not None:
         if root is None:
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
@@ -725,7 +903,7 @@ def _read_inputs(
     elif label:
         cohort = own_cohort(
             file,
-            table.frame,
+            labelled,
             image=image,
             patient=patient,
             label=label,
@@ -742,7 +920,7 @@ def _read_inputs(
             sampling_weight=settings.sampling_weight or None,
             severity=settings.severity or None,
         )
-        crossed = intersections(names or [], table.frame, age=age, sex=sex, view=view)
+        crossed = intersections(names or [], labelled, age=age, sex=sex, view=view)
         names = [*cohort.attributes, *crossed]
     elif work.images.is_file():
         cohort = work.open_dataset()
@@ -767,7 +945,8 @@ def _read_inputs(
         seed_column=seed_column,
         table=str(file),
     )
-    return Inputs(cohort, read.frame, names, inputs, (*table.notices, *read.notices))
+    notices = (*table.notices, *read.notices)
+    return Inputs(cohort, read.frame, names, inputs, notices, read.worded)
 
 
 def _reference(
@@ -954,6 +1133,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     tables = datasets.tables(run.dataset.name, run.dataset.root)
     with_derived(dataset, run.audit.shortcuts or {})  # wrong names are refused before any work
     notices: Sequence[Notice] = ()
+    worded = pd.DataFrame()
     plan = None if run.audit.plan is None else read_plan(run.audit.plan)
     settings = run.audit_settings(plan)
     if plan is not None:
@@ -968,6 +1148,8 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
     if run.perturb:
         perturbations_named(run.perturb.perturbations)
     if run.encode:
+        for name in run.encode.models:
+            require_text_side(card_of(name))
         models = {name: [name] for name in run.encode.models}
         given_thresholds(settings, dataset, models)  # refused before any work
         encode_step(
@@ -987,6 +1169,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             prompt_set=run.encode.prompts,
             findings=run.encode.findings,
             device=run.encode.device,
+            wordings=run.encode.wordings,
         )
         scores = work.read_scores()
         if run.perturb:
@@ -1016,7 +1199,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
             model_column=run.scores.model_column,
             seed_column=run.scores.seed_column,
         )
-        scores, notices = read.frame, read.notices
+        scores, notices, worded = read.frame, read.notices, read.worded
         refuse_foreign(work.images, work.excluded, inputs={**tables, "scores": file})
         work.save_dataset(dataset)
     refuse_foreign(work.audit.report)
@@ -1034,6 +1217,7 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
         },
         embeddings=read_embeddings(work.folder) if run.encode and run.audit.embeddings else (),
         perturbed=work.read_perturbed() if run.perturb else None,
+        worded=None if worded.empty else worded,
         notices=notices,
         work=work if run.encode else None,
         overwrite=run.audit.overwrite,

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,7 +41,7 @@ from cxraudit.files import (
     write_text,
 )
 from cxraudit.folders import claim, record_files
-from cxraudit.models.base import LOCATION, Embeddings, ImageTextModel
+from cxraudit.models.base import LOCATION, Embeddings, ImageModel, ImageTextModel
 from cxraudit.notices import counted
 
 Part = TypeVar("Part")
@@ -63,9 +64,12 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "n_shards": int,
     "n_images": int,
     "card": dict,
-    "logit_scale": (int, float),
+    "logit_scale": (int, float, NoneType),
 }
 """What ``store.json`` holds."""
+
+RECORD = "store.json"
+"""File of a store that says what it holds."""
 
 NO_REPORT = "no report"
 """Reason of a row that belongs to an image without a report."""
@@ -128,16 +132,16 @@ class EmbeddingStore:
 
     @property
     def _record(self) -> Path:
-        return self.folder / "store.json"
+        return self.folder / RECORD
 
     def open(
-        self, model: ImageTextModel, shards: list[Shard], name: str = "", perturbation: str = ""
+        self, model: ImageModel, shards: list[Shard], name: str = "", perturbation: str = ""
     ) -> str:
         """Create the store, or check that an existing one can be resumed.
 
         Parameters
         ----------
-        model : ImageTextModel
+        model : ImageModel
             The model that encodes.
         shards : list of Shard
             From `plan_shards`.
@@ -177,13 +181,13 @@ class EmbeddingStore:
             "n_shards": len(shards),
             "n_images": sum(len(s.image_ids) for s in shards),
             "card": card,
-            "logit_scale": model.logit_scale,
+            "logit_scale": model.logit_scale if isinstance(model, ImageTextModel) else None,
         }
         write_text(self._record, json.dumps(record, indent=2) + "\n")
         return damaged
 
     def refuse_other(
-        self, model: ImageTextModel, shards: list[Shard], perturbation: str = ""
+        self, model: ImageModel, shards: list[Shard], perturbation: str = ""
     ) -> dict[str, Any]:
         """Refuse embeddings of other weights, another transform or other images; write nothing.
 

@@ -45,6 +45,9 @@ class Stream(IntEnum):
     HEAD_PATIENTS = 52
     HEAD_FOLDS = 53
     SHOTS = 54
+    SLICE_PATIENTS = 55
+    SLICE_CLUSTERS = 56
+    WORDINGS = 57
 
 
 def generator(stream: Stream, seed: int, *keys: int) -> np.random.Generator:

@@ -5,13 +5,14 @@ Each raises `AssertionError` with the violation, so they can be called from any 
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 import numpy as np
 from PIL import Image
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import TextError
-from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel
 from cxraudit.schema import IMAGE_COLUMNS
 
 LONG = "There is a right pleural effusion. " * 200
@@ -37,8 +38,8 @@ def sample_images(n: int = 9, *, seed: int = 0) -> list[Image.Image]:
     return images
 
 
-def check_model(model: ImageTextModel, images: Sequence[Image.Image] | None = None) -> None:
-    """Check that a model keeps the contract of `ImageTextModel`.
+def check_model(model: ImageModel, images: Sequence[Image.Image] | None = None) -> None:
+    """Check that a model keeps the contract of `ImageTextModel`, or of `ImageModel` without a text side.
 
     Rows are float32, of unit norm and of the width of the card; an image has the same embedding in any
     order and in any batch, to 1e-6, and so has a text, also in the paper protocol; a long text is embedded or
@@ -46,12 +47,12 @@ def check_model(model: ImageTextModel, images: Sequence[Image.Image] | None = No
 
     Parameters
     ----------
-    model : ImageTextModel
+    model : ImageModel
         The model to check.
     images : sequence of PIL.Image.Image, optional
         At least three different images; default: `sample_images`.
     """
-    _demand(isinstance(model, ImageTextModel), f"{model!r} lacks methods of ImageTextModel")
+    _demand(isinstance(model, ImageModel), f"{model!r} lacks methods of ImageModel")
     images = list(images) if images is not None else sample_images()
     width = model.card.embedding_dim
     pixels = np.stack([model.preprocess(image) for image in images])
@@ -65,16 +66,18 @@ def check_model(model: ImageTextModel, images: Sequence[Image.Image] | None = No
     for size in {1, 2, len(images) - 1, len(images)}:
         parts = [model.encode_images(pixels[i : i + size]) for i in range(0, len(images), size)]
         _same(together, np.concatenate(parts), f"a batch size of {size}")
-    _check_texts(model)
-    _demand(
-        np.isfinite(model.logit_scale) and model.logit_scale > 0, "logit_scale must be positive"
-    )
+    if model.card.text_side:
+        _demand(isinstance(model, ImageTextModel), f"{model!r} lacks methods of ImageTextModel")
+        _check_texts(cast("ImageTextModel", model))
     _demand(model.fingerprint, "fingerprint must not be empty")
 
 
 def _check_texts(model: ImageTextModel) -> None:
+    _demand(
+        np.isfinite(model.logit_scale) and model.logit_scale > 0, "logit_scale must be positive"
+    )
     # A published wrapper may leave texts as they are, about 10 long, so that differences are larger.
-    unit = model.card.protocol == "native"
+    unit = model.card.protocol != "paper"
     texts = ["Chest Pneumothorax", "Chest No findings", "There is a right pleural effusion." * 6]
     embedded = model.encode_texts(texts)
     _check_rows(embedded, len(texts), model.card.embedding_dim, unit=unit)

@@ -1,7 +1,8 @@
 """Display words: what attributes, groups and shortcuts are called in figures, tables and sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,35 @@ def group_phrase(attribute: str, group: str) -> str:
         return f"patients with {attribute.replace('_', ' ')} '{group}'"
     known = ATTRIBUTES[attribute]
     return known.phrase.format(known.words.get(group, group))
+
+
+def slice_phrase(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the phrase for the images of a slice, by the parts that an audit recorded of it.
+
+    Examples
+    --------
+    >>> slice_phrase([{"column": "sex", "value": "female"}, {"column": "drain", "value": "yes"}])
+    "images with sex 'female' and drain 'yes'"
+    >>> slice_phrase([{"text": "a tube", "not": "no tube", "at_least": 0.1}])
+    'images most like “a tube”, not “no tube”'
+    """
+    values = [
+        f"{attribute_name(part['column'])} '{part['value']}'" for part in parts if "column" in part
+    ]
+    near = [f"most like “{part['text']}”, not “{part['not']}”" for part in parts if "text" in part]
+    alike = [_alike(part["alike"]) for part in parts if "alike" in part]
+    with_values = [f"with {' and '.join(values)}"] if values else []
+    return f"images {', '.join([*near, *alike, *with_values])}"
+
+
+def _alike(values: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a cluster of embeddings consists of."""
+    mostly = [
+        f"{one['name']} ({one['share']:.0%}; of all images {one['everywhere']:.0%})"
+        for one in values
+    ]
+    which = f"mostly {', '.join(mostly)}" if mostly else "in which no value stands out"
+    return f"that are alike in the embedding, {which}"
 
 
 _SPOKEN_AS_VOWEL = "AEFHILMNORSX"

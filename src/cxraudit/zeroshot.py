@@ -12,6 +12,7 @@ from scipy.special import expit
 from cxraudit.models.base import Embeddings, ImageTextModel
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts.bank import wordings
+from cxraudit.prompts.wordings import Phrase
 from cxraudit.schema import check_scores
 
 
@@ -64,6 +65,50 @@ def direction_table(
         model, list(zip(table["positive"], table["negative"], strict=True))
     )
     return table.assign(model=name, direction=list(directions))
+
+
+def wording_table(
+    model: ImageTextModel,
+    findings: Sequence[str],
+    prompts: PromptSet,
+    phrases: Sequence[Phrase],
+    *,
+    name: str,
+) -> pd.DataFrame:
+    """Return the directions of the prompts with further words around both.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per finding and phrase: ``model``, ``finding``, ``pair`` (name of the phrase), ``kind``,
+        ``attribute``, ``group``, ``years``, ``text``, ``source``, ``positive``, ``negative``, ``direction``.
+
+    Raises
+    ------
+    TextError
+        If the model takes no text as long as one of these.
+    """
+    rows = [
+        {
+            "finding": finding,
+            "pair": phrase.name,
+            **{one: getattr(phrase, one) for one in PHRASE_COLUMNS},
+            "positive": phrase.around(positive),
+            "negative": phrase.around(negative),
+        }
+        for finding in findings
+        for positive, negative in [prompts.pair(finding)]
+        for phrase in phrases
+    ]
+    table = pd.DataFrame(rows)
+    directions = pair_directions(
+        model, list(zip(table["positive"], table["negative"], strict=True))
+    )
+    return table.assign(model=name, direction=list(directions))
+
+
+PHRASE_COLUMNS = ("kind", "attribute", "group", "years", "text", "source")
+"""What a table of directions says of a phrase, besides its name."""
 
 
 def zero_shot_scores(

@@ -565,7 +565,10 @@ def found(coarse_probes):
 @pytest.mark.slow
 def test_the_level_is_that_of_every_row(found):
     """Of every analysis; and every analysis is there."""
-    assert set(found["both"].results["analysis"]) == set(Analysis) - {Analysis.N_SHOT} - {
+    assert set(found["both"].results["analysis"]) == set(Analysis) - {
+        Analysis.N_SHOT,
+        Analysis.SLICES,
+    } - {
         Analysis.REFERENCE_GROUP,
         Analysis.GROUP_PAIRS,
     }

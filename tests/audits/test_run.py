@@ -412,10 +412,10 @@ def everything(coarse_probes):
 
 
 def test_every_analysis_has_rows_in_one_table(everything):
-    """In the order of the analyses within scores, perturbations and embeddings; but for that of heads."""
+    """In the order of the analyses within scores, perturbations and embeddings; but for those of heads and slices."""
     _, _, found = everything
 
-    assert set(found.results["analysis"]) == set(Analysis) - {Analysis.N_SHOT}
+    assert set(found.results["analysis"]) == set(Analysis) - {Analysis.N_SHOT, Analysis.SLICES}
     assert list(found.results.columns) == list(RESULT_COLUMNS)
 
 

@@ -262,6 +262,20 @@ class TestOwnEmbeddings:
         page = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
         assert ">Heads</h3>" in page
 
+    def test_slices_of_images_alike_are_searched_on_request(self, tmp_path, run, capsys):
+        """Clusters of embeddings without texts and values of columns; the report says what was found."""
+        command = self.written(tmp_path)
+        options = ("--embeddings", "fm=" + str(tmp_path / "e.npz"), "--out", tmp_path / "a")
+
+        assert run(*command, *options, "--slices", "3", "--slice-depth", "1") == 0
+
+        found = open_audit(tmp_path / "a")
+        (facts,) = found.facts["slices"]["models"]
+        assert found.facts["settings"]["slices"] == 3
+        assert len(facts["slices"]) <= 3
+        assert "slices" in capsys.readouterr().out
+        assert ">Slices</h3>" in (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+
     def test_two_files_of_one_model_are_refused(self, tmp_path, run, capsys):
         """They would be told apart by nothing."""
         command = self.written(tmp_path)

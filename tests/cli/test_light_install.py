@@ -75,7 +75,7 @@ def test_what_needs_no_model_runs_without_the_extra(absent, tmp_path):
 
     printed, _ = run_without(absent, lines, 0)
 
-    assert "random           null model" in printed[1]
+    assert "random                    null model" in printed[1]
     assert "needs the extra: pip install 'cxraudit[models]'" in printed[1]
     assert "trained_on     mimic-cxr" in printed[2]
     assert "Report:" in printed[6]

@@ -5,7 +5,7 @@ import pytest
 from charted import planes, row_panels, words
 from example_audit import corruption_rows, example, image_changes, insertion_rows, judged
 
-from cxraudit.figures import corruption_curves, corruption_gaps, counterfactual
+from cxraudit.figures import corruption_curves, corruption_gaps, counterfactual, own_edits
 from cxraudit.schema import COMPLEMENT, MEAN_FINDING, Analysis
 
 
@@ -112,3 +112,24 @@ def test_without_groups_there_is_no_figure_of_gaps():
     rows = [r for r in corruption_rows({"noise": ("equivalent",)}) if "attribute" not in r]
 
     assert corruption_gaps(example(*rows).results) is None
+
+
+def test_own_edits_are_shown_with_their_controls():
+    """By their names, whatever these are; nothing of other perturbations."""
+    hostile = "<b>drain</b> $\\frac{ |"
+    rows = insertion_rows("disparity", "equivalent", "disparity")
+    renamed = [
+        row | {key: hostile for key in ("condition", "reference") if row.get(key) == "drain"}
+        for row in rows
+    ]
+    changes = image_changes().replace({"condition": {"drain": hostile}})
+    results = example(*renamed).results
+
+    chart = own_edits(results, changes, "Pneumothorax", {hostile: ["control-edge"]})
+
+    text = words(chart)
+    assert f"{hostile}: +1.10 (+1.07 to +1.13)" in text
+    assert "control: control-edge" in text
+    assert "control-outside" not in text
+    others = counterfactual(results, changes, "Pneumothorax", without=[hostile])
+    assert hostile not in words(others)

@@ -12,7 +12,7 @@ from cxraudit.models import biomedclip, biovil, chexzero, cxrclip, medclip, medi
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter
 from cxraudit.models._torch.towers.bert import Bert
-from cxraudit.models._torch.towers.clip import Block, Clip
+from cxraudit.models._torch.towers.clip import Block, Clip, Kind
 from cxraudit.models.base import ModelCard
 
 WIDTH, DIM = 32, 16
@@ -68,7 +68,7 @@ def _medimageinsight() -> Any:
     network.lang_encoder = nn.ModuleDict(
         {
             "token_embedding": nn.Embedding(tokens.CLIP[0], WIDTH),
-            "resblocks": nn.ModuleList(Block(WIDTH, 2, 1e-12) for _ in range(2)),
+            "resblocks": nn.ModuleList(Block(WIDTH, 2, Kind(eps=1e-12)) for _ in range(2)),
             "ln_final": nn.LayerNorm(WIDTH),
         }
     )

@@ -88,6 +88,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "Operating point and calibration",
         "Labels",
         "Shortcuts",
+        "Slices",
         "Perturbed images",
         "Regions of the image",
         "Heads",

@@ -20,7 +20,7 @@ class Part(NamedTuple):
     share: float
     """Of the error rate, if the report has all parts."""
     families: Mapping[Confirmatory, float]
-    """Family → its share of the part, if the part has all families."""
+    """Family → its share of the part, in proportion to those of the families that it has."""
 
 
 SCORES = Part(
@@ -34,6 +34,8 @@ SCORES = Part(
         Confirmatory.ALL_GROUPS: 0.1,
         Confirmatory.PAIRS: 0.05,
         Confirmatory.INTERSECTIONS: 0.05,
+        # Beyond the whole: where no slices are searched, which is the default, the others have all.
+        Confirmatory.SLICES: 0.1,
     },
 )
 PERTURBATIONS = Part(0.1, {Confirmatory.COUNTERFACTUAL: 0.5, Confirmatory.CORRUPTION: 0.5})

@@ -47,6 +47,8 @@ class Audit:
     """Sorted differences of centroids, with their permutation band."""
     prompt_gaps: pd.DataFrame = field(default_factory=_no_table)
     """Gaps by prompt pair."""
+    wording_changes: pd.DataFrame = field(default_factory=_no_table)
+    """What each word in the prompts does to scores, AUROC and gaps."""
     audited_images: pd.DataFrame = field(default_factory=_no_table)
     """The images with their labels and attributes: what `cxraudit.diff` compares another audit with."""
     audited_scores: pd.DataFrame = field(default_factory=_no_table)
@@ -57,6 +59,7 @@ class Audit:
         folder: str | PathLike[str],
         *,
         inputs: Mapping[str, str | PathLike[str]] | None = None,
+        cards: Mapping[str, Mapping[str, Any]] | None = None,
         overwrite: bool = False,
     ) -> Path:
         """Write the audit to a folder; `open_audit` reads it back.
@@ -67,6 +70,8 @@ class Audit:
             Made if it is not there. An earlier audit of the same table of scores is replaced.
         inputs : mapping of str to str or path, optional
             Files the audit was made of (``scores``, ``images``): their SHA-256 is recorded.
+        cards : mapping of str to mapping, optional
+            Model → its card, of models that were not scored by cxraudit.
         overwrite : bool
             Replace the audit of another table of scores.
 
@@ -86,7 +91,14 @@ class Audit:
         place = AuditFolder(Path(folder))
         tables = {name: getattr(self, name) for name in (*place.ALWAYS, *place.OPTIONAL)}
         files = {name: Path(file) for name, file in (inputs or {}).items()}
-        place.write(tables, self.facts, inputs=files, manifest=self.manifest, overwrite=overwrite)
+        place.write(
+            tables,
+            self.facts,
+            inputs=files,
+            manifest=self.manifest,
+            cards=cards,
+            overwrite=overwrite,
+        )
         return place.folder
 
     def without_hidden(self) -> "Audit":

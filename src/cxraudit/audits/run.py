@@ -33,6 +33,7 @@ from cxraudit.audits.perturbations import PerturbationAudit, audit_perturbations
 from cxraudit.audits.result import Audit
 from cxraudit.audits.score_notices import score_notices
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
+from cxraudit.audits.slices import audit_slices
 from cxraudit.audits.suppression import suppressed
 from cxraudit.audits.thresholds import (
     Used,
@@ -43,6 +44,8 @@ from cxraudit.audits.training_runs import (
     divide,
     models_of,
 )
+from cxraudit.audits.wordings import Worded, audit_wordings, of_embeddings, of_tables
+from cxraudit.audits.wordings.variants import by_variant, check_variants
 from cxraudit.datasets.base import REPORT, Dataset, excluded_images, flow
 from cxraudit.datasets.reference_labels import ReferenceLabels, read_reference_labels
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
@@ -65,6 +68,7 @@ def audit(
     heads: Sequence[Heads] = (),
     perturbed: Any = None,
     reference_labels: ReferenceLabels | Any = None,
+    worded: Any = None,
     notices: Sequence[Notice] = (),
     plan: AnalysisPlan | str | PathLike[str] | None = None,
     depart: str | None = None,
@@ -99,6 +103,10 @@ def audit(
     reference_labels : ReferenceLabels or data frame, optional
         Labels of part of the images by a better source: errors of the labels of the data set by group, and
         what they make of its gaps; see `cxraudit.read_reference_labels` and `cxraudit.label_conclusions`.
+    worded : data frame, optional
+        Scores with other wordings of the prompts: the columns of the scores and those of
+        `cxraudit.schema.VARIANT_COLUMNS`. They may also be rows of `scores`, where one wording is that of
+        the audit (``variant_kind`` ``base``).
     notices : sequence of Notice, optional
         What the report says of the inputs, besides the notices of the data set.
     plan : AnalysisPlan, str or path, optional
@@ -121,7 +129,11 @@ def audit(
     ConfigError
         If a shortcut's finding has no scores, or what is given contradicts the plan.
     """
-    scores = check_scores(to_pandas(scores, "the scores table"), seeds=True)
+    variants = by_variant(to_pandas(scores, "the scores table"), "the scores table")
+    scores = check_scores(variants.base, seeds=True)
+    worded = variants.others if worded is None else to_pandas(worded, "the scores with wordings")
+    if len(worded):
+        worded = check_variants(scores, worded, "the scores with wordings")
     followed = None
     if plan is not None:
         followed = follow(
@@ -154,6 +166,7 @@ def audit(
     )
     chosen = chosen_attributes(dataset, attributes)
     found = planned.frame(dataset, scores, chosen, shortcuts or {}, settings)
+    given_columns = [str(name) for name in dataset.images]
     dataset, cohort = found.dataset, found.cohort
     notices = [*notices, *divided.notices, *many_groups(dataset, chosen, len(scores), settings)]
     notices += not_compared(cohort.images, chosen)
@@ -163,7 +176,7 @@ def audit(
         if model not in audited:
             raise UnknownNameError("model", model, audited)
     _check_heads(heads, _several(embeddings), dataset)
-    scores = divided.by_model()
+    as_given, scores = scores, divided.by_model()
     tuning = cohort.tuning()
     reference = _reference(reference_labels, dataset)
     compared: list[dict[str, Any]] = []
@@ -179,6 +192,7 @@ def audit(
     free: list[str] = []
     percentiles: list[pd.DataFrame] = []
     findings = [*scored_findings(cohort, scores)]
+    by_finding: list[planned.Scored] = []
     with stage("audit scores", len(findings)) as advance:
         for finding in findings:
             scored = planned.scored_by(cohort, divided, finding, tuning, thresholds)
@@ -199,6 +213,7 @@ def audit(
                     evaluated += of_labels
                     compared += unlike
             percentiles += [table for _, tables in plans for table in tables]
+            by_finding += scored if settings.slices else []
             engine.forget()
             advance(1)
     if reference:
@@ -206,7 +221,9 @@ def audit(
         if settings.hides_small_numbers:
             notices.append(two_labels.hidden(reference.name))
     of_models = [one for one in _several(embeddings) if one.model in encoded]
-    notices += _without_scores(embeddings, encoded)
+    sliced = audit_slices(engine, by_finding, of_models, given_columns)
+    evaluated += sliced.evaluated
+    notices += [*_without_scores(embeddings, encoded), *sliced.notices]
     perturbed = _of_models(perturbed, encoded)
     given = [SCORES]
     given += [] if perturbed is None else [PERTURBATIONS]
@@ -231,6 +248,8 @@ def audit(
                 settings=settings,
                 share=part_share(PERTURBATIONS, given),
             )
+    by_wording = audit_wordings(dataset, _sources(of_models, as_given, worded), chosen, settings)
+    notices += by_wording.notices
     with stage("judge differences"):
         judged = verdicts.judged(evaluated, settings, share=part_share(SCORES, given))
     results = pd.concat(
@@ -238,6 +257,7 @@ def audit(
             to_frame(judged, dataset.name),
             *([] if changed is None else [changed.results]),
             embedded.results,
+            *([by_wording.results] if len(by_wording.results) else []),
         ],
         ignore_index=True,
     )
@@ -263,6 +283,8 @@ def audit(
             "reference_labels": None
             if reference is None or settings.hides_small_numbers
             else _of_reference(reference, cohort, compared),
+            "slices": sliced.facts,
+            "wordings": by_wording.facts,
             **threshold_facts(cohort, tuning, used, free),
             "scored": audited,
             "plan": None if followed is None else followed.record,
@@ -275,6 +297,7 @@ def audit(
         points=embedded.points,
         curves=embedded.curves,
         prompt_gaps=embedded.prompt_gaps,
+        wording_changes=by_wording.changes,
         audited_images=kept,
         audited_scores=scored_rows,
     )
@@ -330,6 +353,18 @@ def chosen_attributes(dataset: Dataset, attributes: str | Sequence[str] | None) 
     if attributes is None:
         return list(dict.fromkeys(dataset.attributes))
     return list(dict.fromkeys([attributes] if isinstance(attributes, str) else attributes))
+
+
+def _sources(
+    embeddings: Sequence[ModelEmbeddings], scores: pd.DataFrame, worded: pd.DataFrame
+) -> list[Worded]:
+    """Return what scored images with several wordings of the prompts: embeddings, and rows of tables."""
+    with_words = [one for one in embeddings if one.wordings]
+    sets = dict(zip(scores["model"], scores["prompt_set"], strict=True))
+    return [
+        *(of_embeddings(one, sets[one.model]) for one in with_words),
+        *(of_tables(scores, worded) if len(worded) else []),
+    ]
 
 
 def _of_models(perturbed: Any, models: Sequence[str]) -> pd.DataFrame | None:
@@ -525,6 +560,12 @@ def _largest(images: pd.DataFrame) -> dict[str, Any] | None:
     return {"patients": few, "share": float(of_patients.iloc[:few].sum() / len(images))}
 
 
+def _perturbed(changed: PerturbationAudit) -> dict[str, Any]:
+    """Return what a report states of perturbed images, with the user's edits where there are any."""
+    edits = [{"name": one.name, "control_of": list(one.control_of)} for one in changed.own_edits]
+    return {"images": changed.n_images, **({"edits": edits} if edits else {})}
+
+
 def _facts(
     cohort: Cohort,
     scores: pd.DataFrame,
@@ -550,6 +591,6 @@ def _facts(
         "notes": list(dataset.notes),
         "truth": dict(dataset.truth) if dataset.truth else None,
         "settings": settings.recorded(),
-        "perturbed": None if changed is None else {"images": changed.n_images},
+        "perturbed": None if changed is None else _perturbed(changed),
         "embedded": sorted(set(embedded.results["model"])),
     }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from cxraudit.audits.wordings.variants import by_variant, check_variants
 from cxraudit.datasets import findings, values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import source_column
@@ -15,6 +16,8 @@ from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.schema import (
     SEED,
+    VARIANT,
+    VARIANT_COLUMNS,
     check_scores,
     require_columns,
     require_rows,
@@ -34,6 +37,8 @@ class Scores(NamedTuple):
     frame: pd.DataFrame
     """A scores table; see `cxraudit.schema.SCORE_COLUMNS`. Images without a score have no row."""
     notices: tuple[Notice, ...] = ()
+    worded: pd.DataFrame = pd.DataFrame()
+    """The same with other wordings of the prompt; see `cxraudit.audits.wordings.variants`."""
 
 
 def scores_from_wide(
@@ -130,7 +135,7 @@ def read_scores(
         seed_column=seed_column,
         table=str(path),
     )
-    return Scores(read.frame, (*table.notices, *read.notices))
+    return read._replace(notices=(*table.notices, *read.notices))
 
 
 def scores_from(
@@ -146,7 +151,47 @@ def scores_from(
     seed_column: str | None = None,
 ) -> Scores:
     """Take the scores out of a table that was read; parameters as in `read_scores`."""
-    raw = plain_frame(frame, table)
+    divided = by_variant(plain_frame(frame, table), table)
+
+    def read(rows: pd.DataFrame) -> Scores:
+        return _scores_from(
+            rows,
+            dataset,
+            image=image,
+            score=score,
+            score_prefix=score_prefix,
+            model=model,
+            model_column=model_column,
+            table=table,
+            seed_column=seed_column,
+        )
+
+    found = read(divided.base)
+    if divided.others.empty:
+        return found
+    parts = [
+        read(part.drop(columns=list(VARIANT_COLUMNS))).frame.assign(
+            **{column: part[column].iloc[0] for column in VARIANT_COLUMNS}
+        )
+        for _, part in divided.others.groupby(VARIANT, sort=True)
+    ]
+    worded = check_variants(found.frame, pd.concat(parts, ignore_index=True), table)
+    return found._replace(worded=worded)
+
+
+def _scores_from(
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    image: str | None,
+    score: Mapping[str, str] | None,
+    score_prefix: str | Sequence[str] | None,
+    model: str,
+    model_column: str | None,
+    table: str,
+    seed_column: str | None,
+) -> Scores:
+    """Take the scores with one wording of the prompt."""
     require_rows(table, raw)
     image = image or "image_id"
     if not score and score_prefix is None and {image, *LONG} <= set(raw.columns):

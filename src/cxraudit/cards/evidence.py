@@ -15,7 +15,7 @@ from cxraudit.report.statements import NULL_MODEL, STATEMENTS, Statement, Tone, 
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.verdicts import auroc_gaps
 from cxraudit.report.summary import limits_of
-from cxraudit.schema import COMPLEMENT, OVERALL, Analysis, is_level, records
+from cxraudit.schema import ALL_OTHERS, COMPLEMENT, OVERALL, Analysis, is_level, records
 from cxraudit.stats.estimate import Verdict
 
 Row = dict[str, Any]
@@ -89,7 +89,7 @@ _FOR_WORSE, _FOR_BETTER = "worse for the group", "better for the group"
 def direction(row: Mapping[str, Any]) -> str:
     """Say whether a disparity between groups is to the disadvantage of the group; empty for others."""
     metric = METRICS[row["metric"]]
-    if row["reference"] != COMPLEMENT or metric.better is None:
+    if row["reference"] not in (COMPLEMENT, ALL_OTHERS) or metric.better is None:
         return ""
     return _FOR_BETTER if (row["value"] > 0) == (metric.better == "higher") else _FOR_WORSE
 

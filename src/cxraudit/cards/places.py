@@ -11,6 +11,7 @@ from cxraudit.schema import COMPLEMENT, Analysis
 _SHOWS = {
     Anchor.OPERATING_POINT: (Analysis.OPERATING_POINT, Analysis.CALIBRATION),
     Anchor.SHORTCUTS: (Analysis.SHORTCUT,),
+    Anchor.SLICES: (Analysis.SLICES,),
     Anchor.PERTURBATIONS: (Analysis.COUNTERFACTUAL, Analysis.CORRUPTION),
     Anchor.REGIONS: (Analysis.REGION,),
     Anchor.EMBEDDINGS: (Analysis.PROBE,),

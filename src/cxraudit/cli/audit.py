@@ -11,10 +11,10 @@ from cxraudit.cli._options import (
     Several,
     Share,
     Switch,
-    pairs,
     repeatable,
     with_flags,
 )
+from cxraudit.cli._options import pairs as columns_of
 from cxraudit.cli._output import Answer
 from cxraudit.cli._shared import shared
 from cxraudit.errors import ConfigError
@@ -26,6 +26,7 @@ _LABELS = Parameter(group=Group("Columns of a table that also holds labels", sor
 _COMPARED = Parameter(group=Group("What is audited", sort_key=5))
 _PLANNED = Parameter(group=Group("By a plan", sort_key=7))
 _EMBEDDED = Parameter(group=Group("Embeddings", sort_key=5.5))
+_PAIRED = Parameter(group=Group("Edited images", sort_key=5.6))
 _REFERENCE = Parameter(group=Group("Reference labels of a subset", sort_key=5.7))
 _COMPUTED = Group("How it is computed", sort_key=6)
 _COLUMN = Parameter(metavar="COLUMN")
@@ -63,6 +64,8 @@ def audit(
     prompt_embeddings: Annotated[Several, repeatable("[MODEL=]FILE"), _EMBEDDED] = None,
     head_share: Annotated[Share, _EMBEDDED] = 0.5,
     no_embeddings: Annotated[Switch, _EMBEDDED] = False,
+    pairs: Annotated[Path | None, _PAIRED] = None,
+    pair_column: Annotated[Several, repeatable("NAME=COLUMN"), _PAIRED] = None,
     reference_labels: Annotated[str | None, Parameter(metavar="FILE|SOURCE"), _REFERENCE] = None,
     reference_label: Annotated[Several, _COLUMNS, _REFERENCE] = None,
     reference_weight: Annotated[str | None, _COLUMN, _REFERENCE] = None,
@@ -151,6 +154,11 @@ def audit(
     no_embeddings
         Do not audit the embeddings that lie beside the scores: what is decodable from them and whether it
         is associated with the score.
+    pairs
+        Scores of images that were edited, such as those of a generator of counterfactuals, which are compared
+        with the scores of the originals: columns image_id, edit and scores as in the table, and control_of.
+    pair_column
+        What a column of --pairs is called: edit=manipulation; repeatable.
     reference_labels
         Labels of part of the images by a better source, such as radiologists: a table with image_id (or
         study_id, or the column of --image) and a column per finding, or a label source of the data set, such
@@ -182,31 +190,33 @@ def audit(
         scores,
         dataset=dataset,
         root=root,
-        options=pairs(option, "--option"),
+        options=columns_of(option, "--option"),
         image=image,
         score_prefix=score_prefix,
-        score=pairs(score, "--score"),
+        score=columns_of(score, "--score"),
         model=model,
         model_column=model_column,
         seed_column=seed_column,
         patient=patient,
-        label=pairs(label, "--label"),
+        label=columns_of(label, "--label"),
         uncertain=uncertain,
         age=age,
         sex=sex,
-        sex_values=pairs(_divided(sex_values), "--sex-values"),
+        sex_values=columns_of(_divided(sex_values), "--sex-values"),
         view=view,
-        shortcut_sources=pairs(shortcut_source, "--shortcut-source"),
+        shortcut_sources=columns_of(shortcut_source, "--shortcut-source"),
         attributes=attribute,
-        shortcuts=pairs(shortcut, "--shortcut") or None,
+        shortcuts=columns_of(shortcut, "--shortcut") or None,
         settings=settings,
         embeddings=not no_embeddings,
         vectors=_files(embeddings, model, "--embeddings"),
         vector_ids=embedding_ids,
         prompt_vectors=_files(prompt_embeddings, model, "--prompt-embeddings"),
         head_share=head_share,
+        pairs=pairs,
+        pair_columns=columns_of(pair_column, "--pair-column"),
         reference_labels=reference_labels,
-        reference_label=pairs(reference_label, "--reference-label") or None,
+        reference_label=columns_of(reference_label, "--reference-label") or None,
         reference_weight=reference_weight,
         out=place.folder,
         overwrite=overwrite,

@@ -145,6 +145,7 @@ def score(
     *,
     prompts: Annotated[str, Parameter(metavar="NAME")] = "paper",
     finding: Annotated[Several, repeatable("NAME")] = None,
+    wordings: Annotated[str | None, Parameter(metavar="NAME")] = None,
 ) -> Answer:
     """Turn embeddings into zero-shot scores: one per image, finding and model.
 
@@ -156,22 +157,32 @@ def score(
         Name of a prompt set, or a TOML file with `positive` and `negative` templates.
     finding
         Finding to score; repeatable. Default: all of the data set.
+    wordings
+        Also encode the prompts with words for groups of patients, and with neutral words, so that the audit
+        compares what both do: `default`, or a TOML file. Texts only; no image is read.
     """
     from cxraudit.files import read_table
     from cxraudit.prompts import load
     from cxraudit.prompts.bank import lint
     from cxraudit.steps import score_step
+    from cxraudit.workspace import Workspace
 
-    path = score_step(folder, prompt_set=prompts, findings=finding)
+    path = score_step(folder, prompt_set=prompts, findings=finding, wordings=wordings, tell=tell)
     pair = load(prompts)
     scored = read_table(path)
     for name in sorted(set(scored["finding"])):
         if fault := lint(*pair.pair(name)):
             message(f"cxraudit: {name}: {fault}; its scores may mean the opposite.")
     print(path)
+    worded = Workspace(folder).read_wording_directions()
+    if len(worded):
+        texts = len({*worded["positive"], *worded["negative"]})
+        words = worded["pair"].nunique()
+        print(f"{words:,} wordings of each prompt, {texts:,} texts per model: no image was read.")
     return Answer(
         {
             "file": path,
+            "wordings": 0 if worded.empty else int(worded["pair"].nunique()),
             "models": sorted(set(scored["model"])),
             "findings": sorted(set(scored["finding"])),
         }

@@ -18,8 +18,10 @@ app = App(
 def list_models(name: str | None = None) -> Answer:
     """List the models that can be audited, and whether each is ready; with a name, its card.
 
-    Weights are looked for under $CXRAUDIT_WEIGHTS/NAME, or in the user's cache. Any CLIP or SigLIP in
-    transformers' format is `hf-clip:PATH`. `NAME@paper` is a model as the published wrapper ran it.
+    Weights are looked for under $CXRAUDIT_WEIGHTS/NAME, or in the user's cache. A model in a folder is
+    `hf-clip:PATH` (CLIP or SigLIP in transformers' format), `open-clip:PATH` (open_clip's) or
+    `hf-image:PATH` (DINOv2, of images alone); what you know of its licence and training data goes into
+    cxraudit-card.toml there. `NAME@paper` is a model as the published wrapper ran it.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def list_models(name: str | None = None) -> Answer:
         except CxrAuditError as error:  # a model of another package
             one = {"name": known, "summary": "", "state": str(error)}
         listed.append(one)
-        print(f"{known:16} {one['summary']}{' ' if one['summary'] else ''}[{one['state']}]")
+        print(f"{known:25} {one['summary']}{' ' if one['summary'] else ''}[{one['state']}]")
     print(f"\nweights are looked for in {weights.weights_root()}/NAME")
     return Answer({"models": listed, "weights": weights.weights_root()})
 
@@ -82,6 +84,8 @@ def _print_card(name: str) -> Answer:
 def _shown(key: str, value: object) -> str:
     if key == "trained_on" and value is None:
         return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (frozenset, tuple)):
         return ", ".join(sorted(map(str, value))) or "none"
     return str(value)
@@ -106,13 +110,14 @@ def check(name: str) -> Answer:
     verified = [*verify(models.card(name))]
     for line in verified:
         print(line)
-    model = models.load(name)
+    model = models.load_image_model(name)
     images = sample_images(3)
     try:
         check_model(model, images)
     except AssertionError as error:
         raise DataError(f"{name} breaks the contract of models: {error}.") from None
-    print("self-test: each embedding depends on its own image, or text, only")
+    texts = ", or text," if models.card(name).text_side else ""
+    print(f"self-test: each embedding depends on its own image{texts} only")
     rows = model.encode_images(np.stack([model.preprocess(image) for image in images]))
     first = " ".join(f"{value:+.4f}" for value in rows[0, :5])
     print(f"the embedding of the first sample image begins with {first} on every machine")

@@ -20,7 +20,7 @@ from cxraudit.encode.reading import Opened, Perturbation, Prepared, Reader, prep
 from cxraudit.encode.resume import Survey, of_damaged, survey
 from cxraudit.errors import ConfigError, CxrAuditError
 from cxraudit.files import folder_name
-from cxraudit.models.base import Embeddings, ImageTextModel
+from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.schema import CONTENT
 from cxraudit.store import NO_REPORT, DamagedError, EmbeddingStore, Shard, index_of, plan_shards
@@ -34,7 +34,7 @@ BATCH_SIZE = 32
 
 def encode_images(
     images: pd.DataFrame,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     folder: str | PathLike[str],
     *,
     batch_size: int = BATCH_SIZE,
@@ -56,7 +56,7 @@ def encode_images(
     ----------
     images : pandas.DataFrame
         An images table; ``image_id`` and ``path`` are used.
-    models : mapping of str to ImageTextModel
+    models : mapping of str to ImageModel
         Name → model; the name is that of its store.
     folder : str or path
         Folder of one store per model; see `cxraudit.store`.
@@ -112,7 +112,7 @@ class Perturbed:
 
 def encode_perturbed(
     images: pd.DataFrame,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     perturbed: Sequence[Perturbed],
     *,
     batch_size: int = BATCH_SIZE,
@@ -187,7 +187,7 @@ def _surveyed(
     targets: Mapping[str, EmbeddingStore],
     reader: Reader,
     perturbation: Perturbation | None,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     readers: ThreadPoolExecutor,
 ) -> Survey:
     def attempt(name: str, path: str, image_id: str) -> Prepared:
@@ -266,7 +266,7 @@ def _encode_texts(
 
 def open_stores(
     images: pd.DataFrame,
-    models: Mapping[str, ImageTextModel],
+    models: Mapping[str, ImageModel],
     folder: str | PathLike[str],
     shard_size: int,
     perturbation_name: str = "",
@@ -311,7 +311,7 @@ class _Unfinished:
     """What is to be made of the images of a shard: one perturbation, and the models that lack it."""
 
     perturbation: Perturbation | None
-    models: Mapping[str, ImageTextModel]
+    models: Mapping[str, ImageModel]
     targets: Mapping[str, EmbeddingStore]
     rows: dict[str, Embeddings] = field(default_factory=dict)
     read: list[Prepared] = field(default_factory=list)
@@ -368,7 +368,7 @@ def _attempted(
     reader: Reader,
     path: str,
     image_id: str,
-    model: ImageTextModel,
+    model: ImageModel,
     perturbation: Perturbation | None,
 ) -> Prepared:
     """Try to read and encode one image."""

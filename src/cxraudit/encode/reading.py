@@ -9,7 +9,7 @@ from PIL import Image
 from cxraudit.content import Source, read_source
 from cxraudit.errors import ImageError
 from cxraudit.images import decode_image
-from cxraudit.models.base import ImageTextModel, Pixels
+from cxraudit.models.base import ImageModel, Pixels
 from cxraudit.privacy import without_folders
 
 Perturbation = Callable[[Image.Image, str], Image.Image]
@@ -58,7 +58,7 @@ class Reader:
         self,
         path: str,
         image_id: str,
-        models: Sequence[ImageTextModel],
+        models: Sequence[ImageModel],
         perturbation: Perturbation | None = None,
     ) -> Prepared:
         """Read an image and prepare it for each model; an image for which that fails has an error.
@@ -94,7 +94,7 @@ class Reader:
 def prepare(
     opened: Opened,
     image_id: str,
-    models: Sequence[ImageTextModel],
+    models: Sequence[ImageModel],
     perturbation: Perturbation | None = None,
 ) -> Prepared:
     """Perturb an image and prepare it for each model; the decoded image is not changed."""

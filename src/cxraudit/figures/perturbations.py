@@ -1,12 +1,12 @@
 """Scores of perturbed images: change by an inserted device, and AUROC under image degradation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.perturbations.counterfactual import DEVICE
 from cxraudit.charts.look import Look, palette
 from cxraudit.charts.scale import axis, limits, reach
 from cxraudit.charts.spec import (
@@ -22,6 +22,7 @@ from cxraudit.charts.spec import (
     Row,
     Rows,
 )
+from cxraudit.edits import DEVICE
 from cxraudit.figures.words import from_to, interval_label, margin_of, missing_because, numbers
 from cxraudit.formatting import in_sentence
 from cxraudit.schema import (
@@ -61,11 +62,33 @@ _REACH = 0.005
 _BINS = 60
 
 
-def _look(condition: str) -> Look:
-    return _LOOKS.get(condition, Look())
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """How perturbations are called and drawn, in their order."""
+
+    titles: Mapping[str, str]
+    looks: Mapping[str, Look]
+    together: Sequence[Sequence[str]]
+    """Perturbations whose changes by group stand beside each other."""
+
+    def title(self, condition: str) -> str:
+        return self.titles.get(condition, condition)
+
+    def look(self, condition: str) -> Look:
+        return self.looks.get(condition, Look())
 
 
-def counterfactual(results: pd.DataFrame, image_changes: pd.DataFrame, finding: str) -> Chart:
+_BUILT_IN = _Named(_TITLES, _LOOKS, [(DEVICE, *CONTROLS)])
+_OF_EDITS = ("diamond", "triangle", "triangle down", "narrow diamond")
+"""Shapes of own edits; controls are circles and squares."""
+
+
+def counterfactual(
+    results: pd.DataFrame,
+    image_changes: pd.DataFrame,
+    finding: str,
+    without: Iterable[str] = (),
+) -> Chart:
     """Show the change of each image's score when only a device is inserted or removed.
 
     Parameters
@@ -76,12 +99,55 @@ def counterfactual(results: pd.DataFrame, image_changes: pd.DataFrame, finding: 
         Of the same model; see `cxraudit.audits.result.Audit.image_changes`.
     finding : str
         Whose score.
+    without : iterable of str
+        Perturbations that are not shown.
 
     Returns
     -------
     cxraudit.charts.Chart
         The changes of all images; the images flagged before and after; and the mean change by group.
     """
+    rows = results[~results["condition"].isin(list(without))]
+    return _counterfactual(rows, image_changes, finding, _BUILT_IN)
+
+
+def own_edits(
+    results: pd.DataFrame,
+    image_changes: pd.DataFrame,
+    finding: str,
+    controls: Mapping[str, Sequence[str]],
+) -> Chart:
+    """Show the change of each image's score by edits that the user made, and by their controls.
+
+    Parameters
+    ----------
+    results, image_changes, finding
+        As in `counterfactual`.
+    controls : mapping of str to sequence of str
+        Edit → its controls.
+
+    Returns
+    -------
+    cxraudit.charts.Chart
+        As `counterfactual`.
+    """
+    titles: dict[str, str] = {}
+    looks: dict[str, Look] = {}
+    for number, (edit, own) in enumerate(controls.items()):
+        titles.setdefault(edit, edit)
+        shape = _OF_EDITS[number // 6 % len(_OF_EDITS)]
+        looks.setdefault(edit, Look(palette(number % 6), shape))
+        for place, control in enumerate(own):
+            titles.setdefault(control, f"control: {control}")
+            looks.setdefault(control, Look("grey" if place % 2 == 0 else "ink", "square"))
+    rows = results[results["condition"].isin(list(titles))]
+    together = [(edit, *own) for edit, own in controls.items()]
+    return _counterfactual(rows, image_changes, finding, _Named(titles, looks, together))
+
+
+def _counterfactual(
+    results: pd.DataFrame, image_changes: pd.DataFrame, finding: str, named: _Named
+) -> Chart:
     rows = results[
         (results["analysis"] == Analysis.COUNTERFACTUAL) & (results["finding"] == finding)
     ]
@@ -89,24 +155,36 @@ def counterfactual(results: pd.DataFrame, image_changes: pd.DataFrame, finding: 
     conditions = [
         name for name in dict.fromkeys(rows["condition"]) if name in set(images["condition"])
     ]
-    conditions.sort(key=lambda name: [*_TITLES, name].index(name))
+    images = images[images["condition"].isin(conditions)]
+    conditions.sort(key=lambda name: [*named.titles, name].index(name))
     changes = rows[(rows["metric"] == "score_change") & (rows["reference"] == UNEDITED)]
     overall = changes[(changes["attribute"] == OVERALL) & (changes["group"] == OVERALL)]
     of_groups = changes[changes["attribute"] != OVERALL]
-    flagged = _flagged(rows, conditions)
+    flagged = _flagged(rows, conditions, named)
+    by_group = [_by_group(of_groups, names, named) for names in _together(of_groups, named)]
     return Chart(
         title=f"Change of the score for {in_sentence(finding)}",
         bands=(
-            (_changes(overall, images, conditions),),
+            (_changes(overall, images, conditions, named),),
             *([(flagged,)] if flagged else []),
-            *([(_by_group(of_groups),)] if len(of_groups) else []),
+            *((one,) for one in by_group),
         ),
         note="Changes are in standard deviations of the unedited scores; marks: means; bars: "
         f"{interval_label(overall)}; shaded: margin.",
     )
 
 
-def _changes(means: pd.DataFrame, images: pd.DataFrame, conditions: list[str]) -> Rows:
+def _together(changes: pd.DataFrame, named: _Named) -> list[list[str]]:
+    """Return the perturbations whose changes by group stand beside each other; all, where none is named."""
+    present = list(dict.fromkeys(changes["condition"]))
+    found = [[name for name in names if name in present] for names in named.together]
+    found = [names for names in found if names]
+    return found or ([present] if present else [])
+
+
+def _changes(
+    means: pd.DataFrame, images: pd.DataFrame, conditions: list[str], named: _Named
+) -> Rows:
     """One row per perturbation: the change of every image, and the mean with its interval."""
     low, high = np.quantile(np.asarray(images["change"], dtype=np.float64), [_REACH, 1 - _REACH])
     low, high = min(low, -0.3), max(high, 0.3)
@@ -121,13 +199,13 @@ def _changes(means: pd.DataFrame, images: pd.DataFrame, conditions: list[str]) -
             value=row["value"],
             low=row["low"],
             high=row["high"],
-            look=_look(name),
+            look=named.look(name),
             text=numbers(row, signed=True),
             words=str(row["verdict"]),
             why=missing_because(str(row["reasons"])),
             histogram=Histogram(tuple(edges.tolist()), tuple((heights / heights.max()).tolist())),
         )
-        rows.append(Row(name=_TITLES.get(name, name), cells=(mark,), verdict=str(row["verdict"])))
+        rows.append(Row(name=named.title(name), cells=(mark,), verdict=str(row["verdict"])))
     return Rows(
         title="All images",
         names="perturbation",
@@ -143,7 +221,7 @@ def _changes(means: pd.DataFrame, images: pd.DataFrame, conditions: list[str]) -
     )
 
 
-def _flagged(rows: pd.DataFrame, conditions: list[str]) -> Rows | None:
+def _flagged(rows: pd.DataFrame, conditions: list[str], named: _Named) -> Rows | None:
     """Share of images flagged before and after, as lines from one to the other."""
     parts = []
     for metric, group in (("fpr", NEGATIVES), ("tpr", POSITIVES)):
@@ -155,12 +233,12 @@ def _flagged(rows: pd.DataFrame, conditions: list[str]) -> Rows | None:
         shown = [(name, levels[name] - changed[name]) for name in conditions if name in changed]
         marks = tuple(
             Row(
-                name=_TITLES.get(name, name),
+                name=named.title(name),
                 cells=(
                     Mark(
                         value=levels[name],
                         before=before,
-                        look=_look(name),
+                        look=named.look(name),
                         text=from_to(before, levels[name]) if np.isfinite(before) else "",
                     ),
                 ),
@@ -179,9 +257,7 @@ def _flagged(rows: pd.DataFrame, conditions: list[str]) -> Rows | None:
     )
 
 
-def _by_group(changes: pd.DataFrame) -> Rows:
-    present = list(dict.fromkeys(changes["condition"]))
-    inserted = [name for name in (DEVICE, *CONTROLS) if name in present] or present
+def _by_group(changes: pd.DataFrame, inserted: Sequence[str], named: _Named) -> Rows:
     of_row = {(row["attribute"], row["group"], row["condition"]): row for row in records(changes)}
     far = reach(changes[["value", "low", "high"]].to_numpy("float64").ravel(), at_least=0.3)
     shared = axis("mean change (SD)", -far, far, most=4, signed=True)
@@ -194,7 +270,8 @@ def _by_group(changes: pd.DataFrame) -> Rows:
                 Row(
                     name=group,
                     cells=tuple(
-                        _change(of_row.get((attribute, group, name)), name) for name in inserted
+                        _change(of_row.get((attribute, group, name)), named.look(name))
+                        for name in inserted
                     ),
                 )
                 for of, group in groups
@@ -207,7 +284,7 @@ def _by_group(changes: pd.DataFrame) -> Rows:
         title="Mean change by group",
         columns=tuple(
             Column(
-                title=_TITLES.get(name, name),
+                title=named.title(name),
                 axis=shared,
                 guides=(Guide(0),),
                 margin=margin_of(changes),
@@ -218,14 +295,14 @@ def _by_group(changes: pd.DataFrame) -> Rows:
     )
 
 
-def _change(row: _Row | None, condition: str) -> Mark | None:
+def _change(row: _Row | None, look: Look) -> Mark | None:
     if row is None:
         return None
     return Mark(
         value=row["value"],
         low=row["low"],
         high=row["high"],
-        look=_look(condition),
+        look=look,
         text=numbers(row, signed=True),
         why=missing_because(str(row["reasons"])),
     )

@@ -1,4 +1,4 @@
-"""Interface of a model: facts in a `ModelCard`, behaviour in an `ImageTextModel`."""
+"""Interface of a model: facts in a `ModelCard`, behaviour in an `ImageModel` or `ImageTextModel`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,10 @@ class ModelCard:
     """Form of the prompts its authors use."""
     quirks: tuple[Quirk, ...] = ()
     protocol: str = "native"
-    """``native``: as its authors run it. ``paper``: as the published wrapper ran it, with its `quirks`."""
+    """``native``: as its authors run it. ``paper``: as the published wrapper ran it, with its `quirks`.
+    ``tf-resize``: as its authors resize images for their evaluations, where that differs."""
+    text_side: bool = True
+    """Whether it embeds texts, too: without them there is no zero-shot score, and heads are fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Entry:
     """One of several checkpoints of a module; the same two names as in a module with one."""
 
     CARD: ModelCard
-    load: Callable[..., "ImageTextModel"]
+    load: Callable[..., "ImageModel"]
 
 
 LOCATION = "location"
@@ -86,8 +89,8 @@ what the folder is called."""
 
 
 @runtime_checkable
-class ImageTextModel(Protocol):
-    """A CLIP-style pair of encoders with a shared embedding space.
+class ImageModel(Protocol):
+    """An encoder of images.
 
     The caller decodes each image once and passes the same image to every model; everything that
     differs between checkpoints (grey levels, resizing, tokens) is done by the model. Labels, prompts,
@@ -97,11 +100,6 @@ class ImageTextModel(Protocol):
     @property
     def card(self) -> ModelCard:
         """Facts about the checkpoint."""
-        ...
-
-    @property
-    def logit_scale(self) -> float:
-        """Factor on the cosine similarity before the softmax, as trained."""
         ...
 
     @property
@@ -115,6 +113,16 @@ class ImageTextModel(Protocol):
 
     def encode_images(self, pixels: Pixels) -> Embeddings:
         """Embed a batch, shape (n, channels, height, width); row i depends on image i only."""
+        ...
+
+
+@runtime_checkable
+class ImageTextModel(ImageModel, Protocol):
+    """A CLIP-style pair of encoders with a shared embedding space."""
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor on the cosine similarity before the softmax, as trained."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:

@@ -4,9 +4,7 @@ MedSigLIP, PubMedCLIP and similar models need no adapter: preprocessing, tokeniz
 the files beside the weights (`cxraudit.models.hf_folder`), which are checked before they are used.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,24 +12,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxraudit.errors import DataError, MissingExtraError
-from cxraudit.models import hf_folder, untrusted, weights
+from cxraudit.errors import DataError
+from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter
+from cxraudit.models._torch.hf_tokenizer import hf_tokenizer, silent
 from cxraudit.models._torch.pixels import eight_bit
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
-from cxraudit.models.download import require_https
 from cxraudit.privacy import shown_model
 
 PREFIX = "hf-clip:"
-SHA256 = re.compile(r"[0-9a-f]{64}")
-SECONDS = 10
-"""To wait for the hub's first answer."""
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 LEGACY_END = 2
 """Configurations of before 2023 have this id of the end token; transformers then takes the largest id."""
 SAMPLES = ("Chest Pneumothorax", "Chest No findings", "no pleural effusion " * 300)
 PUBLISHED = hf_folder.PUBLISHED
+TRANSFORM = "{}; as its preprocessor_config.json says; v1"
+NEEDS = ("torch", "safetensors", "transformers")
 
 
 def entry(name: str) -> Entry:
@@ -43,7 +39,7 @@ def entry(name: str) -> Entry:
         If there is no such model, or it is not a CLIP or SigLIP.
     """
     where = name.removeprefix(PREFIX)
-    folder = _folder(where)
+    folder = hub.folder_of(where, hf_folder.CONFIG)
     configuration = hf_folder.read_configuration(folder, where)
     # Results name the folder of a model, and not where it lies on this machine.
     shown = shown_model(name).removeprefix(PREFIX)
@@ -56,47 +52,12 @@ def entry(name: str) -> Entry:
         image_size=configuration.image_size,
         trained_on=None,
         reference=shown,
-        transform=f"{configuration.kind}; as its preprocessor_config.json says; v1",
-        needs=("torch", "safetensors", "transformers"),
+        transform=TRANSFORM.format(configuration.kind),
+        needs=NEEDS,
         prompts="see its model card",
     )
+    card = user_card.completed(card, folder)
     return Entry(card, partial(load, card, where, folder, configuration))
-
-
-def _folder(where: str) -> Path:
-    """Return the folder of a model; of one on the hub, that of its configuration in the user's cache."""
-    folder = Path(where)
-    if folder.is_dir():
-        return folder
-    if folder.exists() or not HUB_NAME.fullmatch(where):
-        raise DataError(
-            f"'{where}' is no folder or hub name of a model. Name the folder that contains config.json."
-        )
-    return Path(_from_hub(where, "hf_hub_download", filename=hf_folder.CONFIG)).parent
-
-
-def _from_hub(where: str, function: str, **wanted: Any) -> str:
-    """Call a function of the hub's client; if the hub does not answer, for what was downloaded before."""
-    try:
-        import huggingface_hub
-        from huggingface_hub import constants
-    except ImportError:
-        raise MissingExtraError(f"the model '{PREFIX}{where}'", "models") from None
-    require_https(constants.ENDPOINT, insecure=False)
-    try:
-        # The client itself would wait for minutes.
-        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=SECONDS)
-        unreachable = ""
-    except Exception as error:
-        unreachable = f", {constants.ENDPOINT} does not answer: {untrusted.reason(error)}"
-    with untrusted.one_sentence(
-        f"'{where}' is no folder, and cannot be downloaded from the hub{unreachable}",
-        "Check the path or name, or name a folder that contains config.json.",
-    ):
-        found: str = getattr(huggingface_hub, function)(
-            where, local_files_only=bool(unreachable), **wanted
-        )
-        return found
 
 
 class HfClip(TorchAdapter):
@@ -139,62 +100,35 @@ def load(
     folder: Path,
     configuration: hf_folder.Configuration,
     *,
+    adapter: type[HfClip] = HfClip,
     device: str = "auto",
     precision: str = "fp32",
 ) -> ImageTextModel:
     """Load weights, image processor and tokenizer, each checked against the others."""
-    if not Path(where).is_dir():
-        names = [*hf_folder.NAMES, hf_folder.WEIGHTS, "model-*-of-*.safetensors"]
-        folder = Path(
-            _from_hub(where, "snapshot_download", revision=folder.name, allow_patterns=names)
-        )
+    names = [*hf_folder.NAMES, hf_folder.WEIGHTS, "model-*-of-*.safetensors"]
+    folder = hub.whole(where, folder, names, hf_folder.CONFIG)
     steps = hf_folder.read_preprocessor(folder, where, configuration)
     files = hf_folder.weight_files(folder, where)
     hf_folder.require_tokenizer(folder, where)
     network = _network(where, configuration)
-    path = folder / hf_folder.WEIGHTS if len(files) == 1 else folder / hf_folder.INDEX
-    weights.load_strictly(network, _state(files), path, tolerated=r"position_ids$")
+    path = hf_folder.named_weights(folder, files)
+    weights.load_strictly(network, read_state(files), path, tolerated=r"position_ids$")
     _place_positions(network)
-    model = HfClip(
+    model = adapter(
         card,
         network,
         device=device,
         precision=precision,
-        fingerprint=weights.combined(_digests(folder, where), card.transform),
+        fingerprint=weights.combined(
+            hub.digests(hf_folder.used_files(folder, where)), card.transform
+        ),
         logit_scale=weights.plausible_scale(network.logit_scale, path),
     )
-    model.processor = _processor(where, configuration, steps)
-    model.tokenizer = _tokenizer(folder, where)
+    model.processor = processor_of(where, configuration, steps)
+    model.tokenizer = hf_tokenizer(folder, where)
     model.length = network.config.text_config.max_position_embeddings
     _check_tokens(model, where, configuration.kind)
     return model
-
-
-def _digests(folder: Path, where: str) -> list[str]:
-    """Return the checksums of all files that are used; those that the hub names by theirs are compared."""
-    digests = []
-    for path in hf_folder.used_files(folder, where):
-        found, blob = weights.checksum(path), path.resolve().name
-        if path.is_symlink() and SHA256.fullmatch(blob) and found != blob:
-            raise DataError(
-                f"{path.resolve()} is not what the hub published: its sha256 is {found}. Delete it, and "
-                "run the same command again."
-            )
-        digests.append(found)
-    return digests
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep transformers from logging what is checked here, or has no influence."""
-    from transformers import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
 
 
 def _network(where: str, configuration: hf_folder.Configuration) -> Any:
@@ -209,7 +143,7 @@ def _network(where: str, configuration: hf_folder.Configuration) -> Any:
     as_config, as_model = classes[configuration.kind]
     side, width = configuration.image_size, configuration.embedding_dim
     fault = f"'{where}' has a configuration that makes no {configuration.kind}"
-    with untrusted.one_sentence(fault, PUBLISHED), torch.device("meta"), torch.no_grad(), _silent():
+    with untrusted.one_sentence(fault, PUBLISHED), torch.device("meta"), torch.no_grad(), silent():
         config = as_config(
             text_config=dict(configuration.text),
             vision_config=dict(configuration.vision),
@@ -226,7 +160,7 @@ def _network(where: str, configuration: hf_folder.Configuration) -> Any:
     return network
 
 
-def _state(files: Mapping[Path, list[str] | None]) -> dict[str, Any]:
+def read_state(files: Mapping[Path, list[str] | None]) -> dict[str, Any]:
     """Read the tensors of all files."""
     state: dict[str, Any] = {}
     for path, names in files.items():
@@ -252,13 +186,14 @@ def _place_positions(network: Any) -> None:
                 setattr(module, name, torch.arange(buffer.shape[-1]).expand(1, -1))
 
 
-def _processor(where: str, configuration: hf_folder.Configuration, steps: dict[str, Any]) -> Any:
+def processor_of(where: str, configuration: hf_folder.Configuration, steps: dict[str, Any]) -> Any:
     """Build the image processor, and check on an image what comes out."""
     import transformers
 
     classes: dict[str, Any] = {
         "clip": transformers.CLIPImageProcessorPil,
         "siglip": transformers.SiglipImageProcessorPil,
+        "dinov2": transformers.BitImageProcessorPil,
     }
     side = configuration.image_size
     fault = f"'{where}' has a preprocessing that cannot be carried out"
@@ -271,16 +206,6 @@ def _processor(where: str, configuration: hf_folder.Configuration, steps: dict[s
                 f"images become {pixels.shape[1:]}, the network takes {(3, side, side)}"
             )
     return processor
-
-
-def _tokenizer(folder: Path, where: str) -> Any:
-    import transformers
-
-    fault = f"'{where}' has a tokenizer that cannot be read"
-    with untrusted.one_sentence(fault, PUBLISHED), _silent():
-        return transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
 
 
 def _check_tokens(model: HfClip, where: str, kind: str) -> None:
@@ -303,3 +228,17 @@ def _check_tokens(model: HfClip, where: str, kind: str) -> None:
         faults.append("different texts have the same tokens")
     if faults:
         raise DataError(f"'{where}' has a tokenizer of another model: {faults[0]}. {PUBLISHED}")
+
+
+def published(card: ModelCard, adapter: type[HfClip] = HfClip, **options: Any) -> ImageTextModel:
+    """Load a published model from the folder of its name; `options` as of `load`, and `folder`.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, or its sizes are not those of the card.
+    """
+    folder = options.pop("folder", None) or weights.folder_of(card)
+    weights.find_all(card, folder)
+    configuration = hf_folder.as_published(card, folder, hf_folder.IMAGE_TEXT)
+    return load(card, str(folder), folder, configuration, adapter=adapter, **options)

@@ -5,13 +5,14 @@ Only data are read: sizes from ``config.json``, weights from safetensors, steps 
 not use, before memory is allocated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cxraudit.errors import DataError
 from cxraudit.models import untrusted
+from cxraudit.models.base import ModelCard
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 PREPROCESSOR, PROCESSOR = "preprocessor_config.json", "processor_config.json"
@@ -22,14 +23,8 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 OPEN_CLIP = "open_clip_config.json"
 ADAPTER = "adapter_config.json"
 
-NAMES = (
-    CONFIG,
-    INDEX,
-    PREPROCESSOR,
-    PROCESSOR,
-    *TOKENIZER_CONFIGS,
-    *(name for group in TOKENIZERS for name in group),
-)
+TOKENIZER_FILES = (*TOKENIZER_CONFIGS, *(name for group in TOKENIZERS for name in group))
+NAMES = (CONFIG, INDEX, PREPROCESSOR, PROCESSOR, *TOKENIZER_FILES)
 """All files that can be used, besides those of the weights."""
 
 PUBLISHED = "Use the files as they were published together."
@@ -39,6 +34,7 @@ DEFAULT_SIDE = 224
 DEFAULTS = {
     "clip": {"projection_dim": 512, "image_size": DEFAULT_SIDE},
     "siglip": {"hidden_size": 768, "image_size": DEFAULT_SIDE},
+    "dinov2": {"hidden_size": 768, "image_size": DEFAULT_SIDE},
 }
 """Kind of model → what its configuration has where the file, as older versions wrote it, says nothing."""
 
@@ -54,12 +50,15 @@ COUNTS = {
     "image_size": 2_048,
     "patch_size": 256,
     "num_channels": 3,
+    "mlp_ratio": 16,
 }
 """Whole number in a configuration → its largest value; the least is 1."""
 OTHERS = (
     "hidden_act",
     "layer_norm_eps",
     "vision_use_head",
+    "qkv_bias",
+    "use_swiglu_ffn",
 )
 TOKEN_IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 """What else of a configuration is used. Everything that does not shape the network is left out: kinds of
@@ -71,8 +70,9 @@ class Configuration:
     """The part of ``config.json`` that shapes the network."""
 
     kind: str
-    """``clip`` or ``siglip``."""
+    """``clip``, ``siglip`` or ``dinov2``."""
     text: Mapping[str, Any]
+    """Empty for a model of images alone."""
     vision: Mapping[str, Any]
     top: Mapping[str, Any]
 
@@ -90,8 +90,16 @@ class Configuration:
         return self.vision.get("hidden_size", defaults["hidden_size"])
 
 
-def read_configuration(folder: Path, where: str) -> Configuration:
-    """Read ``config.json``.
+IMAGE_TEXT, IMAGES = ("clip", "siglip"), ("dinov2",)
+"""Kinds of models of images and texts, and of images alone."""
+PREFIXES = {**dict.fromkeys(IMAGE_TEXT, "hf-clip"), **dict.fromkeys(IMAGES, "hf-image")}
+"""Kind → what a model of it is named with."""
+
+
+def read_configuration(
+    folder: Path, where: str, kinds: Sequence[str] = IMAGE_TEXT
+) -> Configuration:
+    """Read ``config.json`` of a model of one of some kinds.
 
     Raises
     ------
@@ -108,13 +116,15 @@ def read_configuration(folder: Path, where: str) -> Configuration:
         )
     data = _without_code(path)
     kind = data.get("model_type")
-    if not isinstance(kind, str) or kind not in DEFAULTS:
-        raise DataError(
-            f"'{where}' is a {kind}; hf-clip reads {', '.join(DEFAULTS)}. Write an adapter for it "
-            f"({HOW_TO})."
-        )
+    if not isinstance(kind, str) or kind not in kinds:
+        reader = PREFIXES[kinds[0]]
+        other = PREFIXES.get(kind) if isinstance(kind, str) else None
+        remedy = f"Use {other}:PATH" if other else f"Write an adapter for it ({HOW_TO})"
+        raise DataError(f"'{where}' is a {kind}; {reader} reads {', '.join(kinds)}. {remedy}.")
     if "quantization_config" in data:
         raise DataError(f"{path}: quantised weights are not read. Use those in full precision.")
+    if kind in IMAGES:
+        return Configuration(kind, {}, _clean(path, "the file", data), {})
     return Configuration(
         kind,
         _clean(path, "text_config", _section(path, data, "text_config")),
@@ -188,10 +198,7 @@ def _explain_open_clip(folder: Path, where: str) -> None:
             f"'{where}' is BiomedCLIP in the format of open_clip, which the model biomedclip reads. Use "
             "--model biomedclip; cxraudit models biomedclip names its files and their folder."
         )
-    raise DataError(
-        f"'{where}' is in the format of open_clip ({OPEN_CLIP}); hf-clip reads that of transformers. Use "
-        f"the same model with {CONFIG} and {WEIGHTS}, if it is published, or write an adapter ({HOW_TO})."
-    )
+    raise DataError(f"'{where}' is in the format of open_clip ({OPEN_CLIP}). Use open-clip:PATH.")
 
 
 def weight_files(folder: Path, where: str) -> dict[Path, list[str] | None]:
@@ -242,6 +249,30 @@ def _sharded(folder: Path) -> dict[Path, list[str] | None]:
     return files
 
 
+def named_weights(folder: Path, files: Mapping[Path, object]) -> Path:
+    """Return the file that messages name: that of the weights, or the index of several."""
+    return folder / (WEIGHTS if folder / WEIGHTS in files else INDEX)
+
+
+def as_published(card: ModelCard, folder: Path, kinds: Sequence[str]) -> Configuration:
+    """Read the configuration of a published model, and compare its sizes with the card.
+
+    Raises
+    ------
+    DataError
+        As `read_configuration`, or if sizes differ.
+    """
+    found = read_configuration(folder, str(folder), kinds)
+    sizes = (found.image_size, found.embedding_dim)
+    if sizes != (card.image_size, card.embedding_dim):
+        raise DataError(
+            f"{folder / CONFIG} has images of {sizes[0]} pixels and embeddings of {sizes[1]}; {card.name} "
+            f"has {card.image_size} and {card.embedding_dim}. Use the published files, or name the folder "
+            f"by {PREFIXES[found.kind]}:PATH."
+        )
+    return found
+
+
 def used_files(folder: Path, where: str) -> list[Path]:
     """Return all files that an embedding depends on, sorted by name."""
     present = {folder / name for name in NAMES if (folder / name).is_file()}
@@ -269,7 +300,7 @@ def require_tokenizer(folder: Path, where: str) -> None:
             _without_code(folder / name)
 
 
-FAMILIES = {"clip": ("CLIP",), "siglip": ("Siglip",)}
+FAMILIES = {"clip": ("CLIP",), "siglip": ("Siglip",), "dinov2": ("Bit",)}
 STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb")
 """Steps of the preprocessing that are carried out."""
 FIELDS = (*STEPS, "size", "crop_size", "resample", "rescale_factor", "image_mean", "image_std")
@@ -338,7 +369,7 @@ def _are_levels(values: object, least: float) -> bool:
 
 def _size_faults(data: Mapping[str, Any], side: int, family: str) -> Iterator[str]:
     """Yield what is wrong with the sizes: resized to that of the network, or to more and cropped."""
-    cropped = data.get("do_center_crop", family == "clip")
+    cropped = data.get("do_center_crop", family != "siglip")
     for key in ("size", "crop_size"):
         value = data.get(key) or DEFAULT_SIDE
         sides = value.values() if isinstance(value, dict) else [value]

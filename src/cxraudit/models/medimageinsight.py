@@ -62,7 +62,7 @@ def network() -> Any:
     import torch
     from torch import nn
 
-    from cxraudit.models._torch.towers.clip import Block
+    from cxraudit.models._torch.towers.clip import Block, Kind
     from cxraudit.models._torch.towers.davit import DaViT
 
     net: Any = nn.Module()
@@ -70,7 +70,7 @@ def network() -> Any:
     net.lang_encoder = nn.ModuleDict(
         {
             "token_embedding": nn.Embedding(tokens.CLIP[0], WIDTH),
-            "resblocks": nn.ModuleList(Block(WIDTH, 16, 1e-12) for _ in range(16)),
+            "resblocks": nn.ModuleList(Block(WIDTH, 16, Kind(eps=1e-12)) for _ in range(16)),
             "ln_final": nn.LayerNorm(WIDTH, 1e-12),
         }
     )

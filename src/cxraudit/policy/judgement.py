@@ -24,6 +24,7 @@ from cxraudit.schema import (
     KEY_COLUMNS,
     NULL_MODEL,
     RESULT_COLUMNS,
+    SEARCHED,
     Analysis,
     Reason,
     is_level,
@@ -214,7 +215,9 @@ def _about(kind: str, results: pd.DataFrame) -> "pd.Series[bool]":
     levels = is_level(results)
     if kind in ("at_least", "at_most"):
         return levels
-    return ~levels | (results["verdict"] != "") if kind == "verdicts" else ~levels
+    # A difference on the patients that a slice was searched on was selected, and says nothing.
+    differences = ~levels & (results["condition"] != SEARCHED)
+    return differences | (results["verdict"] != "") if kind == "verdicts" else differences
 
 
 def _missing(

@@ -51,7 +51,7 @@ def available() -> list[str]:
     """Return the names of the shipped prompt sets."""
     files = resources.files("cxraudit.prompts").iterdir()
     names = {file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")}
-    return sorted(names - {"bank"})
+    return sorted(names - {"bank", "wordings"})
 
 
 def load(name_or_path: str | os.PathLike[str]) -> PromptSet:

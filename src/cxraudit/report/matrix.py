@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits.groups import is_intersection
-from cxraudit.audits.perturbations.counterfactual import DEVICE
 from cxraudit.audits.result import Audit
+from cxraudit.edits import DEVICE
 from cxraudit.formatting import counted, decimal, p_value, percent, signed
 from cxraudit.metrics import METRICS
 from cxraudit.report.statements import rows as find
+from cxraudit.report.statements.own_edits import own_edits
 from cxraudit.report.statements.perturbations import followed_finding
 from cxraudit.report.statements.verdicts import auroc_gaps, rate_gaps
 from cxraudit.schema import (
@@ -230,7 +231,7 @@ def _of_shortcuts(audit: Audit, model: str) -> Matrix | None:
 
 def _inserted(audit: Audit, judged: pd.DataFrame, finding: str) -> pd.DataFrame:
     """Return the change of the score by an inserted device, where images were perturbed."""
-    if followed_finding(audit) != finding:
+    if followed_finding(audit) != finding or DEVICE in own_edits(audit):
         return judged.iloc[:0]
     return find.where(
         judged,

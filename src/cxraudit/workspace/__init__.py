@@ -8,6 +8,8 @@
     <run>/scores.parquet          with directions.parquet: embedding directions of the prompts
     <run>/perturbed/              embeddings of perturbed images, with perturbed-scores.parquet and
                                   perturbed-failures.csv
+    <run>/pairs/                  embeddings of images that the user edited, with pair-scores.parquet,
+                                  pair-checks.csv and pair-failures.csv
     <run>/audit/                  results.parquet, results.csv, exclusions.csv, flow.csv,
                                   excluded.parquet, the tables its figures draw, report.html
 

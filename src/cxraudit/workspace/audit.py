@@ -63,6 +63,8 @@ class AuditFolder:
     """Sorted differences of centroids."""
     prompt_gaps = Inside("prompt-gaps.parquet")
     """Gaps by prompt pair."""
+    wording_changes = Inside("wording-changes.parquet")
+    """What each word in the prompts does to scores, AUROC and gaps."""
     audited_images = Inside("audited-images.parquet")
     """The images with their labels and attributes."""
     audited_scores = Inside("audited-scores.parquet")
@@ -78,6 +80,7 @@ class AuditFolder:
         "points",
         "curves",
         "prompt_gaps",
+        "wording_changes",
         "audited_images",
         "audited_scores",
     )
@@ -90,6 +93,7 @@ class AuditFolder:
         *,
         inputs: Mapping[str, Path] | None = None,
         manifest: Mapping[str, Any] | None = None,
+        cards: Mapping[str, Mapping[str, Any]] | None = None,
         overwrite: bool = False,
     ) -> None:
         """Write the tables of an audit and its manifest.
@@ -106,6 +110,8 @@ class AuditFolder:
             over from the manifest of ``scores``.
         manifest : mapping, optional
             The manifest of an audit that was computed before: it is kept as it is.
+        cards : mapping of str to mapping, optional
+            Model → its card, beside those in the manifest of ``scores``.
         overwrite : bool
             Replace the audit of another table of scores.
 
@@ -138,7 +144,7 @@ class AuditFolder:
             outputs=outputs,
             facts=facts,
             table=table,
-            cards=upstream.get("cards", {}),
+            cards={**upstream.get("cards", {}), **(cards or {})},
             prompt_hash=upstream.get("prompt_hash"),
             commands=list(dict.fromkeys([*upstream.get("commands", []), command_line()])),
         )

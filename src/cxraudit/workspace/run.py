@@ -65,12 +65,22 @@ class Workspace:
     """See `cxraudit.schema.SCORE_COLUMNS`."""
     directions = Inside("directions.parquet")
     """Prompts and their embedding directions."""
+    wording_directions = Inside("wording-directions.parquet")
+    """The same with words for groups of patients, and with neutral words."""
     perturbed = Inside("perturbed")
     """Embeddings of perturbed images, one folder per perturbation and severity."""
     perturbed_scores = Inside("perturbed-scores.parquet")
     """See `cxraudit.schema.PERTURBED_COLUMNS`."""
     perturbed_failures = Inside("perturbed-failures.csv")
     """Images that could not be read or perturbed."""
+    pairs = Inside("pairs")
+    """Embeddings of images that the user edited, and of their originals."""
+    pair_scores = Inside("pair-scores.parquet")
+    """See `cxraudit.schema.PERTURBED_COLUMNS` and `cxraudit.edits.CONTROL_OF`."""
+    pair_checks = Inside("pair-checks.csv")
+    """How each edited image differs from its original."""
+    pair_failures = Inside("pair-failures.csv")
+    """Edited images that could not be read, or changed no pixel."""
     report = Inside("report.html")
     """A report on the audits of several runs."""
     readme = Inside("README.txt")
@@ -88,7 +98,7 @@ class Workspace:
 
     def clean(self) -> None:
         """Remove the temporary files of runs that were killed."""
-        names = (self.embeddings, self.report_embeddings, self.perturbed)
+        names = (self.embeddings, self.report_embeddings, self.perturbed, self.pairs)
         remove_left_over(self.folder, *(place.name for place in names))
 
     def save_dataset(self, dataset: Dataset) -> None:
@@ -207,6 +217,7 @@ class Workspace:
         scores: pd.DataFrame,
         directions: pd.DataFrame,
         encoded: Mapping[str, EmbeddingStore] | None = None,
+        worded: pd.DataFrame | None = None,
         **facts: Any,
     ) -> None:
         """Write the scores, the directions of their prompts, and the manifest of both.
@@ -217,17 +228,23 @@ class Workspace:
             One or more rows per model.
         encoded : mapping of str to EmbeddingStore, optional
             Name of a model → the embeddings its scores were made of.
+        worded : pandas.DataFrame, optional
+            Directions of the prompts with further words; those of an earlier call are removed without.
         **facts
             Plain data to record in the manifest.
         """
         claim(self.scores, manifest_of(self.scores), self.directions)
+        write_or_discard(pd.DataFrame() if worded is None else worded, self.wording_directions)
         write_table(directions, self.directions)
         write_table(check_scores(scores, seeds=True), self.scores)
         upstream = read_manifest(self.embeddings)
         write_manifest(
             self.scores,
             inputs={"images": self.images},
-            outputs=[self.scores, self.directions],
+            outputs=[
+                *(self.scores, self.directions),
+                *([] if worded is None else [self.wording_directions]),
+            ],
             stores=_fingerprints(encoded or {}),
             **{name: upstream[name] for name in _OF_IMAGES if name in upstream},
             commands=[*commands_of(self.embeddings), command_line()],
@@ -294,6 +311,13 @@ class Workspace:
         self.check_current()
         return read_table(self.directions, what="the directions of the prompts")
 
+    def read_wording_directions(self) -> pd.DataFrame:
+        """Read the directions of the prompts with further words; empty if there are none."""
+        if not self.scores.is_file() or not self.wording_directions.is_file():
+            return pd.DataFrame()
+        self.check_current()
+        return read_table(self.wording_directions, what="the directions of the wordings")
+
     def write_perturbed(self, scores: pd.DataFrame, unread: pd.DataFrame, **facts: Any) -> None:
         """Write the scores of perturbed images, those that could not be read, and the manifest."""
         claim(self.perturbed_scores, manifest_of(self.perturbed_scores))
@@ -319,7 +343,9 @@ class Workspace:
         DataError
             If their step did not finish, or images, embeddings or prompts are others by now.
         """
-        file = self.perturbed_scores
+        return self._read_perturbed(self.perturbed_scores)
+
+    def _read_perturbed(self, file: Path) -> pd.DataFrame | None:
         if not file.is_file():
             return None
         manifest = committed(file, remedy=_PERTURB_AGAIN)
@@ -333,6 +359,38 @@ class Workspace:
         table = read_table(file, what="the scores of perturbed images")
         require_columns(str(file), table, PERTURBED_COLUMNS)
         return table
+
+    def write_pairs(
+        self,
+        scores: pd.DataFrame,
+        checks: pd.DataFrame,
+        unread: pd.DataFrame,
+        table: Path,
+        **facts: Any,
+    ) -> None:
+        """Write the scores of images that the user edited, how they differ, and the manifest."""
+        claim(self.pair_scores, manifest_of(self.pair_scores), self.pair_checks)
+        write_or_discard(unread, self.pair_failures)
+        write_table(checks, self.pair_checks)
+        write_table(scores, self.pair_scores)
+        write_manifest(
+            self.pair_scores,
+            inputs={"images": self.images, "pairs": table},
+            outputs=[self.pair_scores, self.pair_checks],
+            stores=read_manifest(self.scores).get("stores", {}),
+            commands=[*commands_of(self.scores), command_line()],
+            **facts,
+        )
+
+    def read_pairs(self) -> pd.DataFrame | None:
+        """Read the scores of images that the user edited; None if there are none.
+
+        Raises
+        ------
+        DataError
+            As `read_perturbed`.
+        """
+        return self._read_perturbed(self.pair_scores)
 
     def image_notes(self) -> list[dict[str, Any]]:
         """Return what was found on decoding the images: ``note`` (a code), ``count``, first ``images``."""
@@ -353,6 +411,12 @@ class Workspace:
         left_out = from_records(manifest.get("notices", ()))
         unread = _unread("perturbed images", "left out", manifest.get("unread", {}))
         return [*left_out, *unread, *map(_not_applied_to, manifest.get("not_applied", ()))]
+
+    def pair_notices(self) -> list[Notice]:
+        """Return what a reader must know about images that the user edited; none if there are none."""
+        if not self.pair_scores.is_file():
+            return []
+        return list(from_records(read_manifest(self.pair_scores).get("notices", ())))
 
 
 def reports_left_out(reports: Mapping[str, EmbeddingStore]) -> list[Notice]:

@@ -131,7 +131,7 @@ def test_in_short_lists_disparities_of_all_audits(audit):
     """With model and data set; attributes without a disparity are counted."""
     equal = example(overall_row(), *by_sex("equivalent"))
 
-    listing, without = on_the_page(in_short, audit, equal).blocks
+    listing, *_, without = on_the_page(in_short, audit, equal).blocks
 
     assert isinstance(listing, Listing)
     assert "<b>m: AUROC is lower in female patients</b> (toy 1)" in text([listing])

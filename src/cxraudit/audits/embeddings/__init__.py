@@ -148,6 +148,7 @@ def _of_findings(
         embedded,
         prompts=tuple(p for p in embedded.prompts if p.finding in dataset.findings),
         bank=tuple(p for p in embedded.bank if p.finding in dataset.findings),
+        wordings=tuple(w for w in embedded.wordings if w.pair.finding in dataset.findings),
     )
     if not without:
         return known, []

@@ -12,6 +12,7 @@ from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Key
 from cxraudit.datasets.base import NO_GROUP, ordered_groups
+from cxraudit.prompts.wordings import Phrase
 from cxraudit.schema import Analysis
 from cxraudit.streams import Stream, generator
 
@@ -37,6 +38,14 @@ class PromptPair:
 
 
 @dataclass(frozen=True, slots=True)
+class WordedPair:
+    """The prompts of a finding with further words around both."""
+
+    phrase: Phrase
+    pair: PromptPair
+
+
+@dataclass(frozen=True, slots=True)
 class ModelEmbeddings:
     """The embeddings of one model, and its prompts."""
 
@@ -50,6 +59,9 @@ class ModelEmbeddings:
     """Other ways to ask; see `cxraudit.prompts.bank`."""
     texts: Vectors | None = None
     """Embeddings of the images' reports, shape (n, d); rows of images without one are NaN."""
+    wordings: tuple[WordedPair, ...] = ()
+    """The prompts with words for groups of patients, and with neutral words; see
+    `cxraudit.audits.wordings`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,18 +163,38 @@ def components(
     noise = float((own**2).sum() / (draws.shape[1] - 1)) / (k - 1)
     observed = float(((points - points.mean()) ** 2).sum())
     between = observed / (k - 1) - noise
-    low, high = _variances(own, observed, rng, confidence_level)
+    low, high = variances(own, observed, rng, confidence_level=confidence_level)
     sampling = float(draws.mean(axis=0).var(ddof=1))
     return Components(between, min(low, between), high, sampling)
 
 
-def _variances(
-    own: NDArray[np.float64], observed: float, rng: np.random.Generator, confidence_level: float
+def variances(
+    own: NDArray[np.float64],
+    observed: float,
+    rng: np.random.Generator,
+    *,
+    confidence_level: float,
+    centred: bool = True,
 ) -> tuple[float, float]:
-    """Return the variances between prompts at which the observed sum of squares is in either tail."""
+    """Return the variances at which the observed sum of squares is in either tail of those drawn.
+
+    Parameters
+    ----------
+    own : numpy.ndarray, shape (n, n_resamples)
+        Sampling error of each value in the sum.
+    observed : float
+        Sum of squares.
+    rng : numpy.random.Generator
+        Draws deviations.
+    confidence_level : float
+        Of the interval.
+    centred : bool
+        Whether the squares are around the mean of the values; else of contrasts, around 0.
+    """
     repeated = np.tile(own, -(-N_DRAWS // own.shape[1]))
     deviations = rng.standard_normal(repeated.shape)
-    deviations -= deviations.mean(axis=0)
+    if centred:
+        deviations -= deviations.mean(axis=0)
     alone, both = (repeated**2).sum(axis=0), (repeated * deviations).sum(axis=0)
     apart = (deviations**2).sum(axis=0)
 

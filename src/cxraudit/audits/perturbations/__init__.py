@@ -3,13 +3,13 @@
 ================  ==============================================================================
 module            question
 ================  ==============================================================================
-`counterfactual`  does the score follow a device that is inserted or removed, and nothing else
+`counterfactual`  does the score follow a device that is inserted or removed, or an own edit of images
 `region`          what is left of the AUROC when a region is removed, or kept alone
 `corruption`      how much AUROC and the gaps between groups change as images degrade
 ================  ==============================================================================
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,10 +20,12 @@ from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.other_weight import with_other_weight
 from cxraudit.audits.perturbations import corruption, counterfactual, region
-from cxraudit.audits.perturbations.pairs import Pair, shared
+from cxraudit.audits.perturbations.pairs import Pair, shared, within
+from cxraudit.audits.perturbations.repeated import averaged
 from cxraudit.audits.plan import Tested, key
 from cxraudit.audits.sampling import with_sampling_weights
 from cxraudit.datasets.base import Dataset
+from cxraudit.edits import Edit, edits_of, is_own
 from cxraudit.errors import DataError
 from cxraudit.frames import to_pandas
 from cxraudit.schema import (
@@ -52,6 +54,8 @@ class PerturbationAudit:
     unedited scores, and ``has_finding`` (1, 0)."""
     n_images: int
     """Images that were perturbed."""
+    own_edits: tuple[Edit, ...] = ()
+    """Edits by the user; see `cxraudit.pair_scores`."""
 
 
 def audit_perturbations(
@@ -69,7 +73,9 @@ def audit_perturbations(
     dataset : Dataset
         The images, with findings and attributes.
     perturbed : data frame
-        See `cxraudit.schema.PERTURBED_COLUMNS`; scores of ``unedited`` images are among them.
+        See `cxraudit.schema.PERTURBED_COLUMNS`; scores of ``unedited`` images are among them. Own edits have
+        a value in `cxraudit.edits.CONTROL_OF`: see `cxraudit.pair_scores`, which makes such a table. An image
+        that one of them edited several times counts once, with the mean of its scores.
     attributes : str or sequence of str, optional
         Attributes to compare groups by; default: all of the data set. Intersections are left out.
     settings : AuditSettings, optional
@@ -86,11 +92,13 @@ def audit_perturbations(
     Raises
     ------
     DataError
-        If there are no scores of unedited images.
+        If there are no scores of unedited images, or the controls of own edits contradict each other.
     """
     settings = settings or AuditSettings()
     table = to_pandas(perturbed, "the scores of perturbed images")
     require_columns("the scores of perturbed images", table, PERTURBED_COLUMNS)
+    table = averaged(table)
+    edits = edits_of(table)
     table = table.assign(**{KIND: group_names(table[KIND]) if KIND in table else ""})
     table[KIND] = table[KIND].where(table[KIND] == REGION_KIND, "")
     unedited = table[table["perturbation"] == UNEDITED]
@@ -111,9 +119,9 @@ def audit_perturbations(
     evaluated: list[Evaluated] = []
     changes: list[pd.DataFrame] = []
     for model in dict.fromkeys(unedited["model"]):
-        pairs = list(_pairs(cohort, table[table["model"] == model]))
+        pairs = list(_pairs(cohort, table[table["model"] == model], edits))
         # Where a perturbation applies to no image, there is nothing to compare, and one row says so.
-        applied = [p for p in pairs if p.before.rows.size]
+        applied = [p for p in pairs if p.n_edited]
         of_regions = [p for p in applied if p.kind == REGION_KIND]
         others = [p for p in applied if p.kind != REGION_KIND]
         moved = [counterfactual.Counterfactual(cohort, p) for p in others if not p.severity]
@@ -121,7 +129,7 @@ def audit_perturbations(
             *counterfactual.plan(moved, chosen),
             *corruption.plan(cohort, [p for p in others if p.severity], chosen),
             *region.plan(cohort, of_regions, chosen),
-            *(_of_none(p) for p in pairs if not p.before.rows.size),
+            *(_of_none(p) for p in pairs if not p.n_edited),
         ]
         evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
         changes += [one.images() for one in moved]
@@ -129,12 +137,26 @@ def audit_perturbations(
     return PerturbationAudit(
         to_frame(verdicts.judged(evaluated, settings, share=share), dataset.name),
         pd.concat(changes, ignore_index=True) if changes else pd.DataFrame(),
-        len(cohort.images),
+        _n_images(cohort, table),
+        tuple(one for one in edits.values() if one.own),
     )
 
 
-def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
+def _n_images(cohort: Cohort, table: pd.DataFrame) -> int:
+    """Return the number of images that were perturbed: of own edits, those that were edited."""
+    own = is_own(table)
+    edited = table[~own | (table["perturbation"] != UNEDITED)]
+    return int(cohort.images.index.isin(edited["image_id"].unique()).sum())
+
+
+def _pairs(cohort: Cohort, table: pd.DataFrame, edits: Mapping[str, Edit]) -> Iterator[Pair]:
     """Yield the images of each finding unedited and perturbed: the same images, in the same order."""
+    own = is_own(table)
+    for part in (table[~own], table[own]):  # each is compared with its own unedited scores
+        yield from _pairs_of(cohort, part, edits)
+
+
+def _pairs_of(cohort: Cohort, table: pd.DataFrame, edits: Mapping[str, Edit]) -> Iterator[Pair]:
     unedited = table[table["perturbation"] == UNEDITED]
     before = {
         (sample.prompt_set, finding): sample
@@ -150,11 +172,16 @@ def _pairs(cohort: Cohort, table: pd.DataFrame) -> Iterator[Pair]:
             continue  # nothing to compare with
         (after,) = samples(cohort, part, str(finding))
         first = before[prompt_set, finding]
-        sides = shared(cohort, first, after), shared(cohort, after, first)
         of_finding = cohort.images.index[first.rows]
-        left_out = part.loc[part["score"].isna(), "image_id"].isin(of_finding).sum()
-        pair = Pair(str(name), int(severity), *sides, int(left_out), str(kind), first)
-        if pair.before.rows.size or pair.n_not_applied:
+        left_out = int(part.loc[part["score"].isna(), "image_id"].isin(of_finding).sum())
+        edit = edits[str(name)]
+        if edit.own:
+            pair = within(edit, first, after, left_out)
+        else:
+            sides = shared(cohort, first, after), shared(cohort, after, first)
+            of_kind = {"kind": str(kind), "all_before": first}
+            pair = Pair(edit, int(severity), *sides, n_not_applied=left_out, **of_kind)
+        if pair.n_edited or pair.n_not_applied:
             yield pair
 
 

@@ -1,9 +1,10 @@
 """Each image against itself with a device inserted or removed.
 
 How far the score moves, in standard deviations of the score, and how many images are flagged at the
-threshold that flags 10 % of the unedited images without the finding. The two controls, which change an image
-by as much (see `cxraudit.perturb.devices`), are judged in the same way, and the change by the device is also
-given minus that of each: only a change beyond both is due to the device in its place.
+threshold that flags 10 % of the unedited images without the finding. The controls of an edit, which change an
+image by as much (see `cxraudit.edits`), are judged in the same way, and the change by the edit is also given
+minus that of each, on the images that both were applied to: only a change beyond all of them is due to what
+the edit shows, in its place.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,18 +20,9 @@ from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
 from cxraudit.audits.plan import Comparison, Item, Known, Level, Quantity, key, mean, minus, ranking
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.schema import CONTROLS, NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
+from cxraudit.schema import NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
 from cxraudit.stats.thresholds import choose_threshold, target_fpr
 
-DEVICE = "drain"
-"""Column of the device, and the perturbation that inserts it."""
-APPLIES_TO = {
-    DEVICE: "no",
-    **dict.fromkeys(CONTROLS, "no"),
-    "drain-added": "no",
-    "drain-removed": "yes",
-}
-"""Perturbation → what the images it is about have in the column `DEVICE`."""
 FALSE_POSITIVE_RATE = 0.1
 """Of the threshold, on unedited images."""
 SATURATED = 1e-12
@@ -39,14 +31,14 @@ SATURATED = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """One device perturbation of the images of one finding and model."""
+    """One edit of the images of one finding and model."""
 
     cohort: Cohort
     pair: Pair
     change: NDArray[np.float64] = field(init=False)
     """Of each image's score, in standard deviations of the unedited scores."""
     about: Mask = field(init=False)
-    """Images that lack what is inserted, or have what is removed."""
+    """Images that were edited, and lack what is inserted or have what is removed."""
 
     def __post_init__(self) -> None:
         """Compute the change of every image."""
@@ -62,12 +54,12 @@ class Counterfactual:
         return self.pair.note(hidden=self.cohort.settings.hides_small_numbers)
 
     def _about(self) -> Mask:
-        rows = self.pair.before.rows
-        if DEVICE in self.cohort.images:
-            has = self.cohort.column(DEVICE, rows)
-            if np.isin(has, ("yes", "no")).any():
-                return has == APPLIES_TO.get(self.pair.condition, "no")
-        return np.ones(rows.size, dtype=bool)  # not labelled
+        about, edited = self.pair.edit.about, self.pair.edited
+        if about is not None and about[0] in self.cohort.images:
+            has = self.cohort.column(about[0], self.pair.before.rows)
+            if np.isin(has, ("yes", "no")).any():  # else not labelled
+                return edited & (has == about[1])
+        return edited
 
     def images(self) -> pd.DataFrame:
         """Return the change of every image the perturbation is about."""
@@ -84,18 +76,25 @@ class Counterfactual:
             }
         )
 
-    def cells(self, attributes: Sequence[str]) -> dict[tuple[str, str], Cell]:
+    def shared_with(self, other: "Counterfactual") -> Mask:
+        """Tell which of the images the other is about, too."""
+        return self.about & np.isin(self.pair.before.rows, other.pair.before.rows[other.about])
+
+    def cells(
+        self, attributes: Sequence[str], about: Mask | None = None
+    ) -> dict[tuple[str, str], Cell]:
         """Return (attribute, group) → images: all, by the finding, and by group."""
         before = self.pair.before
+        about = self.about if about is None else about
         masks = {
-            ("", ""): self.about,
-            ("", POSITIVES): self.about & before.y_true,
-            ("", NEGATIVES): self.about & ~before.y_true,
+            ("", ""): about,
+            ("", POSITIVES): about & before.y_true,
+            ("", NEGATIVES): about & ~before.y_true,
         }
         for attribute in attributes:
             for group, mask in group_masks(self.cohort, attribute, before.rows).items():
                 if group not in NO_GROUP:
-                    masks[attribute, group] = self.about & mask
+                    masks[attribute, group] = about & mask
         return {name: before.cell(mask) for name, mask in masks.items() if mask.any()}
 
 
@@ -128,20 +127,20 @@ def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list
     -------
     list of Item
         ``score_change`` of all images, of those with and without the finding, and of groups, against
-        ``unedited`` and, for an inserted device, against each control; ``fpr`` and ``tpr`` at the
+        ``unedited`` and, for an edit with controls, against each control; ``fpr`` and ``tpr`` at the
         threshold; ``auroc`` if only the images without (or with) the finding are perturbed.
     """
-    controls: dict[tuple[str, str], list[Counterfactual]] = {}
-    for one in perturbed:
-        if one.pair.condition in CONTROLS:
-            of = (one.pair.before.prompt_set, one.pair.before.finding)
-            controls.setdefault(of, []).append(one)
     items: list[Item] = []
     for one in perturbed:
         before = one.pair.before
-        of_device = one.pair.condition == DEVICE
-        others = controls.get((before.prompt_set, before.finding), []) if of_device else []
-        items += _changes(one, others, attributes)
+        of_finding = (before.prompt_set, before.finding)
+        controls = [
+            other
+            for other in perturbed
+            if one.pair.condition in other.pair.edit.control_of
+            and (other.pair.before.prompt_set, other.pair.before.finding) == of_finding
+        ]
+        items += _changes(one, controls, attributes)
         if before.both_classes:
             items += _flagged(one)
             items += _areas(one)
@@ -152,17 +151,26 @@ def _changes(
     one: Counterfactual, controls: Sequence[Counterfactual], attributes: Sequence[str]
 ) -> Iterator[Item]:
     """Compare the mean change with none, and with that of each control."""
-    of_controls = [(control, control.cells(attributes)) for control in controls]
+    of_controls = [
+        (
+            control.pair.condition,
+            Vector(control.change),
+            one.cells(attributes, one.shared_with(control)),
+            control.cells(attributes, control.shared_with(one)),
+        )
+        for control in controls
+    ]
+    change = Vector(one.change)
     for (attribute, group), cell in one.cells(attributes).items():
-        change = mean(cell, Vector(one.change))
-        yield _comparison(one, cell, "score_change", change, Known(0.0), UNEDITED, attribute, group)
-        for control, others in of_controls:
-            if (attribute, group) in others:
-                other = mean(others[attribute, group], Vector(control.change))
-                beyond = minus(change, other)
-                name = control.pair.condition
+        own = mean(cell, change)
+        yield _comparison(one, cell, "score_change", own, Known(0.0), UNEDITED, attribute, group)
+        for name, other_change, shared, others in of_controls:
+            if (attribute, group) in shared:
+                both = shared[attribute, group]
+                other = mean(others[attribute, group], other_change)
+                beyond = minus(mean(both, change), other)
                 yield _comparison(
-                    one, cell, "score_change", beyond, Known(0.0), name, attribute, group
+                    one, both, "score_change", beyond, Known(0.0), name, attribute, group
                 )
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cxraudit.audits.cohort import Cohort, Sample
+from cxraudit.audits.cohort import Cohort, Mask, Sample
+from cxraudit.edits import Edit
 from cxraudit.schema import Reason
 
 
@@ -12,18 +13,34 @@ from cxraudit.schema import Reason
 class Pair:
     """Images of one model and finding, unedited and perturbed: the same images, in the same order."""
 
-    condition: str
-    """Name of the perturbation."""
+    edit: Edit
     severity: int
     """1 to 5; 0 for all but corruptions."""
     before: Sample
     after: Sample
     n_not_applied: int = 0
-    """Images that the perturbation does not apply to, which are in neither sample."""
+    """Images that the perturbation does not apply to, which were not edited."""
+    some: Mask | None = None
+    """Images of both samples that were edited; None: all."""
     kind: str = ""
     """As in `cxraudit.schema.KIND`."""
     all_before: Sample | None = None
     """All unedited images, also those that it does not apply to; None: the same as `before`."""
+
+    @property
+    def condition(self) -> str:
+        """Name of the perturbation."""
+        return self.edit.name
+
+    @property
+    def edited(self) -> Mask:
+        """Images of both samples that were edited."""
+        return np.ones(self.before.rows.size, dtype=bool) if self.some is None else self.some
+
+    @property
+    def n_edited(self) -> int:
+        """Images that are compared."""
+        return int(self.edited.sum())
 
     @property
     def unedited(self) -> Sample:
@@ -49,7 +66,7 @@ class Pair:
         """Say how many images the perturbation was not applied to; without numbers if these are hidden."""
         if not self.n_not_applied:
             return ""
-        total = self.n_not_applied + self.before.rows.size
+        total = self.n_not_applied + self.n_edited
         some = "some images" if hidden else f"{self.n_not_applied:,} of {total:,} images"
         return f"not applied to {some}, which are left out"
 
@@ -58,3 +75,17 @@ def shared(cohort: Cohort, sample: Sample, other: Sample) -> Sample:
     """Return a sample on the images that another has, too; itself, where these are all."""
     kept = np.isin(sample.rows, other.rows)
     return sample if kept.all() else sample.sharing(cohort, kept)
+
+
+def within(edit: Edit, before: Sample, after: Sample, n_not_applied: int = 0) -> Pair:
+    """Return a pair of all unedited images, of which some were edited.
+
+    Standard deviations and thresholds are then those of all images with a score, also where a generator
+    edits images without the finding only.
+    """
+    edited = np.isin(before.rows, after.rows)
+    scores = before.y_score.copy()
+    scores[edited] = after.y_score[
+        np.isin(after.rows, before.rows)
+    ]  # both are in the order of rows
+    return Pair(edit, 0, before, before.with_(y_score=scores), n_not_applied, edited)

@@ -32,6 +32,7 @@ from cxraudit.audits.plan import (
     minus,
     ranking,
 )
+from cxraudit.edits import Edit
 from cxraudit.schema import (
     CHANCE,
     COMPLEMENT,
@@ -139,7 +140,7 @@ def swap(cohort: Cohort, sample: Sample) -> Pair | None:
         return None
     before = sample.sharing(cohort, kept)
     after = before.with_(y_score=sample.y_score[partner][kept])
-    return Pair(SAME_LABEL_SWAP, 0, before, after, n_not_applied=0)
+    return Pair(Edit(SAME_LABEL_SWAP), 0, before, after, n_not_applied=0)
 
 
 @dataclass(frozen=True, slots=True)

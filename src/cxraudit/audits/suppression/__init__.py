@@ -7,6 +7,7 @@ module      question
 `groups`    which groups are too small, finding by finding, and which sums give them
 `counted`   whose counts are shown: two sets that differ by a few are not both counted
 `rows`      which rows of the results are hidden, and what the others show
+`slices`    which slices are hidden, names included
 `tables`    filters, exclusions, notices and notes
 ==========  ==========================================================================
 """
@@ -22,6 +23,7 @@ from cxraudit.audits.result import Audit
 from cxraudit.audits.suppression.counted import counted
 from cxraudit.audits.suppression.groups import hidden_groups
 from cxraudit.audits.suppression.rows import DECIMALS, hidden_rows, suppressed_results
+from cxraudit.audits.suppression.slices import without_hidden_slices
 from cxraudit.audits.suppression.small import is_small
 from cxraudit.audits.suppression.tables import (
     suppressed_exclusions,
@@ -73,20 +75,25 @@ def suppressed(found: Audit, cohort: Cohort, scores: pd.DataFrame) -> Audit:
     hidden = hidden_groups(cohort, by_finding, attributes, only_embeddings, below)
     counts = counted(cohort, by_finding, attributes, below)
     hide = hidden_rows(found.results, hidden, below)
+    kept, slices = without_hidden_slices(
+        found.results, hide, found.facts.get("slices"), hidden, below
+    )
     flow = suppressed_flow(found.flow, below)
     return replace(
         found,
-        results=suppressed_results(found.results, hide, counts, below),
+        results=suppressed_results(found.results, hide, counts, below)[kept].reset_index(drop=True),
         exclusions=suppressed_exclusions(found.exclusions, flow, counts, below),
         flow=flow,
         excluded=found.excluded.iloc[:0],
         facts={
             **suppressed_facts(found.facts, below, _identifiers(cohort)),
             "data": None,
+            "slices": slices,
             "suppressed": {"below": below, "rows": int(hide.sum())},
         },
         curves=_without(found.curves, found.results[hide], Analysis.CENTROID),
         prompt_gaps=_without(found.prompt_gaps, found.results[hide], Analysis.PROMPT_SENSITIVITY),
+        wording_changes=_without(found.wording_changes, found.results[hide], Analysis.WORDING),
         image_changes=pd.DataFrame(),
         points=pd.DataFrame(),
         score_percentiles=pd.DataFrame(),

@@ -104,10 +104,12 @@ def fairness_methods(subject: Subject) -> Answer | None:
 _ROBUSTNESS = {
     Analysis.STANDARDISED: ("gaps standardised to one mix of age, view or shortcut", None),
     Analysis.SHORTCUT: ("positives with and without a shortcut", Anchor.SHORTCUTS),
+    Analysis.SLICES: ("the worst slices on some patients, compared on the others", Anchor.SLICES),
     Analysis.COUNTERFACTUAL: ("devices inserted into images, with controls", Anchor.PERTURBATIONS),
     Analysis.CORRUPTION: ("image degradation of increasing severity", Anchor.PERTURBATIONS),
     Analysis.REGION: ("regions of images removed, with controls", Anchor.REGIONS),
     Analysis.PROMPT_SENSITIVITY: ("the same gaps with other prompts", Anchor.EMBEDDINGS),
+    Analysis.WORDING: ("words for groups of patients in the prompts", Anchor.WORDINGS),
 }
 
 

@@ -35,12 +35,72 @@ def pick_device(device: str) -> str:
     return device
 
 
-class TorchAdapter:
-    """See `ImageTextModel`; a family defines `preprocess`, `image_features`, `token_ids`, `text_features`.
+class TorchImageAdapter:
+    """See `ImageModel`; a family defines `preprocess` and `image_features`.
 
     Embeddings are float32 and leave the device as numpy arrays. ``bf16`` runs matrix products in
     bfloat16 (autocast), and is part of the fingerprint, since it changes the ranking of images.
     """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        network: "nn.Module",
+        *,
+        fingerprint: str,
+        device: str = "auto",
+        precision: str = "fp32",
+    ) -> None:
+        import torch
+
+        if precision not in PRECISIONS:
+            raise ConfigError(f"precision must be {' or '.join(PRECISIONS)}, got '{precision}'.")
+        device = pick_device(device)
+        self.card = card
+        self.device, self.precision = device, precision
+        self.fingerprint = fingerprint if precision == "fp32" else f"{fingerprint}-{precision}"
+        try:
+            self.network: Any = network.to(torch.device(device))
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"the device '{device}' cannot be used ({str(error).splitlines()[0][:100]}). Use cpu, "
+                "cuda or auto."
+            ) from None
+
+    def image_features(self, batch: "Tensor") -> "Tensor":
+        """Return the features of a batch of pixels, (n, embedding_dim), not normalised."""
+        raise NotImplementedError
+
+    def encode_images(self, pixels: Pixels) -> Embeddings:
+        """Embed a batch, shape (n, channels, height, width).
+
+        A row that is not finite, or zero, is returned as it is: who encodes lists that image.
+        """
+        import torch
+
+        with self._inference(f"{len(pixels)} images"):
+            features = self.image_features(torch.from_numpy(pixels).to(self.device))
+            return _rows(features, unit=True)
+
+    @contextmanager
+    def _inference(self, what: str) -> Iterator[None]:
+        """Run the network without gradients; what torch raises (too little memory) is one sentence."""
+        import torch
+
+        kind = self.device.split(":")[0]
+        autocast = torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
+        try:
+            with torch.inference_mode(), autocast:
+                yield
+        except (RuntimeError, MemoryError) as error:
+            raise DataError(
+                f"{self.card.name} cannot embed {what} on {self.device} ({untrusted.reason(error)}). Use "
+                "smaller batches, or another device."
+            ) from None
+
+
+class TorchAdapter(TorchImageAdapter):
+    """See `ImageTextModel`; a family defines `token_ids` and `text_features`, too."""
 
     unit_texts = True
     """Whether text rows are normalised; one published wrapper does not."""
@@ -56,26 +116,8 @@ class TorchAdapter:
         device: str = "auto",
         precision: str = "fp32",
     ) -> None:
-        import torch
-
-        if precision not in PRECISIONS:
-            raise ConfigError(f"precision must be {' or '.join(PRECISIONS)}, got '{precision}'.")
-        device = pick_device(device)
-        self.card = card
-        self.device, self.precision = device, precision
-        self.fingerprint = fingerprint if precision == "fp32" else f"{fingerprint}-{precision}"
+        super().__init__(card, network, fingerprint=fingerprint, device=device, precision=precision)
         self.logit_scale = logit_scale
-        try:
-            self.network: Any = network.to(torch.device(device))
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(
-                f"the device '{device}' cannot be used ({str(error).splitlines()[0][:100]}). Use cpu, "
-                "cuda or auto."
-            ) from None
-
-    def image_features(self, batch: "Tensor") -> "Tensor":
-        """Return the features of a batch of pixels, (n, embedding_dim), not normalised."""
-        raise NotImplementedError
 
     def token_ids(self, text: str) -> list[int]:
         """Return the tokens of a text, truncated as its authors do; raise `TextError` if they do not."""
@@ -84,17 +126,6 @@ class TorchAdapter:
     def text_features(self, rows: Sequence[list[int]]) -> "Tensor":
         """Return the features of some texts by their tokens, (n, embedding_dim), not normalised."""
         raise NotImplementedError
-
-    def encode_images(self, pixels: Pixels) -> Embeddings:
-        """Embed a batch, shape (n, channels, height, width).
-
-        A row that is not finite, or zero, is returned as it is: who encodes lists that image.
-        """
-        import torch
-
-        with self._inference(f"{len(pixels)} images"):
-            features = self.image_features(torch.from_numpy(pixels).to(self.device))
-            return _rows(features, unit=True)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Tokenize and embed; rows in the order of `texts`."""
@@ -117,22 +148,6 @@ class TorchAdapter:
                 f"{self.device}. Check its weights: cxraudit models check {self.card.name}."
             )
         return found
-
-    @contextmanager
-    def _inference(self, what: str) -> Iterator[None]:
-        """Run the network without gradients; what torch raises (too little memory) is one sentence."""
-        import torch
-
-        kind = self.device.split(":")[0]
-        autocast = torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
-        try:
-            with torch.inference_mode(), autocast:
-                yield
-        except (RuntimeError, MemoryError) as error:
-            raise DataError(
-                f"{self.card.name} cannot embed {what} on {self.device} ({untrusted.reason(error)}). Use "
-                "smaller batches, or another device."
-            ) from None
 
 
 def _rows(features: "Tensor", *, unit: bool) -> Embeddings:

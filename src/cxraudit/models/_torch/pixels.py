@@ -58,3 +58,34 @@ def normalise(
     """Return (values − mean) / std per channel, in float32."""
     centre, scale = (np.array(v, dtype=np.float32)[:, None, None] for v in (mean, std))
     return (values - centre) / scale
+
+
+def resize_tensorflow(image: Image.Image, side: int) -> Image.Image:
+    """Resize to a square as ``tf.image.resize`` of TensorFlow 2 does, bilinear without antialiasing.
+
+    Each pixel of the result lies between four of the image, however much smaller it is; values are
+    truncated to whole numbers, as ``astype(uint8)`` does.
+    """
+    values = np.asarray(image, dtype=np.float32)
+    if values.shape[:2] == (side, side):
+        return image
+    (top, bottom, down), (left, right, along) = (_between(n, side) for n in values.shape[:2])
+    extra = (1,) * (values.ndim - 2)
+    down, along = down.reshape(-1, 1, *extra), along.reshape(1, -1, *extra)
+    upper, lower = values[top], values[bottom]
+    upper = upper[:, left] + (upper[:, right] - upper[:, left]) * along
+    lower = lower[:, left] + (lower[:, right] - lower[:, left]) * along
+    return Image.fromarray((upper + (lower - upper) * down).astype(np.uint8))
+
+
+def _between(
+    size: int, side: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the two pixels that each of the result lies between, and how far from the first; float32."""
+    scale = np.float32(size) / np.float32(side)
+    half = np.float32(0.5)
+    places = (np.arange(side, dtype=np.float32) + half) * scale - half
+    first = np.floor(places)
+    low = np.maximum(first.astype(np.intp), 0)
+    high = np.minimum(np.ceil(places).astype(np.intp), size - 1)
+    return low, high, places - first

@@ -23,9 +23,11 @@ from cxraudit.report.sections import (
     reading_guide,
     regions,
     shortcuts,
+    slices,
     subgroups,
     two_labels,
     verdicts,
+    wordings,
 )
 
 OPENING = (verdicts, in_short)
@@ -40,10 +42,12 @@ SECTIONS = (
     operating_point,
     two_labels,
     shortcuts,
+    slices,
     perturbations,
     regions,
     heads,
     embeddings,
+    wordings,
     model_comparison,
     checks,
     notices,

@@ -54,7 +54,7 @@ def paragraph(audit: Audit, context: Context) -> tuple[str, list[str]]:
     for sentence, names in _further(analyses, facts):
         sentences.append(sentence)
         references += names
-    sentences += [*_mixes(audit), *_heads(audit)]
+    sentences += [*_mixes(audit), *_heads(audit), *_wordings(audit)]
     return " ".join(sentences), references
 
 
@@ -118,6 +118,16 @@ def _heads(audit: Audit) -> Iterator[str]:
         )
 
 
+def _wordings(audit: Audit) -> Iterator[str]:
+    """Say how words in the prompts were compared."""
+    if (audit.results["analysis"] == Analysis.WORDING).any():
+        yield (
+            "Prompts were also worded for groups of patients, and with neutral words; the variance between "
+            "words of one attribute or topic, sampling of patients taken off, was compared between both "
+            "kinds by exchanging words."
+        )
+
+
 def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]]:
     """Yield a sentence and its references for each further analysis that was made."""
     if Analysis.OPERATING_POINT in analyses:
@@ -131,10 +141,19 @@ def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]
             "and the score was tested for separating images with and without it, given the finding.",
             ["borkan"],
         )
+    if Analysis.SLICES in analyses:
+        yield (
+            "The slices in which the model ranked worst were searched among combinations of groups on some "
+            "patients, and compared with all other images on the others.",
+            [],
+        )
     if Analysis.COUNTERFACTUAL in analyses:
         yield (
-            "Devices and two controls of equal contrast were inserted into images, and each image was "
-            "compared with itself.",
+            "Edited images were each compared with the unedited one, and the change by an edit with that "
+            "by each of its controls."
+            if (facts.recorded.get("perturbed") or {}).get("edits")
+            else "Devices and two controls of equal contrast were inserted into images, and each image "
+            "was compared with itself.",
             [],
         )
     if Analysis.CORRUPTION in analyses:

@@ -8,6 +8,7 @@ from cxraudit.metrics import SHIFT_MARGIN
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Section, muted, table
 from cxraudit.report.sections.context import Context, of_model
+from cxraudit.report.statements.own_edits import controls_of, own_edits
 from cxraudit.report.statements.perturbations import followed_finding
 from cxraudit.schema import OVERALL, Analysis
 
@@ -37,7 +38,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     finding = followed_finding(audit)
     blocks: list[Block] = []
     if finding is not None and len(changes) and finding in set(changes["finding"]):
-        drawn = figures.counterfactual(rows, changes, finding)
+        drawn = figures.counterfactual(rows, changes, finding, without=own_edits(audit))
         blocks += [
             context.draw(
                 drawn,
@@ -46,6 +47,7 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
             ),
             muted(_COUNTERFACTUAL),
         ]
+    blocks += _own(audit, context, model)
     if ((rows["analysis"] == Analysis.CORRUPTION) & (rows["attribute"] == OVERALL)).any():
         blocks += [
             Heading("Image degradation"),
@@ -70,6 +72,48 @@ def _model(audit: Audit, context: Context, model: str) -> list[Block]:
     return blocks
 
 
+def _own(audit: Audit, context: Context, model: str) -> list[Block]:
+    """Show the changes by own edits, of the findings whose scores change most."""
+    own = own_edits(audit)
+    rows = of_model(audit.results, model)
+    changes = of_model(audit.image_changes, model)
+    if not own or changes.empty:
+        return []
+    edited = changes[changes["condition"].isin(list(own))]
+    means = edited.groupby(["finding", "condition"])["change"].mean().abs()
+    largest = means.groupby(level="finding").max().sort_values(ascending=False, kind="stable")
+    shown = list(largest.index[:MOST_FINDINGS])
+    if not shown:
+        return []
+    controls = controls_of(own)
+    drawings: list[Block] = [
+        context.draw(
+            figures.own_edits(rows, edited, finding, controls),
+            f"{model}-{finding}-own-edits",
+            f"{model}: change of the score for {in_sentence(finding)} by own edits",
+        )
+        for finding in shown
+    ]
+    others = len(largest) - len(shown)
+    more = [muted(f"{others:,} more findings are in the table of numbers.")] if others else []
+    note = muted(_OWN if any(controls.values()) else f"{_OWN} {_NO_CONTROL}")
+    return [Heading("Own edits"), *drawings, *more, note]
+
+
+MOST_FINDINGS = 3
+"""Findings whose changes by own edits are drawn."""
+_OWN = (
+    "Above: each edited image is one entry; dots are means with their interval; band: ±"
+    f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. A score follows an edit only if it "
+    "changes more with it than with each of its controls, on the images that have both. Standard deviation "
+    f"and threshold (which flags {percent(FALSE_POSITIVE_RATE)} of images without the finding) are those of "
+    "all unedited images with a score. An image that one edit changed several times counts once, with its "
+    "mean."
+)
+_NO_CONTROL = (
+    "These edits have no control: a change may be due to any trace of the generator. Give images that it "
+    "changed as much elsewhere, or that it returned without an instruction, as controls."
+)
 _COUNTERFACTUAL = (
     "Left: each image is one entry; dots are means with their interval; band: ±"
     f"{SHIFT_MARGIN:g} standard deviations, the margin of a change. The controls change an image by as much: "

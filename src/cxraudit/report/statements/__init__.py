@@ -15,8 +15,10 @@ from cxraudit.report.statements import (
     perturbations,
     regions,
     shortcuts,
+    slices,
     subgroups,
     two_labels,
+    wordings,
 )
 from cxraudit.report.statements.statement import Statement, Tone
 from cxraudit.schema import NULL_MODEL
@@ -28,10 +30,12 @@ STATEMENTS = (
     models,
     operating_point,
     shortcuts,
+    slices,
     perturbations,
     regions,
     embeddings,
     two_labels,
+    wordings,
 )
 _OF_NULL_MODEL = (subgroups, operating_point)
 _NOT_SETTLED = (Tone.UNCLEAR_SIZE, Tone.INCONCLUSIVE, Tone.UNDEFINED)

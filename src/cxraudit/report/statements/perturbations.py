@@ -1,13 +1,15 @@
-"""Whether scores follow an inserted device, and which image degradation costs AUROC."""
+"""Whether scores follow an inserted device or own edits, and which image degradation costs AUROC."""
 
 from typing import Any
 
 import pandas as pd
 
-from cxraudit.audits.perturbations.counterfactual import DEVICE, FALSE_POSITIVE_RATE
+from cxraudit.audits.perturbations.counterfactual import FALSE_POSITIVE_RATE
 from cxraudit.audits.result import Audit
 from cxraudit.audits.shortcuts import DEFAULT_SHORTCUTS
+from cxraudit.edits import DEVICE
 from cxraudit.formatting import in_sentence, listed, percent, sentence_case, signed, whole_percent
+from cxraudit.report.statements import own_edits
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
@@ -34,22 +36,28 @@ CONTROL_MEANING = {
 
 
 def statements(audit: Audit, model: str) -> list[Statement]:
-    """State whether the score relies on an inserted drain, and what image degradation costs."""
+    """State whether scores follow an inserted drain and own edits, and what image degradation costs."""
     finding = followed_finding(audit)
-    return [*(_inserted(audit, model, finding) if finding else []), *_corruptions(audit, model)]
+    return [
+        *(_inserted(audit, model, finding) if finding else []),
+        *own_edits.statements(audit, model),
+        *_corruptions(audit, model),
+    ]
 
 
 def followed_finding(audit: Audit) -> str | None:
     """Return the finding whose score an inserted drain may raise; None if it was not perturbed."""
     finding = audit.facts["shortcuts"].get(DEVICE, DEFAULT_SHORTCUTS[DEVICE])
     rows = find.where(audit.results, analysis=Analysis.COUNTERFACTUAL, finding=finding)
-    return str(finding) if len(rows) else None
+    built_in = ~rows["condition"].isin(list(own_edits.own_edits(audit)))
+    return str(finding) if built_in.any() else None
 
 
 def _inserted(audit: Audit, model: str, finding: str) -> list[Statement]:
     rows = find.of(
         audit, model, analysis=Analysis.COUNTERFACTUAL, finding=finding, attribute=OVERALL
     )
+    rows = rows[~rows["condition"].isin(list(own_edits.own_edits(audit)))]
     changes = find.where(rows, metric="score_change", group=OVERALL)
     by_key = {(row["condition"], row["reference"]): row for row in records(changes)}
     needed = {

@@ -38,12 +38,12 @@ class Tone(StrEnum):
     UNDEFINED = "undefined"
     UNCLEAR = "unclear"
     """It is not settled whether an attribute is decodable, or associated with the score."""
-    EXPLORATORY = "exploratory"
-    """An estimate with its interval, without a verdict."""
     SMALL = "small"
     EQUIVALENT = "equivalent"
     NOT_ASSOCIATED = "not-associated"
     NOT_DECODABLE = "not-decodable"
+    EXPLORATORY = "exploratory"
+    """An estimate without a verdict."""
 
     @property
     def word(self) -> str:

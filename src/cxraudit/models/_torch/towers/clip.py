@@ -1,7 +1,11 @@
-"""Transformer blocks and towers of CLIP (Radford et al. 2021) under OpenAI's key names."""
+"""Transformer blocks and towers of CLIP (Radford et al. 2021) under OpenAI's key names.
+
+Options are those of open_clip, whose files have the same names; the defaults are OpenAI's.
+"""
 
 from collections import OrderedDict
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -14,6 +18,39 @@ class QuickGELU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the activation."""
         return x * torch.sigmoid(1.702 * x)
+
+
+Gelu = Literal["quick", "none", "tanh"]
+
+
+def gelu(kind: Gelu) -> nn.Module:
+    """Return an activation: OpenAI's, or GELU with the approximation that torch calls so."""
+    return QuickGELU() if kind == "quick" else nn.GELU(kind)
+
+
+class LayerScale(nn.Module):
+    """A learned factor per channel."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.empty(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scaled channels."""
+        return x * self.gamma
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What blocks differ in."""
+
+    eps: float = 1e-5
+    """Of layer norms."""
+    gelu: Gelu = "quick"
+    ratio: float = 4.0
+    """Width of the feed-forward, as a multiple."""
+    scaled: bool = False
+    """Whether each residual has a `LayerScale`."""
 
 
 class _Attention(nn.Module):
@@ -36,30 +73,33 @@ class _Attention(nn.Module):
 class Block(nn.Module):
     """Pre-norm attention and feed-forward."""
 
-    def __init__(self, width: int, heads: int, eps: float) -> None:
+    def __init__(self, width: int, heads: int, kind: Kind) -> None:
         super().__init__()
+        hidden = int(width * kind.ratio)
         self.attn: Any = _Attention(width, heads)
-        self.ln_1 = nn.LayerNorm(width, eps)
+        self.ln_1 = nn.LayerNorm(width, kind.eps)
         layers: Any = (
-            ("c_fc", nn.Linear(width, 4 * width)),
-            ("gelu", QuickGELU()),
-            ("c_proj", nn.Linear(4 * width, width)),
+            ("c_fc", nn.Linear(width, hidden)),
+            ("gelu", gelu(kind.gelu)),
+            ("c_proj", nn.Linear(hidden, width)),
         )
         self.mlp = nn.Sequential(OrderedDict(layers))
-        self.ln_2 = nn.LayerNorm(width, eps)
+        self.ln_2 = nn.LayerNorm(width, kind.eps)
+        self.ls_1 = LayerScale(width) if kind.scaled else nn.Identity()
+        self.ls_2 = LayerScale(width) if kind.scaled else nn.Identity()
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """Return (n, length, width); the mask is added or, if boolean, True where to attend."""
-        x = x + self.attn(self.ln_1(x), mask)
-        return x + self.mlp(self.ln_2(x))
+        x = x + self.ls_1(self.attn(self.ln_1(x), mask))
+        return x + self.ls_2(self.mlp(self.ln_2(x)))
 
 
 class Transformer(nn.Module):
     """A sequence of blocks."""
 
-    def __init__(self, width: int, layers: int, heads: int, eps: float = 1e-5) -> None:
+    def __init__(self, width: int, layers: int, heads: int, kind: Kind) -> None:
         super().__init__()
-        self.resblocks: Any = nn.ModuleList(Block(width, heads, eps) for _ in range(layers))
+        self.resblocks: Any = nn.ModuleList(Block(width, heads, kind) for _ in range(layers))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Apply the blocks one after another."""
@@ -69,18 +109,34 @@ class Transformer(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """The image tower: (n, 3, side, side) → (n, dim), not normalised."""
+    """The image tower: (n, 3, side, side) → (n, dim), not normalised.
+
+    Pooled is the class token, or with `average` the mean of the patches; the last norm comes before that,
+    or with `pool_first` after it.
+    """
 
     def __init__(
-        self, side: int, patch: int, width: int, layers: int, heads: int, dim: int
+        self,
+        side: int,
+        patch: int,
+        width: int,
+        layers: int,
+        heads: int,
+        dim: int,
+        *,
+        kind: Kind,
+        norm_first: bool = True,
+        average: bool = False,
+        pool_first: bool = False,
     ) -> None:
         super().__init__()
+        self.average, self.pool_first = average, pool_first
         self.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)
         self.class_embedding = nn.Parameter(torch.empty(width))
         self.positional_embedding = nn.Parameter(torch.empty((side // patch) ** 2 + 1, width))
-        self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, layers, heads)
-        self.ln_post = nn.LayerNorm(width)
+        self.ln_pre = nn.LayerNorm(width, kind.eps) if norm_first else nn.Identity()
+        self.transformer = Transformer(width, layers, heads, kind)
+        self.ln_post = nn.LayerNorm(width, kind.eps)
         self.proj = nn.Parameter(torch.empty(width, dim))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,10 +144,74 @@ class VisionTransformer(nn.Module):
         x = self.conv1(x).flatten(2).transpose(1, 2)
         first = self.class_embedding.expand(x.shape[0], 1, -1).to(x.dtype)
         x = self.ln_pre(torch.cat([first, x], 1) + self.positional_embedding)
-        return self.ln_post(self.transformer(x)[:, 0]) @ self.proj
+        x = self.transformer(x)
+        if self.average:
+            x = x[:, 1:].mean(1) if self.pool_first else self.ln_post(x)[:, 1:].mean(1)
+        else:
+            x = x[:, 0] if self.pool_first else self.ln_post(x[:, 0])
+        return (self.ln_post(x) if self.pool_first else x) @ self.proj
 
 
-class Clip(nn.Module):
+Pool = Literal["argmax", "eos", "first", "last"]
+
+
+class TextTransformer(nn.Module):
+    """The text tower: ids (n, context) → (n, dim), not normalised.
+
+    Pooled is the largest id (the end token), the first `end`, or the first or last place.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        context: int,
+        width: int,
+        layers: int,
+        heads: int,
+        dim: int | None,
+        *,
+        kind: Kind,
+        pool: Pool = "argmax",
+        end: int = 0,
+        causal: bool = True,
+        bias: bool = False,
+    ) -> None:
+        super().__init__()
+        self.pool, self.end, self.causal = pool, end, causal
+        self.token_embedding = nn.Embedding(vocabulary, width)
+        self.positional_embedding = nn.Parameter(torch.empty(context, width))
+        self.transformer = Transformer(width, layers, heads, kind)
+        self.ln_final = nn.LayerNorm(width, kind.eps)
+        self.text_projection: Any = None
+        if dim is not None:
+            self.text_projection = (
+                nn.Linear(width, dim) if bias else nn.Parameter(torch.empty(width, dim))
+            )
+
+    def encode_text(self, ids: Tensor) -> Tensor:
+        """Embed ids of shape (n, context)."""
+        x = self.token_embedding(ids) + self.positional_embedding
+        seen = None
+        if self.causal:
+            seen = torch.ones(2 * x.shape[1:2], dtype=torch.bool, device=ids.device).tril()
+        x = self.ln_final(self.transformer(x, seen))
+        x = x[torch.arange(len(ids)), self._place(ids)]
+        if self.text_projection is None:
+            return x
+        if isinstance(self.text_projection, nn.Linear):
+            return self.text_projection(x)
+        return x @ self.text_projection
+
+    def _place(self, ids: Tensor) -> Tensor | int:
+        """Return the place in each text that stands for it."""
+        if self.pool == "argmax":
+            return ids.argmax(-1)
+        if self.pool == "eos":
+            return (ids == self.end).int().argmax(-1)
+        return 0 if self.pool == "first" else -1
+
+
+class Clip(TextTransformer):
     """Both towers of ViT-B/32 by default."""
 
     def __init__(
@@ -105,18 +225,6 @@ class Clip(nn.Module):
         vocabulary: int = 49_408,
         context: int = 77,
     ) -> None:
-        super().__init__()
-        self.visual = VisionTransformer(side, patch, *vision, dim)
-        self.token_embedding = nn.Embedding(vocabulary, text[0])
-        self.positional_embedding = nn.Parameter(torch.empty(context, text[0]))
-        self.transformer = Transformer(*text)
-        self.ln_final = nn.LayerNorm(text[0])
-        self.text_projection = nn.Parameter(torch.empty(text[0], dim))
+        super().__init__(vocabulary, context, *text, dim, kind=Kind())
+        self.visual = VisionTransformer(side, patch, *vision, dim, kind=Kind())
         self.logit_scale = nn.Parameter(torch.empty(()))
-
-    def encode_text(self, ids: Tensor) -> Tensor:
-        """Embed ids of shape (n, 77) by their end token, the largest id; not normalised."""
-        x = self.token_embedding(ids) + self.positional_embedding
-        causal = torch.ones(2 * x.shape[1:2], dtype=torch.bool, device=ids.device).tril()
-        x = self.ln_final(self.transformer(x, causal))
-        return x[torch.arange(len(ids)), ids.argmax(-1)] @ self.text_projection

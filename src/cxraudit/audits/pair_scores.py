@@ -1,0 +1,334 @@
+"""Scores of images that a user edited, as other programs write them: beside the scores of the originals."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cxraudit.audits.scores import LONG, NO_PROMPTS, scores_from
+from cxraudit.datasets import values
+from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.pairs import PAIR, describe, known_images, read_edits, same_patient
+from cxraudit.datasets.reading import plain_frame, read_table
+from cxraudit.edits import CONTROL_OF
+from cxraudit.errors import ConfigError, DataError, short
+from cxraudit.notices import Notice, counted
+from cxraudit.schema import (
+    PERTURBED_COLUMNS,
+    SEED,
+    UNEDITED,
+    check_scores,
+    require_columns,
+    require_rows,
+)
+
+SCORE_ORIGINAL, SCORE_EDITED = "score_original", "score_edited"
+"""Columns of a table with one row per pair, model and finding."""
+
+
+class PairScores(NamedTuple):
+    """Scores of edited images and of their originals, and what has to be stated of them."""
+
+    frame: pd.DataFrame
+    """Scores of perturbed images (`cxraudit.schema.PERTURBED_COLUMNS`), and what each edit is the control
+    of: what `cxraudit.audit` takes as ``perturbed``."""
+    notices: tuple[Notice, ...] = ()
+
+
+def pair_scores(
+    pairs: object,
+    dataset: Dataset,
+    scores: pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    image: str | None = None,
+    score: Mapping[str, str] | None = None,
+    score_prefix: str | Sequence[str] | None = None,
+    model: str | None = None,
+    model_column: str | None = None,
+) -> PairScores:
+    """Read scores of images that were edited, and put them beside the scores of the originals.
+
+    Parameters
+    ----------
+    pairs : data frame, str or path
+        One row per edited image: the image it was made of, ``edit`` (a name) and its scores, in the columns
+        that the table of scores has; or one row per edited image, model and finding with ``finding`` and
+        ``score`` (or ``score_edited``). Optional columns: ``model``; ``control_of``, the edit or edits that
+        an edit is the control of (``*``: of every one), or ``control``, true or false; ``score_original``,
+        where the originals were scored in another way than in `scores`; ``patient_id`` of the edited image.
+    dataset : Dataset
+        The data set that the originals are of.
+    scores : pandas.DataFrame
+        The scores of the originals; see `cxraudit.schema.SCORE_COLUMNS`.
+    columns : mapping of str to str, optional
+        Any of these names → the column of `pairs`.
+    image, score, score_prefix, model, model_column
+        As in `cxraudit.audits.scores.read_scores`. `model` is needed where `scores` has several models and
+        `pairs` names none.
+
+    Returns
+    -------
+    PairScores
+        Unedited scores are those of all images in `scores`, so that a change is in standard deviations of
+        all of them.
+
+    Raises
+    ------
+    DataError
+        If no image, model or finding of `pairs` is one of `scores`, a column is missing or a cell cannot be
+        read, controls contradict each other, or an original has two scores.
+    ConfigError
+        If it is not known which model or finding the scores are of.
+
+    Examples
+    --------
+    >>> import cxraudit
+    >>> images = pd.DataFrame({"file": ["a", "b"], "patient": ["1", "2"], "edema": [1, 0]})
+    >>> dataset = cxraudit.table_dataset(
+    ...     images,
+    ...     name="ours",
+    ...     root=Path(),
+    ...     image="file",
+    ...     patient="patient",
+    ...     findings={"Edema": "edema"},
+    ... )
+    >>> scores = cxraudit.wide_scores(
+    ...     images.assign(score=[0.7, 0.2]), image="file", columns={"Edema": "score"}, model="m"
+    ... )
+    >>> edited = pd.DataFrame({"image_id": ["a", "b"], "edit": "pacemaker", "score": [0.9, 0.2]})
+    >>> pair_scores(edited, dataset, scores).frame["perturbation"].tolist()
+    ['unedited', 'unedited', 'pacemaker', 'pacemaker']
+    """
+    where, raw, notices = _opened(pairs)
+    scores = check_scores(scores, seeds=True)
+    if SEED in scores and scores[SEED].ne("").any():
+        raise ConfigError(
+            "pairs cannot be compared with scores of several training runs. Give the scores of one run."
+        )
+    found = read_edits(raw, where, image=image, columns=columns)
+    notices += found.notices
+    raw = found.frame
+    found = same_patient(known_images(found, dataset.images, where), dataset, where)
+    raw, notices = found.frame, [*notices, *found.notices]
+    long = _as_long(raw, where, scores, score, score_prefix)
+    named = model or _only(
+        scores["model"], "models", "--model", where, model_column or "model", raw
+    )
+    parts = []
+    of_row = [
+        PAIR.image,
+        PAIR.edit,
+        *(c for c in (model_column or "model", "finding") if c in long),
+    ]
+    copy = long.groupby(of_row, sort=False, dropna=False).cumcount()
+    for (edit, _), part in long.groupby([long[PAIR.edit], copy], sort=False):
+        read = scores_from(
+            part,
+            dataset,
+            image=PAIR.image,
+            score=None if _is_long(long) else score,
+            score_prefix=None if _is_long(long) else score_prefix,
+            model=named,
+            model_column=model_column,
+            table=where,
+        )
+        notices += read.notices
+        of = part.drop_duplicates(PAIR.image).set_index(PAIR.image)[CONTROL_OF]
+        own = read.frame.drop(columns=[c for c in (SEED,) if c in read.frame])
+        parts.append(
+            own.assign(
+                **{
+                    "perturbation": edit,
+                    "severity": 0,
+                    CONTROL_OF: own["image_id"].map(of).fillna(""),
+                }
+            )
+        )
+    edited, kept = _of_scored(pd.concat(parts, ignore_index=True), scores, where)
+    notices += kept
+    before, replaced = _unedited(edited, long, scores, dataset, where, named)
+    notices += [*replaced, *_same_scores(edited, before), *describe(edited)]
+    frame = pd.concat([before, edited], ignore_index=True)[[*PERTURBED_COLUMNS, CONTROL_OF]]
+    return PairScores(frame, tuple(dict.fromkeys(notices)))
+
+
+def _opened(pairs: object) -> tuple[str, pd.DataFrame, list[Notice]]:
+    if isinstance(pairs, (str, PathLike)):
+        table = read_table(Path(pairs), what="the table of pairs")
+        return str(pairs), plain_frame(table.frame, str(pairs)), list(table.notices)
+    return "the table of pairs", plain_frame(pairs, "the table of pairs"), []
+
+
+def _is_long(frame: pd.DataFrame) -> bool:
+    return set(LONG) <= set(frame.columns)
+
+
+def _as_long(
+    raw: pd.DataFrame,
+    where: str,
+    scores: pd.DataFrame,
+    score: Mapping[str, str] | None,
+    score_prefix: str | Sequence[str] | None,
+) -> pd.DataFrame:
+    """Name the columns of a table with one score per row; one with columns of scores stays as it is."""
+    if SCORE_EDITED in raw and "score" not in raw:
+        raw = raw.rename(columns={SCORE_EDITED: "score"})
+    if "score" not in raw:
+        if not (score or score_prefix):
+            raise DataError(
+                f"{where} has no scores: it has {short(', '.join(raw.columns))}. Add the column score "
+                "(or score_edited), or name the columns of scores as in the table of scores."
+            )
+        require_columns(where, raw, list((score or {}).values()))
+        return raw
+    if "finding" in raw:
+        return raw
+    finding = _only(scores["finding"], "findings", "a column finding", where, "finding", raw)
+    return raw.assign(finding=finding)
+
+
+def _only(
+    known: "pd.Series[str]", what: str, remedy: str, where: str, column: str, raw: pd.DataFrame
+) -> str:
+    """Return the one model or finding of the scores, where the table of pairs names none."""
+    names = known.unique()
+    if len(names) > 1 and column not in raw:
+        raise ConfigError(
+            f"{where} does not say which of the {len(names)} {what} its scores are of "
+            f"({short(', '.join(names[:5]))}). Name it with {remedy}."
+        )
+    return str(names[0])
+
+
+def _of_scored(
+    edited: pd.DataFrame, scores: pd.DataFrame, where: str
+) -> tuple[pd.DataFrame, list[Notice]]:
+    """Keep the models and findings that have scores of originals, with their prompt set.
+
+    Raises
+    ------
+    DataError
+        If none has.
+    """
+    key = ["model", "finding"]
+    known = scores[[*key, "prompt_set"]].drop_duplicates()
+    other = edited.merge(known[key].drop_duplicates(), on=key, how="left", indicator=True)
+    unknown = (other["_merge"] == "left_only").to_numpy()
+    if unknown.all():
+        first = edited.iloc[0]
+        raise DataError(
+            f"{where} has scores of {short(first['finding'])} by '{short(first['model'])}', and the scores "
+            f"of the originals are of {short(', '.join(known['finding'].unique()))} by "
+            f"{short(', '.join(known['model'].unique()))}. Give scores of the same models and findings."
+        )
+    notices = []
+    if unknown.any():
+        names = edited.loc[unknown, key].drop_duplicates()
+        shown = ", ".join(f"{f} by {m}" for m, f in names.head(5).itertuples(index=False))
+        sentence = (
+            f"{counted(int(unknown.sum()), 'score')} of edited images left out, whose model and finding have "
+            f"no scores of originals: {short(shown)}."
+        )
+        notices.append(Notice(about="pairs", count=int(unknown.sum()), sentence=sentence))
+    kept = edited[~unknown]
+    if kept["prompt_set"].eq(NO_PROMPTS).all():
+        kept = kept.drop(columns="prompt_set").merge(known, on=key, how="left")
+    return kept.reset_index(drop=True), notices
+
+
+def _unedited(
+    edited: pd.DataFrame,
+    long: pd.DataFrame,
+    scores: pd.DataFrame,
+    dataset: Dataset,
+    where: str,
+    model: str,
+) -> tuple[pd.DataFrame, list[Notice]]:
+    """Return the scores of the originals: those of the table of scores, or of the table of pairs."""
+    key = ["image_id", "model", "finding"]
+    used = edited[["model", "finding", "prompt_set"]].drop_duplicates()
+    own = scores.drop(columns=[c for c in (SEED,) if c in scores])
+    before = own.merge(used, on=list(used.columns))
+    notices: list[Notice] = []
+    if SCORE_ORIGINAL in long and _is_long(long):
+        given = _originals(long, dataset, where, model)
+        joined = before.merge(given, on=key, how="outer", suffixes=("", "_given"))
+        prompts = used.drop_duplicates(["model", "finding"]).set_index(["model", "finding"])
+        missing = joined["prompt_set"].isna()
+        at = pd.MultiIndex.from_frame(joined.loc[missing, ["model", "finding"]])
+        joined.loc[missing, "prompt_set"] = prompts["prompt_set"].reindex(at).to_numpy()
+        replaced = joined["score_given"].notna()
+        differs = replaced & (joined["score"] != joined["score_given"]) & joined["score"].notna()
+        before = joined.assign(score=joined["score_given"].fillna(joined["score"]))
+        before = before[before["prompt_set"].notna()]
+        if differs.any():
+            images = joined.loc[differs, "image_id"].nunique()
+            sentence = (
+                f"{counted(images, 'original')} with another score in {SCORE_ORIGINAL} of the pairs than in "
+                f"the table of scores: that of the pairs is compared with."
+            )
+            notices.append(Notice(about="pairs", count=images, sentence=sentence))
+    without = ~pd.MultiIndex.from_frame(edited[key]).isin(pd.MultiIndex.from_frame(before[key]))
+    if without.any():
+        images = edited.loc[without, "image_id"].unique()
+        sentence = f"{counted(len(images), 'original')} without a score: left out. First: {short(images[0])}."
+        notices.append(Notice(about="pairs", count=len(images), sentence=sentence))
+    if without.all():
+        raise DataError(
+            f"none of the originals in {where} has a score, first: {short(edited['image_id'].iloc[0])}. Add "
+            f"the column {SCORE_ORIGINAL}, or give the scores of the same images."
+        )
+    blank = before.assign(**{"perturbation": UNEDITED, "severity": 0, CONTROL_OF: ""})
+    return blank, notices
+
+
+def _originals(long: pd.DataFrame, dataset: Dataset, where: str, model: str) -> pd.DataFrame:
+    """Return the scores of originals that the table of pairs holds, each once.
+
+    Raises
+    ------
+    DataError
+        If an original has two scores.
+    """
+    read = values.scores(long[SCORE_ORIGINAL], f"column '{SCORE_ORIGINAL}'")
+    given = long.assign(score=read.series).dropna(subset="score")
+    key = [PAIR.image, *(c for c in ("model", "finding") if c in given)]
+    once = given[[*key, "score"]].drop_duplicates()
+    require_rows(where, once)
+    if (twice := once.duplicated(key)).any():
+        first = once.loc[twice, PAIR.image].iloc[0]
+        raise DataError(
+            f"{where} gives {short(first)} two scores as original ({SCORE_ORIGINAL}). An original has one "
+            "score by a model and for a finding: write the same in all its rows."
+        )
+    found = scores_from(
+        once,
+        dataset,
+        image=PAIR.image,
+        score=None,
+        score_prefix=None,
+        model=model,
+        model_column=None,
+        table=where,
+    ).frame
+    return found[["image_id", "model", "finding", "score"]]
+
+
+def _same_scores(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
+    """Say how many edits changed no score at all, which is a sign that they changed no pixel."""
+    key = ["image_id", "model", "prompt_set", "finding"]
+    both = edited.merge(before[[*key, "score"]], on=key, suffixes=("", "_before"))
+    same = (both["score"] == both["score_before"]).to_numpy(dtype=bool)
+    pairs = both.assign(same=same).groupby(["image_id", "perturbation"])["same"].all()
+    number = int(np.count_nonzero(pairs))
+    if not number:
+        return []
+    sentence = (
+        f"{number:,} of {counted(len(pairs), 'pair')} with exactly the scores of the original: the edit may "
+        "have changed no pixel. They are counted with a change of 0; leave them out if so."
+    )
+    return [Notice(about="pairs", count=number, sentence=sentence)]

@@ -1,0 +1,147 @@
+"""A DINOv2 in transformers' format, of images alone: ``hf-image:PATH`` or ``hf-image:OWNER/NAME`` of the hub.
+
+RAD-DINO and its kin have no text side: `cxraudit encode` embeds images with them, and heads are fitted for
+the findings of a table (`cxraudit audit TABLE --embeddings FOLDER`).
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cxraudit.errors import DataError
+from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
+from cxraudit.models._torch.adapter import TorchImageAdapter
+from cxraudit.models._torch.pixels import eight_bit
+from cxraudit.models.base import Entry, ImageModel, ModelCard, Pixels
+from cxraudit.models.hf_clip import NEEDS, TRANSFORM, processor_of, read_state
+from cxraudit.privacy import shown_model
+
+PREFIX = "hf-image:"
+PUBLISHED = hf_folder.PUBLISHED
+
+
+def entry(name: str) -> Entry:
+    """Return card and loader of a model named ``hf-image:…``; only its configuration is read.
+
+    Raises
+    ------
+    DataError
+        If there is no such model, or it is no DINOv2.
+    """
+    where = name.removeprefix(PREFIX)
+    folder = hub.folder_of(where, hf_folder.CONFIG)
+    configuration = hf_folder.read_configuration(folder, where, hf_folder.IMAGES)
+    shown = shown_model(name).removeprefix(PREFIX)
+    card = ModelCard(
+        name=f"{PREFIX}{shown}",
+        summary=f"{configuration.kind} in transformers' format, of images alone",
+        weights=shown,
+        license="see its model card",
+        embedding_dim=configuration.embedding_dim,
+        image_size=configuration.image_size,
+        trained_on=None,
+        reference=shown,
+        transform=TRANSFORM.format(configuration.kind),
+        needs=NEEDS,
+        prompts="none: it has no text side",
+        text_side=False,
+    )
+    card = user_card.completed(card, folder)
+    return Entry(card, partial(load, card, where, folder, configuration))
+
+
+class HfImage(TorchImageAdapter):
+    """The image processor is the one published with the model; embeddings are those of the class token."""
+
+    processor: Any
+
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """RGB, then the model's image processor."""
+        inputs = self.processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
+        return np.ascontiguousarray(inputs["pixel_values"][0], dtype=np.float32)
+
+    def image_features(self, batch: Any) -> Any:  # noqa: D102
+        return self.network(batch)
+
+
+def load(
+    card: ModelCard,
+    where: str,
+    folder: Path,
+    configuration: hf_folder.Configuration,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> ImageModel:
+    """Load weights and image processor, each checked against the other."""
+    names = [*hf_folder.NAMES, hf_folder.WEIGHTS, "model-*-of-*.safetensors"]
+    folder = hub.whole(where, folder, names, hf_folder.CONFIG)
+    steps = hf_folder.read_preprocessor(folder, where, configuration)
+    files = hf_folder.weight_files(folder, where)
+    path = hf_folder.named_weights(folder, files)
+    with untrusted.one_sentence(
+        f"'{where}' has a configuration that makes no {configuration.kind}", PUBLISHED
+    ):
+        network = weights.filled(
+            partial(_network, where, configuration),
+            path,
+            read_state(files),
+            tolerated=r"mask_token$",
+        )
+    model = HfImage(
+        card,
+        network,
+        device=device,
+        precision=precision,
+        fingerprint=weights.combined(
+            hub.digests(hf_folder.used_files(folder, where)), card.transform
+        ),
+    )
+    model.processor = processor_of(where, configuration, steps)
+    return model
+
+
+def _network(where: str, configuration: hf_folder.Configuration) -> Any:
+    from cxraudit.models._torch.towers.dinov2 import Dinov2
+
+    vision = configuration.vision
+    width, heads = configuration.embedding_dim, vision.get("num_attention_heads", 12)
+    patch, side = vision.get("patch_size", 14), configuration.image_size
+    faults = []
+    if width % heads:
+        faults.append(f"its width {width} cannot be split into {heads} heads")
+    if patch > side:
+        faults.append(f"its patches of {patch} pixels are larger than its images")
+    if vision.get("use_swiglu_ffn"):
+        faults.append("its feed-forward is SwiGLU, which is not read")
+    if vision.get("hidden_act", "gelu") != "gelu":
+        faults.append(f"its activation is {str(vision['hidden_act'])[:40]}; gelu is read")
+    if faults:
+        raise DataError(f"'{where}' is no DINOv2 that is read: {faults[0]}. {PUBLISHED}")
+    return Dinov2(
+        side=side,
+        patch=patch,
+        width=width,
+        layers=vision.get("num_hidden_layers", 12),
+        heads=heads,
+        hidden=width * vision.get("mlp_ratio", 4),
+        eps=vision.get("layer_norm_eps", 1e-6),
+        bias=vision.get("qkv_bias", True),
+    )
+
+
+def published(card: ModelCard, **options: Any) -> ImageModel:
+    """Load a published model from the folder of its name; `options` as of `load`, and `folder`.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, or its sizes are not those of the card.
+    """
+    folder = options.pop("folder", None) or weights.folder_of(card)
+    weights.find_all(card, folder)
+    configuration = hf_folder.as_published(card, folder, hf_folder.IMAGES)
+    return load(card, str(folder), folder, configuration, **options)

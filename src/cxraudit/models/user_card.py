@@ -1,0 +1,77 @@
+"""What a user states of a model in a folder: ``cxraudit-card.toml`` beside its weights.
+
+Cards of models that lie in a folder are made from its configuration, which says nothing of licence and
+training data. What the file states is added; results are computed by the folder alone.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from cxraudit.errors import ConfigError
+from cxraudit.files import read_toml
+from cxraudit.models.base import ModelCard
+from cxraudit.settings import training_data
+from cxraudit.validation import Described, Name, Names, validated
+
+FILE = "cxraudit-card.toml"
+SEE = "docs/how-to/use-published-models.md"
+
+
+class Stated(Described):
+    """Keys of the file; each takes the place of what the card would say."""
+
+    summary: Name | None = None
+    license: Name | None = None
+    weights: Name | None = None
+    """Address of the weights."""
+    trained_on: Names | None = None
+    """Data sets; an empty list or ``none``: no radiographs."""
+    reference: Name | None = None
+    prompts: Name | None = None
+    """Form of the prompts its authors use."""
+
+
+LONGEST = 500
+"""Characters of a text of the file: a card is a few lines."""
+
+
+def completed(card: ModelCard, folder: Path) -> ModelCard:
+    """Return a card with what the user states beside the weights.
+
+    Raises
+    ------
+    ConfigError
+        If the file is no TOML, a key is not known, or a value is not of its kind.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return card
+    stated = validated(Stated, read_toml(path, what="the card"), path, see=SEE)
+    data = stated.trained_on
+    if data is None:
+        trained_on = card.trained_on
+    else:
+        names = [_line(path, "trained_on", name) for name in data]
+        trained_on = training_data(card.name, names or ["none"])
+
+    def text(key: str) -> str:
+        value = getattr(stated, key)
+        return getattr(card, key) if value is None else _line(path, key, value)
+
+    return replace(
+        card,
+        summary=text("summary"),
+        license=text("license"),
+        weights=text("weights"),
+        reference=text("reference"),
+        prompts=text("prompts"),
+        trained_on=trained_on,
+    )
+
+
+def _line(path: Path, key: str, value: str) -> str:
+    """Return a text on one line, as cards are listed; refuse one that is empty or too long."""
+    line = " ".join(value.split())
+    if not 1 <= len(line) <= LONGEST:
+        raise ConfigError(f"{path}: {key} must have 1 to {LONGEST} characters. See {SEE}.")
+    return line
