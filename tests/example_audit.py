@@ -23,6 +23,7 @@ from cxraudit.schema import (
     OBSERVED,
     POSITIVES,
     REWEIGHTED,
+    SAME_LABEL_SWAP,
     SEARCHED,
     SLICE,
     UNEDITED,
@@ -31,6 +32,7 @@ from cxraudit.schema import (
     WORDS_FOR_GROUPS,
     Analysis,
     Confirmatory,
+    control_of,
     results_frame,
 )
 from cxraudit.settings import AuditSettings
@@ -446,6 +448,29 @@ def shot_rows() -> list[Row]:
     return rows
 
 
+def region_rows(*, without: float = 0.72, chance: float = 0.22) -> list[Row]:
+    """AUROC with the lungs removed, by its difference to chance, beside its control, and a swap."""
+    condition = "without-lungs"
+    control = control_of(condition)
+    rows = [
+        row(Analysis.REGION, without, condition=condition),
+        row(Analysis.REGION, 0.9, condition=control),
+        row(Analysis.REGION, 0.89, condition=SAME_LABEL_SWAP),
+    ]
+    for name, value, reference in (
+        (condition, without - 0.91, UNEDITED),
+        (condition, chance, CHANCE),
+        (condition, without - 0.9, control),
+        (control, -0.01, UNEDITED),
+        (SAME_LABEL_SWAP, -0.02, UNEDITED),
+    ):
+        named: Row = {"condition": name, "reference": reference, "family": EXPLORATORY}
+        rows.append(row(Analysis.REGION, value, **named))
+    for name, value in ((condition, 1.1), (control, 0.2), (SAME_LABEL_SWAP, 0.6)):
+        rows.append(row(Analysis.REGION, value, condition=name, metric="absolute_change"))
+    return rows
+
+
 def label_rows() -> list[Row]:
     """Errors of labels by sex, and what reference labels make of the gap."""
     sex: Row = {"attribute": "sex", "group": "female"}
@@ -655,6 +680,7 @@ def complete() -> Audit:
         *corruption_rows(corrupted),
         *embedded,
         *shot_rows(),
+        *region_rows(),
         *label_rows(),
         *slice_rows(),
         *wording_rows(),

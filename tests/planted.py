@@ -28,7 +28,7 @@ from cxraudit.audits.verdicts import judged
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.table import from_frame
 from cxraudit.prompts.wordings import Phrase
-from cxraudit.schema import CONTROLS, PERTURBED_COLUMNS, UNEDITED
+from cxraudit.schema import CONTROLS, PERTURBED_COLUMNS, REGION_KIND, UNEDITED, control_of
 from cxraudit.settings import AuditSettings
 
 FINDINGS = ("Pneumothorax", "Cardiomegaly")
@@ -390,11 +390,14 @@ def inputs_of_everything(seed: int = 0, n_patients: int = 150) -> dict[str, Any]
         ("noise", 1): (0.0, 0.5),
         ("noise", 3): (0.0, 1.0),
         ("jpeg", 3): (0.0, 0.0),
+        ("without-lungs", 0): (0.2, 2.0),
+        (control_of("without-lungs"), 0): (0.0, 0.3),
     }
     perturbed = [
         first.assign(
             perturbation=name,
             severity=severity,
+            kind=REGION_KIND if "without" in name else "",
             score=first["score"] + step + spread * rng.normal(size=len(first)),
         )
         for (name, severity), (step, spread) in changes.items()

@@ -64,6 +64,7 @@ _PUBLIC = {
     "plan_from_pilot": ("cxraudit.planning.study", "plan_from_pilot"),
     "plan_study": ("cxraudit.planning.study", "plan_study"),
     "read_embeddings": ("cxraudit.steps", "read_embeddings"),
+    "read_masks": ("cxraudit.masks", "read_masks"),
     "read_plan": ("cxraudit.analysis_plan", "read_plan"),
     "read_policy": ("cxraudit.policy.rules", "read_policy"),
     "read_prompt_vectors": ("cxraudit.vectors", "read_prompt_vectors"),
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from cxraudit.datasets.table import from_frame as table_dataset
     from cxraudit.draft import draft_run_file as draft_run_file
     from cxraudit.encode import encode_images as encode_images
+    from cxraudit.masks import read_masks as read_masks
     from cxraudit.metrics import METRICS as METRICS
     from cxraudit.models import load as load_model
     from cxraudit.models import load_image_model as load_image_model
@@ -214,6 +216,7 @@ __all__ = [
     "plan_from_pilot",
     "plan_study",
     "read_embeddings",
+    "read_masks",
     "read_plan",
     "read_policy",
     "read_prompt_vectors",

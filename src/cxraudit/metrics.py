@@ -359,6 +359,14 @@ _ROWS = (
         margin="shift",
     ),
     Metric(
+        name="absolute_change",
+        label="distance of scores",
+        family=Family.PERTURBATION,
+        description="mean distance between the scores of an image with and without a perturbation, whatever "
+        "the direction, in standard deviations of the unedited scores",
+        high=math.inf,
+    ),
+    Metric(
         name="auroc_gap",
         label="AUROC gap",
         family=Family.PERTURBATION,

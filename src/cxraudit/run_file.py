@@ -99,7 +99,11 @@ class PerturbSection(Described):
     """``[perturb]``: images are perturbed and scored again."""
 
     perturbations: Annotated[list[Name], MinLen(1)] | None = None
-    """Names of perturbations; default: all."""
+    """Names of perturbations; default: all, or none where regions or masks are given."""
+    regions: Annotated[list[Name], MinLen(1)] | None = None
+    """Regions to remove, or keep alone, such as without-lungs; all: those that the masks allow."""
+    masks: File | None = None
+    """Masks of the images: a table of CheXmask, a table of run lengths, or a folder of pictures."""
     images: Count = 400
     """At least so many images, of whole patients."""
 
@@ -281,7 +285,16 @@ def _anchored(run: RunFile, folder: Path) -> RunFile:
         audit = audit.model_copy(update={"thresholds": str(folder / thresholds)})
     if audit.plan is not None:
         audit = audit.model_copy(update={"plan": folder / audit.plan})
-    update = {"out": folder / run.out, "dataset": dataset, "scores": scores, "encode": encode}
+    perturb = run.perturb
+    if perturb and perturb.masks is not None:
+        perturb = perturb.model_copy(update={"masks": folder / perturb.masks})
+    update = {
+        "out": folder / run.out,
+        "dataset": dataset,
+        "scores": scores,
+        "encode": encode,
+        "perturb": perturb,
+    }
     return run.model_copy(update={**update, "audit": audit})
 
 

@@ -49,6 +49,12 @@ BASE_VARIANT = "base"
 PERTURBED_COLUMNS = (*SCORE_COLUMNS[:-1], "perturbation", "severity", "score")
 """Scores of images changed on purpose; see `cxraudit.perturb`."""
 
+KIND = "kind"
+"""Column that scores of perturbed images may have besides: what sort of perturbation it is, one of
+`REGION_KIND`; empty or absent for devices and corruptions."""
+REGION_KIND = "region"
+"""Kind of a perturbation that removes a region of an image, or all else; its control is `control_of` it."""
+
 RESULT_COLUMNS: dict[str, str] = {
     "dataset": "str",
     "model": "str",
@@ -175,6 +181,9 @@ class Analysis(StrEnum):
     """Each image against itself with a device inserted or removed (``condition``)."""
     CORRUPTION = "corruption"
     """AUROC and gaps under the image degradation ``condition`` of severity ``at``."""
+    REGION = "region"
+    """AUROC and scores with a region of each image removed, or kept alone (``condition``), beside those
+    unedited, with a region of the same size elsewhere, and at chance; exploratory."""
     PROBE = "probe"
     """Whether an attribute is decodable from embeddings; ``condition`` is the space probed."""
     PROJECTION = "projection"
@@ -309,6 +318,8 @@ CONTROL_OUTSIDE, CONTROL_EDGE = "control-outside", "control-edge"
 """The controls of an inserted device, as conditions and as references: the same device outside the lungs, and
 an edge that is no device within them."""
 CONTROLS = (CONTROL_OUTSIDE, CONTROL_EDGE)
+SAME_LABEL_SWAP = "same-label-swap"
+"""Condition in which each image is replaced by another of the same patient with the same label."""
 POSITIVES, NEGATIVES = "positives", "negatives"
 """Groups of images with, and without, the finding."""
 OBSERVED, INDEPENDENT = "as observed", "independent of the finding"
@@ -349,6 +360,11 @@ ALL_PATIENTS = "all patients"
 """What `OVERALL` is called in tables and figures."""
 BEFORE_ERASURE = "before erasure"
 """The reference of a change: the same images with their embeddings as they are."""
+
+
+def control_of(condition: str) -> str:
+    """Return the name of the control of a perturbation of a region."""
+    return f"control-{condition}"
 
 
 def has_reason(results: pd.DataFrame, reason: Reason) -> "pd.Series[bool]":

@@ -13,6 +13,7 @@ from cxraudit.datasets.pairs import describe
 from cxraudit.edits import CONTROL_OF
 from cxraudit.encode import BATCH_SIZE, Progress
 from cxraudit.errors import ConfigError, DataError, short
+from cxraudit.masks import Masks, read_masks
 from cxraudit.models import load as load_model
 from cxraudit.models import require_text_side
 from cxraudit.models.base import LOCATION, ImageTextModel
@@ -25,6 +26,7 @@ from cxraudit.perturb.run import (
     choose_images,
     perturbed_scores,
     plan_perturbations,
+    plan_regions,
 )
 from cxraudit.prompts import PromptSet
 from cxraudit.prompts import load as load_prompts
@@ -121,7 +123,7 @@ class PerturbedScores:
     planned: list[PlannedPerturbation]
     """What was done to the images, the unedited images first."""
     notices: list[Notice]
-    """Perturbations that do not apply to this data set."""
+    """Perturbations that do not apply to this data set, and what was found in masks."""
 
 
 def perturb_images(
@@ -132,6 +134,8 @@ def perturb_images(
     folder: str | PathLike[str],
     *,
     perturbations: str | Sequence[str] | None = None,
+    regions: str | Sequence[str] | None = None,
+    masks: Masks | str | PathLike[str] | None = None,
     n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
@@ -156,7 +160,13 @@ def perturb_images(
     folder : str or path
         For the embeddings of the perturbed images.
     perturbations : str or sequence of str, optional
-        Names of `cxraudit.perturb`; default: all.
+        Names of `cxraudit.perturb`; default: all, or none where regions or masks are given.
+    regions : str or sequence of str, optional
+        Names of `cxraudit.perturb.regions`, such as ``without-lungs``, each with its control; default: none,
+        or with masks all that these allow.
+    masks : Masks, str or path, optional
+        From `cxraudit.read_masks`, or what that reads; default: those of the drawing, for a synthetic
+        release.
     n_images : int
         At least so many images, of whole patients drawn by the seed.
     seed : int
@@ -172,16 +182,25 @@ def perturb_images(
     Raises
     ------
     DataError
-        If the folder holds images perturbed with another seed or number, or none can be read.
+        If the folder holds images perturbed with another seed or number, or none can be read; or masks
+        are missing or damaged.
     UnknownNameError
-        If there is no such perturbation.
+        If there is no such perturbation, or no mask of such a region.
     """
     if n_images < 1:
         raise ConfigError(f"n_images must be at least 1, got {n_images}.")
     pair = load_prompts(prompts) if isinstance(prompts, str) else prompts
-    names = None if perturbations is None else listed(perturbations)
+    with_regions = regions is not None or masks is not None
+    none: list[str] | None = [] if with_regions else None
+    names = none if perturbations is None else listed(perturbations)
     planned, notices = plan_perturbations(dataset, names, seed=seed)
     images = choose_images(dataset.images, n_images, seed)
+    if with_regions:
+        if not (masks is None or isinstance(masks, Masks)):
+            masks = read_masks(masks, image_ids=images["image_id"])
+        chosen = None if regions is None else listed(regions)
+        of_regions, found = plan_regions(dataset, images, chosen, masks, seed=seed)
+        planned, notices = [*planned, *of_regions], [*notices, *found]
     resume_or_refuse(
         Path(folder) / PERTURBED_RECORD,
         {"seed": seed, "images": n_images},

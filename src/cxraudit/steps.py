@@ -54,7 +54,9 @@ from cxraudit.models import load_image_model, require_text_side
 from cxraudit.models.base import ImageModel, ImageTextModel
 from cxraudit.notices import Notice, Tell, as_records, logged
 from cxraudit.own_embeddings import own_embeddings, prompt_pairs
+from cxraudit.perturb import CORRUPTIONS, DEVICES
 from cxraudit.perturb import perturbations as perturbations_named
+from cxraudit.perturb.regions import ALL
 from cxraudit.perturb.run import choose_images
 from cxraudit.planning.settings import StudyGoals
 from cxraudit.planning.study import plan_from_pilot
@@ -252,6 +254,8 @@ def perturb_step(
     track: Tracker,
     *,
     perturbations: Sequence[str] | None = None,
+    regions: Sequence[str] | None = None,
+    masks: Path | None = None,
     n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
@@ -262,9 +266,9 @@ def perturb_step(
     """Perturb some of the images under `out` and score them; return the table of scores.
 
     Models, prompts and findings are those of the scores under `out`. Finished perturbations are kept,
-    so the same call continues after an interruption; perturbations of an earlier call with the same
-    images and seed stay in the table. Perturbations that do not apply to the data set are logged and
-    recorded in the manifest.
+    so the same call continues after an interruption; perturbations and regions of an earlier call with the
+    same images and seed stay in the table. Perturbations that do not apply to the data set are logged and
+    recorded in the manifest. `regions` and `masks` are as in `cxraudit.perturb_images`.
     """
     work = Workspace(out)
     work.clean()
@@ -274,7 +278,17 @@ def perturb_step(
     dataset = work.open_dataset()
     manifest = read_manifest(work.scores)
     pair = PromptSet(**manifest["prompts"])
-    names = _with_earlier(manifest_of_ours(work.perturbed_scores), perturbations, seed, n_images)
+    before = manifest_of_ours(work.perturbed_scores)
+    if (before.get("seed"), before.get("images")) != (seed, n_images):
+        before = dict[str, Any]()
+    given = [ALL] if regions is None and masks is not None else regions
+    requested = _requested(before, perturbations, given)
+    if requested.regions and masks is None and dataset.truth is None:
+        raise DataError(
+            "regions need masks, also those of an earlier call, which stay in the table: give --masks, a "
+            "table of CheXmask, a table of run lengths, or a folder of pictures."
+        )
+    standard = [*DEVICES, *CORRUPTIONS]
     encoded = work.encoded(manifest["stores"])
     chosen = choose_images(dataset.images, n_images, seed)
     for store in encoded.values():
@@ -286,7 +300,9 @@ def perturb_step(
         sorted(set(scores["finding"])),
         pair,
         work.perturbed,
-        perturbations=names,
+        perturbations=standard if requested.perturbations is None else requested.perturbations,
+        regions=requested.regions or None,
+        masks=masks if requested.regions else None,
         n_images=n_images,
         seed=seed,
         batch_size=batch_size,
@@ -299,7 +315,8 @@ def perturb_step(
         done.unread,
         seed=seed,
         images=n_images,
-        requested=names,
+        requested=requested.perturbations,
+        regions=requested.regions,
         notices=as_records(done.notices),
         prompt_hash=pair.fingerprint,
         perturbations=[{"name": one.name, "severity": one.severity} for one in done.planned],
@@ -367,16 +384,28 @@ def pairs_step(
     return work.pair_scores
 
 
-def _with_earlier(
-    before: Mapping[str, Any], names: Sequence[str] | None, seed: int, n_images: int
-) -> list[str] | None:
-    """Add the perturbations of an earlier call with the same images and seed; None is all."""
-    if names is None:
-        return None
-    if (before.get("seed"), before.get("images")) != (seed, n_images):
-        return list(names)
-    requested = before["requested"]
-    return None if requested is None else list(dict.fromkeys([*requested, *names]))
+class _Requested(NamedTuple):
+    """What is done to images: names of perturbations, None for all, and of regions."""
+
+    perturbations: list[str] | None
+    regions: list[str]
+
+
+def _requested(
+    before: Mapping[str, Any], names: Sequence[str] | None, regions: Sequence[str] | None
+) -> _Requested:
+    """Add the perturbations and regions of an earlier call with the same images and seed."""
+    if names is None and regions is not None:
+        names = []
+    now = _Requested(None if names is None else list(names), list(regions or ()))
+    if not before:
+        return now
+    earlier = before["requested"]
+    either = None in (earlier, now.perturbations)
+    return _Requested(
+        None if either else list(dict.fromkeys([*earlier, *(now.perturbations or ())])),
+        list(dict.fromkeys([*(before.get("regions") or ()), *now.regions])),
+    )
 
 
 def read_perturbed(out: str | PathLike[str]) -> pd.DataFrame | None:
@@ -1148,6 +1177,8 @@ def run_step(run: RunFile, track: Tracker, *, tell: Tell = logged) -> Path:
                 work.folder,
                 track,
                 perturbations=run.perturb.perturbations,
+                regions=run.perturb.regions,
+                masks=run.perturb.masks,
                 n_images=run.perturb.images,
                 seed=run.seed,
                 batch_size=run.encode.batch_size,

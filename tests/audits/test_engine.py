@@ -629,6 +629,7 @@ def test_every_interval_says_how_it_was_made(found):
         Analysis.PROMPT_SENSITIVITY,
         Analysis.COUNTERFACTUAL,
         Analysis.CORRUPTION,
+        Analysis.REGION,
     ],
 )
 def test_both_reach_embeddings_and_perturbations(found, analysis):

@@ -90,6 +90,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "Shortcuts",
         "Slices",
         "Perturbed images",
+        "Regions of the image",
         "Heads",
         "Embeddings",
         "Differences between models",

@@ -13,6 +13,7 @@ _SHOWS = {
     Anchor.SHORTCUTS: (Analysis.SHORTCUT,),
     Anchor.SLICES: (Analysis.SLICES,),
     Anchor.PERTURBATIONS: (Analysis.COUNTERFACTUAL, Analysis.CORRUPTION),
+    Anchor.REGIONS: (Analysis.REGION,),
     Anchor.EMBEDDINGS: (Analysis.PROBE,),
     Anchor.MODELS: (Analysis.MODELS,),
     Anchor.HETEROGENEITY: (Analysis.HETEROGENEITY,),

@@ -29,6 +29,8 @@ def perturb(
     folder: Path,
     *,
     perturbation: Annotated[Several, repeatable("NAME")] = None,
+    region: Annotated[Several, repeatable("NAME")] = None,
+    masks: Path | None = None,
     images: Count = 400,
     seed: Seed = 0,
     pairs: Annotated[Path | None, _PAIRS] = None,
@@ -44,7 +46,9 @@ def perturb(
     `drain` inserts a chest drain into each frontal image; its controls `control-outside` (the same tube
     outside the lungs) and `control-edge` (an edge within a lung) change the image by as much. The others
     are image degradations of five severities: noise, blur, contrast, exposure, jpeg, rotation,
-    downsampling, markers. Synthetic radiographs are also redrawn with the drain added and removed.
+    downsampling, markers. With `--masks` or `--region`, regions of the image are removed, or kept alone,
+    each beside a control: a region of the same size elsewhere. Synthetic radiographs are also redrawn with
+    the drain added and removed.
     Images that a perturbation does not apply to are counted and left out of its comparisons. Finished
     perturbations are kept; `cxraudit audit` then compares the scores with those of the unedited images.
     `stress` is an alias of this command.
@@ -58,7 +62,14 @@ def perturb(
     folder
         What `cxraudit encode` and `score` filled: the same models, prompts and findings are used.
     perturbation
-        Name of a perturbation; repeatable. Default: all.
+        Name of a perturbation; repeatable. Default: all, or none with --region or --masks.
+    region
+        Region to remove or keep alone, repeatable: without-lungs, only-lungs, without-heart,
+        without-lung-box, only-lung-box, without-wider-lungs, without-narrower-lungs, outline-lungs, the
+        same with another region that the masks have, or all (the default with --masks).
+    masks
+        Masks of the images: a table of CheXmask (.csv, .csv.gz), a table with the columns image_id,
+        region, rle, height and width, or a folder of pictures. Those of synthetic radiographs are known.
     images
         Number of images to perturb: all images of patients drawn by the seed. Each image is encoded
         once per perturbation and severity.
@@ -74,7 +85,7 @@ def perturb(
     from cxraudit.steps import pairs_step, perturb_step
 
     if pairs is not None:
-        if perturbation:
+        if perturbation or region or masks:
             raise ConfigError(
                 "--pairs scores edited images only: perturb others by another command."
             )
@@ -100,6 +111,8 @@ def perturb(
         folder,
         tracker(quiet),
         perturbations=perturbation,
+        regions=region,
+        masks=masks,
         n_images=images,
         seed=seed,
         batch_size=batch_size,

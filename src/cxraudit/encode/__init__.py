@@ -1,9 +1,12 @@
-"""Images → embeddings: every image is decoded once for all models and encoded once per model."""
+"""Images → embeddings: every image is decoded once for all models and perturbations.
+
+It is encoded once per model and perturbation.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -13,8 +16,8 @@ from numpy.typing import NDArray
 
 from cxraudit.content import Source
 from cxraudit.datasets.base import REPORT
-from cxraudit.encode.reading import Perturbation, Prepared, Reader
-from cxraudit.encode.resume import of_damaged, survey
+from cxraudit.encode.reading import Opened, Perturbation, Prepared, Reader, prepare
+from cxraudit.encode.resume import Survey, of_damaged, survey
 from cxraudit.errors import ConfigError, CxrAuditError
 from cxraudit.files import folder_name
 from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel
@@ -82,33 +85,115 @@ def encode_images(
         If the folder holds embeddings of other weights or images, or not one image that was encoded is
         there any more.
     """
+    (failed,) = encode_perturbed(
+        images,
+        models,
+        [Perturbed(Path(folder), perturbation, perturbation_name)],
+        batch_size=batch_size,
+        shard_size=shard_size,
+        n_readers=n_readers,
+        progress=progress,
+        tell=tell,
+    )
+    return failed
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbed:
+    """The images of a cohort after one perturbation, and where their embeddings are stored."""
+
+    folder: Path
+    """Folder of one store per model."""
+    apply: Perturbation | None = None
+    """None for the images as they are."""
+    name: str = ""
+    """All that the perturbation depends on."""
+
+
+def encode_perturbed(
+    images: pd.DataFrame,
+    models: Mapping[str, ImageModel],
+    perturbed: Sequence[Perturbed],
+    *,
+    batch_size: int = BATCH_SIZE,
+    shard_size: int = SHARD_SIZE,
+    n_readers: int = 2,
+    progress: Progress | None = None,
+    tell: Tell = logged,
+) -> list[pd.DataFrame]:
+    """Embed every image of a cohort under each of several perturbations, with every model.
+
+    Each image file is read and decoded once, however many perturbations are unfinished; what is stored is
+    the same as by one call of `encode_images` per perturbation. At most two batches of decoded images are
+    held at a time.
+
+    Parameters
+    ----------
+    images, models, batch_size, shard_size, n_readers
+        As in `encode_images`.
+    perturbed : sequence of Perturbed
+        What is done to the images, each with a folder of its own.
+    progress : callable, optional
+        Called with the number of perturbed images that were finished since the last call.
+    tell : callable, optional
+        As in `encode_images`.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        Per perturbation the images that could not be read, or that it does not apply to.
+
+    Raises
+    ------
+    DataError
+        As `encode_images`.
+    """
     if batch_size < 1 or shard_size < 1:
         raise ConfigError(
             f"batch and shard size must be at least 1, got {batch_size} and {shard_size}."
         )
-    shards, targets = open_stores(images, models, folder, shard_size, perturbation_name, tell)
-
+    opened = [
+        open_stores(images, models, one.folder, shard_size, one.name, tell) for one in perturbed
+    ]
+    shards = plan_shards(images, shard_size)
+    targets = [stores for _, stores in opened]
     contents = images[CONTENT].fillna("") if CONTENT in images else [""] * len(images)
-    stated = dict(zip(images["image_id"], contents, strict=True))
-    reader = Reader(perturbation, stated)
-
-    def attempt(name: str, path: str, image_id: str) -> Prepared:
-        return _attempted(reader, path, image_id, models[name])
-
+    reader = Reader(dict(zip(images["image_id"], contents, strict=True)))
     with ThreadPoolExecutor(max(n_readers, 1)) as readers:
-        found = survey(shards, targets, reader.allows, attempt, readers)
-        found.refuse_if_all_gone()
-        for notice in found.notices():
+        found = [
+            _surveyed(shards, stores, reader, one.apply, models, readers)
+            for one, stores in zip(perturbed, targets, strict=True)
+        ]
+        for one in found:
+            one.refuse_if_all_gone()
+        for notice in (notice for one in found for notice in one.notices()):
             tell(notice)
         for shard in shards:
-            unfinished = found.unfinished.get(shard.number, [])
-            if unfinished:
-                chosen = {name: models[name] for name in unfinished}
-                batches = _batches(shard, list(chosen.values()), batch_size, readers, reader)
-                _encode_shard(shard, chosen, targets, batches, progress)
-            elif progress:
-                progress(len(shard.image_ids))
-    return failures(targets)
+            work = [
+                _Unfinished(one.apply, {name: models[name] for name in names}, stores)
+                for one, stores, survey in zip(perturbed, targets, found, strict=True)
+                if (names := survey.unfinished.get(shard.number))
+            ]
+            if progress and (finished := len(perturbed) - len(work)):
+                progress(finished * len(shard.image_ids))
+            if work:
+                batches = _batches(shard, work, batch_size, readers, reader)
+                _encode_shard(shard, work, batches, progress)
+    return [failures(stores) for stores in targets]
+
+
+def _surveyed(
+    shards: list[Shard],
+    targets: Mapping[str, EmbeddingStore],
+    reader: Reader,
+    perturbation: Perturbation | None,
+    models: Mapping[str, ImageModel],
+    readers: ThreadPoolExecutor,
+) -> Survey:
+    def attempt(name: str, path: str, image_id: str) -> Prepared:
+        return _attempted(reader, path, image_id, models[name], perturbation)
+
+    return survey(shards, targets, reader.allows, attempt, readers)
 
 
 def encode_reports(
@@ -221,37 +306,54 @@ def failures(stores: Mapping[str, EmbeddingStore]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@dataclass(slots=True)
+class _Unfinished:
+    """What is to be made of the images of a shard: one perturbation, and the models that lack it."""
+
+    perturbation: Perturbation | None
+    models: Mapping[str, ImageModel]
+    targets: Mapping[str, EmbeddingStore]
+    rows: dict[str, Embeddings] = field(default_factory=dict)
+    read: list[Prepared] = field(default_factory=list)
+
+    def encode(self, shard: Shard, start: int, batch: Sequence[Prepared]) -> None:
+        """Encode a batch whose first image has the row `start`."""
+        good = [start + k for k, one in enumerate(batch) if not one.error]
+        for m, (name, model) in enumerate(self.models.items()):
+            shape = (len(shard.paths), model.card.embedding_dim)
+            rows = self.rows.setdefault(name, np.full(shape, np.nan, dtype=np.float32))
+            if good:
+                pixels = np.stack([one.pixels[m] for one in batch if not one.error])
+                rows[good] = model.encode_images(pixels)
+        self.read += [replace(one, pixels=()) for one in batch]
+
+    def write(self, shard: Shard) -> None:
+        """Write the shard to each store."""
+        notes, sources = [one.notes for one in self.read], [one.source for one in self.read]
+        for name, rows in self.rows.items():
+            usable = _usable(rows)
+            rows[~usable] = np.nan
+            errors = [
+                one.error or ("" if fine else _NOT_FINITE.format(path))
+                for one, fine, path in zip(self.read, usable, shard.paths, strict=True)
+            ]
+            index = index_of(shard.image_ids, errors, notes, sources)
+            self.targets[name].write(shard, rows, index)
+
+
 def _encode_shard(
     shard: Shard,
-    models: Mapping[str, ImageModel],
-    targets: Mapping[str, EmbeddingStore],
-    batches: Iterator[tuple[int, list[Prepared]]],
+    work: Sequence[_Unfinished],
+    batches: Iterator[tuple[_Unfinished, int, list[Prepared]]],
     progress: Progress | None,
 ) -> None:
-    """Encode the images of a shard with each model, and write it to each store."""
-    rows = {
-        name: np.full((len(shard.paths), model.card.embedding_dim), np.nan, dtype=np.float32)
-        for name, model in models.items()
-    }
-    read: list[Prepared] = []
-    for start, batch in batches:
-        good = [start + k for k, one in enumerate(batch) if not one.error]
-        if good:
-            for m, (name, model) in enumerate(models.items()):
-                pixels = np.stack([one.pixels[m] for one in batch if not one.error])
-                rows[name][good] = model.encode_images(pixels)
-        read += [replace(one, pixels=()) for one in batch]
+    """Encode the images of a shard under each perturbation, and write it to each store."""
+    for one, start, batch in batches:
+        one.encode(shard, start, batch)
         if progress:
             progress(len(batch))
-    notes, sources = [one.notes for one in read], [one.source for one in read]
-    for name in models:
-        usable = _usable(rows[name])
-        rows[name][~usable] = np.nan
-        errors = [
-            one.error or ("" if fine else _NOT_FINITE.format(path))
-            for one, fine, path in zip(read, usable, shard.paths, strict=True)
-        ]
-        targets[name].write(shard, rows[name], index_of(shard.image_ids, errors, notes, sources))
+    for one in work:
+        one.write(shard)
 
 
 _NOT_FINITE = "the model gives no embedding of {}: its values are not finite, or all zero."
@@ -262,38 +364,80 @@ def _usable(rows: Embeddings) -> NDArray[np.bool_]:
     return np.isfinite(rows).all(axis=1) & (rows != 0).any(axis=1)
 
 
-def _attempted(reader: Reader, path: str, image_id: str, model: ImageModel) -> Prepared:
+def _attempted(
+    reader: Reader,
+    path: str,
+    image_id: str,
+    model: ImageModel,
+    perturbation: Perturbation | None,
+) -> Prepared:
     """Try to read and encode one image."""
-    read = reader.read(path, image_id, [model])
+    read = reader.read(path, image_id, [model], perturbation)
     if not read.error and not _usable(model.encode_images(read.pixels[0][None])).all():
         return replace(read, error=_NOT_FINITE.format(path))
     return read
 
 
+_Step = tuple[_Unfinished, int, list[Future[Prepared]]]
+
+
 def _batches(
     shard: Shard,
-    models: list[ImageModel],
+    work: Sequence[_Unfinished],
     batch_size: int,
     readers: ThreadPoolExecutor,
     reader: Reader,
-) -> Iterator[tuple[int, list[Prepared]]]:
-    """Yield (first row, images) of each batch; the next batch is read while this one is encoded."""
+) -> Iterator[tuple[_Unfinished, int, list[Prepared]]]:
+    """Yield each batch under each perturbation, with the row of its first image.
 
-    def read(number: int) -> Prepared:
-        return reader.read(shard.paths[number], shard.image_ids[number], models)
-
-    rows = range(len(shard.paths))
-    starts = range(0, len(rows), batch_size)
-    ahead = [readers.submit(read, number) for number in rows[:batch_size]]
-    for start in starts:
-        current = ahead
-        ahead = [
-            readers.submit(read, number)
-            for number in rows[start + batch_size : start + 2 * batch_size]
-        ]
+    The next one is prepared while this one is encoded.
+    """
+    steps = _steps(shard, work, batch_size, readers, reader)
+    ahead = next(steps, None)
+    while ahead is not None:
+        (one, start, futures), ahead = ahead, next(steps, None)
         try:
-            yield start, [future.result() for future in current]
+            yield one, start, [future.result() for future in futures]
         except BaseException:
-            for future in ahead:
+            for future in () if ahead is None else ahead[2]:
                 future.cancel()
             raise
+
+
+def _steps(
+    shard: Shard,
+    work: Sequence[_Unfinished],
+    batch_size: int,
+    readers: ThreadPoolExecutor,
+    reader: Reader,
+) -> Iterator[_Step]:
+    """Submit batches of images, each decoded once, and prepared for each perturbation in turn."""
+    rows = range(len(shard.paths))
+    for start in range(0, len(rows), batch_size):
+        batch = [
+            (shard.paths[row], shard.image_ids[row]) for row in rows[start : start + batch_size]
+        ]
+        if len(work) == 1:  # no decoded image is kept
+            (one,) = work
+            models = list(one.models.values())
+            yield (
+                one,
+                start,
+                [readers.submit(reader.read, *image, models, one.perturbation) for image in batch],
+            )
+            continue
+        files = [readers.submit(reader.open, *image) for image in batch]
+        for one in work:
+            yield (
+                one,
+                start,
+                [
+                    readers.submit(_prepared, file, image_id, one)
+                    for file, (_, image_id) in zip(files, batch, strict=True)
+                ],
+            )
+
+
+def _prepared(file: Future[Opened], image_id: str, one: _Unfinished) -> Prepared:
+    # Never waits for a thread that waits for it: files are submitted first.
+    return prepare(file.result(), image_id, list(one.models.values()), one.perturbation)

@@ -1,7 +1,7 @@
 """One image for several models: read once, decoded once, prepared for each."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -37,50 +37,84 @@ def not_read(path: str) -> Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that was read and decoded, or why it was not."""
+
+    path: str
+    source: Source
+    image: Image.Image | None = None
+    error: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """How the images of a cohort are read."""
 
-    perturbation: Perturbation | None = None
     stated: Mapping[str, str] = field(default_factory=dict)
     """image_id → SHA-256 that the data set states of its image; other content is not taken for it."""
 
-    def read(self, path: str, image_id: str, models: Sequence[ImageModel]) -> Prepared:
+    def read(
+        self,
+        path: str,
+        image_id: str,
+        models: Sequence[ImageModel],
+        perturbation: Perturbation | None = None,
+    ) -> Prepared:
         """Read an image and prepare it for each model; an image for which that fails has an error.
 
         Errors name the file without its folders, since they are listed in tables that are handed on.
         """
-        prepared = self._read(path, image_id, models)
-        return replace(prepared, error=without_folders(prepared.error, path))
+        return prepare(self.open(path, image_id), image_id, models, perturbation)
 
-    def _read(self, path: str, image_id: str, models: Sequence[ImageModel]) -> Prepared:
+    def open(self, path: str, image_id: str) -> Opened:
+        """Read and decode an image, which may then be prepared in several ways."""
         file = Path(path)
         try:
             data, source = read_source(file)
         except FileNotFoundError:
-            return Prepared(not_read(path), f"{path} is missing.")
+            return Opened(path, not_read(path), error=f"{path} is missing.")
         except (OSError, ValueError, MemoryError) as error:  # a name can hold what no path can
-            return Prepared(not_read(path), f"{path} cannot be read: {_reason(error)}.")
+            return Opened(path, not_read(path), error=f"{path} cannot be read: {_reason(error)}.")
         if not self.allows(image_id, source):
-            return Prepared(source, f"{path} {_OTHER}")
-        notes = ""
+            return Opened(path, source, error=f"{path} {_OTHER}")
         try:
             decoded = decode_image(data, file)
-            notes = " ".join(decoded.notes)
-            image = decoded.image
-            if self.perturbation is not None:
-                image = self.perturbation(image, image_id)
-            return Prepared(source, notes=notes, pixels=[one.preprocess(image) for one in models])
         except ImageError as error:
-            return Prepared(source, str(error), notes)
+            return Opened(path, source, error=str(error))
         except _UNPREPARED as error:
-            reason = _reason(error)
-            return Prepared(source, f"{path} cannot be prepared for a model: {reason}.", notes)
+            return Opened(path, source, error=_UNPREPARED_ERROR.format(path, _reason(error)))
+        return Opened(path, source, decoded.image, notes=" ".join(decoded.notes))
 
     def allows(self, image_id: str, source: Source) -> bool:
         """Tell whether the content of a file is what the data set states, if it states it."""
         return self.stated.get(image_id, "") in ("", source.sha256)
 
 
+def prepare(
+    opened: Opened,
+    image_id: str,
+    models: Sequence[ImageModel],
+    perturbation: Perturbation | None = None,
+) -> Prepared:
+    """Perturb an image and prepare it for each model; the decoded image is not changed."""
+    path, source, notes = opened.path, opened.source, opened.notes
+
+    def failed(error: str) -> Prepared:
+        return Prepared(source, without_folders(error, path), notes)
+
+    if opened.image is None:
+        return failed(opened.error)
+    try:
+        image = opened.image if perturbation is None else perturbation(opened.image, image_id)
+        return Prepared(source, notes=notes, pixels=[one.preprocess(image) for one in models])
+    except ImageError as error:
+        return failed(str(error))
+    except _UNPREPARED as error:
+        return failed(_UNPREPARED_ERROR.format(path, _reason(error)))
+
+
+_UNPREPARED_ERROR = "{} cannot be prepared for a model: {}."
 _OTHER = "was changed since cxraudit wrote it. Repeat the command that did."
 
 

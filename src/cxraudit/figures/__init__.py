@@ -13,6 +13,7 @@ figure                 shows
 `own_edits`            change of scores by edits of the user, with their controls
 `corruption_curves`    AUROC by severity of image degradation
 `corruption_gaps`      gaps by severity of image degradation
+`regions`              AUROC with a region removed, or kept alone, beside its control
 `slice_gaps`           gaps of slices, where they were searched and on other patients
 `n_shot_curves`        AUROC of heads by the number of training patients
 `label_gaps`           gaps by working labels, and what reference labels of a subset make of them
@@ -34,6 +35,7 @@ from cxraudit.figures.perturbations import (
     counterfactual,
     own_edits,
 )
+from cxraudit.figures.regions import regions
 from cxraudit.figures.shortcut import shortcut_summary
 from cxraudit.figures.shortcut_arms import shortcut_arms
 from cxraudit.figures.slices import slice_gaps
@@ -52,6 +54,7 @@ __all__ = [
     "label_gaps",
     "n_shot_curves",
     "own_edits",
+    "regions",
     "shortcut_arms",
     "shortcut_summary",
     "slice_gaps",

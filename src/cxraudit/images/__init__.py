@@ -24,6 +24,7 @@ __all__ = [
     "is_dicom",
     "read_header",
     "read_image",
+    "size_of",
     "to_grey",
 ]
 
@@ -51,6 +52,18 @@ def read_image(path: Path) -> Image.Image:
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from None
     return decode_image(data, path).image
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Return width and height of an image by its header; None if that cannot be read."""
+    try:
+        if is_dicom(path):
+            header = read_header(path)
+            return int(header.Columns), int(header.Rows)
+        with QUIET, Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, AttributeError, TypeError, ImageError, SyntaxError):
+        return None
 
 
 def decode_image(data: bytes, path: Path) -> Decoded:

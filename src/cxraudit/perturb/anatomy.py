@@ -90,10 +90,7 @@ def find_thorax(image: Image.Image, lungs: Mask | None = None) -> Thorax | None:
     Thorax or None
         None if no plausible pair of lungs is found.
     """
-    scale = max(max(image.size) / SIDE, 1.0)
-    size = (max(round(image.width / scale), 1), max(round(image.height / scale), 1))
-    small = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    grey = np.asarray(small, dtype=np.float32) / np.float32(255)
+    scale, grey = _working(image)
     box = _content(grey)
     if box is None:
         return None
@@ -106,6 +103,37 @@ def find_thorax(image: Image.Image, lungs: Mask | None = None) -> Thorax | None:
     if scores[best] < PLAUSIBLE and lungs is None:
         return None
     return views[best].thorax(scale, pairs[best], lungs)
+
+
+def _working(image: Image.Image) -> tuple[float, Plane]:
+    """Return the factor by which an image is larger than its working image, and that, from 0 to 1."""
+    scale = max(max(image.size) / SIDE, 1.0)
+    size = (max(round(image.width / scale), 1), max(round(image.height / scale), 1))
+    small = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    return scale, np.asarray(small, dtype=np.float32) / np.float32(255)
+
+
+def find_content(image: Image.Image) -> Mask:
+    """Estimate where an image shows something: within uniform margins, without air around the body.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        8-bit grey.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        In the shape of the image; true everywhere where no margins are found.
+    """
+    _, grey = _working(image)
+    box = _content(grey)
+    if box is None:
+        return np.ones(image.size[::-1], dtype=bool)
+    found = np.zeros(grey.shape, dtype=bool)
+    found[box] = ~_airs(grey[box])[1]
+    picture = Image.fromarray(found).resize(image.size, Image.Resampling.NEAREST)
+    return np.asarray(picture, dtype=bool)
 
 
 def _content(grey: Plane) -> tuple[slice, slice] | None:

@@ -1,7 +1,7 @@
 """Images → perturbed images → scores: each image unedited and under each perturbation, for each model."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +9,26 @@ import pandas as pd
 from PIL import Image
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.encode import BATCH_SIZE, Progress, encode_images
+from cxraudit.encode import BATCH_SIZE, Perturbed, Progress, encode_perturbed
 from cxraudit.encode.reading import Perturbation
-from cxraudit.errors import DataError, NotAppliedError
+from cxraudit.errors import DataError, NotAppliedError, short
 from cxraudit.files import folder_name
+from cxraudit.images import size_of
+from cxraudit.masks import LUNGS, Masks
 from cxraudit.models.base import ImageTextModel
-from cxraudit.notices import Notice, Tell, logged
+from cxraudit.notices import Notice, Tell, about_images, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
+from cxraudit.perturb.regions import DERIVED, region_perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
+from cxraudit.phantom.regions import drawn_masks
 from cxraudit.prompts import PromptSet
-from cxraudit.schema import PERTURBED_COLUMNS, not_applied
+from cxraudit.schema import KIND, PERTURBED_COLUMNS, REGION_KIND, not_applied
 from cxraudit.store import EmbeddingStore
 from cxraudit.streams import Stream, generator
 from cxraudit.zeroshot import zero_shot_scores
+
+SHARD_SIZE = 128
+"""Images per shard: all perturbations of a shard are finished together, and a kill costs one shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class PlannedPerturbation:
     """(image, image_id) → perturbed image."""
     fingerprint: str
     """All that a perturbed image depends on besides the image and its id."""
+    kind: str = ""
+    """As in `cxraudit.schema.KIND`."""
 
 
 def plan_perturbations(
@@ -89,6 +98,80 @@ def plan_perturbations(
             sentence = f"{' and '.join(REDRAWN)} were left out: {reason}"
             notices.append(Notice(about="perturbations", count=len(REDRAWN), sentence=sentence))
     return planned, notices
+
+
+def plan_regions(
+    dataset: Dataset,
+    images: pd.DataFrame,
+    names: Sequence[str] | None = None,
+    masks: Masks | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[list[PlannedPerturbation], list[Notice]]:
+    """Return the perturbations of regions to apply to some images, each followed by its control.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The cohort.
+    images : pandas.DataFrame
+        Those of its images that are perturbed.
+    names : sequence of str, optional
+        Names as in `cxraudit.perturb.regions.region_perturbations`; default: all that the masks allow.
+    masks : Masks, optional
+        Of these images; default: those of the drawing, for a synthetic release.
+    seed : int
+        Seed of the places of controls.
+
+    Returns
+    -------
+    list of PlannedPerturbation
+        What is applied, without the unedited images.
+    list of Notice
+        What was found in the masks, how many images have none, and how many are resized.
+
+    Raises
+    ------
+    DataError
+        If there are no masks, or none of these images.
+    UnknownNameError
+        If there is no such perturbation, or no mask of its region.
+    """
+    ids = images["image_id"].astype("str").tolist()
+    if masks is None:
+        masks = _drawn(dataset, images)
+    without = [one for one in ids if not masks.find(one)]
+    if len(without) == len(ids) or not masks.regions:
+        raise DataError(
+            f"{short(masks.source)} holds no mask that can be used of the {len(ids):,} images, the first of "
+            f"which is {short(ids[0])}. Name the masks by image_id."
+        )
+    notices = list(masks.notices)
+    if without:
+        notices.append(about_images("Images without a mask: no region is removed.", without))
+    perturbations = region_perturbations(names, masks, seed=seed)
+    regions = {LUNGS if one.region in DERIVED else one.region for one in perturbations}
+    paths = zip(ids, images["path"].astype("str"), strict=True)
+    sizes = {one: size for one, path in paths if (size := size_of(Path(path)))}
+    for region in sorted(regions):
+        if resized := masks.resized(sizes, region):
+            sentence = f"Masks of the region '{region}' are resized: same shape, other size."
+            notices.append(about_images(sentence, resized))
+    planned = [
+        PlannedPerturbation(one.name, 0, one.name, one, one.fingerprint(ids), REGION_KIND)
+        for one in perturbations
+    ]
+    return planned, notices
+
+
+def _drawn(dataset: Dataset, images: pd.DataFrame) -> Masks:
+    """Return the masks of a synthetic release; refuse others, whose regions are not known."""
+    if dataset.truth is None:
+        raise DataError(
+            f"the regions of the images of '{dataset.name}' are not known. Give masks: a table of CheXmask, "
+            "a table of run lengths, or a folder of pictures (--masks)."
+        )
+    return drawn_masks(replace(dataset, images=images))
 
 
 def _lateral(images: pd.DataFrame) -> "pd.Series[str]":
@@ -167,7 +250,8 @@ def perturbed_scores(
     -------
     scores : pandas.DataFrame
         One row per image, finding, model and perturbation; columns
-        `cxraudit.schema.PERTURBED_COLUMNS`. The score is NaN where a perturbation was not applied.
+        `cxraudit.schema.PERTURBED_COLUMNS`, and `KIND` if there are regions. The score is NaN where a
+        perturbation was not applied.
     unread : pandas.DataFrame
         Images that could not be read, or that a perturbation does not apply to: ``image_id``,
         ``error`` (the reason), ``model``, ``perturbation`` (name of its folder).
@@ -179,18 +263,17 @@ def perturbed_scores(
     """
     scores: list[pd.DataFrame] = []
     unread: list[pd.DataFrame] = []
-    for one in planned:
-        failed = encode_images(
-            images,
-            models,
-            folder / one.folder,
-            batch_size=batch_size,
-            n_readers=n_readers,
-            progress=progress,
-            perturbation=one.apply,
-            perturbation_name=one.fingerprint,
-            tell=tell,
-        )
+    tables = encode_perturbed(
+        images,
+        models,
+        [Perturbed(folder / one.folder, one.apply, one.fingerprint) for one in planned],
+        batch_size=batch_size,
+        shard_size=_shard_size(folder),
+        n_readers=n_readers,
+        progress=progress,
+        tell=tell,
+    )
+    for one, failed in zip(planned, tables, strict=True):
         left_out = not_applied(failed)
         if failed.loc[~left_out, "image_id"].nunique() == len(images):
             raise DataError(
@@ -205,14 +288,25 @@ def perturbed_scores(
                     0, zero_shot_scores(index, embeddings, model, findings, prompts, name=name)
                 )
             scores += [
-                table.assign(perturbation=one.name, severity=one.severity)
+                table.assign(perturbation=one.name, severity=one.severity, kind=one.kind)
                 for table in tables
                 if len(table)
             ]
+    of_kinds = [KIND] if any(one.kind for one in planned) else []
     return (
-        pd.concat(scores, ignore_index=True)[list(PERTURBED_COLUMNS)],
+        pd.concat(scores, ignore_index=True)[[*PERTURBED_COLUMNS, *of_kinds]],
         pd.concat(unread, ignore_index=True),
     )
+
+
+def _shard_size(folder: Path) -> int:
+    """Return the number of images per shard: as it was for what is in the folder already."""
+    for record in sorted(folder.glob("*/*/store.json")):
+        try:
+            return int(EmbeddingStore(record.parent).record()["shard size"])
+        except DataError:  # damaged, and made again
+            continue
+    return SHARD_SIZE
 
 
 def _without_score(

@@ -190,7 +190,7 @@ def draw_chest(image: Radiograph, anatomy: Anatomy) -> Canvas:
     spine = np.exp(-np.square(np.square(x / 0.085)))
     density += spine * (0.09 + 0.05 * np.cos(2 * np.pi * y / 0.105)) * anatomy.rib_strength
 
-    solid, heart, trachea = _mediastinum(anatomy, x, y)
+    solid, heart, trachea = mediastinum(anatomy, x, y)
     density += lung * (0.43 * solid + 0.055 * markings * (1 - solid)) + 0.05 * heart
     density -= 0.12 * trachea
     if anatomy.breast:
@@ -231,7 +231,7 @@ def _markings(rng: np.random.Generator, x: Plane, y: Plane, size: int) -> Plane:
     return total
 
 
-def _mediastinum(anatomy: Anatomy, x: Plane, y: Plane) -> tuple[Plane, Plane, Plane]:
+def mediastinum(anatomy: Anatomy, x: Plane, y: Plane) -> tuple[Plane, Plane, Plane]:
     """Return masks of all soft tissue (heart, great vessels, aortic knob), the heart, and the trachea."""
     band = step(anatomy.mediastinum + 0.05 * (y + 0.3) ** 2 - np.abs(x - 0.02), 0.018)
     band *= step(anatomy.base + 0.25 - y, 0.05)

@@ -1,12 +1,24 @@
 """Findings and devices, drawn into a chest with their radiographic signs."""
 
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from scipy.ndimage import binary_dilation
 
-from cxraudit.phantom.anatomy import Canvas, Plane, clouds, draw_chest, expose, place, step
+from cxraudit.phantom.anatomy import (
+    Anatomy,
+    Canvas,
+    Plane,
+    clouds,
+    draw_chest,
+    expose,
+    mediastinum,
+    place,
+    step,
+)
 from cxraudit.phantom.cohort import Radiograph
 from cxraudit.streams import Stream, patient_generator
 
@@ -22,22 +34,57 @@ def render(image: Radiograph) -> NDArray[np.uint8]:
     numpy.ndarray of uint8, shape (image_size, image_size)
         Grey levels; dense structures are bright.
     """
+    canvas = draw_chest(image, anatomy_of(image))
+    for finding, draw in DRAW.items():
+        if finding in image.findings:
+            draw(canvas, _generator(image, finding), side_of(image, finding), image)
+    if image.drain and image.drain_visibility > 0:
+        _insert_drain(canvas, image)
+    if image.view_position == "AP":
+        draw_leads(canvas, _generator(image, "leads"), image)
+    return expose(image, canvas)
+
+
+def anatomy_of(image: Radiograph) -> Anatomy:
+    """Return the anatomy of an image with its findings, of which two change its shape."""
     enlarged, raised = 0.0, [0.0, 0.0]
     if "Cardiomegaly" in image.findings:
         enlarged = image.contrast * float(_generator(image, "Cardiomegaly").uniform(0.16, 0.34))
     if "Atelectasis" in image.findings:
         raised[side_of(image, "Atelectasis")] = 0.07 * image.contrast
-    canvas = draw_chest(image, place(image, enlarged=enlarged, raised=(raised[0], raised[1])))
-    for finding, draw in DRAW.items():
-        if finding in image.findings:
-            draw(canvas, _generator(image, finding), side_of(image, finding), image)
+    return place(image, enlarged=enlarged, raised=(raised[0], raised[1]))
+
+
+def drawn_regions(image: Radiograph) -> dict[str, NDArray[np.bool_]]:
+    """Return where the structures of an image are drawn.
+
+    Returns
+    -------
+    dict
+        ``left-lung`` and ``right-lung`` (of the patient) but for what heart and great vessels cover;
+        ``heart``; and ``drain`` where one is drawn. Lungs and drain include their blurred border, also
+        where it lies on the heart.
+    """
+    canvas = draw_chest(image, anatomy_of(image))
+    solid, heart, _ = mediastinum(canvas.anatomy, canvas.x, canvas.y)
+    right, left = (lung * (1 - solid) > FAINTEST for lung in canvas.lungs)
+    found = {"left-lung": left & ~right, "right-lung": right, "heart": heart > 0.5}
     if image.drain and image.drain_visibility > 0:
-        # The drain is on the side of the finding that it treats.
-        cause = "Pneumothorax" if "Pneumothorax" in image.findings else "Pleural Effusion"
-        draw_drain(canvas, _generator(image, "drain"), side_of(image, cause), image)
-    if image.view_position == "AP":
-        draw_leads(canvas, _generator(image, "leads"), image)
-    return expose(image, canvas)
+        before = canvas.density.copy()
+        _insert_drain(canvas, image)
+        drain = np.abs(canvas.density - before) > 0
+        found["drain"] = binary_dilation(drain, iterations=ceil(image.image_size / 256))
+    return found
+
+
+FAINTEST = 0.05
+"""Share of a lung in a pixel, above which the pixel is part of it."""
+
+
+def _insert_drain(canvas: Canvas, image: Radiograph) -> None:
+    # The drain is on the side of the finding that it treats.
+    cause = "Pneumothorax" if "Pneumothorax" in image.findings else "Pleural Effusion"
+    draw_drain(canvas, _generator(image, "drain"), side_of(image, cause), image)
 
 
 _PARTS = (

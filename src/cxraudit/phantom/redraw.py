@@ -10,7 +10,7 @@ from PIL import Image
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError
-from cxraudit.phantom.cohort import radiographs
+from cxraudit.phantom.cohort import Radiograph, radiographs
 from cxraudit.phantom.findings import render
 from cxraudit.phantom.releases import DRAWN, JPEG_QUALITY
 from cxraudit.phantom.spec import PhantomSpec
@@ -43,6 +43,34 @@ def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image
     DataError
         If the data set is not synthetic, or an image is not where the release has it.
     """
+    drawn = drawn_images(dataset)
+
+    def draw(image: Image.Image, image_id: str) -> Image.Image:
+        radiograph, suffix = drawn[image_id]
+        picture = Image.fromarray(render(replace(radiograph, drain=drain)))
+        return _as_stored(picture, suffix)
+
+    return draw
+
+
+def drawn_images(dataset: Dataset) -> dict[str, tuple[Radiograph, str]]:
+    """Return what each image of a synthetic release was drawn from, and the ending of its file.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A synthetic release.
+
+    Returns
+    -------
+    dict
+        image_id → (content, ending).
+
+    Raises
+    ------
+    DataError
+        If the data set is not synthetic, or an image is not where the release has it.
+    """
     # A cohort that was read back has its images only; they lie below the release.
     root = next(
         (at for at in (dataset.root, *dataset.root.parents) if (at / DRAWN).is_file()), None
@@ -68,13 +96,8 @@ def redrawn(dataset: Dataset, drain: bool) -> Callable[[Image.Image, str], Image
             raise DataError(
                 f"{path.name} is not an image of the release: it cannot be drawn again."
             )
-        drawn[image_id] = (replace(by_path[relative], drain=drain), path.suffix)
-
-    def draw(image: Image.Image, image_id: str) -> Image.Image:
-        radiograph, suffix = drawn[image_id]
-        return _as_stored(Image.fromarray(render(radiograph)), suffix)
-
-    return draw
+        drawn[image_id] = (by_path[relative], path.suffix)
+    return drawn
 
 
 def _drawn(file: Path) -> pd.DataFrame:

@@ -21,6 +21,7 @@ class Anchor(StrEnum):
     SHORTCUTS = "shortcuts"
     SLICES = "slices"
     PERTURBATIONS = "perturbations"
+    REGIONS = "regions"
     EMBEDDINGS = "embeddings"
     HEADS = "heads"
     LABELS = "labels"

@@ -4,6 +4,7 @@
 module            question
 ================  ==============================================================================
 `counterfactual`  does the score follow a device that is inserted or removed, or an own edit of images
+`region`          what is left of the AUROC when a region is removed, or kept alone
 `corruption`      how much AUROC and the gaps between groups change as images degrade
 ================  ==============================================================================
 """
@@ -11,16 +12,15 @@ module            question
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from cxraudit.audits import verdicts
-from cxraudit.audits.cohort import Cohort, Sample, make_cohort, samples
+from cxraudit.audits.cohort import Cohort, make_cohort, samples
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.other_weight import with_other_weight
-from cxraudit.audits.perturbations import corruption, counterfactual
-from cxraudit.audits.perturbations.pairs import Pair, within
+from cxraudit.audits.perturbations import corruption, counterfactual, region
+from cxraudit.audits.perturbations.pairs import Pair, shared, within
 from cxraudit.audits.perturbations.repeated import averaged
 from cxraudit.audits.plan import Tested, key
 from cxraudit.audits.sampling import with_sampling_weights
@@ -28,7 +28,16 @@ from cxraudit.datasets.base import Dataset
 from cxraudit.edits import Edit, edits_of, is_own
 from cxraudit.errors import DataError
 from cxraudit.frames import to_pandas
-from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED, Analysis, Reason, require_columns
+from cxraudit.schema import (
+    KIND,
+    PERTURBED_COLUMNS,
+    REGION_KIND,
+    UNEDITED,
+    Analysis,
+    Reason,
+    group_names,
+    require_columns,
+)
 from cxraudit.settings import AuditSettings
 
 
@@ -37,7 +46,8 @@ class PerturbationAudit:
     """The result of auditing scores of perturbed images."""
 
     results: pd.DataFrame
-    """Rows of the analyses ``counterfactual`` and ``corruption``; see `cxraudit.schema.RESULT_COLUMNS`."""
+    """Rows of the analyses ``counterfactual``, ``corruption`` and ``region``; see
+    `cxraudit.schema.RESULT_COLUMNS`."""
     image_changes: pd.DataFrame
     """One row per image, model, finding and counterfactual perturbation: ``image_id``, ``model``,
     ``prompt_set``, ``finding``, ``condition``, ``change`` of the score in standard deviations of the
@@ -77,7 +87,7 @@ def audit_perturbations(
     -------
     PerturbationAudit
         Counterfactual changes are adjusted together, stepwise; corruptions are screened
-        (Benjamini–Hochberg).
+        (Benjamini–Hochberg); regions are exploratory.
 
     Raises
     ------
@@ -89,6 +99,8 @@ def audit_perturbations(
     require_columns("the scores of perturbed images", table, PERTURBED_COLUMNS)
     table = averaged(table)
     edits = edits_of(table)
+    table = table.assign(**{KIND: group_names(table[KIND]) if KIND in table else ""})
+    table[KIND] = table[KIND].where(table[KIND] == REGION_KIND, "")
     unedited = table[table["perturbation"] == UNEDITED]
     if unedited.empty:
         raise DataError(
@@ -110,10 +122,13 @@ def audit_perturbations(
         pairs = list(_pairs(cohort, table[table["model"] == model], edits))
         # Where a perturbation applies to no image, there is nothing to compare, and one row says so.
         applied = [p for p in pairs if p.n_edited]
-        moved = [counterfactual.Counterfactual(cohort, p) for p in applied if not p.severity]
+        of_regions = [p for p in applied if p.kind == REGION_KIND]
+        others = [p for p in applied if p.kind != REGION_KIND]
+        moved = [counterfactual.Counterfactual(cohort, p) for p in others if not p.severity]
         plan = [
             *counterfactual.plan(moved, chosen),
-            *corruption.plan(cohort, [p for p in applied if p.severity], chosen),
+            *corruption.plan(cohort, [p for p in others if p.severity], chosen),
+            *region.plan(cohort, of_regions, chosen),
             *(_of_none(p) for p in pairs if not p.n_edited),
         ]
         evaluated += with_other_weight(engine, plan, engine.evaluate(plan))
@@ -150,9 +165,9 @@ def _pairs_of(cohort: Cohort, table: pd.DataFrame, edits: Mapping[str, Edit]) ->
     }
     perturbed = table[table["perturbation"] != UNEDITED]
     kinds = perturbed.groupby(
-        ["prompt_set", "finding", "perturbation", "severity"], sort=False, observed=True
+        ["prompt_set", "finding", "perturbation", "severity", KIND], sort=False, observed=True
     )
-    for (prompt_set, finding, name, severity), part in kinds:
+    for (prompt_set, finding, name, severity, kind), part in kinds:
         if (prompt_set, finding) not in before:
             continue  # nothing to compare with
         (after,) = samples(cohort, part, str(finding))
@@ -163,8 +178,9 @@ def _pairs_of(cohort: Cohort, table: pd.DataFrame, edits: Mapping[str, Edit]) ->
         if edit.own:
             pair = within(edit, first, after, left_out)
         else:
-            sides = _shared(cohort, first, after), _shared(cohort, after, first)
-            pair = Pair(edit, int(severity), *sides, n_not_applied=left_out)
+            sides = shared(cohort, first, after), shared(cohort, after, first)
+            of_kind = {"kind": str(kind), "all_before": first}
+            pair = Pair(edit, int(severity), *sides, n_not_applied=left_out, **of_kind)
         if pair.n_edited or pair.n_not_applied:
             yield pair
 
@@ -172,17 +188,13 @@ def _pairs_of(cohort: Cohort, table: pd.DataFrame, edits: Mapping[str, Edit]) ->
 def _of_none(pair: Pair) -> Tested:
     """Return the row of a perturbation that applies to no image, without a value or a verdict."""
     analysis = Analysis.CORRUPTION if pair.severity else Analysis.COUNTERFACTUAL
+    if pair.kind == REGION_KIND:
+        analysis = Analysis.REGION
     at = {"at": float(pair.severity)} if pair.severity else {}
     return Tested(
         key=key(pair.after, analysis, reference=UNEDITED, condition=pair.condition, **at),
-        metric="auroc" if pair.severity else "score_change",
+        metric="score_change" if analysis == Analysis.COUNTERFACTUAL else "auroc",
         cell=None,
         reasons=(Reason.NOT_APPLIED,),
         note="not applied to any of the images",
     )
-
-
-def _shared(cohort: Cohort, sample: Sample, other: Sample) -> Sample:
-    """Return a sample on the images that another has, too; itself, where these are all."""
-    kept = np.isin(sample.rows, other.rows)
-    return sample if kept.all() else sample.sharing(cohort, kept)

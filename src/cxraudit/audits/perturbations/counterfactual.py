@@ -42,9 +42,9 @@ class Counterfactual:
 
     def __post_init__(self) -> None:
         """Compute the change of every image."""
-        before = _on_linear_scale(self.pair.before.y_score)
-        spread = _deviation(before, self.pair.before)
-        change = (_on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
+        before = on_linear_scale(self.pair.before.y_score)
+        spread = deviation(before, self.pair.before)
+        change = (on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
 
@@ -98,7 +98,7 @@ class Counterfactual:
         return {name: before.cell(mask) for name, mask in masks.items() if mask.any()}
 
 
-def _deviation(values: NDArray[np.float64], sample: Sample) -> float:
+def deviation(values: NDArray[np.float64], sample: Sample) -> float:
     """Return the standard deviation of numbers of the images of a sample, weighted as these are."""
     if sample.weights is None:
         return float(values.std())
@@ -106,7 +106,7 @@ def _deviation(values: NDArray[np.float64], sample: Sample) -> float:
     return float(np.sqrt(np.average((values - mean) ** 2, weights=sample.weights)))
 
 
-def _on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return scores on the scale on which a zero-shot score is linear in the embedding."""
     if scores.min() < 0 or scores.max() > 1:
         return scores

@@ -107,6 +107,7 @@ _ROBUSTNESS = {
     Analysis.SLICES: ("the worst slices on some patients, compared on the others", Anchor.SLICES),
     Analysis.COUNTERFACTUAL: ("devices inserted into images, with controls", Anchor.PERTURBATIONS),
     Analysis.CORRUPTION: ("image degradation of increasing severity", Anchor.PERTURBATIONS),
+    Analysis.REGION: ("regions of images removed, with controls", Anchor.REGIONS),
     Analysis.PROMPT_SENSITIVITY: ("the same gaps with other prompts", Anchor.EMBEDDINGS),
     Analysis.WORDING: ("words for groups of patients in the prompts", Anchor.WORDINGS),
 }

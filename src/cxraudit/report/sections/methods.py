@@ -161,6 +161,13 @@ def _further(analyses: set[str], facts: Facts) -> Iterator[tuple[str, list[str]]
             "AUROC and gaps were compared under image degradation of increasing severity.",
             ["benjamini"],
         )
+    if Analysis.REGION in analyses:
+        yield (
+            "Regions of images were removed and filled smoothly from their border, or kept alone; AUROC was "
+            "compared with that of unedited images, of a removed region of the same size elsewhere, and with "
+            "chance.",
+            [],
+        )
     if Analysis.PROBE in analyses:
         yield (
             "Probes were fitted to embeddings of some patients, and chosen and measured on others; shifts of "

@@ -2,7 +2,7 @@
 
 Each module of `STATEMENTS` has ``statements(audit, model)``. A sentence is about rows of the results,
 which it finds by their keys; nothing is stated that no row supports. That a score *relies on* something
-is stated only where an intervention on the image shows it: an inserted or removed device.
+is stated only where an intervention on the image shows it: a device inserted or removed, or a region removed.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from cxraudit.report.statements import (
     models,
     operating_point,
     perturbations,
+    regions,
     shortcuts,
     slices,
     subgroups,
@@ -31,6 +32,7 @@ STATEMENTS = (
     shortcuts,
     slices,
     perturbations,
+    regions,
     embeddings,
     two_labels,
     wordings,

@@ -1,0 +1,208 @@
+"""Tables of run lengths: CheXmask, and one mask per row."""
+
+import math
+import zlib
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from cxraudit.errors import DataError, MissingColumnsError, one_line, short
+from cxraudit.files import digest
+from cxraudit.masks.base import LEFT_LUNG, RIGHT_LUNG, Masks, Stored, region_name, variants
+from cxraudit.masks.run_lengths import Mask, decode
+from cxraudit.notices import about_images
+from cxraudit.schema import records
+
+CHEXMASK_IDS = ("Image Index", "dicom_id", "Path", "ImageID", "image_id")
+"""What the tables of CheXmask call an image: ChestX-ray8, MIMIC-CXR-JPG, CheXpert, PadChest, VinDr-CXR."""
+CHEXMASK_REGIONS = {"Left Lung": LEFT_LUNG, "Right Lung": RIGHT_LUNG, "Heart": "heart"}
+QUALITY = "Dice RCA (Mean)"
+ROWS_OF = ("image_id", "region", "rle", "height", "width")
+"""Columns of a table with a mask per row."""
+
+_AT_ONCE = 500
+"""Rows: those of CheXmask have some 20 kB each."""
+_LARGEST = 2**14
+"""Pixels of a side."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengths:
+    """A mask as run lengths."""
+
+    text: str
+    size: tuple[int, int]
+    """Width and height."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the text and the size."""
+        return digest([self.text, self.size])
+
+    def read(self) -> Mask:
+        """Return the mask."""
+        return decode(self.text, self.size)
+
+
+def read_table_of_masks(file: Path, wanted: Set[str] | None, minimum_quality: float) -> Masks:
+    """Read a table; `wanted` are the names of images, as `cxraudit.masks.base.names_of` gives them."""
+    found = _Found(file, wanted, minimum_quality)
+    for chunk in _chunks(file):
+        columns = list(map(str, chunk.columns))
+        if set(ROWS_OF) <= set(columns):
+            found.add_rows(chunk)
+        elif set(CHEXMASK_REGIONS) & set(columns):
+            found.add_images(chunk)
+        else:
+            raise MissingColumnsError(f"{file} (a table of masks)", ROWS_OF, _columns(file))
+    return found.masks()
+
+
+def _columns(file: Path) -> list[str]:
+    """Return all columns of a table, for a message."""
+    if file.suffix == ".parquet":
+        return list(map(str, pd.read_parquet(file).columns))
+    return list(map(str, pd.read_csv(file, nrows=0, encoding="utf-8-sig").columns))
+
+
+def _chunks(file: Path) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a table as text, some at a time; nothing of what is not used is kept."""
+    try:
+        if file.suffix == ".parquet":
+            table = pd.read_parquet(file)
+            kept = [name for name in table if name in _USED]
+            yield table[kept].astype(object).fillna("").astype("str")
+            return
+        with pd.read_csv(
+            file,
+            dtype="str",
+            keep_default_na=False,
+            chunksize=_AT_ONCE,
+            usecols=_is_used,
+            encoding="utf-8-sig",
+        ) as reader:
+            yield from reader
+    except (ValueError, OSError, EOFError, zlib.error, pd.errors.ParserError) as error:
+        raise DataError(
+            f"{file} cannot be read as a table of masks: {one_line(str(error), 200).rstrip('.')}. Check "
+            "that it is a .csv, .csv.gz or .parquet, and whole."
+        ) from None
+
+
+def _is_used(name: str) -> bool:
+    return name in _USED
+
+
+_USED = {*ROWS_OF, *CHEXMASK_IDS, *CHEXMASK_REGIONS, QUALITY, "Height", "Width"}
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was read of a table so far."""
+
+    file: Path
+    wanted: Set[str] | None
+    minimum_quality: float
+    images: dict[str, dict[str, Stored]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    low: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    """Images of low, and of unknown quality."""
+    n_rows: int = 0
+
+    def add_images(self, rows: pd.DataFrame) -> None:
+        """Add rows of CheXmask."""
+        ids = [name for name in CHEXMASK_IDS if name in rows]
+        if not ids:
+            raise MissingColumnsError(
+                f"{self.file} (a table of CheXmask)", CHEXMASK_IDS[:1], map(str, rows)
+            )
+        needed = (*CHEXMASK_REGIONS, "Height", "Width")
+        if missing := [name for name in needed if name not in rows]:
+            raise MissingColumnsError(f"{self.file} (a table of CheXmask)", missing, map(str, rows))
+        for row in self._wanted(rows, ids[0]):
+            name = row[ids[0]]
+            if name in self.images or name in self.left_out:
+                raise self._twice(name, "")
+            if QUALITY in row and not self._is_good(name, row[QUALITY]):
+                continue
+            size = self._size(name, row["Width"], row["Height"])
+            self.images[name] = {
+                region: self._checked(name, region, row[column], size)
+                for column, region in CHEXMASK_REGIONS.items()
+            }
+
+    def add_rows(self, rows: pd.DataFrame) -> None:
+        """Add rows with a mask each."""
+        for row in self._wanted(rows, "image_id"):
+            name = row["image_id"]
+            region = region_name(row["region"], str(self.file))
+            of_image = self.images.setdefault(name, {})
+            if region in of_image:
+                raise self._twice(name, f" for the region '{region}'")
+            size = self._size(name, row["width"], row["height"])
+            of_image[region] = self._checked(name, region, row["rle"], size)
+
+    def masks(self) -> Masks:
+        """Return all masks, with what a reader has to know of them."""
+        if not self.n_rows:
+            raise DataError(f"{self.file} has no rows. Check the file.")
+        notices = []
+        if self.low:
+            limit = f"{self.minimum_quality:g}"
+            sentence = f"Masks with a {QUALITY} below {limit} are not used."
+            notices.append(about_images(sentence, self.low))
+        if self.unknown:
+            notices.append(about_images(f"Masks without a {QUALITY} are not used.", self.unknown))
+        return Masks(self.file.name, self.images, self.left_out, tuple(notices))
+
+    def _wanted(self, rows: pd.DataFrame, column: str) -> Iterator[dict[str, str]]:
+        self.n_rows += len(rows)
+        for row in records(rows):
+            name = row[column] = row[column].strip()
+            if not name:
+                raise DataError(f"{self.file} has a row without {column}. Fill the column in.")
+            if self.wanted is None or not self.wanted.isdisjoint(variants(name)):
+                yield row
+
+    def _is_good(self, name: str, text: str) -> bool:
+        try:
+            quality = float(text)
+        except ValueError:
+            quality = math.nan
+        if quality >= self.minimum_quality:
+            return True
+        known = math.isfinite(quality)
+        (self.low if known else self.unknown).append(name)
+        what = f"is {quality:.2f}, below {self.minimum_quality:g}" if known else "is not known"
+        self.left_out[name] = f"the quality of its masks ({QUALITY}) {what}"
+        return False
+
+    def _size(self, name: str, *texts: str) -> tuple[int, int]:
+        try:
+            width, height = (int(float(text)) for text in texts)
+        except (ValueError, OverflowError):
+            width = height = 0
+        if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
+            raise DataError(
+                f"{self.file}: the mask of {short(name)} has the width '{short(texts[0])}' and the height "
+                f"'{short(texts[1])}', which are no numbers of pixels. Correct or delete the row."
+            )
+        return width, height
+
+    def _checked(self, name: str, region: str, text: str, size: tuple[int, int]) -> RunLengths:
+        try:
+            decode(text, size)
+        except DataError as error:
+            raise DataError(
+                f"{self.file}: the run lengths of the region '{region}' of {short(name)} are damaged: "
+                f"{error}. Correct or delete the row."
+            ) from None
+        return RunLengths(text, size)
+
+    def _twice(self, name: str, what: str) -> DataError:
+        return DataError(
+            f"{self.file} has two rows of {short(name)}{what}. Keep one row of each, since they may differ."
+        )
