@@ -9,8 +9,9 @@ three findings are fitted on half of the patients and audited on the others, by 
 * `none`: findings are as clear at every age.
 
 Sex has no effect on findings in either. A row counts the cohorts with a disparity in AUROC of the group of 80
-and over, and of any other group, and those in which it is one of heads of few patients (`n_shot` has no
-verdict: an interval without 0 counts).
+and over, of another age group (against all others, among whom are the affected ones), and by sex, and those in
+which the gap of the affected group by heads of 64 patients is shown (`n_shot` has no verdict: an interval
+without 0 counts).
 """
 
 import tempfile
@@ -72,12 +73,14 @@ def evaluate(seed: int, planted: str, n_resamples: int) -> dict[str, bool]:
         ).results
     gaps = found[(found["metric"] == "auroc") & (found["reference"] != "")]
     disparate = gaps[(gaps["analysis"] == Analysis.SUBGROUPS) & (gaps["verdict"] == "disparity")]
+    by_age = disparate["attribute"] == "age_group"
     few = gaps[
         (gaps["analysis"] == Analysis.N_SHOT) & (gaps["group"] == AFFECTED) & (gaps["at"] == 64)
     ]
     return {
-        "disparity of 80 and over": bool((disparate["group"] == AFFECTED).any()),
-        "of another group": bool((disparate["group"] != AFFECTED).any()),
+        "disparity of 80 and over": bool((by_age & (disparate["group"] == AFFECTED)).any()),
+        "of another age group": bool((by_age & (disparate["group"] != AFFECTED)).any()),
+        "by sex": bool((~by_age).any()),
         "by heads of 64 patients": bool(((few["low"] > 0) | (few["high"] < 0)).any()),
     }
 

@@ -93,6 +93,7 @@ def test_every_section_is_on_the_page_in_its_order(written):
         "Regions of the image",
         "Heads",
         "Embeddings",
+        "Prompt wordings",
         "Differences between models",
         "Checks",
         "Notices",

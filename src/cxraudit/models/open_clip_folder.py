@@ -25,7 +25,7 @@ WEIGHTS = (
 )
 """Names of the weights, in the order in which open_clip prefers them."""
 PUBLISHED = "Use the files as they were published together."
-SEE = "docs/how-to/use-published-models.md"
+SEE = "cxraudit models --help"
 
 Count = Annotated[int, Ge(1), Le(256)]
 Width = Annotated[int, Ge(1), Le(16_384)]

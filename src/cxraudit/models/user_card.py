@@ -14,7 +14,7 @@ from cxraudit.settings import training_data
 from cxraudit.validation import Described, Name, Names, validated
 
 FILE = "cxraudit-card.toml"
-SEE = "docs/how-to/use-published-models.md"
+SEE = "cxraudit models --help"
 
 
 class Stated(Described):

@@ -26,7 +26,7 @@ MOST_TERMS, MOST_TEXTS = 500, 20
 LONGEST = 300
 """Characters of a wording; models take some hundreds with the prompt."""
 OLDEST = 120
-SEE = "docs/how-to/wordings.md"
+SEE = "cxraudit score --help"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from cxraudit.datasets.base import Dataset, age_groups, resolve_per_patient
 from cxraudit.datasets.release import Count, ReleaseFile, check_choices, find_all, find_one
 from cxraudit.datasets.release_table import ReleaseTable, find_table, open_table
 from cxraudit.datasets.releases.chexpert_labels import chosen_findings, resolved
-from cxraudit.datasets.releases.chexpert_test import READERS, SOURCES, TRUTH, read_test
+from cxraudit.datasets.releases.chexpert_readers import READERS, SOURCES, TRUTH, read_test
 from cxraudit.datasets.values.text import plain
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.notices import Notice, counted

@@ -28,7 +28,7 @@ _STUDY = re.compile(r"(?:.*?/)?(test/(patient\d+)/(study\d+))/?$")
 
 
 @dataclass(frozen=True, slots=True)
-class TestStudies:
+class LabelledStudies:
     """Images of the test studies with their labels."""
 
     images: pd.DataFrame
@@ -37,7 +37,7 @@ class TestStudies:
     notices: list[Notice] = field(default_factory=list)
 
 
-def read_test(root: Path, findings: Sequence[str], labels: str) -> TestStudies:
+def read_test(root: Path, findings: Sequence[str], labels: str) -> LabelledStudies:
     """Read the test studies.
 
     Parameters
@@ -72,7 +72,7 @@ def read_test(root: Path, findings: Sequence[str], labels: str) -> TestStudies:
     if unread := int(found.isna().all(axis=1).sum()):
         stated = f"{counted(unread, 'image')} of studies that this source does not label."
         notices.append(Notice(about=f"labels of {labels}", count=unread, sentence=stated))
-    return TestStudies(
+    return LabelledStudies(
         pd.concat([images.drop(columns=["study", "there"]), found], axis=1),
         table.path.parent.name,
         notices,
