@@ -9,8 +9,8 @@ three findings are fitted on half of the patients and audited on the others, by 
 * `none`: findings are as clear at every age.
 
 Sex has no effect on findings in either. A row counts the cohorts with a disparity in AUROC of the group of 80
-and over, of another age group (against all others, among whom are the affected ones), and by sex, and those in
-which the gap of the affected group by heads of 64 patients is shown (`n_shot` has no verdict: an interval
+and over, of another age group (against all others, among whom are the affected ones), and by sex, and those
+in which the gap of the affected group by heads of 64 patients is shown (`n_shot` has no verdict: an interval
 without 0 counts).
 """
 

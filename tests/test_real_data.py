@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxraudit import datasets
+from cxraudit import ModelEmbeddings, datasets, fit_heads
 from cxraudit.audits.run import audit
 from cxraudit.audits.scores import read_scores
 from cxraudit.cli import main
@@ -298,3 +298,35 @@ def test_errors_of_report_labels_against_radiologists_are_those_counted_by_hand(
     assert rates.loc["tpr", "n"] == len(truth)
     dependence = rows[(rows["reference"] == CHANCE) & (rows["group"] == NEGATIVES)]
     assert (dependence["low"] > 0).all()
+
+
+def test_heads_on_real_features_rank_as_the_pipeline_of_scikit_learn(real_data):
+    """Features: 14 outputs of a DenseNet-121 on 22,433 radiographs; labels: those of NIH."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    findings = ["Pneumothorax", "Cardiomegaly"]
+    dataset = datasets.load("nih-cxr14", real_data / "nih_cxr14").choose_findings(findings)
+    table = pd.read_csv(real_data / "chexnet_scores" / "pretrained_preds.csv")
+    features = table.filter(like="prob_").to_numpy(dtype=np.float32)
+    embeddings = ModelEmbeddings("chexnet", table["Image Index"].to_numpy(dtype=str), features, ())
+
+    heads = fit_heads(dataset, embeddings, shots=())
+
+    labels = dataset.images.set_index("image_id").reindex(table["Image Index"])
+    fitted = labels["patient_id"].isin(heads.patients).to_numpy()
+    held_out = (~fitted) & labels["patient_id"].notna().to_numpy()
+    scores = heads.scores(embeddings).set_index(["finding", "image_id"])["score"]
+    assert features.shape == (22_433, 14)
+    for finding in findings:
+        y_true = labels[finding].to_numpy(dtype=float) == 1
+        strength = heads.by_finding[finding].strength
+        pipeline = make_pipeline(
+            StandardScaler(), LogisticRegression(C=strength, max_iter=200, tol=1e-4)
+        ).fit(features[fitted], y_true[fitted])
+        own = scores[finding].reindex(table["Image Index"][held_out]).to_numpy()
+        expected = roc_auc_score(y_true[held_out], pipeline.decision_function(features[held_out]))
+        assert roc_auc_score(y_true[held_out], own) == pytest.approx(expected, abs=1e-6)
+        assert expected > 0.7

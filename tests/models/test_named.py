@@ -39,7 +39,12 @@ def placed(tmp_path, monkeypatch):
     return place
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+LARGE = ("medsiglip-448", "xraysiglip-siglip-b16-512", "xraysiglip-siglip-l16-384")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in PUBLISHED]
+)
 def test_a_named_checkpoint_is_its_folder(placed, name):
     """The embeddings are those of the folder by its path; the card is the published one's."""
     folder = placed(name)
