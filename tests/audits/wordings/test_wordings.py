@@ -14,7 +14,7 @@ from cxraudit.audits.wordings import audit_wordings, of_embeddings, of_tables
 from cxraudit.audits.wordings.variants import by_variant
 from cxraudit.errors import DataError
 from cxraudit.prompts.wordings import Phrase
-from cxraudit.schema import Analysis
+from cxraudit.schema import Analysis, Reason, has_reason
 from cxraudit.settings import AuditSettings
 from simulations.wordings import DESIGNS, FINDING, cohort, embeddings, evaluate, tables
 
@@ -106,6 +106,30 @@ def test_an_effect_is_found_where_one_was_planted(design):
     found = sum(evaluate(seed, design, 120)["found"] for seed in (1, 2))
 
     assert found == (2 if design.effect else 0)
+
+
+def test_few_neutral_words_judge_no_pair_of_groups(drawn):
+    """Two days beside two sexes: a reason, how many are needed, and no interval; a value all the same."""
+    dataset, x, _ = drawn
+    base, worded = tables(dataset, x, np.random.default_rng(8), effect=True)
+    kept = worded[worded["variant_attribute"].isin(["sex", "day"])]
+
+    found = audit_wordings(dataset, of_tables(base, kept), ["sex"], SETTINGS)
+
+    ratios = found.results[found.results["metric"].str.endswith("_ratio")]
+    assert len(ratios)
+    assert has_reason(ratios, Reason.TOO_FEW_WORDS).all()
+    assert ratios[["low", "high", "p_adjusted"]].isna().all(axis=None)
+    assert ratios["note"].str.contains("an interval needs 39 of neutral words or more").all()
+    assert found.facts[0]["too_few"] == [{"words": "words for groups", "neutral": 5, "needed": 39}]
+
+
+def test_ratios_are_adjusted_for_size_and_never_below_the_exchange(found):
+    """Together, over all of a model; the planted one stays below 5 %."""
+    ratios = found.results[found.results["metric"].str.endswith("_ratio")]
+    assert (ratios["p_adjusted"] >= ratios["p_value"]).all()
+    planted = the(ratios, metric="wording_gap_ratio", condition="sex")
+    assert planted["p_adjusted"] <= 0.05
 
 
 def test_the_words_for_a_group_raise_its_own_scores(drawn):
