@@ -336,6 +336,13 @@ def variants(**changed):
         ),
         ({"variant_years": ["", "old", "", "", ""]}, "no age in years"),
         ({"variant_years": ["", -5, "", "", ""]}, "no age in years"),
+        (
+            {
+                "variant_group": ["", "female", "male", "mon", "fri"],
+                "variant_years": ["", 85, 85, "", ""],
+            },
+            "2 rows with both variant_group and variant_years, first 'female' and 85",
+        ),
     ],
 )
 def test_a_table_that_does_not_say_what_a_wording_is_is_refused(changed, match):
