@@ -1,5 +1,6 @@
 """Words for groups in the prompt, beside neutral words."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -106,6 +107,54 @@ def test_an_effect_is_found_where_one_was_planted(design):
     found = sum(evaluate(seed, design, 120)["found"] for seed in (1, 2))
 
     assert found == (2 if design.effect else 0)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "female"), [("sex", "woman"), ("sex", "F"), ("Sex", " FEMALE")]
+)
+def test_groups_may_be_named_as_in_data_that_are_read(drawn, attribute, female):
+    """Codes, words and spellings of a group give the same as its name."""
+    dataset, x, _ = drawn
+    base, worded = tables(dataset, x, np.random.default_rng(8), effect=True)
+    worded = worded[worded["variant_attribute"] != "race"]
+    own = worded["variant_attribute"] == "sex"
+    other = worded.copy()
+    other.loc[own & (other["variant_group"] == "female"), "variant_group"] = female
+    other.loc[own, "variant_attribute"] = attribute
+
+    one, two = (
+        audit_wordings(dataset, of_tables(base, table), ["sex"], SETTINGS)
+        for table in (worded, other)
+    )
+
+    pd.testing.assert_frame_equal(one.results, two.results)
+    assert one.notices == two.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "match"),
+    [
+        ("variant_attribute", "gender", "Words for 'gender' .* no attribute of the data .sex."),
+        (
+            "variant_group",
+            "<b>dame",
+            "Words for '<b>dame' .* no group of sex in the data .female, male.",
+        ),
+    ],
+)
+def test_words_for_what_the_data_do_not_have_are_stated(drawn, column, value, match):
+    """With what there is, since nothing else would tell a slip of the pen."""
+    dataset, x, _ = drawn
+    base, worded = tables(dataset, x, np.random.default_rng(8), effect=True)
+    own = worded["variant_attribute"] == "sex"
+    if column == "variant_group":
+        own &= worded["variant_group"] == "female"
+    worded.loc[own, column] = value
+
+    found = audit_wordings(dataset, of_tables(base, worded), ["sex"], SETTINGS)
+
+    [notice] = found.notices
+    assert re.search(match, notice.sentence)
 
 
 def test_few_neutral_words_judge_no_pair_of_groups(drawn):

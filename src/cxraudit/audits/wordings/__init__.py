@@ -31,6 +31,7 @@ from cxraudit.audits.wordings.sources import (
     incomplete,
     of_embeddings,
     of_tables,
+    unknown,
     with_groups,
 )
 from cxraudit.audits.wordings.words import (
@@ -154,6 +155,8 @@ class _Found:
         if not base.both_classes or not np.ptp(base.y_score) > 0:
             return [], pd.DataFrame()
         scores = replace(scores, phrases=with_groups(scores.phrases, cohort.dataset))
+        new = unknown(self._worded.model, scores.phrases, cohort.dataset)
+        self.notices += [one for one in new if one not in self.notices]
         rows = np.zeros(len(complete), dtype=bool)
         rows[base.rows] = True
         apart = distinguish(scores, rows)
