@@ -662,6 +662,7 @@ def audit_files(
         If a file is missing or is not what it should be, or one that cxraudit did not write would be
         replaced.
     """
+    _refuse_contradictions(vectors or {}, prompt_vectors or {}, embeddings=embeddings)
     file = Path(scores)
     work = Workspace(file.parent)
     place = work.audit if out is None else AuditFolder(Path(out))
@@ -805,6 +806,20 @@ def _with_pairs(
 def reference_file(source: str | PathLike[str] | None) -> dict[str, Path]:
     """Return the file of reference labels among the inputs of an audit, if there is one."""
     return {"reference labels": Path(source)} if source and Path(source).is_file() else {}
+
+
+def _refuse_contradictions(
+    vectors: Mapping[str, Any], prompts: Mapping[str, Any], *, embeddings: bool
+) -> None:
+    if prompts and not vectors:
+        raise ConfigError(
+            "embeddings of prompts score embeddings of images: give these with --embeddings, too."
+        )
+    if vectors and not embeddings:
+        raise ConfigError(
+            "--no-embeddings leaves out embeddings beside the scores, and --embeddings names some. Give one "
+            "of both."
+        )
 
 
 def _name_of(attribute: str) -> str:

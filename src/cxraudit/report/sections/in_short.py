@@ -101,8 +101,8 @@ def _nothing(audits: Sequence[Audit]) -> Paragraph:
         )
     if len(compared):
         return Paragraph(
-            "No disparity was found between groups in AUROC or in rates at a threshold, nor by a shortcut or "
-            "a perturbation. That is not the same as none: see what is inconclusive."
+            "No disparity was found in what was compared. That is not the same as none: see what is "
+            "inconclusive."
         )
     return Paragraph(
         "Nothing was compared: there is no attribute with two groups, and no shortcut."
