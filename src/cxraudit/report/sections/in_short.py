@@ -100,9 +100,15 @@ def _nothing(audits: Sequence[Audit]) -> Paragraph:
             "All comparisons are hidden, since cells of few patients are: nothing can be concluded of groups."
         )
     if len(compared):
+        further = [
+            what
+            for what, fact in (("a shortcut", "shortcuts"), ("a perturbation", "perturbed"))
+            if any(audit.facts.get(fact) for audit in audits)
+        ]
+        nor = f", nor by {' or '.join(further)}" if further else ""
         return Paragraph(
-            "No disparity was found in what was compared. That is not the same as none: see what is "
-            "inconclusive."
+            f"No disparity was found between groups in AUROC or in rates at a threshold{nor}. That is not "
+            "the same as none: see what is inconclusive."
         )
     return Paragraph(
         "Nothing was compared: there is no attribute with two groups, and no shortcut."
