@@ -149,3 +149,41 @@ def test_uncertain_labels_and_other_images_are_counted(table, tmp_path, capsys):
     assert "3 uncertain labels" in page
     assert "1 row of images that are not audited" in page
     assert "1 column left out" in page
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("zeros", 0.0), ("ones", 1.0)])
+def test_uncertain_reference_labels_count_as_those_of_the_table(
+    table, tmp_path, capsys, policy, expected
+):
+    """One policy for both sources, which a notice states."""
+    rows = []
+    for name, value in (("uncertain", -1.0), ("recoded", expected)):
+        other = table.assign(reference=table["reference"].mask(table["reference"] == 1, value))
+        flags = ["--reference-label", "Edema=reference", "--uncertain", policy]
+        assert run(tmp_path, other, *flags, out=name) == 0
+        rows.append(results(tmp_path, name))
+
+    pd.testing.assert_frame_equal(*rows)
+    assert "they count as" in capsys.readouterr().err
+
+
+def test_a_column_of_scores_holds_no_reference_labels(table, tmp_path, capsys):
+    """The message does not say that the table lacks the column; of a file the name is free."""
+    assert run(tmp_path, table, "--reference-label", "Edema=score") == 2
+
+    said = capsys.readouterr().err
+    assert "column score is named as scores" in said
+    known = table[table["reference"].notna()]
+    readers = pd.DataFrame({"image_id": known["image"], "score": known["reference"]})
+    readers.to_csv(tmp_path / "readers.csv", index=False)
+    flags = ["--reference-labels", str(tmp_path / "readers.csv"), "--reference-label"]
+    assert run(tmp_path, table, *flags, "Edema=score") == 0
+
+
+def test_weights_that_are_none_are_counted(table, tmp_path, capsys):
+    """In the plural, where there are several."""
+    other = table.assign(weight=-1.0)
+    flags = ["--reference-label", "Edema=reference", "--reference-weight", "weight"]
+    assert run(tmp_path, other, *flags) == 2
+
+    assert "weights that are no number above 0" in capsys.readouterr().err

@@ -6,6 +6,7 @@ module          question
 `sides`         what either kind of labels says of a set of images
 `plan`          errors by group, and levels and gaps by reference labels in four ways
 `subset`        whether the subset looks like a random one of the images
+`agreement`     whether both sources agree at all, and on how many patients
 `conclusions`   what reference labels make of a gap by working labels
 ==============  ==========================================================================
 """
@@ -15,8 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 from cxraudit.audits.engine import Engine, Evaluated
+from cxraudit.audits.two_labels.agreement import agreement_notices
 from cxraudit.audits.two_labels.conclusions import (
     LabelConclusion,
+    Why,
     label_conclusions,
     reversed_by_labels,
 )
@@ -28,6 +31,8 @@ from cxraudit.schema import EXPLORATORY
 __all__ = [
     "LabelConclusion",
     "TwoLabels",
+    "Why",
+    "agreement_notices",
     "evaluate",
     "hidden",
     "joined",
