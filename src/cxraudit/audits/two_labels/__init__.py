@@ -21,6 +21,8 @@ from cxraudit.audits.two_labels.conclusions import (
     LabelConclusion,
     Why,
     label_conclusions,
+    note_on,
+    notes_by_labels,
     reversed_by_labels,
 )
 from cxraudit.audits.two_labels.plan import plan
@@ -37,6 +39,8 @@ __all__ = [
     "hidden",
     "joined",
     "label_conclusions",
+    "note_on",
+    "notes_by_labels",
     "notices",
     "reversed_by_labels",
 ]

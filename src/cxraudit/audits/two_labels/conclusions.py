@@ -108,8 +108,10 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
         nothing is concluded whatever the estimates are. Exploratory: intervals hold one by one. Empty without
         reference labels.
     """
+    about = audit.facts.get("reference_labels")
+    if not about:
+        return typed_frame([], COLUMNS)
     results = audit.without_hidden().results
-    about = audit.facts.get("reference_labels") or {}
     gaps = results[
         (results["analysis"] == Analysis.SUBGROUPS)
         & (results["metric"] == "auroc")
@@ -251,3 +253,37 @@ def reversed_by_labels(conclusions: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose conclusion is another one by reference labels."""
     other = (LabelConclusion.LABEL_ERROR, LabelConclusion.HIDDEN, LabelConclusion.REVERSED)
     return conclusions[conclusions["conclusion"].isin(other)]
+
+
+GAP = ("model", "prompt_set", "finding", "attribute", "group")
+"""Columns that name a gap of AUROC to all other groups."""
+
+
+def notes_by_labels(audit: Audit) -> dict[tuple[str, ...], str]:
+    """Return a note for every gap whose conclusion is another one by reference labels.
+
+    Parameters
+    ----------
+    audit : Audit
+        The audit.
+
+    Returns
+    -------
+    dict
+        Values of `GAP` → what stands beside the verdict on the gap of AUROC to all other groups.
+    """
+    return {
+        tuple(
+            str(row[name]) for name in GAP
+        ): f"by reference labels, exploratory: {row['conclusion']} (see "
+        "the section Labels of the report)"
+        for row in records(reversed_by_labels(label_conclusions(audit)))
+    }
+
+
+def note_on(row: Mapping[str, Any], notes: Mapping[tuple[str, ...], str]) -> str:
+    """Return the note of `notes_by_labels` on a row of results; empty if it is about something else."""
+    is_gap = row["analysis"] == Analysis.SUBGROUPS and row["metric"] == "auroc"
+    if not is_gap or row["reference"] != COMPLEMENT:
+        return ""
+    return notes.get(tuple(str(row[name]) for name in GAP), "")
