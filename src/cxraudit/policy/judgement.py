@@ -156,13 +156,13 @@ def gate(
             f"the rule '{about_change[0]}' is about a change. Name the earlier audit: --since FOLDER (in "
             "Python, since=cxraudit.diff(old, new))."
         )
-    found = [
+    found: list[dict[str, Any]] = [
         {"rule": rule.name, "change": rule.change, **row}
         for rule in policy.rules
         for row in _outcomes(rule, _judged_rows(rule, audit, since), day)
     ]
     notes = notes_by_labels(audit)
-    by_labels = tuple(
+    by_labels: tuple[tuple[str, Mapping[str, Any], str], ...] = tuple(
         (row["rule"], row, note)
         for row in found
         if not row["change"] and (note := note_on(row, notes))
