@@ -702,7 +702,9 @@ def audit_files(
             settings=settings,
             planned=planned.attributes if planned and label else (),
             scored=bool(score or score_prefix or not vectors),
-            besides=[*(reference_label or {}).values(), *filter(None, [reference_weight])],
+            besides=[]
+            if reference_labels is not None
+            else [*(reference_label or {}).values(), *filter(None, [reference_weight])],
         )
     own = own_embeddings(
         read.cohort,
@@ -889,6 +891,11 @@ def _read_inputs(
         "--sex-values": sex_values,
         "--shortcut-source": shortcut_sources,
     }
+    if used := set(besides) & set((score or {}).values()):
+        raise ConfigError(
+            f"column {min(used)} is named as scores, so it holds neither reference labels nor their weights. "
+            "Name another column."
+        )
     for flag, value in of_labels.items():
         if value and not label:
             raise ConfigError(

@@ -261,6 +261,8 @@ def audit(
         ],
         ignore_index=True,
     )
+    if reference and not settings.hides_small_numbers:
+        notices += two_labels.agreement_notices(reference.name, results, settings.min_patients)
     if not results["value"].notna().any():
         raise DataError(
             "no finding has both positives and negatives among the scored images, so nothing can be "

@@ -39,9 +39,16 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
         for one, headline in stated
         if one.tone in (Tone.DISPARITY, Tone.IN_FAVOUR)
     ]
+    by_labels = [
+        Markup("{} {}").format(headline, one.detail)
+        for one, headline in stated
+        if one.tone == Tone.BY_LABELS
+    ]
     open_ = [headline for one, headline in stated if one.tone in _NOT_SETTLED]
     blocks: list[Block] = [_first(shown)] if shown else [_nothing(audits)]
     blocks += _more(shown, "disparity", "disparities")
+    if by_labels:
+        blocks += [Paragraph(_BY_LABELS_IS), _first(by_labels), *_more(by_labels, "such gap")]
     if open_:
         blocks += [Paragraph(_NOT_SETTLED_IS), _first(open_), *_more(open_, "such answer")]
     for beginning, texts in (
@@ -58,6 +65,11 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
     return Section("In short", Anchor.IN_SHORT, blocks)
 
 
+_BY_LABELS_IS = Markup(
+    "<b>What errors of the labels change.</b> By reference labels of a part of the images, these gaps in "
+    "AUROC are other ones than the verdicts say, which are by working labels; see the section Labels. Rates "
+    "at a threshold are by working labels only."
+)
 _NOT_SETTLED_IS = Markup(
     "<b>What these data do not settle.</b> Not settled is not the same as equal: more patients may show a "
     "difference, or that there is none."
