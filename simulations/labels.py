@@ -7,7 +7,7 @@ labels, which are the truth. Columns count cohorts; the last four are shares of 
 
 =============  ====================================================================================
 working gap    The working labels show a gap.
-label error    The conclusion is *label error*, or *partly*: the gap is at least partly theirs.
+label error    The conclusion is *label error*, *partly*, or *larger*: the labels change the gap.
 hidden         It is *hidden by label error*.
 other          It is any other that says that the labels differ (*reversed*).
 unlike         The subset is found to be no random one.
@@ -35,6 +35,7 @@ from simulations.arguments import parser, print_lines, table_head, table_line
 
 FINDING, GROUP, OTHERS = "Edema", "female", "male"
 PREVALENCE = 0.3
+CHANGED = (LabelConclusion.LABEL_ERROR, LabelConclusion.PARTLY, LabelConclusion.LARGER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, float]:
     concluded = conclusion["conclusion"]
     row = {
         "working gap": float(conclusion["working_low"] > 0 or conclusion["working_high"] < 0),
-        "label error": float(concluded in (LabelConclusion.LABEL_ERROR, LabelConclusion.PARTLY)),
+        "label error": float(concluded in CHANGED),
         "hidden": float(concluded == LabelConclusion.HIDDEN),
         "other": float(concluded == LabelConclusion.REVERSED),
         "unlike": float(any(one["differs"] for one in found.facts["reference_labels"]["compared"])),

@@ -47,7 +47,7 @@ LAYOUTS = {
         {"image": "file"},
     ),
     "parquet of columns": lambda p: (
-        parquet(p, pd.DataFrame(VECTORS, columns=list("wxyz")).assign(image_id=IDS)),
+        parquet(p, pd.DataFrame(VECTORS, columns=["d0", "d1", "d2", "d3"]).assign(image_id=IDS)),
         {},
     ),
 }
@@ -112,6 +112,16 @@ WRONG = {
     "missing ids": (
         lambda p: (parquet(p, pd.DataFrame({"ids": ["a", None, "b"], "x": list(VECTORS)})), {}),
         "1 image ids are missing",
+    ),
+    "labels beside dimensions": (
+        lambda p: (
+            parquet(
+                p,
+                pd.DataFrame(VECTORS, columns=["d0", "d1", "d2", "d3"]).assign(ids=IDS, edema=1),
+            ),
+            {},
+        ),
+        "1 columns of numbers that are not numbered alike, first 'edema'",
     ),
     "another kind of file": (lambda p: (_text(p), {}), "no file of embeddings"),
     "no array": (lambda p: (_broken(p), {}), "cannot be read as arrays"),
@@ -212,6 +222,14 @@ NO_PROMPTS = {
     "a logarithm of the scale": (
         lambda p: npz(p, findings=ASKED, **SIDES, logit_scale=-2.3),
         "not its logarithm",
+    ),
+    "an unknown scale": (
+        lambda p: npz(p, findings=ASKED, **SIDES, logit_scale=np.nan),
+        "one number above 0",
+    ),
+    "both sides and differences": (
+        lambda p: npz(p, findings=ASKED, **SIDES, directions=-DIFFERENCES),
+        "may contradict each other",
     ),
     "scales": (lambda p: npz(p, findings=ASKED, **SIDES, logit_scale=np.ones(2)), "one number"),
     "fewer findings": (

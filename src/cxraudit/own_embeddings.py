@@ -1,6 +1,6 @@
 """Embeddings of the user's own: scored along their prompts, or by heads where there are none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxraudit.audits.embeddings.checks import checked
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair
-from cxraudit.audits.embeddings.heads import Heads, fit_heads
+from cxraudit.audits.embeddings.heads import SHARE, Heads, fit_heads
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.findings import find
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
@@ -81,10 +81,9 @@ def own_embeddings(
             "both under one name: --embeddings MODEL=FILE --prompt-embeddings MODEL=FILE."
         )
     directions = {name: read_prompt_vectors(file, model=name) for name, file in prompts.items()}
-    embedded: list[ModelEmbeddings] = []
-    heads: list[Heads] = []
     scores: list[pd.DataFrame] = []
     notices: list[Notice] = []
+    embedded: list[ModelEmbeddings] = []
     for model, file in vectors.items():
         found = read_vectors(file, ids=ids, image=image)
         own = ModelEmbeddings(model, found.image_ids, found.vectors, ())
@@ -96,12 +95,17 @@ def own_embeddings(
                 "bank": prompt_pairs(known[known["in_bank"]]),
             }
             own = _at_unit_length(checked(replace(own, **prompts_of_model), dataset))
-        elif not scored:
-            heads.append(fit_heads(dataset, own, share=share, seed=seed))
-            notices += heads[-1].notices
         embedded.append(own)
-    if heads:  # on the patients of none of them
-        dataset = heads[0].held_out(dataset)
+    without = [own for own in embedded if not scored and own.model not in directions]
+    if not without and share != SHARE:
+        raise ConfigError(
+            f"a share of {share:g} of the patients is for heads, and none is fitted: there are scores, or "
+            "prompts for all models. Leave --head-share out."
+        )
+    heads, of_heads = _fitted(without, dataset, share, seed)
+    notices += of_heads
+    for head in heads:  # nobody is audited whom one of them was fitted on
+        dataset = head.held_out(dataset)
     by_model = {head.model: head for head in heads}
     for number, own in enumerate(embedded):
         if own.model in by_model:
@@ -121,6 +125,36 @@ def own_embeddings(
         tuple(notices),
         {model: EmbeddingStore(folder).record()["card"] for model, folder in folders.items()},
     )
+
+
+def _fitted(
+    embedded: Sequence[ModelEmbeddings], dataset: Dataset, share: float, seed: int
+) -> tuple[list[Heads], list[Notice]]:
+    """Fit heads of several models on the same images, those that all of them have."""
+    known = [checked(own, dataset) for own in embedded]
+    of_data = dataset.images["image_id"].to_numpy(dtype=np.str_)
+    sets = [set(of_data[np.isin(of_data, own.image_ids)]) for own in known]
+    common = set.intersection(*sets) if sets else set()
+    notices: list[Notice] = []
+    if len({len(one) for one in (*sets, common)}) > 1:
+        sentence = (
+            f"Heads are fitted on images that all models have embeddings of, {len(common):,} of "
+            f"{len(set.union(*sets)):,}, so that no model is fitted on more of them."
+        )
+        notices.append(Notice(about="heads", count=len(common), sentence=sentence))
+    if sets and not common:
+        raise DataError(
+            f"the embeddings of {short(', '.join(own.model for own in known))} are of different images, so "
+            "that models could not be compared. Audit each on its own."
+        )
+    shared = np.array(sorted(common), dtype=np.str_)
+    heads = []
+    for own in known:
+        kept = np.isin(own.image_ids, shared)
+        part = replace(own, image_ids=own.image_ids[kept], vectors=own.vectors[kept], texts=None)
+        heads.append(fit_heads(dataset, part, share=share, seed=seed))
+        notices += heads[-1].notices
+    return heads, notices
 
 
 def _known(table: pd.DataFrame, dataset: Dataset, model: str) -> tuple[pd.DataFrame, list[Notice]]:

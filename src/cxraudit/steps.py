@@ -662,6 +662,7 @@ def audit_files(
         If a file is missing or is not what it should be, or one that cxraudit did not write would be
         replaced.
     """
+    _refuse_contradictions(vectors or {}, prompt_vectors or {}, embeddings=embeddings)
     file = Path(scores)
     work = Workspace(file.parent)
     place = work.audit if out is None else AuditFolder(Path(out))
@@ -701,7 +702,9 @@ def audit_files(
             settings=settings,
             planned=planned.attributes if planned and label else (),
             scored=bool(score or score_prefix or not vectors),
-            besides=[*(reference_label or {}).values(), *filter(None, [reference_weight])],
+            besides=[]
+            if reference_labels is not None
+            else [*(reference_label or {}).values(), *filter(None, [reference_weight])],
         )
     own = own_embeddings(
         read.cohort,
@@ -807,6 +810,20 @@ def reference_file(source: str | PathLike[str] | None) -> dict[str, Path]:
     return {"reference labels": Path(source)} if source and Path(source).is_file() else {}
 
 
+def _refuse_contradictions(
+    vectors: Mapping[str, Any], prompts: Mapping[str, Any], *, embeddings: bool
+) -> None:
+    if prompts and not vectors:
+        raise ConfigError(
+            "embeddings of prompts score embeddings of images: give these with --embeddings, too."
+        )
+    if vectors and not embeddings:
+        raise ConfigError(
+            "--no-embeddings leaves out embeddings beside the scores, and --embeddings names some. Give one "
+            "of both."
+        )
+
+
 def _name_of(attribute: str) -> str:
     """Return the name of an attribute that is given as ``NAME=COLUMN``."""
     return attribute.partition("=")[0]
@@ -874,6 +891,11 @@ def _read_inputs(
         "--sex-values": sex_values,
         "--shortcut-source": shortcut_sources,
     }
+    if used := set(besides) & set((score or {}).values()):
+        raise ConfigError(
+            f"column {min(used)} is named as scores, so it holds neither reference labels nor their weights. "
+            "Name another column."
+        )
     for flag, value in of_labels.items():
         if value and not label:
             raise ConfigError(

@@ -1,7 +1,9 @@
 """Embeddings of images and prompts from files of one's own: NumPy, Parquet, or a store of cxraudit."""
 
 import math
+import re
 import zipfile
+from collections import Counter
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,7 +136,8 @@ def _ids_of(path: Path, image: str | None) -> NDArray[np.str_]:
     if suffix == ".npy":
         return _as_text(path, "", _loaded(path))
     if suffix in (".txt", ""):
-        return np.array(path.read_text(encoding="utf-8-sig").splitlines(), dtype=np.str_)
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        return np.array(lines, dtype=np.str_)
     frame = read_table(path, what="the table of ids")
     return _as_text(
         path, "", frame[_one_of(path, [str(name) for name in frame], IDS, image, "image ids")]
@@ -172,6 +175,8 @@ def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
 
 def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
     frame = read_table(path, what="the table of embeddings")
+    if frame.index.name is not None:  # as written by pandas with the ids as index
+        frame = frame.reset_index()
     own = _one_of(path, [str(name) for name in frame], IDS, image, "image ids")
     lists = [name for name in frame if name != own and _holds_lists(frame[name])]
     listed = next((name for name in VECTORS if name in lists), lists[0] if lists else None)
@@ -189,9 +194,35 @@ def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
             )
         vectors: Any = np.stack([np.asarray(one) for one in frame[listed]])
     else:
-        numbers = frame.drop(columns=own).select_dtypes("number")
-        vectors = numbers.to_numpy()
+        vectors = _dimensions(path, frame.drop(columns=own)).to_numpy()
     return _matched(path, _as_text(path, own, frame[own]), vectors)
+
+
+def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of dimensions: numbers, or one word and numbers.
+
+    Raises
+    ------
+    DataError
+        If there are further columns of numbers: labels would be taken for dimensions.
+    """
+    numbers = frame.select_dtypes("number").rename(columns=str)
+    numbers = numbers[[str(name) for name in numbers if not _INDEX.fullmatch(str(name))]]
+    stems = {str(name): _DIMENSION.sub("", str(name)) for name in numbers}
+    usual = Counter(stems.values()).most_common(1)
+    numbered = [name for name, stem in stems.items() if name != stem and stem == usual[0][0]]
+    if other := [name for name in stems if name not in numbered]:
+        raise DataError(
+            f"{path} has {len(other):,} columns of numbers that are not numbered alike, first "
+            f"'{short(other[0])}': they may be labels. Keep image ids and dimensions (dim0, dim1 …), or give "
+            "embeddings as one column of lists."
+        )
+    return numbers
+
+
+_DIMENSION = re.compile(r"\d+$")
+_INDEX = re.compile(r"__index_level_\d+__")
+"""Name that pandas writes for rows without one."""
 
 
 def _holds_lists(column: pd.Series) -> bool:
@@ -238,7 +269,8 @@ def _matched(
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: the embeddings are an array of {vectors.dtype} and shape {vectors.shape}. Give numbers "
-            "of shape ({what}, dimensions)."
+            "of "
+            f"shape ({what}, dimensions)."
         )
     if len(vectors) != len(names):
         raise DataError(
@@ -299,6 +331,11 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
         own = _one_of(path, names, FINDINGS, None, "findings")
         findings = _as_text(path, own, _array(path, arrays, own), what="findings")
         given = next((name for name in DIRECTIONS if name in names), None)
+        if given is not None and set(SIDES) & set(names):
+            raise DataError(
+                f"{path} has '{given}' and embeddings of prompts, which may contradict each other. Give one "
+                "of both."
+            )
         if given is None and not set(SIDES) <= set(names):
             raise DataError(
                 f"{path} has the arrays {short(', '.join(names))}. Give 'positive' and 'negative', the "
@@ -309,7 +346,7 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
         scale = np.asarray(
             _array(path, arrays, "logit_scale") if "logit_scale" in names else math.nan
         )
-    if scale.size != 1 or scale.dtype.kind not in "fiu" or not (scale > 0 or np.isnan(scale)):
+    if "logit_scale" in names and not _is_factor(scale):
         raise DataError(
             f"{path}: logit_scale must be one number above 0, the factor itself and not its logarithm."
         )
@@ -325,6 +362,12 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
         }
     )
     return EmbeddedPrompts(table, float(scale.reshape(-1)[0]))
+
+
+def _is_factor(scale: NDArray[Any]) -> bool:
+    return (
+        scale.size == 1 and scale.dtype.kind in "fiu" and 0 < float(scale.reshape(-1)[0]) < math.inf
+    )
 
 
 def _unit(path: Path, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -383,3 +383,52 @@ class TestOwnEmbeddings:
         )
         assert "the embeddings of model" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
+
+    def test_flags_that_would_do_nothing_are_refused(self, tmp_path, run, capsys):
+        """In one sentence, with nothing written."""
+        command = (*self.written(tmp_path), "--out", tmp_path / "out")
+        own, texts = ("--embeddings", tmp_path / "e.npz"), self.prompts(tmp_path)
+
+        for options, words in (
+            ((*own, "--no-embeddings"), "Give one of both"),
+            (("--prompt-embeddings", texts), "give these with --embeddings, too"),
+            ((*own, "--prompt-embeddings", texts, "--head-share", "0.3"), "none is fitted"),
+        ):
+            assert run(*command, *options) == 2
+            assert words in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+    def test_heads_of_several_models_are_fitted_on_the_same_images(self, tmp_path, run):
+        """One that has fewer embeddings is not compared with one of a larger training set."""
+        command = self.written(tmp_path)
+        arrays = np.load(tmp_path / "e.npz")
+        half = tmp_path / "half.npz"
+        np.savez(half, ids=arrays["ids"][:200], **{"global": arrays["global"][:200]})
+        models = ("--embeddings", f"a={tmp_path / 'e.npz'}", "--embeddings", f"b={half}")
+
+        assert run(*command, *models, "--out", tmp_path / "a") == 0
+
+        found = open_audit(tmp_path / "a")
+        first, second = found.facts["heads"]
+        assert first["findings"] == second["findings"]
+        assert first["patients"] == first["findings"][0]["patients"] == 50
+        rows = found.results.set_index("model")
+        both = rows[(rows["analysis"] == "subgroups") & (rows["attribute"] == "")]
+        assert both.loc["a", "n"].max() > both.loc["b", "n"].max()
+        assert any(
+            "that all models have embeddings of" in one["sentence"]
+            for one in found.facts["notices"]
+        )
+
+    def test_counts_of_small_training_sets_are_hidden(self, tmp_path, run):
+        """In the report and in the facts, as in the tables."""
+        command = self.written(tmp_path)
+        options = ("--embeddings", tmp_path / "e.npz", "--suppress-below", "20")
+
+        assert run(*command, *options, "--out", tmp_path / "a") == 0
+
+        (fitted,) = open_audit(tmp_path / "a").facts["heads"]
+        assert set(fitted["findings"][0]) == {"finding", "strength"}
+        page = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+        assert "heads, as they were fitted" in page
+        assert ">with the finding</th>" not in page

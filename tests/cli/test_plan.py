@@ -1,5 +1,7 @@
 """``cxraudit plan`` and ``cxraudit audit --plan``."""
 
+import importlib
+import inspect
 import json
 
 import pandas as pd
@@ -9,6 +11,7 @@ from command_tree import flags
 from cxraudit.analysis_plan import read_plan
 from cxraudit.cli import main
 from cxraudit.planning.table import PLAN_COLUMNS
+from cxraudit.steps import _read_inputs
 
 ASSUMED = (
     "plan --n-patients 2000 --prevalence Pneumothorax=0.2 --group sex:female=0.45 --images-per-patient 3 "
@@ -43,19 +46,37 @@ def test_a_pilot_takes_every_column_that_an_audit_takes():
     """With the same help; a new one needs no other declaration."""
     audit, plan = flags(("audit",)), flags(("plan",))
     others = {
-        "--scores",
-        "SCORES",
-        "--out",
-        "--overwrite",
-        "--embeddings",
-        "--no-embeddings",
-        "--plan",
-        "--depart",
+        *("--scores", "SCORES", "--out", "--overwrite", "--plan", "--depart"),
+        *("--embeddings", "--embedding-ids", "--prompt-embeddings", "--head-share"),
+        *("--no-embeddings", "--pairs", "--pair-column"),
+        *("--reference-labels", "--reference-label", "--reference-weight"),
     }
 
     assert {name: text for name, text in audit.items() if name not in others} == {
         name: plan.get(name) for name in audit if name not in others
     }
+    assert set(plan) & others == {"--out"}
+
+
+def test_a_pilot_is_read_by_every_column_that_is_listed():
+    """None of the flags of an audit that the plan takes is unknown where the pilot is read."""
+    command = importlib.import_module("cxraudit.cli.plan")
+    of_audit = importlib.import_module("cxraudit.cli.audit").audit
+    own = {"out", "settings", "json", "quiet", "verbose", "log"}
+    both = set(inspect.signature(of_audit).parameters) & set(
+        inspect.signature(command.plan).parameters
+    )
+    given = {name: ["a=b"] if name in command._PAIRS else "x" for name in both - own}
+
+    assert set(command._parameters(given)) <= set(inspect.signature(_read_inputs).parameters)
+
+
+@pytest.mark.parametrize("flag", ["--reference-label Edema=reader", "--pairs x", "--no-embeddings"])
+def test_a_flag_that_is_not_listed_is_refused(flag, own_table, columns, run, capsys):
+    """In one sentence, not from within."""
+    assert run("plan", own_table, columns, flag) == 2
+
+    assert "Unknown option" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from cxraudit.cli import main
 from cxraudit.schema import Analysis
@@ -149,3 +150,88 @@ def test_uncertain_labels_and_other_images_are_counted(table, tmp_path, capsys):
     assert "3 uncertain labels" in page
     assert "1 row of images that are not audited" in page
     assert "1 column left out" in page
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("zeros", 0.0), ("ones", 1.0)])
+def test_uncertain_reference_labels_count_as_those_of_the_table(
+    table, tmp_path, capsys, policy, expected
+):
+    """One policy for both sources, which a notice states."""
+    rows = []
+    for name, value in (("uncertain", -1.0), ("recoded", expected)):
+        other = table.assign(reference=table["reference"].mask(table["reference"] == 1, value))
+        flags = ["--reference-label", "Edema=reference", "--uncertain", policy]
+        assert run(tmp_path, other, *flags, out=name) == 0
+        rows.append(results(tmp_path, name))
+
+    pd.testing.assert_frame_equal(*rows)
+    assert "they count as" in capsys.readouterr().err
+
+
+def test_a_column_of_scores_holds_no_reference_labels(table, tmp_path, capsys):
+    """The message does not say that the table lacks the column; of a file the name is free."""
+    assert run(tmp_path, table, "--reference-label", "Edema=score") == 2
+
+    said = capsys.readouterr().err
+    assert "column score is named as scores" in said
+    known = table[table["reference"].notna()]
+    readers = pd.DataFrame({"image_id": known["image"], "score": known["reference"]})
+    readers.to_csv(tmp_path / "readers.csv", index=False)
+    flags = ["--reference-labels", str(tmp_path / "readers.csv"), "--reference-label"]
+    assert run(tmp_path, table, *flags, "Edema=score") == 0
+
+
+def test_weights_that_are_none_are_counted(table, tmp_path, capsys):
+    """In the plural, where there are several."""
+    other = table.assign(weight=-1.0)
+    flags = ["--reference-label", "Edema=reference", "--reference-weight", "weight"]
+    assert run(tmp_path, other, *flags) == 2
+
+    assert "weights that are no number above 0" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def missed_folder(tmp_path_factory):
+    """An audit of a gap that is a product of the labels."""
+    folder = tmp_path_factory.mktemp("missed")
+    whole = drawn(DESIGNS["a gap that is not there"], 3)
+    assert run(folder, whole, "--reference-label", "Edema=reference") == 0
+    return folder
+
+
+def test_where_a_verdict_is_read_its_other_conclusion_is_too(missed_folder):
+    """In short, the cell of the matrix, and that rates were not looked at."""
+    page = BeautifulSoup((missed_folder / "audit" / "report.html").read_text(), "html.parser")
+
+    titles = [cell["title"] for cell in page.find_all("td", title=True)]
+    assert any("by reference labels, exploratory: label error" in one for one in titles)
+    short = page.find(id="in-short").parent.get_text()
+    assert "is a product of the labels" in short
+    assert "reference labels were not applied" in page.get_text().lower()
+
+
+def test_a_gate_notes_another_conclusion_and_decides_by_working_labels(missed_folder, capsys):
+    """The rule fails as before; the note stands in the text, the JSON and the summary."""
+    policy, summary = missed_folder / "policy.toml", missed_folder / "summary.md"
+    policy.write_text(
+        '[[rules]]\nname = "AUROC"\nmetric = "auroc"\nattribute = "sex"\nno_disparity = true\n'
+    )
+    args = ["gate", str(missed_folder / "audit"), "--policy", str(policy)]
+
+    assert main([*args, "--markdown", str(summary)]) == 1
+    text = capsys.readouterr().out
+    assert main([*args, "--json"]) == 1
+    (rule,) = json.loads(capsys.readouterr().out)["rules"]
+
+    for shown in (text, *rule["by_labels"], summary.read_text()):
+        assert "by reference labels, exploratory: label error" in shown
+    assert len(rule["by_labels"]) == 1
+
+
+def test_a_card_states_it_too(missed_folder, tmp_path):
+    """Beside the disparity that it is about."""
+    card = tmp_path / "card.xml"
+    args = ["card", str(missed_folder / "audit"), "--format", "chai", "--out", str(card)]
+    assert main(args) == 0
+
+    assert "is a product of the labels" in card.with_suffix(".md").read_text()

@@ -351,3 +351,11 @@ def test_a_shard_that_is_missing_or_lacks_a_tensor_is_refused(copy):
     models.load(f"hf-clip:{folder}")
     (folder / "model-00002-of-00002.safetensors").unlink()
     assert "model-00002-of-00002.safetensors is missing" in refusal(folder)
+
+
+def test_a_folder_whose_name_ends_as_an_option_is_taken_as_it_is(tmp_path):
+    """Names of folders may hold any character."""
+    for name in ("clip@paper", "clip+bf16"):
+        write_folder("clip", tmp_path / name)
+
+        assert models.card(f"hf-clip:{tmp_path / name}").embedding_dim > 0

@@ -11,7 +11,7 @@ from hf_folders import write_dinov2, write_folder
 from cxraudit import models
 from cxraudit.errors import ConfigError
 
-HOSTILE = '<script>alert(1)</script> | $\\\\frac{$ \\"q\\" \u202e'
+HOSTILE = '<script>alert(1)</script> | $\\\\frac{$ \\"q\\"'
 
 
 @pytest.fixture
@@ -57,6 +57,8 @@ def test_no_radiographs_can_be_stated(clip, text):
         ('summary = ""', "summary"),
         (f'summary = "{"x" * 501}"', "1 to 500 characters"),
         ('fingerprint = "x"', "fingerprint: unknown key"),
+        ('summary = "a \\u202e b"', "not visible (U+202E)"),
+        ('license = "\\u001b[31mMIT"', "not visible (U+001B)"),
         ("license = ", "not valid TOML"),
         ("\ufeff[card]\nlicense = 1", "card: unknown key"),
     ],

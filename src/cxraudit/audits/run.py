@@ -261,6 +261,8 @@ def audit(
         ],
         ignore_index=True,
     )
+    if reference and not settings.hides_small_numbers:
+        notices += two_labels.agreement_notices(reference.name, results, settings.min_patients)
     if not results["value"].notna().any():
         raise DataError(
             "no finding has both positives and negatives among the scored images, so nothing can be "
@@ -279,7 +281,7 @@ def audit(
         facts={
             **_facts(cohort, scores, chosen, pairs, embedded, changed),
             "data": columns,
-            "heads": [_of_heads(one) for one in heads],
+            "heads": [_of_heads(one, hidden=settings.hides_small_numbers) for one in heads],
             "reference_labels": None
             if reference is None or settings.hides_small_numbers
             else _of_reference(reference, cohort, compared),
@@ -399,12 +401,13 @@ def _shortcut_findings(
     return dict(wanted)
 
 
-def _of_heads(heads: Heads) -> dict[str, Any]:
-    """Return how heads were fitted, as plain data."""
+def _of_heads(heads: Heads, *, hidden: bool) -> dict[str, Any]:
+    """Return how heads were fitted, without counts by finding where small cells are hidden."""
+    fitted = heads.fitted[["finding", "strength"]] if hidden else heads.fitted
     return {
         "model": heads.model,
         "patients": len(heads.patients),
-        "findings": records(heads.fitted),
+        "findings": records(fitted),
     }
 
 

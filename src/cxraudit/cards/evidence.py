@@ -20,7 +20,13 @@ from cxraudit.stats.estimate import Verdict
 
 Row = dict[str, Any]
 
-SHOWN = (Tone.DISPARITY, Tone.ASSOCIATED, Tone.ONLY_ASSOCIATED, Tone.IN_FAVOUR)
+SHOWN = (
+    Tone.DISPARITY,
+    Tone.ASSOCIATED,
+    Tone.ONLY_ASSOCIATED,
+    Tone.IN_FAVOUR,
+    Tone.BY_LABELS,
+)
 """Statements on what was found."""
 NOT_SETTLED = (
     Tone.UNCLEAR_SIZE,

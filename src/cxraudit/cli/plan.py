@@ -24,10 +24,13 @@ _GOALS = Group("What the study is to show", sort_key=2)
 _ASSUMED = Group("Assumptions, where there is no pilot table", sort_key=3)
 _COMPUTED = Group("How the audit will be computed", sort_key=8)
 _OF_AUDITS_ALONE = (
-    *("scores", "out", "overwrite", "embeddings", "plan", "depart", "settings"),
+    *("scores", "out", "overwrite", "plan", "depart", "settings"),
+    *("embeddings", "embedding_ids", "prompt_embeddings", "head_share", "no_embeddings"),
+    *("pairs", "pair_column"),
+    *("reference_labels", "reference_label", "reference_weight"),
     *SHARED,
 )
-"""Parameters of ``cxraudit audit`` that a pilot table does not have."""
+"""Parameters of ``cxraudit audit`` that a pilot table does not have: a plan is about its gaps alone."""
 _PAIRS = {
     "option": ("options", "--option"),
     "score": ("score", "--score"),

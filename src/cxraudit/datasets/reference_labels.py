@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cxraudit.datasets import findings as finding_names
 from cxraudit.datasets import values
-from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.base import UNCERTAIN, Dataset
 from cxraudit.datasets.reading import read_table
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.frames import to_pandas
@@ -55,6 +55,7 @@ def read_reference_labels(
     columns: Mapping[str, str] | None = None,
     image: str | Sequence[str] | None = None,
     weight: str | None = None,
+    uncertain: str | None = None,
     name: str | None = None,
 ) -> ReferenceLabels:
     """Read a table of reference labels.
@@ -63,8 +64,8 @@ def read_reference_labels(
     ----------
     source : str, path or data frame
         One row per image (``image_id``) or study (``study_id``), and a column per finding with 1, 0 or
-        nothing. Uncertain labels (−1) are not labelled, and rows without any label are left out. Columns that
-        are no finding of the data set are left out, too, with a notice.
+        nothing. Rows without any label are left out. Columns that are no finding of the data set are left
+        out, too, with a notice.
     dataset : Dataset
         What the labels are about.
     columns : mapping of str to str, optional
@@ -73,6 +74,9 @@ def read_reference_labels(
         Column that identifies the image, if not ``image_id``; of several, the first that is there.
     weight : str, optional
         Column with the sampling weight of each row, where the subset was drawn in strata.
+    uncertain : {"zeros", "ones", "ignore"}, optional
+        What uncertain labels (−1) count as, which a notice states; default: what those of the data set do, or
+        ``ignore`` (not labelled) where it has no policy.
     name : str, optional
         What the report calls the source; default: the name of the file.
 
@@ -110,8 +114,9 @@ def read_reference_labels(
         raise UnknownNameError("column of reference weights", weight, list(map(str, frame.columns)))
     found, left_out = _findings(frame, dataset, columns, {key, weight}, table)
     labels = pd.DataFrame(index=frame.index)
+    policy = uncertain or dataset.policies.get(UNCERTAIN, "ignore")
     for column, finding in found.items():
-        one = values.labels(frame[column], f"'{column}' of {about}", uncertain="ignore")
+        one = values.labels(frame[column], f"'{column}' of {about}", uncertain=policy)
         labels[finding] = one.series
         notices += one.notices
     if left_out:
@@ -307,8 +312,9 @@ def _weights(frame: pd.DataFrame, column: str, table: str) -> "pd.Series[float]"
     weights = pd.to_numeric(frame[column], errors="coerce").astype("float64")
     wrong = ~(np.isfinite(weights) & (weights > 0))
     if wrong.any():
+        n = int(wrong.sum())
         raise DataError(
-            f"{table} has {counted(int(wrong.sum()), 'weight')} that is no number above 0, first "
+            f"{table} has {counted(n, 'weight')} that {'is' if n == 1 else 'are'} no number above 0, first "
             f"{short(frame.loc[wrong, column].iloc[0])}. Give every row a weight, or leave the row out."
         )
     return weights / weights.mean()

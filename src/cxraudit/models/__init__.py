@@ -20,6 +20,7 @@ import importlib.util
 import inspect
 import re
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import cast
 
@@ -95,7 +96,12 @@ def _entry(name: str) -> ModuleType | Entry:
 
 
 def _parts(spec: str) -> tuple[str, dict[str, str]]:
-    """Split ``name@protocol+precision`` into the name and the options."""
+    """Split ``name@protocol+precision`` into the name and the options.
+
+    The path of a folder that is there is taken as it is, whatever it ends with.
+    """
+    if any(spec.startswith(one) and Path(spec.removeprefix(one)).is_dir() for one in IN_FOLDERS):
+        return spec, {}
     match = SPEC.fullmatch(spec)
     if match is None:
         raise UnknownNameError("model", spec, available())

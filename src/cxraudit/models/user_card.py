@@ -72,6 +72,11 @@ def completed(card: ModelCard, folder: Path) -> ModelCard:
 def _line(path: Path, key: str, value: str) -> str:
     """Return a text on one line, as cards are listed; refuse one that is empty or too long."""
     line = " ".join(value.split())
+    if not line.isprintable():
+        hidden = next(char for char in line if not char.isprintable())
+        raise ConfigError(
+            f"{path}: {key} contains a character that is not visible (U+{ord(hidden):04X}). Remove it."
+        )
     if not 1 <= len(line) <= LONGEST:
         raise ConfigError(f"{path}: {key} must have 1 to {LONGEST} characters. See {SEE}.")
     return line

@@ -37,6 +37,7 @@ def as_text(result: GateResult) -> str:
         ]
         if len(others) > _SHOWN:
             lines.append(f"    and {counted(len(others) - _SHOWN, 'other row')}")
+        lines += [f"    Note: {one}" for one in _by_labels(result, rule)]
     lines += [f"Not needed: {one}" for one in _unused(result)]
     if result.since is not None and not any(rule.change for rule in result.policy.rules):
         lines.append("No rule is about a change: the earlier audit decides nothing.")
@@ -45,6 +46,13 @@ def as_text(result: GateResult) -> str:
 
 def _because(result: GateResult, name: str) -> str:
     return next(one_line(rule.because) for rule in result.policy.rules if rule.name == name)
+
+
+def _by_labels(result: GateResult, name: str) -> list[str]:
+    """Say of which rows of a rule reference labels lead to another conclusion."""
+    return [
+        one_line(f"{where(row)}: {note}") for rule, row, note in result.by_labels if rule == name
+    ]
 
 
 def _unused(result: GateResult) -> list[str]:
@@ -81,6 +89,7 @@ def document_of(result: GateResult) -> dict[str, Any]:
             "because": rule.because,
             "outcome": outcome,
             "rows": [{k: v for k, v in row.items() if k != "rule"} for row in rows],
+            "by_labels": _by_labels(result, rule.name),
         }
         for rule, (_, outcome, rows, _) in zip(result.policy.rules, _by_rule(result), strict=True)
     ]
@@ -150,6 +159,9 @@ def as_markdown(result: GateResult) -> str:
         ]
         if len(others) > 10 * _SHOWN:
             lines += ["", f"and {counted(len(others) - 10 * _SHOWN, 'other row')}"]
+    names = [rule.name for rule in result.policy.rules]
+    notes = dict.fromkeys(note for name in names for note in _by_labels(result, name))
+    lines += ["", *(f"Note: {markdown_cell(one)}" for one in notes)]
     lines += ["", *(f"Not needed: {markdown_cell(one)}" for one in _unused(result))]
     return "\n".join([*lines, ""])
 

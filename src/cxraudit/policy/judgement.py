@@ -16,6 +16,7 @@ import pandas as pd
 
 from cxraudit.audits.changes import CHANGED, Diff
 from cxraudit.audits.result import Audit
+from cxraudit.audits.two_labels import note_on, notes_by_labels
 from cxraudit.errors import ConfigError
 from cxraudit.formats.rows import without_mirrors
 from cxraudit.formatting import decimal
@@ -63,6 +64,8 @@ class GateResult:
     """One row per rule and row of results it is about, or that it misses; columns `COLUMNS`."""
     since: Diff | None = None
     """What changed since an earlier audit, if that was given."""
+    by_labels: tuple[tuple[str, Mapping[str, Any], str], ...] = ()
+    """Rule, row and note, where reference labels lead to another conclusion on a gap; they decide nothing."""
 
     @property
     def by_rule(self) -> dict[str, Outcome]:
@@ -153,12 +156,18 @@ def gate(
             f"the rule '{about_change[0]}' is about a change. Name the earlier audit: --since FOLDER (in "
             "Python, since=cxraudit.diff(old, new))."
         )
-    found = [
+    found: list[dict[str, Any]] = [
         {"rule": rule.name, "change": rule.change, **row}
         for rule in policy.rules
         for row in _outcomes(rule, _judged_rows(rule, audit, since), day)
     ]
-    return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)), since)
+    notes = notes_by_labels(audit)
+    by_labels: tuple[tuple[str, Mapping[str, Any], str], ...] = tuple(
+        (row["rule"], row, note)
+        for row in found
+        if not row["change"] and (note := note_on(row, notes))
+    )
+    return GateResult(policy, pd.DataFrame(found, columns=list(COLUMNS)), since, by_labels)
 
 
 def _check(audit: object, policy: object, since: object) -> None:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.result import Audit
+from cxraudit.audits.two_labels import note_on, notes_by_labels
 from cxraudit.edits import DEVICE
 from cxraudit.formatting import counted, decimal, p_value, percent, signed
 from cxraudit.metrics import METRICS
@@ -136,6 +137,7 @@ def matrices(audit: Audit, model: str) -> list[Matrix]:
             auroc_gaps(audit, model),
             "Ranking",
             f"AUROC of the group minus that of all other groups; {margin}.",
+            notes_by_labels(audit),
         ),
         _by_group(
             rate_gaps(audit, model),
@@ -153,7 +155,12 @@ def _judged(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(rows["verdict"] != "") | has_reason(rows, Reason.SUPPRESSED)]
 
 
-def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
+def _by_group(
+    gaps: pd.DataFrame,
+    question: str,
+    caption: str,
+    notes: Mapping[tuple[str, ...], str] | None = None,
+) -> Matrix | None:
     """Put groups side by side; of two that mirror each other, one."""
     judged = _judged(gaps)
     judged = judged[~judged["attribute"].map(is_intersection)]
@@ -185,10 +192,19 @@ def _by_group(gaps: pd.DataFrame, question: str, caption: str) -> Matrix | None:
             if any(row for row, _ in found):
                 label = f"{finding}, {METRICS[metric].label}" if len(metrics) > 1 else str(finding)
                 findings.append(str(finding))
-                rows.append(
-                    (label, tuple(cell_of(row, other) if row else None for row, other in found))
-                )
+                rows.append((label, tuple(_noted(row, other, notes or {}) for row, other in found)))
     return Matrix(question, caption, tuple(columns), tuple(rows), tuple(findings))
+
+
+def _noted(
+    row: dict[str, Any] | None, other: str, notes: Mapping[tuple[str, ...], str]
+) -> Cell | None:
+    """Return a row as a cell, with what reference labels make of it."""
+    if row is None:
+        return None
+    cell = cell_of(row, other)
+    note = note_on(row, notes)
+    return replace(cell, detail=f"{cell.detail}; {note}") if note else cell
 
 
 _SHORTCUT_COLUMNS = (

@@ -1,5 +1,7 @@
 """Reference labels of a subset: errors, estimates and conclusions of an audit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from cxraudit import (
     read_reference_labels,
     table_dataset,
 )
-from cxraudit.audits.two_labels import LabelConclusion
+from cxraudit.audits.two_labels import LabelConclusion, Why
 from cxraudit.errors import DataError
 from cxraudit.schema import (
     BOTH_LABELS,
@@ -273,3 +275,96 @@ def test_small_cells_stay_hidden(missed):
     assert rows[["value", "low", "high"]].isna().all(axis=None)
     assert found.facts["reference_labels"] is None
     assert label_conclusions(found).empty
+
+
+def sentences(found):
+    """The notices of an audit."""
+    return [one["sentence"] for one in found.facts["notices"]]
+
+
+def chosen_by_score(table, seed):
+    """Reference labels of patients with high scores, whatever their working label."""
+    rng = np.random.default_rng(seed)
+    score = table.groupby("patient")["score"].transform("max")
+    chosen = rng.random(len(table)) < 0.25 * np.exp(score - score.mean()).clip(upper=4)
+    every = drawn_truth(table)
+    return table.assign(reference=np.where(chosen, every, np.nan))
+
+
+def drawn_truth(table):
+    """A truth of all images of which some labels of female patients miss."""
+    rng = np.random.default_rng(1)
+    missed = (table["sex"] == GROUP) & (rng.random(len(table)) < 0.15)
+    return np.where(missed, 1.0, table[FINDING])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_subset_that_was_chosen_by_the_score_settles_nothing(seed):
+    """Predictive values of it are not those of all images, and no estimate is advised."""
+    table = drawn(DESIGNS["equally wrong, no gap"], seed).iloc[:1500]
+
+    found = audited(chosen_by_score(table, seed))
+
+    concluded = label_conclusions(found)
+    assert set(concluded["conclusion"]) == {LabelConclusion.OPEN}
+    assert set(concluded["reason"]) == {Why.CHOSEN_BY_SCORE}
+    assert set(concluded["rests_on"]) == {BOUNDS}
+    said = next(one for one in sentences(found) if "no random sample" in one)
+    assert "corrected" not in said
+    assert "chosen by the score" in said
+
+
+def test_labels_that_are_coded_the_other_way_round_settle_nothing():
+    """A notice says so."""
+    table = drawn(DESIGNS["equally wrong, a gap"], 1).iloc[:800]
+
+    found = audited(table.assign(reference=1.0 - table[FINDING]))
+
+    concluded = label_conclusions(found)
+    assert set(concluded["conclusion"]) == {LabelConclusion.OPEN}
+    assert set(concluded["reason"]) == {Why.CONTRADICTION}
+    assert any("contradict each other" in one for one in sentences(found))
+
+
+def test_one_image_shows_nothing_and_is_not_tested():
+    """It differs from the mean of all images, which says nothing."""
+    table = drawn(DESIGNS["a gap that is not there"], 4)
+    only = table.index == table.index[0]
+
+    found = audited(table.assign(reference=np.where(only, 1.0, np.nan)))
+
+    assert found.facts["reference_labels"]["compared"] == []
+    assert any("Only 1 patient has reference labels" in one for one in sentences(found))
+    assert not any("no random sample" in one for one in sentences(found))
+    assert set(label_conclusions(found)["reason"]) == {Why.FEW}
+
+
+def test_a_corrected_auroc_beyond_its_limit_settles_nothing():
+    """The gap of clipped values and the difference of those that are not do not add up."""
+    design = replace(DESIGNS["equally wrong, no gap"], auroc=(0.995, 0.8))
+    table = drawn(design, 2)
+    table["weight"] = np.where(table["reference"] == 1, 1, 0.4)
+
+    found = audited(table, weight="w")
+
+    assert of(found, CORRECTED, reference="")["value"] == 1
+    gap = label_conclusions(found).set_index("group").loc[GROUP]
+    assert gap["rests_on"] == CORRECTED
+    assert gap["conclusion"] == LabelConclusion.OPEN
+    assert gap["reason"] == Why.LIMIT
+    assert np.isnan(of(found, CORRECTED, reference=BY_WORKING_LABELS)["value"])
+    assert "beyond" in of(found, CORRECTED)["note"]
+
+
+def test_labels_that_hide_part_of_a_gap_make_it_no_label_error():
+    """The gap is larger by reference labels."""
+    design = replace(DESIGNS["a gap that is hidden"], auroc=(0.7, 0.92), missed=(0.05, 0.3))
+    table = drawn(replace(design, missed=(0.4, 0.02), auroc=(0.72, 0.95)), 1)
+    smaller = label_conclusions(audited(table)).set_index("group").loc[GROUP]
+    table = drawn(replace(design, missed=(0.02, 0.5)), 1)
+    larger = label_conclusions(audited(table)).set_index("group").loc[GROUP]
+
+    assert smaller["conclusion"] == LabelConclusion.PARTLY
+    assert abs(smaller["value"]) < abs(smaller["working"])
+    assert larger["conclusion"] == LabelConclusion.LARGER
+    assert abs(larger["value"]) > abs(larger["working"])

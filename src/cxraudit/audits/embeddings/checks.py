@@ -44,10 +44,12 @@ def checked(embedded: ModelEmbeddings, dataset: Dataset) -> ModelEmbeddings:
             f"{about} have {int(repeated.sum()):,} images twice, first {shown(str(ids[repeated][0]))}. Give "
             "each image once."
         )
-    if not np.isin(ids, dataset.images["image_id"].to_numpy(dtype=np.str_)).any():
+    of_data = dataset.images["image_id"].to_numpy(dtype=np.str_)
+    if not np.isin(ids, of_data).any():
         raise DataError(
             f"{about} are of {len(ids):,} images, first {shown(str(ids[0]))}, and none of them is in the "
-            f"data set {dataset.name}. Give embeddings of its images, with its image ids."
+            f"data set {dataset.name}, whose first image is {shown(str(of_data[0]))}. "
+            "Give embeddings of its images, with its image ids."
         )
     _check_numbers(vectors, ids, about)
     if embedded.texts is not None:

@@ -90,6 +90,11 @@ class Heads:
         return replace(self._of_others(embeddings), prompts=self.directions(), bank=())
 
     def _of_others(self, embeddings: ModelEmbeddings) -> ModelEmbeddings:
+        embeddings = replace(
+            embeddings,
+            image_ids=np.asarray(embeddings.image_ids).astype(np.str_),
+            vectors=np.asarray(embeddings.vectors),
+        )
         kept = ~np.isin(embeddings.image_ids, self.images)
         texts = embeddings.texts
         return replace(
@@ -132,7 +137,8 @@ def fit_heads(
     findings : sequence of str, optional
         Default: all of the data set.
     share : float
-        Of the patients with embeddings to fit on, drawn by the seed; the same for every model.
+        Of the patients with embeddings to fit on, drawn by the seed; the same for all models with embeddings
+        of the same images.
     shots : sequence of int
         Numbers of training patients for which further heads are fitted, of those drawn.
     draws : int
@@ -164,7 +170,7 @@ def fit_heads(
         if name not in dataset.findings:
             raise UnknownNameError("finding", name, dataset.findings)
     known = checked(embeddings, dataset)
-    training = _drawn(dataset, share, seed)
+    training = _drawn(dataset, known, share, seed)
     images, vectors = _of_patients(dataset, known, training)
     heads: dict[str, LinearHead] = {}
     few: dict[str, tuple[Shots, ...]] = {}
@@ -253,9 +259,12 @@ class _Training:
         return [Shots(n, tuple(heads)) for n, heads in found.items() if len(heads) == draws]
 
 
-def _drawn(dataset: Dataset, share: float, seed: int) -> NDArray[np.str_]:
-    """Draw training patients: the same of a data set for every model."""
-    patients = np.unique(dataset.images["patient_id"].to_numpy(dtype=np.str_))
+def _drawn(
+    dataset: Dataset, embeddings: ModelEmbeddings, share: float, seed: int
+) -> NDArray[np.str_]:
+    """Draw training patients: the same for all models with embeddings of the same images."""
+    embedded = dataset.images["image_id"].isin(embeddings.image_ids)
+    patients = np.unique(dataset.images.loc[embedded, "patient_id"].to_numpy(dtype=np.str_))
     order = generator(Stream.HEAD_PATIENTS, seed).permutation(patients.size)
     return np.sort(patients[order[: round(share * patients.size)]])
 

@@ -6,6 +6,7 @@ module          question
 `sides`         what either kind of labels says of a set of images
 `plan`          errors by group, and levels and gaps by reference labels in four ways
 `subset`        whether the subset looks like a random one of the images
+`agreement`     whether both sources agree at all, and on how many patients
 `conclusions`   what reference labels make of a gap by working labels
 ==============  ==========================================================================
 """
@@ -15,9 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 from cxraudit.audits.engine import Engine, Evaluated
+from cxraudit.audits.two_labels.agreement import agreement_notices
 from cxraudit.audits.two_labels.conclusions import (
     LabelConclusion,
+    Why,
     label_conclusions,
+    note_on,
+    notes_by_labels,
     reversed_by_labels,
 )
 from cxraudit.audits.two_labels.plan import plan
@@ -28,10 +33,14 @@ from cxraudit.schema import EXPLORATORY
 __all__ = [
     "LabelConclusion",
     "TwoLabels",
+    "Why",
+    "agreement_notices",
     "evaluate",
     "hidden",
     "joined",
     "label_conclusions",
+    "note_on",
+    "notes_by_labels",
     "notices",
     "reversed_by_labels",
 ]

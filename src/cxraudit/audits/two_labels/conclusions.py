@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cxraudit.audits.result import Audit
+from cxraudit.audits.two_labels.agreement import contradicting, few
 from cxraudit.schema import (
     BOTH_LABELS,
     BOUNDS,
@@ -15,6 +16,7 @@ from cxraudit.schema import (
     CHANCE,
     COMPLEMENT,
     CORRECTED,
+    OVERALL,
     Analysis,
     records,
     typed_frame,
@@ -32,12 +34,31 @@ class LabelConclusion(StrEnum):
     REVERSED = "reversed by label error"
     """Both show a gap, in opposite directions."""
     PARTLY = "partly label error"
-    """Both show a gap in one direction, and that they differ is shown."""
+    """Both show a gap in one direction, which is shown to be smaller by reference labels."""
+    LARGER = "larger than by working labels"
+    """The same, and it is shown to be larger: label errors hide part of it."""
     HOLDS = "holds"
     """Both show a gap in one direction, and that they differ is not shown."""
     NEITHER = "not shown by either"
     OPEN = "not settled"
-    """One of both shows a gap, and that they differ is not shown; or reference labels say nothing."""
+    """One of both shows a gap, and that they differ is not shown; or reference labels say nothing (`Why`)."""
+
+
+class Why(StrEnum):
+    """Why nothing is concluded, whatever the estimates are."""
+
+    FEW = "too few patients have reference labels"
+    CONTRADICTION = (
+        "both sources agree less often than by chance: one may be coded the other way round"
+    )
+    CHOSEN_BY_SCORE = (
+        "images were chosen by their score, also among those with the same working label: their sampling "
+        "weights are needed"
+    )
+    LIMIT = (
+        "the corrected AUROC of a side lies at its limit, or the working labels may be no better than chance "
+        "there"
+    )
 
 
 COLUMNS = {
@@ -59,6 +80,7 @@ COLUMNS = {
     "change_low": "float64",
     "change_high": "float64",
     "conclusion": "str",
+    "reason": "str",
 }
 """Of the table of conclusions."""
 
@@ -68,7 +90,9 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
 
     A conclusion rests on the estimate by both labels where the subset looks like a random sample of the
     images (or is weighted to be one); else on the corrected one, unless errors of the working labels depend
-    on the score; else on the bounds.
+    on the score; else on the bounds. Nothing is concluded (``not settled``, with a ``reason``) from few
+    patients, where both sources contradict each other, where the subset was chosen by the score among images
+    with the same working label, and where a corrected AUROC lies at its limit.
 
     Parameters
     ----------
@@ -80,11 +104,14 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
     pandas.DataFrame
         One row per model, finding, attribute and group: the gap by working labels, the estimate that the
         conclusion rests on (``rests_on``: a condition of `Analysis.REFERENCE_LABELS`), what it shows by its
-        own interval, by how much it differs, and the ``conclusion`` (`LabelConclusion`). Exploratory:
-        intervals hold one by one. Empty without reference labels.
+        own interval, by how much it differs, the ``conclusion`` (`LabelConclusion`), and the ``reason`` if
+        nothing is concluded whatever the estimates are. Exploratory: intervals hold one by one. Empty without
+        reference labels.
     """
+    about = audit.facts.get("reference_labels")
+    if not about:
+        return typed_frame([], COLUMNS)
     results = audit.without_hidden().results
-    about = audit.facts.get("reference_labels") or {}
     gaps = results[
         (results["analysis"] == Analysis.SUBGROUPS)
         & (results["metric"] == "auroc")
@@ -94,7 +121,15 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
     errors = results[
         (results["analysis"] == Analysis.LABEL_ERRORS) & (results["reference"] == CHANCE)
     ]
-    unlike = {(row["model"], row["finding"]) for row in about.get("compared", ()) if row["differs"]}
+    compared = about.get("compared", ())
+    unlike = {(row["model"], row["finding"]) for row in compared if row["differs"]}
+    chosen = {
+        (row["model"], row["finding"], row["attribute"])
+        for row in compared
+        if row.get("chosen_by_score")
+    }
+    contrary = contradicting(results)
+    scarce = few(results, audit.facts["settings"]["min_patients"])
     place = ["model", "prompt_set", "finding", "attribute"]
     dependent = {
         tuple(row[name] for name in place)
@@ -112,17 +147,29 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
         condition = BOTH_LABELS if is_random else CORRECTED
         corrected = estimates.get((*where, gap["group"], CORRECTED, COMPLEMENT))
         holds = corrected is not None and math.isfinite(corrected["low"])
-        if not is_random and (where in dependent or not holds):
+        by_finding = (gap["model"], gap["finding"])
+        by_score = not is_random and (*by_finding, gap["attribute"]) in chosen
+        if not is_random and (by_score or where in dependent or not holds):
             condition = BOUNDS
         found = estimates.get((*where, gap["group"], condition, COMPLEMENT))
         change = estimates.get((*where, gap["group"], condition, BY_WORKING_LABELS))
+        at_limit = condition == CORRECTED and not (change and math.isfinite(change["value"]))
+        reasons = {
+            Why.FEW: by_finding in scarce,
+            Why.CONTRADICTION: not contrary.isdisjoint(
+                (*by_finding, attribute) for attribute in (OVERALL, gap["attribute"])
+            ),
+            Why.CHOSEN_BY_SCORE: by_score,
+            Why.LIMIT: at_limit,
+        }
+        why = next((reason for reason, applies in reasons.items() if applies), "")
         if found is not None:
-            rows.append(_row(gap, found, change))
+            rows.append(_row(gap, found, change, why))
     return typed_frame(rows, COLUMNS)
 
 
 def _row(
-    gap: Mapping[str, Any], found: Mapping[str, Any], change: Mapping[str, Any] | None
+    gap: Mapping[str, Any], found: Mapping[str, Any], change: Mapping[str, Any] | None, why: str
 ) -> dict[str, Any]:
     moved = change or dict.fromkeys(("value", "low", "high"), math.nan)
     return {
@@ -139,7 +186,8 @@ def _row(
         "change": moved["value"],
         "change_low": moved["low"],
         "change_high": moved["high"],
-        "conclusion": _conclusion(gap, found, moved),
+        "conclusion": LabelConclusion.OPEN if why else _conclusion(gap, found, moved),
+        "reason": why,
     }
 
 
@@ -159,7 +207,16 @@ def _conclusion(
     if not working and not reference:
         return LabelConclusion.NEITHER
     if working == reference:
-        return LabelConclusion.PARTLY if differs else LabelConclusion.HOLDS
+        if not differs:
+            return LabelConclusion.HOLDS
+        # An estimate within bounds has no value: these lie beyond the gap by working labels.
+        value = (
+            found["value"]
+            if math.isfinite(found["value"])
+            else found["low" if working > 0 else "high"]
+        )
+        is_larger = working * (value - gap["value"]) > 0
+        return LabelConclusion.LARGER if is_larger else LabelConclusion.PARTLY
     if working and reference:
         return LabelConclusion.REVERSED
     if not differs:
@@ -196,3 +253,37 @@ def reversed_by_labels(conclusions: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose conclusion is another one by reference labels."""
     other = (LabelConclusion.LABEL_ERROR, LabelConclusion.HIDDEN, LabelConclusion.REVERSED)
     return conclusions[conclusions["conclusion"].isin(other)]
+
+
+GAP = ("model", "prompt_set", "finding", "attribute", "group")
+"""Columns that name a gap of AUROC to all other groups."""
+
+
+def notes_by_labels(audit: Audit) -> dict[tuple[str, ...], str]:
+    """Return a note for every gap whose conclusion is another one by reference labels.
+
+    Parameters
+    ----------
+    audit : Audit
+        The audit.
+
+    Returns
+    -------
+    dict
+        Values of `GAP` → what stands beside the verdict on the gap of AUROC to all other groups.
+    """
+    return {
+        tuple(
+            str(row[name]) for name in GAP
+        ): f"by reference labels, exploratory: {row['conclusion']} (see "
+        "the section Labels of the report)"
+        for row in records(reversed_by_labels(label_conclusions(audit)))
+    }
+
+
+def note_on(row: Mapping[str, Any], notes: Mapping[tuple[str, ...], str]) -> str:
+    """Return the note of `notes_by_labels` on a row of results; empty if it is about something else."""
+    is_gap = row["analysis"] == Analysis.SUBGROUPS and row["metric"] == "auroc"
+    if not is_gap or row["reference"] != COMPLEMENT:
+        return ""
+    return notes.get(tuple(str(row[name]) for name in GAP), "")

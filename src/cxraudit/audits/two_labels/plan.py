@@ -45,6 +45,7 @@ ANY = (
     "holds whatever images the errors fall on, if predictive values on the subset are those of all"
 )
 NOT_COMPATIBLE = "the value does not exist for these images: too few, or errors depend on the score"
+AT_LIMIT = "a corrected AUROC would lie beyond what an AUROC can be, and is set to the limit"
 MOVER = "limits of both sides (MOVER)"
 
 
@@ -159,7 +160,8 @@ def _levels(labels: TwoLabels, side: Side, named: dict[str, str]) -> Iterator[It
             cell=side.subset,
             note=note,
         )
-    yield _tested(labels, side, CORRECTED, side.corrected, INDEPENDENT, named)
+    note = joined_phrases(INDEPENDENT, AT_LIMIT if side.beyond_limit else "")
+    yield _tested(labels, side, CORRECTED, side.corrected, note, named)
     yield from _bounded(labels, side, (side.lower, side.upper), named)
 
 
@@ -183,14 +185,16 @@ def _gaps(labels: TwoLabels, inside: Side, outside: Side, named: dict[str, str])
         )
     yield _change_by_both(labels, inside, outside, named)
     corrected = difference(inside.corrected, outside.corrected)
-    yield _tested(labels, inside, CORRECTED, corrected, INDEPENDENT, own)
+    limited = AT_LIMIT if inside.beyond_limit or outside.beyond_limit else ""
+    note = joined_phrases(INDEPENDENT, limited)
+    yield _tested(labels, inside, CORRECTED, corrected, note, own)
     moved = difference(*(_moved(one) for one in (inside, outside)))
     yield _tested(
         labels,
         inside,
         CORRECTED,
         moved,
-        INDEPENDENT,
+        note,
         {**named, "reference": BY_WORKING_LABELS},
     )
     lower = difference(inside.lower, outside.upper)
@@ -199,8 +203,8 @@ def _gaps(labels: TwoLabels, inside: Side, outside: Side, named: dict[str, str])
 
 
 def _moved(side: Side) -> Limits:
-    """Return what correction changes on a side; NaN where nothing can be corrected."""
-    if not math.isfinite(side.corrected[0]):
+    """Return what correction changes on a side; NaN where nothing can be, or it goes beyond a limit."""
+    if not math.isfinite(side.corrected[0]) or side.beyond_limit:
         return NONE
     return change_by_correction(side.observed, side.kept)
 

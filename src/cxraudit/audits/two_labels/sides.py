@@ -1,5 +1,6 @@
 """What working labels say of all images, and what reference labels say of some of them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +140,12 @@ class Side:
     lower: Limits
     upper: Limits
     """Bounds as in `cxraudit.stats.two_labels.Identified.limits`."""
+
+    @property
+    def beyond_limit(self) -> bool:
+        """Whether the corrected AUROC would lie below 0 or above 1, and is set to the limit."""
+        exists = math.isfinite(self.corrected[0])
+        return exists and abs(self.observed[0] - 0.5) > self.kept[0] / 2 + 1e-9
 
 
 def side_of(engine: Engine, labels: TwoLabels, cell: Cell) -> Side:

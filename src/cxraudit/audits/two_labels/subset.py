@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from cxraudit.audits.cohort import Vector
+from cxraudit.audits.cohort import Cell, Vector, count
 from cxraudit.audits.engine import Engine
 from cxraudit.audits.groups import groups
 from cxraudit.audits.plan import mean
@@ -18,7 +18,16 @@ from cxraudit.stats.multiplicity import holm
 ALPHA = 0.01
 """Of all comparisons of a finding and model together: a random subset is rarely called unlike."""
 
+DEPENDENT = 0.05
+"""Of the comparisons of scores within an attribute and working label: to miss that images were chosen by
+their score is worse than to conclude nothing."""
+
 PREVALENCE, SCORE = "prevalence of the working label", "rank of the score"
+SHARE = "share of the images"
+WITHIN = {
+    True: "rank of the score with the working label",
+    False: "rank of the score without the working label",
+}
 
 
 def unlike(engine: Engine, labels: TwoLabels, attributes: Sequence[str]) -> list[dict[str, Any]]:
@@ -37,14 +46,35 @@ def unlike(engine: Engine, labels: TwoLabels, attributes: Sequence[str]) -> list
     -------
     list of dict
         One per comparison: what is compared, its mean in the subset (weighted, where it has weights) and
-        among all images, and the p-value, adjusted by Holm; ``differs`` where it is below `ALPHA`.
+        among all images, and the p-value, adjusted by Holm; ``differs`` where it is below `ALPHA`. Scores
+        are also compared within groups among images with the same working label: ``chosen_by_score`` where
+        they differ there by Holm within the attribute (below `DEPENDENT`), since predictive values of the
+        subset are then not those of the images. Empty below ``min_patients`` of the settings.
     """
+    part = labels.by_working[0]
+    if count(part.everything).n_patients < engine.settings.min_patients:
+        return []
     rows = list(_compared(engine, labels, attributes))
     adjusted = holm([row["p_value"] for row in rows])
+    chosen = _chosen_by_score(rows)
     return [
-        {**row, "p_value": float(p), "differs": bool(p < ALPHA)}
+        {
+            **row,
+            "p_value": float(p),
+            "differs": bool(p < ALPHA),
+            "chosen_by_score": row["what"] in WITHIN.values() and row["attribute"] in chosen,
+        }
         for row, p in zip(rows, adjusted, strict=True)
     ]
+
+
+def _chosen_by_score(rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Return the attributes in whose groups the scores differ among images with the same working label."""
+    within: dict[str, list[float]] = {}
+    for row in rows:
+        if row["what"] in WITHIN.values():
+            within.setdefault(row["attribute"], []).append(row["p_value"])
+    return {attribute for attribute, found in within.items() if (holm(found) < DEPENDENT).any()}
 
 
 def _compared(
@@ -53,14 +83,26 @@ def _compared(
     whole, part = labels.sample, labels.by_working[0]
     named = {"model": whole.model, "finding": whole.finding}
     score, working = _ranks(whole.y_score), whole.y_true.astype(np.float64)
-    columns = [(PREVALENCE, "", "", working), (SCORE, "", "", score)]
+    everybody = (whole.everything, part.everything)
+    found = groups(engine.cohort, whole, attributes)
+    columns = [(PREVALENCE, "", "", working, everybody), (SCORE, "", "", score, everybody)]
     columns += [
-        ("share of the images", group.attribute, group.name, group.inside.mask.astype(np.float64))
-        for group in groups(engine.cohort, whole, attributes)
+        (
+            *(SHARE, group.attribute, group.name),
+            group.inside.mask.astype(np.float64),
+            everybody,
+        )
+        for group in found
     ]
-    for what, attribute, name, values in columns:
-        everywhere = mean(whole.everything, Vector(values))
-        inside = mean(part.everything, Vector(values[labels.known]))
+    columns += [
+        (what, group.attribute, group.name, score, cells)
+        for group in found
+        for label, what in WITHIN.items()
+        if (cells := _within(engine, labels, group.inside & (whole.y_true == label)))
+    ]
+    for what, attribute, name, values, (all_images, of_subset) in columns:
+        everywhere = mean(all_images, Vector(values))
+        inside = mean(of_subset, Vector(values[labels.known]))
         engine.compute([everywhere, inside])
         first, second = engine.value(inside), engine.value(everywhere)
         apart = first - second
@@ -75,6 +117,12 @@ def _compared(
             "all": second.value,
             "p_value": float(2 * ndtr(-abs(apart.value) / error)) if known else math.nan,
         }
+
+
+def _within(engine: Engine, labels: TwoLabels, cell: Cell) -> tuple[Cell, Cell] | None:
+    """Return a cell and its part with reference labels; None if this holds few patients."""
+    own = labels.by_working[0].cell(cell.mask[labels.known])
+    return (cell, own) if count(own).n_patients >= engine.settings.min_patients else None
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
@@ -96,12 +144,27 @@ def notices(name: str, found: Sequence[dict[str, Any]]) -> list[Notice]:
     findings = sorted({row["finding"] for row in found if row["differs"]})
     if not findings:
         return []
-    what = sorted({row["attribute"] or row["what"] for row in found if row["differs"]})
+    what = sorted(
+        {
+            row["attribute"] if row["what"] == SHARE else row["what"]
+            for row in found
+            if row["differs"]
+        }
+    )
+    unlike_images = {(row["model"], row["finding"]) for row in found if row["differs"]}
+    by_score = any(
+        row["chosen_by_score"] and (row["model"], row["finding"]) in unlike_images for row in found
+    )
+    advice = (
+        "They were chosen by the score, also among images with the same working label, so that predictive "
+        "values on them do not hold for all images: without their sampling weights nothing is concluded."
+        if by_score
+        else "Give their sampling weights, or read the corrected estimates."
+    )
     stated = (
         f"The images with reference labels are no random sample of the images for "
         f"{counted(len(findings), 'finding')} ({', '.join(findings)}): they differ in {', '.join(what)}. "
-        "Estimates on them alone do not hold for all images; give their sampling weights, or read the "
-        "corrected estimates."
+        f"Estimates on them alone do not hold for all images. {advice}"
     )
     return [Notice(about=f"reference labels {name}", count=len(findings), sentence=stated)]
 

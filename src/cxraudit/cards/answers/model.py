@@ -1,5 +1,6 @@
 """The model, its output, and how decisions are made of it."""
 
+from cxraudit.audits.embeddings.heads import HEAD
 from cxraudit.audits.scores import NO_PROMPTS
 from cxraudit.cards.answers.answer import Answer, by_finding, rows_of, sentences
 from cxraudit.cards.subject import Subject
@@ -18,7 +19,12 @@ def model_name(subject: Subject) -> Answer:
 def prompt_sets(subject: Subject) -> list[str]:
     """Return the prompt sets the model was scored with; none where scores came without prompts."""
     names = dict.fromkeys(map(str, subject.results["prompt_set"]))
-    return [name for name in names if name not in ("", NO_PROMPTS)]
+    return [name for name in names if name not in ("", NO_PROMPTS, HEAD)]
+
+
+def of_heads(subject: Subject) -> bool:
+    """Tell whether scores are those of heads, fitted on labels."""
+    return HEAD in set(subject.results["prompt_set"])
 
 
 def index_test(subject: Subject) -> Answer:
@@ -28,6 +34,9 @@ def index_test(subject: Subject) -> Answer:
         f"{subject.model}: {card['summary']}." if card else f"Scores of {subject.model}.",
         f"Weights: {card['weights']}; reference: {card['reference']}." if card else "",
         f"Zero-shot scores from prompts: {listed(names)}." if names else "",
+        "Scores of heads: logistic regression on its embeddings, fitted on labels of other patients."
+        if of_heads(subject)
+        else "",
     ]
     if not card:
         known.append("Nothing else is recorded of the model.")

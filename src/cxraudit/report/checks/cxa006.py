@@ -12,6 +12,6 @@ def check(audit: Audit) -> Check:
         n_steps,
         "CXA006",
         "Images were excluded",
-        detail=f"{counted(n_steps, 'step')}, listed under “Excluded images”.",
+        detail=f"{counted(n_steps, 'step')}, listed under “Images and patients left out, by step”.",
         otherwise="Every image of the data set is in the audit.",
     )

@@ -1,7 +1,7 @@
 """CXA011: few patients with most of the images, on whom the results then rest."""
 
 from cxraudit.audits.result import Audit
-from cxraudit.formatting import counted, percent
+from cxraudit.formatting import counted, whole_percent
 from cxraudit.report.checks.check import Check, State, attention_if
 from cxraudit.report.facts import facts_of
 
@@ -21,7 +21,7 @@ def check(audit: Audit) -> Check:
         return Check(code, title, State.NOT_APPLICABLE, detail)
     other = facts_of(audit).other_weight
     patients = counted(few["patients"], "patient")
-    whose = f"The {patients} (5 %) with most images have {percent(few['share'])} of all"
+    whose = f"The {patients} (5 %) with most images have {whole_percent(few['share'])} of all"
     return attention_if(
         few["share"] > TOO_MUCH,
         code,

@@ -37,9 +37,9 @@ def build(audit: Audit, context: Context) -> Section | None:
     blocks = context.one_at_a_time("embeddings", parts)
     introduction = muted(
         "An attribute can be decodable from an embedding without being associated with the score. A "
-        "zero-shot score is a function of one direction of the embedding space, so that its shift between "
-        "groups with the same label can be estimated, and compared with what wrong labels and other findings "
-        "would explain."
+        "score of prompts, or of a head, is a function of one direction of the embedding space, so that its "
+        "shift between groups with the same label can be estimated, and compared with what wrong labels and "
+        "other findings would explain."
     )
     return Section("Embeddings", Anchor.EMBEDDINGS, [introduction, *blocks])
 

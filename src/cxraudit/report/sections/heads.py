@@ -59,12 +59,15 @@ def _model(audit: Audit, context: Context, fitted: Mapping[str, Any]) -> list[Bl
 
 def _fitted(fitted: Mapping[str, Any]) -> pd.DataFrame:
     rows = fitted["findings"]
+    counts = {"images": "images", "with the finding": "positive", "patients": "patients"}
     return pd.DataFrame(
         {
             "finding": [row["finding"] for row in rows],
-            "images": [f"{row['images']:,}" for row in rows],
-            "with the finding": [f"{row['positive']:,}" for row in rows],
-            "patients": [f"{row['patients']:,}" for row in rows],
+            **{
+                title: [f"{row[name]:,}" for row in rows]
+                for title, name in counts.items()
+                if all(name in row for row in rows)  # hidden, where small cells are
+            },
             "inverse penalty": [f"{row['strength']:g}" for row in rows],
         }
     )

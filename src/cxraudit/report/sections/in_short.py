@@ -39,9 +39,16 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
         for one, headline in stated
         if one.tone in (Tone.DISPARITY, Tone.IN_FAVOUR)
     ]
+    by_labels = [
+        Markup("{} {}").format(headline, one.detail)
+        for one, headline in stated
+        if one.tone == Tone.BY_LABELS
+    ]
     open_ = [headline for one, headline in stated if one.tone in _NOT_SETTLED]
     blocks: list[Block] = [_first(shown)] if shown else [_nothing(audits)]
     blocks += _more(shown, "disparity", "disparities")
+    if by_labels:
+        blocks += [Paragraph(_BY_LABELS_IS), _first(by_labels), *_more(by_labels, "such gap")]
     if open_:
         blocks += [Paragraph(_NOT_SETTLED_IS), _first(open_), *_more(open_, "such answer")]
     for beginning, texts in (
@@ -58,6 +65,11 @@ def build(audits: Sequence[Audit], contexts: Sequence[Context]) -> Section:
     return Section("In short", Anchor.IN_SHORT, blocks)
 
 
+_BY_LABELS_IS = Markup(
+    "<b>What errors of the labels change.</b> By reference labels of a part of the images, these gaps in "
+    "AUROC are other ones than the verdicts say, which are by working labels; see the section Labels. Rates "
+    "at a threshold are by working labels only."
+)
 _NOT_SETTLED_IS = Markup(
     "<b>What these data do not settle.</b> Not settled is not the same as equal: more patients may show a "
     "difference, or that there is none."
@@ -100,9 +112,15 @@ def _nothing(audits: Sequence[Audit]) -> Paragraph:
             "All comparisons are hidden, since cells of few patients are: nothing can be concluded of groups."
         )
     if len(compared):
+        further = [
+            what
+            for what, fact in (("a shortcut", "shortcuts"), ("a perturbation", "perturbed"))
+            if any(audit.facts.get(fact) for audit in audits)
+        ]
+        nor = f", nor by {' or '.join(further)}" if further else ""
         return Paragraph(
-            "No disparity was found between groups in AUROC or in rates at a threshold, nor by a shortcut or "
-            "a perturbation. That is not the same as none: see what is inconclusive."
+            f"No disparity was found between groups in AUROC or in rates at a threshold{nor}. That is not "
+            "the same as none: see what is inconclusive."
         )
     return Paragraph(
         "Nothing was compared: there is no attribute with two groups, and no shortcut."

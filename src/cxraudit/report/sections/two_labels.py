@@ -8,7 +8,7 @@ import pandas as pd
 from cxraudit import figures
 from cxraudit.audits.result import Audit
 from cxraudit.audits.two_labels import label_conclusions
-from cxraudit.formatting import bounds, decimal, in_sentence, signed, with_interval
+from cxraudit.formatting import bounds, counted, decimal, in_sentence, signed, with_interval
 from cxraudit.metrics import METRICS
 from cxraudit.report.anchors import Anchor
 from cxraudit.report.blocks import Block, Details, Heading, Paragraph, Section, muted, table
@@ -54,16 +54,21 @@ def _introduction(about: Mapping[str, Any]) -> list[Block]:
     weighted = ", weighted to stand for all" if about["weighted"] else ""
     return [
         Paragraph(
-            f"{about['images']:,} images of {about['patients']:,} patients have reference labels, too "
-            f"({about['name']}){weighted}. The labels of the data set are called working labels here."
+            f"{counted(about['images'], 'image')} of {counted(about['patients'], 'patient')} "
+            f"{'has' if about['images'] == 1 else 'have'} reference labels, too ({about['name']}){weighted}. "
+            "The labels of the data set are called working labels here."
         ),
         muted(
             "By reference labels a gap is estimated in four ways. Reference labels on the subset, and both "
             "labels (which also takes in the working labels of all images), hold if the subset is a random "
             "sample of the images. Corrected holds if errors of the working labels do not depend on the "
             "score among images of the same class and group. Bounds hold whatever images the errors fall on. "
-            "The last two need the predictive values on the subset to be those of all images. All are "
-            "exploratory."
+            "The last two need the predictive values on the subset to be those of all images, so that it was "
+            "drawn by chance or by the working label. All are exploratory."
+        ),
+        muted(
+            "These conclusions are about AUROC. Reference labels were not applied to rates at a threshold "
+            "(TPR, FPR): their gaps are by working labels only."
         ),
         *_unlike(about),
     ]
@@ -88,7 +93,8 @@ def _unlike(about: Mapping[str, Any]) -> list[Block]:
     return [
         Paragraph(
             "The subset is no random sample of the images: conclusions rest on the corrected gap, or on "
-            "bounds."
+            "bounds; where it was chosen by the score, also among images with the same working label, "
+            "nothing is concluded."
         ),
         Details("Where the subset differs", [table(frame, "Subset and all images")]),
     ]
@@ -130,7 +136,10 @@ def _concluded(found: pd.DataFrame) -> pd.DataFrame:
             ],
             "read": [row["verdict"] for row in shown],
             "difference": [_interval(row, "change") for row in shown],
-            "conclusion": [row["conclusion"] for row in shown],
+            "conclusion": [
+                f"{row['conclusion']}: {row['reason']}" if row["reason"] else row["conclusion"]
+                for row in shown
+            ],
         }
     ).rename(columns={"reads": "verdict", "read": "as estimated"})
 

@@ -13,7 +13,8 @@ from cxraudit.vocabulary import group_phrase
 
 _HEADLINES = {
     LabelConclusion.LABEL_ERROR: "The gap for {finding} in {group} is a product of the labels",
-    LabelConclusion.PARTLY: "The gap for {finding} in {group} is partly a product of the labels",
+    LabelConclusion.PARTLY: "The gap for {finding} in {group} is smaller than by working labels",
+    LabelConclusion.LARGER: "The gap for {finding} in {group} is larger than by working labels",
     LabelConclusion.HIDDEN: "The labels hide a gap for {finding} in {group}",
     LabelConclusion.REVERSED: "The labels reverse the gap for {finding} in {group}",
 }
