@@ -14,8 +14,9 @@ lies along axis 0 of 32 dimensions, and in female patients along axis 2, too.
   patients.
 
 A row counts the cohorts in which words for sex move the gap further than neutral words: the interval of the
-ratio lies above 1. The last column is about all ratios of the audit, of which 2.5 % are expected without an
-effect.
+ratio lies above 1. The next column counts those whose report states that words for groups move something
+further: beyond chance by size, too, adjusted over all ratios. The last column is about all ratios of the
+audit, of which 2.5 % are expected without an effect.
 """
 
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair, Worde
 from cxraudit.audits.wordings import audit_wordings, of_embeddings, of_tables
 from cxraudit.datasets.base import Dataset
 from cxraudit.prompts.wordings import Phrase, load_wordings
+from cxraudit.report.statements.wordings import is_shown
 from cxraudit.schema import (
     VARIANT,
     VARIANT_ATTRIBUTE,
@@ -186,6 +188,7 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, int]:
     with threadpool_limits(1):
         rows = audit_wordings(dataset, sources, ["sex"], settings).results
     ratios = rows[rows["metric"].str.endswith("_ratio")]
+    shown = ratios[is_shown(ratios)]
     own = ratios[
         (ratios["metric"] == design.metric)
         & (ratios["attribute"] == "sex")
@@ -193,6 +196,7 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, int]:
     ]
     return {
         "found": int((own["low"] > 1).sum()),
+        "named": int(len(shown) > 0),
         "above": int((ratios["low"] > 1).sum()),
         "ratios": len(ratios),
     }
@@ -201,7 +205,13 @@ def evaluate(seed: int, design: Design, n_resamples: int) -> dict[str, int]:
 def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
     """Yield the lines of a table in Markdown."""
     yield from table_head(
-        ["design", "cohorts", "gap by sex beyond neutral words", "all ratios beyond"]
+        [
+            "design",
+            "cohorts",
+            "gap by sex beyond neutral words",
+            "anything stated to be moved further",
+            "all ratios beyond",
+        ]
     )
     seeds = range(seed * 1000, seed * 1000 + n)
     with ProcessPoolExecutor(workers) as pool:
@@ -209,7 +219,9 @@ def lines(n: int, n_resamples: int, seed: int, workers: int) -> Iterator[str]:
             each = partial(evaluate, design=design, n_resamples=n_resamples)
             found = pd.DataFrame(list(pool.map(each, seeds))).sum()
             beyond = f"{found['above']} of {found['ratios']}"
-            yield table_line([design.name, str(n), str(found["found"]), beyond])
+            yield table_line(
+                [design.name, str(n), str(found["found"]), str(found["named"]), beyond]
+            )
 
 
 def main() -> None:

@@ -603,6 +603,7 @@ def wording_rows() -> list[Row]:
                 metric=f"wording_{metric}_ratio",
                 condition="sex",
                 p_value=0.01,
+                p_adjusted=0.01,
                 **about,
             ),
         ]

@@ -253,6 +253,8 @@ class Reason(StrEnum):
     """Fewer than ``min_patients`` of the settings with or without the finding on a side."""
     TOO_FEW_RUNS = "TOO_FEW_RUNS"
     """Two training runs, which do not show how far runs lie apart."""
+    TOO_FEW_WORDS = "TOO_FEW_WORDS"
+    """Too few neutral words for any interval of their ratio to words for groups."""
     TOO_FEW_RESAMPLES = "TOO_FEW_RESAMPLES"
     UNDEFINED_RESAMPLES = "UNDEFINED_RESAMPLES"
     """Undefined in too many resamples for an interval."""

@@ -122,6 +122,10 @@ def test_small_cells_stay_hidden(worded_table, tmp_path, run):
         (lambda t: t[t["variant_kind"] != "neutral"], "no neutral wordings"),
         (lambda t: pd.concat([t, t.tail(3)]), "3 rows whose"),
         (lambda t: t.assign(seed=1), "training runs and wordings"),
+        (
+            lambda t: t.assign(score=t["score"].mask(t["prompt_variant"] == "tue")),
+            "wording 'tue', has no score",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_compared_is_refused(

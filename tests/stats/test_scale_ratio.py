@@ -4,8 +4,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.stats import f
 
-from cxraudit.stats.scale_ratio import scale_ratio
+from cxraudit.stats.scale_ratio import fewest_others, scale_ratio, size_p_value
 
 
 def ratio(first, second, seed=0):
@@ -74,3 +75,29 @@ def test_effects_within_sampling_error_have_no_ratio():
     assert scale_ratio(-np.ones(3), np.ones(5), rng).value == 0
     assert np.isnan(scale_ratio(np.ones(0), np.ones(5), rng).value)
     assert np.isnan(scale_ratio(np.array([np.nan]), np.ones(5), rng).low)
+
+
+def test_size_is_two_sided_f_and_nothing_below():
+    """As scipy's F; 1 for smaller effects, NaN without any, 0 beside none."""
+    first, second = np.array([9.0, 4.0]), np.linspace(0.1, 2, 20)
+
+    found = size_p_value(first, second)
+
+    assert found == pytest.approx(2 * f.sf(first.mean() / second.mean(), 2, 20))
+    assert size_p_value(second, first) == 1
+    assert size_p_value(first, np.zeros(3)) == 0
+    assert np.isnan(size_p_value(first, np.array([])))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_one_effect_fewer_than_needed_gives_no_limit(size):
+    """However large the effects are; with as many as needed there is one."""
+    needed = fewest_others(size)
+    rng = np.random.default_rng(0)
+    low = [
+        scale_ratio(np.full(size, 1e4), rng.normal(size=n) ** 2, rng).low
+        for n in (needed - 1, needed)
+    ]
+
+    assert low[0] == 0
+    assert low[1] > 1

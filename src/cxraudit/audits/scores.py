@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cxraudit.audits.wordings.variants import by_variant, check_variants
+from cxraudit.audits.wordings.variants import by_variant, check_variants, of_wording
 from cxraudit.datasets import findings, values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import source_column
@@ -153,7 +153,7 @@ def scores_from(
     """Take the scores out of a table that was read; parameters as in `read_scores`."""
     divided = by_variant(plain_frame(frame, table), table)
 
-    def read(rows: pd.DataFrame) -> Scores:
+    def read(rows: pd.DataFrame, about: str) -> Scores:
         return _scores_from(
             rows,
             dataset,
@@ -162,18 +162,18 @@ def scores_from(
             score_prefix=score_prefix,
             model=model,
             model_column=model_column,
-            table=table,
+            table=about,
             seed_column=seed_column,
         )
 
-    found = read(divided.base)
+    found = read(divided.base, table)
     if divided.others.empty:
         return found
     parts = [
-        read(part.drop(columns=list(VARIANT_COLUMNS))).frame.assign(
+        read(part.drop(columns=list(VARIANT_COLUMNS)), of_wording(table, name)).frame.assign(
             **{column: part[column].iloc[0] for column in VARIANT_COLUMNS}
         )
-        for _, part in divided.others.groupby(VARIANT, sort=True)
+        for name, part in divided.others.groupby(VARIANT, sort=True)
     ]
     worded = check_variants(found.frame, pd.concat(parts, ignore_index=True), table)
     return found._replace(worded=worded)

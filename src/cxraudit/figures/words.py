@@ -31,6 +31,7 @@ _REASONS = {
     Reason.TOO_FEW_PATIENTS: "too few patients",
     Reason.TOO_FEW_RUNS: "too few training runs",
     Reason.TOO_FEW_RESAMPLES: "too few resamples",
+    Reason.TOO_FEW_WORDS: "too few neutral words",
 }
 
 

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import fdtrc
 
 Squares = NDArray[np.float64]
 Sets = NDArray[np.intp]
@@ -80,6 +81,51 @@ def scale_ratio(
         math.nan if high is None else high,
         min(1.0, 2 * min(above, below)),
     )
+
+
+def fewest_others(size: int, *, confidence_level: float = 0.95) -> int:
+    """Return how many effects of the other kind are needed for any set of so many effects to be rare.
+
+    Examples
+    --------
+    >>> [fewest_others(size) for size in (1, 2, 4)]
+    [39, 8, 4]
+    """
+    tail = (1 - confidence_level) / 2
+    return next(n for n in count(1) if 1 / math.comb(size + n, size) <= tail)
+
+
+def size_p_value(first: Squares, second: Squares) -> float:
+    """Return how often so large a ratio comes about, if effects of both kinds have one normal distribution.
+
+    An exchange of few effects cannot be rare, however large they are: one of 41 is the largest of all by
+    chance in one of 41 cases. Their size says more, if they are normal.
+
+    Parameters
+    ----------
+    first : numpy.ndarray, shape (n,)
+        Squares of the effects, sampling error taken off.
+    second : numpy.ndarray, shape (m,)
+        Squares of the effects of the other kind with their sampling error, so that it is in doubt that the
+        ratio is large.
+
+    Returns
+    -------
+    float
+        Two-sided, of F; 1 where the first are no larger, NaN without effects.
+
+    Examples
+    --------
+    >>> size_p_value(np.array([4.0]), np.ones(40)).__round__(3)
+    0.105
+    """
+    if not first.size or not second.size or not np.isfinite([*first, *second]).all():
+        return math.nan
+    own, other = max(float(first.mean()), 0.0), float(second.mean())
+    if own <= other:
+        return 1.0
+    ratio = own / other if other > 0 else math.inf
+    return min(1.0, 2 * float(fdtrc(first.size, second.size, ratio)))
 
 
 def _limit(refused: Callable[[float], bool], *, start: float, end: float) -> float | None:

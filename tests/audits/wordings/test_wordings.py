@@ -1,5 +1,6 @@
 """Words for groups in the prompt, beside neutral words."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from cxraudit.audits.wordings import audit_wordings, of_embeddings, of_tables
 from cxraudit.audits.wordings.variants import by_variant
 from cxraudit.errors import DataError
 from cxraudit.prompts.wordings import Phrase
-from cxraudit.schema import Analysis
+from cxraudit.schema import Analysis, Reason, has_reason
 from cxraudit.settings import AuditSettings
 from simulations.wordings import DESIGNS, FINDING, cohort, embeddings, evaluate, tables
 
@@ -106,6 +107,78 @@ def test_an_effect_is_found_where_one_was_planted(design):
     found = sum(evaluate(seed, design, 120)["found"] for seed in (1, 2))
 
     assert found == (2 if design.effect else 0)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "female"), [("sex", "woman"), ("sex", "F"), ("Sex", " FEMALE")]
+)
+def test_groups_may_be_named_as_in_data_that_are_read(drawn, attribute, female):
+    """Codes, words and spellings of a group give the same as its name."""
+    dataset, x, _ = drawn
+    base, worded = tables(dataset, x, np.random.default_rng(8), effect=True)
+    worded = worded[worded["variant_attribute"] != "race"]
+    own = worded["variant_attribute"] == "sex"
+    other = worded.copy()
+    other.loc[own & (other["variant_group"] == "female"), "variant_group"] = female
+    other.loc[own, "variant_attribute"] = attribute
+
+    one, two = (
+        audit_wordings(dataset, of_tables(base, table), ["sex"], SETTINGS)
+        for table in (worded, other)
+    )
+
+    pd.testing.assert_frame_equal(one.results, two.results)
+    assert one.notices == two.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "match"),
+    [
+        ("variant_attribute", "gender", "Words for 'gender' .* no attribute of the data .sex."),
+        (
+            "variant_group",
+            "<b>dame",
+            "Words for '<b>dame' .* no group of sex in the data .female, male.",
+        ),
+    ],
+)
+def test_words_for_what_the_data_do_not_have_are_stated(drawn, column, value, match):
+    """With what there is, since nothing else would tell a slip of the pen."""
+    dataset, x, _ = drawn
+    base, worded = tables(dataset, x, np.random.default_rng(8), effect=True)
+    own = worded["variant_attribute"] == "sex"
+    if column == "variant_group":
+        own &= worded["variant_group"] == "female"
+    worded.loc[own, column] = value
+
+    found = audit_wordings(dataset, of_tables(base, worded), ["sex"], SETTINGS)
+
+    [notice] = found.notices
+    assert re.search(match, notice.sentence)
+
+
+def test_few_neutral_words_judge_no_pair_of_groups(drawn):
+    """Two days beside two sexes: a reason, how many are needed, and no interval; a value all the same."""
+    dataset, x, _ = drawn
+    base, worded = tables(dataset, x, np.random.default_rng(8), effect=True)
+    kept = worded[worded["variant_attribute"].isin(["sex", "day"])]
+
+    found = audit_wordings(dataset, of_tables(base, kept), ["sex"], SETTINGS)
+
+    ratios = found.results[found.results["metric"].str.endswith("_ratio")]
+    assert len(ratios)
+    assert has_reason(ratios, Reason.TOO_FEW_WORDS).all()
+    assert ratios[["low", "high", "p_adjusted"]].isna().all(axis=None)
+    assert ratios["note"].str.contains("an interval needs 39 of neutral words or more").all()
+    assert found.facts[0]["too_few"] == [{"words": "words for groups", "neutral": 5, "needed": 39}]
+
+
+def test_ratios_are_adjusted_for_size_and_never_below_the_exchange(found):
+    """Together, over all of a model; the planted one stays below 5 %."""
+    ratios = found.results[found.results["metric"].str.endswith("_ratio")]
+    assert (ratios["p_adjusted"] >= ratios["p_value"]).all()
+    planted = the(ratios, metric="wording_gap_ratio", condition="sex")
+    assert planted["p_adjusted"] <= 0.05
 
 
 def test_the_words_for_a_group_raise_its_own_scores(drawn):
@@ -312,6 +385,13 @@ def variants(**changed):
         ),
         ({"variant_years": ["", "old", "", "", ""]}, "no age in years"),
         ({"variant_years": ["", -5, "", "", ""]}, "no age in years"),
+        (
+            {
+                "variant_group": ["", "female", "male", "mon", "fri"],
+                "variant_years": ["", 85, 85, "", ""],
+            },
+            "2 rows with both variant_group and variant_years, first 'female' and 85",
+        ),
     ],
 )
 def test_a_table_that_does_not_say_what_a_wording_is_is_refused(changed, match):

@@ -1,9 +1,13 @@
 """Sentences on words for groups in prompts."""
 
+import math
+
 import pytest
 from example_audit import WORDINGS_FACT, example, wording_changes, wording_rows
 
 from cxraudit.report.statements import Tone, wordings
+
+NAN = math.nan
 
 
 def stated(*rows, **fact):
@@ -25,7 +29,10 @@ def with_limits(low):
 @pytest.mark.parametrize(
     ("low", "headline"),
     [
-        (1.5, "Words for groups in the prompt move AUROC gaps further than neutral words do"),
+        (
+            1.5,
+            "Words for groups in the prompt move AUROC gaps and the mean score further than neutral words do",
+        ),
         (0.5, "Words for groups in the prompt: not shown to move anything further"),
     ],
 )
@@ -38,18 +45,80 @@ def test_what_words_move_is_stated_with_both_kinds(low, headline):
     assert "from −0.030 (“female”) to +0.030 (“male”)" in found.detail
     assert "0.010" in found.detail
     assert "3.0 × neutral" in found.detail
-    assert "Of 2 ratios to neutral words" in found.detail
+    assert "of 1 (0.0 by chance alone)" in found.detail
 
 
 def test_one_ratio_beyond_neutral_words_is_no_finding():
     """It may be by chance, and is stated as such."""
     rows = with_limits(0.5)
-    rows[-1] |= {"low": 1.5}
+    rows[-1] |= {"low": 1.5, "p_adjusted": 0.2}
 
     found = stated(*rows)
 
-    assert "about as often as by chance" in found.headline
-    assert "1 is above 1" in found.detail
+    assert "not shown to be beyond neutral words by more than chance" in found.headline
+    assert "the mean score 1 of 1" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("metric", "named"),
+    [("wording_score_ratio", "the mean score"), ("wording_gap_ratio", "AUROC gaps")],
+)
+def test_only_kinds_that_are_shown_are_named(metric, named):
+    """One ratio beyond chance by its size is enough; another by chance is neither named nor described."""
+    rows = [
+        row | {"low": 1.5, "p_adjusted": 0.01 if row["metric"] == metric else 0.2}
+        if row["metric"].endswith("_ratio")
+        else row
+        for row in with_limits(0.5)
+    ]
+
+    found = stated(*rows)
+
+    assert (
+        found.headline
+        == f"Words for groups in the prompt move {named} further than neutral words do"
+    )
+    assert ("AUROC gap of" in found.detail) == (named == "AUROC gaps")
+
+
+def few_words():
+    """Ratios that no number of neutral words judges, and a large change of the mean score without a ratio."""
+    rows = [
+        row | {"low": NAN, "high": NAN, "p_adjusted": NAN, "reasons": "TOO_FEW_WORDS"}
+        if row["metric"].endswith("_ratio")
+        else row
+        for row in with_limits(0.5)
+    ]
+    for row in rows:
+        if row["metric"] == "wording_score_ratio":
+            row |= {"value": NAN, "reasons": "UNDEFINED_VALUE TOO_FEW_WORDS"}
+        if row["metric"] == "wording_score_sd":
+            row |= {"value": 0.5} if row["condition"] == "sex" else {"value": 0.0, "high": 0.01}
+    return rows
+
+
+def test_words_that_too_few_neutral_ones_stand_beside_are_not_said_to_move_nothing():
+    """The largest change is stated, and how many words are needed; no sentence lacks its end."""
+    few = [{"words": "sex", "neutral": 10, "needed": 39}]
+
+    found = stated(*few_words(), too_few=few)
+
+    assert found.headline.endswith("too few neutral words to judge what they move")
+    assert "the mean score varies" in found.detail
+    assert "no ratio, since neutral words move it no further than sampling patients" in found.detail
+    assert ": ." not in found.detail
+    assert "Words for sex cannot be judged" in found.detail
+    assert "10 contrasts" in found.detail
+    assert "39 or more are needed" in found.detail
+
+
+def test_words_that_cannot_be_judged_are_named_beside_others():
+    """In the headline, too, where nothing else is shown."""
+    few = [{"words": "race", "neutral": 10, "needed": 39}]
+
+    found = stated(*with_limits(0.5), too_few=few)
+
+    assert found.headline.endswith("do; words for race cannot be judged")
 
 
 def test_words_that_scores_do_not_distinguish_are_no_sign_of_robustness():

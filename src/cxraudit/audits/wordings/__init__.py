@@ -11,6 +11,7 @@ module       question
 ===========  ====================================================================
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,15 +31,24 @@ from cxraudit.audits.wordings.sources import (
     incomplete,
     of_embeddings,
     of_tables,
+    unknown,
     with_groups,
 )
-from cxraudit.audits.wordings.words import Distinguished, both_kinds, distinguish
+from cxraudit.audits.wordings.words import (
+    Distinguished,
+    both_kinds,
+    compared_words,
+    contrasts,
+    distinguish,
+)
 from cxraudit.datasets.base import Dataset
 from cxraudit.notices import Notice
 from cxraudit.progress import stage
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL
 from cxraudit.schema import joined, results_frame
 from cxraudit.settings import AuditSettings
+from cxraudit.stats.multiplicity import holm
+from cxraudit.stats.scale_ratio import fewest_others
 
 __all__ = [
     "MOST_RESAMPLES",
@@ -97,17 +107,27 @@ def audit_wordings(
             continue
         cohort = make_cohort(dataset, ids, settings)
         with stage(f"prompt wordings of {one.model}"), threadpool_limits(settings.n_threads):
-            found = _Found(cohort, one)
+            found, of_model = _Found(cohort, one), list[Evaluated]()
             for finding in one.findings:
                 if finding in dataset.findings:
                     items, table = found.of(finding, attributes)
-                    evaluated += items
+                    of_model += items
                     changes.append(table)
+        evaluated += _adjusted(of_model)
         facts.append(found.facts())
         notices += found.notices
     results = to_frame(evaluated, dataset.name) if evaluated else results_frame([])
     kept = [table for table in changes if len(table)]
     return WordingAudit(results, joined(kept), facts, tuple(notices))
+
+
+def _adjusted(evaluated: Sequence[Evaluated]) -> list[Evaluated]:
+    """Adjust the ratios of a model, which stands for both tests: by exchange, and of their size."""
+    sizes = holm([one.p_adjusted for one in evaluated])
+    return [
+        one if math.isnan(p) else replace(one, p_adjusted=max(float(p), one.p_value))
+        for one, p in zip(evaluated, sizes, strict=True)
+    ]
 
 
 class _Found:
@@ -135,6 +155,8 @@ class _Found:
         if not base.both_classes or not np.ptp(base.y_score) > 0:
             return [], pd.DataFrame()
         scores = replace(scores, phrases=with_groups(scores.phrases, cohort.dataset))
+        new = unknown(self._worded.model, scores.phrases, cohort.dataset)
+        self.notices += [one for one in new if one not in self.notices]
         rows = np.zeros(len(complete), dtype=bool)
         rows[base.rows] = True
         apart = distinguish(scores, rows)
@@ -173,7 +195,22 @@ class _Found:
             "unchanged": min((one.unchanged for _, one in self._found.values()), default=0),
             "compared": sorted(f for f, (_, one) in self._found.items() if both_kinds(one.words)),
             "alike": alike,
+            "too_few": self._too_few(),
         }
+
+    def _too_few(self) -> list[dict[str, Any]]:
+        """Return the words that too few contrasts of neutral words stand beside for any interval."""
+        level = self._cohort.settings.confidence_level
+        few = {}
+        for _, apart in self._found.values():
+            if both_kinds(apart.words):
+                neutral = len(contrasts(apart.words, NEUTRAL))
+                for condition, attribute in compared_words(apart.words).items():
+                    own = len(contrasts(apart.words, DEMOGRAPHIC, attribute))
+                    needed = fewest_others(own, confidence_level=level)
+                    if neutral < needed:
+                        few[condition] = {"words": condition, "neutral": neutral, "needed": needed}
+        return list(few.values())
 
     def _alike(self, kind: str) -> Iterator[list[str]]:
         for _, one in self._found.values():

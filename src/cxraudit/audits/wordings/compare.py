@@ -20,12 +20,12 @@ from cxraudit.audits.plan import (
     unless_finite,
 )
 from cxraudit.audits.wordings.outcomes import RATIOS, SDS, Outcome, Scored, outcomes, rank_agreement
-from cxraudit.audits.wordings.words import Word, contrasts, demographic_attributes
+from cxraudit.audits.wordings.words import Word, compared_words, contrasts
 from cxraudit.metrics import METRICS
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL, Phrase
 from cxraudit.schema import NEUTRAL_WORDS, WORDS_FOR_GROUPS, Analysis, Reason
 from cxraudit.stats.compare import MIN_RESAMPLES
-from cxraudit.stats.scale_ratio import scale_ratio
+from cxraudit.stats.scale_ratio import fewest_others, scale_ratio, size_p_value
 from cxraudit.streams import Stream, generator
 
 AGREEMENT, OWN_WORDS = "rank_agreement", "own_words_shift"
@@ -85,10 +85,7 @@ def _of_outcome(
     named = {"attribute": outcome.attribute, "group": outcome.group}
     neutral = _Effects(contrasts(words, NEUTRAL), values)
     yield _spread(engine, found, outcome, neutral, NEUTRAL_WORDS, named)
-    about = demographic_attributes(words)
-    own = [name for name in about if not outcome.attribute or name == outcome.attribute]
-    chosen = {WORDS_FOR_GROUPS: None} | ({name: name for name in own} if len(about) > 1 else {})
-    for condition, attribute in chosen.items():
+    for condition, attribute in compared_words(words, outcome.attribute).items():
         effects = _Effects(contrasts(words, DEMOGRAPHIC, attribute), values)
         yield _spread(engine, found, outcome, effects, condition, named)
         yield _ratio(engine, found, outcome, effects, neutral, condition, named)
@@ -170,19 +167,24 @@ def _ratio(
         _drawing(engine, SETS),
         confidence_level=settings.confidence_level,
     )
+    own, others = len(effects.points), len(neutral.points)
+    needed = fewest_others(own, confidence_level=settings.confidence_level)
+    few = others < needed
     return Tested(
         key=_key(found, condition, named),
         metric=RATIOS[outcome.metric],
         cell=outcome.cell,
         value=ratio.value,
-        low=ratio.low,
-        high=ratio.high,
+        low=math.nan if few else ratio.low,
+        high=math.nan if few else ratio.high,
         p_value=ratio.p_value,
-        reasons=unless_finite(ratio.value),
+        p_adjusted=math.nan if few else size_p_value(effects.squares, neutral.points**2),
+        reasons=(*unless_finite(ratio.value), *([Reason.TOO_FEW_WORDS] if few else [])),
         method="inverted test that exchanges words",
         note=joined_phrases(
             "" if math.isfinite(ratio.value) else "the value does not exist for these images",
-            f"{len(effects.points)} against {len(neutral.points)} contrasts of words",
+            f"{own} against {others} contrasts of words",
+            f"an interval needs {needed} of neutral words or more" if few else "",
         ),
     )
 

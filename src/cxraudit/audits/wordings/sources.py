@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings
 from cxraudit.audits.wordings.variants import phrases_of
 from cxraudit.datasets.base import NO_GROUP, Dataset, age_group
+from cxraudit.datasets.values.demographics import sexes
+from cxraudit.datasets.values.text import plain
+from cxraudit.errors import DataError, short
 from cxraudit.notices import Notice, counted
-from cxraudit.prompts.wordings import Phrase
+from cxraudit.prompts.wordings import DEMOGRAPHIC, Phrase
 from cxraudit.schema import VARIANT
+from cxraudit.vocabulary import ATTRIBUTES, attribute_name
 
 Scores = NDArray[np.float64]
 
@@ -98,8 +102,84 @@ def _by_image(rows: pd.DataFrame, ids: pd.Index) -> Scores:
 
 
 def with_groups(phrases: Sequence[Phrase], dataset: Dataset) -> tuple[Phrase, ...]:
-    """Name the groups of the data that words for an age are about."""
-    return tuple(replace(p, group=_group_of(p, dataset)) if p.years >= 0 else p for p in phrases)
+    """Name attributes and groups as the data do: other spellings, words for a sex, and ages."""
+    attributes = {plain(name): name for name in dataset.attributes}
+    attributes = {plain(attribute_name(name)): name for name in dataset.attributes} | attributes
+    named = [
+        replace(one, attribute=attributes.get(plain(one.attribute), one.attribute))
+        if one.kind == DEMOGRAPHIC
+        else one
+        for one in phrases
+    ]
+    groups = {name: _named_as(name, named, dataset) for name in dataset.attributes}
+    return tuple(
+        replace(one, group=_group_of(one, dataset))
+        if one.years >= 0
+        else replace(one, group=groups.get(one.attribute, {}).get(one.group, one.group))
+        if one.kind == DEMOGRAPHIC
+        else one
+        for one in named
+    )
+
+
+def groups_of(dataset: Dataset, attribute: str) -> list[str]:
+    """Return the groups of an attribute in the data, without those that are none."""
+    found = set(dataset.images[attribute].dropna().astype("str"))
+    return sorted(found - set(NO_GROUP))
+
+
+def _named_as(attribute: str, phrases: Sequence[Phrase], dataset: Dataset) -> dict[str, str]:
+    """Return what the data call the groups that words name: but for case and blanks, and as a sex is read."""
+    known = groups_of(dataset, attribute)
+    given = sorted({one.group for one in phrases if one.attribute == attribute and one.group})
+    by_spelling = {plain(name): name for name in known}
+    found = {one: by_spelling.get(plain(one), one) for one in given}
+    if attribute == "sex":
+        try:
+            read = sexes(pd.Series(given, dtype="str"), "words for a sex", strict=False).series
+        except DataError:  # M of a man or of a *mujer*: left as it stands, and stated
+            return found
+        as_read = dict(zip(given, read, strict=True))
+        found = {
+            one: as_read[one] if name not in known and as_read[one] in known else name
+            for one, name in found.items()
+        }
+    return found
+
+
+def unknown(model: str, phrases: Sequence[Phrase], dataset: Dataset) -> list[Notice]:
+    """Return notices on words for attributes and groups that the data do not have.
+
+    Attributes of data sets in general, as words of the package are about, are no mistake where these data
+    lack them.
+    """
+    about = [one for one in phrases if one.kind == DEMOGRAPHIC and one.attribute]
+    names = sorted({one.attribute for one in about} - {*dataset.attributes, *ATTRIBUTES})
+    without = "so that what they do to their own patients is not compared"
+    sentences = [
+        (
+            sum(one.attribute == name for one in about),
+            f"Words for '{short(name)}' in the prompts of {model} are about no attribute of the data "
+            f"({', '.join(dataset.attributes) or 'none'}), {without}. Is it one of these?",
+        )
+        for name in names
+    ]
+    for name in dataset.attributes:
+        known = groups_of(dataset, name)
+        own = [one for one in about if one.attribute == name and one.group not in known]
+        if own:
+            groups = ", ".join(f"'{short(one)}'" for one in sorted({one.group for one in own}))
+            sentences.append(
+                (
+                    len(own),
+                    f"Words for {groups} in the prompts of {model} are about no group of {name} in the "
+                    f"data ({short(', '.join(known)) or 'none'}), {without}.",
+                )
+            )
+    return [
+        Notice(about="prompt wordings", count=count, sentence=sentence)
+        for count, sentence in sentences
+    ]
 
 
 def _group_of(phrase: Phrase, dataset: Dataset) -> str:

@@ -93,6 +93,9 @@ def _named(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     texts[VARIANT_KIND] = texts[VARIANT_KIND].str.lower()
     years = frame[VARIANT_YEARS] if VARIANT_YEARS in frame else pd.Series(-1, index=frame.index)
     named = frame.assign(**texts, **{VARIANT_YEARS: _years(years, table)})
+    # Words of the package call such a group by its age.
+    by_age = named[VARIANT_GROUP] == named[VARIANT_YEARS].astype("str") + " years"
+    named[VARIANT_GROUP] = named[VARIANT_GROUP].mask(by_age, "")
     for name in (VARIANT, VARIANT_KIND):
         if blank := int((named[name] == "").sum()):
             raise DataError(f"{table} has {counted(blank, 'row')} without {name}. Fill it in.")
@@ -101,6 +104,14 @@ def _named(frame: pd.DataFrame, table: str) -> pd.DataFrame:
         raise DataError(
             f"{table} has {counted(len(wrong), 'row')} with another {VARIANT_KIND} than "
             f"{', '.join(KINDS)}, first '{short(wrong.iloc[0])}'. Write one of these."
+        )
+    both = named[(named[VARIANT_GROUP] != "") & (named[VARIANT_YEARS] >= 0)]
+    if len(both):
+        first = both.iloc[0]
+        raise DataError(
+            f"{table} has {counted(len(both), 'row')} with both {VARIANT_GROUP} and {VARIANT_YEARS}, first "
+            f"'{short(first[VARIANT_GROUP])}' and {first[VARIANT_YEARS]}. Years stand in place of a group; "
+            "leave one of them blank."
         )
     different = named[list(VARIANT_COLUMNS)].drop_duplicates()
     twice = different.loc[different[VARIANT].duplicated(), VARIANT]
@@ -153,6 +164,11 @@ def phrases_of(others: pd.DataFrame) -> tuple[Phrase, ...]:
     )
 
 
+def of_wording(table: str, name: object) -> str:
+    """Return what messages call the rows of one wording."""
+    return f"{table}, wording '{short(name)}',"
+
+
 def check_variants(scores: pd.DataFrame, others: pd.DataFrame, table: str) -> pd.DataFrame:
     """Check the scores with other wordings where they enter.
 
@@ -172,7 +188,7 @@ def check_variants(scores: pd.DataFrame, others: pd.DataFrame, table: str) -> pd
         if a model has several training runs.
     """
     parts = [
-        check_scores(part, f"{table}, wording '{short(name)}',").assign(
+        check_scores(part, of_wording(table, name)).assign(
             **{column: part[column].iloc[0] for column in VARIANT_COLUMNS}
         )
         for name, part in others.groupby(VARIANT, sort=True)

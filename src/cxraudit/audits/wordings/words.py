@@ -10,6 +10,7 @@ from scipy.linalg import helmert
 
 from cxraudit.audits.wordings.sources import WordedScores
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL, Phrase
+from cxraudit.schema import WORDS_FOR_GROUPS
 
 SAME = 1e-4
 """Standard deviations of the score: scores that differ by no more, image by image, are the same."""
@@ -99,6 +100,26 @@ def contrasts(
 def demographic_attributes(words: Sequence[Word]) -> list[str]:
     """Return the attributes that words for groups are about."""
     return list(dict.fromkeys(word.attribute for word in words if word.kind == DEMOGRAPHIC))
+
+
+def compared_words(words: Sequence[Word], about: str = "") -> dict[str, str | None]:
+    """Return the words for groups that are compared: all, and those for each attribute if there are several.
+
+    Parameters
+    ----------
+    words : sequence of Word
+        Of both kinds.
+    about : str
+        Attribute of a gap, which only words for this attribute are compared by.
+
+    Returns
+    -------
+    dict of str to str or None
+        Condition of the rows → attribute of the words, None of all.
+    """
+    attributes = demographic_attributes(words)
+    own = [name for name in attributes if not about or name == about]
+    return {WORDS_FOR_GROUPS: None, **({one: one for one in own} if len(attributes) > 1 else {})}
 
 
 def both_kinds(words: Sequence[Word]) -> bool:

@@ -8,6 +8,7 @@ from cxraudit import figures
 from cxraudit.audits.result import Audit
 from cxraudit.audits.wordings.outcomes import RATIOS, SDS
 from cxraudit.figures.wordings import times, words_name
+from cxraudit.figures.words import missing_because
 from cxraudit.formatting import with_interval
 from cxraudit.metrics import METRICS
 from cxraudit.report.anchors import Anchor
@@ -104,7 +105,10 @@ def _place(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _beside(ratio: dict[str, Any] | None) -> str:
-    return "" if ratio is None else times(ratio)
+    if ratio is None:
+        return ""
+    few = missing_because(str(ratio["reasons"]))
+    return "; ".join(filter(None, (times(ratio), few))) or "none: neutral words move it no further"
 
 
 _INTRODUCTION = (

@@ -49,11 +49,13 @@ def _others(
     large = sum(one["searched"] for one in searched)
     tested = audit.facts["settings"]["n_resamples"] > 0
     why = _NOT_NONE if tested else "Without resamples nothing is tested, nor confirmed."
-    detail = f"{counted(large, 'slice')} large enough to be searched. {why}"
+    detail = f"{_large(large)} {why}"
     if not any(one["findings"] for one in searched):
         return Statement(Tone.INCONCLUSIVE, "No slices were searched", _TOO_FEW)
     if not found:
-        return Statement(Tone.INCONCLUSIVE, "No slice was examined", detail)
+        hidden = any(one["slices"] or one.get("hidden") for one in searched)
+        none = _HIDDEN if hidden else _NONE_WORSE if large else _NONE_LARGE
+        return Statement(Tone.INCONCLUSIVE, "No slice was examined", f"{_large(large)} {none}")
     n = len(shown)
     headline = (
         f"{counted(len(found), 'slice')} {'was' if len(found) == 1 else 'were'} examined, "
@@ -62,5 +64,15 @@ def _others(
     return Statement(Tone.INCONCLUSIVE, headline, detail)
 
 
+def _large(number: int) -> str:
+    return f"{counted(number, 'slice')} large enough to be searched."
+
+
 _NOT_NONE = "What was not confirmed is not shown to be there, nor to be absent."
+_HIDDEN = "Those that seemed worst are hidden, since they have too few patients."
+_NONE_WORSE = (
+    "None of them was ranked worse than all other images, allowing for its size, on the patients who were "
+    "searched: none was left to be compared on the others."
+)
+_NONE_LARGE = "A slice needs enough patients with, and without, a finding inside and outside of it."
 _TOO_FEW = "There are too few patients, with and without a finding, for two sides of a slice."

@@ -1,6 +1,7 @@
 """Whether words for groups of patients in the prompt move scores and gaps further than neutral words."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,14 @@ from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import NEUTRAL_WORDS, WORDS_FOR_GROUPS, Analysis, records
+from cxraudit.schema import (
+    NEUTRAL_WORDS,
+    WORDS_FOR_GROUPS,
+    Analysis,
+    Reason,
+    has_reason,
+    records,
+)
 from cxraudit.vocabulary import group_phrase
 
 GAP = "wording_gap"
@@ -34,8 +42,14 @@ _MOVED = {
 """What words move, in the order it is stated."""
 _OF_RATIO = {metric: name for name, metric in RATIOS.items()}
 """Metric of a ratio → what words move."""
-_TIMES_CHANCE = 2.0
-"""Ratios are not independent of each other: up to so many times as many as expected may be by chance."""
+_KINDS = {
+    GAP: "AUROC gaps",
+    "wording_auroc": "AUROC",
+    "wording_score": "the mean score",
+    "wording_score_gap": "score gaps",
+}
+"""What words move, together."""
+_ROUNDING = 1e-9
 _SD_OF_SCORE = ("wording_score", "wording_score_gap")
 
 
@@ -47,45 +61,110 @@ def statements(audit: Audit, model: str) -> list[Statement]:
 
 def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
     rows = find.of(audit, model, analysis=Analysis.WORDING)
-    ratios = rows[rows["metric"].isin(list(_OF_RATIO)) & rows["low"].notna()]
     if not fact["compared"]:
         return _not_compared(fact)
-    if ratios.empty:
+    ratios = rows[rows["metric"].isin(list(_OF_RATIO))]
+    known = ratios[ratios["low"].notna()]
+    about = f"{_own_words(rows)}{_too_few(fact)}{_alike(fact)}"
+    if known.empty:
+        return _not_judged(audit, rows, ratios, about)
+    shown = known[is_shown(known)]
+    chosen = shown if len(shown) else known[known["low"] > 1]
+    row = _furthest(rows, chosen if len(chosen) else ratios)
+    detail = f"{_moved(audit, rows, row)} {_counted(known, len(shown))}{about}"
+    return Statement(Tone.EXPLORATORY, _headline(shown, known, fact), detail)
+
+
+def is_shown(ratios: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell which ratios lie above 1 beyond chance: by exchange, and by their size among all of the model."""
+    return (ratios["low"] > 1) & (
+        ratios["p_adjusted"] <= 1 - ratios["confidence_level"] + _ROUNDING
+    )
+
+
+def _headline(shown: pd.DataFrame, known: pd.DataFrame, fact: Mapping[str, Any]) -> str:
+    """Name the kinds of quantity that words move beyond chance; those alone."""
+    moved = set(shown["metric"])
+    kinds = [name for metric, name in _KINDS.items() if RATIOS[metric] in moved]
+    if kinds:
+        return f"Words for groups in the prompt move {listed(kinds)} further than neutral words do"
+    if (known["low"] > 1).any():
+        return "Words for groups in the prompt: not shown to be beyond neutral words by more than chance"
+    left = [one["words"] for one in _few(fact)]
+    but = f"; {listed([words_name(one) for one in left])} cannot be judged" if left else ""
+    return (
+        "Words for groups in the prompt: not shown to move anything further than neutral words "
+        f"do{but}"
+    )
+
+
+def _counted(known: pd.DataFrame, shown: int) -> str:
+    """Count the ratios of each kind that lie above 1, beside how many would by chance."""
+    level = float(known["confidence_level"].iloc[0])
+    parts = []
+    for metric, name in _KINDS.items():
+        own = known[known["metric"] == RATIOS[metric]]
+        if len(own):
+            above, expected = int((own["low"] > 1).sum()), (1 - level) / 2 * len(own)
+            parts.append(f"{name} {above} of {len(own)} ({expected:.1f} by chance alone)")
+    return (
+        f"Ratios to neutral words above 1 with the whole interval: {', '.join(parts)}. Beyond chance by "
+        f"their size, too, adjusted over all of them: {shown or 'none'}."
+    )
+
+
+def _furthest(rows: pd.DataFrame, chosen: pd.DataFrame) -> Row:
+    """Return the ratio with the highest lower limit; without one, that of the largest change."""
+    spreads = {
+        (row["metric"], *_place(row), row["condition"]): row
+        for row in records(rows[rows["metric"].isin(list(SDS.values()))])
+    }
+
+    def beside(row: Row) -> float:
+        """Return how large a change is beside the largest that neutral words may make."""
+        here = SDS[_OF_RATIO[row["metric"]]], *_place(row)
+        own, other = (spreads.get((*here, one)) for one in (row["condition"], NEUTRAL_WORDS))
+        if own is None or other is None or not own["value"] > 0:
+            return 0.0
+        most = max((one for one in (other["value"], other["high"]) if one > 0), default=0.0)
+        return own["value"] / most if most else math.inf
+
+    return max(
+        records(chosen),
+        key=lambda row: (row["low"] if row["low"] > 1 else 0.0, beside(row)),
+    )
+
+
+def _place(row: Row) -> tuple[str, str, str]:
+    return row["finding"], row["attribute"], row["group"]
+
+
+def _not_judged(audit: Audit, rows: pd.DataFrame, ratios: pd.DataFrame, about: str) -> Statement:
+    """State why no ratio has an interval, with the largest change."""
+    if not has_reason(ratios, Reason.TOO_FEW_WORDS).any():
         return Statement(
             Tone.EXPLORATORY,
             "Words for groups in the prompt: not compared with neutral words",
-            "There are too few patients, resamples or words for an interval.",
+            "There are too few patients or resamples for an interval.",
         )
-    beyond = ratios[ratios["low"] > 1]
-    expected = (1 - float(ratios["confidence_level"].iloc[0])) / 2 * len(ratios)
-    are = "is" if len(beyond) == 1 else "are"
-    of_all = (
-        f"Of {counted(len(ratios), 'ratio')} to neutral words, {len(beyond)} {are} above 1 with the whole "
-        f"interval; {expected:.1f} would be by chance alone."
+    return Statement(
+        Tone.EXPLORATORY,
+        "Words for groups in the prompt: too few neutral words to judge what they move",
+        f"{_moved(audit, rows, _furthest(rows, ratios))}{about}",
     )
-    gaps = beyond[beyond["metric"] == RATIOS[GAP]]
-    which = gaps if len(gaps) else beyond
-    chosen = which if len(which) else _of_gaps(ratios)
-    row = max(records(chosen), key=lambda one: (one["low"], one["value"]))
-    detail = f"{_moved(audit, rows, row)} {of_all}{_own_words(rows)}{_alike(fact)}"
-    return Statement(Tone.EXPLORATORY, _headline(len(gaps), len(beyond), expected), detail)
 
 
-def _of_gaps(ratios: pd.DataFrame) -> pd.DataFrame:
-    gaps = ratios[ratios["metric"] == RATIOS[GAP]]
-    return gaps if len(gaps) else ratios
+def _few(fact: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return fact.get("too_few") or ()
 
 
-def _headline(gaps: int, beyond: int, expected: float) -> str:
-    """State what words move; nothing where no more ratios lie above 1 than may by chance."""
-    if 0 < beyond <= max(1.0, _TIMES_CHANCE * expected):
-        return "Words for groups in the prompt: beyond neutral words about as often as by chance"
-    if gaps:
-        return "Words for groups in the prompt move AUROC gaps further than neutral words do"
-    if beyond:
-        return "Words for groups in the prompt move scores, and no AUROC gap, further than neutral words do"
-    return (
-        "Words for groups in the prompt: not shown to move anything further than neutral words do"
+def _too_few(fact: Mapping[str, Any]) -> str:
+    """Say which words cannot be judged, and how many neutral ones that needs."""
+    return "".join(
+        f" {words_name(one['words']).capitalize()} cannot be judged: neutral words give "
+        f"{counted(one['neutral'], 'contrast')} (one fewer than words, per topic), and {one['needed']} or "
+        "more are needed."
+        for one in _few(fact)
     )
 
 
@@ -106,8 +185,15 @@ def _moved(audit: Audit, rows: pd.DataFrame, row: Row) -> str:
     return (
         f"For {in_sentence(row['finding'])}, {what} varies between {words_name(row['condition'])} with a "
         f"standard deviation of {decimal(one['value'], 3)} ({bounds(one['low'], one['high'], 3)})"
-        f"{_range(audit, row, metric)}, and between neutral words with one of {theirs}{unit}: {times(row)}."
+        f"{_range(audit, row, metric)}, and between neutral words with one of {theirs}{unit}{_beside(row)}."
     )
+
+
+def _beside(row: Row) -> str:
+    """Return the ratio in words, or why there is none."""
+    if stated := times(row):
+        return f": {stated}"
+    return ": no ratio, since neutral words move it no further than sampling patients does"
 
 
 def _own_words(rows: pd.DataFrame) -> str:
