@@ -11,7 +11,7 @@ from cxraudit.files import sha256
 from cxraudit.images import read_image
 from cxraudit.masks.base import Masks, Stored, region_name, variants, without_ending
 from cxraudit.masks.run_lengths import Mask
-from cxraudit.notices import about_images
+from cxraudit.notices import PERTURBED_IMAGES, about_images
 
 ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 """Of pictures that keep every value; JPEG does not."""
@@ -76,9 +76,10 @@ def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
             f"no picture in {folder} is named <image_id>_<region>.png or <region>/<image_id>.png; the first "
             f"is {unnamed[0]}."
         )
-    notices = (
-        [about_images("Pictures that name no region are not used.", unnamed)] if unnamed else []
-    )
+    notices = []
+    if unnamed:
+        sentence = "Pictures that name no region are not used."
+        notices.append(about_images(sentence, unnamed, PERTURBED_IMAGES))
     return Masks(folder.name, images, notices=tuple(notices))
 
 

@@ -12,7 +12,7 @@ from cxraudit.errors import DataError, MissingColumnsError, one_line, short
 from cxraudit.files import digest
 from cxraudit.masks.base import LEFT_LUNG, RIGHT_LUNG, Masks, Stored, region_name, variants
 from cxraudit.masks.run_lengths import Mask, decode
-from cxraudit.notices import about_images
+from cxraudit.notices import PERTURBED_IMAGES, about_images
 from cxraudit.schema import records
 
 CHEXMASK_IDS = ("Image Index", "dicom_id", "Path", "ImageID", "image_id")
@@ -153,9 +153,13 @@ class _Found:
         if self.low:
             limit = f"{self.minimum_quality:g}"
             sentence = f"Masks with a {QUALITY} below {limit} are not used."
-            notices.append(about_images(sentence, self.low))
+            notices.append(about_images(sentence, self.low, PERTURBED_IMAGES))
         if self.unknown:
-            notices.append(about_images(f"Masks without a {QUALITY} are not used.", self.unknown))
+            notices.append(
+                about_images(
+                    f"Masks without a {QUALITY} are not used.", self.unknown, PERTURBED_IMAGES
+                )
+            )
         return Masks(self.file.name, self.images, self.left_out, tuple(notices))
 
     def _wanted(self, rows: pd.DataFrame, column: str) -> Iterator[dict[str, str]]:

@@ -16,7 +16,7 @@ from cxraudit.files import folder_name
 from cxraudit.images import size_of
 from cxraudit.masks import LUNGS, Masks
 from cxraudit.models.base import ImageTextModel
-from cxraudit.notices import Notice, Tell, about_images, logged
+from cxraudit.notices import PERTURBED_IMAGES, Notice, Tell, about_images, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
 from cxraudit.perturb.regions import DERIVED, region_perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
@@ -148,7 +148,8 @@ def plan_regions(
         )
     notices = list(masks.notices)
     if without:
-        notices.append(about_images("Images without a mask: no region is removed.", without))
+        sentence = "Images without a mask: no region is removed."
+        notices.append(about_images(sentence, without, PERTURBED_IMAGES))
     perturbations = region_perturbations(names, masks, seed=seed)
     regions = {LUNGS if one.region in DERIVED else one.region for one in perturbations}
     paths = zip(ids, images["path"].astype("str"), strict=True)
@@ -156,7 +157,7 @@ def plan_regions(
     for region in sorted(regions):
         if resized := masks.resized(sizes, region):
             sentence = f"Masks of the region '{region}' are resized: same shape, other size."
-            notices.append(about_images(sentence, resized))
+            notices.append(about_images(sentence, resized, PERTURBED_IMAGES))
     planned = [
         PlannedPerturbation(one.name, 0, one.name, one, one.fingerprint(ids), REGION_KIND)
         for one in perturbations
