@@ -11,6 +11,7 @@ from PIL import Image
 from cxraudit.errors import ConfigError, DataError, MissingColumnsError, NotAppliedError
 from cxraudit.masks import Masks, read_masks, region_name, write_masks
 from cxraudit.masks.run_lengths import encode
+from cxraudit.perturb.regions import region_perturbations
 
 SQUARE = np.zeros((8, 10), dtype=bool)
 SQUARE[2:5, 6:9] = True
@@ -290,6 +291,34 @@ def test_empty_masks_do_not_apply(written):
 
     with pytest.raises(NotAppliedError, match="'heart' is empty"):
         masks.of("a.png", "heart", (10, 8))
+
+
+@pytest.mark.parametrize(("column", "side"), [("Left Lung", "left"), ("Right Lung", "right")])
+def test_one_lung_is_never_taken_for_both(written, column, side):
+    """A blank mask of the other: neither lungs nor what is made of them is known."""
+    table = chexmask(("a.png", 0.9), ("b.png", 0.9))
+    table.loc[0, column] = ""
+    image = Image.new("L", (10, 8))
+    names = ["without-lungs", "only-lung-box", "without-wider-lungs", "outline-lungs"]
+
+    masks = read_masks(written(table))
+
+    for perturbation in region_perturbations([*names, "without-narrower-lungs"], masks):
+        with pytest.raises(NotAppliedError, match=f"'{side}-lung' is empty: one lung is not both"):
+            perturbation(image, "a.png")
+    assert masks.of("b.png", "lungs", (10, 8)).any()
+    assert masks.of("a.png", "heart", (10, 8)).any()
+
+
+def test_one_lung_alone_is_not_both_in_a_table_with_a_mask_per_row(written):
+    """A row that lacks, where other images have both."""
+    rows = [("a", "left lung"), ("a", "right lung"), ("b", "left lung")]
+    table = pd.DataFrame(rows, columns=["image_id", "region"])
+    masks = read_masks(written(table.assign(rle=encode(SQUARE), height=8, width=10)))
+
+    with pytest.raises(NotAppliedError, match="no mask of the region 'right-lung'"):
+        masks.of("b", "lungs", (10, 8))
+    assert masks.of("b", "left-lung", (10, 8)).any()
 
 
 def test_the_fingerprint_depends_on_the_masks_that_are_used(written):

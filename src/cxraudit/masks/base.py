@@ -154,7 +154,8 @@ class Masks:
         Raises
         ------
         NotAppliedError
-            If there is none, it is not used, it is empty, or it has another shape than the image.
+            If there is none, it is not used, it is empty, or it has another shape than the image. Both lungs
+            are empty if one of them is.
         """
         found = fitted(self._read(image_id, region), region, size)
         if not found.any():
@@ -170,9 +171,17 @@ class Masks:
             return _readable(stored[region], region)
         if region == LUNGS and LEFT_LUNG in stored and RIGHT_LUNG in stored:
             left, right = (_readable(stored[side], side) for side in (LEFT_LUNG, RIGHT_LUNG))
+            if not (left.any() and right.any()):
+                side = RIGHT_LUNG if left.any() else LEFT_LUNG
+                raise NotAppliedError(
+                    f"the mask of the region '{side}' is empty: one lung is not both"
+                )
             if left.shape != right.shape:
                 raise NotAppliedError("the masks of the left and the right lung differ in size")
             return left | right
+        if region == LUNGS and (LEFT_LUNG in stored or RIGHT_LUNG in stored):
+            side = RIGHT_LUNG if LEFT_LUNG in stored else LEFT_LUNG
+            raise NotAppliedError(f"there is no mask of the region '{side}': one lung is not both")
         known = "" if name else " by this name, or several could be meant"
         raise NotAppliedError(f"there is no mask of the region '{region}'{known}")
 
