@@ -129,6 +129,22 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(work, release, run, tmp_pa
     assert not (work / "perturbed-scores.parquet").exists()
 
 
+def test_masks_of_low_quality_alone_are_refused_for_their_quality(
+    work, release, run, tmp_path, capsys
+):
+    """Their names are right."""
+    ids = datasets.load("nih-cxr14", release).images["image_id"]
+    runs = dict.fromkeys(("Left Lung", "Right Lung", "Heart"), "1 9")
+    table = pd.DataFrame({"Image Index": ids, "Dice RCA (Mean)": 0.5, "Height": 64, "Width": 64})
+    table.assign(**runs).to_csv(tmp_path / "low.csv", index=False)
+
+    assert run("perturb", work, "--images 10 -q --masks", tmp_path / "low.csv") == 2
+
+    stated = capsys.readouterr().err
+    assert "is 0.50, below 0.7" in stated
+    assert "Name the masks" not in stated
+
+
 def test_regions_of_real_images_need_masks(work, run, capsys):
     """Nothing is guessed."""
     file = work / "images.parquet"

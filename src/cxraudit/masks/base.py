@@ -21,6 +21,9 @@ LEFT_LUNG, RIGHT_LUNG = "left-lung", "right-lung"
 """Of the patient: the left lung is at the right of the image."""
 LUNGS, HEART = "lungs", "heart"
 """Both lungs together, and the heart."""
+BOX, WIDER, NARROWER = "lung-box", "wider-lungs", "narrower-lungs"
+DERIVED = (BOX, WIDER, NARROWER)
+"""Regions made of the lungs, of which no file gives masks."""
 
 SAME_SHAPE = 0.01
 """Relative difference of two ratios of width and height, up to which a mask is resized to its image."""
@@ -56,6 +59,27 @@ def region_name(text: object, where: str = "a mask") -> str:
             "hyphens, such as lungs, left-lung, right-lung or heart."
         )
     return _COMMON.get(name, name)
+
+
+def own_name(text: object, where: str) -> str:
+    """Return the name of a region that a file gives masks of, which is none of those made of the lungs.
+
+    Raises
+    ------
+    DataError
+        As `region_name`, and if it is one of `DERIVED`.
+    """
+    name = region_name(text, where)
+    if name in DERIVED:
+        raise TakenNameError(
+            f"{where} names a region '{name}', which is made of the masks of the lungs here. Give the region "
+            "another name."
+        )
+    return name
+
+
+class TakenNameError(DataError):
+    """A region is named like one that is made of the lungs."""
 
 
 class Stored(Protocol):

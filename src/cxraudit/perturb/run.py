@@ -14,11 +14,11 @@ from cxraudit.encode.reading import Perturbation
 from cxraudit.errors import DataError, NotAppliedError, short
 from cxraudit.files import folder_name
 from cxraudit.images import size_of
-from cxraudit.masks import LUNGS, Masks
+from cxraudit.masks import DERIVED, LUNGS, Masks
 from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import PERTURBED_IMAGES, Notice, Tell, about_images, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
-from cxraudit.perturb.regions import DERIVED, region_perturbations
+from cxraudit.perturb.regions import region_perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.phantom.regions import drawn_masks
 from cxraudit.prompts import PromptSet
@@ -142,6 +142,12 @@ def plan_regions(
         masks = _drawn(dataset, images)
     without = [one for one in ids if not masks.find(one)]
     if len(without) == len(ids) or not masks.regions:
+        if unused := [one for one in ids if masks.find(one) in masks.left_out]:
+            raise DataError(
+                f"{short(masks.source)} holds no mask that can be used of the {len(ids):,} images, though it "
+                f"names {len(unused):,} of them, the first of which is {short(unused[0])}: "
+                f"{masks.left_out[masks.find(unused[0])]}. Give masks of better quality."
+            )
         raise DataError(
             f"{short(masks.source)} holds no mask that can be used of the {len(ids):,} images, the first of "
             f"which is {short(ids[0])}. Name the masks by image_id."
