@@ -78,7 +78,7 @@ class RegionPerturbation:
         return control_of(name) if self.control else name
 
     def fingerprint(self, image_ids: Iterable[str]) -> str:
-        """Return all that an perturbed image depends on besides the image and its id."""
+        """Return all that a perturbed image depends on besides the image and its id."""
         needed = LUNGS if self.region in DERIVED else self.region
         masks = self.masks.fingerprint(image_ids, [needed])
         return f"{self.name}, seed {self.seed}, masks {masks}, version {VERSION}"

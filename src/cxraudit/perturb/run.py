@@ -266,8 +266,9 @@ def perturbed_scores(
     Raises
     ------
     DataError
-        If no image can be read.
+        If no image can be read, or images of the folder were perturbed by other masks.
     """
+    refuse_other_masks(planned, models, folder)
     scores: list[pd.DataFrame] = []
     unread: list[pd.DataFrame] = []
     tables = encode_perturbed(
@@ -304,6 +305,40 @@ def perturbed_scores(
         pd.concat(scores, ignore_index=True)[[*PERTURBED_COLUMNS, *of_kinds]],
         pd.concat(unread, ignore_index=True),
     )
+
+
+def refuse_other_masks(
+    planned: Sequence[PlannedPerturbation], models: Collection[str], folder: Path
+) -> None:
+    """Refuse regions of which embeddings by other masks are there; write and delete nothing.
+
+    Raises
+    ------
+    DataError
+        With the folders to delete.
+    """
+    other = [
+        str(folder / one.folder)
+        for one in planned
+        if one.kind == REGION_KIND
+        and any(
+            _perturbed_by(folder / one.folder / folder_name(name)) not in ("", one.fingerprint)
+            for name in models
+        )
+    ]
+    if other:
+        raise DataError(
+            f"the masks changed since the images in {folder} were perturbed, or cxraudit did. Delete "
+            f"{', '.join(other)} and run the command again, or give the masks of before."
+        )
+
+
+def _perturbed_by(store: Path) -> str:
+    """Return what the embeddings of a store say of the perturbation; empty if there are none."""
+    try:
+        return str(EmbeddingStore(store).record().get("perturbation", ""))
+    except DataError:  # none, or damaged, and made again
+        return ""
 
 
 def _shard_size(folder: Path) -> int:

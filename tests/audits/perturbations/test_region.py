@@ -159,7 +159,7 @@ def test_a_swap_needs_two_images_of_a_patient(frame):
 
 
 def test_images_without_a_mask_are_left_out_and_counted(frame):
-    """The control is compared on the images that have both; an perturbation of none has one row that says so."""
+    """The control is compared on the images that have both; a perturbation of none has one row that says so."""
 
     def change(table):
         first = table["image_id"].isin(sorted(set(table["image_id"]))[:50])

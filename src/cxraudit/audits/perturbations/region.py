@@ -251,7 +251,7 @@ class _Perturbed:
         """Return the change of each image's score, in standard deviations of the unedited scores."""
         everything = self.pair.unedited
         before, after = self.pair.before, self.pair.after
-        # One scale for all images, so that neither depends on which of them an perturbation applies to.
+        # One scale for all images, so that neither depends on which of them a perturbation applies to.
         linear = on_linear_scale(np.r_[everything.y_score, before.y_score, after.y_score])
         n = everything.rows.size
         spread = deviation(linear[:n], everything)
