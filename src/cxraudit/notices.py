@@ -13,6 +13,8 @@ from cxraudit.errors import short
 
 SHOWN = 5
 """Different values, or images, that a notice names; more are counted."""
+PERTURBED_IMAGES = "perturbed images"
+"""What notices on images that perturbations do not apply to, or on their masks, are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ def from_records(records: Iterable[Mapping[str, Any]]) -> tuple[Notice, ...]:
     return tuple(Notice(**record) for record in records)
 
 
-def about_images(sentence: str, image_ids: Sequence[str]) -> Notice:
+def about_images(sentence: str, image_ids: Sequence[str], about: str = "images") -> Notice:
     """Return a notice on some images; the first `SHOWN` are named.
 
     Examples
@@ -50,7 +52,7 @@ def about_images(sentence: str, image_ids: Sequence[str]) -> Notice:
     which = (
         f"{count:,} image{'s' if count > 1 else ''}{', such as' if count > SHOWN else ':'} {names}"
     )
-    return Notice(about="images", count=count, sentence=f"{sentence} ({which})")
+    return Notice(about=about, count=count, sentence=f"{sentence} ({which})")
 
 
 def named(values: Mapping[Any, int]) -> str:

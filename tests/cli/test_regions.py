@@ -1,5 +1,6 @@
 """``cxraudit perturb --region`` and ``--masks``: from images to a page, and what is refused."""
 
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -127,6 +128,45 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(work, release, run, tmp_pa
     assert code == 2
     assert stated in capsys.readouterr().err
     assert not (work / "perturbed-scores.parquet").exists()
+
+
+def test_masks_of_low_quality_alone_are_refused_for_their_quality(
+    work, release, run, tmp_path, capsys
+):
+    """Their names are right."""
+    ids = datasets.load("nih-cxr14", release).images["image_id"]
+    runs = dict.fromkeys(("Left Lung", "Right Lung", "Heart"), "1 9")
+    table = pd.DataFrame({"Image Index": ids, "Dice RCA (Mean)": 0.5, "Height": 64, "Width": 64})
+    table.assign(**runs).to_csv(tmp_path / "low.csv", index=False)
+
+    assert run("perturb", work, "--images 10 -q --masks", tmp_path / "low.csv") == 2
+
+    stated = capsys.readouterr().err
+    assert "is 0.50, below 0.7" in stated
+    assert "Name the masks" not in stated
+
+
+def test_other_masks_than_before_name_the_folders_to_delete(work, release, run, tmp_path, capsys):
+    """Only those of the regions that changed; after that, the command runs."""
+    masks = drawn_masks(datasets.load("nih-cxr14", release))
+    file = write_masks(masks, tmp_path / "masks.csv")
+    chosen = "--region without-lungs --region without-heart --images 10 -q --masks"
+    assert run("perturb", work, chosen, file) == 0
+    table = pd.read_csv(file)
+    changed = table["region"] == "heart"
+    table.assign(rle=table["rle"].mask(changed, "1 40")).to_csv(file, index=False)
+
+    assert run("perturb", work, chosen, file) == 2
+
+    stated = capsys.readouterr().err
+    folders = [work / "perturbed" / name for name in ("without-heart", "control-without-heart")]
+    assert "the masks changed" in stated
+    assert "--out" not in stated
+    assert "without-lungs" not in stated
+    for folder in folders:
+        assert str(folder) in " ".join(stated.split())
+        shutil.rmtree(folder)
+    assert run("perturb", work, chosen, file) == 0
 
 
 def test_regions_of_real_images_need_masks(work, run, capsys):

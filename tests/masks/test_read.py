@@ -11,6 +11,7 @@ from PIL import Image
 from cxraudit.errors import ConfigError, DataError, MissingColumnsError, NotAppliedError
 from cxraudit.masks import Masks, read_masks, region_name, write_masks
 from cxraudit.masks.run_lengths import encode
+from cxraudit.perturb.regions import region_perturbations
 
 SQUARE = np.zeros((8, 10), dtype=bool)
 SQUARE[2:5, 6:9] = True
@@ -181,11 +182,84 @@ def test_a_table_with_a_mask_per_row_is_read(written):
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        (lambda t: t.drop(columns="height"), "height"),
+        (lambda t: t.drop(columns=["rle", "region"]), "region, rle"),
+        (lambda t: t.rename(columns={"width": "Width"}), "width"),
+    ],
+)
+def test_only_what_lacks_is_said_to_lack(written, change, lacks):
+    """Columns that are there are not named as lacking."""
+    row = {"image_id": "a", "region": "tube", "rle": "1 2", "height": 8, "width": 10}
+
+    with pytest.raises(MissingColumnsError) as caught:
+        read_masks(written(change(pd.DataFrame([row]))))
+
+    stated = str(caught.value).split("; it has")[0]
+    assert stated.endswith(f"lacks the column{'s' if ',' in lacks else ''} {lacks}")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+@pytest.mark.parametrize("kind", ["chexmask", "rows"])
+def test_another_separator_is_named(tmp_path, mark, kind):
+    """Rather than all columns, of which none is found."""
+    row = {"image_id": "a", "region": "tube", "rle": "1 2", "height": 8, "width": 10}
+    table = chexmask(("a.png", 0.9)) if kind == "chexmask" else pd.DataFrame([row])
+    table.to_csv(tmp_path / "masks.csv", index=False, sep=mark)
+
+    with pytest.raises(DataError, match=r"separate its columns\. Save it with commas"):
+        read_masks(tmp_path / "masks.csv")
+
+
+def test_a_table_without_quality_is_used_and_said_to_be(written):
+    """Nothing of it is silent."""
+    masks = read_masks(written(chexmask(("a.png", 0.9)).drop(columns="Dice RCA (Mean)")))
+
+    (notice,) = masks.notices
+    assert list(masks.images) == ["a.png"]
+    assert "has no Dice RCA (Mean): all of its masks are used" in notice.sentence
+
+
+@pytest.mark.parametrize("name", ["lung-box", "Wider Lungs", "narrower_lungs"])
+def test_a_region_that_is_made_of_the_lungs_is_no_name_of_another(written, tmp_path, name):
+    """In a table, and in both layouts of a folder."""
+    row = {"image_id": "a", "region": name, "rle": "1 2", "height": 8, "width": 10}
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(SQUARE).save(pictures / f"a_{name.replace('_', ' ')}.png")
+
+    for source in (written(pd.DataFrame([row])), pictures):
+        with pytest.raises(DataError, match="Give the region another name"):
+            read_masks(source)
+
+
+def test_pictures_that_lose_values_are_counted_and_named(tmp_path):
+    """A .jpg beside others, and alone."""
+    Image.fromarray(SQUARE).save(tmp_path / "a_lungs.jpg")
+    with pytest.raises(DataError, match=r"a_lungs\.jpg does not keep every value"):
+        read_masks(tmp_path)
+    Image.fromarray(SQUARE).save(tmp_path / "a_heart.png")
+
+    (notice,) = read_masks(tmp_path).notices
+
+    assert notice.count == 1
+    assert "a_lungs.jpg" in notice.sentence
+
+
 BROKEN = {
     "twice": (lambda t: pd.concat([t, t]), "two rows of a.png"),
     "runs": (lambda t: t.assign(Heart="3 1 2 1"), "'heart' of a.png are damaged: runs overlap"),
     "size": (lambda t: t.assign(Height="tall"), "are no numbers of pixels"),
     "zero": (lambda t: t.assign(Width=0), "are no numbers of pixels"),
+    "half": (lambda t: t.assign(Height=128.5), "are no numbers of pixels"),
+    "percent": (
+        lambda t: t.assign(**{"Dice RCA (Mean)": 91.2}),
+        "'91.2', which is not between 0 and 1",
+    ),
+    "infinite": (lambda t: t.assign(**{"Dice RCA (Mean)": "inf"}), "not between 0 and 1"),
+    "negative": (lambda t: t.assign(**{"Dice RCA (Mean)": -0.1}), "not between 0 and 1"),
     "huge": (lambda t: t.assign(Width="1e300"), "are no numbers of pixels"),
     "outside": (lambda t: t.assign(Width=3), "ends at pixel"),
     "no id": (lambda t: t.rename(columns={"Image Index": "x"}), "Image Index"),
@@ -290,6 +364,34 @@ def test_empty_masks_do_not_apply(written):
 
     with pytest.raises(NotAppliedError, match="'heart' is empty"):
         masks.of("a.png", "heart", (10, 8))
+
+
+@pytest.mark.parametrize(("column", "side"), [("Left Lung", "left"), ("Right Lung", "right")])
+def test_one_lung_is_never_taken_for_both(written, column, side):
+    """A blank mask of the other: neither lungs nor what is made of them is known."""
+    table = chexmask(("a.png", 0.9), ("b.png", 0.9))
+    table.loc[0, column] = ""
+    image = Image.new("L", (10, 8))
+    names = ["without-lungs", "only-lung-box", "without-wider-lungs", "outline-lungs"]
+
+    masks = read_masks(written(table))
+
+    for perturbation in region_perturbations([*names, "without-narrower-lungs"], masks):
+        with pytest.raises(NotAppliedError, match=f"'{side}-lung' is empty: one lung is not both"):
+            perturbation(image, "a.png")
+    assert masks.of("b.png", "lungs", (10, 8)).any()
+    assert masks.of("a.png", "heart", (10, 8)).any()
+
+
+def test_one_lung_alone_is_not_both_in_a_table_with_a_mask_per_row(written):
+    """A row that lacks, where other images have both."""
+    rows = [("a", "left lung"), ("a", "right lung"), ("b", "left lung")]
+    table = pd.DataFrame(rows, columns=["image_id", "region"])
+    masks = read_masks(written(table.assign(rle=encode(SQUARE), height=8, width=10)))
+
+    with pytest.raises(NotAppliedError, match="no mask of the region 'right-lung'"):
+        masks.of("b", "lungs", (10, 8))
+    assert masks.of("b", "left-lung", (10, 8)).any()
 
 
 def test_the_fingerprint_depends_on_the_masks_that_are_used(written):

@@ -109,7 +109,8 @@ class Degenerate:
         if unvaried and item.limits and self._does_not_vary(item):
             # Both at the same end, such as two AUROCs of 1: what few patients show is not 0.
             return self._gap_of_limits(item, found), enough
-        if unvaried and item.by_chance:
+        # Where few patients have the finding, some resamples hold none of them, and are undefined.
+        if item.by_chance and (unvaried or (item.paired and self._agree(item))):
             return self._agreed_by_chance(item, found), enough
         if item.paired and self._agree(item):
             return no_difference(found, p_value=1.0), True

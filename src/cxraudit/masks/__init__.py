@@ -11,8 +11,11 @@ A mask is never guessed: an image without one, or whose mask has another shape, 
 """
 
 from cxraudit.masks.base import (
+    BOX,
+    DERIVED,
     HEART,
     LUNGS,
+    WIDER,
     Mask,
     Masks,
     Stored,
@@ -22,9 +25,12 @@ from cxraudit.masks.base import (
 from cxraudit.masks.read import MINIMUM_QUALITY, read_masks
 
 __all__ = [
+    "BOX",
+    "DERIVED",
     "HEART",
     "LUNGS",
     "MINIMUM_QUALITY",
+    "WIDER",
     "Mask",
     "Masks",
     "Stored",

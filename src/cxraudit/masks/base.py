@@ -21,6 +21,9 @@ LEFT_LUNG, RIGHT_LUNG = "left-lung", "right-lung"
 """Of the patient: the left lung is at the right of the image."""
 LUNGS, HEART = "lungs", "heart"
 """Both lungs together, and the heart."""
+BOX, WIDER, NARROWER = "lung-box", "wider-lungs", "narrower-lungs"
+DERIVED = (BOX, WIDER, NARROWER)
+"""Regions made of the lungs, of which no file gives masks."""
 
 SAME_SHAPE = 0.01
 """Relative difference of two ratios of width and height, up to which a mask is resized to its image."""
@@ -56,6 +59,27 @@ def region_name(text: object, where: str = "a mask") -> str:
             "hyphens, such as lungs, left-lung, right-lung or heart."
         )
     return _COMMON.get(name, name)
+
+
+def own_name(text: object, where: str) -> str:
+    """Return the name of a region that a file gives masks of, which is none of those made of the lungs.
+
+    Raises
+    ------
+    DataError
+        As `region_name`, and if it is one of `DERIVED`.
+    """
+    name = region_name(text, where)
+    if name in DERIVED:
+        raise TakenNameError(
+            f"{where} names a region '{name}', which is made of the masks of the lungs here. Give the region "
+            "another name."
+        )
+    return name
+
+
+class TakenNameError(DataError):
+    """A region is named like one that is made of the lungs."""
 
 
 class Stored(Protocol):
@@ -154,7 +178,8 @@ class Masks:
         Raises
         ------
         NotAppliedError
-            If there is none, it is not used, it is empty, or it has another shape than the image.
+            If there is none, it is not used, it is empty, or it has another shape than the image. Both lungs
+            are empty if one of them is.
         """
         found = fitted(self._read(image_id, region), region, size)
         if not found.any():
@@ -170,9 +195,17 @@ class Masks:
             return _readable(stored[region], region)
         if region == LUNGS and LEFT_LUNG in stored and RIGHT_LUNG in stored:
             left, right = (_readable(stored[side], side) for side in (LEFT_LUNG, RIGHT_LUNG))
+            if not (left.any() and right.any()):
+                side = RIGHT_LUNG if left.any() else LEFT_LUNG
+                raise NotAppliedError(
+                    f"the mask of the region '{side}' is empty: one lung is not both"
+                )
             if left.shape != right.shape:
                 raise NotAppliedError("the masks of the left and the right lung differ in size")
             return left | right
+        if region == LUNGS and (LEFT_LUNG in stored or RIGHT_LUNG in stored):
+            side = RIGHT_LUNG if LEFT_LUNG in stored else LEFT_LUNG
+            raise NotAppliedError(f"there is no mask of the region '{side}': one lung is not both")
         known = "" if name else " by this name, or several could be meant"
         raise NotAppliedError(f"there is no mask of the region '{region}'{known}")
 

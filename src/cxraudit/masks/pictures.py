@@ -1,20 +1,22 @@
 """Folders of pictures: one per image and region; what is not black is inside."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, short
 from cxraudit.files import sha256
 from cxraudit.images import read_image
-from cxraudit.masks.base import Masks, Stored, region_name, variants, without_ending
+from cxraudit.masks.base import Masks, Stored, TakenNameError, own_name, variants, without_ending
 from cxraudit.masks.run_lengths import Mask
-from cxraudit.notices import about_images
+from cxraudit.notices import PERTURBED_IMAGES, about_images
 
 ENDINGS = (".png", ".tif", ".tiff", ".bmp")
 """Of pictures that keep every value; JPEG does not."""
+OTHER_ENDINGS = (".jpg", ".jpeg", ".gif", ".webp", ".dcm")
+"""Of pictures that are counted, and not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,23 @@ class Picture:
 
 def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
     """Read a folder; `wanted` are the names of images, as `cxraudit.masks.base.names_of` gives them."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+    everything = sorted(
+        path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
     )
+    files = [path for path in everything if path.suffix.lower() in ENDINGS]
+    other = [path.name for path in everything if path.suffix.lower() in OTHER_ENDINGS]
     if not files:
         raise DataError(
-            f"{folder} holds no picture ({', '.join(ENDINGS)}). Name masks <image_id>_<region>.png or "
-            "<region>/<image_id>.png."
+            f"{folder} holds no picture ({', '.join(ENDINGS)}){_beside(other)}. Name masks "
+            "<image_id>_<region>.png or <region>/<image_id>.png."
         )
     images: dict[str, dict[str, Stored]] = {}
     unnamed: list[str] = []
     for path in files:
         try:
-            image, region = _named(path.relative_to(folder))
+            image, region = _named(path.relative_to(folder), str(path))
+        except TakenNameError:
+            raise
         except DataError:
             unnamed.append(path.name)
             continue
@@ -76,21 +80,30 @@ def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
             f"no picture in {folder} is named <image_id>_<region>.png or <region>/<image_id>.png; the first "
             f"is {unnamed[0]}."
         )
-    notices = (
-        [about_images("Pictures that name no region are not used.", unnamed)] if unnamed else []
-    )
+    notices = []
+    if unnamed:
+        sentence = "Pictures that name no region are not used."
+        notices.append(about_images(sentence, unnamed, PERTURBED_IMAGES))
+    if other:
+        sentence = f"Pictures of masks that are not {', '.join(ENDINGS)} are not used."
+        notices.append(about_images(sentence, other, PERTURBED_IMAGES))
     return Masks(folder.name, images, notices=tuple(notices))
 
 
-def _named(path: Path) -> tuple[str, str]:
+def _beside(other: Sequence[str]) -> str:
+    """Name the first picture of another kind."""
+    return f"; {short(other[0])} does not keep every value" if other else ""
+
+
+def _named(path: Path, where: str) -> tuple[str, str]:
     """Return the image and the region of a picture, from its folders or the end of its name."""
     if len(path.parts) > 1:
         region, *rest = path.parts
-        return without_ending("/".join(rest)), region_name(region)
+        return without_ending("/".join(rest)), own_name(region, where)
     image, found, region = path.stem.rpartition("_")
     if not (found and image):
         raise DataError("no region")
     if image.lower().endswith(("_left", "_right")) and region.lower() in ("lung", "lungs"):
         image, _, side = image.rpartition("_")
         region = f"{side} lung"
-    return image, region_name(region)
+    return image, own_name(region, where)

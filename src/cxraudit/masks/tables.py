@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import pandas as pd
 
 from cxraudit.errors import DataError, MissingColumnsError, one_line, short
 from cxraudit.files import digest
-from cxraudit.masks.base import LEFT_LUNG, RIGHT_LUNG, Masks, Stored, region_name, variants
+from cxraudit.masks.base import LEFT_LUNG, RIGHT_LUNG, Masks, Stored, own_name, variants
 from cxraudit.masks.run_lengths import Mask, decode
-from cxraudit.notices import about_images
+from cxraudit.notices import PERTURBED_IMAGES, about_images
 from cxraudit.schema import records
 
 CHEXMASK_IDS = ("Image Index", "dicom_id", "Path", "ImageID", "image_id")
@@ -56,8 +56,24 @@ def read_table_of_masks(file: Path, wanted: Set[str] | None, minimum_quality: fl
         elif set(CHEXMASK_REGIONS) & set(columns):
             found.add_images(chunk)
         else:
-            raise MissingColumnsError(f"{file} (a table of masks)", ROWS_OF, _columns(file))
+            missing = [name for name in ROWS_OF if name not in columns]
+            raise _lacking(file, "a table of masks", missing)
     return found.masks()
+
+
+def _lacking(file: Path, what: str, missing: Sequence[str]) -> DataError:
+    """Return the error of a table that lacks columns: only those, or that another mark separates them."""
+    present = _columns(file)
+    mark = next((m for m in _OTHER_MARKS if len(present) == 1 and m in present[0]), None)
+    if mark is None:
+        return MissingColumnsError(f"{file} ({what})", missing, present)
+    return DataError(
+        f"{file} ({what}) has one column, '{short(present[0])}': {_OTHER_MARKS[mark]} separate its columns. "
+        "Save it with commas."
+    )
+
+
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 def _columns(file: Path) -> list[str]:
@@ -110,23 +126,25 @@ class _Found:
     low: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     """Images of low, and of unknown quality."""
+    unrated: list[str] = field(default_factory=list)
+    """Images of a table of CheXmask that gives no quality at all."""
     n_rows: int = 0
 
     def add_images(self, rows: pd.DataFrame) -> None:
         """Add rows of CheXmask."""
         ids = [name for name in CHEXMASK_IDS if name in rows]
         if not ids:
-            raise MissingColumnsError(
-                f"{self.file} (a table of CheXmask)", CHEXMASK_IDS[:1], map(str, rows)
-            )
+            raise _lacking(self.file, "a table of CheXmask", CHEXMASK_IDS[:1])
         needed = (*CHEXMASK_REGIONS, "Height", "Width")
         if missing := [name for name in needed if name not in rows]:
-            raise MissingColumnsError(f"{self.file} (a table of CheXmask)", missing, map(str, rows))
+            raise _lacking(self.file, "a table of CheXmask", missing)
         for row in self._wanted(rows, ids[0]):
             name = row[ids[0]]
             if name in self.images or name in self.left_out:
                 raise self._twice(name, "")
-            if QUALITY in row and not self._is_good(name, row[QUALITY]):
+            if QUALITY not in row:
+                self.unrated.append(name)
+            elif not self._is_good(name, row[QUALITY]):
                 continue
             size = self._size(name, row["Width"], row["Height"])
             self.images[name] = {
@@ -138,7 +156,7 @@ class _Found:
         """Add rows with a mask each."""
         for row in self._wanted(rows, "image_id"):
             name = row["image_id"]
-            region = region_name(row["region"], str(self.file))
+            region = own_name(row["region"], str(self.file))
             of_image = self.images.setdefault(name, {})
             if region in of_image:
                 raise self._twice(name, f" for the region '{region}'")
@@ -153,9 +171,15 @@ class _Found:
         if self.low:
             limit = f"{self.minimum_quality:g}"
             sentence = f"Masks with a {QUALITY} below {limit} are not used."
-            notices.append(about_images(sentence, self.low))
+            notices.append(about_images(sentence, self.low, PERTURBED_IMAGES))
         if self.unknown:
-            notices.append(about_images(f"Masks without a {QUALITY} are not used.", self.unknown))
+            sentence = f"Masks without a {QUALITY} are not used."
+            notices.append(about_images(sentence, self.unknown, PERTURBED_IMAGES))
+        if self.unrated:
+            sentence = (
+                f"The table has no {QUALITY}: all of its masks are used, whatever their quality."
+            )
+            notices.append(about_images(sentence, self.unrated, PERTURBED_IMAGES))
         return Masks(self.file.name, self.images, self.left_out, tuple(notices))
 
     def _wanted(self, rows: pd.DataFrame, column: str) -> Iterator[dict[str, str]]:
@@ -172,6 +196,11 @@ class _Found:
             quality = float(text)
         except ValueError:
             quality = math.nan
+        if not (math.isnan(quality) or 0 <= quality <= 1):
+            raise DataError(
+                f"{self.file}: the {QUALITY} of {short(name)} is '{short(text)}', which is not between 0 and "
+                "1. Divide percentages by 100, or correct the row."
+            )
         if quality >= self.minimum_quality:
             return True
         known = math.isfinite(quality)
@@ -182,15 +211,16 @@ class _Found:
 
     def _size(self, name: str, *texts: str) -> tuple[int, int]:
         try:
-            width, height = (int(float(text)) for text in texts)
-        except (ValueError, OverflowError):
-            width = height = 0
-        if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
+            width, height = map(float, texts)
+        except ValueError:
+            width = height = math.nan
+        whole = width.is_integer() and height.is_integer()
+        if not (whole and 0 < width <= _LARGEST and 0 < height <= _LARGEST):
             raise DataError(
                 f"{self.file}: the mask of {short(name)} has the width '{short(texts[0])}' and the height "
                 f"'{short(texts[1])}', which are no numbers of pixels. Correct or delete the row."
             )
-        return width, height
+        return int(width), int(height)
 
     def _checked(self, name: str, region: str, text: str, size: tuple[int, int]) -> RunLengths:
         try:

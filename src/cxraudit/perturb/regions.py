@@ -32,7 +32,7 @@ from scipy import ndimage
 
 from cxraudit.errors import NotAppliedError, UnknownNameError
 from cxraudit.images import to_grey
-from cxraudit.masks import HEART, LUNGS, Mask, Masks
+from cxraudit.masks import BOX, DERIVED, HEART, LUNGS, WIDER, Mask, Masks
 from cxraudit.perturb.anatomy import find_content
 from cxraudit.schema import control_of
 from cxraudit.streams import named_generator
@@ -42,9 +42,6 @@ VERSION = 1
 
 MARGIN = 0.05
 """Share of the shorter side of the image by which lungs are made wider and narrower."""
-BOX, WIDER, NARROWER = "lung-box", "wider-lungs", "narrower-lungs"
-DERIVED = (BOX, WIDER, NARROWER)
-"""Regions made of the lungs."""
 WITHOUT, ONLY, OUTLINE = "without", "only", "outline"
 """What is done: the region is removed, everything else is, or only its outline is shown."""
 ALL = "all"
@@ -81,7 +78,7 @@ class RegionPerturbation:
         return control_of(name) if self.control else name
 
     def fingerprint(self, image_ids: Iterable[str]) -> str:
-        """Return all that an perturbed image depends on besides the image and its id."""
+        """Return all that a perturbed image depends on besides the image and its id."""
         needed = LUNGS if self.region in DERIVED else self.region
         masks = self.masks.fingerprint(image_ids, [needed])
         return f"{self.name}, seed {self.seed}, masks {masks}, version {VERSION}"

@@ -14,11 +14,11 @@ from cxraudit.encode.reading import Perturbation
 from cxraudit.errors import DataError, NotAppliedError, short
 from cxraudit.files import folder_name
 from cxraudit.images import size_of
-from cxraudit.masks import LUNGS, Masks
+from cxraudit.masks import DERIVED, LUNGS, Masks
 from cxraudit.models.base import ImageTextModel
-from cxraudit.notices import Notice, Tell, about_images, logged
+from cxraudit.notices import PERTURBED_IMAGES, Notice, Tell, about_images, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
-from cxraudit.perturb.regions import DERIVED, region_perturbations
+from cxraudit.perturb.regions import region_perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.phantom.regions import drawn_masks
 from cxraudit.prompts import PromptSet
@@ -142,13 +142,20 @@ def plan_regions(
         masks = _drawn(dataset, images)
     without = [one for one in ids if not masks.find(one)]
     if len(without) == len(ids) or not masks.regions:
+        if unused := [one for one in ids if masks.find(one) in masks.left_out]:
+            raise DataError(
+                f"{short(masks.source)} holds no mask that can be used of the {len(ids):,} images, though it "
+                f"names {len(unused):,} of them, the first of which is {short(unused[0])}: "
+                f"{masks.left_out[masks.find(unused[0])]}. Give masks of better quality."
+            )
         raise DataError(
             f"{short(masks.source)} holds no mask that can be used of the {len(ids):,} images, the first of "
             f"which is {short(ids[0])}. Name the masks by image_id."
         )
     notices = list(masks.notices)
     if without:
-        notices.append(about_images("Images without a mask: no region is removed.", without))
+        sentence = "Images without a mask: no region is removed."
+        notices.append(about_images(sentence, without, PERTURBED_IMAGES))
     perturbations = region_perturbations(names, masks, seed=seed)
     regions = {LUNGS if one.region in DERIVED else one.region for one in perturbations}
     paths = zip(ids, images["path"].astype("str"), strict=True)
@@ -156,7 +163,7 @@ def plan_regions(
     for region in sorted(regions):
         if resized := masks.resized(sizes, region):
             sentence = f"Masks of the region '{region}' are resized: same shape, other size."
-            notices.append(about_images(sentence, resized))
+            notices.append(about_images(sentence, resized, PERTURBED_IMAGES))
     planned = [
         PlannedPerturbation(one.name, 0, one.name, one, one.fingerprint(ids), REGION_KIND)
         for one in perturbations
@@ -259,8 +266,9 @@ def perturbed_scores(
     Raises
     ------
     DataError
-        If no image can be read.
+        If no image can be read, or images of the folder were perturbed by other masks.
     """
+    refuse_other_masks(planned, models, folder)
     scores: list[pd.DataFrame] = []
     unread: list[pd.DataFrame] = []
     tables = encode_perturbed(
@@ -297,6 +305,40 @@ def perturbed_scores(
         pd.concat(scores, ignore_index=True)[[*PERTURBED_COLUMNS, *of_kinds]],
         pd.concat(unread, ignore_index=True),
     )
+
+
+def refuse_other_masks(
+    planned: Sequence[PlannedPerturbation], models: Collection[str], folder: Path
+) -> None:
+    """Refuse regions of which embeddings by other masks are there; write and delete nothing.
+
+    Raises
+    ------
+    DataError
+        With the folders to delete.
+    """
+    other = [
+        str(folder / one.folder)
+        for one in planned
+        if one.kind == REGION_KIND
+        and any(
+            _perturbed_by(folder / one.folder / folder_name(name)) not in ("", one.fingerprint)
+            for name in models
+        )
+    ]
+    if other:
+        raise DataError(
+            f"the masks changed since the images in {folder} were perturbed, or cxraudit did. Delete "
+            f"{', '.join(other)} and run the command again, or give the masks of before."
+        )
+
+
+def _perturbed_by(store: Path) -> str:
+    """Return what the embeddings of a store say of the perturbation; empty if there are none."""
+    try:
+        return str(EmbeddingStore(store).record().get("perturbation", ""))
+    except DataError:  # none, or damaged, and made again
+        return ""
 
 
 def _shard_size(folder: Path) -> int:

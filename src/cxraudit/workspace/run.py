@@ -30,7 +30,7 @@ from cxraudit.folders import (
     write_or_discard,
 )
 from cxraudit.images import ImageNote
-from cxraudit.notices import SHOWN, Notice, counted, from_records
+from cxraudit.notices import PERTURBED_IMAGES, SHOWN, Notice, counted, from_records
 from cxraudit.schema import PERTURBED_COLUMNS, check_scores, not_applied, require_columns
 from cxraudit.store import NO_REPORT, EmbeddingStore, stores
 from cxraudit.workspace.audit import AuditFolder
@@ -409,7 +409,7 @@ class Workspace:
         """Return what a reader must know about the scores of perturbed images; none if there are none."""
         manifest = read_manifest(self.perturbed_scores)
         left_out = from_records(manifest.get("notices", ()))
-        unread = _unread("perturbed images", "left out", manifest.get("unread", {}))
+        unread = _unread(PERTURBED_IMAGES, "left out", manifest.get("unread", {}))
         return [*left_out, *unread, *map(_not_applied_to, manifest.get("not_applied", ()))]
 
     def pair_notices(self) -> list[Notice]:
@@ -477,7 +477,7 @@ def _not_applied_to(found: Mapping[str, Any]) -> Notice:
         f"{found['perturbation']} was not applied to {counted(found['count'], 'image')}, which are left out "
         f"of its comparisons: {reason}. First: {first}."
     )
-    return Notice(about="perturbed images", count=found["count"], sentence=sentence)
+    return Notice(about=PERTURBED_IMAGES, count=found["count"], sentence=sentence)
 
 
 def _unread(about: str, consequence: str, found: Mapping[str, Any]) -> list[Notice]:

@@ -159,7 +159,7 @@ def test_a_swap_needs_two_images_of_a_patient(frame):
 
 
 def test_images_without_a_mask_are_left_out_and_counted(frame):
-    """The control is compared on the images that have both; an perturbation of none has one row that says so."""
+    """The control is compared on the images that have both; a perturbation of none has one row that says so."""
 
     def change(table):
         first = table["image_id"].isin(sorted(set(table["image_id"]))[:50])
@@ -206,3 +206,50 @@ def test_kinds_that_are_not_known_are_devices_and_corruptions(frame):
     found = audit_perturbations(planted_dataset(frame), other, settings=QUICK).results
 
     pd.testing.assert_frame_equal(plain, found)
+
+
+def few_positives(n_positive):
+    """Return 80 patients with two images each, of whom few have the finding: all are ranked alike."""
+    frame = planted_table(n_patients=200, seed=5)
+    frame = frame.groupby("pid").head(2)
+    frame = frame[frame.groupby("pid")["pid"].transform("size") == 2].head(160).copy()
+    for finding in ("Pneumothorax", "Cardiomegaly"):
+        label = frame["pid"].isin(frame["pid"].unique()[:n_positive])
+        frame[finding] = label.astype(int)
+        noise = np.linspace(-1, 1, len(frame))[::-1]
+        frame[f"score_{finding}"] = frame["pid"].rank(method="dense") % 7 + 1e-4 * noise
+    return frame
+
+
+@pytest.mark.parametrize("n_positive", [2, 7])
+def test_what_few_patients_do_not_show_is_not_exactly_zero(n_positive):
+    """Ranked alike in every resample with other scores: unedited, with the control, by group, and swapped."""
+
+    def lower(finding, logits, rng):
+        return logits - 0.8
+
+    def far_lower(finding, logits, rng):
+        return logits - 0.9
+
+    rows = audited(few_positives(n_positive), {WITHOUT: lower, CONTROL: far_lower})
+    paired = rows[
+        rows["metric"].isin(["auroc", "auroc_gap"]) & rows["reference"].isin([UNEDITED, CONTROL])
+    ]
+
+    assert {WITHOUT, CONTROL, SAME_LABEL_SWAP} == set(paired["condition"])
+    zero = paired[paired["value"].abs() < 1e-12]
+    assert {"auroc", "auroc_gap"} == set(zero["metric"])
+    assert {WITHOUT, CONTROL} <= set(zero["condition"])
+    bounded = zero[zero["low"].notna()]
+    assert (bounded["high"] - bounded["low"] > (0.2 if n_positive == 7 else 0.4)).all()
+    assert len(bounded[bounded["attribute"] == OVERALL]) > 0
+
+
+def test_scores_that_no_edit_moves_are_ranked_the_same_for_certain(frame):
+    """A model that does not look there: the change is exactly 0, whoever the patients are."""
+    rows = audited(frame, {WITHOUT: lambda finding, logits, rng: logits, CONTROL: unmoved})
+    finding = rows["finding"].iloc[0]
+
+    change = only(rows, finding=finding, condition=WITHOUT, metric="auroc", reference=UNEDITED)
+
+    assert (change["value"], change["low"], change["high"]) == (0, 0, 0)

@@ -11,6 +11,7 @@ from cxraudit.audits.suppression.tables import (
     suppressed_flow,
     suppressed_text,
 )
+from cxraudit.notices import PERTURBED_IMAGES
 from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, typed_frame
 
 BELOW = 11
@@ -138,3 +139,43 @@ def test_facts_lose_small_counts():
     assert found["notes"] == ["Some images have no age."]
     assert found["notices"][0]["count"] is None
     assert found["notices"][0]["sentence"] == "Some values are unknown: 'u'."
+
+
+@pytest.mark.parametrize("count", [1, 97, 150, 193, 202])
+def test_no_count_of_perturbed_images_is_left(count):
+    """Sets that perturbations apply to lie within each other; their differences can be small."""
+    sentence = f"control was not applied to {count} images, which are left out: no room. First: a."
+    facts = {
+        "images": 400,
+        "patients": 300,
+        "tuning": {"held_out": True, "patients": 100, "evaluated": 60},
+        "perturbed": {"images": 203},
+        "notes": [],
+        "notices": [{"about": PERTURBED_IMAGES, "count": count, "sentence": sentence}],
+    }
+
+    (found,) = suppressed_facts(facts, BELOW)["notices"]
+
+    assert found["count"] is None
+    assert "not applied to some image" in found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("count", "left"), [(1, False), (40, True), (289, True), (290, False), (399, False)]
+)
+def test_a_count_that_leaves_few_images_or_patients_is_hidden(count, left):
+    """Of 400 images of 300 patients."""
+    facts = {
+        "images": 400,
+        "patients": 300,
+        "tuning": {"held_out": True, "patients": 100, "evaluated": 60},
+        "perturbed": {"images": 395},
+        "notes": [],
+        "notices": [{"about": "sex", "count": count, "sentence": f"{count} values are unknown."}],
+    }
+
+    found = suppressed_facts(facts, BELOW)
+
+    assert (str(count) in found["notices"][0]["sentence"]) == left
+    assert (found["notices"][0]["count"] == count) == left
+    assert found["perturbed"] == {"images": None}

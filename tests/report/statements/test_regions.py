@@ -18,8 +18,8 @@ def stated(*rows):
 @pytest.mark.parametrize(
     ("without", "chance", "expected"),
     [
-        (0.72, 0.22, "still ranked above chance .*rests in part on something else"),
-        (0.90, 0.40, "still ranked above chance .*the score does not need them"),
+        (0.72, 0.22, "still ranked above chance .*does not rest on what lies in them alone"),
+        (0.90, 0.40, "still ranked above chance .*the score does not need what lies in them"),
         (0.50, 0.00, "falls to chance"),
         (0.55, 0.02, "falls to chance"),
         (0.58, 0.12, "still ranked above chance"),
@@ -80,3 +80,34 @@ def test_other_regions_are_named_with_their_edit_as_text():
 
     assert "‘without-tube’" in one.headline
     assert stated(change(-0.2)) == []
+
+
+def test_the_heart_leaves_a_border_and_every_sentence_counts_images():
+    """The lungs show the size of the heart; nothing is said to rest on something else."""
+    rows = [
+        r
+        | {
+            name: value.replace("lungs", "heart")
+            for name, value in r.items()
+            if name in ("condition", "reference")
+        }
+        | {"finding": "Cardiomegaly", "n": 28}
+        for r in region_rows()
+    ]
+
+    (one,) = stated(*rows)
+
+    assert "; 28 images)" in one.headline
+    assert one.headline.endswith("the score does not rest on what lies in it alone")
+    assert "borders of the lungs can show the size of the heart" in one.detail
+    assert "something else" not in one.headline + one.detail
+
+
+def test_several_findings_are_counted_each_and_hidden_numbers_are_not():
+    """In the detail; a hidden number leaves no trace."""
+    hidden = [r | {"finding": "Edema", "n": None} for r in region_rows()]
+
+    (one,) = stated(*(r | {"n": 138} for r in region_rows()), *hidden)
+
+    assert "Pneumothorax, 138 images: AUROC" in one.detail
+    assert "Edema: AUROC" in one.detail

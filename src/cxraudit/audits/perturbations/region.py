@@ -162,7 +162,8 @@ class _Perturbed:
                 cell=after.everything,
                 **self._stated(),
             )
-            yield self._paired("auroc", area, ranking(before.everything), UNEDITED)
+            first = ranking(before.everything)
+            yield self._paired("auroc", area, first, UNEDITED, certain=self._is_unmoved)
         change = self._change()
         cell = before.everything
         yield Level(
@@ -193,7 +194,8 @@ class _Perturbed:
         after = own.pair.after
         if after.both_classes:
             sides = (ranking(after.everything), ranking(other.pair.after.everything))
-            yield own._paired("auroc", *sides, name)
+            certain = np.array_equal(after.y_score, other.pair.after.y_score)
+            yield own._paired("auroc", *sides, name, certain=certain)
         if not after.rows.size:
             return
         beyond = own._change() - other._change()
@@ -228,8 +230,15 @@ class _Perturbed:
                 cells=cells,
                 family=None,
                 paired=True,
+                by_chance=() if self._is_unmoved else cells,
                 **self._stated(),
             )
+
+    @property
+    def _is_unmoved(self) -> bool:
+        """Whether no score changed at all, so that the ranking is the same whoever the patients are."""
+        same = np.array_equal(self.pair.before.y_score, self.pair.after.y_score)
+        return same and self.pair.condition != SAME_LABEL_SWAP
 
     def _key(self, **named: Any) -> Key:
         return key(self.pair.after, Analysis.REGION, condition=self.pair.condition, **named)
@@ -242,22 +251,33 @@ class _Perturbed:
         """Return the change of each image's score, in standard deviations of the unedited scores."""
         everything = self.pair.unedited
         before, after = self.pair.before, self.pair.after
-        # One scale for all images, so that neither depends on which of them an perturbation applies to.
+        # One scale for all images, so that neither depends on which of them a perturbation applies to.
         linear = on_linear_scale(np.r_[everything.y_score, before.y_score, after.y_score])
         n = everything.rows.size
         spread = deviation(linear[:n], everything)
         moved = linear[n + before.rows.size :] - linear[n : n + before.rows.size]
         return moved / (spread or 1.0)
 
-    def _paired(self, metric: str, first: Quantity, second: Quantity, reference: str) -> Comparison:
+    def _paired(
+        self,
+        metric: str,
+        first: Quantity,
+        second: Quantity,
+        reference: str,
+        *,
+        certain: bool = False,
+    ) -> Comparison:
+        cells = (self.pair.after.everything,)
         return Comparison(
             key=self._key(reference=reference),
             metric=metric,
             group=first,
             reference=second,
-            cells=(self.pair.after.everything,),
+            cells=cells,
             family=None,
             paired=reference != CHANCE,
+            # Few patients can be ranked alike in every resample though others would not be.
+            by_chance=() if certain or reference == CHANCE else cells,
             **self._stated(),
         )
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cxraudit.audits.suppression.counted import Counted
 from cxraudit.audits.suppression.small import is_small
+from cxraudit.notices import PERTURBED_IMAGES
 from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, records, typed_frame
 
 COUNTED_IN_FLOW = ("images", "studies", "patients")
@@ -93,8 +94,28 @@ def suppressed_exclusions(
     return typed_frame(rows, EXCLUSION_COLUMNS)
 
 
-def suppressed_text(text: str, below: int, identifiers: Collection[str] = ()) -> str:
+def suppressed_text(
+    text: str,
+    below: int,
+    identifiers: Collection[str] = (),
+    *,
+    totals: Collection[int] = (),
+    hidden_number: int | None = None,
+) -> str:
     """Return a sentence without lists in parentheses, without small numbers, and without identifiers.
+
+    Parameters
+    ----------
+    text : str
+        One or more sentences.
+    below : int
+        Smaller numbers are small.
+    identifiers : collection of str
+        Names that are replaced.
+    totals : collection of int
+        Known numbers of images and patients: what is left of one of them is not small, either.
+    hidden_number : int, optional
+        One more number that is hidden.
 
     Examples
     --------
@@ -102,6 +123,8 @@ def suppressed_text(text: str, below: int, identifiers: Collection[str] = ()) ->
     "13 values of sex are unknown: 'u', '1*'."
     >>> suppressed_text("3 images have an impossible age; it counts as unknown.", 11)
     'Some images have an impossible age; it counts as unknown.'
+    >>> suppressed_text("drain was not applied to 202 images.", 11, totals=[203])
+    'drain was not applied to some images.'
     """
     for one in identifiers:
         if not _WORD.fullmatch(one):  # with blanks or marks in it
@@ -109,11 +132,17 @@ def suppressed_text(text: str, below: int, identifiers: Collection[str] = ()) ->
     plain = _LIST.sub("", _WORD.sub(lambda found: _unnamed(found[0], identifiers), text))
 
     def word(found: re.Match[str]) -> str:
-        small = is_small((int(found[0].replace(",", "")),), below)
-        return "some" if small else found[0]
+        number = int(found[0].replace(",", ""))
+        gone = number == hidden_number or tells_small(number, totals, below)
+        return "some" if gone else found[0]
 
     hidden = _NUMBER.sub(word, plain)
     return hidden[:1].upper() + hidden[1:] if plain[:1].isdigit() else hidden
+
+
+def tells_small(number: int, totals: Collection[int], below: int) -> bool:
+    """Tell whether a number is small, or leaves a small one of a known total."""
+    return is_small((number, *(total - number for total in totals)), below)
 
 
 def _unnamed(word: str, identifiers: Collection[str]) -> str:
@@ -127,9 +156,11 @@ def suppressed_facts(
     """Hide small counts among the facts, and in notices and notes, which then name no image, either."""
     tuning = facts["tuning"]
     parts = tuning["patients"], tuning["evaluated"]
+    totals = [facts[name] for name in COUNTED_IN_FLOW if facts.get(name)]
     perturbed = facts.get("perturbed")
-    if perturbed and is_small((perturbed["images"],), below):
+    if perturbed and tells_small(perturbed["images"], totals, below):
         perturbed = {**perturbed, "images": None}
+    totals += [perturbed["images"]] if perturbed and perturbed["images"] else []
     few = facts.get("largest_patients")
     if few and is_small((few["patients"],), below):
         few = None
@@ -143,11 +174,23 @@ def suppressed_facts(
         "perturbed": perturbed,
         "notes": [suppressed_text(str(note), below, identifiers) for note in facts["notes"]],
         "notices": [
-            {
-                **one,
-                "count": None if is_small((one["count"],), below) else one["count"],
-                "sentence": suppressed_text(one["sentence"], below, identifiers),
-            }
-            for one in facts["notices"]
+            _suppressed_notice(one, totals, below, identifiers) for one in facts["notices"]
         ],
     }
+
+
+def _suppressed_notice(
+    notice: Mapping[str, Any], totals: Collection[int], below: int, identifiers: Collection[str]
+) -> dict[str, Any]:
+    count = notice["count"]
+    # Perturbations apply to nested sets of images, some of them several times: the differences of their
+    # counts can be small where none of them is.
+    hidden = notice["about"] == PERTURBED_IMAGES or tells_small(count, totals, below)
+    text = suppressed_text(
+        notice["sentence"],
+        below,
+        identifiers,
+        totals=totals,
+        hidden_number=count if hidden else None,
+    )
+    return {**notice, "count": None if hidden else count, "sentence": text}

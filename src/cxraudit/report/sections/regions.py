@@ -1,5 +1,8 @@
 """Regions removed or kept alone: where a model has to look."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from cxraudit import figures
@@ -47,7 +50,7 @@ def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "finding": [row["finding"] for row in shown],
             "perturbation": [row["condition"] for row in shown],
-            "images": [row["group"] or "all" for row in shown],
+            "images": [_whom(row) for row in shown],
             "metric": [METRICS[row["metric"]].label for row in shown],
             "compared with": [row["reference"] for row in shown],
             "estimate": [
@@ -59,14 +62,22 @@ def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _whom(row: Mapping[str, Any]) -> str:
+    """Return which images a row is about, with their number unless it is hidden."""
+    which = row["group"] or "all"
+    return which if pd.isna(row["n"]) else f"{which} ({int(row['n']):,})"
+
+
 _INTRODUCTION = (
     "A region of each image was removed and filled smoothly from its border, so that nothing of it is left, "
     "or all else was. The control removes, or keeps, a region of the same number of pixels elsewhere in the "
     "same image. These are exploratory: estimates without a verdict."
 )
 _FIGURE = (
-    "An AUROC above chance without the region that a finding lies in rests on something else. An AUROC at "
-    "chance does not show that it rests on the finding: whatever else lies in the region is gone, too. The "
+    "Each row is about the images that its perturbation applies to, and its change compares the same ones. "
+    "With an AUROC above chance without the region that a finding lies in, the score does not rest on what "
+    "lies in it alone: the outline that is left beside it can show the finding, too. An AUROC at chance does "
+    "not show that it rests on the finding: whatever else lies in the region is gone, too. The "
     "outline of a region stays visible, faintly; a box hides it, and ‘outline’ shows nothing else. The last "
     "row gives each image the score of another one of the same patient with the same label: differences of "
     "this size do not matter."

@@ -75,10 +75,10 @@ def _needed(rows: pd.DataFrame, region: str, margin: float) -> Iterator[Statemen
         kept = [finding for finding in above if changes[finding]["value"] > -margin]
         it = "it" if region == HEART else "them"
         for group, what in (
-            (kept, f"the score does not need {it}"),
+            (kept, f"the score does not need what lies in {it}"),
             (
                 [one for one in above if one not in kept],
-                "the score rests in part on something else",
+                f"the score does not rest on what lies in {it} alone",
             ),
         ):
             if group:
@@ -88,7 +88,8 @@ def _needed(rows: pd.DataFrame, region: str, margin: float) -> Iterator[Statemen
                     f"{_areas(levels, group)}: {what}"
                 )
                 detail = _detail(rows, levels, changes, group, condition)
-                yield Statement(Tone.EXPLORATORY, headline, f"{detail}{_outline(rows, group)}")
+                outline = _HEART_BORDER if region == HEART else _outline(rows, group)
+                yield Statement(Tone.EXPLORATORY, headline, f"{detail}{outline}")
     if at:
         headline = (
             f"Without the {region}, the AUROC of {_names(at)} falls to chance{_areas(levels, at)}"
@@ -108,16 +109,28 @@ def _needed(rows: pd.DataFrame, region: str, margin: float) -> Iterator[Statemen
 _ALSO_GONE = "This does not show that it rests on the finding: whatever else lies in the region is gone, too."
 
 
+_HEART_BORDER = (
+    " What lies around it stays visible: the borders of the lungs can show the size of the heart."
+)
+
+
 def _names(findings: Sequence[str]) -> str:
     return listed([in_sentence(one) for one in findings])
 
 
 def _areas(levels: dict[str, Row], findings: Sequence[str]) -> str:
-    """Return the AUROC, if it is about one finding; the detail has those of several."""
+    """Return AUROC and images, if it is about one finding; the detail has those of several."""
     if len(findings) > 1:
         return ""
     row = levels[findings[0]]
-    return f" (AUROC {decimal(row['value'])}, {bounds(row['low'], row['high'])})"
+    return (
+        f" (AUROC {decimal(row['value'])}, {bounds(row['low'], row['high'])}{_images(row, '; ')})"
+    )
+
+
+def _images(row: Row, mark: str = ", ") -> str:
+    """Return the number of images behind a mark; nothing where it is hidden."""
+    return "" if pd.isna(row["n"]) else f"{mark}{counted(int(row['n']), 'image')}"
 
 
 def _area(row: Row) -> str:
@@ -150,7 +163,8 @@ def _detail(
         level = levels[finding]
         before = level["value"] - changes[finding]["value"]
         name = sentence_case(in_sentence(finding))
-        text = f"{name}: AUROC {decimal(before)} unedited, {_area(level)} without"
+        images = _images(level) if several else ""
+        text = f"{name}{images}: AUROC {decimal(before)} unedited, {_area(level)} without"
         if finding in wider and not several:
             text += f", {_area(wider[finding])} without a margin around it, too"
         if finding in control and not several:
