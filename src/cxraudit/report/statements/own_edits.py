@@ -13,7 +13,7 @@ from cxraudit.formatting import in_sentence, listed, sentence_case
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import OVERALL, UNEDITED, Analysis, records
+from cxraudit.schema import OVERALL, UNEDITED, Analysis, Reason, records
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
 
 MOST = 3
@@ -33,6 +33,8 @@ class Response(Enum):
     """It changes within the margin."""
     CONTROL = auto()
     """It changes, and with a control, too."""
+    SAME = auto()
+    """The scores are the same numbers, which shows nothing."""
     UNCLEAR = auto()
 
 
@@ -84,6 +86,8 @@ def respond(
         Whether other images than before are flagged.
     """
     verdict = change["verdict"]
+    if Reason.IDENTICAL_SCORES in str(change["reasons"]).split():
+        return Response.SAME
     if verdict in WITHIN_MARGIN:
         return Response.FLAGGED if flagged else Response.WITHIN
     if verdict not in SHOWN:
@@ -181,6 +185,11 @@ def _statement(edit: str, response: Response, found: Sequence[Found]) -> Stateme
             headline = (
                 f"The edit {name} changes the {score}; so does its control {listed(sorted(moved))}"
             )
+        case Response.SAME:
+            tone = Tone.INCONCLUSIVE
+            are = "are" if several else "is"
+            same = "the same numbers" if several else "the same number"
+            headline = f"The {score} {are} {same} with the edit {name}: nothing is shown"
         case _:
             tone = Tone.INCONCLUSIVE
             headline = f"Change of the {score} by the edit {name}: inconclusive"
@@ -193,6 +202,11 @@ def _way(found: Sequence[Found]) -> str:
 
 
 def _detail(response: Response, found: Sequence[Found]) -> str:
+    if response == Response.SAME:
+        return (
+            "In every image: the edit may have changed no pixel, or the scores are those of the originals. "
+            "Check the edited images and their scores."
+        )
     parts = [_of_finding(one) for one in found[:MOST]]
     rest = len(found) - MOST
     more = f" {rest:,} more in the table." if rest > 0 else ""
