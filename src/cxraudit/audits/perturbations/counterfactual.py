@@ -54,9 +54,11 @@ class Counterfactual:
 
     def __post_init__(self) -> None:
         """Compute the change of every image."""
-        before = on_linear_scale(self.pair.before.y_score)
+        # On one scale: a score beyond 0 or 1 on either side says that none is a probability.
+        scores = np.stack([self.pair.before.y_score, self.pair.after.y_score])
+        before, after = on_linear_scale(scores)
         spread = deviation(before, self.pair.before)
-        change = (on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
+        change = (after - before) / (spread or 1.0)
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
 

@@ -15,7 +15,7 @@ COUNTED_IN_FLOW = ("images", "studies", "patients")
 _WORD = re.compile(r"[^\s'‘’“”\"(),;:]+(?<![.])")
 LONG_NUMBER = 5
 _LIST = re.compile(r"\s*\([^()]*\)")
-_NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|[.,:/-]\d)")
+_NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|\s%|[.,:/-]\d)")
 
 
 def shown_steps(remaining: Sequence[int], below: int) -> list[bool]:
@@ -144,9 +144,10 @@ def suppressed_facts(
         "notes": [suppressed_text(str(note), below, identifiers) for note in facts["notes"]],
         "notices": [
             {
-                **one,
+                "about": one["about"],
                 "count": None if is_small((one["count"],), below) else one["count"],
-                "sentence": suppressed_text(one["sentence"], below, identifiers),
+                "sentence": one.get("hidden")
+                or suppressed_text(one["sentence"], below, identifiers),
             }
             for one in facts["notices"]
         ],

@@ -13,7 +13,7 @@ from cxraudit.formatting import in_sentence, listed, sentence_case
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import OVERALL, UNEDITED, Analysis, Reason, records
+from cxraudit.schema import OVERALL, UNEDITED, Analysis, Reason, has_reason, records
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
 
 MOST = 3
@@ -86,8 +86,6 @@ def respond(
         Whether other images than before are flagged.
     """
     verdict = change["verdict"]
-    if Reason.IDENTICAL_SCORES in str(change["reasons"]).split():
-        return Response.SAME
     if verdict in WITHIN_MARGIN:
         return Response.FLAGGED if flagged else Response.WITHIN
     if verdict not in SHOWN:
@@ -128,6 +126,10 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
         Edit → the edits that it is the control of.
     """
     changes = find.where(rows, metric="score_change", group=OVERALL)
+    unchanged = find.where(
+        changes[has_reason(changes, Reason.IDENTICAL_SCORES)], reference=UNEDITED
+    )
+    same = set(zip(unchanged["condition"], unchanged["finding"], strict=True))
     for edit, controls in controls_of(own).items():
         rates = find.where(rows, metric=("fpr", "tpr"), condition=edit, reference=UNEDITED)
         for finding in dict.fromkeys(find.where(changes, condition=edit)["finding"]):
@@ -139,7 +141,11 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
             beyond = {name: by_key.get((edit, name)) for name in controls}
             moved = {name: by_key.get((name, UNEDITED)) for name in controls}
             flagged = find.where(rates, finding=finding)["verdict"].isin(SHOWN).any()
-            response = respond(change, [*beyond.values()], [*moved.values()], bool(flagged))
+            response = (
+                Response.SAME
+                if (edit, finding) in same
+                else respond(change, [*beyond.values()], [*moved.values()], bool(flagged))
+            )
             yield Found(edit, str(finding), response, change, _present(moved), _present(beyond))
 
 
