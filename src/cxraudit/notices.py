@@ -27,11 +27,17 @@ class Notice:
     """Values, rows, columns or images concerned."""
     sentence: str
     """A whole sentence: what was found, and what was done."""
+    hidden: str = ""
+    """The same where small cells are hidden: without counts, and without names of images or of what few
+    images have. Empty: worked out from the sentence, in which every small number counts something."""
 
 
 def as_records(notices: Iterable[Notice]) -> list[dict[str, Any]]:
     """Return notices as plain data, each once, as manifests and facts keep them."""
-    return [asdict(notice) for notice in dict.fromkeys(notices)]
+    records = [asdict(notice) for notice in dict.fromkeys(notices)]
+    return [
+        {name: value for name, value in one.items() if name != "hidden" or value} for one in records
+    ]
 
 
 def from_records(records: Iterable[Mapping[str, Any]]) -> tuple[Notice, ...]:

@@ -269,7 +269,7 @@ class Reason(StrEnum):
     CONSTANT_SCORES = "CONSTANT_SCORES"
     """All scores are equal: they rank nothing, whatever the patients."""
     IDENTICAL_SCORES = "IDENTICAL_SCORES"
-    """Two models gave every image the same score."""
+    """Two models gave every image the same score, or an edit left every score as it was."""
     IDENTICAL_RANKING = "IDENTICAL_RANKING"
     """Two models put the images in the same order, with the same ties."""
     IDENTICAL_DECISIONS = "IDENTICAL_DECISIONS"

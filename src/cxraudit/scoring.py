@@ -20,7 +20,7 @@ from cxraudit.models.base import LOCATION, ImageTextModel
 from cxraudit.notices import Notice, Tell, counted, logged
 from cxraudit.perturb.own.checks import OTHER, UNCHANGED, check_pairs, left_out, notices_of
 from cxraudit.perturb.own.run import score_pairs as scores_of_pairs
-from cxraudit.perturb.own.table import read_pairs
+from cxraudit.perturb.own.table import named_pair, read_pairs
 from cxraudit.perturb.run import (
     PlannedPerturbation,
     choose_images,
@@ -377,9 +377,10 @@ def _of_left_out(gone: pd.DataFrame) -> list[Notice]:
     for why, part in gone.groupby(reason, sort=True):
         sentence = (
             f"{counted(len(part), 'pair')} left out: {why}. First: '{short(part['edit'].iloc[0])}' of "
-            f"{short(part['image_id'].iloc[0])}."
+            f"{named_pair(part['image_id'].iloc[0], part['edited'].iloc[0])}."
         )
-        found.append(Notice(about="pairs", count=len(part), sentence=sentence))
+        hidden = f"Some pairs left out: {why}."
+        found.append(Notice(about="pairs", count=len(part), sentence=sentence, hidden=hidden))
     return found
 
 

@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from cxraudit.audits.pair_scores import pair_scores
 from cxraudit.audits.scores import scores_from_wide
+from cxraudit.audits.suppression.tables import suppressed_facts
 from cxraudit.edits import CONTROL_OF
 from cxraudit.errors import ConfigError, CxrAuditError, DataError, UnknownNameError
+from cxraudit.notices import as_records
 from cxraudit.schema import UNEDITED
 from planted import pick, planted_dataset, planted_table
 
@@ -229,3 +232,61 @@ def test_runs_of_training_are_refused(dataset, scores, pairs):
     """They are averaged in an audit, and pairs have one score."""
     with pytest.raises(ConfigError, match="several training runs"):
         pair_scores(pairs, dataset, scores.assign(seed="1"))
+
+
+@pytest.mark.parametrize("percent", ["pairs", "table"])
+def test_scores_on_another_scale_are_refused(dataset, scores, pairs, percent):
+    """Probabilities beside percentages, whichever of both they are."""
+    probabilities = scores.assign(score=expit(scores["score"]))
+    edited = pairs.assign(score=expit(pairs["score"]))
+    if percent == "pairs":
+        edited["score"] *= 100
+    else:
+        probabilities["score"] *= 100
+
+    with pytest.raises(DataError, match=r"only one of both are between 0 and 1\. Give both on the"):
+        pair_scores(edited, dataset, probabilities)
+
+
+def test_scores_that_are_no_probabilities_may_lie_between_0_and_1(dataset, scores, pairs):
+    """Similarities of which an edit makes one a little negative, and a few logits."""
+    close = scores.assign(score=0.3 + 0.05 * np.tanh(scores["score"]))
+    edited = pairs.assign(score=0.3 + 0.05 * np.tanh(pairs["score"]))
+    edited.loc[0, "score"] = -0.01
+    few = pairs.iloc[:2].assign(score=[0.2, 0.4])
+
+    assert len(pair_scores(edited, dataset, close).frame)
+    assert len(pair_scores(few, dataset, scores).frame)
+
+
+def test_notices_name_no_edit_and_no_image_where_cells_are_hidden(dataset, scores, pairs):
+    """Nor a count; which edit has one image is not said."""
+    one = pairs.iloc[[0]].assign(edit="weird", **{CONTROL_OF: ""})
+    odd = pd.concat([pairs, one, pairs.iloc[[1]].assign(image_id="1")])
+
+    told = pair_scores(odd, dataset, scores).notices
+
+    shown = suppressed_facts(
+        {"tuning": {"patients": 99, "evaluated": 99}, "notes": [], "notices": as_records(told)}, 20
+    )["notices"]
+    text = " ".join(one["sentence"] for one in shown)
+    assert "'weird'" in " ".join(one.sentence for one in told)
+    assert "weird" not in text
+    assert not any(letter.isdigit() for letter in text)
+    assert "First" not in text
+    assert all(set(one) == {"about", "count", "sentence"} for one in shown)
+
+
+def test_names_of_originals_may_differ_in_case(dataset, scores, pairs):
+    """As ``.PNG`` does, which masks are found by, too."""
+    upper = pairs.assign(image_id=pairs["image_id"].str.upper())
+
+    found = pair_scores(upper, dataset, scores)
+
+    pd.testing.assert_frame_equal(found.frame, pair_scores(pairs, dataset, scores).frame)
+
+
+def test_a_blank_cell_is_found_by_its_row(dataset, scores, pairs):
+    """Below the header."""
+    with pytest.raises(DataError, match="column 'edit', first row 3 below the header"):
+        pair_scores(pairs.assign(edit=pairs["edit"].where(pairs.index != 2)), dataset, scores)

@@ -103,6 +103,19 @@ class Degenerate:
         """
         if not math.isfinite(found.value):
             return found, enough
+        if item.unchanged:
+            return replace(
+                found,
+                low=math.nan,
+                high=math.nan,
+                inner_low=math.nan,
+                inner_high=math.nan,
+                p_value=math.nan,
+                standard_error=math.nan,
+                method="no interval: the scores are the same numbers",
+                limits=None,
+                reason=Reason.IDENTICAL_SCORES,
+            ), enough
         if item.identical:
             return no_difference(found), True
         unvaried = found.value == 0 and found.reason == Reason.IDENTICAL_RESAMPLES
@@ -153,7 +166,9 @@ class Degenerate:
     def _agreed_by_chance(self, item: Comparison, found: Gap) -> Gap:
         """Bound a difference of which no patient of these shows any: no discordant one among n."""
         level = self.settings.confidence_level
-        n_patients = [limiting_of(item.metric, self.count(cell)) for cell in item.by_chance]
+        counts = [self.count(cell) for cell in item.by_chance]
+        # Of one class on purpose, such as images without the finding that were edited: all of them count.
+        n_patients = [limiting_of(item.metric, one) or one.n_patients for one in counts]
         if min(n_patients) < 1:
             return found
         none = Estimate(value=0.0, low=0.0, high=0.0, confidence_level=level, method="")

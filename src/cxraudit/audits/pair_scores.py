@@ -29,6 +29,10 @@ SCORE_ORIGINAL, SCORE_EDITED = "score_original", "score_edited"
 """Columns of a table with one row per pair, model and finding."""
 
 
+MANY = 10
+"""Pairs at least whose scores tell a scale."""
+
+
 class PairScores(NamedTuple):
     """Scores of edited images and of their originals, and what has to be stated of them."""
 
@@ -151,6 +155,7 @@ def pair_scores(
     edited, kept = _of_scored(pd.concat(parts, ignore_index=True), scores, where)
     notices += kept
     before, replaced = _unedited(edited, long, scores, dataset, where, named)
+    _require_scale(edited, before, where)
     notices += [*replaced, *_same_scores(edited, before), *describe(edited)]
     frame = pd.concat([before, edited], ignore_index=True)[[*PERTURBED_COLUMNS, CONTROL_OF]]
     return PairScores(frame, tuple(dict.fromkeys(notices)))
@@ -276,7 +281,8 @@ def _unedited(
     if without.any():
         images = edited.loc[without, "image_id"].unique()
         sentence = f"{counted(len(images), 'original')} without a score: left out. First: {short(images[0])}."
-        notices.append(Notice(about="pairs", count=len(images), sentence=sentence))
+        hidden = "Some originals without a score: left out."
+        notices.append(Notice(about="pairs", count=len(images), sentence=sentence, hidden=hidden))
     if without.all():
         raise DataError(
             f"none of the originals in {where} has a score, first: {short(edited['image_id'].iloc[0])}. Add "
@@ -318,6 +324,40 @@ def _originals(long: pd.DataFrame, dataset: Dataset, where: str, model: str) -> 
     return found[["image_id", "model", "finding", "score"]]
 
 
+def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
+    """Refuse scores of edited images that are on another scale than those of the originals.
+
+    Scores that are no probabilities can all lie between 0 and 1, and those of an edited image a little
+    beyond: what is refused lies further out than the originals are apart, or is probabilities of many
+    originals of which most have none.
+
+    Raises
+    ------
+    DataError
+        If only one of both are probabilities.
+    """
+    of = ["model", "prompt_set", "finding"]
+    both = edited.merge(before[["image_id", *of, "score"]], on=["image_id", *of])
+    for (_, part), (_, all_before) in (
+        (one, other)
+        for one in both.groupby(of, sort=False)
+        for other in before.groupby(of, sort=False)
+        if one[0] == other[0]
+    ):
+        first, last = all_before["score"].min(), all_before["score"].max()
+        low, high = part["score_x"].min(), part["score_x"].max()
+        beyond = first >= 0 and last <= 1 and max(-low, high - 1) > last - first
+        outside = ~part["score_y"].between(0, 1)
+        within = len(part) >= MANY and low >= 0 and high <= 1 and outside.mean() > 0.5
+        if beyond or within:
+            raise DataError(
+                f"in {where}, the scores of edited images for {short(part['finding'].iloc[0])} by "
+                f"'{short(part['model'].iloc[0])}' are {low:.4g} to {high:.4g}, and those of the originals "
+                f"{first:.4g} to {last:.4g}: only one of both are between 0 and 1. Give both on the same "
+                "scale."
+            )
+
+
 def _same_scores(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
     """Say how many edits changed no score at all, which is a sign that they changed no pixel."""
     key = ["image_id", "model", "prompt_set", "finding"]
@@ -331,4 +371,8 @@ def _same_scores(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
         f"{number:,} of {counted(len(pairs), 'pair')} with exactly the scores of the original: the edit may "
         "have changed no pixel. They are counted with a change of 0; leave them out if so."
     )
-    return [Notice(about="pairs", count=number, sentence=sentence)]
+    hidden = (
+        "Some pairs have exactly the scores of the original: the edit may have changed no pixel. They are "
+        "counted with a change of 0."
+    )
+    return [Notice(about="pairs", count=number, sentence=sentence, hidden=hidden)]

@@ -187,6 +187,9 @@ class Comparison:
     """Whether sides that agree in every resample are equal for certain, as when only pixels changed."""
     identical: bool = False
     """Whether both sides are the same quantity, so that there is nothing to test."""
+    unchanged: bool = False
+    """Whether the scores that are compared are the same numbers in all images, as where the edit of a pair
+    changed no pixel: nothing is shown of other images, and there is no interval and no verdict."""
     by_chance: tuple[Cell, ...] = ()
     """Cells in which sides that agree in every resample may only happen to agree in these patients, as
     decisions of two models do; of a difference of gaps the cells of both groups."""

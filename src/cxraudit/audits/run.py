@@ -291,7 +291,13 @@ def audit(
             "scored": audited,
             "plan": None if followed is None else followed.record,
             "notices": as_records(
-                [*dataset.notices, *notices, *thresholds.notices, *score_notices(results)]
+                one if settings.hides_small_numbers else replace(one, hidden="")
+                for one in (
+                    *dataset.notices,
+                    *notices,
+                    *thresholds.notices,
+                    *score_notices(results),
+                )
             ),
         },
         score_percentiles=joined(percentiles),

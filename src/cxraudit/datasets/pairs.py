@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -78,6 +78,7 @@ def read_edits(
         If `columns` names what a table of pairs does not have.
     """
     require_rows(where, raw)
+    raw = raw.reset_index(drop=True)
     given = dict(columns or {})
     for name in given:
         if name not in COLUMNS:
@@ -91,6 +92,8 @@ def read_edits(
     frame = raw.drop(columns=[one for one in replaced if one not in given.values()])
     frame = frame.assign(**{name: raw[column] for name, column in given.items()})
     require_columns(where, frame, [PAIR.image, PAIR.edit])
+    for one in (PAIR.image, PAIR.edit):
+        require_values(frame[one], f"column '{given.get(one, one)}'", where)
     ids = values.ids(frame[PAIR.image], f"column '{given.get(PAIR.image, PAIR.image)}'")
     names = values.ids(
         frame[PAIR.edit], f"column '{given.get(PAIR.edit, PAIR.edit)}'", any_word=True
@@ -110,6 +113,22 @@ def read_edits(
         )
     controls(frame)
     return Edits(frame, (*ids.notices, *names.notices, *notices))
+
+
+def require_values(cells: "pd.Series[Any]", about: str, where: str) -> None:
+    """Refuse a column of a table of pairs with blank cells, and name the first row.
+
+    Raises
+    ------
+    DataError
+        If a cell is blank.
+    """
+    missing = values.texts(cells, about).isna()
+    if missing.any():
+        raise DataError(
+            f"{where}: {counted(int(missing.sum()), 'row')} without a value in {about}, first row "
+            f"{int(missing.idxmax()) + 1:,} below the header. Fill it in."
+        )
 
 
 def _control_of(frame: pd.DataFrame, where: str) -> tuple["pd.Series[str]", tuple[Notice, ...]]:
@@ -142,7 +161,8 @@ _IS_CONTROL = dict.fromkeys(("true", "yes", "y", "1"), EVERY) | dict.fromkeys(
 def known_images(found: Edits, images: pd.DataFrame, where: str) -> Edits:
     """Keep the pairs whose original is an image of the data set, under its id there.
 
-    An original is named by its id, or by its path or file name where that is the name of one image only.
+    An original is named by its id, or by its path or file name where that is the name of one image only, and
+    by each in any case of letters where no two images differ by that.
 
     Raises
     ------
@@ -154,6 +174,7 @@ def known_images(found: Edits, images: pd.DataFrame, where: str) -> Edits:
     if others := [name for name in named if name not in ids]:
         known = dict(_names(images))
         ids |= {name: known[key] for name in others for key in _keys(name) if key in known}
+        ids |= _but_for_case([name for name in others if name not in ids], known)
     unknown = [name for name in named if name not in ids]
     kept = found.frame[found.frame[PAIR.image].isin(list(ids))]
     hint = _zeros(unknown, images["image_id"])
@@ -171,7 +192,9 @@ def known_images(found: Edits, images: pd.DataFrame, where: str) -> Edits:
         f"{counted(number, 'pair')} left out: the original is no image of the data set. First: "
         f"{first}.{hint}"
     )
-    return Edits(kept, (*found.notices, Notice(about="pairs", count=number, sentence=sentence)))
+    hidden = "Some pairs left out: the original is no image of the data set."
+    notice = Notice(about="pairs", count=number, sentence=sentence, hidden=hidden)
+    return Edits(kept, (*found.notices, notice))
 
 
 def _names(images: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -183,6 +206,19 @@ def _names(images: pd.DataFrame) -> Iterator[tuple[str, str]]:
             name = pd.Series(names, dtype="str")
             once = ~name.duplicated(keep=False)
             yield from zip(name[once], ids[once], strict=True)
+
+
+def _but_for_case(names: list[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return name → image_id of names that differ from that of one image in case only, as ``.PNG`` does."""
+    folded: dict[str, set[str]] = {}
+    for name, image in known.items():
+        folded.setdefault(name.casefold(), set()).add(image)
+    return {
+        name: next(iter(folded[folds]))
+        for name in names
+        for folds in (key.casefold() for key in _keys(name))
+        if len(folded.get(folds, ())) == 1
+    }
 
 
 def _keys(name: str) -> tuple[str, ...]:
@@ -232,7 +268,8 @@ def same_patient(found: Edits, dataset: Dataset, where: str) -> Edits:
         f"{counted(number, 'pair')} left out: the edited image is of another patient than the original. "
         f"First: {stated}."
     )
-    notice = Notice(about="pairs", count=number, sentence=sentence)
+    hidden = "Some pairs left out: the edited image is of another patient than the original."
+    notice = Notice(about="pairs", count=number, sentence=sentence, hidden=hidden)
     return Edits(frame[~other], (*found.notices, *given.notices, notice))
 
 
@@ -252,7 +289,9 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
             f"{counted(len(single), 'edit')} of one image only, which shows nothing about the score: "
             f"{_listed(single)}."
         )
-        notices.append(Notice(about="pairs", count=len(single), sentence=sentence))
+        # Its name would say which edit has one image.
+        hidden = "Some edits are of so few images that they show nothing about the score."
+        notices.append(Notice(about="pairs", count=len(single), sentence=sentence, hidden=hidden))
     key = ["perturbation", "image_id"]
     again = edited.duplicated([*key, "model", "prompt_set", "finding"], keep=False)
     if again.any():
@@ -261,7 +300,11 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
             f"{counted(number, 'original')} edited more than once by one edit: each counts once, with the "
             "mean of its scores (of log odds, where these are probabilities)."
         )
-        notices.append(Notice(about="pairs", count=number, sentence=sentence))
+        hidden = (
+            "Some originals edited more than once by one edit: each counts once, with the mean of its scores "
+            "(of log odds, where these are probabilities)."
+        )
+        notices.append(Notice(about="pairs", count=number, sentence=sentence, hidden=hidden))
     images = {str(name): set(part) for name, part in of_edit}
     of = controls(edited, "perturbation")
     for name, controlled in of.items():
@@ -271,14 +314,18 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
                 f"'{short(name)}' is the control of {_listed(apart)}, and no image has both: it cannot be "
                 "compared with."
             )
-            notices.append(Notice(about="pairs", count=len(apart), sentence=sentence))
+            hidden = "Some edits have a control of other images: it cannot be compared with."
+            notices.append(
+                Notice(about="pairs", count=len(apart), sentence=sentence, hidden=hidden)
+            )
     without = [n for n, c in of.items() if not c and not any(n in other for other in of.values())]
     if without:
         sentence = (
             f"{counted(len(without), 'edit')} without a control ({_listed(without)}): a change of the score "
             "may be due to any trace of the edit."
         )
-        notices.append(Notice(about="pairs", count=len(without), sentence=sentence))
+        hidden = "Some edits without a control: a change of the score may be due to any trace of the edit."
+        notices.append(Notice(about="pairs", count=len(without), sentence=sentence, hidden=hidden))
     return notices
 
 

@@ -208,3 +208,13 @@ def test_the_counts_of_a_mean_are_of_the_first_finding(frame):
     }
 
     assert counts == {frame["Cardiomegaly"].sum()}
+
+
+def test_a_ranking_that_few_patients_keep_is_not_kept_for_certain(frame):
+    """Scores that all change, and rank these images as before, are bounded by the patients there are."""
+    found = corruptions(frame, {("noise", 1): lambda _, logits, __: logits + 1e-9})
+
+    changes = pick(found, reference=UNEDITED)
+
+    assert changes["value"].abs().max() < 1e-12
+    assert (changes["high"] > 0.01).all()

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from cxraudit.audits.perturbations import audit_perturbations
 from cxraudit.edits import CONTROL_OF
 from cxraudit.errors import DataError
-from cxraudit.schema import CONTROLS, NEGATIVES, OVERALL, UNEDITED
+from cxraudit.schema import CONTROLS, NEGATIVES, OVERALL, UNEDITED, Reason, has_reason
 from cxraudit.settings import AuditSettings
 from planted import inserted, perturbed_scores, pick, planted_dataset, planted_table, the
 
@@ -188,3 +188,40 @@ def test_an_edit_that_changed_no_pixel_of_any_image_has_no_value(frame, mine):
 
     assert found.results["value"].isna().all()
     assert set(found.results["reasons"]) == {"NOT_APPLIED"}
+
+
+def test_scores_that_are_the_same_numbers_show_nothing(frame, built_in):
+    """An edit whose scores are those of the originals has no verdict, by any metric."""
+    table = built_in[built_in["perturbation"].isin([UNEDITED, "drain"])]
+    same = table[table["perturbation"] == UNEDITED].assign(perturbation="drain")
+    table = pd.concat([table[table["perturbation"] == UNEDITED], same], ignore_index=True)
+
+    found = results(frame, own(table, {})).results
+
+    compared = pick(found, reference=UNEDITED)
+    assert set(compared["metric"]) == {"score_change", "fpr", "tpr", "auroc"}
+    assert set(compared["verdict"]) == {"inconclusive"}
+    assert compared["low"].isna().all()
+    assert has_reason(compared, Reason.IDENTICAL_SCORES).all()
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_rates_that_agree_in_few_patients_are_not_equal_for_certain(frame, is_own):
+    """Of n patients none of whom is flagged otherwise, about 3 / n may be; of an area, too."""
+
+    def lower(_, logits, __):
+        """Move low scores, and none across a threshold or another."""
+        return logits - 1e-9 * (logits < np.median(logits))
+
+    table = perturbed_scores(frame, {("drain", 0): lower})
+    if is_own:
+        table = own(table, {})
+
+    rows = pick(results(frame, table).results, reference=UNEDITED, finding="Pneumothorax")
+
+    for metric in ("fpr", "tpr", "auroc"):
+        for row in pick(rows, metric=metric, attribute=OVERALL).to_dict("records"):
+            patients = frame[frame["Pneumothorax"] == (row["group"] != NEGATIVES)]["pid"]
+            assert row["value"] == pytest.approx(0, abs=1e-12)
+            assert row["high"] == pytest.approx(3.84 / (patients.nunique() + 3.84), rel=0.01)
+            assert row["low"] == -row["high"]

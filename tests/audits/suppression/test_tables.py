@@ -103,6 +103,7 @@ def test_exclusions_hide_what_counts_of_results_would_give():
         ("1,204 labels are predictions (sensitivity 0.91).", "1,204 labels are predictions."),
         ("Grey, 224 × 224 (bilinear).", "Grey, 224 × 224."),
         ("Uncertain (-1) counts as absent.", "Uncertain counts as absent."),
+        ("Displaced by more than 2 % of 3 sides.", "Displaced by more than 2 % of some sides."),
         ("A 95 % interval; ages of 90+ are 90.", "A 95 % interval; ages of 90+ are 90."),
         ("Column 'age_5' has 7 blanks.", "Column 'age_5' has some blanks."),
     ],

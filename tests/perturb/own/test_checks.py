@@ -168,3 +168,40 @@ def test_measures_are_kept_as_long_as_the_files_are_the_same(folder, monkeypatch
 
     assert first["identical"].sum() == 4
     assert again["identical"].sum() == third["identical"].sum() == 3
+
+
+def test_other_bits_than_those_of_the_original_are_named(folder):
+    """The same pixels in 16 bits, of which 8-bit grey is stretched, and a file that is as the original is."""
+    place, pairs = folder
+    for number in range(4):
+        deep = np.asarray(Image.open(place / f"{number}.png"), dtype=np.uint16) // 2 + 40
+        Image.fromarray(deep * 257).save(place / f"{number}-disc.png")
+
+    found = check_pairs(pairs, place / "checks")
+
+    assert set(found.loc[found["edit"] == "disc", "stored"]) == {"8 bits and 16 bits"}
+    assert set(found.loc[found["edit"] != "disc", "stored"]) == {""}
+    [told] = [one for one in notices_of(found) if "stored in another way" in one.sentence]
+    assert told.count == 4
+    assert "(8 bits and 16 bits)" in told.sentence
+    assert "0 (edited: 0-disc.png)" in told.sentence
+
+
+def test_thresholds_stay_and_names_go_where_small_cells_are_hidden(folder):
+    """No number is taken for a count, and no file is named."""
+    place, pairs = folder
+
+    hidden = " ".join(one.hidden for one in notices_of(check_pairs(pairs, place / "checks")))
+
+    assert "displaced by more than 2 % of the shorter side" in hidden
+    assert "more than 8 of 256 grey levels" in hidden
+    assert ".png" not in hidden
+
+
+def test_failures_name_the_file_and_no_folder(folder):
+    """Of each pair that is left out."""
+    place, pairs = folder
+
+    gone = left_out(check_pairs(pairs, place / "checks"))
+
+    assert gone["edited"].tolist() == [f"{number}-copy.png" for number in range(4)]

@@ -107,7 +107,10 @@ def test_what_is_left_out_is_stated(dataset, table):
 
 HOSTILE = [
     (lambda t: t.drop(columns="edited"), "lacks the column edited"),
-    (lambda t: t.assign(edited=t["edited"].where(t.index > 0)), "1 row without a value"),
+    (
+        lambda t: t.assign(edited=t["edited"].where(t.index > 0)),
+        "column 'edited', first row 1 below",
+    ),
     (lambda t: t.assign(edited="one.png"), "one file is named as the edit of several"),
     (lambda t: t.assign(image_id=range(len(t))), "no original in .* is an image of the data set"),
     (lambda t: t.assign(edit=""), "rows without a value"),

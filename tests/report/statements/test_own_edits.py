@@ -5,7 +5,7 @@ from example_audit import example, insertion_rows, overall
 
 from cxraudit.report.statements import Tone, perturbations
 from cxraudit.report.statements.own_edits import controls_of, own_edits
-from cxraudit.schema import CONTROLS, UNEDITED
+from cxraudit.schema import CONTROLS, UNEDITED, Reason
 
 DISPARITY, EQUIVALENT, OPEN = "disparity", "equivalent", "inconclusive"
 HOSTILE = '<script>"x"</script> $\\frac{ \u202eabc'
@@ -105,3 +105,19 @@ def test_an_edit_that_is_a_control_only_has_no_statement():
 def test_audits_without_own_edits_have_none():
     """Also those of earlier versions."""
     assert own_edits(example(overall())) == {}
+
+
+def test_scores_that_are_the_same_numbers_are_called_so():
+    """No effect, and no absence of one, is claimed."""
+    rows = insertion_rows(OPEN, OPEN, OPEN)
+    rows = [
+        row | {"reasons": Reason.IDENTICAL_SCORES}
+        for row in rows
+        if row["condition"] == "drain" and row.get("reference", "") in ("", UNEDITED)
+    ]
+
+    [statement] = perturbations.statements(own(rows, edits={"drain": ()}), "m")
+
+    assert statement.tone == Tone.INCONCLUSIVE
+    assert statement.headline.endswith("with the edit ‘drain’: nothing is shown")
+    assert "may have changed no pixel" in statement.detail

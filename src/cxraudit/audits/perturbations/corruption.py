@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from cxraudit.audits.cohort import Cohort, count
 from cxraudit.audits.groups import comparisons
 from cxraudit.audits.perturbations.pairs import Pair
@@ -68,6 +70,7 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
     before, after = pair.before, pair.after
     plain = key(after, Analysis.CORRUPTION, condition=pair.condition, at=float(pair.severity))
     stated: dict[str, Any] = {"reasons": pair.reasons, "note": _note(cohort, pair)}
+    certain = _is_certain(pair)
     yield Comparison(
         key=replace(plain, reference=UNEDITED),
         metric="auroc",
@@ -75,7 +78,8 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
         reference=ranking(before.everything),
         cells=(after.everything,),
         family=Confirmatory.CORRUPTION,
-        paired=True,
+        paired=certain,
+        by_chance=() if certain else (after.everything,),
         **stated,
     )
     for group in comparisons(cohort, after, attributes):
@@ -98,9 +102,19 @@ def _gaps(cohort: Cohort, pair: Pair, attributes: Sequence[str]) -> Iterator[Com
             reference=minus(*sides[1]),
             cells=(group.inside, group.outside),
             family=Confirmatory.CORRUPTION,
-            paired=True,
+            paired=certain,
+            by_chance=() if certain else (group.inside, group.outside),
             **stated,
         )
+
+
+def _is_certain(pair: Pair) -> bool:
+    """Tell whether a corruption changes no ranking of any image: no score is changed, or all are equal.
+
+    Other scores that rank these images as before need not do so in other patients.
+    """
+    before, after = pair.before.y_score, pair.after.y_score
+    return np.array_equal(before, after) or float(np.ptp(before)) == 0 == float(np.ptp(after))
 
 
 def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]:
@@ -128,6 +142,8 @@ def _over_findings(cohort: Cohort, gaps: Sequence[Comparison]) -> Iterator[Item]
             scale="plain",
             enough=enough,
             caution=few,
+            paired=all(one.paired for one in found),
+            by_chance=next((one.by_chance for one in found if one.by_chance), ()),
             reasons=next((one.reasons for one in found if one.reasons), ()),
             note=note,
         )

@@ -9,6 +9,7 @@ the edit shows, in its place.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,20 @@ from scipy.special import logit
 from cxraudit.audits.cohort import Cell, Cohort, Mask, Sample, Vector, count
 from cxraudit.audits.groups import group_masks
 from cxraudit.audits.perturbations.pairs import Pair
-from cxraudit.audits.plan import Comparison, Item, Known, Level, Quantity, key, mean, minus, ranking
+from cxraudit.audits.plan import (
+    Comparison,
+    Item,
+    Known,
+    Level,
+    Quantity,
+    joined_phrases,
+    key,
+    mean,
+    minus,
+    ranking,
+)
 from cxraudit.datasets.base import NO_GROUP
-from cxraudit.schema import NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory
+from cxraudit.schema import NEGATIVES, POSITIVES, UNEDITED, Analysis, Confirmatory, Reason
 from cxraudit.stats.thresholds import choose_threshold, target_fpr
 
 FALSE_POSITIVE_RATE = 0.1
@@ -42,9 +54,11 @@ class Counterfactual:
 
     def __post_init__(self) -> None:
         """Compute the change of every image."""
-        before = on_linear_scale(self.pair.before.y_score)
+        # On one scale: a score beyond 0 or 1 on either side says that none is a probability.
+        scores = np.stack([self.pair.before.y_score, self.pair.after.y_score])
+        before, after = on_linear_scale(scores)
         spread = deviation(before, self.pair.before)
-        change = (on_linear_scale(self.pair.after.y_score) - before) / (spread or 1.0)
+        change = (after - before) / (spread or 1.0)
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
 
@@ -153,7 +167,7 @@ def _changes(
     """Compare the mean change with none, and with that of each control."""
     of_controls = [
         (
-            control.pair.condition,
+            control,
             Vector(control.change),
             one.cells(attributes, one.shared_with(control)),
             control.cells(attributes, control.shared_with(one)),
@@ -163,14 +177,19 @@ def _changes(
     change = Vector(one.change)
     for (attribute, group), cell in one.cells(attributes).items():
         own = mean(cell, change)
-        yield _comparison(one, cell, "score_change", own, Known(0.0), UNEDITED, attribute, group)
-        for name, other_change, shared, others in of_controls:
+        same = _same(one, cell.mask)
+        yield _comparison(
+            one, cell, "score_change", own, Known(0.0), UNEDITED, attribute, group, same
+        )
+        for control, other_change, shared, others in of_controls:
             if (attribute, group) in shared:
                 both = shared[attribute, group]
-                other = mean(others[attribute, group], other_change)
-                beyond = minus(mean(both, change), other)
+                of_control = others[attribute, group]
+                beyond = minus(mean(both, change), mean(of_control, other_change))
+                name = control.pair.condition
+                same = _as_control(one, control, both.mask, of_control.mask)
                 yield _comparison(
-                    one, both, "score_change", beyond, Known(0.0), name, attribute, group
+                    one, both, "score_change", beyond, Known(0.0), name, attribute, group, same
                 )
 
 
@@ -183,6 +202,7 @@ def _comparison(
     reference: str,
     attribute: str = "",
     group: str = "",
+    same: str = "",
 ) -> Comparison:
     # Each image is compared with itself, so only the perturbed ones have to be many.
     enough = count(cell).n_patients >= one.cohort.settings.min_patients
@@ -203,9 +223,36 @@ def _comparison(
         scale="plain",
         enough=enough,
         caution=_too_few(one),
-        reasons=one.pair.reasons,
-        note=one.note,
+        **_unless_changed(one, cell, same),
     )
+
+
+def _unless_changed(one: Counterfactual, cell: Cell, same: str) -> dict[str, Any]:
+    """Return what is stated of a comparison, and what bounds it where no patient of a cell shows a change."""
+    return {
+        "unchanged": bool(same),
+        "by_chance": (cell,),
+        "reasons": (*one.pair.reasons, *((Reason.IDENTICAL_SCORES,) if same else ())),
+        "note": joined_phrases(same, one.note),
+    }
+
+
+def _same(one: Counterfactual, images: Mask) -> str:
+    """Say so where a user's edit left the scores of all of some images the same numbers.
+
+    The edits of cxraudit are known to have changed pixels, and their scores to be those of the edited images.
+    """
+    before, after = one.pair.before.y_score, one.pair.after.y_score
+    same = one.pair.edit.own and np.array_equal(before[images], after[images])
+    return "the scores are the same numbers before and after, which shows nothing" if same else ""
+
+
+def _as_control(one: Counterfactual, control: Counterfactual, images: Mask, same: Mask) -> str:
+    """Say so where all of some images have the same score with an edit as with its control."""
+    own = one.pair.edit.own and control.pair.edit.own
+    after = one.pair.after.y_score[images]
+    alike = own and np.array_equal(after, control.pair.after.y_score[same])
+    return "the scores are the same numbers with the control, which shows nothing" if alike else ""
 
 
 def _too_few(one: Counterfactual) -> str:
@@ -235,7 +282,16 @@ def _flagged(one: Counterfactual) -> Iterator[Item]:
             reasons=one.pair.reasons,
             note=one.note,
         )
-        yield _comparison(one, cell, metric, rates[0], rates[1], UNEDITED, group=group)
+        yield _comparison(
+            one,
+            cell,
+            metric,
+            rates[0],
+            rates[1],
+            UNEDITED,
+            group=group,
+            same=_same(one, cell.mask),
+        )
 
 
 def _areas(one: Counterfactual) -> Iterator[Item]:
@@ -266,6 +322,5 @@ def _areas(one: Counterfactual) -> Iterator[Item]:
             family=Confirmatory.COUNTERFACTUAL,
             enough=False if few else None,
             caution=_too_few(one),
-            reasons=one.pair.reasons,
-            note=one.note,
+            **_unless_changed(one, before.cell(part), _same(one, part)),
         )

@@ -16,7 +16,7 @@ COUNTED_IN_FLOW = ("images", "studies", "patients")
 _WORD = re.compile(r"[^\s'‘’“”\"(),;:]+(?<![.])")
 LONG_NUMBER = 5
 _LIST = re.compile(r"\s*\([^()]*\)")
-_NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|[.,:/-]\d)")
+_NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|\s%|[.,:/-]\d)")
 
 
 def shown_steps(remaining: Sequence[int], below: int) -> list[bool]:
@@ -186,11 +186,11 @@ def _suppressed_notice(
     # Perturbations apply to nested sets of images, some of them several times: the differences of their
     # counts can be small where none of them is.
     hidden = notice["about"] == PERTURBED_IMAGES or tells_small(count, totals, below)
-    text = suppressed_text(
+    text = notice.get("hidden") or suppressed_text(
         notice["sentence"],
         below,
         identifiers,
         totals=totals,
         hidden_number=count if hidden else None,
     )
-    return {**notice, "count": None if hidden else count, "sentence": text}
+    return {"about": notice["about"], "count": None if hidden else count, "sentence": text}

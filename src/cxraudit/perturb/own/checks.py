@@ -6,7 +6,7 @@ does to an image (crop, turn, shift, new contrast) changes scores, too, and is n
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,18 @@ from PIL import Image
 from cxraudit.content import read_source
 from cxraudit.datasets.pairs import PAIR
 from cxraudit.encode import Progress
-from cxraudit.errors import DataError, ImageError, short
+from cxraudit.errors import DataError, ImageError
 from cxraudit.files import read_table, write_table
 from cxraudit.folders import claim
 from cxraudit.images import decode_image, to_grey
+from cxraudit.images.grey import DEEP
+from cxraudit.images.header import has_preamble
 from cxraudit.notices import SHOWN, Notice, counted
-from cxraudit.perturb.own.table import KEY, ORIGINAL_FILE
+from cxraudit.perturb.own.table import KEY, ORIGINAL_FILE, file_name, named_pair
 from cxraudit.privacy import without_folders
 from cxraudit.schema import records
 
-VERSION = 1
+VERSION = 2
 """Of the measures: those of other versions are not reused."""
 SIDE = 128
 """Pixels of a side of the squares whose position is compared."""
@@ -62,6 +64,8 @@ class Checks:
     """Digest of the pixels of the edited image."""
     original: str = ""
     """Digest of the pixels of the original."""
+    stored: str = ""
+    """How the original and the edited image are stored, where that differs: ``8 and 16 bits``."""
 
 
 def compare(original: Image.Image, edited: Image.Image) -> Checks:
@@ -223,11 +227,13 @@ def _state(file: str) -> str:
 
 
 def _check(original: str, edited: str) -> Checks:
-    images = []
+    images: list[Image.Image] = []
+    kinds: list[str] = []
     for file in (original, edited):
         try:
             data, _ = read_source(Path(file))
             images.append(decode_image(data, Path(file)).image)
+            kinds.append(_kind(data, images[-1]))
         except ImageError as error:
             return Checks(error=without_folders(str(error), file))
         except FileNotFoundError:
@@ -235,11 +241,19 @@ def _check(original: str, edited: str) -> Checks:
         except (OSError, ValueError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             return Checks(error=f"{Path(file).name} cannot be read: {reason}.")
-    return compare(*images)
+    found = compare(*images)
+    return found if kinds[0] == kinds[1] else replace(found, stored=" and ".join(kinds))
+
+
+def _kind(data: bytes, image: Image.Image) -> str:
+    """Return what decides how the grey levels of a file are mapped to 8 bits."""
+    if has_preamble(data):
+        return "DICOM"
+    return "16 bits" if image.mode in DEEP else "8 bits"
 
 
 def left_out(checks: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs that say nothing about an edit: ``edit``, ``pair``, ``image_id``, ``error``.
+    """Return the pairs that say nothing about an edit, with the name of the file and an ``error``.
 
     Those whose image cannot be read, that changed no pixel (with `NotAppliedError.PREFIX`, since the edit did
     not apply), or whose edited image is the unedited one of another image.
@@ -253,7 +267,8 @@ def left_out(checks: pd.DataFrame) -> pd.DataFrame:
     reasons = checks["error"].astype("str").copy()
     reasons[checks["identical"].astype(bool)] = UNCHANGED
     reasons[pd.Series(other, index=checks.index) & ~checks["identical"].astype(bool)] = OTHER
-    found = checks[[PAIR.edit, KEY, PAIR.image]].assign(error=reasons)
+    found = checks[[PAIR.edit, KEY, PAIR.image, PAIR.edited]].assign(error=reasons)
+    found[PAIR.edited] = found[PAIR.edited].map(file_name).astype("str")
     return found[own & reasons.ne("")]
 
 
@@ -270,6 +285,11 @@ def notices_of(checks: pd.DataFrame) -> list[Notice]:
             ~compared["same_size"].astype(bool),
             "of another size than the original: resizing alone can change a score. Give a control that has "
             "the same size",
+        ),
+        (
+            compared["stored"].ne(""),
+            f"stored in another way than the original ({_kinds(compared)}): their grey levels are mapped in "
+            "another way, so that pixels can differ which the edit did not change. Store both alike",
         ),
         (
             compared["shift"].gt(SHIFTED),
@@ -292,7 +312,8 @@ def notices_of(checks: pd.DataFrame) -> list[Notice]:
         if number:
             first = _first(compared[mask])
             sentence = f"{number:,} of {counted(total, 'edited image')} {what}. First: {first}."
-            notices.append(Notice(about="pairs", count=number, sentence=sentence))
+            hidden = f"Some edited images {what}."
+            notices.append(Notice(about="pairs", count=number, sentence=sentence, hidden=hidden))
     repeated = compared[compared["content"].duplicated(keep=False)]
     if len(repeated):
         first = _first(repeated)
@@ -300,10 +321,16 @@ def notices_of(checks: pd.DataFrame) -> list[Notice]:
             f"{counted(len(repeated), 'edited image')} with the pixels of another edited image. First: "
             f"{first}."
         )
-        notices.append(Notice(about="pairs", count=len(repeated), sentence=sentence))
+        hidden = "Some edited images with the pixels of another edited image."
+        notices.append(Notice(about="pairs", count=len(repeated), sentence=sentence, hidden=hidden))
     return notices
 
 
+def _kinds(compared: pd.DataFrame) -> str:
+    return ", ".join(sorted(set(compared["stored"]) - {""}))
+
+
 def _first(pairs: pd.DataFrame) -> str:
-    """Name the first originals; not the files, whose names can hold theirs."""
-    return ", ".join(short(name) for name in pairs[PAIR.image].unique()[:SHOWN])
+    """Name the first originals and files, without folders."""
+    first = pairs.drop_duplicates([PAIR.image, PAIR.edited]).head(SHOWN)
+    return ", ".join(map(named_pair, first[PAIR.image], first[PAIR.edited]))

@@ -16,7 +16,7 @@ from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import Tell, logged
 from cxraudit.perturb import Perturbation
 from cxraudit.perturb.own.checks import UNCHANGED
-from cxraudit.perturb.own.table import KEY
+from cxraudit.perturb.own.table import KEY, file_name
 from cxraudit.prompts import PromptSet
 from cxraudit.schema import PERTURBED_COLUMNS, UNEDITED
 from cxraudit.store import EmbeddingStore
@@ -65,7 +65,7 @@ def score_pairs(
         `cxraudit.schema.PERTURBED_COLUMNS` and `cxraudit.edits.CONTROL_OF`; the score is NaN where an edit
         changed no pixel.
     unread : pandas.DataFrame
-        ``image_id``, ``edit`` and ``error``, of images that could not be encoded.
+        ``image_id``, ``edited`` (file name), ``edit`` and ``error``, of images that could not be encoded.
 
     Raises
     ------
@@ -157,6 +157,12 @@ def _by_image(
 
 
 def _by_original(unread: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    names = pairs.drop_duplicates(KEY).set_index(KEY)[PAIR.image]
-    image = unread["image_id"].map(names).fillna(unread["image_id"]).astype("str")
-    return unread.assign(image_id=image)[["image_id", PAIR.edit, "error"]].drop_duplicates()
+    of_pair = pairs.drop_duplicates([PAIR.edit, KEY])[[PAIR.edit, KEY, PAIR.image, PAIR.edited]]
+    found = unread[["image_id", PAIR.edit, "error"]].merge(
+        of_pair.rename(columns={KEY: "image_id", PAIR.image: "of"}),
+        on=["image_id", PAIR.edit],
+        how="left",
+    )
+    found["image_id"] = found["of"].fillna(found["image_id"]).astype("str")
+    found[PAIR.edited] = found[PAIR.edited].map(file_name, na_action="ignore").fillna("")
+    return found[["image_id", PAIR.edited, PAIR.edit, "error"]].drop_duplicates()

@@ -9,7 +9,14 @@ import pandas as pd
 from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.findings import find as find_finding
-from cxraudit.datasets.pairs import PAIR, Edits, known_images, read_edits, same_patient
+from cxraudit.datasets.pairs import (
+    PAIR,
+    Edits,
+    known_images,
+    read_edits,
+    require_values,
+    same_patient,
+)
 from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.edits import CONTROL_OF
 from cxraudit.errors import DataError, UnknownNameError, short
@@ -68,6 +75,7 @@ def read_pairs(
     require_columns(where, read.frame, [PAIR.edited])
     read = same_patient(known_images(read, dataset.images, where), dataset, where)
     frame = read.frame
+    require_values(frame[PAIR.edited], f"column '{PAIR.edited}'", where)
     files = values.ids(frame[PAIR.edited], f"column '{PAIR.edited}'", any_word=True)
     below = folder if root is None else Path(root)
     if not below.is_dir():
@@ -89,6 +97,22 @@ def read_pairs(
     number = of_file - of_file.groupby(frame[PAIR.edit]).transform("min")
     frame[KEY] = [f"{k:06d} {name}" for k, name in zip(number, frame[PAIR.image], strict=True)]
     return Edits(frame, tuple(dict.fromkeys([*notices, *read.notices, *files.notices, *twice])))
+
+
+def file_name(path: str) -> str:
+    """Return the name of a file without its folders, which may be those of a user."""
+    return PureWindowsPath(str(path)).name
+
+
+def named_pair(image: str, edited: str) -> str:
+    """Name a pair by its original and the file of the edited image.
+
+    Examples
+    --------
+    >>> named_pair("00000001_000.png", "/data/out/drain-1.png")
+    '00000001_000.png (edited: drain-1.png)'
+    """
+    return f"{short(image)} (edited: {short(file_name(edited))})"
 
 
 def _located(below: Path, name: str) -> Path:
@@ -145,11 +169,16 @@ def _once(frame: pd.DataFrame, unedited: Collection[str]) -> tuple[pd.DataFrame,
     for wrong, why in kinds:
         if not wrong.any():
             continue
-        first = frame.loc[wrong, PAIR.image].iloc[0]
-        sentence = f"{counted(int(wrong.sum()), 'pair')} left out: {why}. First: {short(first)}."
+        first = frame[wrong].iloc[0]
+        sentence = (
+            f"{counted(int(wrong.sum()), 'pair')} left out: {why}. First: "
+            f"{named_pair(first[PAIR.image], first[PAIR.edited])}."
+        )
         if wrong.all():
             raise DataError(f"{sentence} Write the right file in each row.")
-        notices.append(Notice(about="pairs", count=int(wrong.sum()), sentence=sentence))
+        hidden = f"Some pairs left out: {why}."
+        number = int(wrong.sum())
+        notices.append(Notice(about="pairs", count=number, sentence=sentence, hidden=hidden))
     wrong = kinds[0][0] | kinds[1][0]
     if wrong.all():
         raise DataError(

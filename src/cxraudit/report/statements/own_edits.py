@@ -13,7 +13,7 @@ from cxraudit.formatting import in_sentence, listed, sentence_case
 from cxraudit.report.statements import rows as find
 from cxraudit.report.statements.rows import Row
 from cxraudit.report.statements.statement import Statement, Tone
-from cxraudit.schema import OVERALL, UNEDITED, Analysis, records
+from cxraudit.schema import OVERALL, UNEDITED, Analysis, Reason, has_reason, records
 from cxraudit.stats.estimate import SHOWN, WITHIN_MARGIN, Verdict
 
 MOST = 3
@@ -33,6 +33,8 @@ class Response(Enum):
     """It changes within the margin."""
     CONTROL = auto()
     """It changes, and with a control, too."""
+    SAME = auto()
+    """The scores are the same numbers, which shows nothing."""
     UNCLEAR = auto()
 
 
@@ -124,6 +126,10 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
         Edit → the edits that it is the control of.
     """
     changes = find.where(rows, metric="score_change", group=OVERALL)
+    unchanged = find.where(
+        changes[has_reason(changes, Reason.IDENTICAL_SCORES)], reference=UNEDITED
+    )
+    same = set(zip(unchanged["condition"], unchanged["finding"], strict=True))
     for edit, controls in controls_of(own).items():
         rates = find.where(rows, metric=("fpr", "tpr"), condition=edit, reference=UNEDITED)
         for finding in dict.fromkeys(find.where(changes, condition=edit)["finding"]):
@@ -135,7 +141,11 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
             beyond = {name: by_key.get((edit, name)) for name in controls}
             moved = {name: by_key.get((name, UNEDITED)) for name in controls}
             flagged = find.where(rates, finding=finding)["verdict"].isin(SHOWN).any()
-            response = respond(change, [*beyond.values()], [*moved.values()], bool(flagged))
+            response = (
+                Response.SAME
+                if (edit, finding) in same
+                else respond(change, [*beyond.values()], [*moved.values()], bool(flagged))
+            )
             yield Found(edit, str(finding), response, change, _present(moved), _present(beyond))
 
 
@@ -181,6 +191,11 @@ def _statement(edit: str, response: Response, found: Sequence[Found]) -> Stateme
             headline = (
                 f"The edit {name} changes the {score}; so does its control {listed(sorted(moved))}"
             )
+        case Response.SAME:
+            tone = Tone.INCONCLUSIVE
+            are = "are" if several else "is"
+            same = "the same numbers" if several else "the same number"
+            headline = f"The {score} {are} {same} with the edit {name}: nothing is shown"
         case _:
             tone = Tone.INCONCLUSIVE
             headline = f"Change of the {score} by the edit {name}: inconclusive"
@@ -193,6 +208,11 @@ def _way(found: Sequence[Found]) -> str:
 
 
 def _detail(response: Response, found: Sequence[Found]) -> str:
+    if response == Response.SAME:
+        return (
+            "In every image: the edit may have changed no pixel, or the scores are those of the originals. "
+            "Check the edited images and their scores."
+        )
     parts = [_of_finding(one) for one in found[:MOST]]
     rest = len(found) - MOST
     more = f" {rest:,} more in the table." if rest > 0 else ""
