@@ -104,7 +104,7 @@ def own_embeddings(
         )
     heads, of_heads = _fitted(without, dataset, share, seed)
     notices += of_heads
-    for head in heads:  # nobody is audited whom one of them was fitted on
+    for head in heads:  # patients that one of them was fitted on are in no result
         dataset = head.held_out(dataset)
     by_model = {head.model: head for head in heads}
     for number, own in enumerate(embedded):
