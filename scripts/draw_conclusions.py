@@ -1,6 +1,6 @@
 """Draw what is concluded of simulated embeddings, and why: docs/images/conclusions.png.
 
-Run: python scripts/draw_conclusions.py
+Run: python -m scripts.draw_conclusions
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Draw what reference labels make of gaps in three simulated cohorts: docs/images/two-label-sources.png.
 
-Run: python scripts/draw_labels.py
+Run: python -m scripts.draw_labels
 """
 
 import math

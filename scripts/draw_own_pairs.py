@@ -12,7 +12,7 @@ from PIL import Image
 from cxraudit.charts.house import house_style, new_figure
 from cxraudit.perturb import perturb
 from cxraudit.perturb.own.checks import compare
-from cxraudit.phantom.cohort import Radiograph
+from cxraudit.phantom.cohort import normal_radiograph
 from cxraudit.phantom.findings import render
 from cxraudit.schema import CONTROLS
 
@@ -24,18 +24,7 @@ REACH = 60
 
 
 def _edits() -> dict[str, Image.Image]:
-    radiograph = Radiograph(
-        seed=3,
-        patient=5,
-        number=0,
-        age=60,
-        sex="male",
-        view_position="PA",
-        findings=(),
-        drain=False,
-        contrast=1.0,
-        image_size=256,
-    )
+    radiograph = normal_radiograph()
     image = Image.fromarray(render(radiograph))
     drawn = Image.fromarray(render(replace(radiograph, drain=True)))
     moved = drawn.transform(drawn.size, Image.Transform.AFFINE, (1, 0, -MOVED, 0, 1, 0))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cxraudit.charts.house import house_style, new_figure
 from cxraudit.perturb import CORRUPTIONS, DEVICES, UNEDITED, perturb
-from cxraudit.phantom.cohort import Radiograph
+from cxraudit.phantom.cohort import normal_radiograph
 from cxraudit.phantom.findings import render
 
 OUT = Path(__file__).parents[1] / "docs/images/perturbations.png"
@@ -19,18 +19,7 @@ SEVERITY = 4
 
 def main() -> None:
     """Write the figure."""
-    radiograph = Radiograph(
-        seed=3,
-        patient=5,
-        number=0,
-        age=60,
-        sex="male",
-        view_position="PA",
-        findings=("Pneumothorax",),
-        drain=False,
-        contrast=1.0,
-        image_size=256,
-    )
+    radiograph = normal_radiograph(findings=("Pneumothorax",))
     image = Image.fromarray(render(radiograph))
     panels = [(name, 0) for name in (UNEDITED, *DEVICES)]
     panels += [(name, SEVERITY) for name in CORRUPTIONS]

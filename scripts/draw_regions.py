@@ -12,7 +12,7 @@ from cxraudit.charts.house import house_style, new_figure
 from cxraudit.errors import NotAppliedError
 from cxraudit.masks import Masks
 from cxraudit.perturb.regions import RegionPerturbation, region_perturbations
-from cxraudit.phantom.cohort import Radiograph
+from cxraudit.phantom.cohort import normal_radiograph
 from cxraudit.phantom.findings import render
 from cxraudit.phantom.regions import Drawn
 
@@ -25,18 +25,7 @@ PERTURBATIONS = (
 
 def main() -> None:
     """Write the figure: perturbations above, their controls below."""
-    radiograph = Radiograph(
-        seed=3,
-        patient=5,
-        number=0,
-        age=60,
-        sex="male",
-        view_position="PA",
-        findings=("Pneumothorax",),
-        drain=True,
-        contrast=1.0,
-        image_size=256,
-    )
+    radiograph = normal_radiograph(findings=("Pneumothorax",), drain=True)
     image = Image.fromarray(render(radiograph))
     regions = ("left-lung", "right-lung", "heart", "drain")
     masks = Masks("drawing", {"a": {name: Drawn(radiograph, name) for name in regions}})

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from radiographs import normal_radiograph
 
 from cxraudit.errors import NotAppliedError
 from cxraudit.perturb import perturb
 from cxraudit.perturb.corruptions import CORRUPTIONS, NOISE, SEVERITIES, seen
+from cxraudit.phantom.cohort import normal_radiograph
 from cxraudit.phantom.findings import render
 
 

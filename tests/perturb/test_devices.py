@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
-from radiographs import normal_radiograph
 from scipy import ndimage
 
 from cxraudit.errors import NotAppliedError
 from cxraudit.perturb.anatomy import find_thorax
 from cxraudit.perturb.devices import DEVICES, DRAIN, insert, place
+from cxraudit.phantom.cohort import normal_radiograph
 from cxraudit.phantom.findings import render
 from cxraudit.schema import CONTROL_EDGE, CONTROL_OUTSIDE, CONTROLS
 

@@ -1,9 +1,8 @@
 """Fixtures of the phantom."""
 
 import pytest
-from radiographs import normal_radiograph
 
-from cxraudit.phantom.cohort import Radiograph
+from cxraudit.phantom.cohort import Radiograph, normal_radiograph
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ that is 0 in every resample is exactly 0.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -104,18 +105,13 @@ class Degenerate:
         if not math.isfinite(found.value):
             return found, enough
         if item.unchanged:
-            return replace(
+            same = _without_interval(
                 found,
-                low=math.nan,
-                high=math.nan,
-                inner_low=math.nan,
-                inner_high=math.nan,
-                p_value=math.nan,
-                standard_error=math.nan,
-                method="no interval: the scores are the same numbers",
+                "the scores are the same numbers",
                 limits=None,
                 reason=Reason.IDENTICAL_SCORES,
-            ), enough
+            )
+            return same, enough
         if item.identical:
             return no_difference(found), True
         unvaried = found.value == 0 and found.reason == Reason.IDENTICAL_RESAMPLES
@@ -191,17 +187,8 @@ class Degenerate:
         bounded = gap_of_limits(*sides)
         if math.isfinite(bounded.low) and METRICS[item.metric].gap_by_limits:
             return bounded
-        return replace(
-            found,
-            low=math.nan,
-            high=math.nan,
-            inner_low=math.nan,
-            inner_high=math.nan,
-            p_value=math.nan,
-            standard_error=math.nan,
-            method="no interval: a side does not vary",
-            reason=found.reason or Reason.IDENTICAL_RESAMPLES,
-        )
+        reason = found.reason or Reason.IDENTICAL_RESAMPLES
+        return _without_interval(found, "a side does not vary", reason=reason)
 
 
 def limiting_of(metric: str, counts: CellCounts) -> int:
@@ -210,6 +197,13 @@ def limiting_of(metric: str, counts: CellCounts) -> int:
         "with": counts.n_positive_patients,
         "without": counts.n_negative_patients,
     }.get(METRICS[metric].among, counts.limiting_patients)
+
+
+def _without_interval(found: Gap, why: str, **changed: Any) -> Gap:
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("low", "high", "inner_low", "inner_high", "p_value", "standard_error"), math.nan
+    )
+    return replace(found, **unknown, method=f"no interval: {why}", **changed)
 
 
 def _equal_scores(cell: Cell) -> bool:

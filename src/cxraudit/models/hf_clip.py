@@ -19,7 +19,6 @@ from cxraudit.models._torch.adapter import TorchAdapter
 from cxraudit.models._torch.hf_tokenizer import hf_tokenizer, silent
 from cxraudit.models._torch.pixels import eight_bit
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
-from cxraudit.privacy import shown_model
 
 PREFIX = "hf-clip:"
 LEGACY_END = 2
@@ -41,22 +40,16 @@ def entry(name: str) -> Entry:
     where = name.removeprefix(PREFIX)
     folder = hub.folder_of(where, hf_folder.CONFIG)
     configuration = hf_folder.read_configuration(folder, where)
-    # Results name the folder of a model, and not where it lies on this machine.
-    shown = shown_model(name).removeprefix(PREFIX)
-    card = ModelCard(
-        name=f"{PREFIX}{shown}",
+    card = user_card.card_of_folder(
+        PREFIX,
+        name,
+        folder,
         summary=f"{configuration.kind} in transformers' format",
-        weights=shown,
-        license="see its model card",
         embedding_dim=configuration.embedding_dim,
         image_size=configuration.image_size,
-        trained_on=None,
-        reference=shown,
         transform=TRANSFORM.format(configuration.kind),
         needs=NEEDS,
-        prompts="see its model card",
     )
-    card = user_card.completed(card, folder)
     return Entry(card, partial(load, card, where, folder, configuration))
 
 
@@ -69,8 +62,7 @@ class HfClip(TorchAdapter):
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """RGB, then the model's image processor."""
-        inputs = self.processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
-        return np.ascontiguousarray(inputs["pixel_values"][0], dtype=np.float32)
+        return processed(self.processor, image)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return _features(self.network.get_image_features(pixel_values=batch))
@@ -88,6 +80,12 @@ class HfClip(TorchAdapter):
         inputs = {key: torch.tensor([row[key] for row in rows]) for key in rows[0]}
         inputs = {key: value.to(self.device) for key, value in inputs.items()}
         return _features(self.network.get_text_features(**inputs))
+
+
+def processed(processor: Any, image: Image.Image) -> Pixels:
+    """Return the input of an image tower: RGB, then the published image processor."""
+    inputs = processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
+    return np.ascontiguousarray(inputs["pixel_values"][0], dtype=np.float32)
 
 
 def _features(output: Any) -> Any:

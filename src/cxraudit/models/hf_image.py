@@ -8,16 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from cxraudit.errors import DataError
 from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
 from cxraudit.models._torch.adapter import TorchImageAdapter
-from cxraudit.models._torch.pixels import eight_bit
 from cxraudit.models.base import Entry, ImageModel, ModelCard, Pixels
-from cxraudit.models.hf_clip import NEEDS, TRANSFORM, processor_of, read_state
-from cxraudit.privacy import shown_model
+from cxraudit.models.hf_clip import NEEDS, TRANSFORM, processed, processor_of, read_state
 
 PREFIX = "hf-image:"
 PUBLISHED = hf_folder.PUBLISHED
@@ -34,22 +31,18 @@ def entry(name: str) -> Entry:
     where = name.removeprefix(PREFIX)
     folder = hub.folder_of(where, hf_folder.CONFIG)
     configuration = hf_folder.read_configuration(folder, where, hf_folder.IMAGES)
-    shown = shown_model(name).removeprefix(PREFIX)
-    card = ModelCard(
-        name=f"{PREFIX}{shown}",
+    card = user_card.card_of_folder(
+        PREFIX,
+        name,
+        folder,
         summary=f"{configuration.kind} in transformers' format, of images alone",
-        weights=shown,
-        license="see its model card",
         embedding_dim=configuration.embedding_dim,
         image_size=configuration.image_size,
-        trained_on=None,
-        reference=shown,
         transform=TRANSFORM.format(configuration.kind),
         needs=NEEDS,
         prompts="none: it has no text side",
         text_side=False,
     )
-    card = user_card.completed(card, folder)
     return Entry(card, partial(load, card, where, folder, configuration))
 
 
@@ -60,8 +53,7 @@ class HfImage(TorchImageAdapter):
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """RGB, then the model's image processor."""
-        inputs = self.processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
-        return np.ascontiguousarray(inputs["pixel_values"][0], dtype=np.float32)
+        return processed(self.processor, image)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network(batch)

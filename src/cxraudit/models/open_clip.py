@@ -30,7 +30,6 @@ from cxraudit.models._torch.pixels import (
 )
 from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
 from cxraudit.models.open_clip_folder import PUBLISHED, Configuration, Model, Text, Vision
-from cxraudit.privacy import shown_model
 
 PREFIX = "open-clip:"
 SAMPLES = ("Chest Pneumothorax", "Chest No findings", "no pleural effusion " * 300)
@@ -50,21 +49,16 @@ def entry(name: str) -> Entry:
     where = name.removeprefix(PREFIX)
     folder = hub.folder_of(where, layout.CONFIG)
     configuration = layout.read(folder, where)
-    shown = shown_model(name).removeprefix(PREFIX)
-    card = ModelCard(
-        name=f"{PREFIX}{shown}",
+    card = user_card.card_of_folder(
+        PREFIX,
+        name,
+        folder,
         summary=f"{_kind(configuration.model_cfg)} in the format of open_clip",
-        weights=shown,
-        license="see its model card",
         embedding_dim=configuration.model_cfg.embed_dim,
         image_size=configuration.model_cfg.vision_cfg.image_size,
-        trained_on=None,
-        reference=shown,
         transform=_transform(configuration),
         needs=("torch", "safetensors", "transformers", "ftfy"),
-        prompts="see its model card",
     )
-    card = user_card.completed(card, folder)
     return Entry(card, partial(load, card, where, folder, configuration))
 
 

@@ -6,10 +6,12 @@ training data. What the file states is added; results are computed by the folder
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cxraudit.errors import ConfigError
 from cxraudit.files import read_toml
 from cxraudit.models.base import ModelCard
+from cxraudit.privacy import shown_model
 from cxraudit.settings import training_data
 from cxraudit.validation import Described, Name, Names, validated
 
@@ -33,6 +35,39 @@ class Stated(Described):
 
 LONGEST = 500
 """Characters of a text of the file: a card is a few lines."""
+
+
+def card_of_folder(prefix: str, name: str, folder: Path, **known: Any) -> ModelCard:
+    """Return the card of a model that is named by a prefix and its folder, with what the user states.
+
+    Results name the folder of a model, and not where it lies on this machine.
+
+    Parameters
+    ----------
+    prefix : str
+        Such as ``hf-clip:``.
+    name : str
+        As the user gives it, with the prefix.
+    folder : pathlib.Path
+        Where `FILE` may be.
+    **known
+        Fields of the card that follow from the configuration.
+
+    Raises
+    ------
+    ConfigError
+        As `completed`.
+    """
+    shown = shown_model(name).removeprefix(prefix)
+    fields: dict[str, Any] = {
+        "name": f"{prefix}{shown}",
+        "weights": shown,
+        "license": "see its model card",
+        "trained_on": None,
+        "reference": shown,
+        "prompts": "see its model card",
+    }
+    return completed(ModelCard(**{**fields, **known}), folder)
 
 
 def completed(card: ModelCard, folder: Path) -> ModelCard:

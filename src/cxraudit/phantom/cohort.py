@@ -1,7 +1,8 @@
 """The patients of a synthetic cohort and the content of each image, before images are drawn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,25 @@ class Radiograph:
     pneumothorax_contrast: float = 1.0
     drain_visibility: float = 1.0
     image_size: int = 256
+
+
+_NORMAL = Radiograph(
+    seed=3,
+    patient=5,
+    number=0,
+    age=60,
+    sex="male",
+    view_position="PA",
+    findings=(),
+    drain=False,
+    contrast=1.0,
+    image_size=256,
+)
+
+
+def normal_radiograph(**changed: Any) -> Radiograph:
+    """Return the description of a radiograph of a man of 60 without a finding or drain, but for `changed`."""
+    return replace(_NORMAL, **changed)
 
 
 def draw_cohort(spec: PhantomSpec) -> pd.DataFrame:

@@ -249,8 +249,8 @@ def _components(
         ),
     )
     for metric, (value, low, high) in (
-        ("gap_between_prompts_sd", [_root(v) for v in limits]),
-        ("gap_sampling_sd", (_root(variance.sampling), math.nan, math.nan)),
+        ("gap_between_prompts_sd", [root(v) for v in limits]),
+        ("gap_sampling_sd", (root(variance.sampling), math.nan, math.nan)),
         ("prompt_variance_share", [variance.share(v) for v in limits]),
     ):
         yield Tested(
@@ -265,7 +265,7 @@ def _components(
         )
 
 
-def _root(variance: float) -> float:
+def root(variance: float) -> float:
     """Return the root of a variance; 0 below it, NaN of none."""
     return math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
 

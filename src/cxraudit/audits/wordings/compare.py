@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cxraudit.audits.embeddings.prompt_sensitivity import variances
+from cxraudit.audits.embeddings.prompt_sensitivity import root, variances
 from cxraudit.audits.engine import Engine
 from cxraudit.audits.plan import (
     Combination,
@@ -129,15 +129,15 @@ def _spread(
             centred=False,
         )
         low = min(low, max(effects.variance, 0.0))
-    value = _root(effects.variance)
+    value = root(effects.variance)
     metric = SDS[outcome.metric]
     return Tested(
         key=_key(found, condition, named),
         metric=metric,
         cell=outcome.cell,
         value=value,
-        low=_root(low),
-        high=min(_root(high), METRICS[metric].high) if math.isfinite(high) else high,
+        low=root(low),
+        high=min(root(high), METRICS[metric].high) if math.isfinite(high) else high,
         reasons=() if math.isfinite(value) else (Reason.TOO_FEW_RESAMPLES,),
         method="inverted test of the sum of squares" if effects.enough else "",
         note=f"{len(effects.points)} contrasts of words",
@@ -277,8 +277,3 @@ SPREADS, SETS = 0, 1
 
 def _drawing(engine: Engine, what: int) -> np.random.Generator:
     return generator(Stream.WORDINGS, engine.settings.seed, what)
-
-
-def _root(variance: float) -> float:
-    """Return the root of a variance; 0 below it, NaN of none."""
-    return math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
