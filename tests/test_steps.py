@@ -408,3 +408,40 @@ def test_exported_embeddings_are_audited_as_the_run_that_made_them(encoded, coho
     pd.testing.assert_frame_equal(
         found.results, folder.results[~of_bank].reset_index(drop=True), rtol=0, atol=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("scale", "scored", "said"),
+    [
+        (20.0, False, "times a logit scale of 20."),
+        (None, False, "no logit scale is given"),
+        (20.0, True, "the scores are those of the table"),
+    ],
+)
+def test_where_scores_of_embedded_prompts_are_from_is_said(
+    encoded, cohort, tmp_path, scale, scored, said
+):
+    """Whether they were computed, and by what, or are of a table."""
+    (embedded,) = steps.read_embeddings(encoded.folder)
+    np.savez(tmp_path / "images.npz", ids=embedded.image_ids, embeddings=embedded.vectors)
+    np.savez(
+        tmp_path / "paper.npz",
+        findings=[pair.finding for pair in embedded.prompts],
+        directions=[pair.direction for pair in embedded.prompts],
+        **({} if scale is None else {"logit_scale": scale}),
+    )
+
+    own = own_embeddings(
+        cohort,
+        {"m": tmp_path / "images.npz"},
+        {"m": tmp_path / "paper.npz"},
+        ids=None,
+        image=None,
+        scored=scored,
+        share=0.5,
+        seed=0,
+    )
+
+    (notice,) = [one for one in own.notices if one.about == "prompts of m"]
+    assert said in notice.sentence
+    assert notice.hidden == notice.sentence

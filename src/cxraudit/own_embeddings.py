@@ -1,5 +1,6 @@
 """Embeddings of the user's own: scored along their prompts, or by heads where there are none."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -18,7 +19,7 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.notices import Notice
 from cxraudit.schema import SCORE_COLUMNS, records
 from cxraudit.store import RECORD, EmbeddingStore
-from cxraudit.vectors import read_prompt_vectors, read_vectors
+from cxraudit.vectors import EmbeddedPrompts, read_prompt_vectors, read_vectors
 from cxraudit.zeroshot import scores_along
 
 File = str | PathLike[str]
@@ -89,7 +90,7 @@ def own_embeddings(
         own = ModelEmbeddings(model, found.image_ids, found.vectors, ())
         if model in directions:
             known, left_out = _known(directions[model].table, dataset, model)
-            notices += left_out
+            notices += [*left_out, _of_scores(model, directions[model], scored=scored)]
             prompts_of_model = {
                 "prompts": prompt_pairs(known[~known["in_bank"]]),
                 "bank": prompt_pairs(known[known["in_bank"]]),
@@ -196,6 +197,23 @@ def _known(table: pd.DataFrame, dataset: Dataset, model: str) -> tuple[pd.DataFr
         notices.append(Notice(about=about, count=len(without), sentence=sentence))
     known = found != ""
     return table[known].assign(finding=found[known]), notices
+
+
+def _of_scores(model: str, prompts: EmbeddedPrompts, *, scored: bool) -> Notice:
+    """Say where the scores of a model with embeddings of prompts are from."""
+    if scored:
+        sentence = "They serve as directions of the score only; the scores are those of the table."
+    else:
+        difference = "the difference of the cosines of an image with both prompts"
+        scale = prompts.logit_scale
+        of = f"{difference} (no logit scale is given)"
+        if not math.isnan(scale):
+            of = f"the logistic function of {difference}, times a logit scale of {scale:.4g}"
+        sentence = f"Scores were computed from them: for each finding, {of}."
+    # No number in it counts images.
+    return Notice(
+        about=f"prompts of {model}", count=len(prompts.table), sentence=sentence, hidden=sentence
+    )
 
 
 def _at_unit_length(embedded: ModelEmbeddings) -> ModelEmbeddings:

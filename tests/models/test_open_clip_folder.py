@@ -80,7 +80,7 @@ CONFIGURATIONS = {
     "attention pool by name": ({V + "attentional_pool": "parallel"}, "attentional_pool"),
     "normed attention": ({V + "qk_norm": True}, "qk_norm"),
     "own blocks": ({T + "block_type": "custom"}, "block_type"),
-    "pooling": ({V + "pool_type": "none"}, "pool_type: Input should be 'tok' or 'avg'"),
+    "pooling": ({V + "pool_type": "none"}, "pool_type: must be 'tok' or 'avg', not 'none'"),
     "pooling of texts": ({T + "pool_type": "none"}, "text_cfg.pool_type"),
     "text for a number": ({V + "width": "64"}, "vision_cfg.width"),
     "truth for a number": ({V + "width": True}, "vision_cfg.width"),

@@ -44,11 +44,11 @@ def test_what_is_stated_stands_there_as_text(tmp_path):
     ("text", "words"),
     [
         ('use = "x"', "use: unknown key"),
-        ("population = 3", "population: Input should be a valid string"),
+        ("population = 3", "population: must be text, not 3"),
         ('population = ""', "population: "),
         ("population", "about.toml"),
         ('keywords = "x"', "keywords: "),
-        ("keywords = [3]", "keywords.1: Input should be a valid string"),
+        ("keywords = [3]", "keywords.1: must be text, not 3"),
     ],
 )
 def test_a_file_with_other_keys_or_values_is_refused(tmp_path, text, words):
