@@ -8,7 +8,7 @@ from scipy.special import softmax
 from cxraudit import prompts
 from cxraudit.models.random import RandomModel
 from cxraudit.prompts.bank import wordings
-from cxraudit.zeroshot import direction_table, prompt_directions, zero_shot_scores
+from cxraudit.zeroshot import cut_prompts, direction_table, prompt_directions, zero_shot_scores
 
 
 def test_scores_equal_the_softmax_over_the_pair():
@@ -71,3 +71,16 @@ def test_the_direction_table_has_the_scored_prompts_and_the_bank():
     ]
     assert table["in_bank"].sum() == len(wordings("Pneumonia"))
     assert np.stack(table["direction"].tolist()).shape == (len(table), 64)
+
+
+def test_a_prompt_is_cut_where_its_last_word_has_no_influence():
+    """Of long prompts only: of fewer words a model reads all."""
+
+    class Short(RandomModel):
+        def encode_texts(self, texts):
+            return super().encode_texts([" ".join(one.split()[:15]) for one in texts])
+
+    fits, long = "a " * 14 + "b", "a " * 15 + "b"
+
+    assert cut_prompts(Short(), [long, fits, long, "Chest Pneumonia"]) == [long]
+    assert cut_prompts(RandomModel(), [long, fits]) == []

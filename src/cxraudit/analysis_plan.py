@@ -25,8 +25,9 @@ from cxraudit.files import package_version, read_toml, toml_key, toml_value, wri
 from cxraudit.settings import OTHERS, AuditSettings, bin_edges, options, rules_of
 from cxraudit.validation import Described, Name, validated
 
-FREE = ("n_threads", "suppress_below", "trained_on")
-"""Settings that decide no conclusion: how fast it is computed, what is hidden, what is stated of models."""
+FREE = ("n_threads", "suppress_below", "trained_on", "images_from")
+"""Settings that decide no conclusion: how fast it is computed, what is hidden, what is stated of models and
+images."""
 
 READING: Mapping[str, tuple[str, ...]] = {
     "patients": ("known", "unknown"),

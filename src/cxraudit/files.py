@@ -234,7 +234,12 @@ def read_toml(path: Path, *, what: str) -> dict[str, Any]:
         If it is missing, larger than `LARGEST_TOML`, not UTF-8, or not valid TOML.
     """
     if not path.is_file():
-        raise ConfigError(f"{what} {path} is missing. Check the path.")
+        state = "is missing"
+        if path.exists():
+            state = "is not a file"
+        elif path.is_symlink():
+            state = "is a link to a file that is missing"
+        raise ConfigError(f"{what} {path} {state}. Check the path.")
     if path.stat().st_size > LARGEST_TOML:
         raise ConfigError(
             f"{what} {path} has {path.stat().st_size:,} bytes, which is no TOML file of settings. Check the "

@@ -137,6 +137,9 @@ class AuditSettings:
     trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
     with the audited data set."""
+    images_from: str = ""
+    """Published data set that the audited images are from, such as nih-cxr14, or none, where their table does
+    not say; compared with the training data of the models."""
     replicate_of: Mapping[str, str] = field(default_factory=dict)
     """MODEL=NAME: the model is a training run (another seed) of NAME, which may be a scored model itself.
     NAME stands in the results, with means over its runs; intervals hold the error of patients and of runs."""

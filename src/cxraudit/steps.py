@@ -34,6 +34,7 @@ from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_l
 from cxraudit.edits import beside, is_own
 from cxraudit.encode import (
     BATCH_SIZE,
+    NO_EMBEDDING,
     SHARD_SIZE,
     encode_images,
     encode_reports,
@@ -45,14 +46,14 @@ from cxraudit.encode.resume import (
     refuse_changed_images,
     refuse_other_images,
 )
-from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
 from cxraudit.models import card as card_of
 from cxraudit.models import load as load_model
 from cxraudit.models import load_image_model, require_text_side
 from cxraudit.models.base import ImageModel, ImageTextModel
-from cxraudit.notices import Notice, Tell, as_records, logged
+from cxraudit.notices import Notice, Tell, as_records, counted, logged
 from cxraudit.own_embeddings import own_embeddings, prompt_pairs
 from cxraudit.perturb import CORRUPTIONS, DEVICES
 from cxraudit.perturb import perturbations as perturbations_named
@@ -83,7 +84,7 @@ from cxraudit.store import EmbeddingStore, stores
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
-from cxraudit.zeroshot import PHRASE_COLUMNS, direction_table, wording_table
+from cxraudit.zeroshot import PHRASE_COLUMNS, cut_prompts, direction_table, wording_table
 
 
 def encode_step(
@@ -111,6 +112,8 @@ def encode_step(
     work.refuse_foreign_cohort(inputs)
     refuse_other_images(dataset.images, loaded, work.embeddings)
     _, targets = open_stores(dataset.images, loaded, work.embeddings, shard_size, tell=tell)
+    for name, store in targets.items():
+        _update_card(store, loaded[name], name, tell)
     work.begin_encoding()
     with track(f"encode {dataset.name}", len(dataset.images)) as advance:
         encode_images(
@@ -137,13 +140,14 @@ def encode_step(
                 tell=tell,
             )
     encoded = of_the_same_images(targets, work.embeddings, tell)
+    useless = _without_embeddings(encoded, len(dataset.images))
+    encoded = {name: store for name, store in encoded.items() if name not in useless}
+    wrong = [sentence for name, sentence in useless.items() if name in targets]
+    remedy = "Check the weights: cxraudit models check MODEL."
+    if not encoded:
+        raise DataError(f"{wrong[0]} {remedy}")
     unread = failures(encoded)
     n_unread = unread["image_id"].nunique()
-    if n_unread == len(dataset.images):
-        raise DataError(
-            f"none of the {n_unread:,} images could be read, first: {unread['error'].iloc[0]} "
-            "Check --root and where the images are; the same command tries them again."
-        )
     reports = stores(work.report_embeddings, needed=False) if REPORT in dataset.images else {}
     reports = {name: store for name, store in reports.items() if name in encoded}
     left_out = reports_left_out(reports)
@@ -159,7 +163,39 @@ def encode_step(
         n_failures=n_unread,
         reports_left_out=as_records(left_out),
     )
+    if wrong:
+        raise DataError(f"{wrong[0]} The other models are encoded. {remedy}")
     return unread.drop_duplicates("image_id")
+
+
+def _without_embeddings(encoded: Mapping[str, EmbeddingStore], n_images: int) -> dict[str, str]:
+    """Return the models that embed no image, whose weights are at fault, and what is wrong.
+
+    Raises
+    ------
+    DataError
+        If a model has no embedding since no image could be read.
+    """
+    found: dict[str, str] = {}
+    for name, store in encoded.items():
+        errors = failures({name: store})["error"]
+        if len(errors) < n_images:
+            continue
+        first = errors.iloc[0]
+        if not errors.str.startswith(NO_EMBEDDING).any():
+            raise DataError(
+                f"none of the {n_images:,} images could be read, first: {first} Check --root and where the "
+                "images are; the same command tries them again."
+            )
+        found[name] = f"the model '{name}' embeds none of the {n_images:,} images, first: {first}"
+    return found
+
+
+def _update_card(store: EmbeddingStore, model: ImageModel, name: str, tell: Tell) -> None:
+    """Take the card of a model as it is now into its store, and say what differed."""
+    if differ := store.update_card(model):
+        sentence = f"It has another {', '.join(differ)} than before; the present card is used."
+        tell(Notice(about=f"card of '{name}'", count=len(differ), sentence=sentence))
 
 
 def _loaded(specs: Sequence[str], device: str) -> dict[str, ImageModel]:
@@ -205,12 +241,17 @@ def score_step(
     scores: list[pd.DataFrame] = []
     directions: list[pd.DataFrame] = []
     worded: list[pd.DataFrame] = []
+    cut: list[Notice] = []
     for name, store in encoded.items():
         model = same_model(name, store, device)
+        _update_card(store, model, name, tell)
         scores.append(score(store, model, chosen.findings, pair, name=name))
         directions.append(direction_table(model, chosen.findings, pair, name=name))
         if phrases is not None:
             worded.append(wording_table(model, chosen.findings, pair, phrases.phrases, name=name))
+        cut += _cut(model, directions[-1], name)
+    for notice in cut:
+        tell(notice)
     work.write_scores(
         pd.concat(scores, ignore_index=True),
         pd.concat(directions, ignore_index=True),
@@ -222,8 +263,24 @@ def score_step(
         prompts=asdict(pair),
         prompt_hash=pair.fingerprint,
         cards={name: store.record()["card"] for name, store in encoded.items()},
+        cut_prompts=as_records(cut),
     )
     return work.scores
+
+
+def _cut(model: "ImageTextModel", directions: pd.DataFrame, name: str) -> list[Notice]:
+    """Say which prompts a model does not read to their end."""
+    texts = [*directions["positive"], *directions["negative"]]
+    found = cut_prompts(model, texts)
+    if not found:
+        return []
+    sentence = (
+        f"{counted(len(found), 'prompt')} longer than the model reads: the end has no influence on the "
+        f"score. First: {short(found[0])}"
+    )
+    return [
+        Notice(about=f"prompts of '{name}'", count=len(found), sentence=sentence, hidden=sentence)
+    ]
 
 
 def _with_texts(

@@ -41,7 +41,7 @@ from cxraudit.files import (
     write_text,
 )
 from cxraudit.folders import claim, record_files
-from cxraudit.models.base import LOCATION, Embeddings, ImageModel, ImageTextModel
+from cxraudit.models.base import LOCATION, Embeddings, ImageModel, ImageTextModel, ModelCard
 from cxraudit.notices import counted
 
 Part = TypeVar("Part")
@@ -121,6 +121,15 @@ def index_of(
     return pd.DataFrame(columns)
 
 
+def _as_json(card: ModelCard) -> dict[str, Any]:
+    """Return a card as it is read again from JSON."""
+    fields_of_card = {
+        key: sorted(value) if isinstance(value, frozenset) else value
+        for key, value in asdict(card).items()
+    }
+    return json.loads(json.dumps(fields_of_card))
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class EmbeddingStore:
     """The embeddings of one model for one cohort, in a folder of their own."""
@@ -170,21 +179,37 @@ class EmbeddingStore:
         else:
             record_files(self.folder.parent, [self.folder.name])
             return ""
-        card = {
-            key: sorted(v) if isinstance(v, frozenset) else v
-            for key, v in asdict(model.card).items()
-        }
         record = {
             **wanted,
             "model": name or model.card.name,
             **({LOCATION: location} if (location := getattr(model, LOCATION, "")) else {}),
             "n_shards": len(shards),
             "n_images": sum(len(s.image_ids) for s in shards),
-            "card": card,
+            "card": _as_json(model.card),
             "logit_scale": model.logit_scale if isinstance(model, ImageTextModel) else None,
         }
         write_text(self._record, json.dumps(record, indent=2) + "\n")
         return damaged
+
+    def update_card(self, model: ImageModel) -> list[str]:
+        """Record the card of a model as it is now: licence and training data change no embedding.
+
+        Parameters
+        ----------
+        model : ImageModel
+            The model that encoded, with the same fingerprint.
+
+        Returns
+        -------
+        list of str
+            Fields that differed.
+        """
+        record = self.record()
+        before, now = record["card"], _as_json(model.card)
+        differ = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if differ:
+            write_text(self._record, json.dumps({**record, "card": now}, indent=2) + "\n")
+        return differ
 
     def refuse_other(
         self, model: ImageModel, shards: list[Shard], perturbation: str = ""

@@ -41,6 +41,34 @@ def pair_embeddings(model: ImageTextModel, pair: tuple[str, str]) -> Embeddings:
     return model.encode_pair(pair) if hasattr(model, "encode_pair") else model.encode_texts(pair)
 
 
+LONG_PROMPT = 12
+"""Words from which on a prompt can be longer than what a model reads; most read 64 tokens or more."""
+
+
+def cut_prompts(model: ImageTextModel, texts: Sequence[str]) -> list[str]:
+    """Return the texts whose end has no influence on the embedding: they are longer than the model reads.
+
+    Parameters
+    ----------
+    model : ImageTextModel
+        The model that embeds them.
+    texts : sequence of str
+        Prompts; those of fewer than `LONG_PROMPT` words are not checked.
+
+    Returns
+    -------
+    list of str
+        Each once, in the order of `texts`.
+    """
+    long = [one for one in dict.fromkeys(texts) if len(one.split()) >= LONG_PROMPT]
+    if not long:
+        return []
+    shorter = [one.rsplit(maxsplit=1)[0] for one in long]
+    whole, without = np.split(model.encode_texts([*long, *shorter]), 2)
+    same = np.abs(whole - without).max(axis=1) < 1e-6
+    return [one for one, equal in zip(long, same, strict=True) if equal]
+
+
 def direction_table(
     model: ImageTextModel, findings: Sequence[str], prompts: PromptSet, *, name: str
 ) -> pd.DataFrame:

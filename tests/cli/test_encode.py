@@ -4,6 +4,7 @@ import inspect
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -130,3 +131,31 @@ def test_changed_images_and_damaged_shards_are_named_by_the_next_encode(
     assert "embeddings of 'random': 1 shard incomplete or damaged: encoded again." in found
     assert run("audit", work / "scores.parquet", "--resamples 20") == 2
     assert "Run cxraudit score again" in capsys.readouterr().err
+
+
+def test_a_model_that_embeds_nothing_is_named_and_the_others_are_finished(
+    nih_release, tmp_path, run, capsys, monkeypatch
+):
+    """Its weights are at fault, not the images; a folder that holds it stays usable."""
+    from cxraudit.models.grey_levels import GreyLevels
+
+    real = GreyLevels.encode_images
+    monkeypatch.setattr(GreyLevels, "encode_images", lambda self, x: real(self, x) * np.nan)
+    work = tmp_path / "work"
+    both = (
+        f"encode nih-cxr14 --root {nih_release} --model random --model grey-levels --out {work} -q"
+    )
+
+    assert run(both) == 2
+    said = capsys.readouterr().err
+    assert "the model 'grey-levels' embeds none of the" in said
+    assert "The other models are encoded" in said
+    assert "--root" not in said
+
+    assert encode_random(run, nih_release, work) == 0
+    assert run("score", work, "--finding Pneumothorax") == 0
+    assert set(pd.read_parquet(work / "scores.parquet")["model"]) == {"random"}
+
+    alone = f"encode nih-cxr14 --root {nih_release} --model grey-levels --out {tmp_path / 'w'} -q"
+    assert run(alone) == 2
+    assert "Check the weights" in capsys.readouterr().err

@@ -93,33 +93,33 @@ def test_what_is_no_file_is_not_read(copy, name, kind):
 
 CONFIGURATIONS = {
     "another kind": ({"model_type": "blip"}, "is a blip; hf-clip reads clip, siglip"),
-    "no kind": ({"model_type": ...}, "is a None"),
+    "no kind": ({"model_type": ...}, "of no model_type"),
     "kind is no text": ({"model_type": ["clip"]}, "hf-clip reads"),
     "code": ({"auto_map": {"AutoModel": "m.M"}}, "code of its own (auto_map), which is never run"),
     "code of a part": ({"text_config__auto_map": {"AutoConfig": "m.C"}}, "code of its own"),
     "trust": ({"trust_remote_code": True}, "code of its own (trust_remote_code)"),
     "quantised": ({"quantization_config": {"bits": 4}}, "quantised weights are not read"),
     "no object": ({"text_config": [1]}, "text_config is no object"),
-    "text": ({"vision_config__hidden_size": "32"}, "hidden_size in vision_config is 32"),
+    "text": ({"vision_config__hidden_size": "32"}, "hidden_size in vision_config is '32'"),
     "truth": ({"vision_config__hidden_size": True}, "hidden_size in vision_config is True"),
     "negative": ({"text_config__num_hidden_layers": -1}, "whole number from 1 to 256"),
     "no layers": ({"text_config__num_hidden_layers": 0}, "whole number from 1 to 256"),
     "many layers": ({"vision_config__num_hidden_layers": 10**6}, "whole number from 1 to 256"),
     "wide": ({"text_config__hidden_size": 10**9}, "whole number from 1 to 16,384"),
-    "wider than the file": ({"text_config__hidden_size": 16_384}, "have another shape"),
+    "wider than the file": ({"text_config__hidden_size": 16_384}, "of another shape"),
     "large images": ({"vision_config__image_size": 10**6}, "whole number from 1 to 2,048"),
     "list of sizes": ({"vision_config__image_size": [64, 64]}, "image_size in vision_config"),
-    "many words": ({"text_config__vocab_size": 2_000_000}, "have another shape"),
+    "many words": ({"text_config__vocab_size": 2_000_000}, "of another shape"),
     "epsilon": ({"text_config__layer_norm_eps": -1.0}, "layer_norm_eps in text_config is -1.0"),
     "no number": ({"text_config__layer_norm_eps": float("nan")}, "layer_norm_eps"),
-    "heads": ({"text_config__num_attention_heads": 3}, "makes no clip"),
+    "heads": ({"text_config__num_attention_heads": 3}, "cannot be split into 3 heads"),
     "activation": ({"text_config__hidden_act": "evil"}, "makes no clip"),
-    "grey": ({"vision_config__num_channels": 1}, "makes no clip"),
+    "grey": ({"vision_config__num_channels": 1}, "num_channels in vision_config is 1"),
     "end": ({"text_config__eos_token_id": 7}, "do not end with token 7"),
     "end in no vocabulary": ({"text_config__eos_token_id": 10**6}, "do not end with token"),
     "end is a list": ({"text_config__eos_token_id": [1, 2]}, "eos_token_id in text_config"),
-    "longer texts": ({"text_config__max_position_embeddings": 77}, "have another shape"),
-    "other width": ({"projection_dim": 48}, "have another shape"),
+    "longer texts": ({"text_config__max_position_embeddings": 77}, "of another shape"),
+    "other width": ({"projection_dim": 48}, "of another shape"),
 }
 
 
@@ -147,14 +147,14 @@ PREPROCESSINGS = {
     "no resize": ({"do_resize": False}, "without do_resize"),
     "no rescale": ({"do_rescale": False}, "without do_rescale"),
     "text for truth": ({"do_normalize": "no"}, "do_normalize must be true or false"),
-    "factor": ({"rescale_factor": 1.0}, "rescale_factor is 1.0, not 1/255"),
+    "factor": ({"rescale_factor": 1.0}, "rescale_factor is 1.0; it must be the number 1/255"),
     "resampling": ({"resample": 17}, "resample is 17; it must be 0 to 5"),
     "another step": ({"do_pad": True}, "the step do_pad is not known"),
     "another family": ({"image_processor_type": "ViTImageProcessor"}, "does not belong to a clip"),
     "huge": ({"size": {"shortest_edge": 10**9}}, "resized to 1000000000"),
     "negative": ({"size": {"shortest_edge": -64}}, "resized to -64"),
-    "fraction": ({"size": {"shortest_edge": 64.5}}, "size must be whole numbers"),
-    "unknown side": ({"size": {"diagonal": 64}}, "cannot be carried out"),
+    "fraction": ({"size": {"shortest_edge": 64.5}}, "it must be of whole numbers"),
+    "unknown side": ({"size": {"diagonal": 64}}, "must have height and width, or shortest_edge"),
     "no crop": ({"do_center_crop": False}, "cannot be carried out (images become"),
     "code": ({"auto_map": {"AutoImageProcessor": "p.P"}}, "code of its own"),
 }
@@ -193,7 +193,7 @@ def test_a_siglip_without_its_head_is_refused(copy):
     folder = copy("siglip")
     change(folder / CONFIG, vision_config__vision_use_head=False)
 
-    assert "makes no siglip" in refusal(folder)
+    assert "has no embedding of an image" in refusal(folder)
 
 
 def vocabulary(folder: Path, spoil: Callable[[dict[str, int]], dict[str, int]]) -> None:
@@ -241,9 +241,9 @@ def state_of(folder: Path) -> dict[str, "torch.Tensor"]:
 WEIGHTS_SPOILED = {
     "nan": (lambda s: s["visual_projection.weight"].view(-1)[3:4].fill_(np.nan), "NaN or infinite"),
     "scale": (lambda s: s["logit_scale"].fill_(50.0), "logit scale of exp(50)"),
-    "no scale": (lambda s: s.pop("logit_scale"), "1 tensors are missing (first logit_scale)"),
-    "layer": (lambda s: s.pop("text_model.final_layer_norm.bias"), "1 tensors are missing"),
-    "more": (lambda s: s.update(extra=torch.ones(1)), "1 are not expected (first extra)"),
+    "no scale": (lambda s: s.pop("logit_scale"), "1 tensor missing (first logit_scale)"),
+    "layer": (lambda s: s.pop("text_model.final_layer_norm.bias"), "1 tensor missing"),
+    "more": (lambda s: s.update(extra=torch.ones(1)), "1 tensor not expected (first extra)"),
 }
 
 

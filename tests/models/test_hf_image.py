@@ -71,10 +71,11 @@ CONFIGURATIONS = {
     "activation": ({"hidden_act": "relu"}, "activation is relu"),
     "patches": ({"patch_size": 71}, "larger than its images"),
     "layers": ({"num_hidden_layers": 10**6}, "whole number from 1 to 256"),
-    "more layers": ({"num_hidden_layers": 4}, "tensors are missing"),
-    "fewer layers": ({"num_hidden_layers": 2}, "are not expected"),
-    "wide": ({"hidden_size": 64}, "have another shape"),
-    "feed-forward": ({"mlp_ratio": 2}, "have another shape"),
+    "grey": ({"num_channels": 1}, "num_channels is 1; images of 3 are read"),
+    "more layers": ({"num_hidden_layers": 4}, "18 tensors missing"),
+    "fewer layers": ({"num_hidden_layers": 2}, "not expected"),
+    "wide": ({"hidden_size": 64}, "of another shape"),
+    "feed-forward": ({"mlp_ratio": 2}, "of another shape"),
     "code": ({"auto_map": {"AutoModel": "m.M"}}, "code of its own"),
 }
 

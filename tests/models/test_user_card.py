@@ -77,7 +77,16 @@ def test_a_folder_in_place_of_a_card_is_refused(tmp_path):
     folder = write_dinov2(tmp_path / "dino")
     (folder / "cxraudit-card.toml").mkdir()
 
-    with pytest.raises(ConfigError, match="is missing"):
+    with pytest.raises(ConfigError, match="is not a file"):
+        models.card(f"hf-image:{folder}")
+
+
+def test_a_card_that_is_a_broken_link_is_refused(tmp_path):
+    """What it stated would be lost."""
+    folder = write_dinov2(tmp_path / "dino")
+    (folder / "cxraudit-card.toml").symlink_to(tmp_path / "elsewhere.toml")
+
+    with pytest.raises(ConfigError, match="is a link to a file that is missing"):
         models.card(f"hf-image:{folder}")
 
 
@@ -103,3 +112,25 @@ def test_hostile_text_stays_text(clip, nih_release, tmp_path, capsys):
     assert "&lt;script&gt;alert(1)" in page
     assert "hf-clip:clip" in set(pd.read_parquet(work / "scores.parquet")["model"])
     assert "trained on the audited data" in page or "CXA004" in page
+
+
+def test_a_corrected_card_is_the_one_of_the_report(clip, nih_release, tmp_path, capsys):
+    """Encoding and scoring again take the card as it is now, and say what differs."""
+    from cxraudit.cli import main
+
+    work = tmp_path / "work"
+    spec = clip('trained_on = ["mimic-cxr"]')
+    encode = ["encode", "nih-cxr14", "--root", str(nih_release), "--model", spec, "-q"]
+    assert main([*encode, "--out", str(work)]) == 0
+    assert main(["score", str(work)]) == 0
+
+    clip('trained_on = ["mimic-cxr", "ChestX-ray14"]')
+    capsys.readouterr()
+    assert main(["score", str(work)]) == 0
+    assert "another trained_on than before" in capsys.readouterr().err
+    assert main(["audit", str(work / "scores.parquet"), "--resamples", "50"]) == 0
+    assert "Trained on: ChestX-ray14 and mimic-cxr" in (work / "audit" / "report.html").read_text()
+
+    clip('trained_on = ["mimic-cxr"]\nlicense = "MIT"')
+    assert main([*encode, "--out", str(work)]) == 0
+    assert "another license, trained_on than before" in capsys.readouterr().err

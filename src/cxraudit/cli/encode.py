@@ -128,7 +128,8 @@ def encode(
         message(f"cxraudit: not read: {error}")
     if lost := len(failures):
         message(f"cxraudit: {lost} images could not be read; all are in {out / 'failures.csv'}.")
-    print(f"{len(images.images) - lost:,} images × {len(names)} models: {out}")
+    models = "1 model" if len(names) == 1 else f"{len(names)} models"
+    print(f"{len(images.images) - lost:,} images × {models}: {out}")
     return Answer(
         {
             "images": len(images.images) - lost,

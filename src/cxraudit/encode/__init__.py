@@ -356,7 +356,9 @@ def _encode_shard(
         one.write(shard)
 
 
-_NOT_FINITE = "the model gives no embedding of {}: its values are not finite, or all zero."
+NO_EMBEDDING = "the model gives no embedding of "
+"""What the reason begins with where an image was read, and the weights of the model are at fault."""
+_NOT_FINITE = NO_EMBEDDING + "{}: its values are not finite, or all zero."
 
 
 def _usable(rows: Embeddings) -> NDArray[np.bool_]:

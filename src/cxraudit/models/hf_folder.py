@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, shown
 from cxraudit.models import untrusted
 from cxraudit.models.base import ModelCard
 
@@ -49,10 +49,12 @@ COUNTS = {
     "max_position_embeddings": 8_192,
     "image_size": 2_048,
     "patch_size": 256,
-    "num_channels": 3,
+    "num_channels": 4,
     "mlp_ratio": 16,
 }
 """Whole number in a configuration → its largest value; the least is 1."""
+CHANNELS = 3
+"""Channels of the images that the networks take."""
 OTHERS = (
     "hidden_act",
     "layer_norm_eps",
@@ -120,16 +122,20 @@ def read_configuration(
         reader = PREFIXES[kinds[0]]
         other = PREFIXES.get(kind) if isinstance(kind, str) else None
         remedy = f"Use {other}:PATH" if other else f"Write an adapter for it ({HOW_TO})"
-        raise DataError(f"'{where}' is a {kind}; {reader} reads {', '.join(kinds)}. {remedy}.")
+        named = f"a {kind}" if isinstance(kind, str) else "of no model_type"
+        raise DataError(f"'{where}' is {named}; {reader} reads {', '.join(kinds)}. {remedy}.")
+    for key in ("text_config", "vision_config"):
+        if kind in IMAGE_TEXT and key in data and data[key] is None:
+            raise DataError(f"{path}: {key} is null. {PUBLISHED}")
     if "quantization_config" in data:
         raise DataError(f"{path}: quantised weights are not read. Use those in full precision.")
     if kind in IMAGES:
-        return Configuration(kind, {}, _clean(path, "the file", data), {})
+        return Configuration(kind, {}, _clean(path, "", data), {})
     return Configuration(
         kind,
         _clean(path, "text_config", _section(path, data, "text_config")),
         _clean(path, "vision_config", _section(path, data, "vision_config")),
-        _clean(path, "the file", {k: data[k] for k in ("projection_dim",) if k in data}),
+        _clean(path, "", {k: data[k] for k in ("projection_dim",) if k in data}),
     )
 
 
@@ -150,21 +156,43 @@ def _clean(path: Path, name: str, section: Mapping[str, Any]) -> dict[str, Any]:
         value = section.get(key)
         if value is not None and not (_is_whole(value) and 1 <= value <= largest):
             raise DataError(
-                f"{path}: {key} in {name} is {str(value)[:40]}; it must be a whole number from 1 to "
+                f"{path}: {_place(key, name)} is {shown(value)}; it must be a whole number from 1 to "
                 f"{largest:,}. {PUBLISHED}"
             )
     for key in TOKEN_IDS:
         value = section.get(key)
         if value is not None and not (_is_whole(value) and value >= 0):
-            raise DataError(f"{path}: {key} in {name} is {str(value)[:40]}, no token. {PUBLISHED}")
+            raise DataError(f"{path}: {_place(key, name)} is {shown(value)}, no token. {PUBLISHED}")
     epsilon = section.get("layer_norm_eps")
     if epsilon is not None and not (_is_number(epsilon) and 0 < epsilon < 0.1):
         raise DataError(
-            f"{path}: layer_norm_eps in {name} is {str(epsilon)[:40]}; it must be between 0 and 0.1. "
+            f"{path}: {_place('layer_norm_eps', name)} is {shown(epsilon)}; it must be above 0 and below "
+            f"0.1. {PUBLISHED}"
+        )
+    channels = section.get("num_channels")
+    if channels not in (None, CHANNELS):
+        raise DataError(
+            f"{path}: {_place('num_channels', name)} is {channels}; images of {CHANNELS} are read. "
             f"{PUBLISHED}"
+        )
+    width, heads = section.get("hidden_size"), section.get("num_attention_heads")
+    if width and heads and width % heads:
+        raise DataError(
+            f"{path}: {_place('hidden_size', name)} is {width}, which cannot be split into {heads} heads. "
+            f"{PUBLISHED}"
+        )
+    if section.get("vision_use_head") is False:
+        raise DataError(
+            f"{path}: {_place('vision_use_head', name)} is false; a model without that head has no "
+            f"embedding of an image. {PUBLISHED}"
         )
     used = (*COUNTS, *TOKEN_IDS, *OTHERS)
     return {key: section[key] for key in used if section.get(key) is not None}
+
+
+def _place(key: str, section: str) -> str:
+    """Return a key and the part of the file that it is in."""
+    return f"{key} in {section}" if section else key
 
 
 def _is_whole(value: object) -> bool:
@@ -344,10 +372,10 @@ def _faults(data: Mapping[str, Any], configuration: Configuration) -> Iterator[s
         if data.get(step) is False:
             yield f"without {step} images do not have the size and range that the network takes"
     if not _is_resampling(data.get("resample")):
-        yield f"resample is {str(data['resample'])[:40]}; it must be 0 to 5"
+        yield f"resample is {shown(data['resample'])}; it must be 0 to 5"
     factor = data.get("rescale_factor")
     if factor is not None and not (_is_number(factor) and abs(255 * factor - 1) < 1e-3):
-        yield f"rescale_factor is {str(factor)[:40]}, not 1/255"
+        yield f"rescale_factor is {shown(factor)}; it must be the number 1/255"
     for key, least in (("image_mean", 0.0), ("image_std", 0.01)):
         values = data.get(key)
         if values is not None and not _are_levels(values, least):
@@ -374,8 +402,12 @@ def _size_faults(data: Mapping[str, Any], side: int, family: str) -> Iterator[st
         value = data.get(key) or DEFAULT_SIDE
         sides = value.values() if isinstance(value, dict) else [value]
         numbers = [n for n in sides if n is not None]
-        if not all(_is_whole(n) for n in numbers):
-            yield f"{key} must be whole numbers"
+        if isinstance(value, dict) and not (
+            {"height", "width"} <= {*value} or "shortest_edge" in value
+        ):
+            yield f"{key} is {shown(value)}; it must have height and width, or shortest_edge"
+        elif not all(_is_whole(n) for n in numbers):
+            yield f"{key} is {shown(value)}; it must be of whole numbers"
         elif key == "size" and any(n < side or n > COUNTS["image_size"] for n in numbers):
             yield (
                 f"images are resized to {min(numbers)}; the network takes {side} × {side} pixels "

@@ -257,11 +257,11 @@ def read(folder: Path, where: str) -> Configuration:
             f"'{where}' is a CoCa (multimodal_cfg), which is not read; open-clip reads models of two "
             "towers. Encode its images elsewhere, and audit the embeddings."
         )
-    steps = data.get("preprocess_cfg") or {}
-    if not isinstance(steps, dict):
+    steps = data.get("preprocess_cfg")
+    if steps is not None and not isinstance(steps, dict):
         raise DataError(f"{path}: preprocess_cfg is no object. {PUBLISHED}")
-    known = {key: value for key, value in steps.items() if key in Preprocess.model_fields}
-    given = {key: value for key, value in known.items() if value is not None}
+    # Its size is that of the image tower, whatever is written here, and null is what the tower has.
+    given = {key: v for key, v in (steps or {}).items() if v is not None and key != "size"}
     found = validated(Configuration, {"model_cfg": model, "preprocess_cfg": given}, path, see=SEE)
     if fault := _fault(found.model_cfg):
         raise DataError(f"{path}: {fault}. {PUBLISHED}")

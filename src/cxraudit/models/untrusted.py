@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cxraudit.errors import CxrAuditError, DataError
+from cxraudit.errors import CxrAuditError, DataError, shown
 
 START = 200
 """Bytes that are enough to recognise what a file is."""
@@ -111,7 +111,7 @@ def read_json(path: Path, *, remedy: str = AGAIN) -> dict[str, Any]:
     with one_sentence(f"{path} is not valid JSON", remedy):
         content = json.loads(text, object_pairs_hook=_unique)
     if not isinstance(content, dict):
-        raise DataError(f"{path} holds a {type(content).__name__}, not a JSON object. {remedy}")
+        raise DataError(f"{path} holds {shown(content)}, not a JSON object. {remedy}")
     return content
 
 

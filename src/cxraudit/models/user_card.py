@@ -4,6 +4,7 @@ Cards of models that lie in a folder are made from its configuration, which says
 training data. What the file states is added; results are computed by the folder alone.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def completed(card: ModelCard, folder: Path) -> ModelCard:
         If the file is no TOML, a key is not known, or a value is not of its kind.
     """
     path = folder / FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return card
     stated = validated(Stated, read_toml(path, what="the card"), path, see=SEE)
     data = stated.trained_on

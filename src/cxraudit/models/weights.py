@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models import untrusted
 from cxraudit.models.base import ModelCard, WeightFile
+from cxraudit.notices import counted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -287,10 +288,10 @@ def _misfits(kept: State, wanted: State) -> list[str]:
         or kept[key].device.type != "cpu"
     ]
     return [
-        *_problem("tensors are missing", [key for key in wanted if key not in kept]),
-        *_problem("are not expected", [key for key in kept if key not in wanted]),
-        *_problem("hold another kind of number", kinds),
-        *_problem("have another shape", shapes),
+        *_problem("missing", [key for key in wanted if key not in kept]),
+        *_problem("not expected", [key for key in kept if key not in wanted]),
+        *_problem("with another kind of number", kinds),
+        *_problem("of another shape", shapes),
     ]
 
 
@@ -309,8 +310,8 @@ def _not_numbers(kept: State) -> list[str]:
         elif key.endswith("running_var") and value.min() < 0:
             negative.append(key)
     return [
-        *_problem("tensors hold NaN or infinite numbers", broken),
-        *_problem("hold negative variances", negative),
+        *_problem("with NaN or infinite numbers", broken),
+        *_problem("with negative variances", negative),
     ]
 
 
@@ -324,7 +325,7 @@ def _refuse(path: Path, problems: Sequence[str]) -> None:
 
 def _problem(what: str, keys: Sequence[str]) -> list[str]:
     """Describe keys that a checkpoint and its network do not share, by their number and the first."""
-    return [f"{len(keys)} {what} (first {keys[0]})"] if keys else []
+    return [f"{counted(len(keys), 'tensor')} {what} (first {keys[0]})"] if keys else []
 
 
 def plausible_scale(logarithm: "Tensor", path: Path) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cxraudit.audits.result import Audit
+from cxraudit.datasets.published_names import published_name, same_data
 from cxraudit.formatting import listed
 from cxraudit.settings import training_data
 
@@ -28,8 +29,13 @@ class Training:
         return (self.by_card or frozenset()) | (self.stated or frozenset())
 
     def includes(self, name: str) -> bool:
-        """Return whether a data set is named, in upper or lower case."""
-        return name.casefold() in {one.casefold() for one in self.data}
+        """Return whether a data set is named, whichever way it is written."""
+        return any(same_data(name, one) for one in self.data)
+
+    @property
+    def published(self) -> frozenset[str]:
+        """Published data sets that are named."""
+        return frozenset(filter(None, map(published_name, self.data)))
 
     @property
     def words(self) -> str:

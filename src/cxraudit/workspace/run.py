@@ -159,7 +159,7 @@ class Workspace:
         Parameters
         ----------
         names : collection of str, optional
-            Names of models; default: all that were encoded.
+            Names of models; default: all that were encoded, but those that embed no image.
 
         Raises
         ------
@@ -178,6 +178,11 @@ class Workspace:
                 f"{missing[0]}, or audit the scores alone with --no-embeddings."
             )
         recorded = self._recorded_embeddings()
+        if names is None:  # models that embed no image are left out, as encoding stated
+            left_out = [
+                one for one in found if one not in recorded["stores"] and _is_empty(found[one])
+            ]
+            found = {name: store for name, store in found.items() if name not in left_out}
         for name, store in found.items():
             if recorded["stores"].get(name) != store.fingerprint():
                 raise DataError(
@@ -403,6 +408,7 @@ class Workspace:
             *_unread("images", "without a score", manifest.get("unread", {})),
             *map(_noted, self.image_notes()),
             *from_records(manifest.get("reports_left_out", ())),
+            *from_records(manifest.get("cut_prompts", ())),
         ]
 
     def perturbed_notices(self) -> list[Notice]:
@@ -417,6 +423,11 @@ class Workspace:
         if not self.pair_scores.is_file():
             return []
         return list(from_records(read_manifest(self.pair_scores).get("notices", ())))
+
+
+def _is_empty(store: EmbeddingStore) -> bool:
+    """Tell whether a finished store holds no embedding."""
+    return store.finished() and not store.index()["ok"].any()
 
 
 def reports_left_out(reports: Mapping[str, EmbeddingStore]) -> list[Notice]:

@@ -105,7 +105,7 @@ def test_cxa004_never_takes_what_is_not_known_for_no_overlap(cards):
     ("by_card", "stated", "state"),
     [
         (None, "none", State.OK),
-        (None, "other, more", State.OK),
+        (None, "other, other: more", State.OK),
         (None, ["other", "toy"], State.ATTENTION),
         (None, "other,toy", State.ATTENTION),
         (["toy"], "none", State.ATTENTION),
@@ -122,6 +122,40 @@ def test_cxa004_adds_what_the_user_states_to_the_card(by_card, stated, state):
     )
 
     assert found.state == state
+
+
+@pytest.mark.parametrize(
+    ("data", "trained_on", "images_from", "state", "said"),
+    [
+        ("nih-cxr14", ["ChestX-ray14"], "", State.ATTENTION, "Trained on nih-cxr14: m."),
+        ("nih-cxr14", ["NIH"], "", State.ATTENTION, "Trained on nih-cxr14: m."),
+        ("nih-cxr14", ["NIH Chest X-rays (v2.0)"], "", State.ATTENTION, "Trained on nih-cxr14: m."),
+        ("mimic-cxr", ["MIMIC-CXR-JPG v2.1.0"], "", State.ATTENTION, "Trained on mimic-cxr: m."),
+        ("nih-cxr14", ["mimic-cxr"], "", State.OK, "no model was trained on nih-cxr14"),
+        ("nih-cxr14", ["our archive"], "", State.UNKNOWN, "does not know: m ('our archive')"),
+        ("nih-cxr14", ["other: our archive"], "", State.OK, "no model was trained on nih-cxr14"),
+        ("labels", ["nih-cxr14"], "", State.UNKNOWN, "Whether the images of 'labels' are from it"),
+        ("labels", ["nih-cxr14"], "NIH", State.ATTENTION, "Trained on NIH: m."),
+        ("labels", ["nih-cxr14"], "none", State.OK, "no model was trained on labels"),
+        ("labels", ["nih-cxr14"], "chexpert", State.OK, "no model was trained on chexpert"),
+        ("labels", [], "", State.OK, "no model was trained on labels"),
+        ("labels", ["other medical images"], "", State.OK, "no model was trained on labels"),
+        ("NIH_test", ["NIH_test"], "", State.ATTENTION, "Trained on NIH_test: m."),
+    ],
+)
+def test_cxa004_never_takes_another_way_to_write_a_name_for_other_data(
+    data, trained_on, images_from, state, said
+):
+    """Nor a table of images of unknown origin for a data set of its own."""
+    facts = {
+        "dataset": {"name": data},
+        "settings": AuditSettings(images_from=images_from).recorded(),
+    }
+
+    found = check("CXA004", manifest={"cards": {"m": {"trained_on": trained_on}}}, facts=facts)
+
+    assert found.state == state
+    assert said in found.detail
 
 
 def test_cxa004_names_every_model_that_needs_attention():

@@ -20,7 +20,7 @@ class Difference(NamedTuple):
     new: str
 
 
-_NOT_USED = ("trained_on", "thresholds")
+_NOT_USED = ("trained_on", "images_from", "thresholds")
 """Settings that change nothing of what is compared, or that each audit keeps for its own models."""
 
 

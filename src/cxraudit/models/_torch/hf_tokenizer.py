@@ -7,7 +7,7 @@ from typing import Any
 
 from cxraudit.errors import MissingExtraError
 from cxraudit.models import is_installed, untrusted
-from cxraudit.models.hf_folder import PUBLISHED
+from cxraudit.models.hf_folder import CONFIG, PUBLISHED
 
 PIECES = "spiece.model"
 
@@ -43,7 +43,8 @@ def hf_tokenizer(folder: Path, where: str) -> Any:
             if not is_installed(package):
                 raise MissingExtraError(f"the tokenizer of '{where}' ({PIECES})", "models")
 
-    fault = f"'{where}' has a tokenizer that cannot be read"
+    # transformers reads both for a tokenizer.
+    fault = f"'{where}' has a tokenizer, or a {CONFIG}, that cannot be read"
     with untrusted.one_sentence(fault, PUBLISHED), silent():
         return transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
