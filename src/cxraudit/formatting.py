@@ -53,10 +53,26 @@ def bounds(low: float, high: float, places: int = 2, *, signed: bool = False) ->
     --------
     >>> bounds(0.8, 0.9), bounds(-0.2, 0.04, signed=True), bounds(float("nan"), float("nan"))
     ('0.80 to 0.90', '−0.20 to +0.04', 'no interval')
+    >>> bounds(-0.08, -0.002, signed=True), bounds(-0.08, 0.002, signed=True)
+    ('−0.08 to −0.002', '−0.08 to 0.00')
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
-    return f"{decimal(low, places, signed=signed)} to {decimal(high, places, signed=signed)}"
+    return " to ".join(_ends(low, high, places, signed=signed))
+
+
+def _ends(low: float, high: float, places: int, *, signed: bool) -> tuple[str, str]:
+    """Return both ends; one that would be shown as 0, of an interval that excludes 0, with more decimals."""
+    if low > 0 or high < 0:
+        near = min(abs(low), abs(high))
+        needed = next((n for n in range(places, places + 3) if float(f"{near:.{n}f}")), places)
+    else:
+        needed = places
+    first, second = (
+        decimal(end, places if float(f"{end:.{places}f}") else needed, signed=signed)
+        for end in (low, high)
+    )
+    return first, second
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
@@ -72,7 +88,7 @@ def with_interval(value: float, low: float, high: float, *, signed: bool = False
     text = decimal(value, 3, signed=signed)
     if not (math.isfinite(value) and math.isfinite(low)):
         return text
-    ends = [decimal(end, 3, signed=signed) for end in (low, high)]
+    ends = _ends(low, high, 3, signed=signed)
     return f"{text} ({(' to ' if signed else '–').join(ends)})"
 
 

@@ -132,8 +132,8 @@ class AuditSettings:
     slice_depth: Annotated[int, Ge(1), Le(3)] = 2
     """Values that a slice combines at most, as in women with a chest drain: 2."""
     search_share: Annotated[float, Gt(0), Lt(1)] = 0.4
-    """Share of patients, drawn by the seed, that slices are searched on, tuning patients among them; the
-    others confirm them."""
+    """Share of patients, drawn by the seed, that slices are searched on, all tuning patients (--tuning-share)
+    among them; the others confirm them."""
     trained_on: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """MODEL=DATA,DATA or MODEL=none: data sets a model was trained on, where its card does not say; compared
     with the audited data set."""

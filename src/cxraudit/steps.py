@@ -25,7 +25,7 @@ from cxraudit.audits.scores import intersections, own_cohort, read_scores, score
 from cxraudit.audits.shortcuts import with_derived
 from cxraudit.audits.suppression import suppressed_image_notes
 from cxraudit.audits.thresholds import given_thresholds
-from cxraudit.audits.wordings.variants import by_variant
+from cxraudit.audits.wordings.variants import by_variant, refuse_contradictions
 from cxraudit.datasets.base import REPORT, Dataset
 from cxraudit.datasets.findings import find as find_finding
 from cxraudit.datasets.findings import resolve as resolve_finding
@@ -970,7 +970,8 @@ def _read_inputs(
     if work.holds(file):
         work.check_current()
     table = read_table(file, what="the scores table")
-    labelled = by_variant(table.frame, str(file)).base
+    divided = by_variant(table.frame, str(file))
+    labelled = divided.base
     if label and planned:
         made = {"age_group": age, "sex": sex, "view_position": view}
         ours = {name for name, column in made.items() if column}
@@ -980,6 +981,10 @@ def _read_inputs(
             raise ConfigError(f"--dataset {dataset} needs --root, the folder of the data set.")
         cohort = datasets.load(dataset, root, options)
     elif label:
+        read_of_images = [patient, age, sex, view, *label.values(), *(names or [])]
+        refuse_contradictions(
+            divided, image or "image_id", [*filter(None, read_of_images)], str(file)
+        )
         cohort = own_cohort(
             file,
             labelled,

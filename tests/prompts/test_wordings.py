@@ -101,7 +101,10 @@ def test_a_file_of_ones_own_is_read(tmp_path):
         (WHOLE.replace("{prompt} male", "{prompt}  FEMALE"), "twice"),
         (WHOLE.replace('group = "male"', 'group = "male"\nyears = 30'), "either group or years"),
         (WHOLE.replace('group = "Friday"', "years = 30"), "years are of demographic"),
-        (of("demographic", "sex", "female") + of("neutral", "day", "Monday"), "no two of them"),
+        (
+            of("demographic", "sex", "female") + of("neutral", "day", "Monday"),
+            "demographic wordings for female alone, and no two",
+        ),
         (WHOLE.replace("neutral", "demographic"), "no neutral wordings"),
         (WHOLE.replace("demographic", "neutral"), "no demographic wordings"),
         (WHOLE.replace('source = "a test"', 'source = " "', 1), "blank"),

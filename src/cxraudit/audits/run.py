@@ -180,6 +180,7 @@ def audit(
     tuning = cohort.tuning()
     reference = _reference(reference_labels, dataset)
     compared: list[dict[str, Any]] = []
+    supported: list[dict[str, Any]] = []
 
     def reference_of(one: planned.Scored) -> two_labels.TwoLabels | None:
         if reference is None:
@@ -209,7 +210,8 @@ def audit(
                 evaluated += engine.evaluate(shrunken.plan(engine, one.samples, chosen, one.runs))
                 both = reference_of(one)
                 if both is not None:
-                    of_labels, unlike = two_labels.evaluate(engine, both, chosen)
+                    of_labels, unlike, support = two_labels.evaluate(engine, both, chosen)
+                    supported += support
                     evaluated += of_labels
                     compared += unlike
             percentiles += [table for _, tables in plans for table in tables]
@@ -284,7 +286,7 @@ def audit(
             "heads": [_of_heads(one, hidden=settings.hides_small_numbers) for one in heads],
             "reference_labels": None
             if reference is None or settings.hides_small_numbers
-            else _of_reference(reference, cohort, compared),
+            else _of_reference(reference, cohort, compared, supported),
             "slices": sliced.facts,
             "wordings": by_wording.facts,
             **threshold_facts(cohort, tuning, used, free),
@@ -425,7 +427,10 @@ def _reference(given: ReferenceLabels | Any, dataset: Dataset) -> ReferenceLabel
 
 
 def _of_reference(
-    reference: ReferenceLabels, cohort: Cohort, compared: Sequence[dict[str, Any]]
+    reference: ReferenceLabels,
+    cohort: Cohort,
+    compared: Sequence[dict[str, Any]],
+    supported: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return what a report states of the reference labels, as plain data."""
     audited = cohort.images.index.isin(reference.labels.index)
@@ -436,6 +441,7 @@ def _of_reference(
         "patients": int(cohort.images.loc[audited, "patient_id"].nunique()),
         "weighted": reference.weights is not None,
         "compared": list(compared),
+        "support": list(supported),
     }
 
 

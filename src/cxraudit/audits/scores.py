@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cxraudit.audits.wordings.variants import by_variant, check_variants, of_wording
+from cxraudit.audits.wordings.variants import by_variant, check_variants, left_out, of_wording
 from cxraudit.datasets import findings, values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import source_column
@@ -176,7 +176,8 @@ def scores_from(
         for name, part in divided.others.groupby(VARIANT, sort=True)
     ]
     worded = check_variants(found.frame, pd.concat(parts, ignore_index=True), table)
-    return found._replace(worded=worded)
+    notices = [*found.notices, *left_out(found.frame, worded, table)]
+    return found._replace(worded=worded, notices=tuple(notices))
 
 
 def _scores_from(

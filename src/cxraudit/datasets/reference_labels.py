@@ -256,7 +256,8 @@ def _matched(
         stated = (
             f"{counted(len(other), 'row')} of images that are not audited, left out: {listing}."
         )
-        notices.append(Notice(about=about, count=len(other), sentence=stated))
+        hidden = "Some rows of images that are not audited, left out."
+        notices.append(Notice(about=about, count=len(other), sentence=stated, hidden=hidden))
     rows = pd.Index(keys).get_indexer(pd.Index(wanted[known]))
     index = pd.Index(dataset.images.loc[known, "image_id"])
     return ReferenceLabels(

@@ -122,8 +122,10 @@ def refuse_too_few(phrases: Sequence[Phrase], kind: str, where: str) -> None:
     if any(first[0] == second[0] for first, second in combinations(terms, 2)):
         return
     wanted, why = _NEEDED[kind]
+    names = short(", ".join(sorted({name for _, name in terms})))
+    found = f"{kind} wordings for {names} alone" if terms else f"no {kind} wordings"
     raise ConfigError(
-        f"{where} has {len(terms) or 'no'} {kind} wordings, no two of them for {wanted}, so that {why}. Add "
+        f"{where} has {found}, and no two for {wanted}, so that {why}. Add "
         f"{kind} wordings for two {wanted} or more."
     )
 

@@ -153,7 +153,7 @@ def test_reference_labels_change_nothing_else(missed):
     rest = own[~own["analysis"].isin([Analysis.LABEL_ERRORS, Analysis.REFERENCE_LABELS])]
     plain = audited(table.assign(reference=np.nan), reference=_nothing())
     pd.testing.assert_frame_equal(rest.reset_index(drop=True), plain.results)
-    assert label_conclusions(plain).empty
+    assert set(label_conclusions(plain)["conclusion"]) == {LabelConclusion.OPEN}
 
 
 def _nothing():
@@ -368,3 +368,37 @@ def test_labels_that_hide_part_of_a_gap_make_it_no_label_error():
     assert abs(smaller["value"]) < abs(smaller["working"])
     assert larger["conclusion"] == LabelConclusion.LARGER
     assert abs(larger["value"]) > abs(larger["working"])
+
+
+@pytest.mark.parametrize("n", [36, 60, 120])
+@pytest.mark.parametrize("seed", range(4))
+def test_labels_that_agree_in_a_small_subset_change_no_conclusion(n, seed):
+    """What a few patients do not show is neither a gap of the labels nor proof that there is none."""
+    table = drawn(DESIGNS["equally wrong, a gap"], seed)
+    rng = np.random.default_rng(seed)
+    chosen = table["patient"].isin(rng.choice(table["patient"].unique(), n, replace=False))
+    table = table.assign(reference=table[FINDING].where(chosen).astype(float))
+
+    found = label_conclusions(audited(table))
+
+    assert set(found["conclusion"]) <= {
+        LabelConclusion.OPEN,
+        LabelConclusion.HOLDS,
+        LabelConclusion.NEITHER,
+    }
+    assert (found["rests_on"] != BOTH_LABELS).all() or n > 100
+    if n == 36:
+        assert set(found["conclusion"]) == {LabelConclusion.OPEN}
+        assert set(found["reason"]) == {Why.FEW_ON_A_SIDE}
+
+
+def test_a_group_without_reference_labels_is_not_settled_rather_than_left_out():
+    """Each gap by working labels has a row."""
+    table = drawn(DESIGNS["a gap that is not there"], 3)
+    table = table.assign(reference=table["reference"].where(table["sex"] == GROUP))
+
+    found = label_conclusions(audited(table))
+
+    assert set(found["group"]) == {"female", "male"}
+    assert set(found["conclusion"]) == {LabelConclusion.OPEN}
+    assert (found["reason"] != "").all()

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from cxraudit.audits.embeddings.cohort import WordedPair
 from cxraudit.audits.run import audit
 from cxraudit.audits.wordings import audit_wordings, of_embeddings, of_tables
-from cxraudit.audits.wordings.variants import by_variant
+from cxraudit.audits.wordings.variants import by_variant, refuse_contradictions
 from cxraudit.errors import DataError
 from cxraudit.prompts.wordings import Phrase
 from cxraudit.schema import Analysis, Reason, has_reason
@@ -381,7 +381,7 @@ def variants(**changed):
         ),
         (
             {"variant_attribute": ["", "sex", "race", "day", "day"]},
-            "no two of them for groups of one attribute",
+            "no two for groups of one attribute",
         ),
         ({"variant_years": ["", "old", "", "", ""]}, "no age in years"),
         ({"variant_years": ["", -5, "", "", ""]}, "no age in years"),
@@ -414,3 +414,114 @@ def test_a_wording_without_a_group_stands_for_itself():
     assert len(found.base) == 1
     assert set(found.others["prompt_variant"]) == {"w", "m", "mon", "fri"}
     assert Phrase(name="w", kind="demographic").attribute == ""
+
+
+def test_words_with_a_larger_sampling_error_are_not_said_to_move_further():
+    """Words for sex that add noise to each image, and nothing to a population; neutral ones add less."""
+    dataset, _ = cohort(np.random.default_rng(1))
+    n_claims = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        base = rng.normal(size=len(dataset.images)) + (dataset.images[FINDING] == 1)
+        female = (dataset.images["sex"] == "female").to_numpy()
+        parts = [("", "base", "", "", base)]
+        for topic in range(8):
+            for word in range(6):
+                noise = rng.normal(0, 0.05, base.size)
+                parts.append(("neutral", f"n{topic}-{word}", f"t{topic}", f"w{word}", base + noise))
+        for group in ("female", "male"):
+            noise = rng.normal(0, 0.6, base.size) * female
+            parts.append(("demographic", group, "sex", group, base + noise))
+        scores = [
+            pd.DataFrame(
+                {
+                    "image_id": dataset.images["image_id"],
+                    "model": "m",
+                    "prompt_set": "p",
+                    "finding": FINDING,
+                    "score": score,
+                    "prompt_variant": name,
+                    "variant_kind": kind,
+                    "variant_attribute": attribute,
+                    "variant_group": group,
+                    "variant_years": -1,
+                }
+            )
+            for kind, name, attribute, group, score in parts
+        ]
+        sources = of_tables(scores[0], pd.concat(scores[1:], ignore_index=True))
+        rows = audit_wordings(dataset, sources, ["sex"], SETTINGS).results
+        ratios = rows[
+            rows["metric"].str.endswith("_ratio") & (rows["condition"] != "neutral words")
+        ]
+        n_claims += int((ratios["low"] > 1).any())
+
+    assert n_claims <= 1
+
+
+def test_words_that_are_one_group_are_not_said_to_be_alike(drawn):
+    """'female' and 'f' are read as one: there is nothing to compare, whatever the scores are."""
+    dataset, _, embedded = drawn
+    kept = [
+        w for w in embedded.wordings if w.phrase.kind == "neutral" or w.phrase.attribute == "sex"
+    ]
+    renamed = [
+        replace(w, phrase=replace(w.phrase, group="f"))
+        if w.phrase.kind == "demographic" and w.phrase.group == "male"
+        else w
+        for w in kept
+    ]
+    own = replace(embedded, wordings=tuple(renamed))
+
+    found = audit_wordings(dataset, [of_embeddings(own, "p")], ["sex"], SETTINGS)
+
+    assert found.facts[0]["compared"] == []
+    assert found.facts[0]["single"] == ["sex"]
+    assert found.facts[0]["alike"]["demographic"] == []
+
+
+def test_words_for_groups_that_matter_are_named_where_neutral_words_change_nothing(drawn):
+    """There is no ratio, and the size of the change is stated."""
+    dataset, _, embedded = drawn
+    (first, *_) = [w for w in embedded.wordings if w.phrase.kind == "neutral"]
+    same = [
+        replace(w, pair=replace(w.pair, direction=first.pair.direction))
+        if w.phrase.kind == "neutral"
+        else w
+        for w in embedded.wordings
+    ]
+    own = replace(embedded, wordings=tuple(same))
+
+    found = audit_wordings(dataset, [of_embeddings(own, "p")], ["sex"], SETTINGS)
+
+    assert found.facts[0]["compared"] == []
+    change, word = found.facts[0]["furthest"]
+    assert change > 0.01
+    assert word
+
+
+def test_rows_that_contradict_the_base_are_refused():
+    """Another label, or another patient, for the same image; blanks contradict nothing."""
+    frame = pd.DataFrame(
+        {
+            "image_id": ["a", "b"] * 5,
+            "edema": [1, 0] * 5,
+            "pid": ["p", "q"] * 5,
+            "score": 0.5,
+            "prompt_variant": np.repeat(["base", "f", "m", "x", "y"], 2),
+            "variant_kind": np.repeat(["base", *["demographic"] * 2, *["neutral"] * 2], 2),
+            "variant_attribute": np.repeat(["", "sex", "sex", "day", "day"], 2),
+            "variant_group": np.repeat(["", "female", "male", "Monday", "Tuesday"], 2),
+        }
+    )
+    used = ["edema", "pid", "absent"]
+
+    refuse_contradictions(by_variant(frame, "t.csv"), "image_id", used, "t.csv")
+    blank = frame.astype({"edema": "Float64"})
+    blank.loc[3, "edema"] = pd.NA
+    refuse_contradictions(by_variant(blank, "t.csv"), "image_id", used, "t.csv")
+    frame.loc[3, "edema"] = 1
+    with pytest.raises(
+        DataError, match=r"1 row with other wordings whose edema .* first of b: '1' and '0'"
+    ):
+        refuse_contradictions(by_variant(frame, "t.csv"), "image_id", used, "t.csv")

@@ -181,7 +181,7 @@ def test_the_detail_has_the_reweighted_and_the_standardised_gap():
 
     assert "AUROC of the score for the chest drain: 0.70 (0.67 to 0.73) among positives" in detail
     assert (
-        "AUROC would be 0.03 lower (0.00 to +0.06) if images with and without the finding had a chest "
+        "AUROC would be 0.03 lower (+0.003 to +0.06) if images with and without the finding had a chest "
         "drain equally often; whatever goes with the chest drain, such as severity, is reweighted with it."
     ) in detail
     assert "If only images without the finding were reweighted" in detail

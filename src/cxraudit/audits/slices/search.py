@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cxraudit.audits.cohort import Cohort, Mask, Sample
 from cxraudit.audits.slices.parts import Part
 from cxraudit.settings import AuditSettings
+from cxraudit.stats.replicated import ROUNDING
 from cxraudit.stats.shortfall import Masks, Ranked, Shortfalls, ranked
 
 BEAM = 100
@@ -108,7 +109,7 @@ def search(
         for candidates in one.levels(settings.slice_depth):
             n_examined += len(candidates)
             found += candidates
-    found = [one for one in found if one.lower > 0]
+    found = [one for one in found if one.lower > ROUNDING]
     found.sort(key=lambda one: (-round(one.lower, 12), len(one.parts), one.finding, one.name))
     return Searched(_worst(found, findings, searched, settings), n_examined, tuple(findings))
 

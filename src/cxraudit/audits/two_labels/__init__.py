@@ -5,6 +5,7 @@ module          question
 ==============  ==========================================================================
 `sides`         what either kind of labels says of a set of images
 `plan`          errors by group, and levels and gaps by reference labels in four ways
+`support`       on how many patients of either side a gap by reference labels rests
 `subset`        whether the subset looks like a random one of the images
 `agreement`     whether both sources agree at all, and on how many patients
 `conclusions`   what reference labels make of a gap by working labels
@@ -28,6 +29,7 @@ from cxraudit.audits.two_labels.conclusions import (
 from cxraudit.audits.two_labels.plan import plan
 from cxraudit.audits.two_labels.sides import TwoLabels, joined
 from cxraudit.audits.two_labels.subset import hidden, notices, unlike
+from cxraudit.audits.two_labels.support import support
 from cxraudit.schema import EXPLORATORY
 
 __all__ = [
@@ -48,7 +50,7 @@ __all__ = [
 
 def evaluate(
     engine: Engine, labels: TwoLabels, attributes: Sequence[str]
-) -> tuple[list[Evaluated], list[dict[str, Any]]]:
+) -> tuple[list[Evaluated], list[dict[str, Any]], list[dict[str, Any]]]:
     """Evaluate what reference labels say of a finding that a model scored.
 
     Parameters
@@ -66,9 +68,11 @@ def evaluate(
         Of `cxraudit.audits.two_labels.plan.plan`; differences are exploratory.
     list of dict
         From `cxraudit.audits.two_labels.subset.unlike`.
+    list of dict
+        From `cxraudit.audits.two_labels.support.support`.
     """
     found = [
         replace(one, family=EXPLORATORY if one.item.key.reference else "")
         for one in engine.evaluate(plan(engine, labels, attributes))
     ]
-    return found, unlike(engine, labels, attributes)
+    return found, unlike(engine, labels, attributes), support(engine, labels, attributes)

@@ -72,6 +72,14 @@ def agreement_notices(name: str, results: pd.DataFrame, min_patients: int) -> It
             "images or of a group: they agree less often than by chance. Is one of them coded the other way "
             "round? Nothing is concluded from them.",
         )
+    same = sorted(_the_same(results))
+    if same:
+        yield Notice(
+            about=about,
+            count=len(same),
+            sentence=f"Working and reference labels are the same in all images that have both, for "
+            f"{_named(same)}: where they are from one source, nothing follows from them.",
+        )
     scarce = few(results, min_patients)
     for finding in sorted({finding for _, finding in scarce}):
         n = min(count for (_, one), count in scarce.items() if one == finding)
@@ -82,6 +90,14 @@ def agreement_notices(name: str, results: pd.DataFrame, min_patients: int) -> It
             sentence=f"Only {counted(n, 'patient')} {have} reference labels of {finding}: whether {stand} "
             "for all images was not tested, and nothing is concluded.",
         )
+
+
+def _the_same(results: pd.DataFrame) -> set[str]:
+    """Return the findings of which no label is wrong by the other source."""
+    levels = _levels(results)
+    overall = levels[(levels["attribute"] == OVERALL) & levels["metric"].isin(["ppv", "npv"])]
+    least = overall.groupby("finding")["value"].agg(["min", "count"])
+    return {str(name) for name in least.index[(least["min"] == 1) & (least["count"] >= 2)]}
 
 
 def _named(findings: list[str]) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxraudit.audits.result import Audit
 from cxraudit.audits.two_labels.agreement import contradicting, few
+from cxraudit.audits.two_labels.support import FEWEST_OF_CLASS
 from cxraudit.schema import (
     BOTH_LABELS,
     BOUNDS,
@@ -48,17 +49,22 @@ class Why(StrEnum):
     """Why nothing is concluded, whatever the estimates are."""
 
     FEW = "too few patients have reference labels"
+    FEW_ON_A_SIDE = (
+        f"fewer than {FEWEST_OF_CLASS} patients with, or without, the finding by reference labels in the "
+        "group or outside of it"
+    )
     CONTRADICTION = (
         "both sources agree less often than by chance: one may be coded the other way round"
     )
     CHOSEN_BY_SCORE = (
-        "images were chosen by their score, also among those with the same working label: their sampling "
-        "weights are needed"
+        "images may have been chosen by their score, since scores differ also among those with the same "
+        "working label: their sampling weights are needed"
     )
     LIMIT = (
         "the corrected AUROC of a side lies at its limit, or the working labels may be no better than chance "
         "there"
     )
+    UNDEFINED = "the estimate does not exist for these images"
 
 
 COLUMNS = {
@@ -89,8 +95,9 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
     """Say of every gap of AUROC what reference labels of a subset make of it.
 
     A conclusion rests on the estimate by both labels where the subset looks like a random sample of the
-    images (or is weighted to be one); else on the corrected one, unless errors of the working labels depend
-    on the score; else on the bounds. Nothing is concluded (``not settled``, with a ``reason``) from few
+    images (or is weighted to be one), and errors of the working labels were seen on both sides (or it is
+    large); else on the corrected one, unless errors of the working labels depend on the score; else on the
+    bounds. Nothing is concluded (``not settled``, with a ``reason``) from few
     patients, where both sources contradict each other, where the subset was chosen by the score among images
     with the same working label, and where a corrected AUROC lies at its limit.
 
@@ -140,32 +147,45 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
         (*(row[name] for name in place), row["group"], row["condition"], row["reference"]): row
         for row in records(ours)
     }
+    supported = {tuple(row[name] for name in _GAP): row for row in about.get("support", ())}
     rows = []
     for gap in records(gaps):
         where = tuple(gap[name] for name in place)
         is_random = (gap["model"], gap["finding"]) not in unlike
-        condition = BOTH_LABELS if is_random else CORRECTED
+        has = supported.get(tuple(gap[name] for name in _GAP), _UNSUPPORTED)
+        condition = BOTH_LABELS if is_random and has["errors_known"] else CORRECTED
         corrected = estimates.get((*where, gap["group"], CORRECTED, COMPLEMENT))
         holds = corrected is not None and math.isfinite(corrected["low"])
         by_finding = (gap["model"], gap["finding"])
         by_score = not is_random and (*by_finding, gap["attribute"]) in chosen
-        if not is_random and (by_score or where in dependent or not holds):
+        if condition == CORRECTED and (by_score or where in dependent or not holds):
             condition = BOUNDS
         found = estimates.get((*where, gap["group"], condition, COMPLEMENT))
         change = estimates.get((*where, gap["group"], condition, BY_WORKING_LABELS))
         at_limit = condition == CORRECTED and not (change and math.isfinite(change["value"]))
         reasons = {
             Why.FEW: by_finding in scarce,
+            Why.FEW_ON_A_SIDE: not has["enough"],
             Why.CONTRADICTION: not contrary.isdisjoint(
                 (*by_finding, attribute) for attribute in (OVERALL, gap["attribute"])
             ),
             Why.CHOSEN_BY_SCORE: by_score,
             Why.LIMIT: at_limit,
+            Why.UNDEFINED: found is None or not math.isfinite(found["low"]),
         }
         why = next((reason for reason, applies in reasons.items() if applies), "")
-        if found is not None:
-            rows.append(_row(gap, found, change, why))
+        if gap["finding"] in about["findings"]:
+            rows.append(_row(gap, found or _missing(condition), change, why))
     return typed_frame(rows, COLUMNS)
+
+
+_GAP = ("model", "finding", "attribute", "group")
+_UNSUPPORTED = {"enough": False, "errors_known": False}
+"""Of a gap that no image with a reference label is on both sides of."""
+
+
+def _missing(condition: str) -> dict[str, Any]:
+    return {"condition": condition, **dict.fromkeys(("value", "low", "high"), math.nan)}
 
 
 def _row(

@@ -156,8 +156,9 @@ def notices(name: str, found: Sequence[dict[str, Any]]) -> list[Notice]:
         row["chosen_by_score"] and (row["model"], row["finding"]) in unlike_images for row in found
     )
     advice = (
-        "They were chosen by the score, also among images with the same working label, so that predictive "
-        "values on them do not hold for all images: without their sampling weights nothing is concluded."
+        "Scores differ also among images with the same working label, so that they may have been chosen by "
+        "the score, and predictive values on them do not hold for all images: without their sampling weights "
+        "nothing is concluded."
         if by_score
         else "Give their sampling weights, or read the corrected estimates."
     )

@@ -195,6 +195,8 @@ class _Found:
             "unchanged": min((one.unchanged for _, one in self._found.values()), default=0),
             "compared": sorted(f for f, (_, one) in self._found.items() if both_kinds(one.words)),
             "alike": alike,
+            "single": sorted({topic for _, one in self._found.values() for _, topic in one.single}),
+            "furthest": max((one.furthest for _, one in self._found.values()), default=(0.0, "")),
             "too_few": self._too_few(),
         }
 

@@ -87,8 +87,9 @@ def _of_outcome(
     yield _spread(engine, found, outcome, neutral, NEUTRAL_WORDS, named)
     for condition, attribute in compared_words(words, outcome.attribute).items():
         effects = _Effects(contrasts(words, DEMOGRAPHIC, attribute), values)
-        yield _spread(engine, found, outcome, effects, condition, named)
-        yield _ratio(engine, found, outcome, effects, neutral, condition, named)
+        spread = _spread(engine, found, outcome, effects, condition, named)
+        yield spread
+        yield _ratio(engine, found, outcome, (effects, neutral), spread.low, condition, named)
 
 
 class _Effects:
@@ -148,12 +149,18 @@ def _ratio(
     engine: Engine,
     found: Scored,
     outcome: Outcome,
-    effects: _Effects,
-    neutral: _Effects,
+    both: tuple[_Effects, _Effects],
+    least: float,
     condition: str,
     named: dict[str, str],
 ) -> Tested:
+    """Compare words for groups with neutral ones.
+
+    An exchange takes sampling error for alike in both kinds. Where it is not, words may seem to move further
+    that only have a larger error: where `least`, the lower limit of their spread, is 0, so is the ratio's.
+    """
     settings = engine.settings
+    effects, neutral = both
     if not (effects.enough and neutral.enough):
         return Tested(
             key=_key(found, condition, named),
@@ -175,7 +182,7 @@ def _ratio(
         metric=RATIOS[outcome.metric],
         cell=outcome.cell,
         value=ratio.value,
-        low=math.nan if few else ratio.low,
+        low=math.nan if few else ratio.low if least > 0 else 0.0,
         high=math.nan if few else ratio.high,
         p_value=ratio.p_value,
         p_adjusted=math.nan if few else size_p_value(effects.squares, neutral.points**2),

@@ -1,13 +1,14 @@
 """Scores tables in which the same images are scored with several wordings of the prompt."""
 
 import re
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from cxraudit.errors import ConfigError, DataError, short
-from cxraudit.notices import counted
+from cxraudit.notices import Notice, counted
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL, OLDEST, Phrase, refuse_too_few
 from cxraudit.schema import (
     BASE_VARIANT,
@@ -167,6 +168,62 @@ def phrases_of(others: pd.DataFrame) -> tuple[Phrase, ...]:
 def of_wording(table: str, name: object) -> str:
     """Return what messages call the rows of one wording."""
     return f"{table}, wording '{short(name)}',"
+
+
+def refuse_contradictions(
+    divided: Variants, image: str, columns: Collection[str], table: str
+) -> None:
+    """Refuse rows of other wordings that say other things of an image than the base does.
+
+    Parameters
+    ----------
+    divided : Variants
+        From `by_variant`.
+    image : str
+        Column of the images.
+    columns : collection of str
+        What is read of an image, such as labels, patient and sex; blanks contradict nothing.
+    table : str
+        Its name in messages.
+
+    Raises
+    ------
+    DataError
+        With the column, and the first image.
+    """
+    base, others = divided
+    if others.empty or image not in base:
+        return
+    of_base = base.drop_duplicates(image).set_index(image)
+    for column in [name for name in columns if name in base and name != image]:
+        before = of_base[column].reindex(others[image])
+        now = others[column]
+        both = before.notna().to_numpy() & now.notna().to_numpy()
+        wrong = both & (_text(before).to_numpy() != _text(now).to_numpy())
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            first = f"{short(others[image].iloc[at])}: '{short(now.iloc[at])}'"
+            raise DataError(
+                f"{table} has {counted(int(wrong.sum()), 'row')} with other wordings whose {column} is not "
+                f"that of the wording of {VARIANT_KIND} {BASE_VARIANT}, first of {first} and "
+                f"'{short(before.iloc[at])}'. An image has one; correct it, or leave it blank in the others."
+            )
+
+
+def left_out(scores: pd.DataFrame, worded: pd.DataFrame, table: str) -> Iterator[Notice]:
+    """Say which images, and which models, cannot be compared by wording."""
+    others = set(worded["image_id"]) - set(scores["image_id"])
+    if others:
+        what = f"scores of other wordings and none of {VARIANT_KIND} {BASE_VARIANT}: left out."
+        yield Notice(
+            about=table,
+            count=len(others),
+            sentence=f"{counted(len(others), 'image')} with {what}",
+            hidden=f"Some images with {what}",
+        )
+    for model in sorted(set(scores["model"]) - set(worded["model"])):
+        sentence = f"{short(model)} has scores of one wording of the prompt, and is not compared by wording."
+        yield Notice(about=table, count=1, sentence=sentence, hidden=sentence)
 
 
 def check_variants(scores: pd.DataFrame, others: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -36,6 +36,11 @@ class Distinguished(NamedTuple):
     """Kind and attribute or topic of words that all have the same scores."""
     unchanged: int
     """Phrases with which all scores are those without them."""
+    single: tuple[tuple[str, str], ...] = ()
+    """Kind and attribute or topic of one word alone, which there is nothing to compare with."""
+    furthest: tuple[float, str] = (0.0, "")
+    """Of the words for groups: the largest mean change of the score of an image, in its standard deviations,
+    and the word."""
 
 
 def words_of(phrases: Sequence[Phrase]) -> list[Word]:
@@ -59,14 +64,24 @@ def distinguish(scores: WordedScores, known: NDArray[np.bool_]) -> Distinguished
     unchanged = int((np.abs(worded - base).max(axis=1, initial=0.0) <= tolerance).sum())
     words: list[Word] = []
     alike: list[tuple[str, str]] = []
+    single: list[tuple[str, str]] = []
+    changes = [(0.0, "")]
     for topic in _topics(words_of(scores.phrases)):
+        if len(topic) < 2:
+            single.append((topic[0].kind, topic[0].attribute))
+            continue
         means = np.stack([worded[list(word.places)].mean(axis=0) for word in topic])
         apart = np.abs(means - means[0]).max(initial=0.0) > tolerance
         if apart:
             words += topic
+            changes += [
+                (float(np.abs(row - base).mean() / (base.std() or 1.0)), word.name)
+                for word, row in zip(topic, means, strict=True)
+                if word.kind == DEMOGRAPHIC
+            ]
         else:
             alike.append((topic[0].kind, topic[0].attribute))
-    return Distinguished(tuple(words), tuple(alike), unchanged)
+    return Distinguished(tuple(words), tuple(alike), unchanged, tuple(single), max(changes))
 
 
 def _topics(words: Sequence[Word]) -> Iterator[list[Word]]:

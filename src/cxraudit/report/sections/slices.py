@@ -30,7 +30,8 @@ def build(audit: Audit, context: Context) -> Section | None:
         for model in context.tested
         if searches(audit, model)
     ]
-    blocks: list[Block] = [muted(f"{_patients(facts)} {_BIAS}")]
+    some = any(one["findings"] for model in context.tested for one in searches(audit, model))
+    blocks: list[Block] = [muted(f"{_patients(facts)} {_BIAS}")] if some else []
     blocks += context.one_at_a_time("slices", parts) if parts else []
     return Section("Slices", Anchor.SLICES, [*blocks, _searched(facts)])
 
@@ -73,6 +74,10 @@ def _counts(
             "a slice."
         )
     large = sum(one["searched"] for one in searched)
+    if large and not found and not any(one["hidden"] for one in searched):
+        return (
+            f"Of {large:,} slices that were large enough, none seemed worse, so none was examined."
+        )
     near = sum(one["neighbourhoods"] for one in searched)
     hidden = sum(one["hidden"] for one in searched)
     texts = f", {counted(near, 'neighbourhood')} of embeddings among their parts" if near else ""

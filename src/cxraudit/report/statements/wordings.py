@@ -237,12 +237,22 @@ def _range(audit: Audit, row: Row, metric: str) -> str:
 def _not_compared(fact: Mapping[str, Any]) -> Statement:
     """State why nothing follows where words of a kind are not distinguished."""
     alike = fact["alike"]
+    change, word = fact.get("furthest", (0.0, ""))
+    if change and alike[NEUTRAL]:
+        return Statement(
+            Tone.EXPLORATORY,
+            "Words for groups in the prompt: they change the scores, and neutral words do not",
+            f"With “{word}” the score of an image changes by {decimal(change, 3)} standard deviations on "
+            f"average. Its scores are the same whichever of the neutral words ({_topics(alike[NEUTRAL])}) "
+            "stand in the prompt, as where a text side has none of these, so that they are no control and "
+            "there is no ratio. Compare with neutral words that the model has.",
+        )
     kinds = [kind for kind in (DEMOGRAPHIC, NEUTRAL) if alike[kind]]
     if not kinds:
         return Statement(
             Tone.EXPLORATORY,
             "Words for groups in the prompt: not compared with neutral words",
-            "Words of one kind are missing, or nothing changes with any of them.",
+            f"Words of one kind are missing, or nothing changes with any of them.{_single(fact)}",
         )
     which = {DEMOGRAPHIC: "words for groups", NEUTRAL: "neutral words"}
     names = listed([f"{which[kind]} ({_topics(alike[kind])})" for kind in kinds])
@@ -254,6 +264,14 @@ def _not_compared(fact: Mapping[str, Any]) -> Statement:
     )
 
 
+def _single(fact: Mapping[str, Any]) -> str:
+    """Name words that stand alone, so that there is nothing to compare them with."""
+    left = fact.get("single") or ()
+    if not left:
+        return ""
+    return f" Words for {_topics(list(left))} are of one group or kind alone, and are left out."
+
+
 def _topics(names: list[str]) -> str:
     return listed([column_name(name) if name else "without an attribute" for name in names])
 
@@ -262,5 +280,5 @@ def _alike(fact: Mapping[str, Any]) -> str:
     """Name words that are not distinguished where others are."""
     left = [name for kind in (DEMOGRAPHIC, NEUTRAL) for name in fact["alike"][kind]]
     if not left:
-        return ""
-    return f" Words for {_topics(left)} are left out: the scores do not distinguish them."
+        return _single(fact)
+    return f"{_single(fact)} Words for {_topics(left)} are left out: the scores do not distinguish them."
