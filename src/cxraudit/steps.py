@@ -41,6 +41,7 @@ from cxraudit.encode import (
     failures,
     open_stores,
 )
+from cxraudit.encode.parts import WHOLE, Part, logged_part
 from cxraudit.encode.resume import (
     of_the_same_images,
     refuse_changed_images,
@@ -80,7 +81,7 @@ from cxraudit.scoring import (
     score_pairs,
 )
 from cxraudit.settings import AuditSettings
-from cxraudit.store import EmbeddingStore, stores
+from cxraudit.store import EmbeddingStore, plan_shards, stores
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
@@ -97,13 +98,15 @@ def encode_step(
     shard_size: int = SHARD_SIZE,
     n_readers: int = 2,
     device: str = "auto",
+    part: Part = WHOLE,
     inputs: Mapping[str, Path] | None = None,
     tell: Tell = logged,
 ) -> pd.DataFrame:
     """Encode a cohort with some models under `out`; return the images that could not be read.
 
     `inputs` are the tables that the cohort was read from, which are never replaced. `tell` is called with
-    what was found to have changed, or to be damaged, since an earlier call.
+    what was found to have changed, or to be damaged, since an earlier call. Of a `part`, the shards of the
+    others are left to them; whichever part ends last completes the folder.
     """
     loaded = _loaded(model_names, device)
     work = Workspace(out)
@@ -115,30 +118,38 @@ def encode_step(
     for name, store in targets.items():
         _update_card(store, loaded[name], name, tell)
     work.begin_encoding()
-    with track(f"encode {dataset.name}", len(dataset.images)) as advance:
-        encode_images(
-            dataset.images,
-            loaded,
-            work.embeddings,
-            batch_size=batch_size,
-            shard_size=shard_size,
-            n_readers=n_readers,
-            progress=advance,
-            tell=tell,
-        )
     readers = {
         name: cast("ImageTextModel", one) for name, one in loaded.items() if one.card.text_side
     }
-    if REPORT in dataset.images and readers:
-        with track("encode reports", len(dataset.images)) as advance:
-            encode_reports(
+    shards = part.own(plan_shards(dataset.images, shard_size))
+    n_images = sum(len(shard.image_ids) for shard in shards)
+    with logged_part(work.folder, part, list(loaded), len(shards)) as shard_done:
+        with track(f"encode {dataset.name}", n_images) as advance:
+            unread = encode_images(
                 dataset.images,
-                readers,
-                work.report_embeddings,
+                loaded,
+                work.embeddings,
+                batch_size=batch_size,
                 shard_size=shard_size,
+                n_readers=n_readers,
                 progress=advance,
+                part=part,
+                shard_done=shard_done,
                 tell=tell,
             )
+        if REPORT in dataset.images and readers:
+            with track("encode reports", n_images) as advance:
+                encode_reports(
+                    dataset.images,
+                    readers,
+                    work.report_embeddings,
+                    shard_size=shard_size,
+                    progress=advance,
+                    part=part,
+                    tell=tell,
+                )
+    if part.of > 1 and not _all_parts(targets, work, readers if REPORT in dataset.images else {}):
+        return unread.drop_duplicates("image_id")
     encoded = of_the_same_images(targets, work.embeddings, tell)
     useless = _without_embeddings(encoded, len(dataset.images))
     encoded = {name: store for name, store in encoded.items() if name not in useless}
@@ -189,6 +200,15 @@ def _without_embeddings(encoded: Mapping[str, EmbeddingStore], n_images: int) ->
             )
         found[name] = f"the model '{name}' embeds none of the {n_images:,} images, first: {first}"
     return found
+
+
+def _all_parts(
+    targets: Mapping[str, EmbeddingStore], work: Workspace, readers: Mapping[str, ImageModel]
+) -> bool:
+    """Tell whether the shards of all parts are there, so that this one completes the folder."""
+    reports = stores(work.report_embeddings, needed=False) if readers else {}
+    wanted = [*targets.values(), *(reports[name] for name in readers if name in reports)]
+    return len(wanted) == len(targets) + len(readers) and all(one.finished() for one in wanted)
 
 
 def _update_card(store: EmbeddingStore, model: ImageModel, name: str, tell: Tell) -> None:

@@ -334,6 +334,10 @@ class EmbeddingStore:
             raise DamagedError(f"{path} belongs to other embeddings")
         return mark
 
+    def has_mark(self, number: int) -> bool:
+        """Return whether the mark of a shard is there; what it names is not read."""
+        return self._part(number, "json").is_file()
+
     def _index(self, number: int, mark: Mapping[str, Any]) -> pd.DataFrame:
         data = _named(self._part(number, "parquet"), mark["index"])
         return pd.read_parquet(io.BytesIO(data))
@@ -358,12 +362,14 @@ class EmbeddingStore:
         self._rows(shard.number, mark)
         return index
 
-    def _parts(self, read: Callable[[int, dict[str, Any]], Part]) -> list[Part]:
-        """Read something of every shard, given its number and its mark."""
+    def _parts(
+        self, read: Callable[[int, dict[str, Any]], Part], numbers: Collection[int] | None = None
+    ) -> list[Part]:
+        """Read something of every shard, or of some, given its number and its mark."""
         key, n_shards = self._key(), self.record()["n_shards"]
         parts: list[Part] = []
         faults: list[str] = []
-        for number in range(n_shards):
+        for number in range(n_shards) if numbers is None else numbers:
             try:
                 parts.append(read(number, self._mark(number, key)))
             except DamagedError as fault:
@@ -393,14 +399,23 @@ class EmbeddingStore:
         marks = self._parts(lambda _, mark: mark)
         return digest([self._key(), [(mark["embeddings"], mark["content"]) for mark in marks]])
 
-    def index(self) -> pd.DataFrame:
+    def index(self, numbers: Collection[int] | None = None) -> pd.DataFrame:
         """Return the index of all images, without the embeddings; see `INDEX_COLUMNS`.
+
+        Parameters
+        ----------
+        numbers : collection of int, optional
+            Shards to read; default: all.
 
         Raises
         ------
         DataError
             If shards are missing, damaged, or those of other embeddings.
         """
+        if numbers is not None:
+            empty = pd.DataFrame(columns=list(INDEX_COLUMNS))
+            found = self._parts(self._index, numbers)
+            return pd.concat(found, ignore_index=True) if found else empty
         index = pd.concat(self._parts(self._index), ignore_index=True)
         if digest(index["image_id"].tolist()) != self.record()["images"]:
             raise DataError(f"{self.folder} holds other images than its record names. {_AGAIN}")

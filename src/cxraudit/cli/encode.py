@@ -91,6 +91,7 @@ def encode(
     shard_size: Count = 1024,
     readers: Readers = 2,
     device: Device = "auto",
+    part: Annotated[str | None, Parameter(metavar="K/N")] = None,
     quiet: Quiet = False,
 ) -> Answer:
     """Embed every image of a data set with one or more models.
@@ -106,9 +107,19 @@ def encode(
         Folder for images.parquet and embeddings/.
     shard_size
         Images per file of embeddings: at most so many are lost when the job is killed.
+    part
+        Encode the shards of one of several processes or machines that share the folder, such as `3/16`; the
+        one that ends last completes it. Default: that of a job array of Slurm or of torchrun, else all.
+        `cxraudit submit` prints such a job, and `cxraudit status` shows how far it is.
     """
     from cxraudit import datasets
+    from cxraudit.encode.parts import part_of, part_of_environment
     from cxraudit.steps import encode_step
+    from cxraudit.workspace import Workspace
+
+    own = part_of_environment() if part is None else part_of(part)
+    if own.of > 1:
+        message(f"cxraudit: part {own} ({own.source}).")
 
     images = load_dataset(dataset, root, option)
     names = list(dict.fromkeys(model))
@@ -121,18 +132,26 @@ def encode(
         shard_size=shard_size,
         n_readers=readers,
         device=device,
+        part=own,
         inputs=datasets.tables(dataset, root),
         tell=tell,
     )
+    whole = Workspace(out).is_encoded()
     for error in failures["error"].head(10):
         message(f"cxraudit: not read: {error}")
     if lost := len(failures):
-        message(f"cxraudit: {lost} images could not be read; all are in {out / 'failures.csv'}.")
+        where = f"; all are in {out / 'failures.csv'}" if whole else ""
+        message(f"cxraudit: {lost} images could not be read{where}.")
     models = "1 model" if len(names) == 1 else f"{len(names)} models"
-    print(f"{len(images.images) - lost:,} images × {models}: {out}")
+    if whole:
+        print(f"{len(images.images) - lost:,} images × {models}: {out}")
+    else:
+        print(f"part {own} is done, and others are not: cxraudit status {out}")
     return Answer(
         {
-            "images": len(images.images) - lost,
+            "part": str(own),
+            "complete": whole,
+            "images": len(images.images) - lost if whole else None,
             "unreadable": lost,
             "models": names,
             "folder": out,

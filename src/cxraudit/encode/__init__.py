@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cxraudit.content import Source
 from cxraudit.datasets.base import REPORT
+from cxraudit.encode.parts import WHOLE, Part
 from cxraudit.encode.reading import Opened, Perturbation, Prepared, Reader, prepare
 from cxraudit.encode.resume import Survey, of_damaged, survey
 from cxraudit.errors import ConfigError, CxrAuditError
@@ -43,6 +44,8 @@ def encode_images(
     progress: Progress | None = None,
     perturbation: Perturbation | None = None,
     perturbation_name: str = "",
+    part: Part = WHOLE,
+    shard_done: Callable[[], None] | None = None,
     tell: Tell = logged,
 ) -> pd.DataFrame:
     """Embed every image of a cohort with every model, and store the embeddings.
@@ -70,6 +73,10 @@ def encode_images(
         Applied to each decoded image first; use one folder per perturbation.
     perturbation_name : str
         All that the perturbation depends on; recorded, so that embeddings are never mixed.
+    part : Part
+        Shards to encode, where several processes share the folder; default: all.
+    shard_done : callable, optional
+        Called when a shard of the part is there, for all models.
     tell : callable, optional
         Called with a notice of each kind of change in images and shards since an earlier call;
         default: a warning of the logger ``cxraudit``.
@@ -77,7 +84,8 @@ def encode_images(
     Returns
     -------
     pandas.DataFrame
-        Images that could not be read: ``image_id``, ``error``, ``model``. Empty if there are none.
+        Images of the part that could not be read: ``image_id``, ``error``, ``model``. Empty if there are
+        none.
 
     Raises
     ------
@@ -93,6 +101,8 @@ def encode_images(
         shard_size=shard_size,
         n_readers=n_readers,
         progress=progress,
+        part=part,
+        shard_done=shard_done,
         tell=tell,
     )
     return failed
@@ -119,6 +129,8 @@ def encode_perturbed(
     shard_size: int = SHARD_SIZE,
     n_readers: int = 2,
     progress: Progress | None = None,
+    part: Part = WHOLE,
+    shard_done: Callable[[], None] | None = None,
     tell: Tell = logged,
 ) -> list[pd.DataFrame]:
     """Embed every image of a cohort under each of several perturbations, with every model.
@@ -135,7 +147,7 @@ def encode_perturbed(
         What is done to the images, each with a folder of its own.
     progress : callable, optional
         Called with the number of perturbed images that were finished since the last call.
-    tell : callable, optional
+    part, shard_done, tell
         As in `encode_images`.
 
     Returns
@@ -155,7 +167,7 @@ def encode_perturbed(
     opened = [
         open_stores(images, models, one.folder, shard_size, one.name, tell) for one in perturbed
     ]
-    shards = plan_shards(images, shard_size)
+    shards = part.own(plan_shards(images, shard_size))
     targets = [stores for _, stores in opened]
     contents = images[CONTENT].fillna("") if CONTENT in images else [""] * len(images)
     reader = Reader(dict(zip(images["image_id"], contents, strict=True)))
@@ -179,7 +191,9 @@ def encode_perturbed(
             if work:
                 batches = _batches(shard, work, batch_size, readers, reader)
                 _encode_shard(shard, work, batches, progress)
-    return [failures(stores) for stores in targets]
+            if shard_done:
+                shard_done()
+    return [failures(stores, None if part.of == 1 else shards) for stores in targets]
 
 
 def _surveyed(
@@ -203,6 +217,7 @@ def encode_reports(
     *,
     shard_size: int = SHARD_SIZE,
     progress: Progress | None = None,
+    part: Part = WHOLE,
     tell: Tell = logged,
 ) -> None:
     """Embed the report of every image with every model, into stores like those of the images.
@@ -211,13 +226,13 @@ def encode_reports(
     ----------
     images : pandas.DataFrame
         An images table with the column ``report``; images without one get no embedding.
-    models, folder, shard_size, progress, tell
+    models, folder, shard_size, progress, part, tell
         As in `encode_images`.
     """
     texts = images.assign(path=images[REPORT].fillna(""))
     shards, targets = open_stores(texts, models, folder, shard_size, tell=tell)
     damaged: dict[str, list[str]] = {}
-    for shard in shards:
+    for shard in part.own(shards):
         sources = [_text_source(text) for text in shard.paths]
         for name, store in targets.items():
             try:
@@ -297,11 +312,17 @@ def open_stores(
     return shards, targets
 
 
-def failures(stores: Mapping[str, EmbeddingStore]) -> pd.DataFrame:
-    """Return the images that finished stores could not read: ``image_id``, ``error``, ``model``."""
+def failures(
+    stores: Mapping[str, EmbeddingStore], shards: Sequence[Shard] | None = None
+) -> pd.DataFrame:
+    """Return the images that finished stores, or some of their shards, could not read.
+
+    Columns are ``image_id``, ``error`` and ``model``.
+    """
+    numbers = None if shards is None else [shard.number for shard in shards]
     parts: list[pd.DataFrame] = []
     for name, store in stores.items():
-        index = store.index()
+        index = store.index(numbers)
         parts.append(index.loc[~index["ok"], ["image_id", "error"]].assign(model=name))
     return pd.concat(parts, ignore_index=True)
 

@@ -122,6 +122,10 @@ class Workspace:
         """Withdraw the mark of the embeddings: from now on they are unfinished."""
         withdraw(self.embeddings)
 
+    def is_encoded(self) -> bool:
+        """Return whether the last encoding was completed."""
+        return manifest_of(self.embeddings).is_file()
+
     def write_encoding(
         self,
         unread: pd.DataFrame,

@@ -1,0 +1,238 @@
+"""Encoding divided over processes or machines that share a folder: whose shards are whose, how far each is.
+
+Shards do not depend on who encodes them, so parts need no lock: each takes every nth, and one that was killed
+is repeated. Whoever encodes the last missing shard completes the folder.
+"""
+
+import json
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cxraudit.errors import ConfigError, DataError, one_line, shown
+from cxraudit.files import MAKER, read_json, write_text
+from cxraudit.store import EmbeddingStore, Shard
+
+MOST_PARTS = 10_000
+LOGS = "parts"
+"""Folder of one file per part: who encodes it, and how far it is."""
+
+VARIABLES = (
+    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN"),
+    ("RANK", "WORLD_SIZE", None),
+)
+"""Number of a part, of all parts, and the number of the first (default 0), as Slurm and torchrun set them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Every nth shard, from some on."""
+
+    number: int
+    """From 1."""
+    of: int
+    source: str = "--part"
+    """What it was named by."""
+
+    def __str__(self) -> str:
+        """Return it as it is given: ``3/16``."""
+        return f"{self.number}/{self.of}"
+
+    def own(self, shards: Sequence[Shard]) -> list[Shard]:
+        """Return the shards of this part.
+
+        Examples
+        --------
+        >>> shards = [Shard(number, (), ()) for number in range(5)]
+        >>> [shard.number for shard in Part(2, 3).own(shards)]
+        [1, 4]
+        """
+        return [shard for shard in shards if shard.number % self.of == self.number - 1]
+
+
+WHOLE = Part(1, 1)
+
+
+def part_of(text: str) -> Part:
+    """Read a part such as ``3/16``.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+
+    Examples
+    --------
+    >>> part_of("3/16").own([])
+    []
+    """
+    found = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)
+    number, of = (int(one) for one in found.groups()) if found else (0, 0)
+    if not 1 <= number <= of <= MOST_PARTS:
+        raise ConfigError(
+            f"a part is a number of all parts, such as 3/16, from 1/16 to 16/16; got {shown(text)}."
+        )
+    return Part(number, of)
+
+
+def part_of_environment(environment: Mapping[str, str] = os.environ) -> Part:
+    """Return the part that a job of Slurm's array, or of torchrun, is to encode; all of it in no such job.
+
+    Raises
+    ------
+    ConfigError
+        If the variables are no part.
+    """
+    for name, total, least in VARIABLES:
+        if name not in environment or total not in environment:
+            continue
+        texts = [environment[name], environment[total], environment.get(least or "", "0")]
+        try:
+            number, of, first = map(int, texts)
+        except ValueError:
+            number, of, first = -1, 0, 0
+        if not 0 <= number - first < of <= MOST_PARTS:
+            raise ConfigError(
+                f"{name}={shown(environment[name])} and {total}={shown(environment[total])} are no part of a "
+                "job whose parts are numbered in a row. Give --part, or --part 1/1 for all."
+            )
+        return Part(number - first + 1, of, name)
+    return WHOLE
+
+
+@dataclass(slots=True)
+class PartLog:
+    """How far a part is, in a file of its own that no other process writes."""
+
+    folder: Path
+    part: Part
+    models: tuple[str, ...]
+    n_shards: int
+    done: int = 0
+    state: str = "encoding"
+    """``encoding``, ``finished``, or ``failed``."""
+    error: str = ""
+    began: float = field(default_factory=time.time)
+
+    @property
+    def file(self) -> Path:
+        """Its file."""
+        return self.folder / LOGS / f"{self.part.number}-of-{self.part.of}.json"
+
+    def write(self) -> None:
+        """Write it, with the machine and the time."""
+        record = {
+            "made_by": MAKER,
+            "part": str(self.part),
+            "machine": platform.node(),
+            "process": os.getpid(),
+            "models": list(self.models),
+            "n_shards": self.n_shards,
+            "done": self.done,
+            "state": self.state,
+            "error": self.error,
+            "began": self.began,
+            "written": time.time(),
+        }
+        write_text(self.file, json.dumps(record, indent=2) + "\n")
+
+    def begin(self) -> None:
+        """Write it, unless there is a file of that name that is no log.
+
+        Raises
+        ------
+        DataError
+            If there is. (Parts do not claim their files: they would share the record of them.)
+        """
+        if self.file.exists() and not _is_log(self.file):
+            raise DataError(
+                f"{self.file.parent} holds {self.file.name}, which cxraudit did not write. Choose another "
+                "--out, or move it away."
+            )
+        self.write()
+
+    def shard_done(self) -> None:
+        """Count a shard."""
+        self.done += 1
+        self.write()
+
+    def end(self, error: str = "") -> None:
+        """Say that it ended."""
+        self.state, self.error = ("failed", error) if error else ("finished", "")
+        self.write()
+
+
+@contextmanager
+def logged_part(
+    folder: Path, part: Part, models: Sequence[str], n_shards: int
+) -> Iterator[Callable[[], None] | None]:
+    """Log how far a part is, and how it ended; of all shards in one process nothing is logged.
+
+    Yields
+    ------
+    callable or None
+        To be called when a shard is done.
+    """
+    if part.of == 1:
+        yield None
+        return
+    log = PartLog(folder, part, tuple(models), n_shards)
+    log.begin()
+    try:
+        yield log.shard_done
+    except BaseException as error:
+        log.end(one_line(str(error) or type(error).__name__, LONGEST_ERROR))
+        raise
+    log.end()
+
+
+LONGEST_ERROR = 300
+"""Characters of an error in a log."""
+
+
+def _is_log(path: Path) -> bool:
+    try:
+        return read_json(path).get("made_by") == MAKER
+    except DataError:
+        return False
+
+
+def logs(folder: Path) -> list[dict[str, Any]]:
+    """Return what the parts wrote, by number; those of an earlier division are left out."""
+    found = []
+    for path in sorted((folder / LOGS).glob("*-of-*.json")):
+        if _is_log(path):
+            found.append(read_json(path))
+    latest = max((one.get("began", 0.0) for one in found), default=0.0)
+    division = {one["part"].partition("/")[2] for one in found if one.get("began", 0.0) == latest}
+    kept = [one for one in found if one["part"].partition("/")[2] in division]
+    return sorted(kept, key=lambda one: int(one["part"].partition("/")[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the embeddings of a model are."""
+
+    n_shards: int
+    done: int
+    images: int
+    first_missing: int | None
+    """Number of the first shard that is not there."""
+
+
+def progress_of(store: EmbeddingStore) -> Progress:
+    """Count the shards of a store whose marks are there; `EmbeddingStore.read` checks what they say."""
+    record = store.record()
+    missing = [number for number in range(record["n_shards"]) if not store.has_mark(number)]
+    return Progress(
+        record["n_shards"],
+        record["n_shards"] - len(missing),
+        record["n_images"],
+        missing[0] if missing else None,
+    )
