@@ -415,6 +415,7 @@ def test_exported_embeddings_are_audited_as_the_run_that_made_them(encoded, coho
     [
         (20.0, False, "times a logit scale of 20."),
         (None, False, "no logit scale is given"),
+        (1e4, False, "with the logit scale of 1e+04 images would be tied at 0 or 1"),
         (20.0, True, "the scores are those of the table"),
     ],
 )
@@ -445,3 +446,7 @@ def test_where_scores_of_embedded_prompts_are_from_is_said(
     (notice,) = [one for one in own.notices if one.about == "prompts of m"]
     assert said in notice.sentence
     assert notice.hidden == notice.sentence
+    if not scored:
+        assert (
+            own.scores.groupby("finding")["score"].nunique().min() > 0.9 * embedded.image_ids.size
+        )

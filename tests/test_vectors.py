@@ -271,3 +271,64 @@ def test_what_is_no_prompt_is_refused(tmp_path, case):
         read_prompt_vectors(make(tmp_path), model="mine")
 
     assert str(tmp_path) in str(found.value)
+
+
+def test_columns_are_dimensions_in_the_order_of_their_numbers(tmp_path):
+    """Sorted as text, or shuffled, they are the same embeddings."""
+    wide = np.arange(36, dtype=np.float32).reshape(3, 12)
+    frame = pd.DataFrame(wide, columns=[f"dim{k}" for k in range(12)])
+    by_text = frame[sorted(frame.columns)].assign(image_id=IDS)
+
+    found = read_vectors(parquet(tmp_path, by_text))
+
+    np.testing.assert_array_equal(found.vectors, wide)
+
+
+@pytest.mark.parametrize("names", [["d0", "d1", "d3", "d4"], ["d0", "d00", "d1", "d2"]])
+def test_a_dimension_that_is_missing_or_there_twice_is_refused(tmp_path, names):
+    """Which one cannot be told from the numbers."""
+    frame = pd.DataFrame(VECTORS, columns=names).assign(image_id=IDS)
+
+    with pytest.raises(DataError, match="not numbered in a row"):
+        read_vectors(parquet(tmp_path, frame))
+
+
+def test_ids_in_a_table_are_text(tmp_path):
+    """With their zeros, and without being taken for numbers."""
+    (tmp_path / "ids.csv").write_text("image_id,other\n007,1\n7,2\n1e5,3\n")
+    file, _ = npy(tmp_path, None)
+
+    found = read_vectors(file, ids=tmp_path / "ids.csv")
+
+    assert found.image_ids.tolist() == ["007", "7", "1e5"]
+
+
+def test_a_table_of_several_models_is_refused(tmp_path):
+    """They would be taken for one."""
+    frame = pd.DataFrame({"image_id": IDS, "embedding": list(VECTORS), "model": ["a", "a", "b"]})
+
+    with pytest.raises(DataError, match="embeddings of 2 models"):
+        read_vectors(parquet(tmp_path, frame))
+
+
+def test_prompts_of_another_model_are_refused(tmp_path):
+    """Though the table has one model alone; unnamed models are not checked."""
+    frame = pd.DataFrame(
+        {"finding": ["Edema"], "direction": [[1.0, 0.0]], "model": "a", "logit_scale": 20.0}
+    )
+    file = parquet(tmp_path, frame)
+
+    assert read_prompt_vectors(file, model="a").logit_scale == 20
+    assert read_prompt_vectors(file).logit_scale == 20
+    with pytest.raises(DataError, match="has prompts of a, and none of 'b'"):
+        read_prompt_vectors(file, model="b")
+    with pytest.raises(DataError, match="logit_scale must be one number"):
+        read_prompt_vectors(parquet(tmp_path, frame.assign(logit_scale=-1.0)))
+
+
+def test_arrays_under_the_name_of_one_array_are_refused(tmp_path):
+    """An .npz that was renamed."""
+    npz(tmp_path, ids=IDS, x=VECTORS).rename(tmp_path / "e.npy")
+
+    with pytest.raises(DataError, match="holds several arrays"):
+        read_vectors(tmp_path / "e.npy", ids=tmp_path / "ids.txt")

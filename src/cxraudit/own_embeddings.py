@@ -19,7 +19,7 @@ from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.notices import Notice
 from cxraudit.schema import SCORE_COLUMNS, records
 from cxraudit.store import RECORD, EmbeddingStore
-from cxraudit.vectors import EmbeddedPrompts, read_prompt_vectors, read_vectors
+from cxraudit.vectors import read_prompt_vectors, read_vectors
 from cxraudit.zeroshot import scores_along
 
 File = str | PathLike[str]
@@ -90,7 +90,7 @@ def own_embeddings(
         own = ModelEmbeddings(model, found.image_ids, found.vectors, ())
         if model in directions:
             known, left_out = _known(directions[model].table, dataset, model)
-            notices += [*left_out, _of_scores(model, directions[model], scored=scored)]
+            notices += left_out
             prompts_of_model = {
                 "prompts": prompt_pairs(known[~known["in_bank"]]),
                 "bank": prompt_pairs(known[known["in_bank"]]),
@@ -112,8 +112,11 @@ def own_embeddings(
         if own.model in by_model:
             scores.append(by_model[own.model].scores(own))
             embedded[number] = by_model[own.model].embedded(own)
-        elif not scored:
-            scores.append(_scored(own, dataset, directions[own.model].logit_scale))
+        elif own.model in directions:
+            scale = _usable_scale(own, directions[own.model].logit_scale)
+            notices.append(_of_scores(own, directions[own.model].logit_scale, scale, scored=scored))
+            if not scored:
+                scores.append(_scored(own, dataset, scale))
     folders = {model: Path(file) for model, file in vectors.items() if Path(file).is_dir()}
     return OwnEmbeddings(
         dataset,
@@ -142,7 +145,11 @@ def _fitted(
             f"Heads are fitted on images that all models have embeddings of, {len(common):,} of "
             f"{len(set.union(*sets)):,}, so that no model is fitted on more of them."
         )
-        notices.append(Notice(about="heads", count=len(common), sentence=sentence))
+        hidden = (
+            "Heads are fitted on images that all models have embeddings of, so that none is fitted on more "
+            "of them."
+        )
+        notices.append(Notice(about="heads", count=len(common), sentence=sentence, hidden=hidden))
     if sets and not common:
         raise DataError(
             f"the embeddings of {short(', '.join(own.model for own in known))} are of different images, so "
@@ -199,20 +206,35 @@ def _known(table: pd.DataFrame, dataset: Dataset, model: str) -> tuple[pd.DataFr
     return table[known].assign(finding=found[known]), notices
 
 
-def _of_scores(model: str, prompts: EmbeddedPrompts, *, scored: bool) -> Notice:
+SATURATED = 36.0
+"""Log odds from which the logistic function is 1 in double precision, so that images would be tied."""
+
+
+def _usable_scale(embedded: ModelEmbeddings, logit_scale: float) -> float:
+    """Return the logit scale; NaN where scores would be tied at 0 or 1, though the cosines are not."""
+    directions = np.stack([pair.direction for pair in embedded.prompts])
+    furthest = float(np.abs(embedded.vectors @ directions.T).max(initial=0.0)) * logit_scale
+    return math.nan if furthest > SATURATED else logit_scale
+
+
+def _of_scores(embedded: ModelEmbeddings, given: float, used: float, *, scored: bool) -> Notice:
     """Say where the scores of a model with embeddings of prompts are from."""
     if scored:
         sentence = "They serve as directions of the score only; the scores are those of the table."
     else:
         difference = "the difference of the cosines of an image with both prompts"
-        scale = prompts.logit_scale
-        of = f"{difference} (no logit scale is given)"
-        if not math.isnan(scale):
-            of = f"the logistic function of {difference}, times a logit scale of {scale:.4g}"
+        of = f"the logistic function of {difference}, times a logit scale of {used:.4g}"
+        if math.isnan(given):
+            of = f"{difference} (no logit scale is given)"
+        elif math.isnan(used):
+            of = f"{difference}: with the logit scale of {given:.4g} images would be tied at 0 or 1"
         sentence = f"Scores were computed from them: for each finding, {of}."
     # No number in it counts images.
     return Notice(
-        about=f"prompts of {model}", count=len(prompts.table), sentence=sentence, hidden=sentence
+        about=f"prompts of {embedded.model}",
+        count=len(embedded.prompts),
+        sentence=sentence,
+        hidden=sentence,
     )
 
 

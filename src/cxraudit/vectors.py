@@ -18,6 +18,8 @@ from cxraudit.store import EmbeddingStore
 
 IDS = ("ids", "image_ids", "image_id", "names", "filenames", "paths")
 """Names of arrays or columns of image ids, in the order they are looked for."""
+UNNAMED = "model"
+"""What a model is called that no option names."""
 VECTORS = ("global", "embeddings", "embedding", "features", "vectors", "x")
 """Names of arrays or columns of embeddings."""
 FINDINGS = ("findings", "finding")
@@ -111,6 +113,8 @@ def _loaded(path: Path) -> Any:
     """
     if path.suffix.lower() == ".npz" and not zipfile.is_zipfile(path):
         raise DataError(f"{path} cannot be read as arrays of NumPy. Save it again.")
+    if path.suffix.lower() == ".npy" and zipfile.is_zipfile(path):
+        raise DataError(f"{path} holds several arrays. Rename it to .npz.")
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -136,9 +140,12 @@ def _ids_of(path: Path, image: str | None) -> NDArray[np.str_]:
     if suffix == ".npy":
         return _as_text(path, "", _loaded(path))
     if suffix in (".txt", ""):
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        try:
+            lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        except UnicodeDecodeError:
+            raise DataError(f"{path} is not text in UTF-8. Save it so.") from None
         return np.array(lines, dtype=np.str_)
-    frame = read_table(path, what="the table of ids")
+    frame = read_table(path, what="the table of ids", text=[*IDS, *([image] if image else [])])
     return _as_text(
         path, "", frame[_one_of(path, [str(name) for name in frame], IDS, image, "image ids")]
     )
@@ -177,6 +184,11 @@ def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
     frame = read_table(path, what="the table of embeddings")
     if frame.index.name is not None:  # as written by pandas with the ids as index
         frame = frame.reset_index()
+    if "model" in frame and frame["model"].nunique() > 1:
+        raise DataError(
+            f"{path} has embeddings of {frame['model'].nunique():,} models (column model). Give a file per "
+            "model."
+        )
     own = _one_of(path, [str(name) for name in frame], IDS, image, "image ids")
     lists = [name for name in frame if name != own and _holds_lists(frame[name])]
     listed = next((name for name in VECTORS if name in lists), lists[0] if lists else None)
@@ -199,12 +211,13 @@ def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
 
 
 def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of dimensions: numbers, or one word and numbers.
+    """Return the columns of dimensions, in the order of their numbers: numbers, or one word and numbers.
 
     Raises
     ------
     DataError
-        If there are further columns of numbers: labels would be taken for dimensions.
+        If there are further columns of numbers: labels would be taken for dimensions; if a number is missing
+        or there twice.
     """
     numbers = frame.select_dtypes("number").rename(columns=str)
     numbers = numbers[[str(name) for name in numbers if not _INDEX.fullmatch(str(name))]]
@@ -217,7 +230,14 @@ def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
             f"'{short(other[0])}': they may be labels. Keep image ids and dimensions (dim0, dim1 …), or give "
             "embeddings as one column of lists."
         )
-    return numbers
+    found = sorted((int(name.removeprefix(stems[name])), name) for name in numbered)
+    places = [number for number, _ in found]
+    if places != list(range(places[0], places[0] + len(places))):
+        raise DataError(
+            f"{path}: columns of dimensions are not numbered in a row: '{short(found[0][1])}' to "
+            f"'{short(found[-1][1])}' are {len(found):,}. Number all of them, each once."
+        )
+    return numbers[[name for _, name in found]]
 
 
 _DIMENSION = re.compile(r"\d+$")
@@ -290,7 +310,7 @@ def read_prompt_vectors(file: str | PathLike[str], *, model: str | None = None) 
         optionally ``logit_scale``. Or a Parquet table with the columns ``finding`` and ``direction`` (lists),
         as ``directions.parquet`` of ``cxraudit score``.
     model : str, optional
-        Of a table with several models (column ``model``): which rows are read.
+        Of a table with a column ``model``: which rows are read.
 
     Returns
     -------
@@ -382,7 +402,8 @@ def _prompts_of_table(path: Path, model: str | None) -> EmbeddedPrompts:
     names = [str(name) for name in frame]
     own = _one_of(path, names, FINDINGS, None, "findings")
     lists = _one_of(path, names, DIRECTIONS, None, "directions")
-    if "model" in names and frame["model"].nunique() > 1:
+    given = model not in (None, UNNAMED)
+    if "model" in names and (given or frame["model"].nunique() > 1):
         of_model = frame["model"].astype("str") == model
         if not of_model.any():
             known = short(", ".join(map(str, frame["model"].unique())))
@@ -404,4 +425,23 @@ def _prompts_of_table(path: Path, model: str | None) -> EmbeddedPrompts:
             "direction": list(_matched(path, findings, vectors, what="findings").vectors),
         }
     )
-    return EmbeddedPrompts(table, math.nan)
+    return EmbeddedPrompts(table, _factor_of(path, frame))
+
+
+def _factor_of(path: Path, frame: pd.DataFrame) -> float:
+    """Return the logit scale that a table of prompts gives in each row; NaN where it gives none.
+
+    Raises
+    ------
+    DataError
+        If it is no one number above 0.
+    """
+    if "logit_scale" not in frame:
+        return math.nan
+    scale = frame["logit_scale"].drop_duplicates().to_numpy()
+    if not _is_factor(scale):
+        raise DataError(
+            f"{path}: logit_scale must be one number above 0 in all rows, the factor itself and not its "
+            "logarithm."
+        )
+    return float(scale[0])

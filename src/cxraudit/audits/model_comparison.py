@@ -107,7 +107,7 @@ def _ranks(scores: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.unique(scores, return_inverse=True)[1]
 
 
-def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, int]) -> str:
+def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, int | None]) -> str:
     """Say that two models are alike: ``m1 and m2 give identical scores for all 400 images of Edema``.
 
     Parameters
@@ -116,11 +116,12 @@ def named_alike(reason: Reason, model: str, other: str, n_images: Mapping[str, i
         `Reason.IDENTICAL_SCORES`, `Reason.IDENTICAL_RANKING` or `Reason.IDENTICAL_DECISIONS`.
     model, other : str
         The models.
-    n_images : mapping of str to int
+    n_images : mapping of str to int or None
         Finding → images that both have, of the findings for which they are alike.
     """
-    counts = set(n_images.values())
-    images = f"all {counts.pop():,} images" if len(counts) == 1 else "all images"
+    first, *others = set(n_images.values())
+    is_one = first is not None and not others  # a count is None where small cells are hidden
+    images = f"all {first:,} images" if is_one else "all images"
     return f"{model} and {other} {_ALIKE[reason]} {images} of {', '.join(sorted(n_images))}"
 
 

@@ -16,7 +16,7 @@ class Alike:
     reason: Reason
     """`Reason.IDENTICAL_SCORES` or `Reason.IDENTICAL_RANKING`."""
     models: tuple[str, str]
-    n_images: dict[str, int]
+    n_images: dict[str, int | None]
     """Finding → images that both scored."""
 
     @property

@@ -13,7 +13,7 @@ from cxraudit.cli._output import Answer
 from cxraudit.cli._shared import shared
 
 LATE = 600
-"""Seconds without a sign of life after which a part is said to have stopped."""
+"""Seconds without a sign of life after which a part is listed as stopped."""
 
 
 @shared("status")

@@ -1,5 +1,7 @@
 """Heads are fitted on patients who are not audited, and scores follow their directions exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -258,3 +260,32 @@ def test_one_class_has_no_heads(drawn_once):
 
     with pytest.raises(DataError, match="no head can be fitted"):
         fit_heads(table_like(dataset, images), embeddings)
+
+
+def test_the_order_of_the_table_does_not_matter(drawn_once, heads):
+    """The same heads to the bit, with the images in another order."""
+    dataset, embeddings = drawn_once
+    rng = np.random.default_rng(1)
+    order = rng.permutation(len(dataset.images))
+    shuffled = replace(dataset, images=dataset.images.iloc[order].reset_index(drop=True))
+
+    again = fit_heads(shuffled, embeddings)
+
+    for finding, head in heads.by_finding.items():
+        assert again.by_finding[finding].strength == head.strength
+        np.testing.assert_allclose(again.by_finding[finding].weights, head.weights, rtol=0, atol=1e-6)
+
+
+def test_patients_of_each_finding_are_counted(drawn_once):
+    """A finding that few patients have a label of is not said to be fitted on all."""
+    dataset, embeddings = drawn_once
+    images = dataset.images.copy()
+    unlabelled = images["patient_id"].isin(images["patient_id"].drop_duplicates().iloc[::2])
+    images["Pneumonia"] = images["Pneumonia"].astype("Float64").mask(unlabelled)
+
+    found = fit_heads(replace(dataset, images=images), embeddings)
+
+    patients = found.fitted.set_index("finding")["patients"]
+    assert patients["Pneumonia"] < patients["Edema"] == 250
+    assert f"Pneumonia ({patients['Pneumonia']} patients)" in found.notices[0].sentence
+    assert "patients)" not in found.notices[0].hidden

@@ -7,6 +7,7 @@ difference of two prompts is in an image–text model, so that every analysis of
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from cxraudit.audits.embeddings.checks import checked
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair, Vectors
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import ConfigError, DataError, UnknownNameError
-from cxraudit.notices import Notice
+from cxraudit.notices import Notice, counted
 from cxraudit.schema import SCORE_COLUMNS
 from cxraudit.stats.heads import LinearHead, fit_head
 from cxraudit.streams import Stream, generator
@@ -172,6 +173,9 @@ def fit_heads(
     known = checked(embeddings, dataset)
     training = _drawn(dataset, known, share, seed)
     images, vectors = _of_patients(dataset, known, training)
+    # Folds are drawn in this order: that of the table must not matter.
+    order = np.argsort(images["image_id"].to_numpy(dtype=np.str_), kind="stable")
+    images, vectors = images.iloc[order], vectors[order]
     heads: dict[str, LinearHead] = {}
     few: dict[str, tuple[Shots, ...]] = {}
     rows = []
@@ -181,7 +185,7 @@ def fit_heads(
         one = _Training(
             vectors[labelled],
             given[labelled] == 1,
-            pd.factorize(images.loc[labelled, "patient_id"])[0].astype(np.int64),
+            pd.factorize(images.loc[labelled, "patient_id"], sort=True)[0].astype(np.int64),
         )
         if one.fewest < FEWEST:
             continue
@@ -214,7 +218,7 @@ def fit_heads(
         dataset.images.loc[of_training, "image_id"].to_numpy(dtype=np.str_),
         few,
         pd.DataFrame(rows),
-        tuple(_notices(known, wanted, heads, len(training))),
+        tuple(_notices(known, wanted, rows)),
     )
 
 
@@ -281,20 +285,24 @@ def _of_patients(
 def _notices(
     embeddings: ModelEmbeddings,
     wanted: Sequence[str],
-    heads: Mapping[str, LinearHead],
-    n_patients: int,
+    fitted: Sequence[Mapping[str, Any]],
 ) -> list[Notice]:
     about = f"scores of {embeddings.model}"
-    sentence = (
-        f"They are those of heads for {', '.join(heads)}, fitted on {n_patients:,} patients, who are not "
-        "audited."
+    heads = [one["finding"] for one in fitted]
+    patients = [counted(one["patients"], "patient") for one in fitted]
+    of = ", ".join(f"{name} ({n})" for name, n in zip(heads, patients, strict=True))
+    stated = "They are those of heads, fitted on other patients, who are not audited: {}."
+    of_heads = Notice(
+        about=about,
+        count=max(one["patients"] for one in fitted),
+        sentence=stated.format(of),
+        hidden=stated.format(", ".join(heads)),
     )
-    fitted = Notice(about=about, count=n_patients, sentence=sentence)
     without = [name for name in wanted if name not in heads]
     if not without:
-        return [fitted]
+        return [of_heads]
     sentence = (
         f"No head for {', '.join(without)}: fewer than {FEWEST} training patients have the finding, or are "
         "without it."
     )
-    return [fitted, Notice(about=about, count=len(without), sentence=sentence)]
+    return [of_heads, Notice(about=about, count=len(without), sentence=sentence)]

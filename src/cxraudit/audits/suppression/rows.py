@@ -232,7 +232,8 @@ def suppressed_results(
         shown[name] = results[name].astype("Int64").mask(~kept | hide)
     for name in _NUMBERS:
         shown[name] = shown[name].mask(hide)
-    shown["at"] = shown["at"].mask(hide & shares)
+    # Of heads, the largest number is that of all patients with a label of the finding.
+    shown["at"] = shown["at"].mask(hide & (shares | (results["analysis"] == Analysis.N_SHOT)))
     for name in ("method", "verdict", "note"):
         shown[name] = shown[name].mask(hide, "")
     shown["reasons"] = shown["reasons"].mask(hide, Reason.SUPPRESSED.value)

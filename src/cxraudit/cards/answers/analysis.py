@@ -2,6 +2,7 @@
 
 from cxraudit.cards.answers.answer import RESULTS, Answer, rows_of, sentences
 from cxraudit.cards.answers.data import attributes
+from cxraudit.cards.answers.model import of_heads
 from cxraudit.cards.subject import Subject
 from cxraudit.files import package_version
 from cxraudit.formatting import counted, decimal, listed, percent
@@ -22,9 +23,14 @@ def has(subject: Subject, *analyses: Analysis) -> bool:
 def design(subject: Subject) -> Answer:
     """Say what kind of study an audit is."""
     planned = f"Plan: {subject.facts.plan}." if subject.facts.plan else "No plan was registered."
+    trained = "nothing is trained"
+    if of_heads(subject):
+        trained = (
+            "and heads were fitted to its embeddings on labels of other patients of the same data"
+        )
     text = (
         "Audit of a finished model on images that were there: performance, fairness and robustness are "
-        f"measured, nothing is trained. {planned}"
+        f"measured, {trained}. {planned}"
     )
     return Answer(text, (Anchor.METHODS, Anchor.PROVENANCE), complete=False)
 

@@ -113,8 +113,8 @@ def _heads(audit: Audit) -> Iterator[str]:
     for one in audit.facts.get("heads") or ():
         yield (
             f"Scores of {one['model']} are those of heads: logistic regression on its embeddings, fitted on "
-            f"{one['patients']:,} other patients, with an L2 penalty chosen by the AUROC over folds of "
-            "patients."
+            f"labelled images of {one['patients']:,} other patients, with an L2 penalty chosen by the AUROC "
+            "over folds of patients."
         )
 
 
