@@ -17,7 +17,7 @@ class Alike:
     """`Reason.IDENTICAL_SCORES` or `Reason.IDENTICAL_RANKING`."""
     models: tuple[str, str]
     n_images: dict[str, int | None]
-    """Finding → images that both scored."""
+    """Finding → images that both scored; None where small cells are hidden."""
 
     @property
     def sentence(self) -> str:
@@ -65,7 +65,7 @@ def score_notices(results: pd.DataFrame) -> list[Notice]:
         for row in records(levels[has_reason(levels, Reason.CONSTANT_SCORES)])
     ]
     alike = [
-        Notice(about="models", count=max(one.n_images.values()), sentence=f"{one.sentence}.")
+        Notice(about="models", count=len(one.n_images), sentence=f"{one.sentence}.")
         for one in alike_models(results)
     ]
     return constant + alike

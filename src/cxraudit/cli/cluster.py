@@ -61,7 +61,7 @@ _SHOWN = ("part", "state", "done", "n_shards", "machine", "process", "error")
 
 
 def _state(log: dict[str, Any], now: float) -> str:
-    """Return the state of a part; one that writes no more is said to have stopped."""
+    """Return the state of a part; one that writes no more has stopped."""
     late = now - log["written"]
     if log["state"] == "encoding" and late > LATE:
         return f"stopped (no sign for {late / 60:,.0f} min)"

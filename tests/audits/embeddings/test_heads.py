@@ -273,7 +273,9 @@ def test_the_order_of_the_table_does_not_matter(drawn_once, heads):
 
     for finding, head in heads.by_finding.items():
         assert again.by_finding[finding].strength == head.strength
-        np.testing.assert_allclose(again.by_finding[finding].weights, head.weights, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            again.by_finding[finding].weights, head.weights, rtol=0, atol=1e-6
+        )
 
 
 def test_patients_of_each_finding_are_counted(drawn_once):

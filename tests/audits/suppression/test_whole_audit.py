@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 
 from cxraudit.audits.result import open_audit
 from cxraudit.audits.run import audit
+from cxraudit.audits.score_notices import alike_models
 from cxraudit.audits.suppression import suppressed, suppressed_image_notes
 from cxraudit.errors import DataError
 from cxraudit.notices import Notice
@@ -155,7 +156,6 @@ def test_every_analysis_is_reported_with_small_cells_hidden(below, tmp_path, coa
         **inputs_of_everything(),
         settings=AuditSettings(n_resamples=40, suppress_below=below),
     )
-    found.save(tmp_path)
 
     write_report(open_audit(tmp_path), tmp_path / "report.html")
     write_figures(open_audit(tmp_path), tmp_path / "figures", formats=["svg"], tables=["tex"])
@@ -166,3 +166,18 @@ def test_every_analysis_is_reported_with_small_cells_hidden(below, tmp_path, coa
         assert not rows[count].dropna().between(1, below - 1).any()
     assert shown.loc[shown["attribute"] == OVERALL, "value"].notna().any()
     assert found.facts["suppressed"]["rows"] == len(rows) - len(shown)
+
+
+def test_models_that_rank_alike_are_named_without_counts(tmp_path):
+    """In a whole report: a count that is hidden is left out of the sentence."""
+    table = planted_table(3)
+    dataset, scores = planted_dataset(table), planted_scores(table)
+    one = scores[scores["model"] == scores["model"].iloc[0]]
+    both = pd.concat([one.assign(model="a"), one.assign(model="b", score=one["score"] / 2)])
+
+    found = audit(dataset, both, settings=AuditSettings(n_resamples=50, suppress_below=11))
+    write_report(found, tmp_path / "report.html")
+
+    (alike,) = alike_models(found.results)
+    assert "all images of" in alike.sentence
+    assert "all images of" in (tmp_path / "report.html").read_text()
