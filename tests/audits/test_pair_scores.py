@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 
 from cxraudit.audits.pair_scores import pair_scores
+from cxraudit.audits.perturbations.counterfactual import on_linear_scale
 from cxraudit.audits.scores import scores_from_wide
 from cxraudit.audits.suppression.tables import suppressed_facts
 from cxraudit.edits import CONTROL_OF
@@ -290,3 +291,50 @@ def test_a_blank_cell_is_found_by_its_row(dataset, scores, pairs):
     """Below the header."""
     with pytest.raises(DataError, match="column 'edit', first row 3 below the header"):
         pair_scores(pairs.assign(edit=pairs["edit"].where(pairs.index != 2)), dataset, scores)
+
+
+def as_probabilities(frame, scores, pairs, change=0.0):
+    """Scores and pairs between 0 and 1, the edit changed by some log odds."""
+    own = scores.assign(score=expit(scores["score"] - 4))
+    shift = np.where(pairs["edit"] == "drain", change, 0.0)
+    base = np.tile(frame[f"score_{FINDING}"].to_numpy(), 2)
+    return own, pairs.assign(score=expit(base - 4 + shift))
+
+
+def test_decisions_beside_probabilities_are_refused(frame, dataset, scores, pairs):
+    """The log odds of a decision have no end: on either side."""
+    own, made = as_probabilities(frame, scores, pairs)
+    decided = made["score"].where(made["edit"] != "drain", (made["score"] > 0.1).astype(float))
+
+    with pytest.raises(DataError, match=r"scores of the edit 'drain' .* are 0 and 1 alone"):
+        pair_scores(made.assign(score=decided), dataset, own)
+    with pytest.raises(DataError, match=r"scores of the originals .* are 0 and 1 alone"):
+        pair_scores(made, dataset, own.assign(score=(own["score"] > 0.1).astype(float)))
+
+
+def test_rounding_is_counted_and_makes_no_effect(frame, dataset, scores, pairs):
+    """Probabilities of exactly 0 lie no further out than the others do."""
+    own, made = as_probabilities(frame, scores, pairs)
+    rounded = made["score"].where(made["edit"] != "drain", made["score"].round(2))
+    assert (rounded == 0).sum() >= 5
+
+    found = pair_scores(made.assign(score=rounded), dataset, own)
+
+    assert f"{int((rounded == 0).sum())} scores of exactly 0 or 1" in sentences(found)
+    both = np.stack(
+        [
+            pick(found.frame, perturbation=name).sort_values("image_id")["score"].to_numpy()
+            for name in (UNEDITED, "drain")
+        ]
+    )
+    before, after = on_linear_scale(both)
+    assert abs((after - before).mean()) < 0.35 * before.std()
+
+
+def test_originals_of_one_score_are_refused(frame, dataset, scores, pairs):
+    """There is no standard deviation to measure a change by; nor of rounding."""
+    rng = np.random.default_rng(0)
+    for noise in (0.0, 1e-9):
+        own = scores.assign(score=0.5 + noise * rng.normal(size=len(scores)))
+        with pytest.raises(DataError, match=r"of all originals .* are 0\.5: changes"):
+            pair_scores(pairs.assign(score=expit(pairs["score"])), dataset, own)

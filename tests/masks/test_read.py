@@ -93,7 +93,7 @@ def test_real_masks_of_low_quality_are_not_used(real):
     assert len(masks.images) == 48
     (notice,) = masks.notices
     assert notice.count == 2
-    with pytest.raises(NotAppliedError, match=r"0\.68, below 0\.7"):
+    with pytest.raises(NotAppliedError, match=r"is below 0\.7"):
         masks.of("00008297_010.png", "lungs", (1024, 1024))
 
 
@@ -155,7 +155,7 @@ def test_rows_of_other_images_are_not_kept_and_not_checked(written):
     assert list(masks.images) == ["a.png"]
 
 
-@pytest.mark.parametrize("quality", ["", "nan", "good", None])
+@pytest.mark.parametrize("quality", ["", "nan", " ", None])
 def test_masks_of_unknown_quality_are_not_used(written, quality):
     """Counted apart from those of low quality."""
     masks = read_masks(written(chexmask(("a.png", quality), ("b.png", 0.2), ("c.png", 0.9))))
@@ -256,10 +256,10 @@ BROKEN = {
     "half": (lambda t: t.assign(Height=128.5), "are no numbers of pixels"),
     "percent": (
         lambda t: t.assign(**{"Dice RCA (Mean)": 91.2}),
-        "'91.2', which is not between 0 and 1",
+        "'91.2', which is no number between 0 and 1",
     ),
-    "infinite": (lambda t: t.assign(**{"Dice RCA (Mean)": "inf"}), "not between 0 and 1"),
-    "negative": (lambda t: t.assign(**{"Dice RCA (Mean)": -0.1}), "not between 0 and 1"),
+    "infinite": (lambda t: t.assign(**{"Dice RCA (Mean)": "inf"}), "no number between 0 and 1"),
+    "negative": (lambda t: t.assign(**{"Dice RCA (Mean)": -0.1}), "no number between 0 and 1"),
     "huge": (lambda t: t.assign(Width="1e300"), "are no numbers of pixels"),
     "outside": (lambda t: t.assign(Width=3), "ends at pixel"),
     "no id": (lambda t: t.rename(columns={"Image Index": "x"}), "Image Index"),
@@ -403,3 +403,31 @@ def test_the_fingerprint_depends_on_the_masks_that_are_used(written):
     assert one.fingerprint(["a.png"], ["lungs"]) == other.fingerprint(["a.png"], ["lungs"])
     assert one.fingerprint(["a.png"], ["heart"]) != other.fingerprint(["a.png"], ["heart"])
     assert isinstance(one, Masks)
+
+
+@pytest.mark.parametrize("name", ["Dice RCA (Mean)", "dice rca (mean)", " Dice RCA (Mean) "])
+@pytest.mark.parametrize("low", ["0.5", "0,5", ""])
+def test_the_quality_counts_in_any_table_and_spelling(written, name, low):
+    """Of a mask per image, and of a mask per row."""
+    per_image = chexmask(("a", low), ("b", "0.9")).rename(columns={"Dice RCA (Mean)": name})
+    rows = [
+        ("a", "lung", "0.9"),
+        ("a", "heart", low),
+        ("b", "lung", "0,9"),
+        ("b", "heart", "0.7"),
+    ]
+    per_row = pd.DataFrame(rows, columns=["image_id", "region", name]).assign(
+        rle=encode(SQUARE), height=8, width=10
+    )
+
+    for table in (per_image, per_row):
+        masks = read_masks(written(table))
+        assert list(masks.images) == ["b"]
+        assert "a" in masks.left_out
+        assert len(masks.notices) == 1
+
+
+def test_a_quality_that_is_no_number_is_refused(written):
+    """It would count as unknown, and the mask be left out for another reason."""
+    with pytest.raises(DataError, match="of a is 'high', which is no number between 0 and 1"):
+        read_masks(written(chexmask(("a", "high"), ("b", "0.9"))))

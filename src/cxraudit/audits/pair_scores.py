@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from cxraudit.audits.perturbations.counterfactual import LEAST_SPREAD
 from cxraudit.audits.scores import LONG, NO_PROMPTS, scores_from
 from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
@@ -156,7 +157,14 @@ def pair_scores(
     notices += kept
     before, replaced = _unedited(edited, long, scores, dataset, where, named)
     _require_scale(edited, before, where)
-    notices += [*replaced, *_same_scores(edited, before), *describe(edited)]
+    _require_probabilities(edited, before, where)
+    _require_spread(before, where)
+    notices += [
+        *replaced,
+        *_exact(edited, before),
+        *_same_scores(edited, before),
+        *describe(edited),
+    ]
     frame = pd.concat([before, edited], ignore_index=True)[[*PERTURBED_COLUMNS, CONTROL_OF]]
     return PairScores(frame, tuple(dict.fromkeys(notices)))
 
@@ -356,6 +364,65 @@ def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> No
                 f"{first:.4g} to {last:.4g}: only one of both are between 0 and 1. Give both on the same "
                 "scale."
             )
+
+
+_OF = ["model", "prompt_set", "finding"]
+
+
+def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
+    """Refuse decisions (0 and 1) beside probabilities: the log odds of a decision have no end.
+
+    Raises
+    ------
+    DataError
+        If the scores of an edit, or of its originals, are 0 and 1 alone, and not those of the others.
+    """
+    key = ["image_id", *_OF]
+    both = edited.merge(before[[*key, "score"]], on=key, suffixes=("", "_before"))
+    for (edit, *_), part in both.groupby(["perturbation", *_OF], sort=False):
+        values = part[["score", "score_before"]]
+        probabilities = ((values >= 0) & (values <= 1)).all(axis=None)
+        own, originals = (bool(values[name].isin([0, 1]).all()) for name in values)
+        if probabilities and own != originals:
+            which = f"of the edit '{short(edit)}'" if own else "of the originals"
+            raise DataError(
+                f"in {where}, the scores {which} for {short(part['finding'].iloc[0])} are 0 and 1 alone, and "
+                f"those of {'the originals' if own else 'edited images'} are not: decisions cannot be "
+                "compared with probabilities. Give the probabilities of both, not rounded."
+            )
+
+
+def _require_spread(before: pd.DataFrame, where: str) -> None:
+    """Refuse originals that all have one score, so that there is nothing to measure a change by.
+
+    Raises
+    ------
+    DataError
+        With the model and the finding.
+    """
+    for (model, _, finding), part in before.groupby(_OF, sort=False):
+        scores = part["score"].to_numpy(dtype=np.float64)
+        if len(scores) > 1 and not scores.std() > LEAST_SPREAD * np.abs(scores).max(initial=0.0):
+            raise DataError(
+                f"in {where}, the scores of all originals for {short(finding)} by '{short(model)}' are "
+                f"{scores[0]:.4g}: changes are measured in their standard deviation, which is 0. Leave this "
+                "finding out, or give scores that vary."
+            )
+
+
+def _exact(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
+    """Count probabilities of exactly 0 or 1 where others lie between: they were rounded."""
+    scores = pd.concat([edited, before], ignore_index=True)
+    of_scores = scores.groupby(_OF)["score"]
+    probabilities = (of_scores.transform("min") >= 0) & (of_scores.transform("max") <= 1)
+    exact = scores["score"].isin([0, 1]) & probabilities
+    others = (~exact).groupby([scores[name] for name in _OF]).transform("any")
+    number = int((exact & others).sum())
+    if not number:
+        return []
+    what = "of exactly 0 or 1, as rounding makes them: taken for the most extreme of the others."
+    sentence = f"{counted(number, 'score')} {what}"
+    return [Notice(about="pairs", count=number, sentence=sentence, hidden=f"Some scores {what}")]
 
 
 def _same_scores(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:

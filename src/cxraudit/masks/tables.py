@@ -87,7 +87,7 @@ def _chunks(file: Path) -> Iterator[pd.DataFrame]:
     """Yield the rows of a table as text, some at a time; nothing of what is not used is kept."""
     try:
         if file.suffix == ".parquet":
-            table = pd.read_parquet(file)
+            table = pd.read_parquet(file).rename(columns=_canonical)
             kept = [name for name in table if name in _USED]
             yield table[kept].astype(object).fillna("").astype("str")
             return
@@ -99,7 +99,8 @@ def _chunks(file: Path) -> Iterator[pd.DataFrame]:
             usecols=_is_used,
             encoding="utf-8-sig",
         ) as reader:
-            yield from reader
+            for chunk in reader:
+                yield chunk.rename(columns=_canonical)
     except (ValueError, OSError, EOFError, zlib.error, pd.errors.ParserError) as error:
         raise DataError(
             f"{file} cannot be read as a table of masks: {one_line(str(error), 200).rstrip('.')}. Check "
@@ -108,7 +109,13 @@ def _chunks(file: Path) -> Iterator[pd.DataFrame]:
 
 
 def _is_used(name: str) -> bool:
-    return name in _USED
+    return _canonical(name) in _USED
+
+
+def _canonical(name: object) -> str:
+    """Return the name of a column; that of the quality in any case, and without blanks around it."""
+    text = str(name)
+    return QUALITY if text.strip().casefold() == QUALITY.casefold() else text
 
 
 _USED = {*ROWS_OF, *CHEXMASK_IDS, *CHEXMASK_REGIONS, QUALITY, "Height", "Width"}
@@ -156,6 +163,11 @@ class _Found:
         """Add rows with a mask each."""
         for row in self._wanted(rows, "image_id"):
             name = row["image_id"]
+            if name in self.left_out:
+                continue
+            if QUALITY in row and not self._is_good(name, row[QUALITY]):
+                self.images.pop(name, None)
+                continue
             region = own_name(row["region"], str(self.file))
             of_image = self.images.setdefault(name, {})
             if region in of_image:
@@ -192,20 +204,22 @@ class _Found:
                 yield row
 
     def _is_good(self, name: str, text: str) -> bool:
+        written = text.strip()
+        blank = written.casefold() in ("", "nan", "na")
         try:
-            quality = float(text)
+            quality = math.nan if blank else float(written.replace(",", "."))
         except ValueError:
-            quality = math.nan
-        if not (math.isnan(quality) or 0 <= quality <= 1):
+            quality = math.inf
+        if not (blank or 0 <= quality <= 1):
             raise DataError(
-                f"{self.file}: the {QUALITY} of {short(name)} is '{short(text)}', which is not between 0 and "
-                "1. Divide percentages by 100, or correct the row."
+                f"{self.file}: the {QUALITY} of {short(name)} is '{short(text)}', which is no number between "
+                "0 and 1. Divide percentages by 100, or correct the row."
             )
         if quality >= self.minimum_quality:
             return True
         known = math.isfinite(quality)
         (self.low if known else self.unknown).append(name)
-        what = f"is {quality:.2f}, below {self.minimum_quality:g}" if known else "is not known"
+        what = f"is below {self.minimum_quality:g}" if known else "is not known"
         self.left_out[name] = f"the quality of its masks ({QUALITY}) {what}"
         return False
 

@@ -114,14 +114,18 @@ def test_sentences_lose_small_numbers_and_lists(text, shown):
 
 
 def test_sentences_name_no_image():
-    """Whatever an identifier looks like; the counts of a sentence stay."""
+    """Whatever an identifier looks like; the counts of a sentence stay, and a list of names goes whole."""
     known = {"00000001_000.png", "1.2.840.7", "jane 2", "12", "123456"}
 
-    text = "12 reports without an embedding. First: that of 00000001_000.png: too long; see '1.2.840.7', jane 2, 123456."
+    text = "12 reports without an embedding: that of 00000001_000.png is too long; see '1.2.840.7', jane 2, 123456."
 
     assert suppressed_text(text, BELOW, known) == (
-        "12 reports without an embedding. First: that of …: too long; see '…', …, …."
+        "12 reports without an embedding: that of … is too long; see '…', …, …."
     )
+    assert suppressed_text("4 images are left out. First: a.png, b.png, c.png, d.png.", BELOW) == (
+        "Some images are left out."
+    )
+    assert suppressed_text("3 of 200 images have no score.", BELOW) == "Some images have no score."
 
 
 def test_facts_lose_small_counts():

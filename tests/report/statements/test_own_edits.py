@@ -42,6 +42,7 @@ WITH_CONTROLS = {"drain": (), **dict.fromkeys(CONTROLS, ("drain",))}
         (EQUIVALENT, EQUIVALENT, OPEN, EQUIVALENT, Tone.EQUIVALENT, "does not change the score"),
         ("small difference", EQUIVALENT, OPEN, OPEN, Tone.SMALL, "does not change the score"),
         (EQUIVALENT, EQUIVALENT, OPEN, DISPARITY, Tone.INCONCLUSIVE, "other images are flagged"),
+        (EQUIVALENT, DISPARITY, DISPARITY, OPEN, Tone.INCONCLUSIVE, "but a control does"),
         (DISPARITY, DISPARITY, OPEN, OPEN, Tone.INCONCLUSIVE, "so does its control"),
         (OPEN, EQUIVALENT, OPEN, OPEN, Tone.INCONCLUSIVE, "by the edit ‘drain’: inconclusive"),
         (DISPARITY, EQUIVALENT, OPEN, OPEN, Tone.INCONCLUSIVE, "by the edit ‘drain’: inconclusive"),
@@ -73,6 +74,20 @@ def test_without_a_control_nothing_is_claimed_beyond_one():
     assert statement.tone == Tone.INCONCLUSIVE
     assert statement.headline.endswith("and has no control")
     assert "any other trace of the edit" in statement.detail
+
+
+def test_a_control_without_a_score_of_the_model_is_no_control():
+    """It is scored by another model alone."""
+    rows = insertion_rows(DISPARITY, EQUIVALENT, DISPARITY)
+    rows = [
+        row
+        for row in rows
+        if row["condition"] == "drain" and row.get("reference", "") in ("", UNEDITED)
+    ]
+
+    [statement] = perturbations.statements(own(rows, edits=WITH_CONTROLS), "m")
+
+    assert statement.headline.endswith("and has no control")
 
 
 def test_a_control_that_was_not_compared_with_is_no_control():

@@ -21,6 +21,7 @@ def stated(*rows):
         (0.72, 0.22, "still ranked above chance .*does not rest on what lies in them alone"),
         (0.90, 0.40, "still ranked above chance .*the score does not need what lies in them"),
         (0.50, 0.00, "falls to chance"),
+        (0.30, -0.20, "ranked below chance .*moves the score the other way"),
         (0.55, 0.02, "falls to chance"),
         (0.58, 0.12, "still ranked above chance"),
     ],

@@ -39,6 +39,8 @@ FALSE_POSITIVE_RATE = 0.1
 """Of the threshold, on unedited images."""
 SATURATED = 1e-12
 """Probabilities closer to 0 or 1 are moved there before their logit is taken."""
+LEAST_SPREAD = 1e-6
+"""Standard deviation of unedited scores, beside the largest, below which they do not vary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ class Counterfactual:
         scores = np.stack([self.pair.before.y_score, self.pair.after.y_score])
         before, after = on_linear_scale(scores)
         spread = deviation(before, self.pair.before)
-        change = (after - before) / (spread or 1.0)
+        if spread > LEAST_SPREAD * np.abs(before).max(initial=0.0):
+            change = (after - before) / spread
+        else:  # there is nothing to measure a change by
+            change = np.where(after == before, 0.0, np.nan)
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
 
@@ -88,7 +93,7 @@ class Counterfactual:
                 "change": self.change[self.about],
                 "has_finding": before.y_true[self.about].astype(float),
             }
-        )
+        ).dropna(subset=["change"])
 
     def shared_with(self, other: "Counterfactual") -> Mask:
         """Tell which of the images the other is about, too."""
@@ -121,10 +126,16 @@ def deviation(values: NDArray[np.float64], sample: Sample) -> float:
 
 
 def on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return scores on the scale on which a zero-shot score is linear in the embedding."""
+    """Return scores on the scale on which a zero-shot score is linear in the embedding.
+
+    Probabilities of exactly 0 and 1, which rounding makes, lie no further out than the others.
+    """
     if scores.min() < 0 or scores.max() > 1:
         return scores
-    return logit(np.clip(scores, SATURATED, 1 - SATURATED))
+    within = scores[(scores > 0) & (scores < 1)]
+    low = max(float(within.min(initial=0.5)), SATURATED) if within.size else SATURATED
+    high = min(float(within.max(initial=0.5)), 1 - SATURATED) if within.size else 1 - SATURATED
+    return logit(np.clip(scores, low, high))
 
 
 def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list[Item]:

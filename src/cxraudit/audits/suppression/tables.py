@@ -94,6 +94,12 @@ def suppressed_exclusions(
     return typed_frame(rows, EXCLUSION_COLUMNS)
 
 
+_FIRST = re.compile(r"\s*\bFirst: .*$", re.DOTALL)
+"""List of names at the end of a sentence."""
+_OF_ALL = re.compile(r"\b([Ss]ome) of \S+ (?=[a-z])")
+"""Total beside a number that is hidden: what is left of it may be shown elsewhere."""
+
+
 def suppressed_text(
     text: str,
     below: int,
@@ -125,7 +131,11 @@ def suppressed_text(
     'Some images have an impossible age; it counts as unknown.'
     >>> suppressed_text("drain was not applied to 202 images.", 11, totals=[203])
     'drain was not applied to some images.'
+    >>> suppressed_text("3 of 200 embeddings are of other images. First: a.png, b.png.", 11)
+    'Some embeddings are of other images.'
     """
+    # As many dots as names would count them, whatever these are.
+    text = _FIRST.sub("", text)
     for one in identifiers:
         if not _WORD.fullmatch(one):  # with blanks or marks in it
             text = text.replace(one, "…")
@@ -136,7 +146,7 @@ def suppressed_text(
         gone = number == hidden_number or tells_small(number, totals, below)
         return "some" if gone else found[0]
 
-    hidden = _NUMBER.sub(word, plain)
+    hidden = _OF_ALL.sub(r"\1 ", _NUMBER.sub(word, plain)).replace("all some ", "all ")
     return hidden[:1].upper() + hidden[1:] if plain[:1].isdigit() else hidden
 
 

@@ -31,6 +31,8 @@ class Response(Enum):
     """It changes within the margin, and other images are flagged."""
     WITHIN = auto()
     """It changes within the margin."""
+    CONTROL_ALONE = auto()
+    """It changes within the margin, and is shown to differ from a control, which moves it."""
     CONTROL = auto()
     """It changes, and with a control, too."""
     SAME = auto()
@@ -87,6 +89,8 @@ def respond(
     """
     verdict = change["verdict"]
     if verdict in WITHIN_MARGIN:
+        if any(row is not None and row["verdict"] in SHOWN for row in beyond):
+            return Response.CONTROL_ALONE
         return Response.FLAGGED if flagged else Response.WITHIN
     if verdict not in SHOWN:
         return Response.UNCLEAR
@@ -138,8 +142,9 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
             change = by_key.get((edit, UNEDITED))
             if change is None or pd.isna(change["value"]):
                 continue
-            beyond = {name: by_key.get((edit, name)) for name in controls}
-            moved = {name: by_key.get((name, UNEDITED)) for name in controls}
+            scored = [name for name in controls if (name, UNEDITED) in by_key]
+            beyond = {name: by_key.get((edit, name)) for name in scored}
+            moved = {name: by_key.get((name, UNEDITED)) for name in scored}
             flagged = find.where(rates, finding=finding)["verdict"].isin(SHOWN).any()
             response = (
                 Response.SAME
@@ -190,6 +195,11 @@ def _statement(edit: str, response: Response, found: Sequence[Found]) -> Stateme
             }
             headline = (
                 f"The edit {name} changes the {score}; so does its control {listed(sorted(moved))}"
+            )
+        case Response.CONTROL_ALONE:
+            tone = Tone.INCONCLUSIVE
+            headline = (
+                f"The edit {name} does not change the {score} beyond the margin, but a control does"
             )
         case Response.SAME:
             tone = Tone.INCONCLUSIVE

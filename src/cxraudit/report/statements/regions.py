@@ -65,12 +65,14 @@ def _needed(rows: pd.DataFrame, region: str, margin: float) -> Iterator[Statemen
         and row["value"] - changes[finding]["value"] > CHANCE_AUROC
     ]
     above = [finding for finding in ranked if chance[finding]["low"] > 0]
+    below = [finding for finding in ranked if chance[finding]["high"] < 0]
     at = [
         finding
         for finding in ranked
-        if chance[finding]["low"] <= 0 and chance[finding]["high"] < NEAR_CHANCE
+        if chance[finding]["low"] <= 0 <= chance[finding]["high"] < NEAR_CHANCE
+        and chance[finding]["low"] > -2 * NEAR_CHANCE
     ]
-    open_ = [finding for finding in ranked if finding not in (*above, *at)]
+    open_ = [finding for finding in ranked if finding not in (*above, *below, *at)]
     if above:
         kept = [finding for finding in above if changes[finding]["value"] > -margin]
         it = "it" if region == HEART else "them"
@@ -90,6 +92,13 @@ def _needed(rows: pd.DataFrame, region: str, margin: float) -> Iterator[Statemen
                 detail = _detail(rows, levels, changes, group, condition)
                 outline = _HEART_BORDER if region == HEART else _outline(rows, group)
                 yield Statement(Tone.EXPLORATORY, headline, f"{detail}{outline}")
+    if below:
+        headline = (
+            f"Without the {region}, {_names(below)} {'is' if len(below) == 1 else 'are'} ranked below chance"
+            f"{_areas(levels, below)}: what is left of the image moves the score the other way"
+        )
+        detail = _detail(rows, levels, changes, below, condition)
+        yield Statement(Tone.EXPLORATORY, headline, detail)
     if at:
         headline = (
             f"Without the {region}, the AUROC of {_names(at)} falls to chance{_areas(levels, at)}"
