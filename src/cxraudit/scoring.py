@@ -194,6 +194,7 @@ def perturb_images(
     none: list[str] | None = [] if with_regions else None
     names = none if perturbations is None else listed(perturbations)
     planned, notices = plan_perturbations(dataset, names, seed=seed)
+    of_regions: list[PlannedPerturbation] = []
     images = choose_images(dataset.images, n_images, seed)
     if with_regions:
         if not (masks is None or isinstance(masks, Masks)):
@@ -233,9 +234,40 @@ def perturb_images(
         )
 
     if track is None:
-        return PerturbedScores(*scored(None), planned, notices)
-    with track(f"perturb {dataset.name}", len(images) * len(planned)) as advance:
-        return PerturbedScores(*scored(advance), planned, notices)
+        made, unread = scored(None)
+    else:
+        with track(f"perturb {dataset.name}", len(images) * len(planned)) as advance:
+            made, unread = scored(advance)
+    for notice in _never_applied(made, unread, [one.name for one in of_regions]):
+        once(notice)
+    return PerturbedScores(made, unread, planned, notices)
+
+
+def _never_applied(
+    scores: pd.DataFrame, unread: pd.DataFrame, regions: Sequence[str]
+) -> Iterator[Notice]:
+    """Say which regions could be removed from no image.
+
+    Raises
+    ------
+    DataError
+        If none could.
+    """
+    applied = set(scores.loc[scores["score"].notna(), "perturbation"])
+    never = [name for name in dict.fromkeys(regions) if name not in applied]
+    if not never:
+        return
+    why = unread.loc[unread["perturbation"].isin(never), "error"]
+    first = f", first: {why.iloc[0]}" if len(why) else "."
+    if len(never) == len(set(regions)):
+        raise DataError(f"no region could be removed from any image{first} Check the masks.")
+    sentence = f"Not applied to any image: {short(', '.join(never))}{first}"
+    yield Notice(
+        about="regions",
+        count=len(never),
+        sentence=sentence,
+        hidden=f"Not applied to any image: {short(', '.join(never))}.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

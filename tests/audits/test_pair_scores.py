@@ -338,3 +338,20 @@ def test_originals_of_one_score_are_refused(frame, dataset, scores, pairs):
         own = scores.assign(score=0.5 + noise * rng.normal(size=len(scores)))
         with pytest.raises(DataError, match=r"of all originals .* are 0\.5: changes"):
             pair_scores(pairs.assign(score=expit(pairs["score"])), dataset, own)
+
+
+def test_columns_of_a_wide_table_that_name_finding_and_model_count(dataset, scores, pairs):
+    """Each pair is about its finding; another model than that of the scores is refused."""
+    wide = pairs.rename(columns={"score": "mine"})
+    columns = {"score": {FINDING: "mine"}}
+
+    found = pair_scores(wide.assign(finding=FINDING.upper()), dataset, scores, **columns)
+    assert (found.frame["perturbation"] == "drain").sum() == len(pairs) / 2
+    half = wide.assign(finding=np.where(np.arange(len(wide)) % 2, FINDING, "Edema"))
+    found = pair_scores(half, dataset, scores, **columns)
+    assert (found.frame["perturbation"] == "drain").sum() == len(pairs) / 4
+    with pytest.raises(DataError, match=r"is about Edema .* and has scores of Pneumothorax"):
+        pair_scores(wide.assign(finding="Edema"), dataset, scores, **columns)
+    with pytest.raises(DataError, match=r"has a column model \(other\)"):
+        pair_scores(wide.assign(model="other"), dataset, scores, **columns)
+    pair_scores(wide.assign(model="m"), dataset, scores, **columns)

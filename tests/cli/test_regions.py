@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import cxraudit
 from cxraudit import datasets
@@ -184,3 +185,19 @@ def test_read_masks_is_public(release, tmp_path):
     file = write_masks(drawn_masks(datasets.load("nih-cxr14", release)), tmp_path / "m.parquet")
 
     assert cxraudit.read_masks(file).regions == read_masks(file).regions
+
+
+def test_regions_that_can_be_removed_from_no_image_are_refused(
+    work, release, run, tmp_path, capsys
+):
+    """With the reason; nothing is left to be audited."""
+    ids = datasets.load("nih-cxr14", release).images["image_id"]
+    for image in ids:
+        for region in ("lungs", "heart"):
+            black = Image.new("L", (64, 64))
+            black.save(tmp_path / f"{image.removesuffix('.png')}_{region}.png")
+
+    assert run("perturb", work, "--images 10 -q --masks", tmp_path) == 2
+
+    assert "no region could be removed from any image, first: " in capsys.readouterr().err
+    assert not (work / "perturbed-scores.parquet").exists()

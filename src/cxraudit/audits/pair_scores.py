@@ -14,6 +14,7 @@ from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.pairs import PAIR, describe, known_images, read_edits, same_patient
 from cxraudit.datasets.reading import plain_frame, read_table
+from cxraudit.datasets.values.text import plain
 from cxraudit.edits import CONTROL_OF
 from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.notices import Notice, counted
@@ -123,6 +124,8 @@ def pair_scores(
     named = model or _only(
         scores["model"], "models", "--model", where, model_column or "model", raw
     )
+    if not _is_long(long) and "model" in long and model_column is None:
+        _require_model(long["model"], named, where)
     parts = []
     of_row = [
         PAIR.image,
@@ -144,6 +147,8 @@ def pair_scores(
         notices += read.notices
         of = part.drop_duplicates(PAIR.image).set_index(PAIR.image)[CONTROL_OF]
         own = read.frame.drop(columns=[c for c in (SEED,) if c in read.frame])
+        if not _is_long(long) and "finding" in part:
+            own = _of_named_findings(own, part, where)
         parts.append(
             own.assign(
                 **{
@@ -202,6 +207,42 @@ def _as_long(
         return raw
     finding = _only(scores["finding"], "findings", "a column finding", where, "finding", raw)
     return raw.assign(finding=finding)
+
+
+def _require_model(named: "pd.Series[str]", model: str, where: str) -> None:
+    """Refuse a table whose column ``model`` names another one than its scores are taken for.
+
+    Raises
+    ------
+    DataError
+        With the models.
+    """
+    others = sorted(set(named.dropna().astype("str")) - {model})
+    if others:
+        raise DataError(
+            f"{where} has a column model ({short(', '.join(others))}), and its columns of scores were taken "
+            f"for those of '{short(model)}'. Name it with --model-column model, or leave it out."
+        )
+
+
+def _of_named_findings(scores: pd.DataFrame, pairs: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Keep the scores of the finding that each pair is about, where a column names it.
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    """
+    about = pairs[[PAIR.image, "finding"]].dropna().astype("str")
+    wanted = {(image, plain(name)) for image, name in about.itertuples(index=False)}
+    keys = zip(scores["image_id"].astype("str"), map(plain, scores["finding"]), strict=True)
+    kept = scores[[key in wanted for key in keys]]
+    if kept.empty:
+        raise DataError(
+            f"{where} is about {short(', '.join(sorted(about['finding'].unique())))} (column finding), and "
+            f"has scores of {short(', '.join(sorted(scores['finding'].unique())))}. Name the same findings."
+        )
+    return kept
 
 
 def _only(

@@ -31,18 +31,13 @@ class Picture:
         return sha256(self.path)
 
     def read(self) -> Mask:
-        """Return the pixels that are not black."""
+        """Return the pixels that are neither black nor transparent; of a black picture, the latter alone."""
         image = read_image(self.path)
-        if image.mode not in (
-            "1",
-            "L",
-            "I",
-            "F",
-            "I;16",
-        ):  # colours of a palette; transparency says nothing
-            image = image.convert("RGB")
-        levels = np.asarray(image)
-        return np.asarray(levels > 0 if levels.ndim == 2 else levels.any(axis=2), dtype=bool)
+        if image.mode in ("1", "L", "I", "F", "I;16"):
+            return np.asarray(image) > 0
+        levels = np.asarray(image.convert("RGBA"))
+        colours, seen = levels[..., :3].any(axis=2), levels[..., 3] > 0
+        return seen & colours if colours.any() or seen.all() else seen
 
 
 def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
