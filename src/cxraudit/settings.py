@@ -42,6 +42,8 @@ Resamples = Annotated[int, Ge(0), Le(MOST)]
 """A number of bootstrap resamples."""
 Workers = Annotated[int, Ge(1), Le(256)]
 """A number of threads or processes."""
+Devices = Annotated[int, Ge(0), Le(256)]
+"""A number of GPUs."""
 Seed = Annotated[int, Ge(0), Lt(2**63)]
 """A seed of random numbers."""
 

@@ -76,6 +76,7 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Count = Annotated[int, whole_numbers(declared.Count)]
 Resamples = Annotated[int, whole_numbers(declared.Resamples)]
 Workers = Annotated[int, whole_numbers(declared.Workers)]
+Devices = Annotated[int, whole_numbers(declared.Devices)]
 Seed = Annotated[int, whole_numbers(declared.Seed)]
 
 DatasetName = Annotated[str, Parameter(help="Name of the data set; see `cxraudit datasets`.")]

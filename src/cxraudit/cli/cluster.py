@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from cxraudit.cli._options import Count
+from cxraudit.cli._options import Count, Devices, Workers
 from cxraudit.cli._output import Answer
 from cxraudit.cli._shared import shared
 
@@ -73,8 +73,8 @@ def submit(
     *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
     parts: Count,
     shell: Literal["slurm", "bash"] = "slurm",
-    cpus: Count = 8,
-    gpus: Annotated[int, Parameter(help="GPUs of each part.")] = 1,
+    cpus: Workers = 8,
+    gpus: Devices = 1,
     hours: Count = 12,
 ) -> Answer:
     """Print a script that encodes in parts, for a job array of Slurm or for one machine.
@@ -93,6 +93,8 @@ def submit(
         slurm: a job array; bash: all parts on this machine at once.
     cpus
         Cores of each part, which read and decode images.
+    gpus
+        GPUs of each part; with bash, those of the machine, which parts take in turn.
     hours
         Limit of each part.
     """

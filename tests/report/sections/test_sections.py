@@ -365,7 +365,7 @@ def test_methods_name_what_was_made_equal_and_how_heads_were_fitted(audit):
 
     assert "standardised to one mix, within each class, of age" in planted
     assert "heads" not in planted
-    assert "heads: logistic regression on its embeddings, fitted on 100" in text(
+    assert "heads: logistic regression on its embeddings, fitted on labelled images of 100" in text(
         built(methods, complete()).blocks
     )
 
