@@ -378,30 +378,34 @@ def test_an_audit_of_a_table_is_computed_and_reported(table):
     assert (table.parent / "audit" / "report.html").is_file()
 
 
+def exported(embedded, cohort, folder, *, scored=False, **more):
+    """Embeddings and directions of the random model, read from files as a user gives them."""
+    np.savez(folder / "images.npz", ids=embedded.image_ids, embeddings=embedded.vectors)
+    np.savez(
+        folder / "paper.npz",
+        findings=[pair.finding for pair in embedded.prompts],
+        directions=[pair.direction for pair in embedded.prompts],
+        **more,
+    )
+    return own_embeddings(
+        cohort,
+        {"random": folder / "images.npz"},
+        {"random": folder / "paper.npz"},
+        ids=None,
+        image=None,
+        scored=scored,
+        share=0.5,
+        seed=0,
+    )
+
+
 def test_exported_embeddings_are_audited_as_the_run_that_made_them(encoded, cohort, tmp_path):
     """Embeddings and directions in files, and labels in a table: the same numbers as of the folder."""
     scores = encoded.read_scores()
     settings = AuditSettings(n_resamples=200)
     (embedded,) = steps.read_embeddings(encoded.folder)
     folder = audit(cohort, scores, settings=settings, embeddings=[embedded])
-    np.savez(tmp_path / "images.npz", ids=embedded.image_ids, embeddings=embedded.vectors)
-    np.savez(
-        tmp_path / "paper.npz",
-        findings=[pair.finding for pair in embedded.prompts],
-        directions=[pair.direction for pair in embedded.prompts],
-        logit_scale=load_model("random").logit_scale,
-    )
-
-    own = own_embeddings(
-        cohort,
-        {"random": tmp_path / "images.npz"},
-        {"random": tmp_path / "paper.npz"},
-        ids=None,
-        image=None,
-        scored=False,
-        share=0.5,
-        seed=0,
-    )
+    own = exported(embedded, cohort, tmp_path, logit_scale=load_model("random").logit_scale)
     found = audit(own.dataset, own.scores, settings=settings, embeddings=own.embeddings)
 
     of_bank = folder.results["analysis"] == Analysis.PROMPT_SENSITIVITY
@@ -424,26 +428,10 @@ def test_where_scores_of_embedded_prompts_are_from_is_said(
 ):
     """Whether they were computed, and by what, or are of a table."""
     (embedded,) = steps.read_embeddings(encoded.folder)
-    np.savez(tmp_path / "images.npz", ids=embedded.image_ids, embeddings=embedded.vectors)
-    np.savez(
-        tmp_path / "paper.npz",
-        findings=[pair.finding for pair in embedded.prompts],
-        directions=[pair.direction for pair in embedded.prompts],
-        **({} if scale is None else {"logit_scale": scale}),
-    )
+    given = {} if scale is None else {"logit_scale": scale}
+    own = exported(embedded, cohort, tmp_path, scored=scored, **given)
 
-    own = own_embeddings(
-        cohort,
-        {"m": tmp_path / "images.npz"},
-        {"m": tmp_path / "paper.npz"},
-        ids=None,
-        image=None,
-        scored=scored,
-        share=0.5,
-        seed=0,
-    )
-
-    (notice,) = [one for one in own.notices if one.about == "prompts of m"]
+    (notice,) = [one for one in own.notices if one.about == "prompts of random"]
     assert said in notice.sentence
     assert notice.hidden == notice.sentence
     if not scored:

@@ -396,6 +396,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_ours(path: Path) -> dict[str, Any]:
+    """Read a JSON file that names cxraudit as its maker; empty if it is missing, damaged or another one."""
+    try:
+        content = read_json(path)
+    except DataError:
+        return {}
+    return content if content.get("made_by") == MAKER else {}
+
+
 def committed(path: Path, *, remedy: str) -> dict[str, Any]:
     """Return the manifest of a file, after checking the files that it names.
 

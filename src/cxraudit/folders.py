@@ -90,10 +90,15 @@ def refuse_foreign(*files: Path, inputs: Mapping[str, Path] | None = None) -> No
         present = [name for name in names if os.path.lexists(folder / name)]
         ours = {*recorded_files(folder), *(_described(folder) if present else ())}
         if foreign := [name for name in present if name not in ours]:
-            raise DataError(
-                f"{folder} holds {', '.join(foreign)}, which cxraudit did not write. Choose another "
-                "--out, or move it away."
-            )
+            raise not_ours(folder, foreign)
+
+
+def not_ours(folder: Path, names: Iterable[str]) -> DataError:
+    """Return the error of files in the place of ours."""
+    return DataError(
+        f"{folder} holds {', '.join(names)}, which cxraudit did not write. Choose another --out, or move it "
+        "away."
+    )
 
 
 def recorded_files(folder: Path) -> list[str]:

@@ -113,10 +113,11 @@ def own_embeddings(
             scores.append(by_model[own.model].scores(own))
             embedded[number] = by_model[own.model].embedded(own)
         elif own.model in directions:
-            scale = _usable_scale(own, directions[own.model].logit_scale)
-            notices.append(_of_scores(own, directions[own.model].logit_scale, scale, scored=scored))
+            given = directions[own.model].logit_scale
+            used = given if scored else _usable_scale(own, given)
+            notices.append(_of_scores(own, given, used, scored=scored))
             if not scored:
-                scores.append(_scored(own, dataset, scale))
+                scores.append(_scored(own, dataset, used))
     folders = {model: Path(file) for model, file in vectors.items() if Path(file).is_dir()}
     return OwnEmbeddings(
         dataset,

@@ -22,6 +22,7 @@ from cxraudit import datasets
 from cxraudit.analysis_plan import AnalysisPlan
 from cxraudit.errors import ConfigError
 from cxraudit.files import read_toml
+from cxraudit.schema import UNNAMED
 from cxraudit.settings import AuditSettings, Count, Seed, Workers
 from cxraudit.settings import options as options_of
 from cxraudit.validation import Described, File, Name, validated
@@ -116,7 +117,7 @@ class ScoresSection(Described):
 
     file: File
     """The table: CSV, Excel or Parquet."""
-    model: Name = "model"
+    model: Name = UNNAMED
     """Name of the model in the results, where nothing else names it."""
     image: str | None = None
     """Column that identifies the image."""

@@ -30,6 +30,8 @@ holds other bytes when it is read is not the image of its row."""
 SCORE_COLUMNS = ("image_id", "model", "prompt_set", "finding", "score")
 """A score only has to rank: any number that grows with the evidence for the finding."""
 
+UNNAMED = "model"
+"""What a model is called that nothing names."""
 SEED = "seed"
 """Column of a scores table that names the training run of a model; blank for a model with one."""
 

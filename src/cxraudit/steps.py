@@ -70,7 +70,7 @@ from cxraudit.prompts.wordings import Phrase, load_wordings
 from cxraudit.report import read_about, write_figures, write_report, write_summary
 from cxraudit.report.pdf import find_browser, write_pdf
 from cxraudit.run_file import RunFile
-from cxraudit.schema import records
+from cxraudit.schema import UNNAMED, records
 from cxraudit.scoring import (
     PERTURBED_IMAGES,
     Tracker,
@@ -81,7 +81,7 @@ from cxraudit.scoring import (
     score_pairs,
 )
 from cxraudit.settings import AuditSettings
-from cxraudit.store import EmbeddingStore, plan_shards, stores
+from cxraudit.store import EmbeddingStore, stores
 from cxraudit.workspace import AuditFolder, Workspace
 from cxraudit.workspace.record import manifest_of_ours
 from cxraudit.workspace.run import reports_left_out
@@ -114,16 +114,16 @@ def encode_step(
     # Refuse before anything is written.
     work.refuse_foreign_cohort(inputs)
     refuse_other_images(dataset.images, loaded, work.embeddings)
-    _, targets = open_stores(dataset.images, loaded, work.embeddings, shard_size, tell=tell)
+    shards, targets = open_stores(dataset.images, loaded, work.embeddings, shard_size, tell=tell)
     for name, store in targets.items():
         _update_card(store, loaded[name], name, tell)
     work.begin_encoding()
     readers = {
         name: cast("ImageTextModel", one) for name, one in loaded.items() if one.card.text_side
     }
-    shards = part.own(plan_shards(dataset.images, shard_size))
-    n_images = sum(len(shard.image_ids) for shard in shards)
-    with logged_part(work.folder, part, list(loaded), len(shards)) as shard_done:
+    own = part.own(shards)
+    n_images = sum(len(shard.image_ids) for shard in own)
+    with logged_part(work.folder, part, list(loaded), len(own)) as shard_done:
         with track(f"encode {dataset.name}", n_images) as advance:
             unread = encode_images(
                 dataset.images,
@@ -151,13 +151,14 @@ def encode_step(
     if part.of > 1 and not _all_parts(targets, work, readers if REPORT in dataset.images else {}):
         return unread.drop_duplicates("image_id")
     encoded = of_the_same_images(targets, work.embeddings, tell)
-    useless = _without_embeddings(encoded, len(dataset.images))
+    unread = failures(encoded)
+    useless = _without_embeddings(unread, len(dataset.images))
     encoded = {name: store for name, store in encoded.items() if name not in useless}
     wrong = [sentence for name, sentence in useless.items() if name in targets]
     remedy = "Check the weights: cxraudit models check MODEL."
     if not encoded:
         raise DataError(f"{wrong[0]} {remedy}")
-    unread = failures(encoded)
+    unread = unread[unread["model"].isin(list(encoded))].reset_index(drop=True)
     n_unread = unread["image_id"].nunique()
     reports = stores(work.report_embeddings, needed=False) if REPORT in dataset.images else {}
     reports = {name: store for name, store in reports.items() if name in encoded}
@@ -179,8 +180,10 @@ def encode_step(
     return unread.drop_duplicates("image_id")
 
 
-def _without_embeddings(encoded: Mapping[str, EmbeddingStore], n_images: int) -> dict[str, str]:
+def _without_embeddings(unread: pd.DataFrame, n_images: int) -> dict[str, str]:
     """Return the models that embed no image, whose weights are at fault, and what is wrong.
+
+    `unread` is that of `cxraudit.encode.failures`.
 
     Raises
     ------
@@ -188,8 +191,7 @@ def _without_embeddings(encoded: Mapping[str, EmbeddingStore], n_images: int) ->
         If a model has no embedding since no image could be read.
     """
     found: dict[str, str] = {}
-    for name, store in encoded.items():
-        errors = failures({name: store})["error"]
+    for name, errors in unread.groupby("model", sort=False)["error"]:
         if len(errors) < n_images:
             continue
         first = errors.iloc[0]
@@ -198,7 +200,9 @@ def _without_embeddings(encoded: Mapping[str, EmbeddingStore], n_images: int) ->
                 f"none of the {n_images:,} images could be read, first: {first} Check --root and where the "
                 "images are; the same command tries them again."
             )
-        found[name] = f"the model '{name}' embeds none of the {n_images:,} images, first: {first}"
+        found[str(name)] = (
+            f"the model '{name}' embeds none of the {n_images:,} images, first: {first}"
+        )
     return found
 
 
@@ -617,7 +621,7 @@ def audit_files(
     image: str | None = None,
     score_prefix: str | Sequence[str] | None = None,
     score: Mapping[str, str] | None = None,
-    model: str = "model",
+    model: str = UNNAMED,
     model_column: str | None = None,
     seed_column: str | None = None,
     patient: str | None = None,
@@ -815,7 +819,7 @@ def audit_files(
             image=image,
             score=score,
             score_prefix=score_prefix,
-            model=None if model == "model" else model,
+            model=None if model == UNNAMED else model,
             model_column=model_column,
         )
     else:
@@ -933,7 +937,7 @@ def _read_inputs(
     image: str | None = None,
     score_prefix: str | Sequence[str] | None = None,
     score: Mapping[str, str] | None = None,
-    model: str = "model",
+    model: str = UNNAMED,
     model_column: str | None = None,
     seed_column: str | None = None,
     patient: str | None = None,

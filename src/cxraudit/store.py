@@ -35,6 +35,7 @@ from cxraudit.files import (
     checksum,
     digest,
     read_json,
+    read_ours,
     sha256,
     write_atomic,
     write_table,
@@ -441,11 +442,8 @@ class EmbeddingStore:
 
 def _read_mark(path: Path) -> dict[str, Any] | None:
     """Return the mark of a shard; None if it is missing or damaged."""
-    try:
-        mark = read_json(path)
-    except DataError:
-        return None
-    return mark if mark.get(CHECKSUM) == checksum(mark) and mark.get("made_by") == MAKER else None
+    mark = read_ours(path)
+    return mark if mark.get(CHECKSUM) == checksum(mark) else None
 
 
 def _named(path: Path, expected: str) -> bytes:

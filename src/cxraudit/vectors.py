@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.files import read_table
+from cxraudit.schema import UNNAMED
 from cxraudit.store import EmbeddingStore
 
 IDS = ("ids", "image_ids", "image_id", "names", "filenames", "paths")
 """Names of arrays or columns of image ids, in the order they are looked for."""
-UNNAMED = "model"
-"""What a model is called that no option names."""
 VECTORS = ("global", "embeddings", "embedding", "features", "vectors", "x")
 """Names of arrays or columns of embeddings."""
 FINDINGS = ("findings", "finding")
@@ -363,13 +362,8 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
             )
         sides = [_array(path, arrays, name) for name in ([given] if given else SIDES)]
         tables = [_matched(path, findings, side, what="findings").vectors for side in sides]
-        scale = np.asarray(
-            _array(path, arrays, "logit_scale") if "logit_scale" in names else math.nan
-        )
-    if "logit_scale" in names and not _is_factor(scale):
-        raise DataError(
-            f"{path}: logit_scale must be one number above 0, the factor itself and not its logarithm."
-        )
+        given_scale = _array(path, arrays, "logit_scale") if "logit_scale" in names else None
+    scale = _factor(path, given_scale)
     directions = tables[0] if given else _unit(path, tables[0]) - _unit(path, tables[1])
     table = pd.DataFrame(
         {
@@ -381,13 +375,26 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
             "direction": list(directions),
         }
     )
-    return EmbeddedPrompts(table, float(scale.reshape(-1)[0]))
+    return EmbeddedPrompts(table, scale)
 
 
-def _is_factor(scale: NDArray[Any]) -> bool:
-    return (
-        scale.size == 1 and scale.dtype.kind in "fiu" and 0 < float(scale.reshape(-1)[0]) < math.inf
-    )
+def _factor(path: Path, given: object, where: str = "") -> float:
+    """Return the logit scale that a file gives; NaN where it gives none.
+
+    Raises
+    ------
+    DataError
+        If it is no one number above 0.
+    """
+    if given is None:
+        return math.nan
+    scale = np.asarray(given).reshape(-1)
+    if not (scale.size == 1 and scale.dtype.kind in "fiu" and 0 < float(scale[0]) < math.inf):
+        raise DataError(
+            f"{path}: logit_scale must be one number above 0{where}, the factor itself and not its "
+            "logarithm."
+        )
+    return float(scale[0])
 
 
 def _unit(path: Path, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -425,23 +432,5 @@ def _prompts_of_table(path: Path, model: str | None) -> EmbeddedPrompts:
             "direction": list(_matched(path, findings, vectors, what="findings").vectors),
         }
     )
-    return EmbeddedPrompts(table, _factor_of(path, frame))
-
-
-def _factor_of(path: Path, frame: pd.DataFrame) -> float:
-    """Return the logit scale that a table of prompts gives in each row; NaN where it gives none.
-
-    Raises
-    ------
-    DataError
-        If it is no one number above 0.
-    """
-    if "logit_scale" not in frame:
-        return math.nan
-    scale = frame["logit_scale"].drop_duplicates().to_numpy()
-    if not _is_factor(scale):
-        raise DataError(
-            f"{path}: logit_scale must be one number above 0 in all rows, the factor itself and not its "
-            "logarithm."
-        )
-    return float(scale[0])
+    scale = frame["logit_scale"].unique() if "logit_scale" in frame else None
+    return EmbeddedPrompts(table, _factor(path, scale, " in all rows"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cxraudit.audits.perturbations.counterfactual import LEAST_SPREAD
+from cxraudit.audits.perturbations.counterfactual import varies
 from cxraudit.audits.scores import LONG, NO_PROMPTS, scores_from
 from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
@@ -373,6 +373,16 @@ def _originals(long: pd.DataFrame, dataset: Dataset, where: str, model: str) -> 
     return found[["image_id", "model", "finding", "score"]]
 
 
+_OF = ["model", "prompt_set", "finding"]
+"""What scores are on one scale by."""
+
+
+def _with_originals(edited: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Put the score of its original beside each score of an edited image, as ``score_before``."""
+    key = ["image_id", *_OF]
+    return edited.merge(before[[*key, "score"]], on=key, suffixes=("", "_before"))
+
+
 def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
     """Refuse scores of edited images that are on another scale than those of the originals.
 
@@ -385,18 +395,17 @@ def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> No
     DataError
         If only one of both are probabilities.
     """
-    of = ["model", "prompt_set", "finding"]
-    both = edited.merge(before[["image_id", *of, "score"]], on=["image_id", *of])
+    both = _with_originals(edited, before)
     for (_, part), (_, all_before) in (
         (one, other)
-        for one in both.groupby(of, sort=False)
-        for other in before.groupby(of, sort=False)
+        for one in both.groupby(_OF, sort=False)
+        for other in before.groupby(_OF, sort=False)
         if one[0] == other[0]
     ):
         first, last = all_before["score"].min(), all_before["score"].max()
-        low, high = part["score_x"].min(), part["score_x"].max()
+        low, high = part["score"].min(), part["score"].max()
         beyond = first >= 0 and last <= 1 and max(-low, high - 1) > last - first
-        outside = ~part["score_y"].between(0, 1)
+        outside = ~part["score_before"].between(0, 1)
         within = len(part) >= MANY and low >= 0 and high <= 1 and outside.mean() > 0.5
         if beyond or within:
             raise DataError(
@@ -407,9 +416,6 @@ def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> No
             )
 
 
-_OF = ["model", "prompt_set", "finding"]
-
-
 def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
     """Refuse decisions (0 and 1) beside probabilities: the log odds of a decision have no end.
 
@@ -418,9 +424,9 @@ def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: st
     DataError
         If the scores of an edit, or of its originals, are 0 and 1 alone, and not those of the others.
     """
-    key = ["image_id", *_OF]
-    both = edited.merge(before[[*key, "score"]], on=key, suffixes=("", "_before"))
-    for (edit, *_), part in both.groupby(["perturbation", *_OF], sort=False):
+    for (edit, *_), part in _with_originals(edited, before).groupby(
+        ["perturbation", *_OF], sort=False
+    ):
         values = part[["score", "score_before"]]
         probabilities = ((values >= 0) & (values <= 1)).all(axis=None)
         own, originals = (bool(values[name].isin([0, 1]).all()) for name in values)
@@ -443,7 +449,7 @@ def _require_spread(before: pd.DataFrame, where: str) -> None:
     """
     for (model, _, finding), part in before.groupby(_OF, sort=False):
         scores = part["score"].to_numpy(dtype=np.float64)
-        if len(scores) > 1 and not scores.std() > LEAST_SPREAD * np.abs(scores).max(initial=0.0):
+        if len(scores) > 1 and not varies(scores, float(scores.std())):
             raise DataError(
                 f"in {where}, the scores of all originals for {short(finding)} by '{short(model)}' are "
                 f"{scores[0]:.4g}: changes are measured in their standard deviation, which is 0. Leave this "
@@ -468,8 +474,7 @@ def _exact(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
 
 def _same_scores(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
     """Say how many edits changed no score at all, which is a sign that they changed no pixel."""
-    key = ["image_id", "model", "prompt_set", "finding"]
-    both = edited.merge(before[[*key, "score"]], on=key, suffixes=("", "_before"))
+    both = _with_originals(edited, before)
     same = (both["score"] == both["score_before"]).to_numpy(dtype=bool)
     pairs = both.assign(same=same).groupby(["image_id", "perturbation"])["same"].all()
     number = int(np.count_nonzero(pairs))

@@ -16,6 +16,7 @@ from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.schema import (
     SEED,
+    UNNAMED,
     VARIANT,
     VARIANT_COLUMNS,
     check_scores,
@@ -96,7 +97,7 @@ def read_scores(
     image: str | None = None,
     score: Mapping[str, str] | None = None,
     score_prefix: str | Sequence[str] | None = None,
-    model: str = "model",
+    model: str = UNNAMED,
     model_column: str | None = None,
     seed_column: str | None = None,
 ) -> Scores:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cxraudit.errors import ConfigError, DataError, one_line, shown
-from cxraudit.files import MAKER, read_json, write_text
+from cxraudit.errors import ConfigError, one_line, shown
+from cxraudit.files import MAKER, read_ours, write_text
+from cxraudit.folders import not_ours
 from cxraudit.store import EmbeddingStore, Shard
 
 MOST_PARTS = 10_000
@@ -150,11 +151,8 @@ class PartLog:
         DataError
             If there is. (Parts do not claim their files: they would share the record of them.)
         """
-        if self.file.exists() and not _is_log(self.file):
-            raise DataError(
-                f"{self.file.parent} holds {self.file.name}, which cxraudit did not write. Choose another "
-                "--out, or move it away."
-            )
+        if self.file.exists() and not read_ours(self.file):
+            raise not_ours(self.file.parent, [self.file.name])
         self.write()
 
     def shard_done(self) -> None:
@@ -196,19 +194,9 @@ LONGEST_ERROR = 300
 """Characters of an error in a log."""
 
 
-def _is_log(path: Path) -> bool:
-    try:
-        return read_json(path).get("made_by") == MAKER
-    except DataError:
-        return False
-
-
 def logs(folder: Path) -> list[dict[str, Any]]:
     """Return what the parts wrote, by number; those of an earlier division are left out."""
-    found = []
-    for path in sorted((folder / LOGS).glob("*-of-*.json")):
-        if _is_log(path):
-            found.append(read_json(path))
+    found = [*filter(None, map(read_ours, (folder / LOGS).glob("*-of-*.json")))]
     latest = max((one.get("began", 0.0) for one in found), default=0.0)
     division = {one["part"].partition("/")[2] for one in found if one.get("began", 0.0) == latest}
     kept = [one for one in found if one["part"].partition("/")[2] in division]
@@ -216,7 +204,7 @@ def logs(folder: Path) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Extent:
     """How far the embeddings of a model are."""
 
     n_shards: int
@@ -226,11 +214,11 @@ class Progress:
     """Number of the first shard that is not there."""
 
 
-def progress_of(store: EmbeddingStore) -> Progress:
+def progress_of(store: EmbeddingStore) -> Extent:
     """Count the shards of a store whose marks are there; `EmbeddingStore.read` checks what they say."""
     record = store.record()
     missing = [number for number in range(record["n_shards"]) if not store.has_mark(number)]
-    return Progress(
+    return Extent(
         record["n_shards"],
         record["n_shards"] - len(missing),
         record["n_images"],

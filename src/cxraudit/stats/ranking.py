@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -251,12 +250,6 @@ def _weights(
     return np.stack([(drawn[k::2] * factors).sum(axis=0) for k in range(2)])
 
 
-@cache
-def _no_resamples() -> Counts:
-    """Return the draws of no resample, which takes threads to draw."""
-    return draw_resamples(1, 0, 0)
-
-
 def ranked(
     y_true: ArrayLike, y_score: ArrayLike, prevalence: float | None = None
 ) -> RankingReplicates:
@@ -267,7 +260,7 @@ def ranked(
         y_score,
         np.zeros(labels.size, dtype=np.int64),
         np.ones((1, labels.size), dtype=bool),
-        _no_resamples(),
+        draw_resamples(1, 0, 0),
         n_resamples=0,
         reference_prevalence=prevalence,
         n_threads=1,

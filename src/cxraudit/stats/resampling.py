@@ -68,8 +68,12 @@ def draw_resamples(
         for number, (members, tail) in enumerate(zip(parts, tails, strict=True)):
             draw_block(counts[block], members, tail, seed + (number << 32), block * LANES)
 
-    with ThreadPoolExecutor(max(n_threads, 1)) as pool:
-        list(pool.map(fill, range(n_blocks)))
+    if min(n_threads, n_blocks) <= 1:
+        for block in range(n_blocks):
+            fill(block)
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(fill, range(n_blocks)))
     counts[0, :, 0] = 1
     counts[-1, :, n_resamples + 1 - (n_blocks - 1) * LANES :] = 0
     return counts

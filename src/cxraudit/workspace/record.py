@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cxraudit.errors import DataError
-from cxraudit.files import MAKER, as_plain, read_json, read_manifest, write_text
+from cxraudit.files import as_plain, manifest_of, read_json, read_manifest, read_ours, write_text
 
 PERTURBED_RECORD = "perturbed.json"
 """File in the folder of perturbed images that holds their seed and number; see `resume_or_refuse`."""
@@ -52,13 +52,7 @@ def resume_or_refuse(
 
 def manifest_of_ours(path: Path | None) -> dict[str, Any]:
     """Return the manifest beside a file if cxraudit wrote it; empty if not, or if it is damaged."""
-    if path is None:
-        return {}
-    try:
-        manifest = read_manifest(path)
-    except DataError:
-        return {}
-    return manifest if manifest.get("made_by") == MAKER else {}
+    return {} if path is None else read_ours(manifest_of(path))
 
 
 def _setting(key: str, found: Mapping[str, Any]) -> str:

@@ -60,14 +60,18 @@ def test_each_outcome_has_its_statement(drain, control, beyond, flagged, tone, w
     assert "control ‘control-edge’" in statement.detail
 
 
-def test_without_a_control_nothing_is_claimed_beyond_one():
-    """Whatever the change."""
-    rows = insertion_rows(DISPARITY, EQUIVALENT, DISPARITY)
-    rows = [
+def without_controls(rows):
+    """The rows of the edit against unedited images alone."""
+    return [
         row
         for row in rows
         if row["condition"] == "drain" and row.get("reference", "") in ("", UNEDITED)
     ]
+
+
+def test_without_a_control_nothing_is_claimed_beyond_one():
+    """Whatever the change."""
+    rows = without_controls(insertion_rows(DISPARITY, EQUIVALENT, DISPARITY))
 
     [statement] = perturbations.statements(own(rows, edits={"drain": ()}), "m")
 
@@ -78,12 +82,7 @@ def test_without_a_control_nothing_is_claimed_beyond_one():
 
 def test_a_control_without_a_score_of_the_model_is_no_control():
     """It is scored by another model alone."""
-    rows = insertion_rows(DISPARITY, EQUIVALENT, DISPARITY)
-    rows = [
-        row
-        for row in rows
-        if row["condition"] == "drain" and row.get("reference", "") in ("", UNEDITED)
-    ]
+    rows = without_controls(insertion_rows(DISPARITY, EQUIVALENT, DISPARITY))
 
     [statement] = perturbations.statements(own(rows, edits=WITH_CONTROLS), "m")
 

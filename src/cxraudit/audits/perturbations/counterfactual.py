@@ -60,7 +60,7 @@ class Counterfactual:
         scores = np.stack([self.pair.before.y_score, self.pair.after.y_score])
         before, after = on_linear_scale(scores)
         spread = deviation(before, self.pair.before)
-        if spread > LEAST_SPREAD * np.abs(before).max(initial=0.0):
+        if varies(before, spread):
             change = (after - before) / spread
         else:  # there is nothing to measure a change by
             change = np.where(after == before, 0.0, np.nan)
@@ -125,6 +125,11 @@ def deviation(values: NDArray[np.float64], sample: Sample) -> float:
     return float(np.sqrt(np.average((values - mean) ** 2, weights=sample.weights)))
 
 
+def varies(values: NDArray[np.float64], spread: float) -> bool:
+    """Tell whether a standard deviation of values is more than their rounding."""
+    return spread > LEAST_SPREAD * float(np.abs(values).max(initial=0.0))
+
+
 def on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return scores on the scale on which a zero-shot score is linear in the embedding.
 
@@ -133,9 +138,8 @@ def on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     if scores.min() < 0 or scores.max() > 1:
         return scores
     within = scores[(scores > 0) & (scores < 1)]
-    low = max(float(within.min(initial=0.5)), SATURATED) if within.size else SATURATED
-    high = min(float(within.max(initial=0.5)), 1 - SATURATED) if within.size else 1 - SATURATED
-    return logit(np.clip(scores, low, high))
+    low, high = (within.min(initial=0.5), within.max(initial=0.5)) if within.size else (0.0, 1.0)
+    return logit(np.clip(scores, max(low, SATURATED), min(high, 1 - SATURATED)))
 
 
 def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list[Item]:

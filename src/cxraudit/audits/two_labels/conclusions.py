@@ -147,12 +147,12 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
         (*(row[name] for name in place), row["group"], row["condition"], row["reference"]): row
         for row in records(ours)
     }
-    supported = {tuple(row[name] for name in _GAP): row for row in about.get("support", ())}
+    supported = {tuple(row[name] for name in GAP): row for row in about.get("support", ())}
     rows = []
     for gap in records(gaps):
         where = tuple(gap[name] for name in place)
         is_random = (gap["model"], gap["finding"]) not in unlike
-        has = supported.get(tuple(gap[name] for name in _GAP), _UNSUPPORTED)
+        has = supported.get(tuple(gap[name] for name in GAP), _UNSUPPORTED)
         condition = BOTH_LABELS if is_random and has["errors_known"] else CORRECTED
         corrected = estimates.get((*where, gap["group"], CORRECTED, COMPLEMENT))
         holds = corrected is not None and math.isfinite(corrected["low"])
@@ -179,7 +179,6 @@ def label_conclusions(audit: Audit) -> pd.DataFrame:
     return typed_frame(rows, COLUMNS)
 
 
-_GAP = ("model", "finding", "attribute", "group")
 _UNSUPPORTED = {"enough": False, "errors_known": False}
 """Of a gap that no image with a reference label is on both sides of."""
 

@@ -50,6 +50,7 @@ def support(engine: Engine, labels: TwoLabels, attributes: Sequence[str]) -> lis
         rows.append(
             {
                 "model": labels.sample.model,
+                "prompt_set": labels.sample.prompt_set,
                 "finding": labels.sample.finding,
                 "attribute": group.attribute,
                 "group": group.name,
