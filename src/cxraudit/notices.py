@@ -48,6 +48,8 @@ def from_records(records: Iterable[Mapping[str, Any]]) -> tuple[Notice, ...]:
 def about_images(sentence: str, image_ids: Sequence[str], about: str = "images") -> Notice:
     """Return a notice on some images; the first `SHOWN` are named.
 
+    The sentence says nothing that few images have, since it is shown where small cells are hidden.
+
     Examples
     --------
     >>> about_images("The image is black.", ["a", "b"]).sentence
@@ -58,7 +60,7 @@ def about_images(sentence: str, image_ids: Sequence[str], about: str = "images")
     which = (
         f"{count:,} image{'s' if count > 1 else ''}{', such as' if count > SHOWN else ':'} {names}"
     )
-    return Notice(about=about, count=count, sentence=f"{sentence} ({which})")
+    return Notice(about=about, count=count, sentence=f"{sentence} ({which})", hidden=sentence)
 
 
 def named(values: Mapping[Any, int]) -> str:

@@ -190,14 +190,55 @@ def test_read_masks_is_public(release, tmp_path):
 def test_regions_that_can_be_removed_from_no_image_are_refused(
     work, release, run, tmp_path, capsys
 ):
-    """With the reason; nothing is left to be audited."""
+    """With the reason, before an image is perturbed."""
     ids = datasets.load("nih-cxr14", release).images["image_id"]
-    for image in ids:
-        for region in ("lungs", "heart"):
-            black = Image.new("L", (64, 64))
-            black.save(tmp_path / f"{image.removesuffix('.png')}_{region}.png")
+    for kind, picture in UNUSABLE.items():
+        folder = tmp_path / kind
+        folder.mkdir()
+        for image in ids:
+            for region in ("lungs", "heart"):
+                picture.save(folder / f"{image.removesuffix('.png')}_{region}.png")
 
-    assert run("perturb", work, "--images 10 -q --masks", tmp_path) == 2
+        assert run("perturb", work, "--images 10 -q --masks", folder) == 2
 
-    assert "no region could be removed from any image, first: " in capsys.readouterr().err
-    assert not (work / "perturbed-scores.parquet").exists()
+        stated = " ".join(capsys.readouterr().err.split())
+        assert "no region can be removed from any of the" in stated
+        assert REASONS[kind] in stated
+        assert "first: 0" in stated
+        assert not (work / "perturbed-scores.parquet").exists()
+        assert not (work / "perturbed").exists()
+
+
+UNUSABLE = {
+    "black": Image.new("L", (64, 64)),
+    "full": Image.new("L", (64, 64), 255),
+    "other": Image.new("L", (64, 32), 255),
+}
+REASONS = {
+    "black": "the mask of the region 'lungs' is empty",
+    "full": "the region 'lungs' is all of the image",
+    "other": "the mask of the region 'lungs' has another shape than the image",
+}
+
+
+def test_a_region_that_no_image_has_is_told_at_once_and_left_out(
+    work, release, run, tmp_path, capsys
+):
+    """The others are removed; its control is left out with it."""
+    table = pd.read_csv(
+        write_masks(drawn_masks(datasets.load("nih-cxr14", release)), tmp_path / "m.csv")
+    )
+    table["rle"] = table["rle"].mask(table["region"] == "heart", "")
+    table.to_csv(tmp_path / "m.csv", index=False)
+    chosen = "--region without-lungs --region without-heart --images 10 --masks"
+
+    assert run("perturb", work, chosen, tmp_path / "m.csv") == 0
+
+    printed = capsys.readouterr()
+    stated = " ".join((printed.out + printed.err).split())
+    assert "applies to no image: without-heart: the mask of the region 'heart' is empty" in stated
+    found = set(pd.read_parquet(work / "perturbed-scores.parquet")["perturbation"])
+    assert found == {"unedited", "without-lungs", "control-without-lungs"}
+    notices = read_manifest(work / "perturbed-scores.parquet")["notices"]
+    (hidden,) = [one["hidden"] for one in notices if "applies to no image" in one["sentence"]]
+    assert "first" not in hidden

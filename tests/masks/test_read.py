@@ -383,6 +383,15 @@ def test_one_lung_is_never_taken_for_both(written, column, side):
     assert masks.of("a.png", "heart", (10, 8)).any()
 
 
+def test_one_mask_for_each_lung_is_not_both(written):
+    """It is that of one of them, or of both: nothing says which."""
+    masks = read_masks(written(chexmask(("a.png", 0.9), **{"Right Lung": encode(SQUARE)})))
+
+    with pytest.raises(NotAppliedError, match="left and the right lung are the same"):
+        masks.of("a.png", "lungs", (10, 8))
+    assert (masks.of("a.png", "left-lung", (10, 8)) == SQUARE).all()
+
+
 def test_one_lung_alone_is_not_both_in_a_table_with_a_mask_per_row(written):
     """A row that lacks, where other images have both."""
     rows = [("a", "left lung"), ("a", "right lung"), ("b", "left lung")]

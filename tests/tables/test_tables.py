@@ -125,6 +125,8 @@ def test_an_attribute_that_could_not_be_probed_says_why():
     table = tables.probes_table(example(row | nothing | {"note": "one group only: white"}).results)
 
     assert table.loc[0, "linear probe AUROC"] == "not probed: one group only: white"
+    hidden = tables.probes_table(example(row | nothing | {"note": ""}).results)
+    assert hidden.loc[0, "linear probe AUROC"] == "not probed"
     assert table.loc[0, "patients fitted to"] == ""
 
 

@@ -74,7 +74,9 @@ def of_damaged(name: str, faults: Sequence[str]) -> Notice:
 def _of_images(images: Mapping[str, str], what: str) -> Notice:
     first = ", ".join(list(images)[:SHOWN])
     sentence = f"{counted(len(images), 'image')} {what}. First: {first}."
-    return Notice(about="images", count=len(images), sentence=sentence)
+    return Notice(
+        about="images", count=len(images), sentence=sentence, hidden=f"Some images {what}."
+    )
 
 
 def survey(

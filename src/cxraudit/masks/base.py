@@ -179,7 +179,7 @@ class Masks:
         ------
         NotAppliedError
             If there is none, it is not used, it is empty, or it has another shape than the image. Both lungs
-            are empty if one of them is.
+            are empty if one of them is, and are not known if one mask stands for each of them.
         """
         found = fitted(self._read(image_id, region), region, size)
         if not found.any():
@@ -202,6 +202,8 @@ class Masks:
                 )
             if left.shape != right.shape:
                 raise NotAppliedError("the masks of the left and the right lung differ in size")
+            if np.array_equal(left, right):
+                raise NotAppliedError("the masks of the left and the right lung are the same")
             return left | right
         if region == LUNGS and (LEFT_LUNG in stored or RIGHT_LUNG in stored):
             side = RIGHT_LUNG if LEFT_LUNG in stored else LEFT_LUNG
@@ -273,8 +275,9 @@ def fitted(mask: Mask, region: str, size: tuple[int, int]) -> Mask:
     ratio = mask.shape[1] / mask.shape[0] / (width / height)
     if abs(ratio - 1) > SAME_SHAPE:
         raise NotAppliedError(
-            f"the mask of the region '{region}' has {mask.shape[1]:,} × {mask.shape[0]:,} pixels and the "
-            f"image {width:,} × {height:,}, another shape: it may be that of a padded or cropped image"
+            f"the mask of the region '{region}' has another shape than the image: "
+            f"{mask.shape[1]:,} × {mask.shape[0]:,} and {width:,} × {height:,} pixels; it may be that of a "
+            "padded or cropped image"
         )
     picture = Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
     return np.asarray(picture) > 0

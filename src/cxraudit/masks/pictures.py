@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from cxraudit.errors import DataError, short
 from cxraudit.files import sha256
@@ -31,13 +32,42 @@ class Picture:
         return sha256(self.path)
 
     def read(self) -> Mask:
-        """Return the pixels that are neither black nor transparent; of a black picture, the latter alone."""
+        """Return the pixels that are not black; in a picture of one colour, those that are not transparent.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read, or colour and transparency draw different masks.
+        """
+        drawn, seen = self._drawn()
+        if drawn is None:
+            return seen
+        if seen.all() or np.array_equal(drawn, seen):
+            return drawn
+        raise DataError("its colours and its transparency draw different masks")
+
+    def is_transparency(self) -> bool:
+        """Tell whether the transparency alone draws the mask; False if the picture cannot be read."""
+        try:
+            with Image.open(self.path) as image:
+                if not image.has_transparency_data:
+                    return False
+            return self._drawn()[0] is None
+        except (OSError, ValueError, SyntaxError, DataError):
+            return False
+
+    def _drawn(self) -> tuple[Mask | None, Mask]:
+        """Return what is not black, None if it is of one colour and partly transparent; and what is seen."""
         image = read_image(self.path)
         if image.mode in ("1", "L", "I", "F", "I;16"):
-            return np.asarray(image) > 0
+            levels = np.asarray(image)
+            return levels > 0, np.ones(levels.shape, dtype=bool)
         levels = np.asarray(image.convert("RGBA"))
-        colours, seen = levels[..., :3].any(axis=2), levels[..., 3] > 0
-        return seen & colours if colours.any() or seen.all() else seen
+        colours, seen = levels[..., :3], levels[..., 3] > 0
+        of_one_colour = bool((colours == colours[:1, :1]).all())
+        if of_one_colour and not seen.all():
+            return None, seen
+        return np.asarray(colours.any(axis=2), dtype=bool), seen
 
 
 def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
@@ -54,6 +84,7 @@ def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
         )
     images: dict[str, dict[str, Stored]] = {}
     unnamed: list[str] = []
+    transparent: list[str] = []
     for path in files:
         try:
             image, region = _named(path.relative_to(folder), str(path))
@@ -69,7 +100,9 @@ def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
                 f"{folder} holds two masks of the region '{region}' of {image}, the second is {path.name}. "
                 "Keep one of them."
             )
-        images[image][region] = Picture(path)
+        images[image][region] = picture = Picture(path)
+        if picture.is_transparency():
+            transparent.append(path.name)
     if len(unnamed) == len(files):
         raise DataError(
             f"no picture in {folder} is named <image_id>_<region>.png or <region>/<image_id>.png; the first "
@@ -82,6 +115,9 @@ def read_pictures(folder: Path, wanted: Set[str] | None) -> Masks:
     if other:
         sentence = f"Pictures of masks that are not {', '.join(ENDINGS)} are not used."
         notices.append(about_images(sentence, other, PERTURBED_IMAGES))
+    if transparent:
+        sentence = "Pictures of one colour are masks by their transparency: what is seen is inside."
+        notices.append(about_images(sentence, transparent, PERTURBED_IMAGES))
     return Masks(folder.name, images, notices=tuple(notices))
 
 

@@ -103,19 +103,32 @@ class RegionPerturbation:
 
     def mask(self, grey: Image.Image, image_id: str) -> Mask:
         """Return the region of an image, or its control."""
-        region = self._region(image_id, grey.size)
-        if region.all():
-            raise NotAppliedError(f"the region '{self.region}' is all of the image")
+        region = self.region_in(image_id, grey.size)
         if not self.control:
             return region
         # Perturbations of one region share its control.
         rng = named_generator(self.seed, image_id, f"control of {self.region}")
         return elsewhere(region, find_content(grey), rng)
 
+    def region_in(self, image_id: str, size: tuple[int, int]) -> Mask:
+        """Return the region of an image of some width and height.
+
+        Raises
+        ------
+        NotAppliedError
+            If the image has no mask of the region that can be used, or the region is all of the image.
+        """
+        region = self._region(image_id, size)
+        if region.all():
+            raise NotAppliedError(f"the region '{self.region}' is all of the image")
+        return region
+
     def _region(self, image_id: str, size: tuple[int, int]) -> Mask:
         if self.region not in DERIVED:
             return self.masks.of(image_id, self.region, size)
         lungs = self.masks.of(image_id, LUNGS, size)
+        if lungs.all():
+            raise NotAppliedError(f"the region '{LUNGS}' is all of the image")
         if self.region == BOX:
             return _box(lungs)
         reach = MARGIN * min(size)

@@ -18,7 +18,7 @@ from cxraudit.masks import DERIVED, LUNGS, Masks
 from cxraudit.models.base import ImageTextModel
 from cxraudit.notices import PERTURBED_IMAGES, Notice, Tell, about_images, logged
 from cxraudit.perturb import DEVICES, DRAIN, perturbations
-from cxraudit.perturb.regions import region_perturbations
+from cxraudit.perturb.regions import RegionPerturbation, region_perturbations
 from cxraudit.phantom.redraw import REDRAWN, redrawn
 from cxraudit.phantom.regions import drawn_masks
 from cxraudit.prompts import PromptSet
@@ -133,7 +133,7 @@ def plan_regions(
     Raises
     ------
     DataError
-        If there are no masks, or none of these images.
+        If there are no masks, none of these images, or no region that can be removed from any of them.
     UnknownNameError
         If there is no such perturbation, or no mask of its region.
     """
@@ -164,11 +164,58 @@ def plan_regions(
         if resized := masks.resized(sizes, region):
             sentence = f"Masks of the region '{region}' are resized: same shape, other size."
             notices.append(about_images(sentence, resized, PERTURBED_IMAGES))
+    never = _never_applied(perturbations, sizes)
+    if never and len(never) == sum(not one.control for one in perturbations):
+        raise DataError(
+            f"no region can be removed from any of the {len(ids):,} images: "
+            f"{next(iter(never.values()))}. Check the masks."
+        )
+    if never:
+        sentence = f"Left out, since it applies to no image: {short(', '.join(never))}"
+        notices.append(
+            Notice(
+                about="regions",
+                count=len(never),
+                sentence=f"{sentence}: {next(iter(never.values()))}.",
+                hidden=f"{sentence}.",
+            )
+        )
     planned = [
         PlannedPerturbation(one.name, 0, one.name, one, one.fingerprint(ids), REGION_KIND)
         for one in perturbations
+        if f"{one.action}-{one.region}" not in never
     ]
     return planned, notices
+
+
+def _never_applied(
+    perturbations: Sequence[RegionPerturbation], sizes: Mapping[str, tuple[int, int]]
+) -> dict[str, str]:
+    """Return the perturbations that apply to no image: name → the most frequent reason, and its first image.
+
+    Parameters
+    ----------
+    perturbations : sequence of RegionPerturbation
+        Controls are passed over.
+    sizes : mapping of str to tuple of int
+        Id of an image → its width and height; of other images nothing is stated.
+    """
+    never: dict[str, str] = {}
+    for one in perturbations:
+        if one.control or not sizes:
+            continue
+        images: dict[str, list[str]] = {}
+        for image_id, size in sizes.items():
+            try:
+                one.region_in(image_id, size)
+                break
+            except NotAppliedError as error:
+                reason = str(error).removeprefix(NotAppliedError.PREFIX).rstrip(".")
+                images.setdefault(reason, []).append(image_id)
+        else:
+            reason = max(images, key=lambda name: len(images[name]))
+            never[one.name] = f"{reason} (first: {short(images[reason][0])})"
+    return never
 
 
 def _drawn(dataset: Dataset, images: pd.DataFrame) -> Masks:

@@ -24,7 +24,7 @@ def probes_table(results: pd.DataFrame) -> pd.DataFrame:
         shown=[
             f"{with_interval(r['value'], r['low'], r['high'])} {r['verdict']}".strip()
             if np.isfinite(r["value"])
-            else f"not probed: {r['note']}"
+            else ": ".join(filter(None, ("not probed", r["note"])))
             for r in records(rows)
         ]
     )

@@ -492,7 +492,16 @@ def _not_applied_to(found: Mapping[str, Any]) -> Notice:
         f"{found['perturbation']} was not applied to {counted(found['count'], 'image')}, which are left out "
         f"of its comparisons: {reason}. First: {first}."
     )
-    return Notice(about=PERTURBED_IMAGES, count=found["count"], sentence=sentence)
+    hidden = (
+        f"{found['perturbation']} was not applied to some images, which are left out of its comparisons: "
+        f"{_of_any(reason)}."
+    )
+    return Notice(about=PERTURBED_IMAGES, count=found["count"], sentence=sentence, hidden=hidden)
+
+
+def _of_any(reason: str) -> str:
+    """Return a reason without what only few images have, such as their size or a file: the part in front."""
+    return reason.split(": ", 1)[0]
 
 
 def _unread(about: str, consequence: str, found: Mapping[str, Any]) -> list[Notice]:

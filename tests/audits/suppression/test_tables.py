@@ -106,6 +106,24 @@ def test_exclusions_hide_what_counts_of_results_would_give():
         ("Displaced by more than 2 % of 3 sides.", "Displaced by more than 2 % of some sides."),
         ("A 95 % interval; ages of 90+ are 90.", "A 95 % interval; ages of 90+ are 90."),
         ("Column 'age_5' has 7 blanks.", "Column 'age_5' has some blanks."),
+        ("1 row repeated in the table.", "Some rows repeated in the table."),
+        ("1 edited image has no score.", "Some edited images have no score."),
+        ("1 study is left out.", "Some studies are left out."),
+        ("3 of 202 embeddings have no image.", "Some embeddings have no image."),
+        ("3 of the 400 images are lateral.", "Some images are lateral."),
+        ("3 of 8 Images are lateral.", "Some Images are lateral."),
+        (
+            "Fewer for it: fewer than 10 training patients.",
+            "Fewer for it: fewer than 10 training patients.",
+        ),
+        ("Used for all 4 images.", "Used for all images."),
+        ("2 masks are left out (2: a(1), b (c)).", "Some masks are left out."),
+        ("2 images without an ID, left out, first a.dcm.", "Some images without an ID, left out."),
+        (
+            "2 images of other patients, first study s.1; the patient is known.",
+            "Some images of other patients; the patient is known.",
+        ),
+        ("Several windows; the first was used.", "Several windows; the first was used."),
     ],
 )
 def test_sentences_lose_small_numbers_and_lists(text, shown):
@@ -126,6 +144,19 @@ def test_sentences_name_no_image():
         "Some images are left out."
     )
     assert suppressed_text("3 of 200 images have no score.", BELOW) == "Some images have no score."
+
+
+def test_notices_that_differ_in_what_is_hidden_are_one():
+    """As many equal sentences as there are hidden values would count them."""
+    notices = [
+        {"about": "masks", "count": n, "sentence": f"{n} masks have no quality. First: {n}.png."}
+        for n in (1, 2, 3)
+    ]
+    tuning = {"held_out": True, "patients": 100, "evaluated": 60}
+
+    found = suppressed_facts({"tuning": tuning, "notes": [], "notices": notices}, BELOW)
+
+    assert [one["sentence"] for one in found["notices"]] == ["Some masks have no quality."]
 
 
 def test_facts_lose_small_counts():

@@ -94,6 +94,18 @@ def test_an_attribute_that_could_not_be_probed_is_named():
     assert statement.detail == "Fewer than 10 patients in a part of asian (validation: 4)."
 
 
+def test_an_attribute_that_is_hidden_ends_without_a_stray_mark():
+    """Its note is hidden, too."""
+    row = probe_rows("race", "")[0]
+    nothing = dict.fromkeys(("value", "low", "high", "at"), float("nan"))
+
+    statement = statements_on(row | nothing | {"note": "", "reasons": "SUPPRESSED"})
+    unexplained = statements_on(row | nothing | {"note": "", "reasons": ""})
+
+    assert statement.detail == "Hidden: too few patients."
+    assert unexplained.detail == ""
+
+
 def test_another_probe_that_decodes_is_named():
     """Not linearly decodable is not the same as not there."""
     statement = statements_on(*probe_rows("sex", HIDDEN, mlp=DECODABLE))

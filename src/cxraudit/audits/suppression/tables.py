@@ -1,7 +1,7 @@
 """Small counts in what stands beside the results: filters, exclusions, notices and notes."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,9 @@ COUNTED_IN_FLOW = ("images", "studies", "patients")
 _WORD = re.compile(r"[^\s'‘’“”\"(),;:]+(?<![.])")
 LONG_NUMBER = 5
 _LIST = re.compile(r"\s*\([^()]*\)")
-_NUMBER = re.compile(r"(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|\s%|[.,:/-]\d)")
+_NUMBER = re.compile(
+    r"(?<!fewer than )(?<![\w.,'’:/×-])(\d{1,3}(?:,\d{3})+|\d+)(?![\w'’%×]|\s%|[.,:/-]\d)"
+)
 
 
 def shown_steps(remaining: Sequence[int], below: int) -> list[bool]:
@@ -96,8 +98,18 @@ def suppressed_exclusions(
 
 _FIRST = re.compile(r"\s*\bFirst: .*$", re.DOTALL)
 """List of names at the end of a sentence."""
-_OF_ALL = re.compile(r"\b([Ss]ome) of \S+ (?=[a-z])")
+_FIRST_WITHIN = re.compile(r",\s+first\b(?! of all)[^;]*?(?=;|\.(?:\s|$)|$)")
+"""The first of those that are counted, within a sentence."""
+_OF_ALL = re.compile(r"\b(some) of (?:all |the )*(?:[\d,]+|some) (?=\w)", re.IGNORECASE)
 """Total beside a number that is hidden: what is left of it may be shown elsewhere."""
+_ONE = re.compile(
+    r"\bsome ((?:[a-z]+ ){0,2}?)"
+    r"(cell|column|embedding|file|finding|image|label|mask|original|pair|patient|prompt|report|row|score|"
+    r"shard|study|value|weight)\b(?: (has|is|was)\b)?",
+    re.IGNORECASE,
+)
+"""What was one before its number was hidden."""
+_OF_SEVERAL = {"has": "have", "is": "are", "was": "were"}
 
 
 def suppressed_text(
@@ -133,13 +145,18 @@ def suppressed_text(
     'drain was not applied to some images.'
     >>> suppressed_text("3 of 200 embeddings are of other images. First: a.png, b.png.", 11)
     'Some embeddings are of other images.'
+    >>> suppressed_text("1 row repeated, first row 7; it counts once.", 11)
+    'Some rows repeated; it counts once.'
     """
     # As many dots as names would count them, whatever these are.
     text = _FIRST.sub("", text)
     for one in identifiers:
         if not _WORD.fullmatch(one):  # with blanks or marks in it
             text = text.replace(one, "…")
-    plain = _LIST.sub("", _WORD.sub(lambda found: _unnamed(found[0], identifiers), text))
+    plain = _WORD.sub(lambda found: _unnamed(found[0], identifiers), text)
+    while (inner := _LIST.sub("", plain)) != plain:  # lists within lists
+        plain = inner
+    plain = _FIRST_WITHIN.sub("", plain)
 
     def word(found: re.Match[str]) -> str:
         number = int(found[0].replace(",", ""))
@@ -147,7 +164,15 @@ def suppressed_text(
         return "some" if gone else found[0]
 
     hidden = _OF_ALL.sub(r"\1 ", _NUMBER.sub(word, plain)).replace("all some ", "all ")
+    hidden = _ONE.sub(_several, hidden)
     return hidden[:1].upper() + hidden[1:] if plain[:1].isdigit() else hidden
+
+
+def _several(found: re.Match[str]) -> str:
+    """Return one thing, whose number is hidden, as several."""
+    between, noun, verb = found[1], found[2], found[3]
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{found[0][:4]} {between}{plural}{f' {_OF_SEVERAL[verb.lower()]}' if verb else ''}"
 
 
 def tells_small(number: int, totals: Collection[int], below: int) -> bool:
@@ -183,10 +208,15 @@ def suppressed_facts(
         "thresholds": [{**one, "patients": None} for one in facts.get("thresholds", ())],
         "perturbed": perturbed,
         "notes": [suppressed_text(str(note), below, identifiers) for note in facts["notes"]],
-        "notices": [
+        "notices": _each_once(
             _suppressed_notice(one, totals, below, identifiers) for one in facts["notices"]
-        ],
+        ),
     }
+
+
+def _each_once(notices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return notices once each: the number of those that differ in what is hidden would count it."""
+    return [dict(items) for items in dict.fromkeys(tuple(one.items()) for one in notices)]
 
 
 def _suppressed_notice(

@@ -30,6 +30,7 @@ from cxraudit.audits.embeddings.score_direction import (
     UNKNOWN_SEVERITY,
 )
 from cxraudit.audits.result import Audit
+from cxraudit.figures.words import missing_because
 from cxraudit.formatting import (
     bounds,
     column_name,
@@ -73,7 +74,10 @@ def _statement(
     linear = probes[LINEAR]
     name = sentence_case(column_name(attribute))
     if not math.isfinite(linear["value"]):
-        return Statement(Tone.UNCLEAR, f"{name}: not probed", f"{sentence_case(linear['note'])}.")
+        why = linear["note"] or missing_because(str(linear["reasons"]))
+        return Statement(
+            Tone.UNCLEAR, f"{name}: not probed", f"{sentence_case(why)}." if why else ""
+        )
     numbers = (
         f"{sentence_case(METRICS[LINEAR].label)} {decimal(linear['value'])} "
         f"({bounds(linear['low'], linear['high'])}) on held-out patients, fitted to "
