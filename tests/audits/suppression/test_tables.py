@@ -11,8 +11,10 @@ from cxraudit.audits.suppression.tables import (
     suppressed_flow,
     suppressed_text,
 )
+from cxraudit.errors import NotAppliedError
 from cxraudit.notices import PERTURBED_IMAGES
 from cxraudit.schema import EXCLUSION_COLUMNS, FLOW_COLUMNS, typed_frame
+from cxraudit.workspace import run
 
 BELOW = 11
 
@@ -215,3 +217,28 @@ def test_a_count_that_leaves_few_images_or_patients_is_hidden(count, left):
     assert (str(count) in found["notices"][0]["sentence"]) == left
     assert (found["notices"][0]["count"] == count) == left
     assert found["perturbed"] == {"images": None}
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (
+            "the quality of its masks (Dice RCA (Mean)) is below 0.7",
+            "(Dice RCA (Mean)) is below 0.7.",
+        ),
+        ("the mask has another shape than the image: 9 × 7 and 8 × 8 pixels", "than the image."),
+        (
+            "the mask of the region 'heart' cannot be read: a_heart.png is missing",
+            "cannot be read.",
+        ),
+    ],
+)
+def test_of_perturbations_that_do_not_apply_neither_images_nor_their_sizes_are_left(reason, shown):
+    """Nor as many dots as there are images."""
+    found = {"perturbation": "without-x", "reason": f"{NotAppliedError.PREFIX}{reason}."}
+    notice = run._not_applied_to(found | {"count": 3, "images": ["a.png", "b.png", "c.png"]})
+
+    assert "a.png, b.png, c.png" in notice.sentence
+    assert notice.hidden.startswith("without-x was not applied to some images")
+    assert notice.hidden.endswith(shown)
+    assert "…" not in notice.hidden

@@ -48,6 +48,23 @@ def test_a_wide_interval_settles_nothing():
     assert one.headline.endswith("inconclusive")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-0.24, -0.03, "ranked below chance"), (-0.28, 0.01, "inconclusive")],
+)
+def test_far_below_chance_is_not_at_chance(low, high, expected):
+    """Whether the interval excludes 0.5 or just includes it."""
+    rows = [
+        r | {"value": -0.14, "low": low, "high": high} if r.get("reference") == "chance" else r
+        for r in region_rows(without=0.36)
+    ]
+
+    (one,) = stated(*rows)
+
+    assert expected in one.headline
+    assert "falls to chance" not in one.headline
+
+
 def test_what_is_not_ranked_has_nothing_to_lose():
     """An AUROC below chance on unedited images."""
     rows = [
