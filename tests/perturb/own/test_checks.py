@@ -1,5 +1,7 @@
 """Pairs of images that differ in more than an edit are found, and those that do not are not."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,6 +170,36 @@ def test_measures_are_kept_as_long_as_the_files_are_the_same(folder, monkeypatch
 
     assert first["identical"].sum() == 4
     assert again["identical"].sum() == third["identical"].sum() == 3
+
+
+def test_a_file_of_the_same_size_and_time_is_compared_again(folder):
+    """What counts is its content."""
+    place, pairs = folder
+    file = place / "0-disc.bmp"
+    original = Image.open(place / "0.png").convert("L")
+    local(original).convert("L").save(file)
+    before = file.stat()
+    one = pairs.iloc[[0]].assign(edited=str(file))
+    first = check_pairs(one, place / "checks")
+    original.save(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+
+    again = check_pairs(one, place / "checks")
+
+    assert not first["identical"].any()
+    assert again["identical"].all()
+
+
+def test_what_is_left_out_is_not_counted(folder):
+    """An edited file that is another image of the cohort is not compared."""
+    place, pairs = folder
+    Image.open(place / "0.png").save(place / "3-moved.png")
+    moved = pairs[pairs["edit"] == "moved"]
+
+    told = " ".join(one.sentence for one in notices_of(check_pairs(moved, place / "checks")))
+
+    assert "3 of 3 edited images displaced" in told
 
 
 def test_other_bits_than_those_of_the_original_are_named(folder):

@@ -19,7 +19,7 @@ from cxraudit.content import read_source
 from cxraudit.datasets.pairs import PAIR
 from cxraudit.encode import Progress
 from cxraudit.errors import DataError, ImageError
-from cxraudit.files import read_table, write_table
+from cxraudit.files import read_table, sha256, write_table
 from cxraudit.folders import claim
 from cxraudit.images import decode_image, to_grey
 from cxraudit.images.grey import DEEP
@@ -29,7 +29,7 @@ from cxraudit.perturb.own.table import KEY, ORIGINAL_FILE, file_name, named_pair
 from cxraudit.privacy import without_folders
 from cxraudit.schema import records
 
-VERSION = 2
+VERSION = 3
 """Of the measures: those of other versions are not reused."""
 SIDE = 128
 """Pixels of a side of the squares whose position is compared."""
@@ -171,9 +171,12 @@ def check_pairs(
     """
     once = pairs.drop_duplicates([PAIR.edit, KEY])
     files = list(zip(once[ORIGINAL_FILE], once[PAIR.edited], strict=True))
-    states = [f"{_state(original)}\n{_state(edited)}" for original, edited in files]
     kept = folder / KEPT
     known = _known(kept)
+    names = list(dict.fromkeys(file for pair in files for file in pair))
+    with ThreadPoolExecutor(max(n_readers, 1)) as readers:
+        state_of = dict(zip(names, readers.map(_state, names), strict=True))
+    states = [f"{state_of[original]}\n{state_of[edited]}" for original, edited in files]
     found = {state: known[state] for state in states if state in known}
     if progress:
         progress(sum(state in found for state in states))
@@ -190,8 +193,8 @@ def check_pairs(
             write_table(pd.DataFrame(table), kept)
             if progress:
                 progress(len(block))
-    names = once[[PAIR.edit, KEY, PAIR.image, PAIR.edited]].reset_index(drop=True)
-    return pd.concat([names, pd.DataFrame([found[state] for state in states])], axis=1)
+    named = once[[PAIR.edit, KEY, PAIR.image, PAIR.edited]].reset_index(drop=True)
+    return pd.concat([named, pd.DataFrame([found[state] for state in states])], axis=1)
 
 
 KEPT = "checks.parquet"
@@ -218,12 +221,16 @@ def _as_row(checks: Checks) -> dict[str, Any]:
 
 
 def _state(file: str) -> str:
-    """Return what says whether a file is still the one that was compared."""
+    """Return what says whether a file is still the one that was compared: its content.
+
+    Another image can have the size and the times of the one it replaced.
+    """
+    path = Path(file)
     try:
-        status = Path(file).stat()
+        # Opening anything but a file, such as a pipe, may wait for ever.
+        return f"{file} {sha256(path) if path.is_file() else 'missing'}"
     except (OSError, ValueError):
         return f"{file} missing"
-    return f"{file} {status.st_size} {status.st_mtime_ns}"
 
 
 def _check(original: str, edited: str) -> Checks:
@@ -278,7 +285,8 @@ OTHER = "the edited file is another image of the cohort, unedited"
 
 def notices_of(checks: pd.DataFrame) -> list[Notice]:
     """Return what a reader must know of pairs that are compared, though they differ in more than the edit."""
-    compared = checks[checks["error"].eq("") & ~checks["identical"].astype(bool)]
+    readable = checks["error"].eq("") & ~checks["identical"].astype(bool)
+    compared = checks[readable & ~checks.index.isin(left_out(checks).index)]
     total = len(compared)
     kinds = (
         (
