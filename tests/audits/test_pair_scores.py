@@ -5,16 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from cxraudit.audits.pair_scores import pair_scores
-from cxraudit.audits.perturbations.counterfactual import on_linear_scale
+from cxraudit.audits.perturbations import audit_perturbations
+from cxraudit.audits.perturbations.repeated import averaged
 from cxraudit.audits.scores import scores_from_wide
 from cxraudit.audits.suppression.tables import suppressed_facts
 from cxraudit.edits import CONTROL_OF
 from cxraudit.errors import ConfigError, CxrAuditError, DataError, UnknownNameError
 from cxraudit.notices import as_records
-from cxraudit.schema import UNEDITED
+from cxraudit.schema import OVERALL, UNEDITED, Reason, has_reason
+from cxraudit.settings import AuditSettings
+from cxraudit.stats.estimate import Verdict
 from planted import pick, planted_dataset, planted_table
 
 FINDING = "Pneumothorax"
@@ -312,23 +315,147 @@ def test_decisions_beside_probabilities_are_refused(frame, dataset, scores, pair
         pair_scores(made, dataset, own.assign(score=(own["score"] > 0.1).astype(float)))
 
 
-def test_rounding_is_counted_and_makes_no_effect(frame, dataset, scores, pairs):
-    """Probabilities of exactly 0 lie no further out than the others do."""
+@pytest.mark.parametrize("side", ["edited", "originals"])
+def test_rounding_of_one_side_is_refused(frame, dataset, scores, pairs, side):
+    """To two decimals, so that some are exactly 0; with the edit and their number."""
     own, made = as_probabilities(frame, scores, pairs)
-    rounded = made["score"].where(made["edit"] != "drain", made["score"].round(2))
-    assert (rounded == 0).sum() >= 5
+    if side == "edited":
+        made["score"] = made["score"].where(made["edit"] != "drain", made["score"].round(2))
+        number = int((made["score"] == 0).sum())
+    else:
+        own["score"] = own["score"].round(2)
+        number = int((own["score"] == 0).sum())
+    assert number >= 5
 
-    found = pair_scores(made.assign(score=rounded), dataset, own)
+    name = "edited by 'drain'" if side == "edited" else "of the originals of 'drain'"
+    with pytest.raises(DataError, match=rf"{number} of .* {name} .* are exactly 0 or 1, and none"):
+        pair_scores(made, dataset, own)
 
-    assert f"{int((rounded == 0).sum())} scores of exactly 0 or 1" in sentences(found)
-    both = np.stack(
+
+def test_rounding_of_both_sides_is_counted_and_bounded(frame, dataset, scores, pairs):
+    """Probabilities of exactly 0 lie no further out than any other of the finding, of whichever edit."""
+    own, made = as_probabilities(frame, scores, pairs)
+    own, made = (one.assign(score=one["score"].round(2)) for one in (own, made))
+    zeros = own.loc[own["score"] == 0, "image_id"]
+    moved = made["image_id"].isin(zeros.iloc[:3])
+    made.loc[moved, "score"] = 0.05
+    made.loc[(made["edit"] == "drain") & (made["image_id"] == zeros.iloc[3]), "score"] = 0.001
+    number = int((own["score"] == 0).sum() + (made["score"] == 0).sum())
+
+    found = pair_scores(made, dataset, own)
+
+    assert f"{number} scores of exactly 0 or 1" in sentences(found)
+    changes = audit_perturbations(
+        dataset, found.frame, settings=AuditSettings(n_resamples=0)
+    ).image_changes
+    of_moved = changes[changes["image_id"].isin(zeros.iloc[:3])]
+    linear = logit(own["score"].clip(0.001))
+    expected = (logit(0.05) - logit(0.001)) / linear.std(ddof=0)
+    assert len(of_moved) == 6
+    assert of_moved["change"].to_numpy() == pytest.approx(expected)
+
+
+def test_samples_that_were_rounded_are_averaged_within_the_others():
+    """An exact 0 beside 0.1 lies no further out than the least score."""
+    row = {
+        "image_id": "a",
+        "model": "m",
+        "prompt_set": "",
+        "finding": FINDING,
+        "severity": 0,
+        CONTROL_OF: "",
+    }
+    table = pd.DataFrame(
         [
-            pick(found.frame, perturbation=name).sort_values("image_id")["score"].to_numpy()
-            for name in (UNEDITED, "drain")
+            row | {"perturbation": UNEDITED, "score": 0.01},
+            row | {"perturbation": "drain", "score": 0.0},
+            row | {"perturbation": "drain", "score": 0.01},
         ]
     )
-    before, after = on_linear_scale(both)
-    assert abs((after - before).mean()) < 0.35 * before.std()
+
+    found = averaged(table)
+
+    assert pick(found, perturbation="drain")["score"].tolist() == [pytest.approx(0.01)]
+
+
+def test_coarser_scores_of_one_side_are_named(frame, dataset, scores, pairs):
+    """Though none is exactly 0 or 1."""
+    own, made = as_probabilities(frame, scores, pairs)
+    own, made = (one.assign(score=0.3 + one["score"] / 3) for one in (own, made))
+    assert "coarser" not in sentences(pair_scores(made, dataset, own))
+    rounded = made["score"].where(made["edit"] != "drain", made["score"].round(2))
+
+    told = sentences(pair_scores(made.assign(score=rounded), dataset, own))
+
+    assert "1 edit whose scores of edited images are coarser" in told
+    assert "'drain'" in told
+    told = sentences(pair_scores(made, dataset, own.assign(score=own["score"].round(2))))
+    assert "2 edits whose scores of originals are coarser" in told
+
+
+@pytest.mark.parametrize(
+    ("edit", "named"), [("drain", "'drain'"), ("copy", r"'copy' \(a control\)")]
+)
+def test_an_edit_without_scores_is_named(dataset, scores, pairs, edit, named):
+    """Others have scores."""
+    blank = pairs.assign(score=pairs["score"].where(pairs["edit"] != edit))
+
+    with pytest.raises(
+        DataError, match=rf"the edit {named} has no score: its {len(pairs) // 2} rows"
+    ):
+        pair_scores(blank, dataset, scores)
+
+
+def test_a_table_without_any_score_is_refused(dataset, scores, pairs):
+    """By the name of its column."""
+    with pytest.raises(DataError, match="has no score: every cell of score is blank"):
+        pair_scores(pairs.assign(score=np.nan), dataset, scores)
+
+
+def test_a_second_sample_without_scores_is_left_out(dataset, scores, pairs):
+    """The first has them."""
+    again = pd.concat([pairs, pairs.assign(score=np.nan)], ignore_index=True)
+
+    found = pair_scores(again, dataset, scores)
+
+    pd.testing.assert_frame_equal(found.frame, pair_scores(pairs, dataset, scores).frame)
+    assert f"{len(pairs)} images without a score" in sentences(found)
+
+
+def test_a_blank_column_of_originals_is_called_so(dataset, scores, pairs):
+    """Not a table without rows."""
+    with pytest.raises(DataError, match="column score_original is blank in every row"):
+        pair_scores(pairs.assign(score_original=np.nan), dataset, scores)
+
+
+def test_cells_are_counted_over_all_edits(dataset, scores, pairs):
+    """Decimal commas of two edits, and originals that both edited twice."""
+    commas = pairs.assign(score=[f"{one:.5f}".replace(".", ",") for one in pairs["score"]])
+    assert f"{len(pairs)} values with a decimal comma" in sentences(
+        pair_scores(commas, dataset, scores)
+    )
+    again = pd.concat([pairs, pairs], ignore_index=True)
+    assert f"{pairs['image_id'].nunique()} originals edited more than once" in sentences(
+        pair_scores(again, dataset, scores)
+    )
+
+
+def test_originals_that_hardly_vary_have_no_change(frame, dataset, scores, pairs):
+    """Near 0.5 their log odds are near 0, beside which rounding varies: no value, no verdict."""
+    rng = np.random.default_rng(0)
+    own, made = as_probabilities(frame, scores, pairs, 1.0)
+    table = pair_scores(made, dataset, own).frame
+    flat = 0.5 + 1e-9 * rng.normal(size=len(table))
+    table["score"] = table["score"].where(table["perturbation"] != UNEDITED, flat)
+
+    result = audit_perturbations(dataset, table, settings=AuditSettings(n_resamples=50)).results
+
+    changes = pick(result, metric="score_change", reference=UNEDITED, group=OVERALL)
+    assert len(changes) == 2
+    assert changes["value"].isna().all()
+    assert set(changes["verdict"]) == {Verdict.UNDEFINED}
+    assert has_reason(changes, Reason.CONSTANT_SCORES).all()
+    assert changes["note"].str.contains("scores of the unedited images do not vary").all()
 
 
 def test_originals_of_one_score_are_refused(frame, dataset, scores, pairs):

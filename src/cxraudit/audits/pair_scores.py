@@ -1,6 +1,6 @@
 """Scores of images that a user edited, as other programs write them: beside the scores of the originals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.audits.perturbations.counterfactual import varies
-from cxraudit.audits.scores import LONG, NO_PROMPTS, scores_from
+from cxraudit.audits.scores import LONG, NO_PROMPTS, scores_from, with_numbers
 from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
-from cxraudit.datasets.pairs import PAIR, describe, known_images, read_edits, same_patient
+from cxraudit.datasets.pairs import (
+    PAIR,
+    describe,
+    known_images,
+    listed_names,
+    read_edits,
+    same_patient,
+)
 from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.values.text import plain
 from cxraudit.edits import CONTROL_OF
@@ -24,13 +31,14 @@ from cxraudit.schema import (
     UNEDITED,
     check_scores,
     require_columns,
-    require_rows,
 )
 
 SCORE_ORIGINAL, SCORE_EDITED = "score_original", "score_edited"
 """Columns of a table with one row per pair, model and finding."""
 
 
+COARSE = 0.25
+"""Distinct scores of one side, as a share of the other's, below which it was rounded."""
 MANY = 10
 """Pairs at least whose scores tell a scale."""
 
@@ -126,6 +134,14 @@ def pair_scores(
     )
     if not _is_long(long) and "model" in long and model_column is None:
         _require_model(long["model"], named, where)
+    of_scores = {
+        "score": None if _is_long(long) else score,
+        "score_prefix": None if _is_long(long) else score_prefix,
+        "model": named,
+    }
+    long, cells, counts = with_numbers(long, dataset, **of_scores)
+    notices += counts
+    blank = _blank_rows(long, cells, where)
     parts = []
     of_row = [
         PAIR.image,
@@ -134,17 +150,18 @@ def pair_scores(
     ]
     copy = long.groupby(of_row, sort=False, dropna=False).cumcount()
     for (edit, _), part in long.groupby([long[PAIR.edit], copy], sort=False):
+        if blank[part.index].all():  # another sample of the edit has scores
+            continue
         read = scores_from(
             part,
             dataset,
             image=PAIR.image,
-            score=None if _is_long(long) else score,
-            score_prefix=None if _is_long(long) else score_prefix,
-            model=named,
+            **of_scores,
             model_column=model_column,
             table=where,
         )
-        notices += read.notices
+        of_cells = {f"column '{one}'" for one in cells}  # counted above, over all edits
+        notices += [one for one in read.notices if one.about not in of_cells]
         of = part.drop_duplicates(PAIR.image).set_index(PAIR.image)[CONTROL_OF]
         own = read.frame.drop(columns=[c for c in (SEED,) if c in read.frame])
         if not _is_long(long) and "finding" in part:
@@ -167,6 +184,7 @@ def pair_scores(
     notices += [
         *replaced,
         *_exact(edited, before),
+        *_rounded(edited, before),
         *_same_scores(edited, before),
         *describe(edited),
     ]
@@ -207,6 +225,32 @@ def _as_long(
         return raw
     finding = _only(scores["finding"], "findings", "a column finding", where, "finding", raw)
     return raw.assign(finding=finding)
+
+
+def _blank_rows(long: pd.DataFrame, cells: list[str], where: str) -> "pd.Series[bool]":
+    """Return which rows have no score.
+
+    Raises
+    ------
+    DataError
+        If none has, or an edit has none beside others that have.
+    """
+    blank = long[cells].isna().all(axis=1)
+    if blank.all():
+        raise DataError(
+            f"{where} has no score: every cell of {short(', '.join(cells))} is blank. Check the columns of "
+            "scores."
+        )
+    for edit, rows in blank.groupby(long[PAIR.edit], sort=False):
+        if rows.all():
+            is_control = long.loc[rows.index, CONTROL_OF].ne("").all()
+            raise DataError(
+                f"in {where}, the edit '{short(edit)}'{' (a control)' if is_control else ''} has no score: "
+                f"its {counted(len(rows), 'row')} {'is' if len(rows) == 1 else 'are'} blank in "
+                f"{short(', '.join(cells))}, though other edits have scores. Give its scores, or leave its "
+                "rows out."
+            )
+    return blank
 
 
 def _require_model(named: "pd.Series[str]", model: str, where: str) -> None:
@@ -353,7 +397,11 @@ def _originals(long: pd.DataFrame, dataset: Dataset, where: str, model: str) -> 
     given = long.assign(score=read.series).dropna(subset="score")
     key = [PAIR.image, *(c for c in ("model", "finding") if c in given)]
     once = given[[*key, "score"]].drop_duplicates()
-    require_rows(where, once)
+    if once.empty:
+        raise DataError(
+            f"{where} has no score of an original: its column {SCORE_ORIGINAL} is blank in every row. Fill "
+            "it in, or leave the column out: the originals then have the scores of the table of scores."
+        )
     if (twice := once.duplicated(key)).any():
         first = once.loc[twice, PAIR.image].iloc[0]
         raise DataError(
@@ -417,19 +465,19 @@ def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> No
 
 
 def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
-    """Refuse decisions (0 and 1) beside probabilities: the log odds of a decision have no end.
+    """Refuse decisions and rounding on one side only: the log odds of 0 and 1 have no end.
 
     Raises
     ------
     DataError
-        If the scores of an edit, or of its originals, are 0 and 1 alone, and not those of the others.
+        If the scores of an edit, or of its originals, are 0 and 1 alone, and not those of the others; or one
+        side has some of exactly 0 or 1, and the other none.
     """
-    for (edit, *_), part in _with_originals(edited, before).groupby(
-        ["perturbation", *_OF], sort=False
-    ):
-        values = part[["score", "score_before"]]
-        probabilities = ((values >= 0) & (values <= 1)).all(axis=None)
-        own, originals = (bool(values[name].isin([0, 1]).all()) for name in values)
+    for edit, part in _of_each_edit(edited, before):
+        sides = part[["score", "score_before"]]
+        probabilities = ((sides >= 0) & (sides <= 1)).all(axis=None)
+        exact = sides.isin([0, 1])
+        own, originals = (bool(exact[name].all()) for name in sides)
         if probabilities and own != originals:
             which = f"of the edit '{short(edit)}'" if own else "of the originals"
             raise DataError(
@@ -437,6 +485,51 @@ def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: st
                 f"those of {'the originals' if own else 'edited images'} are not: decisions cannot be "
                 "compared with probabilities. Give the probabilities of both, not rounded."
             )
+        number, of_originals = (int(exact[name].sum()) for name in sides)
+        if probabilities and (number > 0) != (of_originals > 0):
+            name = f"'{short(edit)}'"
+            side, other = f"of images edited by {name}", f"of the originals of {name}"
+            if not number:
+                side, other = other, side
+            raise DataError(
+                f"in {where}, {number or of_originals:,} of {counted(len(part), 'score')} {side} for "
+                f"{short(part['finding'].iloc[0])} by '{short(part['model'].iloc[0])}' are exactly 0 or 1, "
+                f"and none {other}: rounding of one side would look like an effect. Give unrounded "
+                "probabilities of both, or log odds."
+            )
+
+
+def _of_each_edit(edited: pd.DataFrame, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the scores of each edit, model and finding beside those of its originals."""
+    both = _with_originals(edited, before)
+    for (edit, *_), part in both.groupby(["perturbation", *_OF], sort=False):
+        yield str(edit), part
+
+
+def _rounded(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
+    """Name edits whose scores are coarser than those of their originals, or the other way round."""
+    kinds: dict[str, list[str]] = {"edited images": [], "originals": []}
+    for edit, part in _of_each_edit(edited, before):
+        own, originals = part["score"].nunique(), part["score_before"].nunique()
+        if max(own, originals) < MANY:
+            continue
+        if own < COARSE * originals:
+            kinds["edited images"].append(edit)
+        elif originals < COARSE * own:
+            kinds["originals"].append(edit)
+    notices = []
+    for side, edits in kinds.items():
+        if not edits:
+            continue
+        names = list(dict.fromkeys(edits))
+        why = (
+            f"whose scores of {side} are coarser than the others, as rounding makes them: a change can be "
+            "due to that. Give both sides with all digits."
+        )
+        sentence = f"{counted(len(names), 'edit')} {why} First: {listed_names(names)}."
+        hidden = f"Some edits {why}"
+        notices.append(Notice(about="pairs", count=len(names), sentence=sentence, hidden=hidden))
+    return notices
 
 
 def _require_spread(before: pd.DataFrame, where: str) -> None:
@@ -452,8 +545,8 @@ def _require_spread(before: pd.DataFrame, where: str) -> None:
         if len(scores) > 1 and not varies(scores, float(scores.std())):
             raise DataError(
                 f"in {where}, the scores of all originals for {short(finding)} by '{short(model)}' are "
-                f"{scores[0]:.4g}: changes are measured in their standard deviation, which is 0. Leave this "
-                "finding out, or give scores that vary."
+                f"{scores[0]:.4g}: changes are measured in their standard deviation, which is 0 or no "
+                "more than rounding. Leave this finding out, or give scores that vary."
             )
 
 

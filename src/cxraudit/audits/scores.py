@@ -211,6 +211,46 @@ def _scores_from(
     return _matched(Scores(read.frame, (*notices, *read.notices)), dataset, table)
 
 
+def with_numbers(
+    raw: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    score: Mapping[str, str] | None,
+    score_prefix: str | Sequence[str] | None,
+    model: str,
+) -> tuple[pd.DataFrame, list[str], tuple[Notice, ...]]:
+    """Read the columns of scores of a table that is taken apart later, so that cells are counted once.
+
+    Parameters as in `read_scores`.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+        The table with numbers in its columns of scores; NaN where a cell is blank.
+    columns : list of str
+        These columns.
+    notices : tuple of Notice
+        What was read, and how many cells are blank.
+
+    Raises
+    ------
+    DataError
+        If a cell is no score, or two columns hold scores of one finding by one model.
+    """
+    if not score and score_prefix is None:
+        found = {"score": "of their finding"}
+    else:
+        named, _ = _columns(raw, dataset, score, score_prefix, model)
+        found = {column: f"for {finding}" for (_, finding), column in named.items()}
+    notices: list[Notice] = []
+    numbers = {}
+    for column, where in found.items():
+        read = values.scores(raw[column], f"column '{column}'")
+        numbers[column] = read.series
+        notices += [*read.notices, *_blank(read.series, column, where)]
+    return raw.assign(**numbers), list(found), tuple(notices)
+
+
 def _columns(
     raw: pd.DataFrame,
     dataset: Dataset,

@@ -287,7 +287,7 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
     if single:
         sentence = (
             f"{counted(len(single), 'edit')} of one image only, which shows nothing about the score: "
-            f"{_listed(single)}."
+            f"{listed_names(single)}."
         )
         # Its name would say which edit has one image.
         hidden = "Some edits are of so few images that they show nothing about the score."
@@ -295,7 +295,7 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
     key = ["perturbation", "image_id"]
     again = edited.duplicated([*key, "model", "prompt_set", "finding"], keep=False)
     if again.any():
-        number = len(edited.loc[again, key].drop_duplicates())
+        number = edited.loc[again, "image_id"].nunique()
         sentence = (
             f"{counted(number, 'original')} edited more than once by one edit: each counts once, with the "
             "mean of its scores (of log odds, where these are probabilities)."
@@ -311,8 +311,8 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
         apart = [one for one in controlled if not images[one] & images[name]]
         if apart:
             sentence = (
-                f"'{short(name)}' is the control of {_listed(apart)}, and no image has both: it cannot be "
-                "compared with."
+                f"'{short(name)}' is the control of {listed_names(apart)}, and no image has both: it cannot "
+                "be compared with."
             )
             hidden = "Some edits have a control of other images: it cannot be compared with."
             notices.append(
@@ -321,15 +321,16 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
     without = [n for n, c in of.items() if not c and not any(n in other for other in of.values())]
     if without:
         sentence = (
-            f"{counted(len(without), 'edit')} without a control ({_listed(without)}): a change of the score "
-            "may be due to any trace of the edit."
+            f"{counted(len(without), 'edit')} without a control ({listed_names(without)}): a change of the "
+            "score may be due to any trace of the edit."
         )
         hidden = "Some edits without a control: a change of the score may be due to any trace of the edit."
         notices.append(Notice(about="pairs", count=len(without), sentence=sentence, hidden=hidden))
     return notices
 
 
-def _listed(names: list[str]) -> str:
+def listed_names(names: list[str]) -> str:
+    """Return the first names of edits, quoted, and the number of the others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     first = ", ".join(f"'{short(name)}'" for name in names[:SHOWN])
     return f"{first}{more}"

@@ -164,7 +164,7 @@ def plan_regions(
         if resized := masks.resized(sizes, region):
             sentence = f"Masks of the region '{region}' are resized: same shape, other size."
             notices.append(about_images(sentence, resized, PERTURBED_IMAGES))
-    never = _never_applied(perturbations, sizes)
+    never = _inapplicable(perturbations, sizes)
     if never and len(never) == sum(not one.control for one in perturbations):
         raise DataError(
             f"no region can be removed from any of the {len(ids):,} images: "
@@ -188,7 +188,7 @@ def plan_regions(
     return planned, notices
 
 
-def _never_applied(
+def _inapplicable(
     perturbations: Sequence[RegionPerturbation], sizes: Mapping[str, tuple[int, int]]
 ) -> dict[str, str]:
     """Return the perturbations that apply to no image: name → the most frequent reason, and its first image.

@@ -135,3 +135,25 @@ def test_scores_that_are_the_same_numbers_are_called_so():
     assert statement.tone == Tone.INCONCLUSIVE
     assert statement.headline.endswith("with the edit ‘drain’: nothing is shown")
     assert "may have changed no pixel" in statement.detail
+
+
+def test_a_change_that_cannot_be_measured_is_called_undefined():
+    """The scores of the originals do not vary."""
+    rows = insertion_rows(OPEN, OPEN, OPEN)
+    rows = [
+        row
+        | (
+            {"reasons": Reason.CONSTANT_SCORES, "value": None, "verdict": "undefined"}
+            if change
+            else {}
+        )
+        for row in rows
+        for change in [row["metric"] == "score_change"]
+        if row["condition"] == "drain" and row.get("reference", "") in ("", UNEDITED)
+    ]
+
+    [statement] = perturbations.statements(own(rows, edits={"drain": ()}), "m")
+
+    assert statement.tone == Tone.INCONCLUSIVE
+    assert statement.headline.endswith("by the edit ‘drain’: undefined")
+    assert "do not vary" in statement.detail

@@ -124,7 +124,7 @@ def audit_perturbations(
         applied = [p for p in pairs if p.n_edited]
         of_regions = [p for p in applied if p.kind == REGION_KIND]
         others = [p for p in applied if p.kind != REGION_KIND]
-        moved = [counterfactual.Counterfactual(cohort, p) for p in others if not p.severity]
+        moved = counterfactual.of_pairs(cohort, [p for p in others if not p.severity])
         plan = [
             *counterfactual.plan(moved, chosen),
             *corruption.plan(cohort, [p for p in others if p.severity], chosen),

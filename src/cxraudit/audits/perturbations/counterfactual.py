@@ -7,6 +7,7 @@ minus that of each, on the images that both were applied to: only a change beyon
 the edit shows, in its place.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,8 +50,12 @@ class Counterfactual:
 
     cohort: Cohort
     pair: Pair
+    others: NDArray[np.float64] | None = None
+    """Scores that decide the scale, with those of the pair; see `on_linear_scale`."""
     change: NDArray[np.float64] = field(init=False)
     """Of each image's score, in standard deviations of the unedited scores."""
+    measured: bool = field(init=False)
+    """Whether unedited scores vary, so that there is something to measure a change by."""
     about: Mask = field(init=False)
     """Images that were edited, and lack what is inserted or have what is removed."""
 
@@ -58,12 +63,15 @@ class Counterfactual:
         """Compute the change of every image."""
         # On one scale: a score beyond 0 or 1 on either side says that none is a probability.
         scores = np.stack([self.pair.before.y_score, self.pair.after.y_score])
-        before, after = on_linear_scale(scores)
+        before, after = on_linear_scale(scores, self.others)
         spread = deviation(before, self.pair.before)
-        if varies(before, spread):
-            change = (after - before) / spread
-        else:  # there is nothing to measure a change by
-            change = np.where(after == before, 0.0, np.nan)
+        # Of the scores themselves, too: log odds of scores near 0.5 are near 0, and vary beside it.
+        of_scores = deviation(scores[0], self.pair.before)
+        measured = varies(scores[0], of_scores) and varies(before, spread)
+        object.__setattr__(self, "measured", measured)
+        # Where they do not, there is nothing to measure a change by.
+        still = np.where(after == before, 0.0, np.nan)
+        change = (after - before) / spread if measured else still
         object.__setattr__(self, "change", change)
         object.__setattr__(self, "about", self._about())
 
@@ -130,16 +138,53 @@ def varies(values: NDArray[np.float64], spread: float) -> bool:
     return spread > LEAST_SPREAD * float(np.abs(values).max(initial=0.0))
 
 
-def on_linear_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def on_linear_scale(
+    scores: NDArray[np.float64], others: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Return scores on the scale on which a zero-shot score is linear in the embedding.
 
     Probabilities of exactly 0 and 1, which rounding makes, lie no further out than the others.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        Probabilities, or scores of which one lies beyond 0 or 1.
+    others : numpy.ndarray, optional
+        Scores that decide the scale and the limits; default: `scores`.
     """
-    if scores.min() < 0 or scores.max() > 1:
+    known = scores if others is None else others
+    if known.min() < 0 or known.max() > 1:
         return scores
-    within = scores[(scores > 0) & (scores < 1)]
-    low, high = (within.min(initial=0.5), within.max(initial=0.5)) if within.size else (0.0, 1.0)
-    return logit(np.clip(scores, max(low, SATURATED), min(high, 1 - SATURATED)))
+    return logit(np.clip(scores, *limits(known)))
+
+
+def limits(probabilities: NDArray[np.float64]) -> tuple[float, float]:
+    """Return how far out probabilities of exactly 0 and 1 lie: no further than the others.
+
+    Examples
+    --------
+    >>> limits(np.array([0.0, 0.02, 0.9]))
+    (0.02, 0.9)
+    """
+    within = probabilities[(probabilities > 0) & (probabilities < 1)]
+    if not within.size:
+        return SATURATED, 1 - SATURATED
+    low, high = float(within.min(initial=0.5)), float(within.max(initial=0.5))
+    return max(low, SATURATED), min(high, 1 - SATURATED)
+
+
+def of_pairs(cohort: Cohort, pairs: Sequence[Pair]) -> list[Counterfactual]:
+    """Return the counterfactuals of a model, all edits of a finding on one scale."""
+    of_finding: dict[tuple[str, str, bool], list[NDArray[np.float64]]] = defaultdict(list)
+    for pair in pairs:
+        of_finding[_scale_of(pair)] += [pair.before.y_score, pair.after.y_score]
+    known = {name: np.concatenate(scores) for name, scores in of_finding.items()}
+    return [Counterfactual(cohort, pair, known[_scale_of(pair)]) for pair in pairs]
+
+
+def _scale_of(pair: Pair) -> tuple[str, str, bool]:
+    # Edits of the user have scores of originals of their own.
+    return pair.before.prompt_set, pair.before.finding, pair.edit.own
 
 
 def plan(perturbed: Sequence[Counterfactual], attributes: Sequence[str]) -> list[Item]:
@@ -219,6 +264,11 @@ def _comparison(
     group: str = "",
     same: str = "",
 ) -> Comparison:
+    stated = _unless_changed(one, cell, same)
+    if metric == "score_change" and not one.measured:
+        stated["reasons"] += (Reason.CONSTANT_SCORES,)
+        flat = "the scores of the unedited images do not vary, and a change is measured by that"
+        stated["note"] = joined_phrases(flat, stated["note"])
     # Each image is compared with itself, so only the perturbed ones have to be many.
     enough = count(cell).n_patients >= one.cohort.settings.min_patients
     return Comparison(
@@ -238,7 +288,7 @@ def _comparison(
         scale="plain",
         enough=enough,
         caution=_too_few(one),
-        **_unless_changed(one, cell, same),
+        **stated,
     )
 
 

@@ -37,6 +37,8 @@ class Response(Enum):
     """It changes, and with a control, too."""
     SAME = auto()
     """The scores are the same numbers, which shows nothing."""
+    UNMEASURED = auto()
+    """The scores of the originals do not vary, so that there is nothing to measure a change by."""
     UNCLEAR = auto()
 
 
@@ -134,13 +136,20 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
         changes[has_reason(changes, Reason.IDENTICAL_SCORES)], reference=UNEDITED
     )
     same = set(zip(unchanged["condition"], unchanged["finding"], strict=True))
+    constant = changes[has_reason(changes, Reason.CONSTANT_SCORES)]
+    flat = set(zip(constant["condition"], constant["finding"], strict=True))
     for edit, controls in controls_of(own).items():
         rates = find.where(rows, metric=("fpr", "tpr"), condition=edit, reference=UNEDITED)
         for finding in dict.fromkeys(find.where(changes, condition=edit)["finding"]):
             of_finding = records(find.where(changes, finding=finding))
             by_key = {(row["condition"], row["reference"]): row for row in of_finding}
             change = by_key.get((edit, UNEDITED))
-            if change is None or pd.isna(change["value"]):
+            if change is None:
+                continue
+            if (edit, finding) in flat:
+                yield Found(edit, str(finding), Response.UNMEASURED, change, {}, {})
+                continue
+            if pd.isna(change["value"]):
                 continue
             scored = [name for name in controls if (name, UNEDITED) in by_key]
             beyond = {name: by_key.get((edit, name)) for name in scored}
@@ -206,6 +215,9 @@ def _statement(edit: str, response: Response, found: Sequence[Found]) -> Stateme
             are = "are" if several else "is"
             same = "the same numbers" if several else "the same number"
             headline = f"The {score} {are} {same} with the edit {name}: nothing is shown"
+        case Response.UNMEASURED:
+            tone = Tone.INCONCLUSIVE
+            headline = f"Change of the {score} by the edit {name}: undefined"
         case _:
             tone = Tone.INCONCLUSIVE
             headline = f"Change of the {score} by the edit {name}: inconclusive"
@@ -222,6 +234,11 @@ def _detail(response: Response, found: Sequence[Found]) -> str:
         return (
             "In every image: the edit may have changed no pixel, or the scores are those of the originals. "
             "Check the edited images and their scores."
+        )
+    if response == Response.UNMEASURED:
+        return (
+            "The scores of the originals do not vary, and a change is measured in their standard deviation. "
+            "Check these scores."
         )
     parts = [_of_finding(one) for one in found[:MOST]]
     rest = len(found) - MOST
