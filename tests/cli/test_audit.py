@@ -244,6 +244,16 @@ class TestOwnEmbeddings:
         labels = ("--patient", "pid", "--image", "file", "--label", "Edema=edema", "--sex", "sex")
         return ("audit", folder / "labels.csv", *labels, "--resamples", "60")
 
+    @pytest.mark.parametrize(("item", "missing"), [("=e.npz", "model"), ("fm=", "file")])
+    def test_a_file_has_a_model(self, tmp_path, run, capsys, item, missing):
+        """An empty name is refused."""
+        command = self.written(tmp_path)
+
+        assert run(*command, "--embeddings", item, "--out", tmp_path / "a") == 2
+
+        assert f"--embeddings '{item}' names no {missing}" in capsys.readouterr().err
+        assert not (tmp_path / "a").exists()
+
     def test_labels_and_embeddings_are_all_that_is_needed(self, tmp_path, run):
         """From an archive, or an array with its ids: the same results and a section of the report."""
         command = self.written(tmp_path)

@@ -239,12 +239,16 @@ def _files(items: list[str] | None, model: str, flag: str) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        If two files are of one model.
+        If two files are of one model, or the name of a model or a file is empty.
     """
     found: dict[str, str] = {}
     for item in items or []:
         name, equals, file = item.partition("=")
         own, path = (name, file) if equals and not Path(item).exists() else (model, item)
+        if not own.strip() or not path.strip():
+            raise ConfigError(
+                f"{flag} '{item}' names no {'file' if own.strip() else 'model'}. Write MODEL=FILE."
+            )
         if own in found:
             raise ConfigError(f"two files are of the model '{own}'. Name each: {flag} MODEL=FILE.")
         found[own] = path

@@ -244,6 +244,9 @@ def test_a_rare_finding_has_no_head_and_a_notice(drawn_once):
         ({"share": 1.0}, ConfigError, "between 0 and 1"),
         ({"draws": 0}, ConfigError, "1 or more"),
         ({"shots": (0,)}, ConfigError, "1 or more"),
+        ({"share": "half"}, ConfigError, "between 0 and 1, got 'half'"),
+        ({"draws": 2.5}, ConfigError, "draws must be a whole number of 1 or more, got 2.5"),
+        ({"shots": (True,)}, ConfigError, "shots must be a whole number"),
         ({"findings": ["Edma"]}, UnknownNameError, "Edma"),
     ],
 )
@@ -251,6 +254,17 @@ def test_options_out_of_range_are_refused(drawn_once, options, error, words):
     """In one sentence."""
     with pytest.raises(error, match=words):
         fit_heads(*drawn_once, **options)
+
+
+def test_numbers_of_patients_without_heads_are_named(drawn_once):
+    """More patients than there are, and draws of one class."""
+    found = fit_heads(*drawn_once, shots=(1, 32, 100_000))
+
+    told = [one.sentence for one in found.notices]
+    assert "No heads fitted on 1 patient: among the patients drawn at least once all have" in " ".join(told)
+    assert "No heads fitted on 100,000 patients: there are no more training patients than that." in told
+    assert not any("32" in one for one in told if one.startswith("No heads"))
+    assert {shots.n_patients for shots in found.shots["Edema"][:-1]} == {32}
 
 
 def test_one_class_has_no_heads(drawn_once):

@@ -7,6 +7,7 @@ difference of two prompts is in an image–text model, so that every analysis of
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from cxraudit.audits.embeddings.checks import checked
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair, Vectors
 from cxraudit.datasets.base import Dataset
-from cxraudit.errors import ConfigError, DataError, UnknownNameError
+from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.notices import Notice, counted
 from cxraudit.schema import SCORE_COLUMNS
 from cxraudit.stats.heads import LinearHead, fit_head
@@ -162,10 +163,11 @@ def fit_heads(
     DataError
         If embeddings do not fit the images, or no head can be fitted.
     """
-    if not 0 < share < 1:
+    if not (isinstance(share, Real) and 0 < share < 1):
         raise ConfigError(f"share must lie between 0 and 1, got {share!r}.")
-    if draws < 1 or any(n < 1 for n in shots):
-        raise ConfigError("shots and draws must be whole numbers of 1 or more.")
+    for name, number in (("draws", draws), *(("a number of shots", n) for n in shots)):
+        if isinstance(number, bool) or not (isinstance(number, Integral) and number >= 1):
+            raise ConfigError(f"{name} must be a whole number of 1 or more, got {number!r}.")
     wanted = list(dataset.findings if findings is None else findings)
     for name in wanted:
         if name not in dataset.findings:
@@ -218,7 +220,7 @@ def fit_heads(
         dataset.images.loc[of_training, "image_id"].to_numpy(dtype=np.str_),
         few,
         pd.DataFrame(rows),
-        tuple(_notices(known, wanted, rows)),
+        (*_notices(known, wanted, rows), *_without_shots(known, shots, few)),
     )
 
 
@@ -306,3 +308,37 @@ def _notices(
         "without it."
     )
     return [of_heads, Notice(about=about, count=len(without), sentence=sentence)]
+
+
+def _without_shots(
+    embeddings: ModelEmbeddings, shots: Sequence[int], fitted: Mapping[str, Sequence[Shots]]
+) -> list[Notice]:
+    """Say for which numbers of training patients there are no heads, and why."""
+    too_many: dict[int, list[str]] = {}
+    of_one_class: dict[int, list[str]] = {}
+    for finding, of_finding in fitted.items():
+        *few, whole = of_finding
+        for number in sorted(set(shots) - {one.n_patients for one in few}):
+            kind = too_many if number >= whole.n_patients else of_one_class
+            kind.setdefault(number, []).append(finding)
+    notices = []
+    for kind, why in (
+        (too_many, "there are no more training patients than that"),
+        (of_one_class, "among the patients drawn at least once all have, or none has, the finding"),
+    ):
+        of_numbers: dict[tuple[str, ...], list[str]] = {}
+        for number in sorted(kind):
+            of_numbers.setdefault(tuple(kind[number]), []).append(f"{number:,}")
+        for findings, numbers in of_numbers.items():
+            for_some = "" if len(findings) == len(fitted) else f" for {short(', '.join(findings))}"
+            patients = "patient" if numbers == ["1"] else "patients"
+            sentence = f"No heads fitted on {' or '.join(numbers)} {patients}{for_some}: {why}."
+            notices.append(
+                Notice(
+                    about=f"scores of {embeddings.model}",
+                    count=len(numbers),
+                    sentence=sentence,
+                    hidden=sentence,
+                )
+            )
+    return notices
