@@ -12,7 +12,7 @@ from PIL import Image
 
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import TextError
-from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel
+from cxraudit.models.base import EightBitModel, Embeddings, ImageModel, ImageTextModel, stacked
 from cxraudit.schema import IMAGE_COLUMNS
 
 LONG = "There is a right pleural effusion. " * 200
@@ -43,7 +43,8 @@ def check_model(model: ImageModel, images: Sequence[Image.Image] | None = None) 
 
     Rows are float32, of unit norm and of the width of the card; an image has the same embedding in any
     order and in any batch, to 1e-6, and so has a text, also in the paper protocol; a long text is embedded or
-    refused by a `TextError`; every image mode is accepted; inputs are not modified.
+    refused by a `TextError`; images in eight bits, where the model takes them, give the same; every image
+    mode is accepted; inputs are not modified.
 
     Parameters
     ----------
@@ -66,6 +67,9 @@ def check_model(model: ImageModel, images: Sequence[Image.Image] | None = None) 
     for size in {1, 2, len(images) - 1, len(images)}:
         parts = [model.encode_images(pixels[i : i + size]) for i in range(0, len(images), size)]
         _same(together, np.concatenate(parts), f"a batch size of {size}")
+    if isinstance(model, EightBitModel):
+        levels = stacked([model.levels(image) for image in images])
+        _same(together, model.encode_images(levels), "whether images are scaled before")
     if model.card.text_side:
         _demand(isinstance(model, ImageTextModel), f"{model!r} lacks methods of ImageTextModel")
         _check_texts(cast("ImageTextModel", model))

@@ -21,7 +21,7 @@ from cxraudit.encode.reading import Opened, Perturbation, Prepared, Reader, prep
 from cxraudit.encode.resume import Survey, of_damaged, survey
 from cxraudit.errors import ConfigError, CxrAuditError
 from cxraudit.files import folder_name
-from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel
+from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel, stacked
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.schema import CONTENT
 from cxraudit.store import NO_REPORT, DamagedError, EmbeddingStore, Shard, index_of, plan_shards
@@ -344,7 +344,7 @@ class _Unfinished:
             shape = (len(shard.paths), model.card.embedding_dim)
             rows = self.rows.setdefault(name, np.full(shape, np.nan, dtype=np.float32))
             if good:
-                pixels = np.stack([one.pixels[m] for one in batch if not one.error])
+                pixels = stacked([one.pixels[m] for one in batch if not one.error])
                 rows[good] = model.encode_images(pixels)
         self.read += [replace(one, pixels=()) for one in batch]
 
@@ -396,7 +396,7 @@ def _attempted(
 ) -> Prepared:
     """Try to read and encode one image."""
     read = reader.read(path, image_id, [model], perturbation)
-    if not read.error and not _usable(model.encode_images(read.pixels[0][None])).all():
+    if not read.error and not _usable(model.encode_images(stacked(read.pixels[:1]))).all():
         return replace(read, error=_NOT_FINITE.format(path))
     return read
 

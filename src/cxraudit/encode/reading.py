@@ -9,7 +9,7 @@ from PIL import Image
 from cxraudit.content import Source, read_source
 from cxraudit.errors import ImageError
 from cxraudit.images import decode_image
-from cxraudit.models.base import ImageModel, Pixels
+from cxraudit.models.base import ImageModel, Levels, Pixels, model_input
 from cxraudit.privacy import without_folders
 
 Perturbation = Callable[[Image.Image, str], Image.Image]
@@ -27,7 +27,7 @@ class Prepared:
     error: str = ""
     notes: str = ""
     """Codes of `cxraudit.images.ImageNote`, separated by blanks."""
-    pixels: Sequence[Pixels] = ()
+    pixels: Sequence[Pixels | Levels] = ()
     """One per model; none with an error."""
 
 
@@ -107,7 +107,7 @@ def prepare(
         return failed(opened.error)
     try:
         image = opened.image if perturbation is None else perturbation(opened.image, image_id)
-        return Prepared(source, notes=notes, pixels=[one.preprocess(image) for one in models])
+        return Prepared(source, notes=notes, pixels=[model_input(one, image) for one in models])
     except ImageError as error:
         return failed(str(error))
     except _UNPREPARED as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from PIL import Image
 
 Pixels = NDArray[np.float32]
 """Model input, shape (channels, height, width), or a batch of it."""
+
+Levels = NDArray[np.uint8]
+"""Model input before it is scaled, in eight bits; one channel if all are equal."""
 
 Embeddings = NDArray[np.float32]
 """Unit-norm rows, shape (n_items, embedding_dim)."""
@@ -114,6 +117,35 @@ class ImageModel(Protocol):
     def encode_images(self, pixels: Pixels) -> Embeddings:
         """Embed a batch, shape (n, channels, height, width); row i depends on image i only."""
         ...
+
+
+@runtime_checkable
+class EightBitModel(ImageModel, Protocol):
+    """An encoder that also takes images in eight bits, and scales them where it computes.
+
+    Its `encode_images` gives the same embeddings of a batch of `levels` as of `preprocess`, which takes four
+    to twelve times the memory.
+    """
+
+    def levels(self, image: Image.Image) -> Levels:
+        """Convert one decoded image to the size of the model input, in eight bits."""
+        ...
+
+
+def model_input(model: ImageModel, image: Image.Image) -> Pixels | Levels:
+    """Return what a model takes of an image, in as few bytes as it can."""
+    return model.levels(image) if isinstance(model, EightBitModel) else model.preprocess(image)
+
+
+def stacked(inputs: Sequence[Pixels | Levels]) -> Any:
+    """Return a batch of model input; one channel beside several stands for equal ones."""
+    channels = max(one.shape[0] for one in inputs)
+    return np.stack(
+        [
+            np.broadcast_to(one, (channels, *one.shape[1:])) if one.dtype == np.uint8 else one
+            for one in inputs
+        ]
+    )
 
 
 @runtime_checkable

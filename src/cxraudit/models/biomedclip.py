@@ -13,17 +13,16 @@ from PIL import Image
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
+from cxraudit.models._torch.levels import EightBitInput, levels_of, normalised_tones
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     CLIP_MEAN,
     CLIP_STD,
     centre_crop,
     eight_bit,
-    normalise,
     resize_short,
-    to_array,
 )
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile, published_quirks
+from cxraudit.models.base import ImageTextModel, Levels, ModelCard, WeightFile, published_quirks
 
 SIDE, CONTEXT = 224, 256
 TEMPLATE = "this is a photo of "
@@ -76,16 +75,17 @@ def network() -> Any:
     return net
 
 
-class BiomedClip(TorchAdapter):
+class BiomedClip(EightBitInput, TorchAdapter):
     """Texts as given."""
+
+    tones = normalised_tones(CLIP_MEAN, CLIP_STD)
 
     template = ""
     wordpiece: tokens.WordPiece
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Short side 224, centre crop, RGB; (3, 224, 224)."""
-        image = centre_crop(resize_short(eight_bit(image), SIDE, BICUBIC), SIDE).convert("RGB")
-        return normalise(to_array(image), CLIP_MEAN, CLIP_STD)
+    def levels(self, image: Image.Image) -> Levels:
+        """Short side 224, centre crop; (1, 224, 224), of colours 3."""
+        return levels_of(centre_crop(resize_short(eight_bit(image), SIDE, BICUBIC), SIDE))
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         visual = self.network.visual

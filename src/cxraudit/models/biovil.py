@@ -8,21 +8,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import local
 from typing import Any
+from weakref import ref
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit.errors import TextError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
+from cxraudit.models._torch.levels import EightBitInput, levels_of, tones_by
 from cxraudit.models._torch.pixels import BILINEAR, centre_crop, resize_short, to_array
 from cxraudit.models.base import (
     Entry,
     ImageTextModel,
+    Levels,
     ModelCard,
-    Pixels,
     WeightFile,
     published_quirks,
 )
@@ -124,22 +128,49 @@ def text_network() -> Any:
     return text
 
 
-class BioViL(TorchAdapter):
+_LAST = local()
+"""The image that a thread resized last, and what it became: BioViL and BioViL-T crop the same."""
+
+
+def _resized(image: Image.Image) -> Image.Image:
+    """Return an image in grey, stretched from minimum to maximum, of short side 512."""
+    known = getattr(_LAST, "image", None)
+    if known is None or known() is not image:
+        whole = image.convert("RGB") if image.mode in ("P", "PA", "CMYK") else image
+        _LAST.made = resize_short(_stretched(whole).convert("L"), RESIZE, BILINEAR)
+        _LAST.image = ref(image)
+    return _LAST.made
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Return an image whose smallest value, of any channel, is 0, and whose largest is 255."""
+    values = np.asarray(image)
+    low, high = values.min(), values.max()
+    if values.dtype == np.uint8:  # what each of the values becomes: the same numbers, computed once
+        between = np.arange(256).clip(low, high)
+        return Image.fromarray(_from_black_to_white(between)[values])
+    return Image.fromarray(_from_black_to_white(values))
+
+
+def _from_black_to_white(values: NDArray[Any]) -> NDArray[np.uint8]:
+    found = values.astype(np.float64)
+    found -= found.min()
+    if found.max() > 0:
+        found /= found.max()
+    return (found * 255).astype(np.uint8)
+
+
+class BioViL(EightBitInput, TorchAdapter):
     """Both variants; without a previous image the temporal part of BioViL-T is not run."""
+
+    tones = tones_by(to_array)
 
     crop = 480
     wordpiece: tokens.WordPiece
 
-    def preprocess(self, image: Image.Image) -> Pixels:
+    def levels(self, image: Image.Image) -> Levels:
         """Stretch grey levels from minimum to maximum, resize, crop; (1, crop, crop)."""
-        if image.mode in ("P", "PA", "CMYK"):
-            image = image.convert("RGB")
-        values = np.asarray(image).astype(np.float64)
-        values -= values.min()
-        if values.max() > 0:
-            values /= values.max()
-        grey = Image.fromarray((values * 255).astype(np.uint8)).convert("L")
-        return to_array(centre_crop(resize_short(grey, RESIZE, BILINEAR), self.crop))
+        return levels_of(centre_crop(_resized(image), self.crop))
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         import torch

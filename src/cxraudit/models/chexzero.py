@@ -11,17 +11,16 @@ from PIL import Image
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
+from cxraudit.models._torch.levels import EightBitInput, levels_of, normalised_tones, tones_by
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     CLIP_MEAN,
     CLIP_STD,
     centre_crop,
     eight_bit,
-    normalise,
     resize_short,
-    to_array,
 )
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile, published_quirks
+from cxraudit.models.base import ImageTextModel, Levels, ModelCard, WeightFile, published_quirks
 
 SIDE, CANVAS, CONTEXT = 224, 320, 77
 MEAN, STD = 101.48761, 83.43944
@@ -56,22 +55,30 @@ def network() -> Any:
     return Clip()
 
 
-class CheXzero(TorchAdapter):
+class CheXzero(EightBitInput, TorchAdapter):
     """Images padded to 320 and texts truncated to 77 tokens, as in training."""
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Long side 320 on a black square, resized to 224; (1, 224, 224)."""
-        import torch
-        import torch.nn.functional as F  # noqa: N812
+    tones = tones_by(
+        lambda ramp: (np.asarray(ramp, dtype=np.float32) - np.float32(MEAN)) / np.float32(STD)
+    )
 
+    def levels(self, image: Image.Image) -> Levels:
+        """Long side 320 on a black square; (1, 320, 320)."""
         image = eight_bit(image)
         size = tuple(int(n * CANVAS / max(image.size)) for n in image.size)
         image = image.resize((max(size[0], 1), max(size[1], 1)), Image.Resampling.LANCZOS)
         square = Image.new("L", (CANVAS, CANVAS))
         square.paste(image, ((CANVAS - image.width) // 2, (CANVAS - image.height) // 2))
-        values = torch.from_numpy(np.asarray(square, dtype=np.float32).copy())[None, None]
-        values = (values - MEAN) / STD
-        return F.interpolate(values, SIDE, mode="bicubic", align_corners=False)[0].numpy()
+        return levels_of(square)
+
+    def network_input(self, levels: Any) -> Any:
+        """Normalise, then resize to 224 what is larger; (n, 1, 224, 224)."""
+        import torch.nn.functional as F  # noqa: N812
+
+        values = super().network_input(levels)
+        if values.shape[-1] == SIDE:
+            return values
+        return F.interpolate(values, SIDE, mode="bicubic", align_corners=False)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network.visual(batch.expand(-1, 3, -1, -1))
@@ -88,16 +95,17 @@ class CheXzero(TorchAdapter):
 class CheXzeroPaper(CheXzero):
     """OpenAI's transform, and texts that are not truncated."""
 
+    tones = normalised_tones(CLIP_MEAN, CLIP_STD)
+
     def token_ids(self, text: str) -> list[int]:  # noqa: D102
         row = tokens.clip_bpe()(text)
         remedy = "Shorten it, or use the native protocol, which truncates."
         tokens.refuse_longer(row, CONTEXT, f"the published wrapper of {self.card.name}", remedy)
         return row
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Short side 224, centre crop, RGB; (3, 224, 224)."""
-        image = centre_crop(resize_short(eight_bit(image), SIDE, BICUBIC), SIDE).convert("RGB")
-        return normalise(to_array(image), CLIP_MEAN, CLIP_STD)
+    def levels(self, image: Image.Image) -> Levels:
+        """Short side 224, centre crop; (1, 224, 224), of colours 3."""
+        return levels_of(centre_crop(resize_short(eight_bit(image), SIDE, BICUBIC), SIDE))
 
 
 def load(

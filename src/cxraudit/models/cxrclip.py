@@ -16,21 +16,20 @@ from cxraudit.errors import DataError
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
+from cxraudit.models._torch.levels import EightBitInput, levels_of, normalised_tones
 from cxraudit.models._torch.pixels import (
     BILINEAR,
     IMAGENET_MEAN,
     IMAGENET_STD,
     centre_crop,
     eight_bit,
-    normalise,
     resize_short,
-    to_array,
 )
 from cxraudit.models.base import (
     Entry,
     ImageTextModel,
+    Levels,
     ModelCard,
-    Pixels,
     WeightFile,
     published_quirks,
 )
@@ -93,15 +92,14 @@ def network(variant: str) -> Any:
     return net
 
 
-class CxrClip(TorchAdapter):
+class CxrClip(EightBitInput, TorchAdapter):
     """Mean and std depend on variant and protocol."""
 
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    tones = normalised_tones(IMAGENET_MEAN, IMAGENET_STD)
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB, short side 224, centre crop; (3, 224, 224)."""
-        image = resize_short(eight_bit(image).convert("RGB"), 224, BILINEAR)
-        return normalise(to_array(centre_crop(image, 224)), self.mean, self.std)
+    def levels(self, image: Image.Image) -> Levels:
+        """Short side 224, centre crop; (1, 224, 224), of colours 3."""
+        return levels_of(centre_crop(resize_short(eight_bit(image), 224, BILINEAR), 224))
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         encoder = self.network.image_encoder
@@ -129,7 +127,7 @@ class CxrClip(TorchAdapter):
 class CxrClipHalf(CxrClip):
     """Pixels normalised with 0.5/0.5."""
 
-    mean, std = HALF
+    tones = normalised_tones(*HALF)
 
 
 class _Inert:

@@ -17,8 +17,9 @@ from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter
 from cxraudit.models._torch.hf_tokenizer import hf_tokenizer, silent
+from cxraudit.models._torch.levels import EightBitInput, Tones, tones_by
 from cxraudit.models._torch.pixels import eight_bit
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
+from cxraudit.models.base import Entry, ImageTextModel, Levels, ModelCard, Pixels
 
 PREFIX = "hf-clip:"
 LEGACY_END = 2
@@ -53,16 +54,16 @@ def entry(name: str) -> Entry:
     return Entry(card, partial(load, card, where, folder, configuration))
 
 
-class HfClip(TorchAdapter):
+class HfClip(EightBitInput, TorchAdapter):
     """Image processor and tokenizer are those published with the model."""
 
     processor: Any
     tokenizer: Any
     length: int
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB, then the model's image processor."""
-        return processed(self.processor, image)
+    def levels(self, image: Image.Image) -> Levels:
+        """RGB, resized and cropped by the model's image processor."""
+        return resized(self.processor, image)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return _features(self.network.get_image_features(pixel_values=batch))
@@ -82,10 +83,25 @@ class HfClip(TorchAdapter):
         return _features(self.network.get_text_features(**inputs))
 
 
-def processed(processor: Any, image: Image.Image) -> Pixels:
-    """Return the input of an image tower: RGB, then the published image processor."""
-    inputs = processor(images=eight_bit(image).convert("RGB"), return_tensors="np")
-    return np.ascontiguousarray(inputs["pixel_values"][0], dtype=np.float32)
+def resized(processor: Any, image: Image.Image) -> Levels:
+    """Return an image as the published image processor resizes and crops it, before it is scaled."""
+    image = eight_bit(image)
+    found = processor(
+        images=image.convert("RGB"), do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"][0]
+    return np.ascontiguousarray(found[:1] if image.mode == "L" else found, dtype=np.uint8)
+
+
+def tones_of(processor: Any) -> Tones:
+    """Return what the published image processor makes of each grey level, after resizing."""
+
+    def scaled(ramp: Image.Image) -> Pixels:
+        colours = ramp.convert("RGB")
+        return processor(
+            images=colours, do_resize=False, do_center_crop=False, return_tensors="np"
+        )["pixel_values"][0]
+
+    return tones_by(scaled)
 
 
 def _features(output: Any) -> Any:
@@ -123,6 +139,7 @@ def load(
         logit_scale=weights.plausible_scale(network.logit_scale, path),
     )
     model.processor = processor_of(where, configuration, steps)
+    model.tones = tones_of(model.processor)
     model.tokenizer = hf_tokenizer(folder, where)
     model.length = network.config.text_config.max_position_embeddings
     _check_tokens(model, where, configuration.kind)

@@ -13,8 +13,9 @@ from PIL import Image
 from cxraudit.errors import DataError
 from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
 from cxraudit.models._torch.adapter import TorchImageAdapter
-from cxraudit.models.base import Entry, ImageModel, ModelCard, Pixels
-from cxraudit.models.hf_clip import NEEDS, TRANSFORM, processed, processor_of, read_state
+from cxraudit.models._torch.levels import EightBitInput
+from cxraudit.models.base import Entry, ImageModel, Levels, ModelCard
+from cxraudit.models.hf_clip import NEEDS, TRANSFORM, processor_of, read_state, resized, tones_of
 
 PREFIX = "hf-image:"
 PUBLISHED = hf_folder.PUBLISHED
@@ -46,14 +47,14 @@ def entry(name: str) -> Entry:
     return Entry(card, partial(load, card, where, folder, configuration))
 
 
-class HfImage(TorchImageAdapter):
+class HfImage(EightBitInput, TorchImageAdapter):
     """The image processor is the one published with the model; embeddings are those of the class token."""
 
     processor: Any
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB, then the model's image processor."""
-        return processed(self.processor, image)
+    def levels(self, image: Image.Image) -> Levels:
+        """RGB, resized and cropped by the model's image processor."""
+        return resized(self.processor, image)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network(batch)
@@ -93,6 +94,7 @@ def load(
         ),
     )
     model.processor = processor_of(where, configuration, steps)
+    model.tones = tones_of(model.processor)
     return model
 
 

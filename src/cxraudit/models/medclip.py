@@ -16,13 +16,14 @@ from PIL import Image
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
+from cxraudit.models._torch.levels import EightBitInput, levels_of, tones_by
 from cxraudit.models._torch.pixels import BICUBIC, eight_bit, normalise
 from cxraudit.models.base import (
     Embeddings,
     Entry,
     ImageTextModel,
+    Levels,
     ModelCard,
-    Pixels,
     WeightFile,
     published_quirks,
 )
@@ -93,25 +94,29 @@ def network(variant: str) -> Any:
     return net
 
 
-class MedClip(TorchAdapter):
+class MedClip(EightBitInput, TorchAdapter):
     """Texts are encoded one at a time, so that none depends on another."""
 
     text_batch = 1
+    tones = tones_by(
+        lambda ramp: normalise(
+            np.asarray(ramp, dtype=np.float32)[None] * np.float32(1 / 255), (MEAN,), (STD,)
+        )
+    )
 
     def token_ids(self, text: str) -> list[int]:  # noqa: D102
         row = tokens.clinical_bert()(text)
         tokens.refuse_longer(row, POSITIONS, self.card.name, NOT_TRUNCATED)
         return row
 
-    def preprocess(self, image: Image.Image) -> Pixels:
+    def levels(self, image: Image.Image) -> Levels:
         """Paste on a black square of at least 224, resize to 224; (1, 224, 224)."""
         image = eight_bit(image)
         width, height = image.size
         side = max(224, width, height)
         square = Image.new("L", (side, side))
         square.paste(image, (int((side - width) / 2), int((side - height) / 2)))
-        grey = np.asarray(square.resize((224, 224), BICUBIC), dtype=np.float32)[None]
-        return normalise(grey * np.float32(1 / 255), (MEAN,), (STD,))
+        return levels_of(square.resize((224, 224), BICUBIC))
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         vision, x = self.network.vision_model, batch.expand(-1, 3, -1, -1)

@@ -13,15 +13,14 @@ from PIL import Image
 from cxraudit.models import weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter, is_paper
+from cxraudit.models._torch.levels import EightBitInput, levels_of, normalised_tones
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     IMAGENET_MEAN,
     IMAGENET_STD,
     eight_bit,
-    normalise,
-    to_array,
 )
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile, published_quirks
+from cxraudit.models.base import ImageTextModel, Levels, ModelCard, WeightFile, published_quirks
 
 SIDE, CONTEXT, WIDTH = 480, 77, 1024
 TOKENIZER = "language_model/clip_tokenizer_4.16.2"
@@ -81,17 +80,19 @@ def network() -> Any:
     return net
 
 
-class MedImageInsight(TorchAdapter):
+class MedImageInsight(EightBitInput, TorchAdapter):
     """The text transformer is bidirectional, with padding masked."""
+
+    tones = normalised_tones(IMAGENET_MEAN, IMAGENET_STD)
 
     bytepairs: tokens.BytePairs
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB, stretched to 480×480; (3, 480, 480)."""
-        image = eight_bit(image).convert("RGB")
+    def levels(self, image: Image.Image) -> Levels:
+        """Stretched to 480×480; (1, 480, 480), of colours 3."""
+        image = eight_bit(image)
         if image.size != (SIDE, SIDE):
             image = image.resize((SIDE, SIDE), BICUBIC)
-        return normalise(to_array(image), IMAGENET_MEAN, IMAGENET_STD)
+        return levels_of(image)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network.image_encoder(batch) @ self.network.image_projection

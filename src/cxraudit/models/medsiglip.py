@@ -12,7 +12,7 @@ from PIL import Image
 from cxraudit.errors import ConfigError
 from cxraudit.models import hf_clip
 from cxraudit.models._torch.pixels import eight_bit, resize_tensorflow
-from cxraudit.models.base import ImageTextModel, ModelCard, Pixels, WeightFile
+from cxraudit.models.base import ImageTextModel, Levels, ModelCard, WeightFile
 
 SIDE = 448
 PROTOCOLS = ("native", "tf-resize")
@@ -40,11 +40,9 @@ TRANSFORM = (
 class MedSiglipTensorflow(hf_clip.HfClip):
     """Images resized as in its authors' evaluations."""
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB, resized to the side, then the model's image processor."""
-        return super().preprocess(
-            resize_tensorflow(eight_bit(image).convert("RGB"), self.card.image_size)
-        )
+    def levels(self, image: Image.Image) -> Levels:
+        """Resized to the side, then by the model's image processor."""
+        return super().levels(resize_tensorflow(eight_bit(image), self.card.image_size))
 
 
 def load(

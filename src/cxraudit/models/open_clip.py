@@ -19,16 +19,15 @@ from cxraudit.models import open_clip_folder as layout
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter
 from cxraudit.models._torch.hf_tokenizer import hf_tokenizer
+from cxraudit.models._torch.levels import EightBitInput, levels_of, normalised_tones
 from cxraudit.models._torch.pixels import (
     BICUBIC,
     BILINEAR,
     centre_crop,
     eight_bit,
-    normalise,
     resize_short,
-    to_array,
 )
-from cxraudit.models.base import Entry, ImageTextModel, ModelCard, Pixels
+from cxraudit.models.base import Entry, ImageTextModel, Levels, ModelCard
 from cxraudit.models.open_clip_folder import PUBLISHED, Configuration, Model, Text, Vision
 
 PREFIX = "open-clip:"
@@ -81,8 +80,8 @@ def _transform(configuration: Configuration) -> str:
     return f"8-bit; {steps.resize_mode} {side} {kind}{fill}; RGB; mean and std {numbers}; v1"
 
 
-def preprocessed(image: Image.Image, side: int, steps: layout.Preprocess) -> Pixels:
-    """Return the input of an image tower as open_clip makes it, (3, side, side)."""
+def resized(image: Image.Image, side: int, steps: layout.Preprocess) -> Levels:
+    """Return an image as open_clip resizes and crops it, (1, side, side), of colours 3."""
     image = eight_bit(image)
     kind = BILINEAR if steps.interpolation == "bilinear" else BICUBIC
     if steps.resize_mode == "squash":
@@ -93,7 +92,7 @@ def preprocessed(image: Image.Image, side: int, steps: layout.Preprocess) -> Pix
         image = _padded(image.resize((width, height), kind), side, steps.fill_color)
     else:
         image = centre_crop(resize_short(image, side, kind), side)
-    return normalise(to_array(image.convert("RGB")), steps.mean, steps.std)
+    return levels_of(image)
 
 
 def _padded(image: Image.Image, side: int, fill: int) -> Image.Image:
@@ -104,16 +103,16 @@ def _padded(image: Image.Image, side: int, fill: int) -> Image.Image:
     return square
 
 
-class OpenClip(TorchAdapter):
+class OpenClip(EightBitInput, TorchAdapter):
     """Towers, transform and tokens by the configuration."""
 
     configuration: Configuration
     tokenize: Callable[[str], list[int]]
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """Resize and crop as the configuration says; (3, side, side)."""
+    def levels(self, image: Image.Image) -> Levels:
+        """Resize and crop as the configuration says; (1, side, side), of colours 3."""
         side = self.configuration.model_cfg.vision_cfg.image_size
-        return preprocessed(image, side, self.configuration.preprocess_cfg)
+        return resized(image, side, self.configuration.preprocess_cfg)
 
     def image_features(self, batch: Any) -> Any:  # noqa: D102
         return self.network.visual(batch)
@@ -164,6 +163,8 @@ def load(
         logit_scale=weights.plausible_scale(network.logit_scale, path),
     )
     adapter.configuration = configuration
+    steps = configuration.preprocess_cfg
+    adapter.tones = normalised_tones(steps.mean, steps.std)
     adapter.tokenize = _tokenizer(folder, where, model.text_cfg)
     words = bert["vocabulary"] if bert else model.text_cfg.vocab_size
     _check_tokens(adapter, where, words, model.text_cfg)

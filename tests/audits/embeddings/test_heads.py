@@ -261,8 +261,14 @@ def test_numbers_of_patients_without_heads_are_named(drawn_once):
     found = fit_heads(*drawn_once, shots=(1, 32, 100_000))
 
     told = [one.sentence for one in found.notices]
-    assert "No heads fitted on 1 patient: among the patients drawn at least once all have" in " ".join(told)
-    assert "No heads fitted on 100,000 patients: there are no more training patients than that." in told
+    assert (
+        "No heads fitted on 1 patient: among the patients drawn at least once all have"
+        in " ".join(told)
+    )
+    assert (
+        "No heads fitted on 100,000 patients: there are no more training patients than that."
+        in told
+    )
     assert not any("32" in one for one in told if one.startswith("No heads"))
     assert {shots.n_patients for shots in found.shots["Edema"][:-1]} == {32}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models import untrusted
-from cxraudit.models.base import Embeddings, ModelCard, Pixels
+from cxraudit.models.base import Embeddings, Levels, ModelCard, Pixels
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -71,7 +71,11 @@ class TorchImageAdapter:
         """Return the features of a batch of pixels, (n, embedding_dim), not normalised."""
         raise NotImplementedError
 
-    def encode_images(self, pixels: Pixels) -> Embeddings:
+    def network_input(self, levels: "Tensor") -> "Tensor":
+        """Return the input of the network of a batch in eight bits; see `EightBitInput`."""
+        raise NotImplementedError
+
+    def encode_images(self, pixels: Pixels | Levels) -> Embeddings:
         """Embed a batch, shape (n, channels, height, width).
 
         A row that is not finite, or zero, is returned as it is: who encodes lists that image.
@@ -79,8 +83,10 @@ class TorchImageAdapter:
         import torch
 
         with self._inference(f"{len(pixels)} images"):
-            features = self.image_features(torch.from_numpy(pixels).to(self.device))
-            return _rows(features, unit=True)
+            batch = torch.from_numpy(pixels).to(self.device)
+            if batch.dtype == torch.uint8:
+                batch = self.network_input(batch)
+            return _rows(self.image_features(batch), unit=True)
 
     @contextmanager
     def _inference(self, what: str) -> Iterator[None]:
