@@ -607,7 +607,8 @@ def wording_rows() -> list[Row]:
                 **about,
             ),
         ]
-    own = row(Analysis.WORDING, 0.2, metric="own_words_shift", condition="sex", **named)
+    shift = {"metric": "own_words_shift", "condition": "sex", "p_value": 0.01, "p_adjusted": 0.01}
+    own = row(Analysis.WORDING, 0.2, **shift, **named)
     agreement = row(Analysis.WORDING, 0.9, metric="rank_agreement", condition=WORDS_FOR_GROUPS)
     return [*rows, own, agreement]
 

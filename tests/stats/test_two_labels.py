@@ -180,6 +180,8 @@ def test_a_control_takes_off_what_is_known_to_be_off():
     assert control_weight(of(wobble), of(apart), nothing) == pytest.approx(0, abs=1e-9)
     assert control_weight(of(wobble), of(-wobble), nothing) == 0.0
     assert control_weight(of(wobble), nothing, nothing) == 0.0
+    # The same estimate by both labels: 1, though all images vary with the subset by chance.
+    assert control_weight(of(wobble), of(wobble), of(other)) == 1.0
 
 
 def test_a_difference_of_limits_is_that_of_normal_ones():

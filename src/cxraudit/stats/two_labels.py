@@ -129,8 +129,8 @@ def control_weight(reference: Replicated, working: Replicated, everybody: Replic
     Returns
     -------
     float
-        The weight with the smallest variance of reference − weight · (working − everybody), within 0–1; 0
-        where these do not vary.
+        The weight with the smallest variance of reference − everybody − weight · (working − everybody),
+        within 0–1: 1 where no working label is wrong, so that nothing changes; 0 where these do not vary.
 
     References
     ----------
@@ -141,7 +141,8 @@ def control_weight(reference: Replicated, working: Replicated, everybody: Replic
     variance = float(apart @ apart)
     if not variance > 0 or not np.isfinite(variance):
         return 0.0
-    weight = float(reference.influence @ apart) / variance
+    # In a random subset, what all images vary by has nothing to do with `apart`, but in samples it has.
+    weight = float((reference.influence - everybody.influence) @ apart) / variance
     return min(max(weight, 0.0), 1.0) if math.isfinite(weight) else 0.0
 
 

@@ -392,6 +392,22 @@ def test_labels_that_agree_in_a_small_subset_change_no_conclusion(n, seed):
         assert set(found["reason"]) == {Why.FEW_ON_A_SIDE}
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_labels_that_agree_in_a_large_subset_change_no_gap(seed):
+    """However much the gap of the subset differs from that of all images by chance."""
+    table = drawn(DESIGNS["equally wrong, a gap"], seed)
+    rng = np.random.default_rng(seed)
+    chosen = table["patient"].isin(rng.choice(table["patient"].unique(), 400, replace=False))
+    found = audited(table.assign(reference=table[FINDING].where(chosen).astype(float)))
+
+    change = of(found, BOTH_LABELS, reference=BY_WORKING_LABELS)
+    assert (change["value"], change["low"], change["high"]) == (0, 0, 0)
+    assert of(found, ON_SUBSET)["value"] != of(found, BOTH_LABELS)["value"]
+    gap = label_conclusions(found).set_index("group").loc[GROUP]
+    assert gap["rests_on"] == BOTH_LABELS
+    assert gap["conclusion"] in (LabelConclusion.HOLDS, LabelConclusion.NEITHER)
+
+
 def test_a_group_without_reference_labels_is_not_settled_rather_than_left_out():
     """Each gap by working labels has a row."""
     table = drawn(DESIGNS["a gap that is not there"], 3)

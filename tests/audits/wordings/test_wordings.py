@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtr, ndtri
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -17,6 +18,7 @@ from cxraudit.errors import DataError
 from cxraudit.prompts.wordings import Phrase
 from cxraudit.schema import Analysis, Reason, has_reason
 from cxraudit.settings import AuditSettings
+from cxraudit.stats.multiplicity import holm
 from simulations.wordings import DESIGNS, FINDING, cohort, embeddings, evaluate, tables
 
 SETTINGS = AuditSettings(n_resamples=120)
@@ -190,6 +192,15 @@ def test_the_words_for_a_group_raise_its_own_scores(drawn):
         row = the(results, metric="own_words_shift")
         assert (row["condition"], row["attribute"], row["group"]) == ("sex", "sex", "female")
         assert (row["value"] > 0.3) == effect
+
+
+def test_shifts_by_own_words_are_adjusted_over_all_of_a_model(found):
+    """By Holm, apart from the ratios."""
+    rows = found.results[found.results["metric"] == "own_words_shift"]
+    error = (rows["high"] - rows["low"]) / (2 * ndtri(0.975))
+    expected = 2 * ndtr(-(rows["value"] / error).abs())
+    assert rows["p_value"].to_numpy() == pytest.approx(expected, rel=0.5, abs=0.02)
+    assert rows["p_adjusted"].to_numpy() == pytest.approx(holm(rows["p_value"]))
 
 
 def test_both_doors_agree(drawn, found):

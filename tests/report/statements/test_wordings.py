@@ -112,6 +112,25 @@ def test_words_that_too_few_neutral_ones_stand_beside_are_not_said_to_move_nothi
     assert "39 or more are needed" in found.detail
 
 
+@pytest.mark.parametrize(
+    ("adjusted", "low", "is_stated"), [(0.01, 1.5, True), (0.2, 1.5, False), (0.01, 0.5, False)]
+)
+def test_a_shift_by_own_words_is_stated_only_beyond_chance(adjusted, low, is_stated):
+    """Its interval alone is one of several, and any words move scores somewhere, as neutral ones do."""
+    rows = [
+        row | {"p_adjusted": adjusted} if row["metric"] == "own_words_shift" else row
+        for row in with_limits(0.5)
+    ]
+    [own] = [row for row in rows if row["metric"] == "own_words_shift"]
+    names = ("finding", "attribute", "group")
+    ratio = next(row for row in rows if row["metric"] == "wording_gap_ratio")
+    of_scores = ratio | {name: own[name] for name in names} | {"low": low, "p_adjusted": 0.01}
+
+    found = stated(*rows, of_scores | {"metric": "wording_score_gap_ratio"})
+
+    assert ("move the scores of these by" in found.detail) == is_stated
+
+
 def test_words_that_cannot_be_judged_are_named_beside_others():
     """In the headline, too, where nothing else is shown."""
     few = [{"words": "race", "neutral": 10, "needed": 39}]

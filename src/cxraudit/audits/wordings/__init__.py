@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from cxraudit.audits.cohort import Cohort, make_cohort, sample_of
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.plan import Item
-from cxraudit.audits.wordings.compare import compare
+from cxraudit.audits.wordings.compare import OWN_WORDS, compare
 from cxraudit.audits.wordings.outcomes import scored
 from cxraudit.audits.wordings.sources import (
     Worded,
@@ -122,11 +122,18 @@ def audit_wordings(
 
 
 def _adjusted(evaluated: Sequence[Evaluated]) -> list[Evaluated]:
-    """Adjust the ratios of a model, which stands for both tests: by exchange, and of their size."""
-    sizes = holm([one.p_adjusted for one in evaluated])
+    """Adjust the ratios of a model, and the shifts by a group's own words, each kind for itself.
+
+    That of a ratio stands for both tests: by exchange, and of its size.
+    """
+    of_words = np.array([one.item.metric == OWN_WORDS for one in evaluated])
+    given = np.array([one.p_adjusted for one in evaluated])
+    adjusted = np.where(
+        of_words, holm(np.where(of_words, given, np.nan)), holm(np.where(of_words, np.nan, given))
+    )
     return [
         one if math.isnan(p) else replace(one, p_adjusted=max(float(p), one.p_value))
-        for one, p in zip(evaluated, sizes, strict=True)
+        for one, p in zip(evaluated, adjusted, strict=True)
     ]
 
 

@@ -212,7 +212,9 @@ def _own_words(
     own, others = ([one for is_own, one in about if is_own == side] for side in (True, False))
     if not own or not others:
         return
-    estimate = engine.estimate(minus(average(own), average(others)), OWN_WORDS)
+    shift = minus(average(own), average(others))
+    estimate = engine.estimate(shift, OWN_WORDS)
+    p_value = _by_error(estimate.value, engine.value(shift).standard_error)
     yield Tested(
         key=_key(
             found, outcome.attribute, {"attribute": outcome.attribute, "group": outcome.group}
@@ -222,9 +224,16 @@ def _own_words(
         value=estimate.value,
         low=estimate.low,
         high=estimate.high,
+        p_value=p_value,
+        p_adjusted=p_value,  # over all of a model, later
         reasons=unless_finite(estimate.value),
         method=estimate.method,
     )
+
+
+def _by_error(value: float, standard_error: float) -> float:
+    """Return the two-sided p-value of an estimate against 0; NaN where it has no error."""
+    return math.erfc(abs(value / standard_error) / math.sqrt(2)) if standard_error > 0 else math.nan
 
 
 def _agreement(engine: Engine, found: Scored, words: Sequence[Word]) -> Iterator[Tested]:

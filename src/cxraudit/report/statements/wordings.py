@@ -65,7 +65,7 @@ def _statement(audit: Audit, model: str, fact: Mapping[str, Any]) -> Statement:
         return _not_compared(fact)
     ratios = rows[rows["metric"].isin(list(_OF_RATIO))]
     known = ratios[ratios["low"].notna()]
-    about = f"{_own_words(rows)}{_too_few(fact)}{_alike(fact)}"
+    about = f"{_own_words(rows, ratios)}{_too_few(fact)}{_alike(fact)}"
     if known.empty:
         return _not_judged(audit, rows, ratios, about)
     shown = known[is_shown(known)]
@@ -196,16 +196,25 @@ def _beside(row: Row) -> str:
     return ": no ratio, since neutral words move it no further than sampling patients does"
 
 
-def _own_words(rows: pd.DataFrame) -> str:
-    """State the largest shift by the words for a group in the scores of its own patients, if there is one."""
+def _own_words(rows: pd.DataFrame, ratios: pd.DataFrame) -> str:
+    """State the largest shift by the words for a group in the scores of its own patients.
+
+    Any words move them somewhere: only where words move scores of groups apart further than neutral ones do.
+    """
+    further = records(ratios[is_shown(ratios) & (ratios["metric"] == RATIOS["wording_score_gap"])])
+    places = {_place(row) for row in further}
     found = find.where(rows, metric="own_words_shift").dropna(subset=["value", "low"])
-    apart = records(found[(found["low"] > 0) | (found["high"] < 0)])
-    if not apart:
+    apart = (found["low"] > 0) | (found["high"] < 0)
+    beyond = found["p_adjusted"] <= 1 - found["confidence_level"] + _ROUNDING
+    stated = [row for row in records(found[apart & beyond]) if _place(row) in places]
+    if not stated:
         return ""
-    row = find.largest(apart)
+    row = find.largest(stated)
+    of = f", the largest of {len(found):,} comparisons, adjusted over all" if len(found) > 1 else ""
     return (
         f" Words for {group_phrase(row['attribute'], row['group'])} move the scores of these by "
-        f"{find.difference(row)} standard deviations beside those of others ({in_sentence(row['finding'])})."
+        f"{find.difference(row)} standard deviations beside those of others ({in_sentence(row['finding'])}"
+        f"{of})."
     )
 
 
