@@ -550,7 +550,8 @@ def own_cohort(
             own.append(shortcut)
         elif column in frame and column not in taken:
             named[column] = column  # one of its groups is the shortcut: see audits.shortcuts
-    if model_column:
+    # Tables with a row per image and finding, or model, repeat what they say of an image.
+    if model_column or set(LONG) <= set(frame.columns):
         used = [columns.get(name) for name in ("age", "sex", "view", "sampling_weight", "severity")]
         used += [image, patient, *named.values(), *own, *label.values()]
         used += [*(columns.get("shortcut_sources") or {}).values(), *map(source_column, own)]
