@@ -156,6 +156,7 @@ def test_every_analysis_is_reported_with_small_cells_hidden(below, tmp_path, coa
         **inputs_of_everything(),
         settings=AuditSettings(n_resamples=40, suppress_below=below),
     )
+    found.save(tmp_path)
 
     write_report(open_audit(tmp_path), tmp_path / "report.html")
     write_figures(open_audit(tmp_path), tmp_path / "figures", formats=["svg"], tables=["tex"])
