@@ -184,9 +184,12 @@ def test_a_part_that_encodes_is_waited_for(nih_release, tmp_path, run, capsys):
     assert run(encode(nih_release, out), "--part 1/2") == 0
     file = out / "parts" / "2-of-2.json"
     record = json.loads((out / "parts" / "1-of-2.json").read_text())
-    record = {**record, "part": "2/2", "state": "encoding"}
+    record = {**record, "part": "2/2", "state": "encoding", "machine": "a\nb\x1b[31m\u202e"}
     file.write_text(json.dumps(record))
-    assert lines(run, capsys, out)[-1] == "not complete: part 2/2 did not end yet"
+    said = lines(run, capsys, out)
+    assert said[-1] == "not complete: part 2/2 did not end yet"
+    assert len(said) == 4
+    assert not any(mark in line for line in said for mark in ("\x1b", "\u202e"))
 
     file.write_text(json.dumps({**record, "written": record["written"] - 2 * LATE}))
     assert lines(run, capsys, out)[-1].startswith("not complete: run part 2/2")

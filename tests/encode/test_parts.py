@@ -284,12 +284,24 @@ def test_a_damaged_record_is_named_and_made_again(tmp_path, content):
     assert {one.state for one in read_records(tmp_path)} == {"finished"}
 
 
-@pytest.mark.parametrize("state", [3, "done", None])
-def test_a_record_of_another_part_or_state_is_damaged(tmp_path, state):
-    """As one that was renamed, or edited."""
+EDITS = [
+    {"state": 3},
+    {"state": "done"},
+    {"state": None},
+    {"written": 10**400},
+    {"began": float("nan")},
+    {"began": -1},
+    {"done": "1"},
+    {"machine": None},
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: str(edit)[:30])
+def test_a_record_that_was_renamed_or_edited_is_damaged(tmp_path, edit):
+    """It says another part, or what no part writes."""
     recorded(tmp_path, (1, 3), (2, 3))
     one, two = (tmp_path / LOGS / f"{number}-of-3.json" for number in (1, 2))
-    two.write_text(json.dumps({**json.loads(two.read_text()), "state": state}))
+    two.write_text(json.dumps({**json.loads(two.read_text()), **edit}))
     shutil.copy(one, tmp_path / LOGS / "3-of-3.json")
 
     assert [one.state for one in read_records(tmp_path)] == ["finished", DAMAGED, DAMAGED]

@@ -32,6 +32,7 @@ def status(folder: Path) -> Answer:
     folder
         What `cxraudit encode --out` writes.
     """
+    from cxraudit.errors import one_line
     from cxraudit.workspace import Workspace
 
     found = Workspace(folder).progress()
@@ -39,10 +40,10 @@ def status(folder: Path) -> Answer:
         for name, one in extents.items():
             missing = f"; first missing: {one.missing[0]}" if one.missing else ""
             shards = f"{one.done:,} of {one.n_shards:,} shards of {one.images:,} images"
-            print(f"{name}{what}: {shards}{missing}")
+            print(one_line(f"{name}{what}: {shards}{missing}"))
     now = time.time()
     for line in _lines(found, now):
-        print(line)
+        print(one_line(line))
     print("complete" if found.complete else f"not complete: {_remedy(found, now)}")
     shown = [*found.parts(), *found.earlier()]
     return Answer(

@@ -35,6 +35,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "written": (int, float),
 }
 """Key of a record → type of its value."""
+_LATEST = 1e11
+"""Seconds since 1970 that a time can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def read_record(file: Path) -> PartRecord | None:
     whole = found.get("part") == f"{number}/{of}" and all(
         isinstance(found.get(key), kind) for key, kind in _TYPES.items()
     )
+    whole = whole and all(0 <= found[key] < _LATEST for key in ("began", "written"))
     if not whole or found.get("state") not in (ENCODING, FINISHED, FAILED):
         return PartRecord(number, of, DAMAGED)
     kept: dict[str, Any] = {key: found[key] for key in ("state", *_TYPES) if key != "models"}
