@@ -22,6 +22,7 @@ def table(*edits):
         (" drain ", ("drain",)),
         ("drain; pacemaker", ("drain", "pacemaker")),
         ("drain;drain", ("drain",)),
+        ("drain;; pacemaker;", ("drain", "pacemaker")),
         ("*", ("drain", "pacemaker")),
         ("", ()),
         (None, ()),

@@ -1,5 +1,7 @@
 """Embeddings are read from every layout alike; what is none is refused in one sentence."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,10 +86,15 @@ def test_whole_numbers_are_ids(tmp_path):
     assert found.image_ids.tolist() == ["3", "1", "2"]
 
 
+def wide():
+    """A column per dimension, and the ids."""
+    return pd.DataFrame(VECTORS, columns=["d0", "d1", "d2", "d3"]).assign(ids=IDS)
+
+
 WRONG = {
     "a missing file": (lambda p: (p / "none.npz", {}), "is not there"),
     "no ids": (lambda p: (npz(p, x=VECTORS), {}), "no image ids"),
-    "no table": (lambda p: (npz(p, ids=IDS, x=np.arange(3)), {}), "0 arrays of two dimensions"),
+    "no table": (lambda p: (npz(p, ids=IDS, x=np.arange(3)), {}), "no array of two dimensions"),
     "two tables": (
         lambda p: (npz(p, ids=IDS, u=VECTORS, v=VECTORS), {}),
         "2 arrays of two dimensions",
@@ -122,6 +129,45 @@ WRONG = {
             {},
         ),
         "1 columns of numbers that are not numbered alike, first 'edema'",
+    ),
+    "two usual names": (
+        lambda p: (npz(p, ids=IDS, embeddings=VECTORS, **{"global": VECTORS}), {}),
+        "2 arrays of two dimensions .*, 2 of them with a usual name",
+    ),
+    "ids that differ": (
+        lambda p: (npz(p, ids=IDS, image_ids=IDS[::-1], x=VECTORS), {}),
+        "two arrays of image ids, 'ids' and 'image_ids', which differ",
+    ),
+    "a dimension of text": (
+        lambda p: (parquet(p, wide().astype({"d3": "str"})), {}),
+        "the dimension 'd3' holds text, not numbers .1 of 4 columns",
+    ),
+    "a dimension of true and false": (
+        lambda p: (parquet(p, wide().assign(d3=[True, False, True])), {}),
+        "'d3' holds true and false",
+    ),
+    "a blank dimension": (
+        lambda p: (parquet(p, wide().assign(d3=None)), {}),
+        "'d3' holds nothing",
+    ),
+    "a decimal dimension": (
+        lambda p: (parquet(p, wide().assign(d3=[Decimal("1.5")] * 3)), {}),
+        "'d3' holds text",
+    ),
+    "dimensions from 5": (
+        lambda p: (parquet(p, wide().rename(columns={f"d{k}": f"d{k + 5}" for k in range(4)})), {}),
+        "not numbered in a row from 0 or 1",
+    ),
+    "an image without a list": (
+        lambda p: (
+            parquet(p, pd.DataFrame({"ids": IDS, "x": [[1.0, 2.0], None, [2.0, 3.0]]})),
+            {},
+        ),
+        "1 of 3 images have no list in the column 'x'",
+    ),
+    "lists beside dimensions": (
+        lambda p: (parquet(p, wide().assign(embedding=list(VECTORS))), {}),
+        "column of lists 'embedding', and 4 columns of numbers",
     ),
     "another kind of file": (lambda p: (_text(p), {}), "no file of embeddings"),
     "no array": (lambda p: (_broken(p), {}), "cannot be read as arrays"),
@@ -214,6 +260,18 @@ NO_PROMPTS = {
     "a finding twice": (
         lambda p: npz(p, findings=np.array(["Edema", "Edema"]), **SIDES),
         "two pairs of prompts for 'Edema'",
+    ),
+    "two prompts of one embedding": (
+        lambda p: npz(
+            p, findings=ASKED, positive=SIDES["positive"], negative=SIDES["positive"] * 2
+        ),
+        "the prompts for .* have one embedding",
+    ),
+    "a difference of zero": (
+        lambda p: parquet(
+            p, pd.DataFrame({"finding": ASKED, "direction": [DIFFERENCES[0], np.zeros(4)]})
+        ),
+        "have one embedding",
     ),
     "a prompt of zero": (
         lambda p: npz(p, findings=ASKED, positive=SIDES["positive"] * 0, negative=np.eye(4)[:2]),

@@ -112,13 +112,20 @@ def controls(table: pd.DataFrame, column: str = "edit") -> dict[str, tuple[str, 
     return {name: _controlled(name, text, given) for name, text in given.items()}
 
 
+def _as_named(name: str, given: Mapping[str, str]) -> str:
+    """Return a name as edits have it: a column of whole numbers with blanks is often written as 1.0."""
+    whole = name.removesuffix(".0")
+    return whole if name not in given and whole in given else name
+
+
 def _controlled(name: str, text: str, given: Mapping[str, str]) -> tuple[str, ...]:
     if not text:
         return ()
     if text == EVERY:
         return tuple(one for one, of in given.items() if not of)
     # A name may hold a semicolon itself.
-    named = [text] if text in given else [one.strip() for one in text.split(";")]
+    listed = [text] if text in given else [one.strip() for one in text.split(";")]
+    named = [_as_named(one, given) for one in listed if one]
     for one in named:
         if one == name:
             raise DataError(f"the edit '{short(name)}' is named as its own control.")

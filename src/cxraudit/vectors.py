@@ -4,6 +4,7 @@ import math
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,14 +160,37 @@ def _of_arrays(path: Path, ids: object, image: str | None) -> Embedded:
         own = _one_of(path, names, IDS, image, "image ids")
         found = {name: _array(path, arrays, name) for name in names if name != own}
         tables = [name for name, array in found.items() if array.ndim == 2]
-        chosen = next((name for name in VECTORS if name in tables), None)
-        if chosen is None and len(tables) != 1:
+        if not tables:
             raise DataError(
-                f"{path} has {len(tables)} arrays of two dimensions beside the ids "
-                f"({short(', '.join(names))}). Call the embeddings 'global'."
+                f"{path} has no array of two dimensions beside the ids ({short(', '.join(names))}). Call the "
+                "embeddings 'global'."
             )
+        chosen = _chosen(path, tables, "arrays of two dimensions")
         image_ids = _as_text(path, own, _array(path, arrays, own))
-    return _matched(path, image_ids, found[chosen or tables[0]])
+        for other in (name for name in IDS if name in found and image is None):
+            if not np.array_equal(image_ids, _as_text(path, other, found[other])):
+                raise DataError(
+                    f"{path} has two arrays of image ids, '{own}' and '{other}', which differ. Keep one of "
+                    "them, or name it (--image)."
+                )
+    return _matched(path, image_ids, found[chosen])
+
+
+def _chosen(path: Path, names: Sequence[str], what: str) -> str:
+    """Return the one that holds embeddings: the only one, or that of a usual name.
+
+    Raises
+    ------
+    DataError
+        If it could be one or another.
+    """
+    usual = [name for name in VECTORS if name in names]
+    if len(names) > 1 and len(usual) != 1:
+        raise DataError(
+            f"{path} has {len(names)} {what} ({short(', '.join(names))}), {len(usual) or 'none'} of them "
+            "with a usual name of embeddings. Keep one of them, and call it 'global'."
+        )
+    return usual[0] if usual else names[0]
 
 
 def _array(path: Path, arrays: Any, name: str) -> NDArray[Any]:
@@ -190,13 +214,18 @@ def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
         )
     own = _one_of(path, [str(name) for name in frame], IDS, image, "image ids")
     lists = [name for name in frame if name != own and _holds_lists(frame[name])]
-    listed = next((name for name in VECTORS if name in lists), lists[0] if lists else None)
-    if len(lists) > 1 and listed not in VECTORS:
-        raise DataError(
-            f"{path} has {len(lists)} columns of lists ({short(', '.join(map(str, lists)))}). Call the "
-            "embeddings 'global'."
-        )
+    listed = _chosen(path, [str(name) for name in lists], "columns of lists") if lists else None
     if listed is not None:
+        if (absent := int(frame[listed].isna().sum())) > 0:
+            raise DataError(
+                f"{path}: {absent:,} of {len(frame):,} images have no list in the column '{short(listed)}'. "
+                "Leave them out."
+            )
+        if (beside := _numbered(frame.drop(columns=[own, listed]))) > MOST_BESIDE:
+            raise DataError(
+                f"{path} has embeddings in the column of lists '{short(listed)}', and {beside:,} columns of "
+                "numbers that are numbered alike. Keep one of both."
+            )
         lengths = {np.size(one) for one in frame[listed]}
         if len(lengths) != 1:
             raise DataError(
@@ -218,10 +247,19 @@ def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         If there are further columns of numbers: labels would be taken for dimensions; if a number is missing
         or there twice.
     """
-    numbers = frame.select_dtypes("number").rename(columns=str)
-    numbers = numbers[[str(name) for name in numbers if not _INDEX.fullmatch(str(name))]]
+    frame = frame.rename(columns=str)
+    names = [str(name) for name in frame if not _INDEX.fullmatch(str(name))]
+    numbers = frame[names].select_dtypes("number")
     stems = {str(name): _DIMENSION.sub("", str(name)) for name in numbers}
     usual = Counter(stems.values()).most_common(1)
+    others = [name for name in names if name not in stems]
+    alike = [name for name in others if usual and _is_numbered(name, usual[0][0])]
+    if alike:
+        raise DataError(
+            f"{path}: the dimension '{short(alike[0])}' holds {_kind_of(frame[alike[0]])}, not numbers "
+            f"({len(alike):,} of {len(alike) + len(numbers):,} columns that are numbered alike). Write all "
+            "dimensions as numbers."
+        )
     numbered = [name for name, stem in stems.items() if name != stem and stem == usual[0][0]]
     if other := [name for name in stems if name not in numbered]:
         raise DataError(
@@ -231,12 +269,37 @@ def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
         )
     found = sorted((int(name.removeprefix(stems[name])), name) for name in numbered)
     places = [number for number, _ in found]
-    if places != list(range(places[0], places[0] + len(places))):
+    if places[0] > 1 or places != list(range(places[0], places[0] + len(places))):
         raise DataError(
-            f"{path}: columns of dimensions are not numbered in a row: '{short(found[0][1])}' to "
+            f"{path}: columns of dimensions are not numbered in a row from 0 or 1: '{short(found[0][1])}' to "
             f"'{short(found[-1][1])}' are {len(found):,}. Number all of them, each once."
         )
     return numbers[[name for _, name in found]]
+
+
+def _numbered(frame: pd.DataFrame) -> int:
+    """Count the columns of numbers that are numbered alike."""
+    stems = Counter(
+        _DIMENSION.sub("", str(name))
+        for name in frame.select_dtypes("number")
+        if _DIMENSION.search(str(name))
+    )
+    return max(stems.values(), default=0)
+
+
+MOST_BESIDE = 3
+"""Numbered columns, such as of labels, that a table with a column of embeddings may have."""
+
+
+def _is_numbered(name: str, stem: str) -> bool:
+    return name != stem and _DIMENSION.sub("", name) == stem
+
+
+def _kind_of(column: pd.Series) -> str:
+    """Name what a column of a table holds instead of numbers."""
+    if column.isna().all():
+        return "nothing"
+    return {"b": "true and false", "M": "dates", "m": "durations"}.get(column.dtype.kind, "text")
 
 
 _DIMENSION = re.compile(r"\d+$")
@@ -295,7 +358,10 @@ def _matched(
         raise DataError(
             f"{path}: {len(vectors):,} embeddings and {len(names):,} {what}. Give one per row."
         )
-    return Embedded(names, np.asarray(vectors, dtype=np.float32))
+    with np.errstate(
+        over="ignore"
+    ):  # what is too large is infinite, which is refused with its image
+        return Embedded(names, np.asarray(vectors, dtype=np.float32))
 
 
 def read_prompt_vectors(file: str | PathLike[str], *, model: str | None = None) -> EmbeddedPrompts:
@@ -365,6 +431,7 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
         given_scale = _array(path, arrays, "logit_scale") if "logit_scale" in names else None
     scale = _factor(path, given_scale)
     directions = tables[0] if given else _unit(path, tables[0]) - _unit(path, tables[1])
+    _require_directions(path, findings, directions)
     table = pd.DataFrame(
         {
             "finding": findings.astype(str),
@@ -376,6 +443,22 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
         }
     )
     return EmbeddedPrompts(table, scale)
+
+
+def _require_directions(path: Path, findings: NDArray[np.str_], directions: NDArray[Any]) -> None:
+    """Refuse a direction of 0, as two prompts of one embedding give it: it ranks no image.
+
+    Raises
+    ------
+    DataError
+        With the finding.
+    """
+    same = (directions == 0).all(axis=1)
+    if same.any():
+        raise DataError(
+            f"{path}: the prompts for {short(str(findings[same][0]))} have one embedding, so that all images "
+            "would have the same score. Embed a prompt with, and one without the finding."
+        )
 
 
 def _factor(path: Path, given: object, where: str = "") -> float:
@@ -423,6 +506,7 @@ def _prompts_of_table(path: Path, model: str | None) -> EmbeddedPrompts:
     findings = _as_text(path, own, frame[own], what="findings")
     vectors = np.stack([np.asarray(one) for one in frame[lists]])
     texts = {name: frame[name].fillna("").astype(str) if name in frame else "" for name in SIDES}
+    _require_directions(path, findings, vectors)
     table = pd.DataFrame(
         {
             "finding": findings.astype(str),

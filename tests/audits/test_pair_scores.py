@@ -406,6 +406,107 @@ def test_an_edit_without_scores_is_named(dataset, scores, pairs, edit, named):
         pair_scores(blank, dataset, scores)
 
 
+@pytest.mark.parametrize("by", [1e-7, -1e-9])
+def test_an_edited_score_a_rounding_beyond_the_ends_changes_nothing(
+    frame, dataset, scores, pairs, by
+):
+    """It would say that none of the others is a probability."""
+    own, made = as_probabilities(frame, scores, pairs, 1.0)
+    end = 0.0 if by < 0 else 1.0
+    own.loc[own.index[:2], "score"] = end  # on both sides, since ends on one only are refused
+    made.loc[made["image_id"].isin(own["image_id"].iloc[:2]), "score"] = end
+    beyond = made.assign(score=made["score"].mask(made["score"] == end, end + by))
+
+    found = pair_scores(beyond, dataset, own)
+
+    pd.testing.assert_frame_equal(found.frame, pair_scores(made, dataset, own).frame)
+    assert "4 scores beyond 0 or 1 by less than 1e-06" in sentences(found)
+
+
+def test_few_scores_beyond_the_ends_are_named(frame, dataset, scores, pairs):
+    """Where they lie further out than rounding: changes are those of scores as they are."""
+    own, made = as_probabilities(frame, scores, pairs, 1.0)
+    made.loc[0, "score"] = -0.01
+
+    told = sentences(pair_scores(made, dataset, own))
+
+    total = len(own) + len(made)
+    assert f"1 of {total} scores for {FINDING} by 'm' beyond 0 or 1, first -0.01" in told
+    assert "not taken for probabilities" in told
+    assert "not taken for probabilities" not in sentences(pair_scores(pairs, dataset, scores))
+
+
+def test_what_an_edit_has_no_score_of_is_named(frame, dataset, scores, pairs):
+    """A finding of one edit, and of a control."""
+    both = pd.concat([scores, scores.assign(finding="Cardiomegaly")], ignore_index=True)
+    more = pd.concat([pairs, pairs.assign(finding="Cardiomegaly")], ignore_index=True)
+    kept = more[~((more["edit"] == "copy") & (more["finding"] == "Cardiomegaly"))]
+    blank = more.assign(score=more["score"].where(more.index.isin(kept.index)))
+
+    for table in (kept, blank):
+        told = sentences(pair_scores(table, dataset, both))
+        assert "No score of the edit 'copy' for Cardiomegaly, though others have" in told
+    assert f"{len(frame)} cells of scores of the edit 'copy' are blank" in told
+    assert "No score of the edit" not in sentences(pair_scores(more, dataset, both))
+
+
+def test_a_blank_finding_of_a_wide_table_is_all_of_them(frame, dataset, scores):
+    """As in a table of files."""
+    columns = {FINDING: f"score_{FINDING}", "Cardiomegaly": "other"}
+    both = pd.concat([scores, scores.assign(finding="Cardiomegaly")], ignore_index=True)
+    wide = frame.assign(edit="drain", other=frame[f"score_{FINDING}"])
+    some = wide.assign(finding=[" "] * 5 + [FINDING] * (len(wide) - 5))
+
+    found = pair_scores(some, dataset, both, image="file", score=columns).frame
+
+    other = pick(found, perturbation="drain", finding="Cardiomegaly")
+    assert other["image_id"].tolist() == frame["file"].iloc[:5].tolist()
+    blank = wide.assign(finding=None)
+    found = pair_scores(blank, dataset, both, image="file", score=columns).frame
+    assert len(pick(found, perturbation="drain", finding="Cardiomegaly")) == len(frame)
+
+
+def test_a_table_of_pairs_may_have_scores_of_some_findings(frame, dataset, scores):
+    """A column of scores that it lacks is named; a table that has none of them is refused."""
+    columns = {FINDING: f"score_{FINDING}", "Cardiomegaly": "none"}
+    both = pd.concat([scores, scores.assign(finding="Cardiomegaly")], ignore_index=True)
+    wide = frame.assign(edit="drain")
+
+    found = pair_scores(wide, dataset, both, image="file", score=columns)
+
+    assert set(pick(found.frame, perturbation="drain")["finding"]) == {FINDING}
+    assert "no column none: edits are not compared for Cardiomegaly" in sentences(found)
+    without = wide.drop(columns=f"score_{FINDING}")
+    with pytest.raises(DataError, match="lacks"):
+        pair_scores(without, dataset, both, image="file", score=columns)
+
+
+def test_a_control_of_part_of_the_images_is_counted(frame, dataset, scores, pairs):
+    """Both are compared on these."""
+    part = pairs[(pairs["edit"] == "drain") | (pairs.index % 4 == 0)]
+    number = int((part["edit"] == "copy").sum())
+
+    told = sentences(pair_scores(part, dataset, scores))
+
+    assert (
+        f"'copy', the control of 'drain', is there for {number} of its {len(frame)} images" in told
+    )
+    assert "is there for" not in sentences(pair_scores(pairs, dataset, scores))
+
+
+def test_scores_that_differ_by_rounding_are_the_same_numbers(frame, dataset, scores, pairs):
+    """As those that are equal: nothing is shown."""
+    verdicts = []
+    for noise in (0.0, 1e-15):
+        made = pairs.assign(score=np.tile(frame[f"score_{FINDING}"], 2) * (1 + noise))
+        table = pair_scores(made, dataset, scores).frame
+        result = audit_perturbations(dataset, table, settings=AuditSettings(n_resamples=50)).results
+        changes = pick(result, metric="score_change", reference=UNEDITED, group=OVERALL)
+        assert has_reason(changes, Reason.IDENTICAL_SCORES).all()
+        verdicts.append(changes["verdict"].tolist())
+    assert verdicts[0] == verdicts[1]
+
+
 def test_a_table_without_any_score_is_refused(dataset, scores, pairs):
     """By the name of its column."""
     with pytest.raises(DataError, match="has no score: every cell of score is blank"):
@@ -419,7 +520,9 @@ def test_a_second_sample_without_scores_is_left_out(dataset, scores, pairs):
     found = pair_scores(again, dataset, scores)
 
     pd.testing.assert_frame_equal(found.frame, pair_scores(pairs, dataset, scores).frame)
-    assert f"{len(pairs)} images without a score" in sentences(found)
+    half = len(pairs) // 2
+    assert f"{half} cells of scores of the edit 'drain' are blank" in sentences(found)
+    assert "image" not in sentences(found)  # they have scores
 
 
 def test_a_blank_column_of_originals_is_called_so(dataset, scores, pairs):

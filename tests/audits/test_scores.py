@@ -366,6 +366,16 @@ def test_rows_of_one_image_need_a_column_that_tells_them_apart(tmp_path):
         own_frame(tmp_path, frame)
 
 
+def test_a_row_per_image_and_finding_may_hold_labels_too(tmp_path):
+    """Rows of other findings and models repeat what they say of an image."""
+    rows = [wide().assign(finding=finding, score=0.5) for finding in ("Edema", "Pneumonia")]
+    frame = pd.concat([pd.concat(rows).assign(model=name) for name in "ab"], ignore_index=True)
+
+    assert len(own_frame(tmp_path, frame).images) == 2
+    with pytest.raises(DataError, match=r"image a\.png in Edema"):
+        own_frame(tmp_path, frame.assign(Edema=range(len(frame))))
+
+
 @pytest.mark.parametrize("name", ["age", "view_position", "report", "path"])
 def test_findings_and_shortcuts_do_not_replace_columns_of_the_images(tmp_path, name):
     """A label called age would replace the ages."""

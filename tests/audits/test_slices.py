@@ -361,6 +361,23 @@ def test_clusters_are_named_by_what_they_consist_of():
     assert np.array_equal(sum(part.yes.astype(int) for part in near), np.ones(len(frame)))
 
 
+def test_the_direction_of_a_head_is_no_text():
+    """Images are alike then by their embeddings, not by the score."""
+    frame = table(10, by=0.0, n_patients=400)
+    one = embedded(frame, np.random.default_rng(10))
+    head = PromptPair("head", "Edema", "head for Edema", "", one.vectors[0])
+    cohort, found = prepared(frame)
+    parts, _ = parts_of(cohort, list(cohort.images.columns))
+    searched = search_images(cohort, found)
+
+    near, expected = (
+        [part.name for part in neighbourhoods(cohort, which, searched, parts)]
+        for which in (replace(one, prompts=(head,)), one)
+    )
+
+    assert near == expected
+
+
 @pytest.mark.parametrize("below", [11, 60])
 def test_slices_of_few_patients_are_not_named(below):
     """No count, no name: of what is left each side has as many patients, with and without the finding."""

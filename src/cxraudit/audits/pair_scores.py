@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.audits.perturbations.counterfactual import varies
-from cxraudit.audits.scores import LONG, NO_PROMPTS, scores_from, with_numbers
+from cxraudit.audits.scores import AT_ENDS, LONG, NO_PROMPTS, at_ends, scores_from, with_numbers
 from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.pairs import (
@@ -24,7 +24,7 @@ from cxraudit.datasets.reading import plain_frame, read_table
 from cxraudit.datasets.values.text import plain
 from cxraudit.edits import CONTROL_OF
 from cxraudit.errors import ConfigError, DataError, short
-from cxraudit.notices import Notice, counted
+from cxraudit.notices import SHOWN, Notice, counted
 from cxraudit.schema import (
     PERTURBED_COLUMNS,
     SEED,
@@ -39,6 +39,8 @@ SCORE_ORIGINAL, SCORE_EDITED = "score_original", "score_edited"
 
 COARSE = 0.25
 """Distinct scores of one side, as a share of the other's, below which it was rounded."""
+FEW_BEYOND = 0.05
+"""Share of scores beyond 0 or 1 below which these may be what is wrong."""
 MANY = 10
 """Pairs at least whose scores tell a scale."""
 
@@ -128,6 +130,8 @@ def pair_scores(
     raw = found.frame
     found = same_patient(known_images(found, dataset.images, where), dataset, where)
     raw, notices = found.frame, [*notices, *found.notices]
+    score, absent = _present(raw, where, score)
+    notices += absent
     long = _as_long(raw, where, scores, score, score_prefix)
     named = model or _only(
         scores["model"], "models", "--model", where, model_column or "model", raw
@@ -143,6 +147,7 @@ def pair_scores(
     notices += counts
     blank = _blank_rows(long, cells, where)
     parts = []
+    rounded = 0
     of_row = [
         PAIR.image,
         PAIR.edit,
@@ -160,8 +165,10 @@ def pair_scores(
             model_column=model_column,
             table=where,
         )
-        of_cells = {f"column '{one}'" for one in cells}  # counted above, over all edits
-        notices += [one for one in read.notices if one.about not in of_cells]
+        # Counted over all edits: cells above, and what was rounded below.
+        of_cells = {f"column '{one}'" for one in cells}
+        rounded += sum(one.count for one in read.notices if one.about == AT_ENDS)
+        notices += [one for one in read.notices if one.about not in {*of_cells, AT_ENDS}]
         of = part.drop_duplicates(PAIR.image).set_index(PAIR.image)[CONTROL_OF]
         own = read.frame.drop(columns=[c for c in (SEED,) if c in read.frame])
         if not _is_long(long) and "finding" in part:
@@ -183,6 +190,9 @@ def pair_scores(
     _require_spread(before, where)
     notices += [
         *replaced,
+        *([at_ends(rounded)] if rounded else []),
+        *_blank_cells(long, cells, edited),
+        *_outside(edited, before),
         *_exact(edited, before),
         *_rounded(edited, before),
         *_same_scores(edited, before),
@@ -253,6 +263,80 @@ def _blank_rows(long: pd.DataFrame, cells: list[str], where: str) -> "pd.Series[
     return blank
 
 
+def _present(
+    raw: pd.DataFrame, where: str, score: Mapping[str, str] | None
+) -> tuple[Mapping[str, str] | None, list[Notice]]:
+    """Leave out the columns of scores that the table of pairs lacks, if it has others of them."""
+    if not score or SCORE_EDITED in raw or "score" in raw:
+        return score, []
+    lacking = {name: column for name, column in score.items() if column not in raw}
+    if not lacking or len(lacking) == len(score):
+        return score, []
+    sentence = (
+        f"{where} has no column {short(', '.join(lacking.values()))}: edits are not compared for "
+        f"{short(', '.join(lacking))}."
+    )
+    notice = Notice(about="pairs", count=len(lacking), sentence=sentence, hidden=sentence)
+    return {name: column for name, column in score.items() if name not in lacking}, [notice]
+
+
+def _blank_cells(long: pd.DataFrame, cells: list[str], edited: pd.DataFrame) -> list[Notice]:
+    """Count blank cells of scores by edit, and name what an edit has no score of at all."""
+    notices = []
+    blank = long[cells].isna()
+    for edit, rows in blank.groupby(long[PAIR.edit], sort=False):
+        number = int(rows.to_numpy().sum())
+        if not number:
+            continue
+        are = "is" if number == 1 else "are"
+        cells_of = f"{counted(number, 'cell')} of scores of the edit '{short(str(edit))}'"
+        sentence = f"{cells_of} {are} blank: left out."
+        hidden = "Some cells of scores of edits are blank: left out."
+        notices.append(Notice(about="pairs", count=number, sentence=sentence, hidden=hidden))
+    of = edited[["model", "finding"]].drop_duplicates()
+    scored = set(edited[["perturbation", "model", "finding"]].itertuples(index=False, name=None))
+    lacking = [
+        (edit, model, finding)
+        for edit in edited["perturbation"].unique()
+        for model, finding in of.itertuples(index=False, name=None)
+        if (edit, model, finding) not in scored
+    ]
+    if lacking:
+        several = of["model"].nunique() > 1
+        named = [
+            f"'{short(edit)}' for {short(finding)}{f' by {short(model)}' if several else ''}"
+            for edit, model, finding in lacking
+        ]
+        more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+        sentence = (
+            f"No score of the edit {', '.join(named[:SHOWN])}{more}, though others have: it is "
+            "neither compared nor a control there."
+        )
+        notices.append(
+            Notice(about="pairs", count=len(lacking), sentence=sentence, hidden=sentence)
+        )
+    return notices
+
+
+def _outside(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
+    """Say that few scores beyond 0 or 1 are why the others are not taken for probabilities."""
+    notices = []
+    scores = pd.concat([edited, before], ignore_index=True)
+    for (model, _, finding), part in scores.groupby(_OF, sort=False):
+        beyond = part.loc[~part["score"].between(0, 1), "score"]
+        if not 0 < len(beyond) < FEW_BEYOND * len(part):
+            continue
+        what = "so that scores are not taken for probabilities, and changes are those of scores as they are."
+        place = f"{short(finding)} by '{short(model)}'"
+        sentence = (
+            f"{len(beyond):,} of {counted(len(part), 'score')} for {place} beyond 0 or 1, first "
+            f"{beyond.iloc[0]:.4g}, {what}"
+        )
+        hidden = f"Some scores for {place} beyond 0 or 1, {what}"
+        notices.append(Notice(about="pairs", count=len(beyond), sentence=sentence, hidden=hidden))
+    return notices
+
+
 def _require_model(named: "pd.Series[str]", model: str, where: str) -> None:
     """Refuse a table whose column ``model`` names another one than its scores are taken for.
 
@@ -270,17 +354,20 @@ def _require_model(named: "pd.Series[str]", model: str, where: str) -> None:
 
 
 def _of_named_findings(scores: pd.DataFrame, pairs: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Keep the scores of the finding that each pair is about, where a column names it.
+    """Keep the scores of the finding that each pair is about, where a column names it; where not, all.
 
     Raises
     ------
     DataError
         If none is left.
     """
-    about = pairs[[PAIR.image, "finding"]].dropna().astype("str")
+    named = values.texts(pairs["finding"], "column 'finding'")
+    about = pairs[[PAIR.image]].assign(finding=named)
+    of_all = set(about.loc[named.isna(), PAIR.image].astype("str"))
+    about = about.dropna().astype("str")
     wanted = {(image, plain(name)) for image, name in about.itertuples(index=False)}
     keys = zip(scores["image_id"].astype("str"), map(plain, scores["finding"]), strict=True)
-    kept = scores[[key in wanted for key in keys]]
+    kept = scores[[key in wanted or key[0] in of_all for key in keys]]
     if kept.empty:
         raise DataError(
             f"{where} is about {short(', '.join(sorted(about['finding'].unique())))} (column finding), and "

@@ -198,7 +198,7 @@ def _scores_from(
     image = image or "image_id"
     if not score and score_prefix is None and {image, *LONG} <= set(raw.columns):
         long = _long(raw, dataset, image, model, model_column, seed_column, table)
-        return _matched(long, dataset, table)
+        return _matched(within_ends(long), dataset, table)
     columns, notices = _columns(raw, dataset, score, score_prefix, model)
     if not columns:
         raise DataError(
@@ -208,7 +208,40 @@ def _scores_from(
     if model_column and {owner for owner, _ in columns} != {model}:
         raise ConfigError("a model is named by MODEL:FINDING or by --model-column, not by both.")
     read = _wide(raw, image, columns, model_column, table, seed_column)
-    return _matched(Scores(read.frame, (*notices, *read.notices)), dataset, table)
+    found = Scores(read.frame, (*notices, *read.notices))
+    return _matched(within_ends(found), dataset, table)
+
+
+OVERSHOOT = 1e-6
+"""How far a probability may lie beyond 0 or 1: sums in single precision are rounded."""
+
+
+def within_ends(found: Scores) -> Scores:
+    """Take scores of a model and finding that lie beyond 0 or 1 by no more than rounding for 0 and 1.
+
+    One of them would say that none of the scores is a probability.
+    """
+    frame = found.frame
+    scores = frame["score"].astype("float64")
+    of = [frame[name] for name in ("model", "finding")]
+    low, high = (scores.groupby(of).transform(one) for one in ("min", "max"))
+    rounded = (low >= -OVERSHOOT) & (high <= 1 + OVERSHOOT) & ((scores < 0) | (scores > 1))
+    number = int(rounded.sum())
+    if not number:
+        return found
+    kept = frame.assign(score=scores.mask(rounded, scores.clip(0, 1)))
+    return found._replace(frame=kept, notices=(*found.notices, at_ends(number)))
+
+
+AT_ENDS = "scores of 0 and 1"
+"""What the notice on scores a rounding beyond 0 or 1 is about."""
+
+
+def at_ends(number: int) -> Notice:
+    """Say how many scores were taken for 0 or 1."""
+    what = f"beyond 0 or 1 by less than {OVERSHOOT:g}, as rounding makes them: taken for 0 and 1."
+    sentence = f"{counted(number, 'score')} {what}"
+    return Notice(about=AT_ENDS, count=number, sentence=sentence, hidden=f"Some scores {what}")
 
 
 def with_numbers(
@@ -230,7 +263,7 @@ def with_numbers(
     columns : list of str
         These columns.
     notices : tuple of Notice
-        What was read, and how many cells are blank.
+        What was read.
 
     Raises
     ------
@@ -238,17 +271,17 @@ def with_numbers(
         If a cell is no score, or two columns hold scores of one finding by one model.
     """
     if not score and score_prefix is None:
-        found = {"score": "of their finding"}
+        columns = ["score"]
     else:
         named, _ = _columns(raw, dataset, score, score_prefix, model)
-        found = {column: f"for {finding}" for (_, finding), column in named.items()}
+        columns = list(named.values())
     notices: list[Notice] = []
     numbers = {}
-    for column, where in found.items():
+    for column in columns:
         read = values.scores(raw[column], f"column '{column}'")
         numbers[column] = read.series
-        notices += [*read.notices, *_blank(read.series, column, where)]
-    return raw.assign(**numbers), list(found), tuple(notices)
+        notices += read.notices
+    return raw.assign(**numbers), columns, tuple(notices)
 
 
 def _columns(
@@ -517,7 +550,8 @@ def own_cohort(
             own.append(shortcut)
         elif column in frame and column not in taken:
             named[column] = column  # one of its groups is the shortcut: see audits.shortcuts
-    if model_column:
+    # Tables with a row per image and finding, or model, repeat what they say of an image.
+    if model_column or set(LONG) <= set(frame.columns):
         used = [columns.get(name) for name in ("age", "sex", "view", "sampling_weight", "severity")]
         used += [image, patient, *named.values(), *own, *label.values()]
         used += [*(columns.get("shortcut_sources") or {}).values(), *map(source_column, own)]

@@ -46,6 +46,11 @@ ADULT_AGE_GROUPS = AGE_GROUPS[1:]
 REPORT = "report"
 """Column of the images with the text of the report, where a data set has it."""
 
+IF_INDEPENDENT = (
+    "Name the column of patients; if every image is of another patient, the column of images."
+)
+"""What to do where patients are unknown, and what is fitted on some is measured on others."""
+
 EXCLUDED_COLUMNS = ("image_id", "patient_id", "study_id", "step")
 """Columns of the table of images that filters excluded."""
 

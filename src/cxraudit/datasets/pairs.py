@@ -308,6 +308,19 @@ def describe(edited: pd.DataFrame) -> list[Notice]:
     images = {str(name): set(part) for name, part in of_edit}
     of = controls(edited, "perturbation")
     for name, controlled in of.items():
+        for one in controlled:
+            common = len(images[one] & images[name])
+            if 0 < common < len(images[one]):
+                sentence = (
+                    f"'{short(name)}', the control of '{short(one)}', is there for {common:,} of its "
+                    f"{counted(len(images[one]), 'image')}: both are compared on these."
+                )
+                hidden = (
+                    "Some controls are there for part of the images: both are compared on these."
+                )
+                notices.append(
+                    Notice(about="pairs", count=common, sentence=sentence, hidden=hidden)
+                )
         apart = [one for one in controlled if not images[one] & images[name]]
         if apart:
             sentence = (

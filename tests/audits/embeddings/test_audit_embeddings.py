@@ -280,7 +280,19 @@ def test_images_and_embeddings_without_each_other_are_counted(coarse_probes):
         ("embeddings of m", 7),
     ]
     assert "not in the data set" in found.notices[0].sentence
-    assert "7 of 240 images have no embedding of m" in found.notices[1].sentence
+    assert "7 of 240 audited images have no embedding of m" in found.notices[1].sentence
+
+
+def test_nothing_is_probed_where_patients_are_unknown(coarse_probes):
+    """Images of one could be fitted on and measured on: a random label per patient would be decodable."""
+    dataset, embedded = planted_embeddings(0, 120)
+
+    found = audit_embeddings(
+        replace(dataset, patients_known=False), embedded, attributes="used", settings=POINT
+    )
+
+    assert "probe" not in set(found.results["analysis"])
+    assert any("No attribute is probed: patients are unknown" in n.sentence for n in found.notices)
 
 
 def test_reports_without_any_embedding_are_none(coarse_probes):

@@ -403,6 +403,10 @@ def variants(**changed):
             },
             "2 rows with both variant_group and variant_years, first 'female' and 85",
         ),
+        (
+            {"variant_group": ["", "female", "", "mon", "fri"]},
+            "1 row of words for a group of sex with neither variant_group nor variant_years",
+        ),
     ],
 )
 def test_a_table_that_does_not_say_what_a_wording_is_is_refused(changed, match):

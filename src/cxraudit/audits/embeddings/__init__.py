@@ -34,7 +34,7 @@ from cxraudit.audits.embeddings.prompt_sensitivity import over_prompts
 from cxraudit.audits.engine import Engine, Evaluated, to_frame
 from cxraudit.audits.groups import is_intersection
 from cxraudit.audits.plan import Item
-from cxraudit.datasets.base import Dataset
+from cxraudit.datasets.base import IF_INDEPENDENT, Dataset
 from cxraudit.errors import UnknownNameError, short
 from cxraudit.notices import Notice
 from cxraudit.progress import stage
@@ -115,6 +115,10 @@ def audit_embeddings(
     curves: list[pd.DataFrame] = []
     prompt_gaps: list[pd.DataFrame] = []
     notices: list[Notice] = []
+    if chosen and not dataset.patients_known:
+        notices.append(
+            Notice(about="probes", count=len(chosen), sentence=NOT_PROBED, hidden=NOT_PROBED)
+        )
     for one in models:
         known, other_findings = _of_findings(one, dataset)
         notices += [*left_out(one, dataset), *other_findings]
@@ -125,7 +129,8 @@ def audit_embeddings(
             evaluated += Engine(images).evaluate(too_few_patients(images, known, chosen))
             continue
         with stage(f"audit embeddings of {one.model}"), threadpool_limits(settings.n_threads):
-            rows, tables = _audit_model(cohort, chosen, share / of_models)
+            probed = chosen if dataset.patients_known else []
+            rows, tables = _audit_model(cohort, chosen, probed, share / of_models)
         evaluated += rows
         for kept, table in zip((points, curves, prompt_gaps), tables, strict=True):
             kept.append(table)
@@ -136,6 +141,12 @@ def audit_embeddings(
         joined(prompt_gaps),
         tuple(notices),
     )
+
+
+NOT_PROBED = (
+    f"No attribute is probed: patients are unknown, and a probe is fitted on some and measured on others. "
+    f"{IF_INDEPENDENT}"
+)
 
 
 def _of_findings(
@@ -161,13 +172,13 @@ def _of_findings(
 
 
 def _audit_model(
-    cohort: EmbeddedCohort, attributes: Sequence[str], share: float
+    cohort: EmbeddedCohort, attributes: Sequence[str], probed: Sequence[str], share: float
 ) -> tuple[list[Evaluated], tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
     """Run all analyses of one model; return rows, points, curves and gaps by prompt."""
     engine = Engine(cohort.cohort)
     settings = cohort.cohort.settings
     axes = two_axes(cohort)
-    items: list[Item] = list(probe_attributes(engine, cohort, attributes, axes))
+    items: list[Item] = list(probe_attributes(engine, cohort, probed, axes))
     engine.forget()
     distances, points = project(cohort, attributes, axes)
     centroids, curves = compare_centroids(cohort, attributes)

@@ -13,7 +13,7 @@ from cxraudit.audits.embeddings.cohort import ModelEmbeddings, PromptPair, Vecto
 from cxraudit.audits.embeddings.score_direction import numbers_of
 from cxraudit.datasets.base import Dataset
 from cxraudit.errors import DataError, UnknownNameError, short, shown
-from cxraudit.notices import Notice
+from cxraudit.notices import Notice, counted
 from cxraudit.settings import AuditSettings
 
 SHORTEST, LONGEST = 1e-6, 1e6
@@ -112,14 +112,14 @@ def left_out(embedded: ModelEmbeddings, dataset: Dataset) -> list[Notice]:
     found = []
     if outside:
         sentence = (
-            f"{outside:,} of {len(embedded.image_ids):,} embeddings of {embedded.model} are of images that "
-            "are not in the data set, or were left out of it, and are not used."
+            f"{counted(outside, 'embedding')} of {embedded.model} {'is' if outside == 1 else 'are'} of "
+            "images that are not in the data set, or were left out of it, and not used."
         )
         found.append(Notice(about=about, count=outside, sentence=sentence))
     if without:
         sentence = (
-            f"{without:,} of {len(known):,} images have no embedding of {embedded.model}; analyses of "
-            "embeddings are about the others."
+            f"{without:,} of {len(known):,} audited images have no embedding of {embedded.model}; analyses "
+            "of embeddings are about the others."
         )
         found.append(Notice(about=about, count=without, sentence=sentence))
     return found

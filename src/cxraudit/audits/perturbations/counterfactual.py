@@ -40,6 +40,8 @@ FALSE_POSITIVE_RATE = 0.1
 """Of the threshold, on unedited images."""
 SATURATED = 1e-12
 """Probabilities closer to 0 or 1 are moved there before their logit is taken."""
+ROUNDING = 1e-9
+"""Relative difference of scores that are the same."""
 LEAST_SPREAD = 1e-6
 """Standard deviation of unedited scores, beside the largest, below which they do not vary."""
 
@@ -302,13 +304,18 @@ def _unless_changed(one: Counterfactual, cell: Cell, same: str) -> dict[str, Any
     }
 
 
+def _equal(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Tell whether scores are the same numbers but for rounding."""
+    return np.allclose(first, second, rtol=ROUNDING, atol=0.0)
+
+
 def _same(one: Counterfactual, images: Mask) -> str:
     """Say so where a user's edit left the scores of all of some images the same numbers.
 
     The edits of cxraudit are known to have changed pixels, and their scores to be those of the edited images.
     """
     before, after = one.pair.before.y_score, one.pair.after.y_score
-    same = one.pair.edit.own and np.array_equal(before[images], after[images])
+    same = one.pair.edit.own and _equal(before[images], after[images])
     return "the scores are the same numbers before and after, which shows nothing" if same else ""
 
 
@@ -316,7 +323,7 @@ def _as_control(one: Counterfactual, control: Counterfactual, images: Mask, same
     """Say so where all of some images have the same score with an edit as with its control."""
     own = one.pair.edit.own and control.pair.edit.own
     after = one.pair.after.y_score[images]
-    alike = own and np.array_equal(after, control.pair.after.y_score[same])
+    alike = own and _equal(after, control.pair.after.y_score[same])
     return "the scores are the same numbers with the control, which shows nothing" if alike else ""
 
 

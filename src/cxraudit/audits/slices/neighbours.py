@@ -49,8 +49,9 @@ def neighbourhoods(
     if np.unique(cohort.patients[known & searched]).size < FEWEST_PATIENTS:
         return []
     vectors = embedded.vectors[at[known].astype(np.intp)].astype(np.float64)
-    pairs = different([*embedded.prompts, *embedded.bank])
-    if pairs:
+    # The direction of a head, or one that was given without its texts, is no text that images could be like.
+    texts = [one for one in (*embedded.prompts, *embedded.bank) if one.positive and one.negative]
+    if pairs := different(texts):
         return [one for pair in pairs for one in _closest(pair, vectors, known, searched)]
     return list(_clusters(cohort, vectors, known, searched, parts))
 

@@ -77,7 +77,27 @@ def by_variant(frame: pd.DataFrame, table: str) -> Variants:
             refuse_too_few(phrases_of(others), kind, table)
     except ConfigError as error:
         raise DataError(str(error)) from None
+    _refuse_without_group(others, table)
     return Variants(_without(base), others)
+
+
+def _refuse_without_group(named: pd.DataFrame, table: str) -> None:
+    """Refuse words for a group of an attribute that do not say which.
+
+    Raises
+    ------
+    DataError
+        With the attribute and the wording.
+    """
+    of_groups = (named[VARIANT_KIND] == DEMOGRAPHIC) & (named[VARIANT_ATTRIBUTE] != "")
+    neither = named[of_groups & (named[VARIANT_GROUP] == "") & (named[VARIANT_YEARS] < 0)]
+    if len(neither):
+        first = neither.iloc[0]
+        raise DataError(
+            f"{table} has {counted(len(neither), 'row')} of words for a group of "
+            f"{short(first[VARIANT_ATTRIBUTE])} with neither {VARIANT_GROUP} nor {VARIANT_YEARS}, first "
+            f"'{short(first[VARIANT])}'. Fill in one of them."
+        )
 
 
 def _without(rows: pd.DataFrame) -> pd.DataFrame:
