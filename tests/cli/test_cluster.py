@@ -193,3 +193,25 @@ def test_a_part_that_encodes_is_waited_for(nih_release, tmp_path, run, capsys):
 
     file.write_text(json.dumps({**record, "written": record["written"] - 2 * LATE}))
     assert lines(run, capsys, out)[-1].startswith("not complete: run part 2/2")
+
+
+def test_reports_count_as_images_do(mimic_release, tmp_path, run, capsys):
+    """An encoding is not complete without them, and the part that lacks them is named."""
+    out = tmp_path / "w"
+    command = f"encode mimic-cxr --root {mimic_release} --option reports=findings --model random"
+    command += f" --shard-size 16 --out {out} -q"
+    for part in ("1/2", "2/2"):
+        assert run(command, "--part", part) == 0
+    said = lines(run, capsys, out)
+    assert said[-1] == "complete"
+    assert any(line.startswith("random, reports: ") for line in said)
+
+    (out / "report-embeddings" / "random" / "part-00001.npy").unlink()
+
+    said = lines(run, capsys, out)
+    assert any(
+        line.startswith("part 2/2: ") and "1 shard of random, reports" in line for line in said
+    )
+    assert said[-1] == "not complete: run part 2/2 with the same command and every model"
+    assert run(command, "--part 2/2") == 0
+    assert lines(run, capsys, out)[-1] == "complete"
