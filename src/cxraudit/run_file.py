@@ -90,8 +90,8 @@ class EncodeSection(Described):
     """Images per forward pass."""
     shard_size: Count = 1024
     """Images per file of embeddings."""
-    n_readers: Workers = 2
-    """Threads that read images."""
+    n_readers: Workers | None = None
+    """Threads that read images; default: one per core."""
     device: Name = "auto"
     """Where models are run: auto, cpu, cuda, cuda:1 …"""
 

@@ -139,7 +139,7 @@ def perturb_images(
     n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     track: Tracker | None = None,
     tell: Tell = logged,
 ) -> PerturbedScores:
@@ -298,7 +298,7 @@ def score_pairs(
     scores: pd.DataFrame | None = None,
     taken: Collection[str] = (),
     batch_size: int = BATCH_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     track: Tracker | None = None,
     tell: Tell = logged,
 ) -> PairedScores:

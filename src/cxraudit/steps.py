@@ -34,19 +34,20 @@ from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_l
 from cxraudit.edits import beside, is_own
 from cxraudit.encode import (
     BATCH_SIZE,
-    NO_EMBEDDING,
     SHARD_SIZE,
     encode_images,
     encode_reports,
     failures,
     open_stores,
 )
+from cxraudit.encode.batches import NO_EMBEDDING
 from cxraudit.encode.parts import WHOLE, Part, logged_part
 from cxraudit.encode.resume import (
     of_the_same_images,
     refuse_changed_images,
     refuse_other_images,
 )
+from cxraudit.encode.times import Times
 from cxraudit.errors import ConfigError, DataError, UnknownNameError, short
 from cxraudit.files import as_plain, manifest_of, read_manifest, write_text
 from cxraudit.folders import claim, refuse_foreign, remove_left_over, writable_folder
@@ -96,10 +97,11 @@ def encode_step(
     *,
     batch_size: int = BATCH_SIZE,
     shard_size: int = SHARD_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     device: str = "auto",
     part: Part = WHOLE,
     inputs: Mapping[str, Path] | None = None,
+    times: Times | None = None,
     tell: Tell = logged,
 ) -> pd.DataFrame:
     """Encode a cohort with some models under `out`; return the images that could not be read.
@@ -135,6 +137,7 @@ def encode_step(
                 progress=advance,
                 part=part,
                 shard_done=shard_done,
+                times=times,
                 tell=tell,
             )
         if REPORT in dataset.images and readers:
@@ -340,7 +343,7 @@ def perturb_step(
     n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     device: str = "auto",
     tell: Tell = logged,
 ) -> Path:
@@ -413,7 +416,7 @@ def pairs_step(
     root: Path | None = None,
     columns: Mapping[str, str] | None = None,
     batch_size: int = BATCH_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     device: str = "auto",
     tell: Tell = logged,
 ) -> Path:

@@ -87,7 +87,11 @@ DatasetOptions = Annotated[
     Parameter(help="Option of the data set, see `cxraudit datasets NAME`; repeatable."),
 ]
 BatchSize = Annotated[Count, Parameter(help="Images per forward pass of the model.")]
-Readers = Annotated[Workers, Parameter(help="Threads that read and decode images.")]
+Readers = Annotated[
+    int | None,
+    whole_numbers(declared.Workers),
+    Parameter(help="Threads that read and decode images. Default: one per core."),
+]
 Device = Annotated[
     str,
     Parameter(

@@ -129,7 +129,7 @@ def apply(
     out: Path,
     option: DatasetOptions = None,
     device: Device = "auto",
-    readers: Readers = 2,
+    readers: Readers = None,
     quiet: Quiet = False,
 ) -> Answer:
     """Label the images that were not annotated; `--option predicted=OUT/predicted.csv` then uses them.

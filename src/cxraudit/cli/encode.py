@@ -34,7 +34,7 @@ def prepare(
     size: Count = 224,
     resampling: Literal["bilinear", "antialiased"] = "bilinear",
     stretching: Literal["min-max", "none"] = "min-max",
-    readers: Readers = 2,
+    readers: Readers = None,
     quiet: Quiet = False,
 ) -> Answer:
     """Write the images as small greyscale PNGs: an explicit step, which the report records.
@@ -89,7 +89,7 @@ def encode(
     option: DatasetOptions = None,
     batch_size: BatchSize = 32,
     shard_size: Count = 1024,
-    readers: Readers = 2,
+    readers: Readers = None,
     device: Device = "auto",
     part: Annotated[str | None, Parameter(metavar="K/N")] = None,
     quiet: Quiet = False,
@@ -114,6 +114,7 @@ def encode(
     """
     from cxraudit import datasets
     from cxraudit.encode.parts import part_of, part_of_environment
+    from cxraudit.encode.times import Times
     from cxraudit.steps import encode_step
     from cxraudit.workspace import Workspace
 
@@ -134,8 +135,11 @@ def encode(
         device=device,
         part=own,
         inputs=datasets.tables(dataset, root),
+        times=(times := Times()),
         tell=tell,
     )
+    if stated := times.sentence():
+        message(f"cxraudit: {stated}")
     whole = Workspace(out).is_encoded()
     for error in failures["error"].head(10):
         message(f"cxraudit: not read: {error}")
@@ -155,6 +159,9 @@ def encode(
             "unreadable": lost,
             "models": names,
             "folder": out,
+            "seconds": {
+                stage.name.lower(): round(taken, 3) for stage, taken in times.seconds.items()
+            },
         }
     )
 

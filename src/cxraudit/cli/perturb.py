@@ -37,7 +37,7 @@ def perturb(
     pairs_root: Annotated[Path | None, _PAIRS] = None,
     pair_column: Annotated[Several, repeatable("NAME=COLUMN"), _PAIRS] = None,
     batch_size: BatchSize = 32,
-    readers: Readers = 2,
+    readers: Readers = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> Answer:

@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from cxraudit.content import Source, source_now, sources_from, sources_table
+from cxraudit.cores import threads
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.detector_labels import PREDICTED_FILE, PREDICTED_SOURCES, source_column
 from cxraudit.datasets.saved import refuse_cohort
@@ -110,7 +111,7 @@ def apply_detector(
     out: Path,
     *,
     device: str = "cpu",
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
@@ -203,7 +204,9 @@ def _remove_others(folder: Path, files: Sequence[Path]) -> None:
             file.unlink()
 
 
-def _labelled(shard: pd.DataFrame, file: Path, detector: _Detector, n_readers: int) -> pd.DataFrame:
+def _labelled(
+    shard: pd.DataFrame, file: Path, detector: _Detector, n_readers: int | None
+) -> pd.DataFrame:
     """Read and label some images, and write them as a part."""
     read = read_images(shard, detector.record["image_size"], n_readers=n_readers)
     unread = [Source(str(path), 0, 0, 0, "") for path in shard["path"]]
@@ -231,7 +234,7 @@ def _write_part(
 
 
 def _kept(
-    shard: pd.DataFrame, file: Path, detector: _Detector, n_readers: int
+    shard: pd.DataFrame, file: Path, detector: _Detector, n_readers: int | None
 ) -> pd.DataFrame | None:
     """Return a finished part if it is whole and of the same images and detector, else None.
 
@@ -248,7 +251,7 @@ def _kept(
         return None
     expected = stated_content(shard)
     before = list(sources_from(table).values())
-    with ThreadPoolExecutor(max(n_readers, 1)) as pool:
+    with ThreadPoolExecutor(threads(n_readers)) as pool:
         now = list(pool.map(_source_if_same, shard["path"], before, expected))
     same = [source for source in now if source is not None]
     if len(same) < len(now):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit.content import Source
+from cxraudit.cores import threads
 from cxraudit.encode import Progress
 from cxraudit.errors import ImageError
 from cxraudit.images import to_grey
@@ -41,7 +42,7 @@ def read_images(
     table: pd.DataFrame,
     size: int,
     *,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
 ) -> Decoding:
     """Read images as square grey images.
@@ -77,7 +78,7 @@ def read_images(
             if progress:
                 progress(1)
 
-    with ThreadPoolExecutor(max(n_readers, 1)) as pool:
+    with ThreadPoolExecutor(threads(n_readers)) as pool:
         try:
             done = list(pool.map(read, range(len(paths))))
         except BaseException:

@@ -5,8 +5,8 @@ It is encoded once per model and perturbation.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -15,13 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cxraudit.content import Source
+from cxraudit.cores import threads
 from cxraudit.datasets.base import REPORT
+from cxraudit.encode.batches import NOT_FINITE, Unfinished, batches, usable
 from cxraudit.encode.parts import WHOLE, Part
-from cxraudit.encode.reading import Opened, Perturbation, Prepared, Reader, prepare
+from cxraudit.encode.reading import Perturbation, Prepared, Reader
 from cxraudit.encode.resume import Survey, of_damaged, survey
+from cxraudit.encode.times import Stage, Times
 from cxraudit.errors import ConfigError, CxrAuditError
 from cxraudit.files import folder_name
-from cxraudit.models.base import Embeddings, ImageModel, ImageTextModel, stacked
+from cxraudit.models.base import ImageModel, ImageTextModel, stacked
 from cxraudit.notices import Notice, Tell, logged
 from cxraudit.schema import CONTENT
 from cxraudit.store import NO_REPORT, DamagedError, EmbeddingStore, Shard, index_of, plan_shards
@@ -40,12 +43,13 @@ def encode_images(
     *,
     batch_size: int = BATCH_SIZE,
     shard_size: int = SHARD_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
     perturbation: Perturbation | None = None,
     perturbation_name: str = "",
     part: Part = WHOLE,
     shard_done: Callable[[], None] | None = None,
+    times: Times | None = None,
     tell: Tell = logged,
 ) -> pd.DataFrame:
     """Embed every image of a cohort with every model, and store the embeddings.
@@ -66,7 +70,7 @@ def encode_images(
     batch_size, shard_size : int
         Images per forward pass and per file. Neither changes an embedding.
     n_readers : int
-        Number of threads that decode.
+        Number of threads that decode; default: one per core.
     progress : callable, optional
         Called as images are finished.
     perturbation : callable, optional
@@ -77,6 +81,8 @@ def encode_images(
         Shards to encode, where several processes share the folder; default: all.
     shard_done : callable, optional
         Called when a shard of the part is there, for all models.
+    times : Times, optional
+        Where the time of each stage is added up.
     tell : callable, optional
         Called with a notice of each kind of change in images and shards since an earlier call;
         default: a warning of the logger ``cxraudit``.
@@ -103,6 +109,7 @@ def encode_images(
         progress=progress,
         part=part,
         shard_done=shard_done,
+        times=times,
         tell=tell,
     )
     return failed
@@ -127,10 +134,11 @@ def encode_perturbed(
     *,
     batch_size: int = BATCH_SIZE,
     shard_size: int = SHARD_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
     part: Part = WHOLE,
     shard_done: Callable[[], None] | None = None,
+    times: Times | None = None,
     tell: Tell = logged,
 ) -> list[pd.DataFrame]:
     """Embed every image of a cohort under each of several perturbations, with every model.
@@ -147,7 +155,7 @@ def encode_perturbed(
         What is done to the images, each with a folder of its own.
     progress : callable, optional
         Called with the number of perturbed images that were finished since the last call.
-    part, shard_done, tell
+    part, shard_done, times, tell
         As in `encode_images`.
 
     Returns
@@ -170,8 +178,10 @@ def encode_perturbed(
     shards = part.own(plan_shards(images, shard_size))
     targets = [stores for _, stores in opened]
     contents = images[CONTENT].fillna("") if CONTENT in images else [""] * len(images)
-    reader = Reader(dict(zip(images["image_id"], contents, strict=True)))
-    with ThreadPoolExecutor(max(n_readers, 1)) as readers:
+    times = times or Times()
+    times.n_readers = threads(n_readers)
+    reader = Reader(dict(zip(images["image_id"], contents, strict=True)), times)
+    with ThreadPoolExecutor(times.n_readers) as readers:
         found = [
             _surveyed(shards, stores, reader, one.apply, models, readers)
             for one, stores in zip(perturbed, targets, strict=True)
@@ -180,20 +190,46 @@ def encode_perturbed(
             one.refuse_if_all_gone()
         for notice in (notice for one in found for notice in one.notices()):
             tell(notice)
+        pending: list[list[Unfinished]] = []
         for shard in shards:
             work = [
-                _Unfinished(one.apply, {name: models[name] for name in names}, stores)
+                Unfinished(shard, one.apply, {name: models[name] for name in names}, stores)
                 for one, stores, survey in zip(perturbed, targets, found, strict=True)
                 if (names := survey.unfinished.get(shard.number))
             ]
             if progress and (finished := len(perturbed) - len(work)):
                 progress(finished * len(shard.image_ids))
             if work:
-                batches = _batches(shard, work, batch_size, readers, reader)
-                _encode_shard(shard, work, batches, progress)
-            if shard_done:
+                pending.append(work)
+            elif shard_done:
                 shard_done()
+        found_batches = batches(pending, batch_size, readers, reader, times.n_readers, times)
+        _encode(pending, found_batches, times, progress, shard_done)
     return [failures(stores, None if part.of == 1 else shards) for stores in targets]
+
+
+def _encode(
+    pending: Sequence[Sequence[Unfinished]],
+    found: Iterator[tuple[Unfinished, list[Prepared]]],
+    times: Times,
+    progress: Progress | None,
+    shard_done: Callable[[], None] | None,
+) -> None:
+    """Encode batches as they come, and write a shard to its stores once all of its images are encoded."""
+    last = {id(work[-1]): work for work in pending}
+    for one, batch in found:
+        with times.measured(Stage.NETWORK):
+            one.encode(batch)
+        times.n_images += len(batch)
+        if progress:
+            progress(len(batch))
+        if not one.is_complete or id(one) not in last:
+            continue
+        with times.measured(Stage.WRITE):
+            for each in last[id(one)]:
+                each.write()
+        if shard_done:
+            shard_done()
 
 
 def _surveyed(
@@ -327,66 +363,6 @@ def failures(
     return pd.concat(parts, ignore_index=True)
 
 
-@dataclass(slots=True)
-class _Unfinished:
-    """What is to be made of the images of a shard: one perturbation, and the models that lack it."""
-
-    perturbation: Perturbation | None
-    models: Mapping[str, ImageModel]
-    targets: Mapping[str, EmbeddingStore]
-    rows: dict[str, Embeddings] = field(default_factory=dict)
-    read: list[Prepared] = field(default_factory=list)
-
-    def encode(self, shard: Shard, start: int, batch: Sequence[Prepared]) -> None:
-        """Encode a batch whose first image has the row `start`."""
-        good = [start + k for k, one in enumerate(batch) if not one.error]
-        for m, (name, model) in enumerate(self.models.items()):
-            shape = (len(shard.paths), model.card.embedding_dim)
-            rows = self.rows.setdefault(name, np.full(shape, np.nan, dtype=np.float32))
-            if good:
-                pixels = stacked([one.pixels[m] for one in batch if not one.error])
-                rows[good] = model.encode_images(pixels)
-        self.read += [replace(one, pixels=()) for one in batch]
-
-    def write(self, shard: Shard) -> None:
-        """Write the shard to each store."""
-        notes, sources = [one.notes for one in self.read], [one.source for one in self.read]
-        for name, rows in self.rows.items():
-            usable = _usable(rows)
-            rows[~usable] = np.nan
-            errors = [
-                one.error or ("" if fine else _NOT_FINITE.format(path))
-                for one, fine, path in zip(self.read, usable, shard.paths, strict=True)
-            ]
-            index = index_of(shard.image_ids, errors, notes, sources)
-            self.targets[name].write(shard, rows, index)
-
-
-def _encode_shard(
-    shard: Shard,
-    work: Sequence[_Unfinished],
-    batches: Iterator[tuple[_Unfinished, int, list[Prepared]]],
-    progress: Progress | None,
-) -> None:
-    """Encode the images of a shard under each perturbation, and write it to each store."""
-    for one, start, batch in batches:
-        one.encode(shard, start, batch)
-        if progress:
-            progress(len(batch))
-    for one in work:
-        one.write(shard)
-
-
-NO_EMBEDDING = "the model gives no embedding of "
-"""What the reason begins with where an image was read, and the weights of the model are at fault."""
-_NOT_FINITE = NO_EMBEDDING + "{}: its values are not finite, or all zero."
-
-
-def _usable(rows: Embeddings) -> NDArray[np.bool_]:
-    """Tell which rows are embeddings: finite, and with a direction."""
-    return np.isfinite(rows).all(axis=1) & (rows != 0).any(axis=1)
-
-
 def _attempted(
     reader: Reader,
     path: str,
@@ -396,71 +372,6 @@ def _attempted(
 ) -> Prepared:
     """Try to read and encode one image."""
     read = reader.read(path, image_id, [model], perturbation)
-    if not read.error and not _usable(model.encode_images(stacked(read.pixels[:1]))).all():
-        return replace(read, error=_NOT_FINITE.format(path))
+    if not read.error and not usable(model.encode_images(stacked(read.pixels[:1]))).all():
+        return replace(read, error=NOT_FINITE.format(path))
     return read
-
-
-_Step = tuple[_Unfinished, int, list[Future[Prepared]]]
-
-
-def _batches(
-    shard: Shard,
-    work: Sequence[_Unfinished],
-    batch_size: int,
-    readers: ThreadPoolExecutor,
-    reader: Reader,
-) -> Iterator[tuple[_Unfinished, int, list[Prepared]]]:
-    """Yield each batch under each perturbation, with the row of its first image.
-
-    The next one is prepared while this one is encoded.
-    """
-    steps = _steps(shard, work, batch_size, readers, reader)
-    ahead = next(steps, None)
-    while ahead is not None:
-        (one, start, futures), ahead = ahead, next(steps, None)
-        try:
-            yield one, start, [future.result() for future in futures]
-        except BaseException:
-            for future in () if ahead is None else ahead[2]:
-                future.cancel()
-            raise
-
-
-def _steps(
-    shard: Shard,
-    work: Sequence[_Unfinished],
-    batch_size: int,
-    readers: ThreadPoolExecutor,
-    reader: Reader,
-) -> Iterator[_Step]:
-    """Submit batches of images, each decoded once, and prepared for each perturbation in turn."""
-    rows = range(len(shard.paths))
-    for start in range(0, len(rows), batch_size):
-        batch = [
-            (shard.paths[row], shard.image_ids[row]) for row in rows[start : start + batch_size]
-        ]
-        if len(work) == 1:  # no decoded image is kept
-            (one,) = work
-            models = list(one.models.values())
-            yield (
-                one,
-                start,
-                [readers.submit(reader.read, *image, models, one.perturbation) for image in batch],
-            )
-            continue
-        files = [readers.submit(reader.open, *image) for image in batch]
-        for one in work:
-            yield (
-                one,
-                start,
-                [
-                    readers.submit(_prepared, file, image_id, one)
-                    for file, (_, image_id) in zip(files, batch, strict=True)
-                ],
-            )
-
-
-def _prepared(file: Future[Opened], image_id: str, one: _Unfinished) -> Prepared:
-    # Never waits for a thread that waits for it: files are submitted first.
-    return prepare(file.result(), image_id, list(one.models.values()), one.perturbation)

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from cxraudit.content import Source, read_source
+from cxraudit.encode.times import Stage, Times
 from cxraudit.errors import ImageError
 from cxraudit.images import decode_image
 from cxraudit.models.base import ImageModel, Levels, Pixels, model_input
@@ -53,6 +54,7 @@ class Reader:
 
     stated: Mapping[str, str] = field(default_factory=dict)
     """image_id → SHA-256 that the data set states of its image; other content is not taken for it."""
+    times: Times = field(default_factory=Times)
 
     def read(
         self,
@@ -65,10 +67,14 @@ class Reader:
 
         Errors name the file without its folders, since they are listed in tables that are handed on.
         """
-        return prepare(self.open(path, image_id), image_id, models, perturbation)
+        return prepare(self.open(path, image_id), image_id, models, perturbation, self.times)
 
     def open(self, path: str, image_id: str) -> Opened:
         """Read and decode an image, which may then be prepared in several ways."""
+        with self.times.measured(Stage.DECODE):
+            return self._opened(path, image_id)
+
+    def _opened(self, path: str, image_id: str) -> Opened:
         file = Path(path)
         try:
             data, source = read_source(file)
@@ -95,7 +101,8 @@ def prepare(
     opened: Opened,
     image_id: str,
     models: Sequence[ImageModel],
-    perturbation: Perturbation | None = None,
+    perturbation: Perturbation | None,
+    times: Times,
 ) -> Prepared:
     """Perturb an image and prepare it for each model; the decoded image is not changed."""
     path, source, notes = opened.path, opened.source, opened.notes
@@ -106,8 +113,10 @@ def prepare(
     if opened.image is None:
         return failed(opened.error)
     try:
-        image = opened.image if perturbation is None else perturbation(opened.image, image_id)
-        return Prepared(source, notes=notes, pixels=[model_input(one, image) for one in models])
+        with times.measured(Stage.PREPARE):
+            image = opened.image if perturbation is None else perturbation(opened.image, image_id)
+            pixels = [model_input(one, image) for one in models]
+        return Prepared(source, notes=notes, pixels=pixels)
     except ImageError as error:
         return failed(str(error))
     except _UNPREPARED as error:

@@ -275,7 +275,7 @@ def perturbed_scores(
     folder: Path,
     *,
     batch_size: int = BATCH_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
     tell: Tell = logged,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -22,6 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxraudit.content import Source, source_now, sources_from, sources_table
+from cxraudit.cores import threads
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.saved import EXCLUDED, refuse_cohort, save_dataset
 from cxraudit.datasets.saved import IMAGES as TABLE
@@ -71,7 +72,7 @@ def prepare_images(
     out: Path,
     preparation: Preparation,
     *,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
     """Prepare every image of a cohort.
@@ -178,7 +179,7 @@ def _prepare_all(
     out: Path,
     names: Sequence[str],
     preparation: Preparation,
-    n_readers: int,
+    n_readers: int | None,
     progress: Callable[[int], None] | None,
 ) -> list[_Outcome]:
     known = _known_sources(out / SOURCES)
@@ -194,7 +195,7 @@ def _prepare_all(
             if progress:
                 progress(1)
 
-    with ThreadPoolExecutor(max(n_readers, 1)) as pool:
+    with ThreadPoolExecutor(threads(n_readers)) as pool:
         try:
             done = list(pool.map(work, images["image_id"], images["path"], expected, names))
         except BaseException:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxraudit.content import read_source
+from cxraudit.cores import threads
 from cxraudit.datasets.pairs import PAIR
 from cxraudit.encode import Progress
 from cxraudit.errors import DataError, ImageError
@@ -148,7 +149,7 @@ def check_pairs(
     pairs: pd.DataFrame,
     folder: Path,
     *,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Compare the images of all pairs; what was compared before, of the same files, is kept.
@@ -174,7 +175,7 @@ def check_pairs(
     kept = folder / KEPT
     known = _known(kept)
     names = list(dict.fromkeys(file for pair in files for file in pair))
-    with ThreadPoolExecutor(max(n_readers, 1)) as readers:
+    with ThreadPoolExecutor(threads(n_readers)) as readers:
         state_of = dict(zip(names, readers.map(_state, names), strict=True))
     states = [f"{state_of[original]}\n{state_of[edited]}" for original, edited in files]
     found = {state: known[state] for state in states if state in known}
@@ -183,7 +184,7 @@ def check_pairs(
     missing = [
         (state, pair) for state, pair in zip(states, files, strict=True) if state not in found
     ]
-    with ThreadPoolExecutor(max(n_readers, 1)) as readers:
+    with ThreadPoolExecutor(threads(n_readers)) as readers:
         for start in range(0, len(missing), BLOCK):
             block = missing[start : start + BLOCK]
             checked = readers.map(_check, *zip(*(pair for _, pair in block), strict=True))

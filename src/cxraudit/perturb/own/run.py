@@ -36,7 +36,7 @@ def score_pairs(
     folder: Path,
     *,
     batch_size: int = BATCH_SIZE,
-    n_readers: int = 2,
+    n_readers: int | None = None,
     progress: Progress | None = None,
     tell: Tell = logged,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
