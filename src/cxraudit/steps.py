@@ -125,7 +125,7 @@ def encode_step(
     }
     own = part.own(shards)
     n_images = sum(len(shard.image_ids) for shard in own)
-    with logged_part(work.folder, part, list(loaded), len(own)) as shard_done:
+    with logged_part(work.folder, part, list(loaded), len(own), tell) as shard_done:
         with track(f"encode {dataset.name}", n_images) as advance:
             unread = encode_images(
                 dataset.images,

@@ -75,6 +75,8 @@ RECORD = "store.json"
 NO_REPORT = "no report"
 """Reason of a row that belongs to an image without a report."""
 
+_KINDS = ("json", "npy", "parquet")
+"""Files of a shard: its mark, embeddings, and index."""
 _AGAIN = "Run the same cxraudit encode command again; it keeps what is whole."
 
 
@@ -335,9 +337,9 @@ class EmbeddingStore:
             raise DamagedError(f"{path} belongs to other embeddings")
         return mark
 
-    def has_mark(self, number: int) -> bool:
-        """Return whether the mark of a shard is there; what it names is not read."""
-        return self._part(number, "json").is_file()
+    def has(self, number: int) -> bool:
+        """Return whether the files of a shard are there; they are not read."""
+        return all(self._part(number, kind).is_file() for kind in _KINDS)
 
     def _index(self, number: int, mark: Mapping[str, Any]) -> pd.DataFrame:
         data = _named(self._part(number, "parquet"), mark["index"])
@@ -355,8 +357,7 @@ class EmbeddingStore:
         DamagedError
             If some of it is missing, is damaged, or belongs to other embeddings.
         """
-        kinds = ("npy", "parquet", "json")
-        if not any(self._part(shard.number, kind).exists() for kind in kinds):
+        if not any(self._part(shard.number, kind).exists() for kind in _KINDS):
             return None
         mark = self._mark(shard.number, self._key())
         index = self._index(shard.number, mark)

@@ -1,6 +1,7 @@
 """Encoding in parts: every shard is one part's, and the bytes are those of one process."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,18 +10,25 @@ from PIL import Image
 
 from cxraudit.encode import encode_images
 from cxraudit.encode.parts import (
-    LOGS,
+    MOST_PARTS,
     WHOLE,
     Part,
     logged_part,
-    logs,
     part_of,
     part_of_environment,
-    progress_of,
 )
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.models.random import RandomModel
 from cxraudit.store import EmbeddingStore, Shard, plan_shards
+from cxraudit.workspace.parts import (
+    DAMAGED,
+    LOGS,
+    NOT_BEGUN,
+    Extent,
+    Progress,
+    extent_of,
+    read_records,
+)
 
 SHARDS = [Shard(number, (), ()) for number in range(17)]
 
@@ -61,6 +69,35 @@ def test_what_is_no_part_is_refused(text):
             Part(3, 4, "SLURM_ARRAY_TASK_ID"),
         ),
         ({"RANK": "0", "WORLD_SIZE": "2"}, Part(1, 2, "RANK")),
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "3",
+                "SLURM_ARRAY_TASK_COUNT": "4",
+                "SLURM_ARRAY_TASK_MIN": "1",
+                "RANK": "1",
+                "WORLD_SIZE": "2",
+            },
+            Part(6, 8, "SLURM_ARRAY_TASK_ID and RANK"),
+        ),
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "3",
+                "SLURM_ARRAY_TASK_COUNT": "4",
+                "RANK": "0",
+                "WORLD_SIZE": "1",
+            },
+            Part(4, 4, "SLURM_ARRAY_TASK_ID"),
+        ),
+        (
+            {
+                "SLURM_ARRAY_TASK_ID": "0",
+                "SLURM_ARRAY_TASK_COUNT": "1",
+                "RANK": "2",
+                "WORLD_SIZE": "3",
+            },
+            Part(3, 3, "RANK"),
+        ),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, WHOLE),
     ],
 )
 def test_the_part_of_a_job_is_read_from_its_variables(variables, expected):
@@ -75,12 +112,44 @@ def test_the_part_of_a_job_is_read_from_its_variables(variables, expected):
         {"RANK": "2", "WORLD_SIZE": "2"},
         {"RANK": "x", "WORLD_SIZE": "2"},
         {"RANK": "-1", "WORLD_SIZE": "2"},
+        {"RANK": "0", "WORLD_SIZE": str(MOST_PARTS + 1)},
+        {
+            "SLURM_ARRAY_TASK_ID": "0",
+            "SLURM_ARRAY_TASK_COUNT": "1000",
+            "RANK": "0",
+            "WORLD_SIZE": "100",
+        },
+        {
+            "SLURM_ARRAY_TASK_ID": "0",
+            "SLURM_ARRAY_TASK_COUNT": "2",
+            "RANK": "2",
+            "WORLD_SIZE": "2",
+        },
     ],
 )
 def test_a_job_whose_parts_are_not_in_a_row_is_refused(variables):
     """As an array of 1,5,9: shards would be left out."""
     with pytest.raises(ConfigError, match="Give --part"):
         part_of_environment(variables)
+
+
+def test_the_ranks_of_all_elements_of_an_array_have_every_part_once():
+    """Torchrun inside of an array that begins at 5: none is repeated, and none left out."""
+    parts = [
+        part_of_environment(
+            {
+                "SLURM_ARRAY_TASK_ID": str(5 + element),
+                "SLURM_ARRAY_TASK_COUNT": "3",
+                "SLURM_ARRAY_TASK_MIN": "5",
+                "RANK": str(rank),
+                "WORLD_SIZE": "4",
+            }
+        )
+        for element in range(3)
+        for rank in range(4)
+    ]
+
+    assert [str(part) for part in parts] == [f"{number}/12" for number in range(1, 13)]
 
 
 @pytest.fixture
@@ -115,18 +184,23 @@ def test_parts_in_any_order_give_the_bytes_of_one_process(images, tmp_path):
     assert EmbeddingStore(tmp_path / "five" / "random").finished()
 
 
-def test_progress_counts_the_marks_of_shards(images, tmp_path):
-    """Of an encoding of which one part is missing."""
+def test_shards_are_counted_whose_files_are_there(images, tmp_path):
+    """Of an encoding of which one part is missing; without its embeddings, or its index, a shard is not there."""
     shards = plan_shards(images, 2)
     for number in (1, 3):
         encode_images(
             images, {"random": RandomModel()}, tmp_path, shard_size=2, part=Part(number, 3)
         )
 
-    found = progress_of(EmbeddingStore(tmp_path / "random"))
+    store = EmbeddingStore(tmp_path / "random")
+    found = extent_of(store)
 
     own = len(Part(1, 3).own(shards)) + len(Part(3, 3).own(shards))
-    assert (found.n_shards, found.done, found.images, found.first_missing) == (6, own, 11, 1)
+    assert (found.n_shards, found.done, found.images, found.missing) == (6, own, 11, (1, 4))
+    (store.folder / "part-00000.npy").unlink()
+    (store.folder / "part-00003.parquet").unlink()
+    (store.folder / "part-00005.json").unlink()
+    assert extent_of(store).missing == (0, 1, 3, 4, 5)
 
 
 def test_the_log_of_a_part_says_how_it_ended(tmp_path):
@@ -142,24 +216,114 @@ def test_the_log_of_a_part_says_how_it_ended(tmp_path):
     with logged_part(tmp_path, WHOLE, ["m"], 4) as done:
         assert done is None
 
-    found = logs(tmp_path)
-    assert [(one["part"], one["state"], one["done"], one["error"]) for one in found] == [
+    found = read_records(tmp_path)
+    assert [(str(one), one.state, one.done, one.error) for one in found] == [
         ("1/3", "failed", 0, "broken"),
         ("2/3", "finished", 1, ""),
     ]
 
 
-def test_logs_of_an_earlier_division_and_other_files_are_left_out(tmp_path):
-    """A file of the user is neither read nor replaced."""
-    with logged_part(tmp_path, Part(1, 2), ["m"], 1):
-        pass
-    with logged_part(tmp_path, Part(2, 3), ["m"], 1):
-        pass
-    (tmp_path / LOGS / "3-of-3.json").write_text(json.dumps({"mine": 1}))
+def recorded(folder, *parts):
+    """Record parts that finished, one after the other."""
+    for number, of in parts:
+        with logged_part(folder, Part(number, of), ["m"], 1):
+            pass
 
-    assert [one["part"] for one in logs(tmp_path)] == ["2/3"]
-    with (
-        pytest.raises(DataError, match="which cxraudit did not write"),
-        logged_part(tmp_path, Part(3, 3), ["m"], 1),
-    ):
+
+def test_records_of_the_division_that_began_last_come_first(tmp_path):
+    """Those of earlier ones are kept."""
+    recorded(tmp_path, (2, 3), (1, 3), (2, 2), (7, 7), (2, 7))
+
+    assert [str(one) for one in read_records(tmp_path)] == ["2/7", "7/7", "2/2", "1/3", "2/3"]
+
+
+def test_a_file_of_the_user_in_the_place_of_a_record_is_neither_read_nor_replaced(tmp_path):
+    """Whole JSON of other content, a folder, or a link that leads nowhere."""
+    recorded(tmp_path, (2, 3))
+    (tmp_path / LOGS / "3-of-3.json").write_text(json.dumps({"mine": 1}))
+    (tmp_path / LOGS / "1-of-3.json").mkdir()
+    (tmp_path / LOGS / "1-of-4.json").symlink_to("nowhere")
+
+    assert [str(one) for one in read_records(tmp_path)] == ["2/3"]
+    for number, of in ((3, 3), (1, 3), (1, 4)):
+        with pytest.raises(DataError, match="which cxraudit did not write"):
+            recorded(tmp_path, (number, of))
+    assert json.loads((tmp_path / LOGS / "3-of-3.json").read_text()) == {"mine": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe",
+        b"",
+        b"[1]",
+        b'{"made_by": "cxr',
+        b"[" * 100_000,
+        b'{"made_by": "cxraudit"}',
+        b'{"made_by": "cxraudit", "part": "2/3", "began": "yesterday"}',
+        b"null",
+    ],
+)
+def test_a_damaged_record_is_named_and_made_again(tmp_path, content):
+    """It has our name in our folder; whoever made it is told."""
+    recorded(tmp_path, (1, 3))
+    file = tmp_path / LOGS / "2-of-3.json"
+    file.write_bytes(content)
+    assert [(str(one), one.state) for one in read_records(tmp_path)] == [
+        ("1/3", "finished"),
+        ("2/3", DAMAGED),
+    ]
+    told = []
+
+    with logged_part(tmp_path, Part(2, 3), ["m"], 1, told.append):
         pass
+
+    assert [one.sentence for one in told] == [
+        "Its record (parts/2-of-3.json) was damaged, and is made again."
+    ]
+    assert {one.state for one in read_records(tmp_path)} == {"finished"}
+
+
+EDITS = [
+    {"state": 3},
+    {"state": "done"},
+    {"state": None},
+    {"written": 10**400},
+    {"began": float("nan")},
+    {"began": -1},
+    {"done": "1"},
+    {"machine": None},
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: str(edit)[:30])
+def test_a_record_that_was_renamed_or_edited_is_damaged(tmp_path, edit):
+    """It says another part, or what no part writes."""
+    recorded(tmp_path, (1, 3), (2, 3))
+    one, two = (tmp_path / LOGS / f"{number}-of-3.json" for number in (1, 2))
+    two.write_text(json.dumps({**json.loads(two.read_text()), **edit}))
+    shutil.copy(one, tmp_path / LOGS / "3-of-3.json")
+
+    assert [one.state for one in read_records(tmp_path)] == ["finished", DAMAGED, DAMAGED]
+
+
+def test_parts_that_never_began_are_those_whose_shards_are_missing(tmp_path):
+    """Whoever encoded the others; each lacks what its models lack."""
+    recorded(tmp_path, (1, 3), (2, 7))
+    extents = {"a": Extent(16, 61, (2, 4)), "b": Extent(16, 61, (4, 11))}
+    found = Progress(extents, {"a": Extent(16, 61, (1,))}, read_records(tmp_path), complete=False)
+
+    parts = found.parts()
+
+    assert [(str(one), one.state, one.n_shards) for one in parts] == [
+        ("2/7", "finished", 1),
+        ("3/7", NOT_BEGUN, 2),
+        ("5/7", NOT_BEGUN, 2),
+    ]
+    assert [found.lacks(one) for one in parts] == [
+        {"a, reports": 1},
+        {"a": 1},
+        {"a": 1, "b": 2},
+    ]
+    assert found.to_run() == parts
+    assert [str(one) for one in found.earlier()] == ["1/3"]

@@ -78,7 +78,7 @@ def test_other_models_raise(folders, tmp_path):
     with pytest.raises(DataError, match=r"config\.json is missing"):
         models.load(f"hf-clip:{tmp_path}")
     transformers.BertConfig().save_pretrained(tmp_path)
-    with pytest.raises(DataError, match="is a bert; hf-clip reads clip, siglip"):
+    with pytest.raises(DataError, match="has the model_type bert; hf-clip reads clip, siglip"):
         models.load(f"hf-clip:{tmp_path}")
 
 

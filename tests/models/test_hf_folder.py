@@ -92,8 +92,10 @@ def test_what_is_no_file_is_not_read(copy, name, kind):
 
 
 CONFIGURATIONS = {
-    "another kind": ({"model_type": "blip"}, "is a blip; hf-clip reads clip, siglip"),
-    "no kind": ({"model_type": ...}, "of no model_type"),
+    "another kind": ({"model_type": "blip"}, "has the model_type blip; hf-clip reads clip, siglip"),
+    "vowel": ({"model_type": "altclip"}, "has the model_type altclip; hf-clip reads"),
+    "long kind": ({"model_type": "a\n" * 10**5}, "hf-clip reads clip, siglip"),
+    "no kind": ({"model_type": ...}, "has no model_type"),
     "kind is no text": ({"model_type": ["clip"]}, "hf-clip reads"),
     "code": ({"auto_map": {"AutoModel": "m.M"}}, "code of its own (auto_map), which is never run"),
     "code of a part": ({"text_config__auto_map": {"AutoConfig": "m.C"}}, "code of its own"),
@@ -113,7 +115,11 @@ CONFIGURATIONS = {
     "epsilon": ({"text_config__layer_norm_eps": -1.0}, "layer_norm_eps in text_config is -1.0"),
     "no number": ({"text_config__layer_norm_eps": float("nan")}, "layer_norm_eps"),
     "heads": ({"text_config__num_attention_heads": 3}, "cannot be split into 3 heads"),
-    "activation": ({"text_config__hidden_act": "evil"}, "makes no clip"),
+    "activation": ({"text_config__hidden_act": "evil"}, "hidden_act 'evil' in text_config"),
+    "activation of images": (
+        {"vision_config__hidden_act": ["gelu"]},
+        "hidden_act ['gelu'] in vision",
+    ),
     "grey": ({"vision_config__num_channels": 1}, "num_channels in vision_config is 1"),
     "end": ({"text_config__eos_token_id": 7}, "do not end with token 7"),
     "end in no vocabulary": ({"text_config__eos_token_id": 10**6}, "do not end with token"),
@@ -135,6 +141,10 @@ def test_a_configuration_of_another_network_is_refused(copy, changes, said):
 PREPROCESSINGS = {
     "another size": ({"size": {"shortest_edge": 32}}, "resized to 32; the network takes 64 × 64"),
     "another crop": ({"crop_size": {"height": 32, "width": 32}}, "cropped to 32"),
+    "both": (
+        {"size": {"shortest_edge": 48}, "crop_size": 32},
+        "cropped to 32; the network takes 64",
+    ),
     "default size": ({"size": ...}, None),
     "default crop": ({"crop_size": ...}, "cropped to 224"),
     "one channel": ({"image_mean": [0.5]}, "image_mean must be three numbers"),
@@ -150,7 +160,10 @@ PREPROCESSINGS = {
     "factor": ({"rescale_factor": 1.0}, "rescale_factor is 1.0; it must be the number 1/255"),
     "resampling": ({"resample": 17}, "resample is 17; it must be 0 to 5"),
     "another step": ({"do_pad": True}, "the step do_pad is not known"),
-    "another family": ({"image_processor_type": "ViTImageProcessor"}, "does not belong to a clip"),
+    "another family": (
+        {"image_processor_type": "AImageProcessor"},
+        ": AImageProcessor does not belong",
+    ),
     "huge": ({"size": {"shortest_edge": 10**9}}, "resized to 1000000000"),
     "negative": ({"size": {"shortest_edge": -64}}, "resized to -64"),
     "fraction": ({"size": {"shortest_edge": 64.5}}, "it must be of whole numbers"),

@@ -69,8 +69,8 @@ def test_only_named_keys_are_ignored(tmp_path):
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ([torch.ones(2)], "holds a list, not tensors by name"),
-        (torch.ones(2), "holds a Tensor, not tensors by name"),
+        ([torch.ones(2)], r"holds an object \(list\), not tensors by name"),
+        (torch.ones(2), r"holds an object \(Tensor\), not tensors by name"),
     ],
 )
 def test_a_file_without_names_raises(tmp_path, content, match):
@@ -85,8 +85,11 @@ def test_a_file_without_names_raises(tmp_path, content, match):
 @pytest.mark.parametrize(
     ("spoil", "match"),
     [
-        (lambda s: s.update({"epoch": 3}), "holds a int under 'epoch'"),
-        (lambda s: s.update({7: torch.ones(1)}), "holds a Tensor under '7', not tensors by name"),
+        (lambda s: s.update({"epoch": 3}), r"holds an object \(int\) under 'epoch'"),
+        (
+            lambda s: s.update({7: torch.ones(1)}),
+            r"holds an object \(Tensor\) under '7', not tensors by name",
+        ),
         (
             lambda s: s.update({"0.weight": torch.ones(4, 3, dtype=torch.int64)}),
             "another kind of number",

@@ -2,15 +2,18 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from cxraudit.cli._options import Count, Devices, Workers
 from cxraudit.cli._output import Answer
 from cxraudit.cli._shared import shared
+
+if TYPE_CHECKING:
+    from cxraudit.workspace.parts import Extent, PartRecord, Progress
 
 LATE = 600
 """Seconds without a sign of life after which a part is listed as stopped."""
@@ -20,52 +23,99 @@ LATE = 600
 def status(folder: Path) -> Answer:
     """Show how far an encoding is: shards per model, and the parts that encode them.
 
-    Nothing of the embeddings is read; `cxraudit score` checks them.
+    A shard counts if its files are there; no embedding is read, and `cxraudit score` checks them.
+    Parts are those of the division that began last, with those that never began, and then what earlier
+    divisions recorded.
 
     Parameters
     ----------
     folder
         What `cxraudit encode --out` writes.
     """
-    from cxraudit.encode.parts import logs, progress_of
-    from cxraudit.store import stores
+    from cxraudit.errors import one_line
     from cxraudit.workspace import Workspace
 
-    work = Workspace(folder)
-    found = {name: progress_of(store) for name, store in stores(work.embeddings).items()}
-    for name, one in found.items():
-        missing = "" if one.first_missing is None else f"; first missing: {one.first_missing}"
-        print(f"{name}: {one.done:,} of {one.n_shards:,} shards of {one.images:,} images{missing}")
-    parts = [{**one, "state": _state(one, time.time())} for one in logs(folder)]
-    for one in parts:
-        error = f": {one['error']}" if one["error"] else ""
-        print(
-            f"part {one['part']}: {one['state']}, {one['done']:,} of {one['n_shards']:,} shards, "
-            f"{one['machine']} (process {one['process']}){error}"
-        )
-    whole = work.is_encoded()
-    print("complete" if whole else "not complete: repeat the parts that stopped or failed")
+    found = Workspace(folder).progress()
+    for what, extents in (("", found.images), (", reports", found.reports)):
+        for name, one in extents.items():
+            missing = f"; first missing: {one.missing[0]}" if one.missing else ""
+            shards = f"{one.done:,} of {one.n_shards:,} shards of {one.images:,} images"
+            print(one_line(f"{name}{what}: {shards}{missing}"))
+    now = time.time()
+    for line in _lines(found, now):
+        print(one_line(line))
+    print("complete" if found.complete else f"not complete: {_remedy(found, now)}")
+    shown = [*found.parts(), *found.earlier()]
     return Answer(
         {
-            "complete": whole,
-            "models": {
-                name: {"shards": one.n_shards, "done": one.done, "images": one.images}
-                for name, one in found.items()
-            },
-            "parts": [{key: one[key] for key in _SHOWN} for one in parts],
+            "complete": found.complete,
+            "models": {name: _counts(one) for name, one in found.images.items()},
+            "reports": {name: _counts(one) for name, one in found.reports.items()},
+            "parts": [
+                {
+                    "part": str(one),
+                    "state": _state(one, now),
+                    "done": one.done,
+                    "n_shards": one.n_shards,
+                    "machine": one.machine,
+                    "process": one.process,
+                    "error": one.error,
+                }
+                for one in shown
+            ],
         }
     )
 
 
-_SHOWN = ("part", "state", "done", "n_shards", "machine", "process", "error")
+def _counts(extent: "Extent") -> dict[str, int]:
+    return {"shards": extent.n_shards, "done": extent.done, "images": extent.images}
 
 
-def _state(log: dict[str, Any], now: float) -> str:
+def _lines(found: "Progress", now: float) -> Iterator[str]:
+    """Yield a line for each part; those that never began are named together."""
+    from cxraudit.notices import counted
+    from cxraudit.workspace.parts import DAMAGED, FINISHED, LOGS, NOT_BEGUN, listed
+
+    parts = found.parts()
+    for one in (*parts, *found.earlier()):
+        earlier = "" if one in parts else " (earlier division)"
+        if one.state == DAMAGED:
+            file = f"{LOGS}/{one.number}-of-{one.of}.json"
+            yield f"part {one}{earlier}: its record ({file}) is damaged; the part makes it again"
+        elif one.state != NOT_BEGUN:
+            error = f": {one.error}" if one.error else ""
+            lacking = found.lacks(one) if one.state == FINISHED and not earlier else {}
+            gone = [f"{counted(n, 'shard')} of {name}" for name, n in lacking.items()]
+            yield (
+                f"part {one}{earlier}: {_state(one, now)}, {one.done:,} of {one.n_shards:,} shards, "
+                f"{one.machine} (process {one.process}){error}"
+                f"{'; missing: ' if gone else ''}{', '.join(gone)}"
+            )
+    if never := [one for one in parts if one.state == NOT_BEGUN]:
+        yield f"part{'s' if len(never) > 1 else ''} {listed(never)}: not begun"
+
+
+def _remedy(found: "Progress", now: float) -> str:
+    """Return what is to be done about an encoding that is not complete."""
+    from cxraudit.workspace.parts import ENCODING, listed
+
+    running = [one for one in found.parts() if _state(one, now) == ENCODING]
+    if parts := [one for one in found.to_run() if one not in running]:
+        many = "s" if len(parts) > 1 else ""
+        return f"run part{many} {listed(parts)} with the same command and every model"
+    if running:
+        return f"part{'s' if len(running) > 1 else ''} {listed(running)} did not end yet"
+    return "run the same cxraudit encode command again; finished work is kept"
+
+
+def _state(part: "PartRecord", now: float) -> str:
     """Return the state of a part; one that writes no more has stopped."""
-    late = now - log["written"]
-    if log["state"] == "encoding" and late > LATE:
+    from cxraudit.workspace.parts import ENCODING
+
+    late = now - part.written
+    if part.state == ENCODING and late > LATE:
         return f"stopped (no sign for {late / 60:,.0f} min)"
-    return log["state"]
+    return part.state
 
 
 @shared("submit")

@@ -13,16 +13,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cxraudit.errors import ConfigError, one_line, shown
-from cxraudit.files import MAKER, read_ours, write_text
+from cxraudit.files import MAKER, write_text
 from cxraudit.folders import not_ours
-from cxraudit.store import EmbeddingStore, Shard
+from cxraudit.notices import Notice, Tell, logged
+from cxraudit.store import Shard
+from cxraudit.workspace.parts import (
+    DAMAGED,
+    ENCODING,
+    FAILED,
+    FINISHED,
+    LOGS,
+    is_foreign,
+    read_record,
+    record_file,
+)
 
 MOST_PARTS = 10_000
-LOGS = "parts"
-"""Folder of one file per part: who encodes it, and how far it is."""
 
 VARIABLES = (
     ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN"),
@@ -85,11 +93,14 @@ def part_of(text: str) -> Part:
 def part_of_environment(environment: Mapping[str, str] = os.environ) -> Part:
     """Return the part that a job of Slurm's array, or of torchrun, is to encode; all of it in no such job.
 
+    Within an element of an array, each rank of torchrun has a part of that element's.
+
     Raises
     ------
     ConfigError
         If the variables are no part.
     """
+    own = WHOLE
     for name, total, least in VARIABLES:
         if name not in environment or total not in environment:
             continue
@@ -98,13 +109,15 @@ def part_of_environment(environment: Mapping[str, str] = os.environ) -> Part:
             number, of, first = map(int, texts)
         except ValueError:
             number, of, first = -1, 0, 0
-        if not 0 <= number - first < of <= MOST_PARTS:
+        if not 0 <= number - first < of or own.of * of > MOST_PARTS:
             raise ConfigError(
                 f"{name}={shown(environment[name])} and {total}={shown(environment[total])} are no part of a "
                 "job whose parts are numbered in a row. Give --part, or --part 1/1 for all."
             )
-        return Part(number - first + 1, of, name)
-    return WHOLE
+        if of > 1:
+            source = f"{own.source} and {name}" if own.of > 1 else name
+            own = Part((own.number - 1) * of + number - first + 1, own.of * of, source)
+    return own
 
 
 @dataclass(slots=True)
@@ -116,7 +129,7 @@ class PartLog:
     models: tuple[str, ...]
     n_shards: int
     done: int = 0
-    state: str = "encoding"
+    state: str = ENCODING
     """``encoding``, ``finished``, or ``failed``."""
     error: str = ""
     began: float = field(default_factory=time.time)
@@ -124,7 +137,7 @@ class PartLog:
     @property
     def file(self) -> Path:
         """Its file."""
-        return self.folder / LOGS / f"{self.part.number}-of-{self.part.of}.json"
+        return record_file(self.folder, self.part.number, self.part.of)
 
     def write(self) -> None:
         """Write it, with the machine and the time."""
@@ -143,16 +156,20 @@ class PartLog:
         }
         write_text(self.file, json.dumps(record, indent=2) + "\n")
 
-    def begin(self) -> None:
-        """Write it, unless there is a file of that name that is no log.
+    def begin(self, tell: Tell = logged) -> None:
+        """Write it, unless there is a file of that name that is the user's; one that is damaged is replaced.
 
         Raises
         ------
         DataError
             If there is. (Parts do not claim their files: they would share the record of them.)
         """
-        if self.file.exists() and not read_ours(self.file):
+        if is_foreign(self.file):
             raise not_ours(self.file.parent, [self.file.name])
+        found = read_record(self.file)
+        if found and found.state == DAMAGED:
+            sentence = f"Its record ({LOGS}/{self.file.name}) was damaged, and is made again."
+            tell(Notice(about=f"part {self.part}", count=1, sentence=sentence))
         self.write()
 
     def shard_done(self) -> None:
@@ -162,15 +179,17 @@ class PartLog:
 
     def end(self, error: str = "") -> None:
         """Say that it ended."""
-        self.state, self.error = ("failed", error) if error else ("finished", "")
+        self.state, self.error = (FAILED, error) if error else (FINISHED, "")
         self.write()
 
 
 @contextmanager
 def logged_part(
-    folder: Path, part: Part, models: Sequence[str], n_shards: int
+    folder: Path, part: Part, models: Sequence[str], n_shards: int, tell: Tell = logged
 ) -> Iterator[Callable[[], None] | None]:
     """Log how far a part is, and how it ended; of all shards in one process nothing is logged.
+
+    `tell` is called if the record of an earlier process was damaged.
 
     Yields
     ------
@@ -181,7 +200,7 @@ def logged_part(
         yield None
         return
     log = PartLog(folder, part, tuple(models), n_shards)
-    log.begin()
+    log.begin(tell)
     try:
         yield log.shard_done
     except BaseException as error:
@@ -192,35 +211,3 @@ def logged_part(
 
 LONGEST_ERROR = 300
 """Characters of an error in a log."""
-
-
-def logs(folder: Path) -> list[dict[str, Any]]:
-    """Return what the parts wrote, by number; those of an earlier division are left out."""
-    found = [*filter(None, map(read_ours, (folder / LOGS).glob("*-of-*.json")))]
-    latest = max((one.get("began", 0.0) for one in found), default=0.0)
-    division = {one["part"].partition("/")[2] for one in found if one.get("began", 0.0) == latest}
-    kept = [one for one in found if one["part"].partition("/")[2] in division]
-    return sorted(kept, key=lambda one: int(one["part"].partition("/")[0]))
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How far the embeddings of a model are."""
-
-    n_shards: int
-    done: int
-    images: int
-    first_missing: int | None
-    """Number of the first shard that is not there."""
-
-
-def progress_of(store: EmbeddingStore) -> Extent:
-    """Count the shards of a store whose marks are there; `EmbeddingStore.read` checks what they say."""
-    record = store.record()
-    missing = [number for number in range(record["n_shards"]) if not store.has_mark(number)]
-    return Extent(
-        record["n_shards"],
-        record["n_shards"] - len(missing),
-        record["n_images"],
-        missing[0] if missing else None,
-    )

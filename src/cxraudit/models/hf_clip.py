@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, shown
 from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
 from cxraudit.models._torch import tokens
 from cxraudit.models._torch.adapter import TorchAdapter
@@ -150,7 +150,16 @@ def _network(where: str, configuration: hf_folder.Configuration) -> Any:
     """Build the network without memory, and check that both towers run and have equal widths."""
     import torch
     import transformers
+    from transformers.activations import ACT2FN
 
+    for section in ("text_config", "vision_config"):
+        part = configuration.text if section == "text_config" else configuration.vision
+        named = part.get("hidden_act", "gelu")
+        if not isinstance(named, str) or named not in ACT2FN:
+            raise DataError(
+                f"'{where}' has hidden_act {shown(named)} in {section}, which is no activation of "
+                f"transformers. {PUBLISHED}"
+            )
     classes: dict[str, Any] = {
         "clip": (transformers.CLIPConfig, transformers.CLIPModel),
         "siglip": (transformers.SiglipConfig, transformers.SiglipModel),

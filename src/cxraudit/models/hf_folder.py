@@ -6,11 +6,11 @@ not use, before memory is allocated.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cxraudit.errors import DataError, shown
+from cxraudit.errors import DataError, short, shown
 from cxraudit.models import untrusted
 from cxraudit.models.base import ModelCard
 
@@ -77,11 +77,18 @@ class Configuration:
     """Empty for a model of images alone."""
     vision: Mapping[str, Any]
     top: Mapping[str, Any]
+    input_size: int | None = None
+    """Side of the images that the preprocessing gives; None: it has to give `trained_size`."""
+
+    @property
+    def trained_size(self) -> int:
+        """Side of the images that the positions among the weights are for."""
+        return self.vision.get("image_size", DEFAULTS[self.kind]["image_size"])
 
     @property
     def image_size(self) -> int:
         """Side of the images the network takes."""
-        return self.vision.get("image_size", DEFAULTS[self.kind]["image_size"])
+        return self.input_size or self.trained_size
 
     @property
     def embedding_dim(self) -> int:
@@ -122,8 +129,8 @@ def read_configuration(
         reader = PREFIXES[kinds[0]]
         other = PREFIXES.get(kind) if isinstance(kind, str) else None
         remedy = f"Use {other}:PATH" if other else f"Write an adapter for it ({HOW_TO})"
-        named = f"a {kind}" if isinstance(kind, str) else "of no model_type"
-        raise DataError(f"'{where}' is {named}; {reader} reads {', '.join(kinds)}. {remedy}.")
+        named = f"the model_type {short(kind)}" if isinstance(kind, str) else "no model_type"
+        raise DataError(f"'{where}' has {named}; {reader} reads {', '.join(kinds)}. {remedy}.")
     for key in ("text_config", "vision_config"):
         if kind in IMAGE_TEXT and key in data and data[key] is None:
             raise DataError(f"{path}: {key} is null. {PUBLISHED}")
@@ -342,6 +349,14 @@ def read_preprocessor(folder: Path, where: str, configuration: Configuration) ->
     DataError
         If they are missing or damaged, are those of another family, or do not give what the network takes.
     """
+    path, data = _preprocessing(folder, where)
+    if faults := list(_faults(data, configuration)):
+        raise DataError(f"{path}: {faults[0]}. {PUBLISHED}")
+    return {key: data[key] for key in FIELDS if key in data}
+
+
+def _preprocessing(folder: Path, where: str) -> tuple[Path, dict[str, Any]]:
+    """Return the file that holds the steps of the preprocessing, and what it says of them."""
     path = folder / PREPROCESSOR
     if path.is_file():
         data: Any = _without_code(path)
@@ -352,9 +367,41 @@ def read_preprocessor(folder: Path, where: str, configuration: Configuration) ->
         raise DataError(f"'{where}' lacks {PREPROCESSOR}. {PUBLISHED}")
     if not isinstance(data, dict):
         raise DataError(f"{path} has no image processor. {PUBLISHED}")
-    if faults := list(_faults(data, configuration)):
-        raise DataError(f"{path}: {faults[0]}. {PUBLISHED}")
-    return {key: data[key] for key in FIELDS if key in data}
+    return path, data
+
+
+def as_prepared(folder: Path, where: str, configuration: Configuration) -> Configuration:
+    """Return the configuration of a network that takes images of the size that its preprocessing gives.
+
+    It is for networks whose positions are interpolated: DINOv2 are published with positions for 518 pixels
+    and a preprocessing that crops to 224.
+
+    Raises
+    ------
+    DataError
+        If the preprocessing is missing or damaged, or its images are not square.
+    """
+    path, data = _preprocessing(folder, where)
+    key = "crop_size" if _is_cropped(data, configuration.kind) else "size"
+    value = data.get(key) or DEFAULT_SIDE
+    first, *others = _sides(value) or [None]
+    largest = COUNTS["image_size"]
+    if not (_is_whole(first) and 1 <= first <= largest) or any(n != first for n in others):
+        raise DataError(
+            f"{path}: {key} is {shown(value)}; images that are read are square, with 1 to {largest:,} pixels "
+            f"a side. {PUBLISHED}"
+        )
+    return replace(configuration, input_size=first)
+
+
+def _is_cropped(data: Mapping[str, Any], kind: str) -> bool:
+    return bool(data.get("do_center_crop", kind != "siglip"))
+
+
+def _sides(value: object) -> list[Any]:
+    """Return the numbers of a size, which is one number or an object of several."""
+    sides = value.values() if isinstance(value, dict) else [value]
+    return [n for n in sides if n is not None]
 
 
 def _faults(data: Mapping[str, Any], configuration: Configuration) -> Iterator[str]:
@@ -362,7 +409,7 @@ def _faults(data: Mapping[str, Any], configuration: Configuration) -> Iterator[s
     family = FAMILIES[configuration.kind]
     kind = data.get("image_processor_type", data.get("feature_extractor_type"))
     if kind is not None and not str(kind).startswith(family):
-        yield f"a {str(kind)[:60]} does not belong to a {configuration.kind}"
+        yield f"{short(kind)} does not belong to a {configuration.kind}"
     for key, value in data.items():
         if key.startswith("do_") and not isinstance(value, (bool, type(None))):
             yield f"{key} must be true or false"
@@ -380,7 +427,7 @@ def _faults(data: Mapping[str, Any], configuration: Configuration) -> Iterator[s
         values = data.get(key)
         if values is not None and not _are_levels(values, least):
             yield f"{key} must be three numbers from {least:g} to 1, one per channel"
-    yield from _size_faults(data, configuration.image_size, configuration.kind)
+    yield from _size_faults(data, configuration)
 
 
 def _is_resampling(value: object) -> bool:
@@ -395,23 +442,24 @@ def _are_levels(values: object, least: float) -> bool:
     )
 
 
-def _size_faults(data: Mapping[str, Any], side: int, family: str) -> Iterator[str]:
+def _size_faults(data: Mapping[str, Any], configuration: Configuration) -> Iterator[str]:
     """Yield what is wrong with the sizes: resized to that of the network, or to more and cropped."""
-    cropped = data.get("do_center_crop", family != "siglip")
-    for key in ("size", "crop_size"):
+    side, largest = configuration.image_size, COUNTS["image_size"]
+    cropped = _is_cropped(data, configuration.kind)
+    for key in ("crop_size", "size"):
         value = data.get(key) or DEFAULT_SIDE
-        sides = value.values() if isinstance(value, dict) else [value]
-        numbers = [n for n in sides if n is not None]
+        numbers = _sides(value)
         if isinstance(value, dict) and not (
             {"height", "width"} <= {*value} or "shortest_edge" in value
         ):
             yield f"{key} is {shown(value)}; it must have height and width, or shortest_edge"
         elif not all(_is_whole(n) for n in numbers):
             yield f"{key} is {shown(value)}; it must be of whole numbers"
-        elif key == "size" and any(n < side or n > COUNTS["image_size"] for n in numbers):
-            yield (
-                f"images are resized to {min(numbers)}; the network takes {side} × {side} pixels "
-                f"({CONFIG})"
-            )
         elif key == "crop_size" and cropped and any(n != side for n in numbers):
             yield f"images are cropped to {min(numbers)}; the network takes {side} × {side} ({CONFIG})"
+        elif key == "size" and any(n < side or n > largest for n in numbers):
+            yield f"images are resized to {min(numbers)}; " + (
+                f"the network takes {side} × {side} pixels ({CONFIG})"
+                if configuration.input_size is None
+                else f"from {side}, to which they are cropped, to {largest:,} pixels are read"
+            )

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from cxraudit.errors import DataError
+from cxraudit.errors import DataError, short
 from cxraudit.models import hf_folder, hub, untrusted, user_card, weights
 from cxraudit.models._torch.adapter import TorchImageAdapter
 from cxraudit.models._torch.levels import EightBitInput
@@ -19,19 +19,24 @@ from cxraudit.models.hf_clip import NEEDS, TRANSFORM, processor_of, read_state, 
 
 PREFIX = "hf-image:"
 PUBLISHED = hf_folder.PUBLISHED
+LARGEST_GRID = 256
+"""Patches along a side of an image; published DINOv2 have up to 37."""
 
 
 def entry(name: str) -> Entry:
-    """Return card and loader of a model named ``hf-image:…``; only its configuration is read.
+    """Return card and loader of a model named ``hf-image:…``; only configuration and preprocessing are read.
 
     Raises
     ------
     DataError
-        If there is no such model, or it is no DINOv2.
+        If there is no such model, it is no DINOv2, or its preprocessing gives no square images.
     """
     where = name.removeprefix(PREFIX)
     folder = hub.folder_of(where, hf_folder.CONFIG)
     configuration = hf_folder.read_configuration(folder, where, hf_folder.IMAGES)
+    names = [hf_folder.PREPROCESSOR, hf_folder.PROCESSOR]
+    folder = hub.whole(where, folder, names, hf_folder.CONFIG)
+    configuration = hf_folder.as_prepared(folder, where, configuration)
     card = user_card.card_of_folder(
         PREFIX,
         name,
@@ -84,6 +89,7 @@ def load(
             read_state(files),
             tolerated=r"mask_token$",
         )
+        network.take(configuration.image_size)
     model = HfImage(
         card,
         network,
@@ -103,18 +109,26 @@ def _network(where: str, configuration: hf_folder.Configuration) -> Any:
 
     vision = configuration.vision
     width, heads = configuration.embedding_dim, vision.get("num_attention_heads", 12)
-    patch, side = vision.get("patch_size", 14), configuration.image_size
-    faults = []
+    patch, side = vision.get("patch_size", 14), configuration.trained_size
+    smaller = min(side, configuration.image_size)
+    grid = configuration.image_size // patch
+    faults: list[str] = []
+    unread: list[str] = []
     if width % heads:
         faults.append(f"its width {width} cannot be split into {heads} heads")
-    if patch > side:
-        faults.append(f"its patches of {patch} pixels are larger than its images")
+    if patch > smaller:
+        faults.append(f"its patches of {patch} pixels are larger than its images of {smaller}")
+    if grid > LARGEST_GRID:
+        faults.append(f"its images have {grid} × {grid} patches; {LARGEST_GRID} a side are read")
     if vision.get("use_swiglu_ffn"):
-        faults.append("its feed-forward is SwiGLU, which is not read")
+        unread.append("its feed-forward is SwiGLU (use_swiglu_ffn), which is not read")
     if vision.get("hidden_act", "gelu") != "gelu":
-        faults.append(f"its activation is {str(vision['hidden_act'])[:40]}; gelu is read")
+        unread.append(f"its activation (hidden_act) is {short(vision['hidden_act'])}; gelu is read")
     if faults:
         raise DataError(f"'{where}' is no DINOv2 that is read: {faults[0]}. {PUBLISHED}")
+    if unread:
+        remedy = f"Write an adapter for it ({hf_folder.HOW_TO})."
+        raise DataError(f"'{where}' is no DINOv2 that is read: {unread[0]}. {remedy}")
     return Dinov2(
         side=side,
         patch=patch,

@@ -133,7 +133,7 @@ def read_state(path: Path, *, allowed: Sequence[Any] = ()) -> dict[str, Any]:
         state = _unpickled(path, allowed, mapped=start.startswith(ZIP))
     if not isinstance(state, dict):
         raise DataError(
-            f"{path} holds a {type(state).__name__}, not tensors by name. Use the published file."
+            f"{path} holds an object ({type(state).__name__}), not tensors by name. Use the published file."
         )
     return state
 
@@ -243,9 +243,9 @@ def _checked(network: "nn.Module", state: State, path: Path, tolerated: str) -> 
     wanted = network.state_dict()
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, torch.Tensor):
-            found = f"{type(value).__name__} under {str(key)[:80]!r}"
+            found = f"an object ({type(value).__name__}) under {str(key)[:80]!r}"
             raise DataError(
-                f"{path} holds a {found}, not tensors by name. Use the published file of this model."
+                f"{path} holds {found}, not tensors by name. Use the published file of this model."
             )
     kept = {
         key: value

@@ -35,7 +35,8 @@ from cxraudit.schema import PERTURBED_COLUMNS, check_scores, not_applied, requir
 from cxraudit.store import NO_REPORT, EmbeddingStore, stores
 from cxraudit.workspace.audit import AuditFolder
 from cxraudit.workspace.inside import Inside
-from cxraudit.workspace.record import commands_of
+from cxraudit.workspace.parts import Progress, extent_of, listed, read_records
+from cxraudit.workspace.record import commands_of, manifest_of_ours
 
 _OF_IMAGES = ("image_notes", "unread", "reports_left_out")
 """What the manifest of the scores takes over from that of the embeddings, which may be deleted."""
@@ -126,6 +127,42 @@ class Workspace:
         """Return whether the last encoding was completed."""
         return manifest_of(self.embeddings).is_file()
 
+    def progress(self) -> Progress:
+        """Return how far the encoding is; nothing of the embeddings is read.
+
+        Raises
+        ------
+        DataError
+            If there are no embeddings, or the record of some is missing or damaged.
+        """
+        places = {"stores": self.embeddings, "report_stores": self.report_embeddings}
+        done = manifest_of_ours(self.embeddings)
+        images, reports = (
+            {
+                name: extent_of(store)
+                for name, store in stores(place, needed=place == self.embeddings).items()
+            }
+            for place in places.values()
+        )
+        complete = (
+            bool(done)
+            and not any(one.missing for one in (*images.values(), *reports.values()))
+            and {*done.get("stores", ())} <= {*images}
+            and {*done.get("report_stores", ())} <= {*reports}
+        )
+        return Progress(images, reports, read_records(self.folder), complete)
+
+    def _encode_again(self) -> str:
+        """Return what to do about an encoding that did not end."""
+        parts = self.progress().to_run() if read_records(self.folder) else []
+        if not parts:
+            return _ENCODE_AGAIN
+        which = "part that is missing" if len(parts) == 1 else "parts that are missing"
+        return (
+            f"Run the same cxraudit encode command for the {which} (--part {listed(parts)}); finished work "
+            "is kept."
+        )
+
     def write_encoding(
         self,
         unread: pd.DataFrame,
@@ -187,6 +224,8 @@ class Workspace:
                 one for one in found if one not in recorded["stores"] and _is_empty(found[one])
             ]
             found = {name: store for name, store in found.items() if name not in left_out}
+        if read_records(self.folder):
+            self._require_shards(found)
         for name, store in found.items():
             if recorded["stores"].get(name) != store.fingerprint():
                 raise DataError(
@@ -194,6 +233,16 @@ class Workspace:
                     f"{_ENCODE_AGAIN}"
                 )
         return found
+
+    def _require_shards(self, found: Mapping[str, EmbeddingStore]) -> None:
+        """Refuse embeddings of which parts are missing, and name the parts."""
+        for store in found.values():
+            extent = extent_of(store)
+            if extent.missing:
+                raise DataError(
+                    f"{store.folder} is not finished: {len(extent.missing):,} of "
+                    f"{counted(extent.n_shards, 'shard')} are missing. {self._encode_again()}"
+                )
 
     def encoded_reports(self) -> dict[str, EmbeddingStore]:
         """Return model name → finished embeddings of the reports; empty if there are none."""
@@ -208,7 +257,8 @@ class Workspace:
         return {name: found[name] for name in recorded}
 
     def _recorded_embeddings(self) -> dict[str, Any]:
-        manifest = committed(self.embeddings, remedy=_ENCODE_AGAIN)
+        remedy = _ENCODE_AGAIN if self.is_encoded() else self._encode_again()
+        manifest = committed(self.embeddings, remedy=remedy)
         self._require_images(self.embeddings, manifest, _ENCODE_AGAIN)
         return manifest
 

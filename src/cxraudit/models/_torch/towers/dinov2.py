@@ -1,5 +1,6 @@
 """DINOv2 (Oquab et al. 2023) under the key names of transformers' files."""
 
+import math
 from typing import Any
 
 import torch
@@ -43,7 +44,10 @@ class _Block(nn.Module):
 
 
 class Dinov2(nn.Module):
-    """Class token of an image after the last norm: (n, 3, side, side) → (n, width)."""
+    """Class token of an image after the last norm: (n, 3, side, side) → (n, width).
+
+    `side` is that of the images which the positions among the weights are for; see `take`.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Dinov2(nn.Module):
         bias: bool,
     ) -> None:
         super().__init__()
+        self.patch = patch
         self.embeddings: Any = nn.Module()
         self.embeddings.cls_token = nn.Parameter(torch.empty(1, 1, width))
         places = (side // patch) ** 2 + 1
@@ -67,6 +72,24 @@ class Dinov2(nn.Module):
         blocks = nn.ModuleList(_Block(width, heads, hidden, eps, bias) for _ in range(layers))
         self.encoder: Any = nn.ModuleDict({"layer": blocks})
         self.layernorm = nn.LayerNorm(width, eps)
+
+    def take(self, side: int) -> None:
+        """Interpolate the positions, once and in float32, for images of another size, as transformers does.
+
+        Pixels that make no whole patch are left out.
+        """
+        grid = side // self.patch
+        positions = self.embeddings.position_embeddings.detach()
+        trained = math.isqrt(positions.shape[1] - 1)
+        if grid == trained:
+            return
+        token, places = positions[:, :1], positions[:, 1:]
+        places = places.unflatten(1, (trained, trained)).permute(0, 3, 1, 2)
+        places = F.interpolate(places, size=(grid, grid), mode="bicubic", align_corners=False)
+        places = places.flatten(2).transpose(1, 2)
+        self.embeddings.position_embeddings = nn.Parameter(
+            torch.cat([token, places], 1), requires_grad=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed a batch."""
