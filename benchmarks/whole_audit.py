@@ -23,7 +23,7 @@ SIZES = {5_159: 293, 25_596: 2_797, 112_120: 30_805}
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pneumonia", "Pneumothorax")
 
 
-def tables(n_images: int, n_patients: int, seed: int = 0):
+def tables(n_images: int, n_patients: int, seed: int = 0, *, models: int = 6):
     """Return a table of images, and one of scores, of a size."""
     rng = np.random.default_rng(seed)
     patient = np.sort(rng.integers(0, n_patients, n_images))
@@ -41,7 +41,7 @@ def tables(n_images: int, n_patients: int, seed: int = 0):
     for number, finding in enumerate(FINDINGS):
         label = rng.random(n_images) < 0.03 + 0.034 * number
         images[finding] = label.astype(int)
-        for model in range(6):
+        for model in range(models):
             # In float32, as the models of the study give them: few images share a score.
             score = (label * 1.3 + rng.normal(size=n_images)).astype(np.float32).astype(np.float64)
             scores.append(

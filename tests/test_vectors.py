@@ -136,7 +136,15 @@ WRONG = {
     ),
     "ids that differ": (
         lambda p: (npz(p, ids=IDS, image_ids=IDS[::-1], x=VECTORS), {}),
-        "two arrays of image ids, 'ids' and 'image_ids', which differ",
+        "image ids in 'ids' and in 'image_ids', which differ",
+    ),
+    "ids that differ, beside a column of another table": (
+        lambda p: (npz(p, ids=IDS, image_id=IDS[::-1], x=VECTORS), {"image": "file"}),
+        "image ids in 'ids' and in 'image_id', which differ",
+    ),
+    "columns of ids that differ": (
+        lambda p: (parquet(p, wide().assign(image_id=IDS[::-1])), {}),
+        "image ids in 'ids' and in 'image_id', which differ",
     ),
     "a dimension of text": (
         lambda p: (parquet(p, wide().astype({"d3": "str"})), {}),
@@ -267,6 +275,15 @@ NO_PROMPTS = {
         ),
         "the prompts for .* have one embedding",
     ),
+    "two prompts of one embedding, but for rounding": (
+        lambda p: npz(
+            p,
+            findings=ASKED,
+            positive=np.array([[0.1, 0.7, 0.2, 0.3], [0, 1, 0, 0]], dtype=np.float32),
+            negative=np.array([[0.1, 0.7, 0.2, 0.3], [1, 0, 0, 0]], dtype=np.float32) * 3,
+        ),
+        f"the prompts for {ASKED[0]} have one embedding",
+    ),
     "a difference of zero": (
         lambda p: parquet(
             p, pd.DataFrame({"finding": ASKED, "direction": [DIFFERENCES[0], np.zeros(4)]})
@@ -390,3 +407,23 @@ def test_arrays_under_the_name_of_one_array_are_refused(tmp_path):
 
     with pytest.raises(DataError, match="holds several arrays"):
         read_vectors(tmp_path / "e.npy", ids=tmp_path / "ids.txt")
+
+
+def test_paths_beside_ids_may_differ_from_them(tmp_path):
+    """They are other names of the same images; an array that is named counts alone."""
+    frame = wide().assign(paths=[f"/data/{one}" for one in IDS])
+
+    assert read_vectors(parquet(tmp_path, frame)).image_ids.tolist() == IDS.tolist()
+    file = npz(tmp_path, ids=IDS, image_ids=IDS[::-1], x=VECTORS)
+    assert read_vectors(file, image="image_ids").image_ids.tolist() == IDS[::-1].tolist()
+
+
+def test_whole_numbers_that_may_be_missing_are_numbers(tmp_path):
+    """As pandas writes them; a missing one is NaN."""
+    frame = wide().assign(d2=pd.array([2, 6, None], dtype="Int64"))
+
+    vectors = read_vectors(parquet(tmp_path, frame)).vectors
+
+    np.testing.assert_array_equal(vectors[:, [0, 1, 3]], VECTORS[:, [0, 1, 3]])
+    assert vectors[:2, 2].tolist() == [2.0, 6.0]
+    assert np.isnan(vectors[2, 2])

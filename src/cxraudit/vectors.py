@@ -4,7 +4,7 @@ import math
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ from cxraudit.store import EmbeddingStore
 
 IDS = ("ids", "image_ids", "image_id", "names", "filenames", "paths")
 """Names of arrays or columns of image ids, in the order they are looked for."""
+SAME_IDS = IDS[:3]
+"""Those of them that hold the same, where a file has several."""
 VECTORS = ("global", "embeddings", "embedding", "features", "vectors", "x")
 """Names of arrays or columns of embeddings."""
 FINDINGS = ("findings", "finding")
@@ -167,13 +169,26 @@ def _of_arrays(path: Path, ids: object, image: str | None) -> Embedded:
             )
         chosen = _chosen(path, tables, "arrays of two dimensions")
         image_ids = _as_text(path, own, _array(path, arrays, own))
-        for other in (name for name in IDS if name in found and image is None):
-            if not np.array_equal(image_ids, _as_text(path, other, found[other])):
-                raise DataError(
-                    f"{path} has two arrays of image ids, '{own}' and '{other}', which differ. Keep one of "
-                    "them, or name it (--image)."
-                )
+        _require_same_ids(path, own, image_ids, found, image)
     return _matched(path, image_ids, found[chosen])
+
+
+def _require_same_ids(
+    path: Path, own: str, image_ids: NDArray[np.str_], others: Mapping[str, Any], given: str | None
+) -> None:
+    """Refuse a second array or column of ids that says otherwise, unless one of them was named.
+
+    Raises
+    ------
+    DataError
+        With the names of both.
+    """
+    for name in (one for one in SAME_IDS if one in others and own not in (one, given)):
+        if not np.array_equal(image_ids, _as_text(path, name, others[name])):
+            raise DataError(
+                f"{path} has image ids in '{own}' and in '{name}', which differ. Keep one of them, or name "
+                "it (--image)."
+            )
 
 
 def _chosen(path: Path, names: Sequence[str], what: str) -> str:
@@ -213,6 +228,9 @@ def _of_table(path: Path, ids: object, image: str | None) -> Embedded:
             "model."
         )
     own = _one_of(path, [str(name) for name in frame], IDS, image, "image ids")
+    if own in SAME_IDS:
+        others = {str(name): frame[name] for name in frame}
+        _require_same_ids(path, own, _as_text(path, own, others[own]), others, image)
     lists = [name for name in frame if name != own and _holds_lists(frame[name])]
     listed = _chosen(path, [str(name) for name in lists], "columns of lists") if lists else None
     if listed is not None:
@@ -257,7 +275,7 @@ def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     if alike:
         raise DataError(
             f"{path}: the dimension '{short(alike[0])}' holds {_kind_of(frame[alike[0]])}, not numbers "
-            f"({len(alike):,} of {len(alike) + len(numbers):,} columns that are numbered alike). Write all "
+            f"({len(alike):,} of {len(alike) + len(stems):,} columns that are numbered alike). Write all "
             "dimensions as numbers."
         )
     numbered = [name for name, stem in stems.items() if name != stem and stem == usual[0][0]]
@@ -274,7 +292,8 @@ def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
             f"{path}: columns of dimensions are not numbered in a row from 0 or 1: '{short(found[0][1])}' to "
             f"'{short(found[-1][1])}' are {len(found):,}. Number all of them, each once."
         )
-    return numbers[[name for _, name in found]]
+    nullable = [name for name in numbers if not isinstance(numbers[name].dtype, np.dtype)]
+    return numbers[[name for _, name in found]].astype(dict.fromkeys(nullable, "float64"))
 
 
 def _numbered(frame: pd.DataFrame) -> int:
@@ -431,7 +450,7 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
         given_scale = _array(path, arrays, "logit_scale") if "logit_scale" in names else None
     scale = _factor(path, given_scale)
     directions = tables[0] if given else _unit(path, tables[0]) - _unit(path, tables[1])
-    _require_directions(path, findings, directions)
+    _require_directions(path, findings, directions, 0.0 if given else SAME_PROMPT)
     table = pd.DataFrame(
         {
             "finding": findings.astype(str),
@@ -445,15 +464,21 @@ def _prompts_of_arrays(path: Path, model: str | None) -> EmbeddedPrompts:
     return EmbeddedPrompts(table, scale)
 
 
-def _require_directions(path: Path, findings: NDArray[np.str_], directions: NDArray[Any]) -> None:
-    """Refuse a direction of 0, as two prompts of one embedding give it: it ranks no image.
+SAME_PROMPT = 1e-5
+"""Length of the difference of two embeddings of length 1 that are one but for rounding."""
+
+
+def _require_directions(
+    path: Path, findings: NDArray[np.str_], directions: NDArray[Any], least: float
+) -> None:
+    """Refuse a direction no longer than rounding, as two prompts of one embedding give it: it ranks no image.
 
     Raises
     ------
     DataError
         With the finding.
     """
-    same = (directions == 0).all(axis=1)
+    same = np.linalg.norm(directions, axis=1) <= least
     if same.any():
         raise DataError(
             f"{path}: the prompts for {short(str(findings[same][0]))} have one embedding, so that all images "
@@ -506,7 +531,7 @@ def _prompts_of_table(path: Path, model: str | None) -> EmbeddedPrompts:
     findings = _as_text(path, own, frame[own], what="findings")
     vectors = np.stack([np.asarray(one) for one in frame[lists]])
     texts = {name: frame[name].fillna("").astype(str) if name in frame else "" for name in SIDES}
-    _require_directions(path, findings, vectors)
+    _require_directions(path, findings, vectors, 0.0)
     table = pd.DataFrame(
         {
             "finding": findings.astype(str),

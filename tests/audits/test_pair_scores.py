@@ -423,6 +423,31 @@ def test_an_edited_score_a_rounding_beyond_the_ends_changes_nothing(
     assert "4 scores beyond 0 or 1 by less than 1e-06" in sentences(found)
 
 
+def test_an_original_a_rounding_beyond_the_ends_changes_nothing(frame, dataset, scores, pairs):
+    """Also where scores are handed over, not read."""
+    own, made = as_probabilities(frame, scores, pairs, 1.0)
+    own.loc[own.index[0], "score"] = 1.0
+    made.loc[made["image_id"] == own["image_id"].iloc[0], "score"] = 1.0
+    beyond = own.assign(score=own["score"].mask(own["score"] == 1, 1 + 1e-9))
+
+    found = pair_scores(made, dataset, beyond)
+
+    pd.testing.assert_frame_equal(found.frame, pair_scores(made, dataset, own).frame)
+    assert "1 score beyond 0 or 1 by less than 1e-06" in sentences(found)
+
+
+def test_a_control_that_changes_nothing_is_noted(frame, dataset, scores, pairs):
+    """Beside the change beyond it, which is the change alone."""
+    same = frame[f"score_{FINDING}"].to_numpy()
+    made = pairs.assign(score=pairs["score"].where(pairs["edit"] == "drain", np.tile(same, 2)))
+    table = pair_scores(made, dataset, scores).frame
+
+    result = audit_perturbations(dataset, table, settings=AuditSettings(n_resamples=50)).results
+
+    beyond = pick(result, metric="score_change", reference="copy", group=OVERALL)
+    assert beyond["note"].str.contains("left all scores the same numbers").all()
+
+
 def test_few_scores_beyond_the_ends_are_named(frame, dataset, scores, pairs):
     """Where they lie further out than rounding: changes are those of scores as they are."""
     own, made = as_probabilities(frame, scores, pairs, 1.0)
@@ -497,8 +522,8 @@ def test_a_control_of_part_of_the_images_is_counted(frame, dataset, scores, pair
 def test_scores_that_differ_by_rounding_are_the_same_numbers(frame, dataset, scores, pairs):
     """As those that are equal: nothing is shown."""
     verdicts = []
-    for noise in (0.0, 1e-15):
-        made = pairs.assign(score=np.tile(frame[f"score_{FINDING}"], 2) * (1 + noise))
+    for kind in (np.float64, np.float32):
+        made = pairs.assign(score=np.tile(frame[f"score_{FINDING}"], 2).astype(kind).astype(float))
         table = pair_scores(made, dataset, scores).frame
         result = audit_perturbations(dataset, table, settings=AuditSettings(n_resamples=50)).results
         changes = pick(result, metric="score_change", reference=UNEDITED, group=OVERALL)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -364,6 +365,24 @@ def test_rows_of_one_image_need_a_column_that_tells_them_apart(tmp_path):
 
     with pytest.raises(DataError, match=r"2 more rows of images.*first a\.png.*--seed-column"):
         own_frame(tmp_path, frame)
+
+
+@pytest.mark.parametrize(("code", "is_named"), [(-999.0, True), (4.0, False)])
+def test_a_code_among_scores_is_named(tmp_path, code, is_named):
+    """It ranks its image last, and would widen every standard deviation."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"image_id": [f"{k}.png" for k in range(50)], "finding": "Edema"})
+    frame["score"] = [code, *rng.normal(size=49)]
+    images = frame[["image_id"]].assign(patient_id=frame["image_id"], Edema=[0, 1] * 25)
+    dataset = from_frame(
+        images, name="t", root=tmp_path, image="image_id", patient="patient_id", findings=["Edema"]
+    )
+    file = tmp_path / "s.csv"
+    frame.to_csv(file, index=False)
+
+    told = " ".join(one.sentence for one in read_scores(file, dataset).notices)
+
+    assert ("1 score for Edema by 'model' (first -999 beside a median of" in told) == is_named
 
 
 def test_a_row_per_image_and_finding_may_hold_labels_too(tmp_path):

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 
 from cxraudit.audits.perturbations.counterfactual import varies
-from cxraudit.audits.scores import AT_ENDS, LONG, NO_PROMPTS, at_ends, scores_from, with_numbers
+from cxraudit.audits.scores import (
+    AT_ENDS,
+    LONG,
+    NO_PROMPTS,
+    Scores,
+    at_ends,
+    scores_from,
+    with_numbers,
+    within_ends,
+)
 from cxraudit.datasets import values
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.pairs import (
@@ -125,6 +134,8 @@ def pair_scores(
         raise ConfigError(
             "pairs cannot be compared with scores of several training runs. Give the scores of one run."
         )
+    of_table = within_ends(Scores(scores))
+    scores, notices = of_table.frame, [*notices, *of_table.notices]
     found = read_edits(raw, where, image=image, columns=columns)
     notices += found.notices
     raw = found.frame
@@ -330,7 +341,7 @@ def _outside(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
         place = f"{short(finding)} by '{short(model)}'"
         sentence = (
             f"{len(beyond):,} of {counted(len(part), 'score')} for {place} beyond 0 or 1, first "
-            f"{beyond.iloc[0]:.4g}, {what}"
+            f"{float(beyond.iloc[0])!r}, {what}"
         )
         hidden = f"Some scores for {place} beyond 0 or 1, {what}"
         notices.append(Notice(about="pairs", count=len(beyond), sentence=sentence, hidden=hidden))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from cxraudit.audits.wordings.variants import by_variant, check_variants, left_out, of_wording
@@ -198,7 +199,7 @@ def _scores_from(
     image = image or "image_id"
     if not score and score_prefix is None and {image, *LONG} <= set(raw.columns):
         long = _long(raw, dataset, image, model, model_column, seed_column, table)
-        return _matched(within_ends(long), dataset, table)
+        return _plausible(long, dataset, table)
     columns, notices = _columns(raw, dataset, score, score_prefix, model)
     if not columns:
         raise DataError(
@@ -208,8 +209,13 @@ def _scores_from(
     if model_column and {owner for owner, _ in columns} != {model}:
         raise ConfigError("a model is named by MODEL:FINDING or by --model-column, not by both.")
     read = _wide(raw, image, columns, model_column, table, seed_column)
-    found = Scores(read.frame, (*notices, *read.notices))
-    return _matched(within_ends(found), dataset, table)
+    return _plausible(Scores(read.frame, (*notices, *read.notices)), dataset, table)
+
+
+def _plausible(read: Scores, dataset: Dataset, table: str) -> Scores:
+    """Return the scores of images of the data set; what rounding and codes may have made is named."""
+    found = within_ends(_matched(read, dataset, table))
+    return found._replace(notices=(*found.notices, *far_out(found)))
 
 
 OVERSHOOT = 1e-6
@@ -231,6 +237,32 @@ def within_ends(found: Scores) -> Scores:
         return found
     kept = frame.assign(score=scores.mask(rounded, scores.clip(0, 1)))
     return found._replace(frame=kept, notices=(*found.notices, at_ends(number)))
+
+
+FAR = 100.0
+"""Interquartile ranges from the median beyond which a score may stand for a missing one."""
+
+
+def far_out(found: Scores) -> list[Notice]:
+    """Name scores so far from the others that they may be a code, such as −999, for none."""
+    notices = []
+    for (model, finding), part in found.frame.groupby(["model", "finding"], sort=False):
+        scores = part["score"].to_numpy(dtype=np.float64)
+        low, middle, high = np.nanquantile(scores, [0.25, 0.5, 0.75])
+        far = np.abs(scores - middle) > FAR * (high - low)
+        if high > low and (number := int(far.sum())):
+            where = f"for {short(str(finding))} by '{short(str(model))}'"
+            what = "far from all others: if they stand for a missing one, leave their cells blank."
+            first = f"first {scores[far][0]:.4g} beside a median of {middle:.4g}"
+            notices.append(
+                Notice(
+                    about="scores",
+                    count=number,
+                    sentence=f"{counted(number, 'score')} {where} ({first}) {what}",
+                    hidden=f"Some scores {where} {what}",
+                )
+            )
+    return notices
 
 
 AT_ENDS = "scores of 0 and 1"

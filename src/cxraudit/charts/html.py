@@ -233,8 +233,10 @@ def picture(panel: Plane) -> str:
 def _png(cloud: Cloud, x: Axis, y: Axis) -> str:
     from PIL import Image
 
-    column = np.rint((cloud.x - x.low) / (x.high - x.low) * (_PIXELS - 1)).astype(int)
-    row = np.rint((y.high - cloud.y) / (y.high - y.low) * (_PIXELS - 1)).astype(int)
+    # Points that all lie on one another leave an axis without extent.
+    wide, high = (max(axis.high - axis.low, np.finfo(float).tiny) for axis in (x, y))
+    column = np.rint((cloud.x - x.low) / wide * (_PIXELS - 1)).astype(int)
+    row = np.rint((y.high - cloud.y) / high * (_PIXELS - 1)).astype(int)
     drawn = np.zeros((_PIXELS, _PIXELS), dtype=np.uint8)
     down, right = (np.array(one) for one in zip(*_DOT, strict=True))
     rows, columns = (row[:, None] + down).ravel(), (column[:, None] + right).ravel()

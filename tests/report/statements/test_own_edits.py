@@ -100,6 +100,22 @@ def test_a_control_that_was_not_compared_with_is_no_control():
     assert "on other images" in statement.detail
 
 
+def test_a_control_with_the_scores_of_the_originals_is_no_control():
+    """What is beyond it is the bare change; others still count."""
+    rows = [
+        row | {"reasons": Reason.IDENTICAL_SCORES}
+        if row["condition"] in CONTROLS and row.get("metric") == "score_change"
+        else row
+        for row in insertion_rows(DISPARITY, OPEN, DISPARITY)
+    ]
+
+    [statement] = perturbations.statements(own(rows, edits=WITH_CONTROLS), "m")
+
+    assert statement.tone == Tone.INCONCLUSIVE
+    assert statement.headline.endswith("and has no control")
+    assert "the scores are those of the originals, so that it is none" in statement.detail
+
+
 def test_names_are_text():
     """Marks that would turn a line around are written out."""
     rows = insertion_rows(DISPARITY, EQUIVALENT, DISPARITY)

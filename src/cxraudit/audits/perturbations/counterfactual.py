@@ -9,7 +9,7 @@ the edit shows, in its place.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,8 @@ FALSE_POSITIVE_RATE = 0.1
 """Of the threshold, on unedited images."""
 SATURATED = 1e-12
 """Probabilities closer to 0 or 1 are moved there before their logit is taken."""
-ROUNDING = 1e-9
-"""Relative difference of scores that are the same."""
+ROUNDING = 1e-5
+"""Change, in standard deviations of the score, up to which scores are the same: single precision has less."""
 LEAST_SPREAD = 1e-6
 """Standard deviation of unedited scores, beside the largest, below which they do not vary."""
 
@@ -250,9 +250,15 @@ def _changes(
                 beyond = minus(mean(both, change), mean(of_control, other_change))
                 name = control.pair.condition
                 same = _as_control(one, control, both.mask, of_control.mask)
-                yield _comparison(
+                found = _comparison(
                     one, both, "score_change", beyond, Known(0.0), name, attribute, group, same
                 )
+                if control.pair.edit.own and _is_unchanged(control, of_control.mask):
+                    found = replace(found, note=joined_phrases(NO_CONTROL, found.note))
+                yield found
+
+
+NO_CONTROL = "the control left all scores the same numbers, so that this is the change alone"
 
 
 def _comparison(
@@ -305,8 +311,8 @@ def _unless_changed(one: Counterfactual, cell: Cell, same: str) -> dict[str, Any
 
 
 def _equal(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Tell whether scores are the same numbers but for rounding."""
-    return np.allclose(first, second, rtol=ROUNDING, atol=0.0)
+    """Tell whether changes of scores are the same but for rounding."""
+    return bool((np.abs(first - second) <= ROUNDING).all())
 
 
 def _same(one: Counterfactual, images: Mask) -> str:
@@ -314,16 +320,19 @@ def _same(one: Counterfactual, images: Mask) -> str:
 
     The edits of cxraudit are known to have changed pixels, and their scores to be those of the edited images.
     """
-    before, after = one.pair.before.y_score, one.pair.after.y_score
-    same = one.pair.edit.own and _equal(before[images], after[images])
+    same = one.pair.edit.own and _is_unchanged(one, images)
     return "the scores are the same numbers before and after, which shows nothing" if same else ""
+
+
+def _is_unchanged(one: Counterfactual, images: Mask) -> bool:
+    change = one.change[images]
+    return _equal(change, np.zeros_like(change))
 
 
 def _as_control(one: Counterfactual, control: Counterfactual, images: Mask, same: Mask) -> str:
     """Say so where all of some images have the same score with an edit as with its control."""
     own = one.pair.edit.own and control.pair.edit.own
-    after = one.pair.after.y_score[images]
-    alike = own and _equal(after, control.pair.after.y_score[same])
+    alike = own and _equal(one.change[images], control.change[same])
     return "the scores are the same numbers with the control, which shows nothing" if alike else ""
 
 

@@ -72,7 +72,9 @@ def parts_of(cohort: Cohort, columns: Collection[str]) -> tuple[list[Part], list
         if not why and len(known) < 2:
             why = "it has one value only" if known else "it has no known value"
         if why:
-            left_out.append(LeftOut(column, why))
+            # Every data set has a column of views, whether they were given or not.
+            if known or column != "view_position" or column in cohort.dataset.attributes:
+                left_out.append(LeftOut(column, why))
             continue
         parts += _of_column(column, named, known)
     return parts, left_out

@@ -54,6 +54,8 @@ class Found:
     """Control → its own change."""
     beyond: Mapping[str, Row]
     """Control → the change by the edit minus that by the control."""
+    idle: tuple[str, ...] = ()
+    """Controls that left the scores the same numbers, and so are none."""
 
 
 def own_edits(audit: Audit) -> dict[str, tuple[str, ...]]:
@@ -151,7 +153,9 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
                 continue
             if pd.isna(change["value"]):
                 continue
-            scored = [name for name in controls if (name, UNEDITED) in by_key]
+            # A control that left the scores the same numbers is none.
+            idle = [name for name in controls if (name, finding) in same]
+            scored = [n for n in controls if (n, UNEDITED) in by_key and n not in idle]
             beyond = {name: by_key.get((edit, name)) for name in scored}
             moved = {name: by_key.get((name, UNEDITED)) for name in scored}
             flagged = find.where(rates, finding=finding)["verdict"].isin(SHOWN).any()
@@ -160,7 +164,9 @@ def responses(rows: pd.DataFrame, own: Mapping[str, Sequence[str]]) -> Iterator[
                 if (edit, finding) in same
                 else respond(change, [*beyond.values()], [*moved.values()], bool(flagged))
             )
-            yield Found(edit, str(finding), response, change, _present(moved), _present(beyond))
+            yield Found(
+                edit, str(finding), response, change, _present(moved), _present(beyond), tuple(idle)
+            )
 
 
 def _present(rows: Mapping[str, Row | None]) -> dict[str, Row]:
@@ -261,4 +267,9 @@ def _of_finding(found: Found) -> str:
         else:
             part += ", on other images"
         parts.append(part)
+    if found.idle:
+        names = listed([f"‘{short(name)}’" for name in found.idle])
+        parts.append(
+            f"with the control {names} the scores are those of the originals, so that it is none"
+        )
     return f"{'; '.join(parts)}."
