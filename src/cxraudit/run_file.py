@@ -86,8 +86,8 @@ class EncodeSection(Described):
     file."""
     findings: Annotated[list[Name], MinLen(1)] | None = None
     """Findings to score; default: all of the data set."""
-    batch_size: Count = 32
-    """Images per forward pass."""
+    batch_size: Count | None = None
+    """Images per forward pass; default: 256 on a GPU, halved where memory ends, else 32."""
     shard_size: Count = 1024
     """Images per file of embeddings."""
     n_readers: Workers | None = None

@@ -11,7 +11,7 @@ import pandas as pd
 from cxraudit.datasets.base import Dataset
 from cxraudit.datasets.pairs import describe
 from cxraudit.edits import CONTROL_OF
-from cxraudit.encode import BATCH_SIZE, Progress
+from cxraudit.encode import Progress
 from cxraudit.errors import ConfigError, DataError, short
 from cxraudit.masks import Masks, read_masks
 from cxraudit.models import load as load_model
@@ -138,7 +138,7 @@ def perturb_images(
     masks: Masks | str | PathLike[str] | None = None,
     n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     n_readers: int | None = None,
     track: Tracker | None = None,
     tell: Tell = logged,
@@ -297,7 +297,7 @@ def score_pairs(
     columns: Mapping[str, str] | None = None,
     scores: pd.DataFrame | None = None,
     taken: Collection[str] = (),
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     n_readers: int | None = None,
     track: Tracker | None = None,
     tell: Tell = logged,

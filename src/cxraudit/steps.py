@@ -33,7 +33,6 @@ from cxraudit.datasets.reading import read_table
 from cxraudit.datasets.reference_labels import ReferenceLabels, find_reference_labels
 from cxraudit.edits import beside, is_own
 from cxraudit.encode import (
-    BATCH_SIZE,
     SHARD_SIZE,
     encode_images,
     encode_reports,
@@ -95,7 +94,7 @@ def encode_step(
     out: Path,
     track: Tracker,
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     shard_size: int = SHARD_SIZE,
     n_readers: int | None = None,
     device: str = "auto",
@@ -342,7 +341,7 @@ def perturb_step(
     masks: Path | None = None,
     n_images: int = PERTURBED_IMAGES,
     seed: int = 0,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     n_readers: int | None = None,
     device: str = "auto",
     tell: Tell = logged,
@@ -415,7 +414,7 @@ def pairs_step(
     *,
     root: Path | None = None,
     columns: Mapping[str, str] | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     n_readers: int | None = None,
     device: str = "auto",
     tell: Tell = logged,

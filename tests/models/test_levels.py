@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch")
 
 from test_preprocessing import PIPELINES, adapter  # noqa: E402
 
+from cxraudit.errors import DataError  # noqa: E402
 from cxraudit.models import biovil  # noqa: E402
-from cxraudit.models._torch.adapter import TorchImageAdapter  # noqa: E402
+from cxraudit.models._torch.adapter import TorchImageAdapter, exact_products  # noqa: E402
 from cxraudit.models._torch.levels import EightBitInput, levels_of, normalised_tones  # noqa: E402
 from cxraudit.models._torch.pixels import (  # noqa: E402
     IMAGENET_MEAN,
@@ -126,3 +127,49 @@ def test_scaling_first_is_a_fault_that_the_contract_finds():
     model = Twice(CARD, torch.nn.Identity(), fingerprint="f", device="cpu")
     with pytest.raises(AssertionError, match="whether images are scaled before"):
         check_model(model)
+
+
+def test_a_batch_that_memory_does_not_hold_is_halved():
+    """Until it fits, in order; a single image is refused in one sentence."""
+
+    class Small(Rows):
+        most = 3
+
+        def image_features(self, batch):
+            if len(batch) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+            return Rows.image_features(self, batch)
+
+    options = {"fingerprint": "f", "device": "cpu"}
+    small, large = (kind(CARD, torch.nn.Identity(), **options) for kind in (Small, Rows))
+    images = stacked([small.levels(image) for image in sample_images(8)])
+
+    np.testing.assert_array_equal(small.encode_images(images), large.encode_images(images))
+    small.most = 0
+    with pytest.raises(DataError, match=r"cannot embed 1 images on cpu .*out of memory"):
+        small.encode_images(images)
+
+
+def test_products_on_a_gpu_are_those_of_single_precision():
+    """Settings are as before afterwards, also after an error."""
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cublas.allow_tf32
+    cudnn.allow_tf32 = True
+
+    def allowed():
+        return cudnn.allow_tf32, cublas.allow_tf32
+
+    def fails():
+        with exact_products("cuda"):
+            inside.append(allowed())
+            raise ZeroDivisionError
+
+    inside = []
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert inside == [(False, False)]
+    assert cudnn.allow_tf32
+    with exact_products("cpu"):
+        assert cudnn.allow_tf32
+
+    cudnn.allow_tf32, cublas.allow_tf32 = before

@@ -86,7 +86,13 @@ DatasetOptions = Annotated[
     repeatable("NAME=VALUE"),
     Parameter(help="Option of the data set, see `cxraudit datasets NAME`; repeatable."),
 ]
-BatchSize = Annotated[Count, Parameter(help="Images per forward pass of the model.")]
+BatchSize = Annotated[
+    int | None,
+    whole_numbers(declared.Count),
+    Parameter(
+        help="Images per forward pass. Default: 256 on a GPU, halved where memory ends, else 32."
+    ),
+]
 Readers = Annotated[
     int | None,
     whole_numbers(declared.Workers),

@@ -87,7 +87,7 @@ def encode(
     model: Models,
     out: Path,
     option: DatasetOptions = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     shard_size: Count = 1024,
     readers: Readers = None,
     device: Device = "auto",

@@ -30,7 +30,7 @@ def run(
     mimic_option: Annotated[Several, repeatable("NAME=VALUE")] = None,
     nih_option: Annotated[Several, repeatable("NAME=VALUE")] = None,
     resamples: Resamples = 2000,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> Answer:

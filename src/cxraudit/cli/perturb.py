@@ -36,7 +36,7 @@ def perturb(
     pairs: Annotated[Path | None, _PAIRS] = None,
     pairs_root: Annotated[Path | None, _PAIRS] = None,
     pair_column: Annotated[Several, repeatable("NAME=COLUMN"), _PAIRS] = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     readers: Readers = None,
     device: Device = "auto",
     quiet: Quiet = False,

@@ -4,7 +4,7 @@ It is encoded once per model and perturbation.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -33,7 +33,8 @@ Progress = Callable[[int], None]
 """Called with the number of images that were finished since the last call."""
 
 SHARD_SIZE = 1024
-BATCH_SIZE = 32
+BATCH_SIZE, GPU_BATCH_SIZE = 32, 256
+"""Images per forward pass, unless another number is given."""
 
 
 def encode_images(
@@ -41,7 +42,7 @@ def encode_images(
     models: Mapping[str, ImageModel],
     folder: str | PathLike[str],
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     shard_size: int = SHARD_SIZE,
     n_readers: int | None = None,
     progress: Progress | None = None,
@@ -68,7 +69,7 @@ def encode_images(
     folder : str or path
         Folder of one store per model; see `cxraudit.store`.
     batch_size, shard_size : int
-        Images per forward pass and per file. Neither changes an embedding.
+        Images per forward pass (default: 256 on a GPU, else 32) and per file. Neither changes an embedding.
     n_readers : int
         Number of threads that decode; default: one per core.
     progress : callable, optional
@@ -132,7 +133,7 @@ def encode_perturbed(
     models: Mapping[str, ImageModel],
     perturbed: Sequence[Perturbed],
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     shard_size: int = SHARD_SIZE,
     n_readers: int | None = None,
     progress: Progress | None = None,
@@ -168,6 +169,7 @@ def encode_perturbed(
     DataError
         As `encode_images`.
     """
+    batch_size = batch_size_for(models.values()) if batch_size is None else batch_size
     if batch_size < 1 or shard_size < 1:
         raise ConfigError(
             f"batch and shard size must be at least 1, got {batch_size} and {shard_size}."
@@ -206,6 +208,12 @@ def encode_perturbed(
         found_batches = batches(pending, batch_size, readers, reader, times.n_readers, times)
         _encode(pending, found_batches, times, progress, shard_done)
     return [failures(stores, None if part.of == 1 else shards) for stores in targets]
+
+
+def batch_size_for(models: Iterable[ImageModel]) -> int:
+    """Return the images per forward pass: many keep a GPU at work, and a CPU its caches with few."""
+    on_gpu = any(str(getattr(one, "device", "cpu")).startswith("cuda") for one in models)
+    return GPU_BATCH_SIZE if on_gpu else BATCH_SIZE
 
 
 def _encode(

@@ -13,7 +13,6 @@ from cxraudit import datasets, models, prompts
 from cxraudit.audits.embeddings.cohort import ModelEmbeddings
 from cxraudit.audits.result import Audit
 from cxraudit.datasets.base import FINDINGS, Dataset
-from cxraudit.encode import BATCH_SIZE
 from cxraudit.errors import ConfigError, DataError
 from cxraudit.folders import refuse_foreign, writable_folder
 from cxraudit.models.base import ImageTextModel
@@ -48,7 +47,7 @@ def reproduce(
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     settings: AuditSettings | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     device: str = "auto",
     tell: Tell = logged,
 ) -> Path:

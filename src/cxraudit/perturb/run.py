@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cxraudit.datasets.base import Dataset
-from cxraudit.encode import BATCH_SIZE, Perturbed, Progress, encode_perturbed
+from cxraudit.encode import Perturbed, Progress, encode_perturbed
 from cxraudit.encode.reading import Perturbation
 from cxraudit.errors import DataError, NotAppliedError, short
 from cxraudit.files import folder_name
@@ -274,7 +274,7 @@ def perturbed_scores(
     planned: Sequence[PlannedPerturbation],
     folder: Path,
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     n_readers: int | None = None,
     progress: Progress | None = None,
     tell: Tell = logged,

@@ -35,6 +35,37 @@ def pick_device(device: str) -> str:
     return device
 
 
+@contextmanager
+def exact_products(kind: str) -> Iterator[None]:
+    """Compute convolutions and matrix products of a GPU in float32 where they are said to be.
+
+    By default cuDNN rounds to TF32, which changes embeddings by up to 2e-4.
+    """
+    if kind != "cuda":
+        yield
+        return
+    import torch
+
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cublas.allow_tf32
+    cudnn.allow_tf32 = cublas.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cublas.allow_tf32 = before
+
+
+def _moved(batch: "Tensor", device: str) -> "Tensor":
+    """Return a batch on the device; to a GPU by a copy that need not be waited for."""
+    if not device.startswith("cuda"):
+        return batch.to(device)
+    return batch.pin_memory().to(device, non_blocking=True)
+
+
+class _TooLargeError(Exception):
+    """A batch that the memory of the device does not hold, and smaller ones may."""
+
+
 class TorchImageAdapter:
     """See `ImageModel`; a family defines `preprocess` and `image_features`.
 
@@ -78,27 +109,36 @@ class TorchImageAdapter:
     def encode_images(self, pixels: Pixels | Levels) -> Embeddings:
         """Embed a batch, shape (n, channels, height, width).
 
-        A row that is not finite, or zero, is returned as it is: who encodes lists that image.
+        A row that is not finite, or zero, is returned as it is: who encodes lists that image. A batch that
+        the memory of the device does not hold is halved.
         """
         import torch
 
-        with self._inference(f"{len(pixels)} images"):
-            batch = torch.from_numpy(pixels).to(self.device)
-            if batch.dtype == torch.uint8:
-                batch = self.network_input(batch)
-            return _rows(self.image_features(batch), unit=True)
+        try:
+            with self._inference(f"{len(pixels)} images", is_divisible=len(pixels) > 1):
+                batch = _moved(torch.from_numpy(pixels), self.device)
+                if batch.dtype == torch.uint8:
+                    batch = self.network_input(batch)
+                return _rows(self.image_features(batch), unit=True)
+        except _TooLargeError:
+            half = len(pixels) // 2
+        return np.concatenate(
+            [self.encode_images(pixels[:half]), self.encode_images(pixels[half:])]
+        )
 
     @contextmanager
-    def _inference(self, what: str) -> Iterator[None]:
+    def _inference(self, what: str, *, is_divisible: bool = False) -> Iterator[None]:
         """Run the network without gradients; what torch raises (too little memory) is one sentence."""
         import torch
 
         kind = self.device.split(":")[0]
         autocast = torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16")
         try:
-            with torch.inference_mode(), autocast:
+            with torch.inference_mode(), exact_products(kind), autocast:
                 yield
         except (RuntimeError, MemoryError) as error:
+            if is_divisible and isinstance(error, torch.OutOfMemoryError):
+                raise _TooLargeError from None
             raise DataError(
                 f"{self.card.name} cannot embed {what} on {self.device} ({untrusted.reason(error)}). Use "
                 "smaller batches, or another device."

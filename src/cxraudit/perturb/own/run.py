@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxraudit.datasets.pairs import PAIR
 from cxraudit.edits import CONTROL_OF
-from cxraudit.encode import BATCH_SIZE, Progress, encode_images
+from cxraudit.encode import Progress, encode_images
 from cxraudit.errors import DataError
 from cxraudit.files import folder_name
 from cxraudit.models.base import ImageTextModel
@@ -35,7 +35,7 @@ def score_pairs(
     prompts: PromptSet,
     folder: Path,
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     n_readers: int | None = None,
     progress: Progress | None = None,
     tell: Tell = logged,
