@@ -37,7 +37,7 @@ def pick_device(device: str) -> str:
 
 @contextmanager
 def exact_products(kind: str) -> Iterator[None]:
-    """Compute convolutions and matrix products of a GPU in float32 where they are said to be.
+    """Compute convolutions and matrix products of a GPU in float32, as long as this lasts.
 
     By default cuDNN rounds to TF32, which changes embeddings by up to 2e-4.
     """
