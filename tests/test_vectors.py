@@ -160,7 +160,20 @@ WRONG = {
     ),
     "a decimal dimension": (
         lambda p: (parquet(p, wide().assign(d3=[Decimal("1.5")] * 3)), {}),
-        "'d3' holds text",
+        "'d3' holds Decimal",
+    ),
+    "numbers beyond single precision": (
+        lambda p: (npz(p, ids=IDS, x=VECTORS.astype(float) * 1e300), {}),
+        r"numbers up to 1\.1e\+301, which single precision does not",
+    ),
+    "ids alone": (lambda p: (parquet(p, pd.DataFrame({"ids": IDS})), {}), "but ids alone"),
+    "words beside ids": (
+        lambda p: (parquet(p, pd.DataFrame({"ids": IDS, "view": ["PA"] * 3})), {}),
+        "neither columns of numbers nor one of lists, but view",
+    ),
+    "the first image without a list": (
+        lambda p: (parquet(p, pd.DataFrame({"ids": IDS, "x": [None, [1.0], [2.0]]})), {}),
+        "1 of 3 images have no list in the column 'x'",
     ),
     "dimensions from 5": (
         lambda p: (parquet(p, wide().rename(columns={f"d{k}": f"d{k + 5}" for k in range(4)})), {}),

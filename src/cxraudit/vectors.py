@@ -279,6 +279,11 @@ def _dimensions(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
             "dimensions as numbers."
         )
     numbered = [name for name, stem in stems.items() if name != stem and stem == usual[0][0]]
+    if not stems:
+        raise DataError(
+            f"{path} has no embeddings: neither columns of numbers nor one of lists, but "
+            f"{short(', '.join(names)) or 'ids alone'}. Give one of both."
+        )
     if other := [name for name in stems if name not in numbered]:
         raise DataError(
             f"{path} has {len(other):,} columns of numbers that are not numbered alike, first "
@@ -316,9 +321,11 @@ def _is_numbered(name: str, stem: str) -> bool:
 
 def _kind_of(column: pd.Series) -> str:
     """Name what a column of a table holds instead of numbers."""
-    if column.isna().all():
+    known = column.dropna()
+    if known.empty:
         return "nothing"
-    return {"b": "true and false", "M": "dates", "m": "durations"}.get(column.dtype.kind, "text")
+    kind = {"b": "true and false", "M": "dates", "m": "durations"}.get(column.dtype.kind)
+    return kind or ("text" if isinstance(known.iloc[0], str) else type(known.iloc[0]).__name__)
 
 
 _DIMENSION = re.compile(r"\d+$")
@@ -327,7 +334,8 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 
 def _holds_lists(column: pd.Series) -> bool:
-    return column.dtype == object and len(column) > 0 and np.ndim(column.iloc[0]) == 1
+    known = column.dropna() if column.dtype == object else column[:0]
+    return len(known) > 0 and np.ndim(known.iloc[0]) == 1
 
 
 def _one_of(
@@ -377,10 +385,13 @@ def _matched(
         raise DataError(
             f"{path}: {len(vectors):,} embeddings and {len(names):,} {what}. Give one per row."
         )
-    with np.errstate(
-        over="ignore"
-    ):  # what is too large is infinite, which is refused with its image
-        return Embedded(names, np.asarray(vectors, dtype=np.float32))
+    largest = float(np.nanmax(np.abs(vectors, dtype=np.float64), initial=0.0))
+    if float(np.finfo(np.float32).max) < largest < math.inf:
+        raise DataError(
+            f"{path}: the embeddings hold numbers up to {largest:.1e}, which single precision does not. "
+            "Divide all of them by one number."
+        )
+    return Embedded(names, np.asarray(vectors, dtype=np.float32))
 
 
 def read_prompt_vectors(file: str | PathLike[str], *, model: str | None = None) -> EmbeddedPrompts:
