@@ -385,7 +385,9 @@ def _matched(
         raise DataError(
             f"{path}: {len(vectors):,} embeddings and {len(names):,} {what}. Give one per row."
         )
-    largest = float(np.nanmax(np.abs(vectors, dtype=np.float64), initial=0.0))
+    # Without a copy, and without what is missing.
+    ends = [end.reduce(vectors, axis=None) for end in (np.fmax, np.fmin)] if vectors.size else []
+    largest = max((abs(float(end)) for end in ends), default=0.0)
     if float(np.finfo(np.float32).max) < largest < math.inf:
         raise DataError(
             f"{path}: the embeddings hold numbers up to {largest:.1e}, which single precision does not. "
