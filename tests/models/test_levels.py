@@ -146,7 +146,7 @@ def test_a_batch_that_memory_does_not_hold_is_halved():
 
     np.testing.assert_array_equal(small.encode_images(images), large.encode_images(images))
     small.most = 0
-    with pytest.raises(DataError, match=r"cannot embed 1 images on cpu .*out of memory"):
+    with pytest.raises(DataError, match=r"cannot embed an image on cpu .*out of memory"):
         small.encode_images(images)
 
 

@@ -115,7 +115,8 @@ class TorchImageAdapter:
         import torch
 
         try:
-            with self._inference(f"{len(pixels)} images", is_divisible=len(pixels) > 1):
+            what = "an image" if len(pixels) == 1 else f"{len(pixels)} images"
+            with self._inference(what, is_divisible=len(pixels) > 1):
                 batch = _moved(torch.from_numpy(pixels), self.device)
                 if batch.dtype == torch.uint8:
                     batch = self.network_input(batch)
@@ -139,9 +140,10 @@ class TorchImageAdapter:
         except (RuntimeError, MemoryError) as error:
             if is_divisible and isinstance(error, torch.OutOfMemoryError):
                 raise _TooLargeError from None
+            smaller = "smaller batches, or " if is_divisible else ""
             raise DataError(
                 f"{self.card.name} cannot embed {what} on {self.device} ({untrusted.reason(error)}). Use "
-                "smaller batches, or another device."
+                f"{smaller}another device."
             ) from None
 
 
