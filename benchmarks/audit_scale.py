@@ -17,7 +17,7 @@ import sys
 import time
 
 import numpy as np
-from whole_audit import FINDINGS, tables
+from whole_audit import dataset_of, tables
 
 SIZES = {5_159: 293, 25_596: 2_797, 112_120: 30_805, 377_110: 65_379, 1_000_000: 170_000}
 """Images → patients: both test splits of the study, all of ChestX-ray14 and of MIMIC-CXR, and a million."""
@@ -44,18 +44,7 @@ def run(images: int, models: int, groups: int, threads: int) -> dict[str, float]
             of_patient = rng.integers(0, more, int(frame["patient"].max()) + 1)
             frame["site"] = [f"site {number}" for number in of_patient[frame["patient"]]]
             attributes.append("site")
-        dataset = cxraudit.table_dataset(
-            frame,
-            name="made",
-            root=".",
-            image="image",
-            patient="patient",
-            age="age",
-            sex="sex",
-            view="view",
-            attributes=attributes,
-            findings={name: name for name in FINDINGS},
-        )
+        dataset = dataset_of(frame, attributes)
         settings = cxraudit.AuditSettings(n_resamples=resamples, n_threads=threads)
         started = time.perf_counter()
         results = cxraudit.audit(dataset, scores, settings=settings).results

@@ -58,24 +58,31 @@ def tables(n_images: int, n_patients: int, seed: int = 0, *, models: int = 6):
     return images, pd.concat(scores, ignore_index=True)
 
 
+def dataset_of(images: pd.DataFrame, attributes: list[str]):
+    """Return the data set of a table of images."""
+    import cxraudit
+
+    return cxraudit.table_dataset(
+        images,
+        name="made",
+        root=".",
+        image="image",
+        patient="patient",
+        age="age",
+        sex="sex",
+        view="view",
+        attributes=attributes,
+        findings={name: name for name in FINDINGS},
+    )
+
+
 def run(n_images: int) -> dict[str, float]:
     """Audit tables of a size with whatever cxraudit is imported; a small one first, to compile."""
     import cxraudit
 
     def audit(size: int, patients: int, resamples: int):
         images, scores = tables(size, patients)
-        dataset = cxraudit.table_dataset(
-            images,
-            name="made",
-            root=".",
-            image="image",
-            patient="patient",
-            age="age",
-            sex="sex",
-            view="view",
-            attributes=["race"],
-            findings={name: name for name in FINDINGS},
-        )
+        dataset = dataset_of(images, ["race"])
         settings = cxraudit.AuditSettings(n_resamples=resamples)
         started, cpu = time.perf_counter(), time.process_time()
         results = cxraudit.audit(dataset, scores, settings=settings).results

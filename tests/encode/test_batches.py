@@ -19,9 +19,10 @@ SOURCE = Source("", 0, 0, 0, "")
 class Counting:
     """Reads nothing, and counts."""
 
-    def __init__(self):
+    def __init__(self, n_readers=1):
         self.read_images = []
         self.times = Times()
+        self.times.n_readers = n_readers
 
     def read(self, path, image_id, models, perturbation):
         """Note the image."""
@@ -60,7 +61,7 @@ def test_the_next_shards_are_read_while_this_one_is_encoded(n_perturbations):
     reader, size, batch = Counting(), 4, 4
     pending = [unfinished(shard, n_perturbations) for shard in shards(20, size)]
     with ThreadPoolExecutor(1) as pool:
-        found = batches(pending, batch, pool, reader, 1, reader.times)
+        found = batches(pending, batch, pool, reader)
         first, images = next(found)
         begun = [next(found) for _ in range(n_perturbations - 1)]  # of the same shard
         idle(pool)
@@ -79,9 +80,9 @@ def test_the_next_shards_are_read_while_this_one_is_encoded(n_perturbations):
 
 def test_many_readers_have_two_images_each(monkeypatch):
     """However small a batch is."""
-    reader = Counting()
+    reader = Counting(16)
     with ThreadPoolExecutor(16) as pool:
-        found = batches([unfinished(one) for one in shards(40, 4)], 4, pool, reader, 16, Times())
+        found = batches([unfinished(one) for one in shards(40, 4)], 4, pool, reader)
         next(found)
         pool.shutdown(wait=True)
 
@@ -92,7 +93,7 @@ def test_what_was_not_begun_is_left_when_encoding_ends():
     """After an error of a network."""
     reader = Counting()
     with ThreadPoolExecutor(1) as pool:
-        found = batches([unfinished(one) for one in shards(30, 50)], 50, pool, reader, 1, Times())
+        found = batches([unfinished(one) for one in shards(30, 50)], 50, pool, reader)
         next(found)
         found.close()
 

@@ -196,8 +196,9 @@ def pair_scores(
     edited, kept = _of_scored(pd.concat(parts, ignore_index=True), scores, where)
     notices += kept
     before, replaced = _unedited(edited, long, scores, dataset, where, named)
-    _require_scale(edited, before, where)
-    _require_probabilities(edited, before, where)
+    both = _with_originals(edited, before)
+    _require_scale(both, before, where)
+    _require_probabilities(both, where)
     _require_spread(before, where)
     notices += [
         *replaced,
@@ -205,8 +206,8 @@ def pair_scores(
         *_blank_cells(long, cells, edited),
         *_outside(edited, before),
         *_exact(edited, before),
-        *_rounded(edited, before),
-        *_same_scores(edited, before),
+        *_rounded(both),
+        *_same_scores(both),
         *describe(edited),
     ]
     frame = pd.concat([before, edited], ignore_index=True)[[*PERTURBED_COLUMNS, CONTROL_OF]]
@@ -529,7 +530,7 @@ def _with_originals(edited: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     return edited.merge(before[[*key, "score"]], on=key, suffixes=("", "_before"))
 
 
-def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
+def _require_scale(both: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
     """Refuse scores of edited images that are on another scale than those of the originals.
 
     Scores that are no probabilities can all lie between 0 and 1, and those of an edited image a little
@@ -541,7 +542,6 @@ def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> No
     DataError
         If only one of both are probabilities.
     """
-    both = _with_originals(edited, before)
     for (_, part), (_, all_before) in (
         (one, other)
         for one in both.groupby(_OF, sort=False)
@@ -562,7 +562,7 @@ def _require_scale(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> No
             )
 
 
-def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: str) -> None:
+def _require_probabilities(both: pd.DataFrame, where: str) -> None:
     """Refuse decisions and rounding on one side only: the log odds of 0 and 1 have no end.
 
     Raises
@@ -571,7 +571,7 @@ def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: st
         If the scores of an edit, or of its originals, are 0 and 1 alone, and not those of the others; or one
         side has some of exactly 0 or 1, and the other none.
     """
-    for edit, part in _of_each_edit(edited, before):
+    for edit, part in _of_each_edit(both):
         sides = part[["score", "score_before"]]
         probabilities = ((sides >= 0) & (sides <= 1)).all(axis=None)
         exact = sides.isin([0, 1])
@@ -597,17 +597,16 @@ def _require_probabilities(edited: pd.DataFrame, before: pd.DataFrame, where: st
             )
 
 
-def _of_each_edit(edited: pd.DataFrame, before: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _of_each_edit(both: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the scores of each edit, model and finding beside those of its originals."""
-    both = _with_originals(edited, before)
     for (edit, *_), part in both.groupby(["perturbation", *_OF], sort=False):
         yield str(edit), part
 
 
-def _rounded(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
+def _rounded(both: pd.DataFrame) -> list[Notice]:
     """Name edits whose scores are coarser than those of their originals, or the other way round."""
     kinds: dict[str, list[str]] = {"edited images": [], "originals": []}
-    for edit, part in _of_each_edit(edited, before):
+    for edit, part in _of_each_edit(both):
         own, originals = part["score"].nunique(), part["score_before"].nunique()
         if max(own, originals) < MANY:
             continue
@@ -663,9 +662,8 @@ def _exact(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
     return [Notice(about="pairs", count=number, sentence=sentence, hidden=f"Some scores {what}")]
 
 
-def _same_scores(edited: pd.DataFrame, before: pd.DataFrame) -> list[Notice]:
+def _same_scores(both: pd.DataFrame) -> list[Notice]:
     """Say how many edits changed no score at all, which is a sign that they changed no pixel."""
-    both = _with_originals(edited, before)
     same = (both["score"] == both["score_before"]).to_numpy(dtype=bool)
     pairs = both.assign(same=same).groupby(["image_id", "perturbation"])["same"].all()
     number = int(np.count_nonzero(pairs))

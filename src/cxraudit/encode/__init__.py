@@ -205,8 +205,7 @@ def encode_perturbed(
                 pending.append(work)
             elif shard_done:
                 shard_done()
-        found_batches = batches(pending, batch_size, readers, reader, times.n_readers, times)
-        _encode(pending, found_batches, times, progress, shard_done)
+        _encode(pending, batches(pending, batch_size, readers, reader), times, progress, shard_done)
     return [failures(stores, None if part.of == 1 else shards) for stores in targets]
 
 

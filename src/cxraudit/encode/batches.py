@@ -77,8 +77,6 @@ def batches(
     batch_size: int,
     readers: ThreadPoolExecutor,
     reader: Reader,
-    n_readers: int,
-    times: Times,
 ) -> Iterator[tuple[Unfinished, list[Prepared]]]:
     """Yield each batch of each shard under each of its perturbations, in order.
 
@@ -93,14 +91,10 @@ def batches(
     readers : ThreadPoolExecutor
         Reads and prepares.
     reader : Reader
-        How.
-    n_readers : int
-        Threads of `readers`.
-    times : Times
-        Where the waiting is counted.
+        How; its times have the number of threads, and count the waiting.
     """
     steps = (step for work in pending for step in _steps(work, batch_size, readers, reader))
-    n_ahead = max(2, math.ceil(2 * n_readers / batch_size))
+    n_ahead = max(2, math.ceil(2 * reader.times.n_readers / batch_size))
     ahead: deque[_Step] = deque()
     try:
         while True:
@@ -109,7 +103,7 @@ def batches(
             if not ahead:
                 return
             one, futures = ahead.popleft()
-            with times.measured(Stage.WAIT):
+            with reader.times.measured(Stage.WAIT):
                 batch = [future.result() for future in futures]
             yield one, batch
     finally:

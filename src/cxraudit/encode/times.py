@@ -20,6 +20,7 @@ class Stage(StrEnum):
 
 
 READING = (Stage.DECODE, Stage.PREPARE)
+RUNNING = (Stage.NETWORK, Stage.WAIT, Stage.WRITE)
 
 
 class Times:
@@ -45,17 +46,15 @@ class Times:
     @property
     def limit(self) -> Stage:
         """What takes longest: the networks, writing, or reading, which they wait for."""
-        others = (Stage.NETWORK, Stage.WAIT, Stage.WRITE)
-        return max(others, key=lambda stage: self.seconds[stage])
+        return max(RUNNING, key=lambda stage: self.seconds[stage])
 
     def sentence(self) -> str:
         """Say where the time went, and what would make it less; empty if nothing was encoded."""
         if not self.n_images:
             return ""
-        stages = (Stage.NETWORK, Stage.WAIT, Stage.WRITE)
-        whole = sum(self.seconds[stage] for stage in stages)
+        whole = sum(self.seconds[stage] for stage in RUNNING)
         reading = " and ".join(f"{stage} {self.seconds[stage]:.1f} s" for stage in READING)
-        others = ", ".join(f"{stage} {self.seconds[stage]:.1f} s" for stage in stages)
+        others = ", ".join(f"{stage} {self.seconds[stage]:.1f} s" for stage in RUNNING)
         return (
             f"{self.n_images:,} images in {whole:.1f} s ({self.n_images / max(whole, 1e-9):.1f} per second): "
             f"{others}; in {self.n_readers} reading threads {reading}. {_LIMITED[self.limit]}"

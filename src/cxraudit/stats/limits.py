@@ -65,6 +65,12 @@ def limits_of_sum(parts: Sequence[Estimate], weights: Sequence[float]) -> tuple[
     return float(value - reach(below)), float(value + reach(above))
 
 
+def two_sided(value: float, standard_error: float) -> float:
+    """Return the p-value of an estimate against 0, on the normal scale; NaN where it has no error."""
+    known = np.isfinite(standard_error) and standard_error > 0
+    return float(2 * ndtr(-abs(value) / standard_error)) if known else np.nan
+
+
 def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, Estimate]) -> Gap:
     """Summarise group − reference from the limits of both sides (MOVER, Zou & Donner 2008).
 
@@ -94,7 +100,7 @@ def gap_of_limits(group: tuple[Estimate, Estimate], reference: tuple[Estimate, E
         high=high,
         confidence_level=group[0].confidence_level,
         method="limits of both sides (MOVER)" if known else "no interval: a side is 0 or 1",
-        p_value=float(2 * ndtr(-abs(value) / error)) if known else np.nan,
+        p_value=two_sided(value, error),
         standard_error=error,
         degrees_of_freedom=np.inf,
         inner_low=inner_low,

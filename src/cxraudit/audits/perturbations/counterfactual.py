@@ -310,7 +310,7 @@ def _unless_changed(one: Counterfactual, cell: Cell, same: str) -> dict[str, Any
     }
 
 
-def _equal(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+def _equal(first: NDArray[np.float64], second: NDArray[np.float64] | float) -> bool:
     """Tell whether changes of scores are the same but for rounding."""
     return bool((np.abs(first - second) <= ROUNDING).all())
 
@@ -325,8 +325,7 @@ def _same(one: Counterfactual, images: Mask) -> str:
 
 
 def _is_unchanged(one: Counterfactual, images: Mask) -> bool:
-    change = one.change[images]
-    return _equal(change, np.zeros_like(change))
+    return _equal(one.change[images], 0.0)
 
 
 def _as_control(one: Counterfactual, control: Counterfactual, images: Mask, same: Mask) -> str:

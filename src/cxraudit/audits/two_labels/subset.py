@@ -1,11 +1,9 @@
 """Whether the images with reference labels look like a random sample of the images."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from cxraudit.audits.cohort import Cell, Vector, count
 from cxraudit.audits.engine import Engine
@@ -13,6 +11,7 @@ from cxraudit.audits.groups import groups
 from cxraudit.audits.plan import mean
 from cxraudit.audits.two_labels.sides import TwoLabels
 from cxraudit.notices import Notice, counted
+from cxraudit.stats.limits import two_sided
 from cxraudit.stats.multiplicity import holm
 
 ALPHA = 0.01
@@ -106,8 +105,6 @@ def _compared(
         engine.compute([everywhere, inside])
         first, second = engine.value(inside), engine.value(everywhere)
         apart = first - second
-        error = apart.standard_error
-        known = math.isfinite(error) and error > 0
         yield {
             **named,
             "what": what,
@@ -115,7 +112,7 @@ def _compared(
             "group": name,
             "subset": first.value,
             "all": second.value,
-            "p_value": float(2 * ndtr(-abs(apart.value) / error)) if known else math.nan,
+            "p_value": two_sided(apart.value, apart.standard_error),
         }
 
 

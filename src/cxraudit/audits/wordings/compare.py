@@ -25,6 +25,7 @@ from cxraudit.metrics import METRICS
 from cxraudit.prompts.wordings import DEMOGRAPHIC, NEUTRAL, Phrase
 from cxraudit.schema import NEUTRAL_WORDS, WORDS_FOR_GROUPS, Analysis, Reason
 from cxraudit.stats.compare import MIN_RESAMPLES
+from cxraudit.stats.limits import two_sided
 from cxraudit.stats.scale_ratio import fewest_others, scale_ratio, size_p_value
 from cxraudit.streams import Stream, generator
 
@@ -214,7 +215,7 @@ def _own_words(
         return
     shift = minus(average(own), average(others))
     estimate = engine.estimate(shift, OWN_WORDS)
-    p_value = _by_error(estimate.value, engine.value(shift).standard_error)
+    p_value = two_sided(estimate.value, engine.value(shift).standard_error)
     yield Tested(
         key=_key(
             found, outcome.attribute, {"attribute": outcome.attribute, "group": outcome.group}
@@ -229,11 +230,6 @@ def _own_words(
         reasons=unless_finite(estimate.value),
         method=estimate.method,
     )
-
-
-def _by_error(value: float, standard_error: float) -> float:
-    """Return the two-sided p-value of an estimate against 0; NaN where it has no error."""
-    return math.erfc(abs(value / standard_error) / math.sqrt(2)) if standard_error > 0 else math.nan
 
 
 def _agreement(engine: Engine, found: Scored, words: Sequence[Word]) -> Iterator[Tested]:
